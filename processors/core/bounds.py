@@ -28,7 +28,7 @@ def soft_bound(x: Tensor) -> Tensor:
 def safe_exp(x: Tensor) -> Tensor:
     """Exponential whose value, square and gradient are finite for every finite ``x``, in float32 too.
 
-    It is ``exp(x)`` exactly for ``|x| ≤ 20`` (a gain of ±174 dB) and approaches ``exp(±30)`` (±261 dB) beyond,
+    It is ``exp(x)`` exactly for ``|x| ≤ 20`` (a gain of ±174 dB) and tends to ``exp(±30)`` (±261 dB) beyond,
     see :func:`soft_bound`.
 
     Args:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-
 from grafx.processors.core.bounds import safe_exp, soft_bound
 
 
