@@ -1,0 +1,76 @@
+"""Several graphs as one."""
+
+from collections.abc import Sequence
+
+from ..errors import GraphError
+from .graph import GRAFX
+
+
+def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
+    """Unite graphs into one in which they stand side by side, unconnected.
+
+    Rendering the union renders all of them at once, nodes of equal type together. Ids of each graph are shifted by
+    what the graphs before it take up.
+
+    Args:
+        G_list: Graphs of equal config.
+
+    Returns:
+        The union. Its nodes have the attribute ``graph_index``, the position of their graph in ``G_list``.
+
+    Raises:
+        GraphError: The list is empty, a graph is a batch itself, or the configs differ.
+    """
+    if not G_list:
+        raise GraphError("batch_grafx needs at least one graph.")
+    for index, G in enumerate(G_list):
+        if G.batch:
+            raise GraphError(f"Graph {index} is a batch already: batch all graphs at once.")
+        if G.config != G_list[0].config:
+            raise GraphError(f"Graph {index} has another config than graph 0: build all with one NodeConfigs.")
+    union = GRAFX(config=G_list[0].config, invalid_op=G_list[0].invalid_op)
+    for index, G in enumerate(G_list):
+        shift = union.counter
+        for node_id, data in G.nodes(data=True):
+            union.add_node(shift + node_id, **_without_schedule(data), graph_index=index)
+        for source_id, dest_id, data in G.edges(data=True):
+            union.add_edge(shift + source_id, shift + dest_id, **data)
+        union.counter = shift + _span(G)
+    union.batch = True
+    union.graph["num_graphs"] = len(G_list)
+    union.consecutive_ids = set(union.nodes) == set(range(union.counter))
+    return union
+
+
+def unbatch_grafx(G: GRAFX) -> list[GRAFX]:
+    """Take a union apart again.
+
+    Args:
+        G: What :func:`batch_grafx` returned, or the same after :func:`reorder_for_fast_render`.
+
+    Returns:
+        The graphs in their order. Each one's ids are 0, 1, … in the order in which they were in the union.
+
+    Raises:
+        GraphError: ``G`` is not a batch.
+    """
+    if not G.batch:
+        raise GraphError("This graph is not a batch: unbatch_grafx takes what batch_grafx returns.")
+    graphs = [GRAFX(config=G.config, invalid_op=G.invalid_op) for _ in range(G.graph["num_graphs"])]
+    local: dict[int, int] = {}
+    for node_id, data in sorted(G.nodes(data=True)):
+        attributes = _without_schedule(data)
+        graph = graphs[attributes.pop("graph_index")]
+        local[node_id] = graph.add(attributes.pop("node_type"))
+        graph.nodes[local[node_id]].update(attributes)
+    for source_id, dest_id, data in G.edges(data=True):
+        graphs[G.nodes[source_id]["graph_index"]].add_edge(local[source_id], local[dest_id], **data)
+    return graphs
+
+
+def _span(G: GRAFX) -> int:
+    return max(G.counter, 1 + max(G.nodes, default=-1))
+
+
+def _without_schedule(data: dict) -> dict:
+    return {key: value for key, value in data.items() if key != "rendering_order"}

@@ -1,0 +1,186 @@
+"""Graphs on disk: ``graph.json`` for people, ``parameters.safetensors`` for tensors. Loading runs no code."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ..errors import GraphError
+from .configs import NodeConfigs
+from .graph import GRAFX
+
+FORMAT_VERSION = 1
+GRAPH_FILE = "graph.json"
+PARAMETER_FILE = "parameters.safetensors"
+
+_RESERVED = ("node_type", "name", "parameters")
+
+
+def save_grafx(
+    G: GRAFX,
+    folder: str | os.PathLike,
+    parameters: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a graph and its parameters into a folder, which is made where it is missing.
+
+    Each file is written beside its place and then moved there, so an interruption never leaves half a file.
+
+    Args:
+        G: The graph. Node attributes must be what JSON can hold; tensors are welcome in ``parameters``.
+        folder: Where ``graph.json`` and ``parameters.safetensors`` go.
+        parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order, as
+            :func:`render_grafx` takes them.
+        metadata: Anything else to keep that JSON can hold.
+
+    Raises:
+        GraphError: An attribute or the metadata cannot be written as JSON.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    nodes = []
+    for node_id, data in sorted(G.nodes(data=True)):
+        node = {"id": node_id, "type": data["node_type"]}
+        if data.get("name") is not None:
+            node["name"] = data["name"]
+        plain = _take_tensors(data.get("parameters"), f"node/{node_id}", tensors)
+        if plain:
+            node["parameters"] = plain
+        attributes = {key: value for key, value in data.items() if key not in _RESERVED}
+        nodes.append({**node, **({"attributes": attributes} if attributes else {})})
+    _take_tensors(parameters, "type", tensors)
+    document = {
+        "format": "grafx",
+        "version": FORMAT_VERSION,
+        "config": None if G.config is None else G.config.node_type_dict,
+        "graph": {key: value for key, value in G.graph.items() if key not in ("config", "config_hash")},
+        "nodes": nodes,
+        "edges": [
+            {"source": u, "dest": v, "outlet": data["outlet"], "inlet": data["inlet"]}
+            for u, v, data in G.edges(data=True)
+        ],
+        "metadata": dict(metadata or {}),
+    }
+    try:
+        text = json.dumps(document, indent=1)
+    except (TypeError, ValueError) as error:
+        raise GraphError(f"The graph cannot be saved: {error}. Keep only plain values in attributes.") from None
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / PARAMETER_FILE, lambda path: save_file(tensors, path))
+    _replace(folder / GRAPH_FILE, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+
+def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
+    """Read what :func:`save_grafx` wrote.
+
+    Args:
+        folder: The folder that holds the two files.
+
+    Returns:
+        ``(G, parameters, metadata)``.
+
+    Raises:
+        GraphError: A file is missing, damaged, of another format or a later version, or describes a graph that is
+            not valid. The message names the file and the entry.
+    """
+    folder = Path(folder)
+    document = _read_json(folder / GRAPH_FILE)
+    tensors = _read_tensors(folder / PARAMETER_FILE)
+    try:
+        G = _parse_graph(document)
+        parameters = _nest(tensors, "type")
+        for node_id, tree in _nest(tensors, "node").items():
+            data = G.nodes[int(node_id)]
+            data["parameters"] = _merge(data["parameters"] or {}, tree)
+        return G, parameters, dict(document.get("metadata", {}))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = error if isinstance(error, GraphError) else f"{type(error).__name__} at {error}"
+        raise GraphError(f"{folder / GRAPH_FILE} does not describe a valid graph: {reason}.") from error
+
+
+def _parse_graph(document: dict[str, Any]) -> GRAFX:
+    config = document["config"]
+    G = GRAFX(config=None if config is None else NodeConfigs(config))
+    for node in document["nodes"]:
+        node_id = node["id"]
+        if type(node_id) is not int or node_id < 0 or node_id in G:
+            raise GraphError(f"node id {node_id!r} is not a new non-negative integer")
+        G.graph["counter"] = node_id
+        G.add(node["type"], parameters=node.get("parameters"), name=node.get("name"))
+        G.nodes[node_id].update(node.get("attributes", {}))
+    for edge in document["edges"]:
+        G.connect(edge["source"], edge["dest"], outlet=edge["outlet"], inlet=edge["inlet"])
+    G.graph.update(document["graph"])
+    return G
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GraphError(f"{path} does not exist: give the folder that a graph was saved to.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise GraphError(f"{path} cannot be read as JSON: {error}.") from None
+    if not isinstance(document, dict) or document.get("format") != "grafx":
+        raise GraphError(f"{path} is not a saved graph: its entry 'format' should be 'grafx'.")
+    if document.get("version") != FORMAT_VERSION:
+        raise GraphError(
+            f"{path} has format version {document.get('version')!r}, this package reads {FORMAT_VERSION}: update grafx."
+        )
+    return document
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise GraphError(f"{path} does not exist: it belongs beside {GRAPH_FILE}.") from None
+    except (OSError, SafetensorError, ValueError) as error:
+        raise GraphError(f"{path} is damaged: {error}.") from None
+
+
+def _take_tensors(tree: Any, prefix: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Move the tensors of a nested mapping into ``tensors`` under their path, and return the rest."""
+    if isinstance(tree, torch.Tensor):
+        tensors[prefix] = tree.detach().cpu().contiguous().clone()
+        return None
+    if not isinstance(tree, Mapping) and not hasattr(tree, "items"):
+        return tree
+    rest = {}
+    for name, value in tree.items():
+        if "/" in name:
+            raise GraphError(f"The parameter name {name!r} contains '/', which separates nested names in files.")
+        plain = _take_tensors(value, f"{prefix}/{name}", tensors)
+        if plain is not None:
+            rest[name] = plain
+    return rest or None
+
+
+def _nest(tensors: Mapping[str, torch.Tensor], root: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, tensor in tensors.items():
+        top, *parents, name = path.split("/")
+        if top == root:
+            branch = tree
+            for parent in parents:
+                branch = branch.setdefault(parent, {})
+            branch[name] = tensor
+    return tree
+
+
+def _merge(plain: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(plain)
+    for name, value in tensors.items():
+        merged[name] = _merge(merged.get(name, {}), value) if isinstance(value, dict) else value
+    return merged
+
+
+def _replace(path: Path, write) -> None:
+    temporary = path.with_name(path.name + ".partial")
+    write(temporary)
+    os.replace(temporary, path)

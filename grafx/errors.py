@@ -1,0 +1,9 @@
+"""Errors that name the place and the remedy."""
+
+
+class GraphError(ValueError):
+    """A graph, or an operation on one, is not valid."""
+
+
+class RenderError(ValueError):
+    """A graph cannot be rendered with what was given."""
