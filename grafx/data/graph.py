@@ -1,5 +1,6 @@
 """The graph that people build and edit."""
 
+import itertools
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -145,7 +146,7 @@ class GRAFX(nx.MultiDiGraph):
         if problem := self._chain_problem(nodes):
             return self.raise_warning(problem)
         ids = [self.add(**node) for node in nodes]
-        for source_id, dest_id in zip(ids, ids[1:], strict=False):
+        for source_id, dest_id in itertools.pairwise(ids):
             self.connect(source_id, dest_id)
         return ids[0], ids[-1]
 
@@ -196,7 +197,9 @@ class GRAFX(nx.MultiDiGraph):
     def _plug_problem(self, node: str, node_type: str, side: str, plug: str) -> str | None:
         if self.config is None or plug in self.config[node_type][f"{side}s"]:
             return None
-        return f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {self.config[node_type][f'{side}s']}."
+        return (
+            f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {self.config[node_type][f'{side}s']}."
+        )
 
     def _edge_problem(self, source_id: int, dest_id: int, outlet: str, inlet: str) -> str | None:
         if problem := self._missing_problem(source_id) or self._missing_problem(dest_id):

@@ -1,0 +1,19 @@
+"""From a graph to sound: schedules, plans, rendering."""
+
+from ..errors import RenderError
+from .order import compute_render_order, reorder_for_fast_render
+from .plan import RenderData, prepare_render
+from .render import render_grafx
+from .renderer import Renderer
+from .signals import Signals
+
+__all__ = [
+    "RenderData",
+    "RenderError",
+    "Renderer",
+    "Signals",
+    "compute_render_order",
+    "prepare_render",
+    "render_grafx",
+    "reorder_for_fast_render",
+]

@@ -1,0 +1,72 @@
+"""What is handed to a render, held against what the graph and its processors need."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import RenderError
+from .plan import RenderData
+
+_BUILT_IN = ("in", "out", "mix")
+
+
+def check_inputs(
+    processors: Mapping[str, Any],
+    input_signals: Tensor,
+    per_type_parameters: Mapping[str, Any],
+    common_parameters: Mapping[str, Tensor] | None,
+    render_data: RenderData,
+) -> None:
+    """Raise a :class:`RenderError` that says what does not fit, if anything does not."""
+    _check_signals(input_signals, render_data)
+    counts: dict[str, int] = {}
+    for step in render_data.iter_list:
+        counts[step.node_type] = step.rows[1]
+    for node_type, count in counts.items():
+        if node_type in _BUILT_IN:
+            continue
+        if node_type not in processors:
+            raise RenderError(
+                f"There is no processor for the {count} node(s) of type '{node_type}': add it to processors, which has"
+                f" {sorted(processors)}."
+            )
+        given = per_type_parameters.get(node_type, {})
+        _check_tree(node_type, processors[node_type].parameter_size(), given, count)
+    for name, value in (common_parameters or {}).items():
+        if value.shape[:1] != (render_data.num_nodes,):
+            raise RenderError(
+                f"The common parameter '{name}' has shape {tuple(value.shape)}: its first axis must run over all"
+                f" {render_data.num_nodes} nodes."
+            )
+
+
+def _check_signals(input_signals: Tensor, render_data: RenderData) -> None:
+    shape = tuple(input_signals.shape)
+    if input_signals.ndim not in (3, 4):
+        raise RenderError(
+            f"input_signals has shape {shape}: it must be (sources, channels, samples) or (batch, sources, …)."
+        )
+    if not input_signals.is_floating_point():
+        raise RenderError(f"input_signals has type {input_signals.dtype}: convert it to a floating point type.")
+    first = render_data.iter_list[0]
+    expected = first.num_nodes if first.node_type == "in" else 0
+    if shape[-3] != expected:
+        raise RenderError(f"input_signals has {shape[-3]} source(s), but the graph has {expected} 'in' node(s).")
+
+
+def _check_tree(place: str, expected: Mapping[str, Any], given: Any, count: int) -> None:
+    for name, size in expected.items():
+        where = f"{place}.{name}"
+        if not hasattr(given, "items") or name not in given:
+            raise RenderError(
+                f"The parameter {where} is missing: per_type_parameters must hold it for {count} node(s)."
+            )
+        value = given[name]
+        if isinstance(size, Mapping):
+            _check_tree(where, size, value, count)
+            continue
+        shape = (count, *((size,) if isinstance(size, int) else size))
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise RenderError(f"The parameter {where} has shape {found}, expected {shape}: one row for each node.")

@@ -1,0 +1,257 @@
+"""What to compute and what to read for it, worked out once for a graph: :class:`RenderData`."""
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..data.configs import NodeConfigs
+from ..data.conversion import convert_to_tensor
+from ..data.graph import GRAFX
+from ..data.tensor import GRAFXTensor
+from ..errors import RenderError
+
+
+class Read(NamedTuple):
+    """Consecutive nodes' signals: a segment of what one outlet of an earlier step gave."""
+
+    step: int
+    outlet: int
+    segment: int
+
+
+class Part(NamedTuple):
+    """Some rows of an inlet's signal.
+
+    Either one read whose rows are taken as they are, or one row that is the sum of all rows of all its reads. A part
+    without reads is one silent row.
+    """
+
+    reads: tuple[Read, ...]
+    summed: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batched call.
+
+    Attributes:
+        node_type: Type of all its nodes.
+        nodes: Their ids, from the first to before the last.
+        rows: Their rows in the parameters of that type, likewise.
+        inlets: For each inlet the parts whose concatenation is its signal.
+        segments: For each outlet, the lengths into which its signal is cut for its readers.
+        frees: Steps whose signals nobody reads after this one.
+    """
+
+    node_type: str
+    nodes: tuple[int, int]
+    rows: tuple[int, int]
+    inlets: tuple[tuple[Part, ...], ...]
+    segments: tuple[tuple[int, ...], ...]
+    frees: tuple[int, ...]
+
+    @property
+    def num_nodes(self) -> int:
+        return self.nodes[1] - self.nodes[0]
+
+
+@dataclass(frozen=True)
+class RenderData:
+    """All steps of a render. Plain data: it can be compared, pickled and printed.
+
+    Attributes:
+        method: How the schedule was found.
+        num_nodes: Nodes of the graph.
+        max_order: Index of the last step.
+        siso_only: Whether no type has more than one inlet and one outlet.
+        iter_list: The steps.
+    """
+
+    method: str
+    num_nodes: int
+    max_order: int
+    siso_only: bool
+    iter_list: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        lines = [f"Rendering of {self.num_nodes} nodes in {len(self.iter_list)} steps (method: {self.method})."]
+        for index, step in enumerate(self.iter_list):
+            lines.append(f"\nStep #{index}: {step.num_nodes} x {step.node_type}")
+            lines += [f"- Inlet {i}: {_describe_parts(parts)}" for i, parts in enumerate(step.inlets)]
+            lines.append(f"- Nodes: {step.nodes[0]} to {step.nodes[1] - 1}, parameters from row {step.rows[0]}")
+            if step.frees:
+                lines.append(f"- Frees the signals of step {', '.join(map(str, step.frees))}")
+        return "\n".join(lines)
+
+
+def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
+    """Turn a scheduled graph into a list of steps.
+
+    Args:
+        G_t: What :func:`reorder_for_fast_render` returned, or its conversion to tensors.
+
+    Returns:
+        The steps.
+
+    Raises:
+        RenderError: The graph has no schedule, its nodes are not numbered along it, it has no ``in`` or no ``out``
+            node, or nothing is connected to the first inlet of a node.
+    """
+    if isinstance(G_t, GRAFX):
+        G_t = convert_to_tensor(G_t)
+    steps = _consecutive_steps(G_t)
+    reads = _reads_per_inlet(G_t)
+    config = G_t.config
+    where = {node: (index, node - nodes.start) for index, nodes in enumerate(steps) for node in nodes}
+    types = [config.node_types[G_t.node_types[nodes.start]] for nodes in steps]
+    runs = [
+        [_runs(config, node_type, nodes, inlet, reads, where) for inlet in range(config.num_inlets[node_type])]
+        for node_type, nodes in zip(types, steps, strict=True)
+    ]
+    cuts = _cuts(config, types, steps, runs)
+    frees = _frees(types, runs)
+    next_row: dict[str, int] = {}
+    iter_list = []
+    for index, (node_type, nodes) in enumerate(zip(types, steps, strict=True)):
+        row = next_row.get(node_type, 0)
+        next_row[node_type] = row + len(nodes)
+        iter_list.append(
+            Step(
+                node_type=node_type,
+                nodes=(nodes.start, nodes.stop),
+                rows=(row, row + len(nodes)),
+                inlets=tuple(tuple(_part(inlet_runs, cuts) for inlet_runs in inlet) for inlet in runs[index]),
+                segments=tuple(
+                    _lengths(cuts[index, outlet]) for outlet in range(max(1, config.num_outlets[node_type]))
+                ),
+                frees=frees[index],
+            )
+        )
+    return RenderData(
+        method=G_t.rendering_order_method,
+        num_nodes=G_t.num_nodes,
+        max_order=len(steps) - 1,
+        siso_only=config.siso_only,
+        iter_list=tuple(iter_list),
+    )
+
+
+class _Run(NamedTuple):
+    """Consecutive rows of an earlier step's outlet."""
+
+    step: int
+    outlet: int
+    start: int
+    stop: int
+
+
+def _consecutive_steps(G_t: GRAFXTensor) -> list[range]:
+    if G_t.rendering_orders is None:
+        raise RenderError("The graph has no schedule: call reorder_for_fast_render on it first.")
+    orders = G_t.rendering_orders.tolist()
+    if orders != sorted(orders):
+        raise RenderError("Node ids do not follow the schedule: call reorder_for_fast_render on the graph again.")
+    present = set(G_t.node_types.tolist())
+    if 1 not in present:
+        raise RenderError("The graph has no 'out' node: add one and connect to it what should be heard.")
+    bounds = [i for i, order in enumerate(orders) if i == 0 or order != orders[i - 1]]
+    return [range(start, stop) for start, stop in zip(bounds, [*bounds[1:], len(orders)], strict=True)]
+
+
+def _reads_per_inlet(G_t: GRAFXTensor) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """``(dest, inlet)`` to ``(source, outlet)``, in ascending order."""
+    plugs = [(0, 0)] * G_t.num_edges if G_t.edge_types is None else G_t.edge_types.tolist()
+    reads: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for (source, dest), (outlet, inlet) in zip(G_t.edge_indices.T.tolist(), plugs, strict=True):
+        reads.setdefault((dest, inlet), []).append((source, outlet))
+    return {key: sorted(sources) for key, sources in reads.items()}
+
+
+def _runs(config: NodeConfigs, node_type: str, nodes: range, inlet: int, reads: dict, where: dict) -> list:
+    """The rows of one inlet's signal: ``[_Run, ...]`` for a sum, a bare ``_Run`` for rows taken as they are."""
+    parts: list[list[_Run] | _Run] = []
+    for node in nodes:
+        sources = reads.get((node, inlet), [])
+        if not sources and inlet == 0:
+            name = config[node_type]["inlets"][0]
+            raise RenderError(
+                f"Nothing is connected to the inlet '{name}' of node {node} ({node_type}): connect a source to it or"
+                " remove the node."
+            )
+        rows = [(where[source], outlet) for source, outlet in sources]
+        if len(rows) == 1:
+            (step, row), outlet = rows[0]
+            last = parts[-1] if parts else None
+            if isinstance(last, _Run) and (last.step, last.outlet, last.stop) == (step, outlet, row):
+                parts[-1] = last._replace(stop=row + 1)
+            else:
+                parts.append(_Run(step, outlet, row, row + 1))
+        else:
+            parts.append(_merge_rows(rows))
+    return parts
+
+
+def _merge_rows(rows: Iterable[tuple[tuple[int, int], int]]) -> list[_Run]:
+    runs: list[_Run] = []
+    for step, outlet, row in sorted((step, outlet, row) for (step, row), outlet in rows):
+        if runs and (runs[-1].step, runs[-1].outlet, runs[-1].stop) == (step, outlet, row):
+            runs[-1] = runs[-1]._replace(stop=row + 1)
+        else:
+            runs.append(_Run(step, outlet, row, row + 1))
+    return runs
+
+
+def _all_runs(inlets: list) -> Iterable[_Run]:
+    for parts in inlets:
+        for part in parts:
+            yield from [part] if isinstance(part, _Run) else part
+
+
+def _cuts(config: NodeConfigs, types: list[str], steps: list[range], runs: list) -> dict[tuple[int, int], list[int]]:
+    """Where each outlet's signal is cut, so that every run that is read consists of whole segments."""
+    cuts = {
+        (index, outlet): {0, len(nodes)}
+        for index, (node_type, nodes) in enumerate(zip(types, steps, strict=True))
+        for outlet in range(max(1, config.num_outlets[node_type]))
+    }
+    for inlets in runs:
+        for run in _all_runs(inlets):
+            cuts[run.step, run.outlet] |= {run.start, run.stop}
+    return {key: sorted(points) for key, points in cuts.items()}
+
+
+def _frees(types: list[str], runs: list) -> list[tuple[int, ...]]:
+    """For each step, those whose signals nobody reads after it."""
+    last_reader = {index: index for index, node_type in enumerate(types) if node_type != "out"}
+    for index, inlets in enumerate(runs):
+        last_reader.update((run.step, index) for run in _all_runs(inlets))
+    frees: list[tuple[int, ...]] = [() for _ in types]
+    for step, reader in last_reader.items():
+        frees[reader] += (step,)
+    return frees
+
+
+def _part(part, cuts: dict[tuple[int, int], list[int]]) -> Part:
+    summed = not isinstance(part, _Run)
+    reads = tuple(read for run in (part if summed else [part]) for read in _segments(run, cuts))
+    return Part(reads, summed)
+
+
+def _segments(run: _Run, cuts: dict[tuple[int, int], list[int]]) -> list[Read]:
+    points = cuts[run.step, run.outlet]
+    first, last = bisect_left(points, run.start), bisect_left(points, run.stop)
+    return [Read(run.step, run.outlet, segment) for segment in range(first, last)]
+
+
+def _lengths(points: list[int]) -> tuple[int, ...]:
+    return tuple(stop - start for start, stop in itertools.pairwise(points))
+
+
+def _describe_parts(parts: tuple[Part, ...]) -> str:
+    words = []
+    for part in parts:
+        names = [f"step {read.step}, outlet {read.outlet}, segment {read.segment}" for read in part.reads]
+        words.append(f"sum of ({' + '.join(names)})" if part.summed else "; ".join(names))
+    return " | ".join(words) if words else "silence"

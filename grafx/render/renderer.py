@@ -1,0 +1,79 @@
+"""A graph with its processors and parameters as one module."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn as nn
+from torch import Tensor
+
+from ..data.graph import GRAFX
+from ..errors import RenderError
+from ..utils import create_empty_parameters
+from .order import reorder_for_fast_render
+from .plan import prepare_render
+from .render import Intermediates, render_grafx
+from .signals import Signals
+
+
+class Renderer(nn.Module):
+    """Renders one graph, with parameters of its own.
+
+    Args:
+        G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; its ids are those that
+            rows of parameters follow.
+        processors: Node type to processor.
+        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are drawn at
+            random, close to zero.
+        method: The schedule, see :func:`compute_render_order`.
+
+    Raises:
+        GraphError: The graph cannot be scheduled.
+        RenderError: The graph cannot be rendered, or a node type without a processor occurs.
+
+    Examples:
+        >>> renderer = Renderer(G, {"eq": ZeroPhaseFIREqualizer()})
+        >>> mix = renderer(stems)
+    """
+
+    def __init__(
+        self,
+        G: GRAFX,
+        processors: Mapping[str, nn.Module],
+        parameters: Mapping[str, Any] | None = None,
+        method: str = "beam",
+    ):
+        super().__init__()
+        self.G = reorder_for_fast_render(G, method)
+        self.render_data = prepare_render(self.G)
+        used = {step.node_type for step in self.render_data.iter_list} - {"in", "out", "mix"}
+        if missing := used - set(processors):
+            raise RenderError(f"There is no processor for the node type(s) {sorted(missing)}: add them to processors.")
+        self.processors = nn.ModuleDict({node_type: processors[node_type] for node_type in sorted(used)})
+        if parameters is None:
+            parameters = create_empty_parameters(self.processors, self.G)
+        self.per_type_parameters = as_parameters({t: parameters[t] for t in self.processors if t in parameters})
+
+    def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The output for ``(K, C, L)`` or ``(B, K, C, L)`` input signals, a row for each ``out`` node."""
+        return self.render(input_signals, common_parameters)[0]
+
+    def render(
+        self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, list[Intermediates], Signals]:
+        """All that :func:`render_grafx` returns."""
+        return render_grafx(
+            self.processors,
+            input_signals,
+            self.per_type_parameters,
+            self.render_data,
+            common_parameters,
+            input_signal_grad=input_signals.requires_grad,
+        )
+
+
+def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
+    """A nested dict of tensors as modules, so that optimizers and ``state_dict`` see them."""
+    parameters = nn.ParameterDict()
+    for name, value in tree.items():
+        parameters[name] = as_parameters(value) if hasattr(value, "items") else nn.Parameter(value.detach().clone())
+    return parameters

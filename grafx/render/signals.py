@@ -1,0 +1,58 @@
+"""Every node's output, computed when first asked for."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .plan import RenderData
+
+
+class Signals:
+    """The outputs of all nodes of a render, by node id.
+
+    Nothing is kept while rendering. The first look renders the graph once more, with the random state of the first
+    time, and keeps all outputs; gradients flow through them as through the output. Inputs and parameters must not
+    have been changed in place in between.
+
+    ``signals[id]`` is ``(C, L)``, or ``(B, C, L)`` for a batch of sources; a tuple of these for a node with several
+    outlets. Any other index, and :meth:`tensor`, go to all first outlets as one tensor.
+    """
+
+    def __init__(self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor):
+        self._run = run
+        self._render_data = render_data
+        self._input_signals = input_signals
+        self._rng_state = torch.random.get_rng_state()
+        self._grad_enabled = torch.is_grad_enabled()
+        self._rows: list[tuple[Tensor, ...]] | None = None
+
+    def __len__(self) -> int:
+        return self._render_data.num_nodes
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.tensor().shape
+
+    def tensor(self) -> Tensor:
+        """All first outlets: ``(V, C, L)``, or ``(B, V, C, L)``; mono is broadcast where other nodes have more."""
+        rows = [outlets[0] for outlets in self._all()]
+        channels = max(row.shape[-2] for row in rows)
+        rows = [row.expand(*row.shape[:-2], channels, row.shape[-1]) for row in rows]
+        return torch.stack(rows, dim=-3)
+
+    def __getitem__(self, index: Any) -> Tensor | tuple[Tensor, ...]:
+        if isinstance(index, int) and self._input_signals.ndim == 3:
+            outlets = self._all()[index]
+            return outlets[0] if len(outlets) == 1 else outlets
+        return self.tensor()[index]
+
+    def _all(self) -> list[tuple[Tensor, ...]]:
+        if self._rows is None:
+            devices = [self._input_signals.device] if self._input_signals.is_cuda else []
+            with torch.random.fork_rng(devices), torch.set_grad_enabled(self._grad_enabled):
+                torch.random.set_rng_state(self._rng_state)
+                steps = [outlets for _, _, outlets, _ in self._run()]
+            self._rows = [row for outlets in steps for row in zip(*outlets, strict=True)]
+        return self._rows

@@ -1,0 +1,112 @@
+"""Small helpers around graphs and parameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn as nn
+
+from .data.graph import GRAFX
+from .data.tensor import GRAFXTensor
+from .errors import GraphError
+
+
+def get_node_ids_from_type(G: GRAFX, node_type: str) -> list[int]:
+    """The ids of all nodes of a type, in ascending order."""
+    return sorted(node_id for node_id, data in G.nodes(data=True) if data["node_type"] == node_type)
+
+
+def count_nodes_per_type(G: GRAFX, types_to_count: Iterable[str] | None = None) -> dict[str, int]:
+    """How many nodes there are of each type.
+
+    Args:
+        G: The graph.
+        types_to_count: Which types; by default all of the config, or without a config those in the graph.
+    """
+    found = [data["node_type"] for _, data in G.nodes(data=True)]
+    if types_to_count is None:
+        types_to_count = dict.fromkeys(found) if G.config is None else G.config.node_types
+    return {node_type: found.count(node_type) for node_type in types_to_count}
+
+
+def create_empty_parameters(processors: Mapping[str, Any], G: GRAFX, std: float = 0.01) -> nn.ParameterDict:
+    """Random raw parameters for all nodes of a graph.
+
+    Args:
+        processors: Node type to processor.
+        G: The graph.
+        std: Standard deviation of the normal distribution they are drawn from.
+
+    Returns:
+        Type to (nested) parameters whose first axis runs over that type's nodes.
+    """
+    counts = count_nodes_per_type(G, processors)
+    return nn.ParameterDict(
+        {
+            node_type: create_empty_parameters_from_shape_dict(
+                processor.parameter_size(), counts[node_type], std=std, root=False
+            )
+            for node_type, processor in processors.items()
+        }
+    )
+
+
+def create_empty_parameters_from_shape_dict(
+    parameter_shapes: Mapping[str, Any],
+    num_nodes: int,
+    std: float = 0.01,
+    root: bool = True,
+    device: torch.device | str = "cpu",
+) -> nn.ParameterDict:
+    """Random raw parameters of given shapes.
+
+    Args:
+        parameter_shapes: Name to an int, a tuple, or a nested dict of them: shapes without the batch axis.
+        num_nodes: The length of the batch axis.
+        std: Standard deviation of the normal distribution they are drawn from.
+        root: Accepted for compatibility; a root and a nested dict are made alike.
+        device: Where they are made.
+
+    Returns:
+        Parameters nested as ``parameter_shapes``.
+    """
+    parameters = nn.ParameterDict()
+    for name, shape in parameter_shapes.items():
+        if isinstance(shape, Mapping):
+            parameters[name] = create_empty_parameters_from_shape_dict(shape, num_nodes, std, False, device)
+        else:
+            size = (shape,) if isinstance(shape, int) else tuple(shape)
+            parameters[name] = nn.Parameter(std * torch.randn(num_nodes, *size, device=device))
+    return parameters
+
+
+def permute_grafx_tensor(
+    G_t: GRAFXTensor,
+    node_id: torch.LongTensor,
+    node_attrs: Iterable[str] = ("node_types", "rendering_orders"),
+    id_attrs: Iterable[str] = ("edge_indices",),
+) -> GRAFXTensor:
+    """Renumber the nodes of a graph.
+
+    Args:
+        G_t: The graph.
+        node_id: ``(V,)`` the new id of each node, a permutation of 0 … V−1.
+        node_attrs: Attributes with one row for each node.
+        id_attrs: Attributes that hold ids.
+
+    Returns:
+        A new graph; edges keep their order.
+
+    Raises:
+        GraphError: ``node_id`` is not a permutation.
+    """
+    if not torch.equal(node_id.sort().values, torch.arange(G_t.num_nodes, device=node_id.device)):
+        raise GraphError(f"node_id must be a permutation of 0 … {G_t.num_nodes - 1}.")
+    permuted = G_t.to(G_t.node_types.device)
+    for name in node_attrs:
+        value = getattr(G_t, name)
+        if value is not None:
+            setattr(permuted, name, torch.empty_like(value).index_copy_(0, node_id, value))
+    for name in id_attrs:
+        setattr(permuted, name, node_id[getattr(G_t, name)])
+    return permuted
