@@ -240,8 +240,8 @@ class GRAFX(nx.MultiDiGraph):
                 edge = (source_id, dest_id, source["outlet"], dest["inlet"])
                 if edge in new_edges or self._edge_problem(*edge):
                     return (
-                        f"Node {node_id} ({node_type}) cannot be bypassed: {source_id} <{source['outlet']}> already feeds"
-                        f" {dest_id} <{dest['inlet']}>, or would twice. Insert a mix node on one of the ways."
+                        f"Node {node_id} ({node_type}) cannot be bypassed: {source_id} <{source['outlet']}> would feed"
+                        f" {dest_id} <{dest['inlet']}> twice. Insert a mix node on one of the ways."
                     )
                 new_edges.add(edge)
         return None

@@ -54,7 +54,7 @@ def _same_channels(step: Step, inlet: int, signals: list[Tensor]) -> list[Tensor
     channels = max(counts)
     if counts != {1, channels}:
         raise RenderError(
-            f"Signals of {sorted(counts)} channels meet at inlet {inlet} of the {step.node_type} nodes {step.nodes[0]} to"
-            f" {step.nodes[1] - 1}: only mono broadcasts to other channel counts."
+            f"Signals of {sorted(counts)} channels meet at inlet {inlet} of node {step.node_names} of type"
+            f" '{step.node_type}': only mono broadcasts to other channel counts."
         )
     return [signal.expand(*signal.shape[:-2], channels, signal.shape[-1]) for signal in signals]

@@ -32,18 +32,19 @@ def compute_render_order(
 
     Args:
         G: The graph, of any size and depth.
-        method: ``"beam"`` searches with ``width`` (32) candidates, pruned after every ``depth`` (1) steps, and a lower
-            bound on the steps still to go: over all types, the sum of the most nodes of that type on any path.
-            ``"greedy"`` always runs the type with most ready nodes. ``"fixed"`` goes through ``fixed_order``, a sequence of
-            types (indices or names), and skips what has no ready node. ``"one-by-one"`` gives each node its own step.
+        method: ``"beam"`` keeps the ``width`` (32) best partial schedules, pruned after every ``depth`` (1) steps, where
+            the best are those with the smallest lower bound on the steps still to go: summed over all types, the most
+            nodes of that type on any path. ``"greedy"`` always runs the type with most ready nodes. ``"fixed"`` goes
+            through ``fixed_order``, a sequence of types (indices or names), and skips what has no ready node.
+            ``"one-by-one"`` gives each node its own step.
         **kwargs: Options of the method.
 
     Returns:
         ``(type_sequence, render_order)``: the type index of each step, and the step of each node in id order.
 
     Raises:
-        GraphError: The graph has a cycle (the message names its nodes), ``fixed_order`` does not finish it, or the method
-            or an option of it is unknown.
+        GraphError: The graph has a cycle (the message names its nodes), ``fixed_order`` does not finish it, or the
+            method or an option of it is unknown.
     """
     if method not in _METHODS:
         raise GraphError(f"Unknown method {method!r}: use one of {', '.join(_METHODS)}.")

@@ -56,6 +56,12 @@ class Step:
     def num_nodes(self) -> int:
         return self.nodes[1] - self.nodes[0]
 
+    @property
+    def node_names(self) -> str:
+        """The ids as messages name them: ``"3"`` or ``"3 to 7"``."""
+        first, last = self.nodes[0], self.nodes[1] - 1
+        return f"{first}" if first == last else f"{first} to {last}"
+
 
 @dataclass(frozen=True)
 class RenderData:

@@ -1,5 +1,6 @@
 """Rendering: one batched call per step."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def render_grafx(
 
     signals = Signals(run, render_data, input_signals)
     intermediates_list = []
-    for _, _, outlets, intermediates in run():
+    for _, _, outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:
             intermediates_list.append(intermediates)
     return _sources_first(outlets[0], input_signals.ndim), intermediates_list, signals
@@ -115,9 +116,9 @@ def _call(
     try:
         result = processor(*inlets, **num_samples, **parameters)
     except ValueError as error:
-        error.add_note(f"In node {_node_names(step)} of type '{step.node_type}'.")
+        error.add_note(f"In node {step.node_names} of type '{step.node_type}'.")
         raise
-    outlets, intermediates = _split_result(step, result, step.num_nodes * like[0, ..., 0, 0].numel())
+    outlets, intermediates = _split_result(step, result, math.prod(shape))
     if sources:
         outlets = tuple(signal.unflatten(0, shape) for signal in outlets)
         if intermediates is not None:
@@ -134,14 +135,14 @@ def _split_result(step: Step, result: Any, num_rows: int) -> tuple[tuple[Tensor,
     if len(parts) != expected or not all(isinstance(p, Tensor) and p.ndim == 3 for p in parts):
         shown = [tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__ for p in parts]
         raise RenderError(
-            f"The processor of type '{step.node_type}' (nodes {_node_names(step)}) should return {expected} signal(s) of shape"
-            f" (nodes, channels, samples), one for each outlet, but returned {shown}."
+            f"The processor of type '{step.node_type}' (node {step.node_names}) should return {expected} signal(s) of"
+            f" shape (nodes, channels, samples), one for each outlet, but returned {shown}."
         )
     for part in parts:
         if part.shape[0] != num_rows:
             raise RenderError(
-                f"The processor of type '{step.node_type}' (nodes {_node_names(step)}) returned {part.shape[0]} rows for a"
-                f" batch of {num_rows}."
+                f"The processor of type '{step.node_type}' (node {step.node_names}) returned {part.shape[0]} rows for"
+                f" a batch of {num_rows}."
             )
     return tuple(parts), intermediates
 
@@ -163,8 +164,3 @@ def _map_tensors(tree: Any, function) -> Any:
     if hasattr(tree, "items"):
         return {name: _map_tensors(value, function) for name, value in tree.items()}
     return tree
-
-
-def _node_names(step: Step) -> str:
-    first, last = step.nodes[0], step.nodes[1] - 1
-    return f"{first}" if first == last else f"{first} to {last}"
