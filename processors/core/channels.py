@@ -1,0 +1,72 @@
+"""How the filters of a processor relate to the channels of its signals."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ..base import ParameterError
+from .convolution import convolve
+from .midside import lr_to_ms, ms_to_lr
+
+NUM_FILTER_CHANNELS = {"mono": 1, "stereo": 2, "midside": 2, "pseudo_midside": 2}
+
+
+def num_filter_channels(processor_channel: str) -> int:
+    """Number of filters that a processor of this kind has for each node.
+
+    Args:
+        processor_channel: ``"mono"`` (one filter for all channels), ``"stereo"`` (left, right), ``"midside"`` or
+            ``"pseudo_midside"`` (mid, side).
+
+    Raises:
+        ParameterError: another name.
+    """
+    if processor_channel not in NUM_FILTER_CHANNELS:
+        names = ", ".join(NUM_FILTER_CHANNELS)
+        raise ParameterError(f"Unknown processor_channel {processor_channel!r}: use one of {names}.")
+    return NUM_FILTER_CHANNELS[processor_channel]
+
+
+def filter_channels(
+    x: Tensor,
+    filters: Tensor,
+    processor_channel: str,
+    apply: Callable[[Tensor, Tensor], Tensor] = convolve,
+) -> Tensor:
+    """Apply filters to the channels that they are meant for.
+
+    ``"mono"`` applies one filter to all channels and ``"stereo"`` one to each; a mono signal becomes stereo.
+    ``"midside"`` applies them to mid and side of a stereo signal. ``"pseudo_midside"`` converts the filters
+    instead: left meets the sum of the two, right their difference.
+
+    Args:
+        x: signals ``(B, C, L)``.
+        filters: ``(B, 1 or 2, N)``.
+        processor_channel: one of the four names.
+        apply: function of signals and filters.
+
+    Returns:
+        The filtered signals.
+
+    Raises:
+        ParameterError: ``"midside"`` on a signal that is not stereo.
+    """
+    if processor_channel == "midside":
+        check_stereo(x, "A midside processor")
+        return ms_to_lr(apply(lr_to_ms(x), filters))
+    if processor_channel == "pseudo_midside":
+        filters = ms_to_lr(filters)
+    return apply(x, filters)
+
+
+def check_stereo(x: Tensor, who: str) -> None:
+    """Refuse signals that have not two channels.
+
+    Raises:
+        ParameterError: ``x`` is not ``(batch, 2, samples)``.
+    """
+    if x.ndim != 3 or x.shape[1] != 2:
+        raise ParameterError(
+            f"{who} needs a stereo signal (batch, 2, samples), not {tuple(x.shape)}. "
+            "Repeat a mono signal on two channels first."
+        )
