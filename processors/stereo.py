@@ -1,6 +1,5 @@
 """Gains and the stereo image."""
 
-import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable

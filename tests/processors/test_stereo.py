@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-
 from grafx.processors.base import ParameterError
 from grafx.processors.stereo import SideGainImager, StereoGain
 

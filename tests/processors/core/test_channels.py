@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-
 from grafx.processors.base import ParameterError
 from grafx.processors.core.channels import filter_channels, num_filter_channels
 
@@ -49,7 +48,7 @@ def test_pseudo_midside_converts_the_filters(signals):
 
 def test_number_of_filters():
     assert [num_filter_channels(c) for c in ("mono", "stereo", "midside", "pseudo_midside")] == [1, 2, 2, 2]
-    with pytest.raises(ParameterError, match="'surround'.*pseudo_midside"):
+    with pytest.raises(ParameterError, match=r"'surround'.*pseudo_midside"):
         num_filter_channels("surround")
 
 

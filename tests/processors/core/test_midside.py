@@ -1,6 +1,5 @@
 import numpy as np
 import torch
-
 from grafx.processors.core.midside import lr_to_ms, ms_to_lr
 
 
