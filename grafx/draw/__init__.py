@@ -1,0 +1,15 @@
+"""Pictures of graphs."""
+
+from .draw import Drawing, draw_edge, draw_grafx, draw_node, grafx_to_svg
+from .layout import Block, Layout, layered_layout
+
+__all__ = [
+    "Block",
+    "Drawing",
+    "Layout",
+    "draw_edge",
+    "draw_grafx",
+    "draw_node",
+    "grafx_to_svg",
+    "layered_layout",
+]

@@ -1,0 +1,521 @@
+"""Drawing a graph with matplotlib."""
+
+from collections.abc import Callable, Hashable, Mapping
+from io import StringIO
+from itertools import accumulate, pairwise
+from typing import Any
+
+import networkx as nx
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Polygon
+from matplotlib.path import Path
+from matplotlib.textpath import text_to_path
+
+from ..errors import GraphError
+from .layout import (
+    Block,
+    Edge,
+    Layout,
+    Point,
+    Port,
+    find_backward_edges,
+    find_chains,
+    find_layers,
+    layered_layout,
+)
+from .style import (
+    BACKWARD_COLOR,
+    EDGE_COLOR,
+    PORT_COLOR,
+    TEXT_COLOR,
+    is_round,
+    outline_color,
+    short_names,
+    text_color,
+    type_color,
+)
+
+NODE_SIDE = 26.0  # points, as all lengths here
+PORT_FONT = 6.5
+PORT_PITCH = 10.0
+LEGEND_FONT = 8.5
+LEGEND_CHIP = (24.0, 15.0)
+LEGEND_GAP = 20.0
+LEGEND_WIDTH = 360.0  # at least, before it breaks into rows
+MARGIN = 10.0
+ARROW = (6.0, 2.6)  # length and half width
+LONGEST_TEXT = 40
+SCREEN_DPI = 120
+MOST_PIXELS = 60_000  # matplotlib refuses 2**16 and more
+
+NODE_OPTIONS = {
+    "inside": "short_type",
+    "above": None,
+    "size": 1.0,
+    "linewidth": 1.0,
+    "inside_fontsize": 8.5,
+    "above_fontsize": 7.5,
+}
+EDGE_OPTIONS = {"linewidth": 1.0}
+POSITION_OPTIONS = {"node_spacing": 1.0}
+TEXTS = ("short_type", "node_type", "node_id", "name", "rendering_order", "chain", "level")
+
+
+class Drawing(Figure):
+    """A matplotlib figure that keeps text as text in SVG and PDF files and shows itself in notebooks.
+
+    It is unknown to pyplot, so it needs no closing.
+    """
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
+            super().savefig(fname, **kwargs)
+
+    def _repr_svg_(self) -> str:
+        file = StringIO()
+        self.savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
+
+
+def draw_node(
+    ax: Axes,
+    G: nx.MultiDiGraph,
+    node: Hashable,
+    center: Point,
+    size: tuple[float, float],
+    color: str,
+    inside: str,
+    above: str,
+    vertical: bool = False,
+    linewidth: float = 1.0,
+    inside_fontsize: float = 8.5,
+    above_fontsize: float = 7.5,
+) -> None:
+    """Draw one node: a box, or a rounded one for ``in``, ``out`` and ``mix``, with its texts.
+
+    Args:
+        ax: Where to draw; one unit is one point.
+        G: The graph.
+        node: The node's id.
+        center: Its centre (x, y).
+        size: Its width and height.
+        color: Fill.
+        inside: Text in the box.
+        above: Text above the box, or to its right where signals flow downwards and arrive from above.
+        vertical: Whether signals flow downwards.
+        linewidth: Width of the outline in points.
+        inside_fontsize: Size of the text inside in points.
+        above_fontsize: Size of the text above in points.
+    """
+    (x, y), (width, height) = center, size
+    _draw_box(ax, center, size, color, is_round(G.nodes[node]["node_type"]), linewidth, f"node-{node}")
+    if inside:
+        _write(ax, x, y, inside, inside_fontsize, text_color(color), "center", "center")
+    if above and vertical:
+        _write(ax, x + width / 2 + 4, y, above, above_fontsize, TEXT_COLOR, "left", "center")
+    elif above:
+        _write(ax, x, y + height / 2 + 3.5, above, above_fontsize, TEXT_COLOR, "center", "baseline")
+
+
+def draw_edge(
+    ax: Axes,
+    G: nx.MultiDiGraph,
+    edge: Edge,
+    points: list[Point],
+    vertical: bool = False,
+    linewidth: float = 1.0,
+) -> None:
+    """Draw one edge with an arrowhead at its destination; edges against the flow are red and dashed.
+
+    Args:
+        ax: Where to draw; one unit is one point.
+        G: The graph.
+        edge: ``(source, dest, key)``.
+        points: From the source's outlet to the destination's inlet. Two points that differ across the flow are joined
+            by a curve, others by a line.
+        vertical: Whether signals flow downwards.
+        linewidth: Width of the line in points.
+    """
+    flow = (0, -1) if vertical else (1, 0)
+    is_loop = edge[0] == edge[1]
+    forward = sum((b - a) * f for a, b, f in zip(points[0], points[-1], flow, strict=True)) >= 0
+    direction = flow if forward else (-flow[0], -flow[1])
+    if is_loop:
+        direction = (-1, 0) if vertical else (0, -1)
+    length, half_width = (side * max(1.0, linewidth**0.5) for side in ARROW)
+    tip = points[-1]
+    base = (tip[0] - length * direction[0], tip[1] - length * direction[1])
+    path = _loop(points[0], base, direction) if is_loop else _curve([*points[:-1], base], vertical)
+    color = EDGE_COLOR if forward and not is_loop else BACKWARD_COLOR
+    style = "solid" if color == EDGE_COLOR else (0, (4, 2))
+    name = "edge-{}-{}-{}".format(*edge)
+    ax.add_patch(PathPatch(path, fill=False, edgecolor=color, linewidth=linewidth, linestyle=style, zorder=1, gid=name))
+    side = (half_width * direction[1], -half_width * direction[0])
+    corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
+    ax.add_patch(Polygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
+
+
+def draw_grafx(
+    G: nx.MultiDiGraph,
+    vertical: bool = False,
+    compute_node_position_fn: Callable[..., Layout | Mapping[Hashable, Point]] = layered_layout,
+    draw_node_fn: Callable[..., None] = draw_node,
+    draw_edge_fn: Callable[..., None] = draw_edge,
+    colors: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> tuple[Figure, Axes]:
+    """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
+
+    The figure is as large as the graph needs and text keeps its size. Save it with
+    ``fig.savefig("graph.svg")``, ``.pdf`` or ``.png``.
+
+    Args:
+        G: The graph. It may be unfinished, disconnected, empty, or contain cycles, whose closing edges are drawn red
+            and dashed.
+        vertical: Signals flow from top to bottom instead of from left to right.
+        compute_node_position_fn: Called as ``fn(G, blocks, vertical=vertical, **position_options)``, where ``blocks``
+            holds the :class:`~grafx.draw.Block` of each node. Returns a :class:`~grafx.draw.Layout`, or a dict from
+            node to (x, y) in points.
+        draw_node_fn: Called as :func:`~grafx.draw.draw_node` is, once for each node.
+        draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge.
+        colors: Node type to colour, for the types whose colour should differ from the usual.
+        **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
+            (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
+            ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow), any
+            node attribute, or ``None``. A node without the attribute gets no text. ``node_size`` (1.0, relative),
+            ``node_linewidth``, ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
+            ``position_node_spacing`` (1.0, relative).
+
+    Returns:
+        The figure and its axes, in which one unit is one point.
+
+    Raises:
+        GraphError: ``G`` is not a graph, a keyword is unknown, or a text names an attribute that no node has.
+    """
+    if not isinstance(G, nx.MultiDiGraph):
+        hint = " Use convert_to_graph first." if hasattr(G, "edge_indices") else ""
+        raise GraphError(f"draw_grafx draws a GRAFX, not a {type(G).__name__}.{hint}")
+    free = {
+        "node": draw_node_fn is not draw_node,
+        "edge": draw_edge_fn is not draw_edge,
+        "position": compute_node_position_fn is not layered_layout,
+    }
+    node_options, edge_options, position_options = _sort_options(kwargs, free)
+    shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
+    inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
+    inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")
+
+    side = NODE_SIDE * node_options.pop("size")
+    fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
+    blocks = _make_blocks(G, inside, above, side, fonts, vertical)
+    layout = compute_node_position_fn(G, blocks, vertical=vertical, **position_options)
+    if not isinstance(layout, Layout):
+        layout = _with_direct_routes(G, blocks, layout, vertical)
+
+    fig = Drawing(facecolor="white", dpi=SCREEN_DPI)
+    ax = fig.add_axes((0, 0, 1, 1))
+    for edge, points in layout.routes.items():
+        draw_edge_fn(ax, G, edge, points, vertical=vertical, **edge_options)
+    for node, center in layout.positions.items():
+        block = blocks[node]
+        size = (block.width, block.length) if vertical else (block.length, block.width)
+        color = type_color(G.nodes[node]["node_type"], colors)
+        texts = inside[node], above[node]
+        draw_node_fn(ax, G, node, center, size, color, *texts, vertical=vertical, **node_options)
+        _write_port_names(ax, center, block, vertical)
+    bounds = _find_bounds(layout, blocks, vertical)
+    bounds = _draw_legend(ax, shorts, inside_by == "short_type", colors, bounds, vertical)
+    _fit(fig, ax, bounds)
+    return fig, ax
+
+
+def grafx_to_svg(G: nx.MultiDiGraph, **kwargs: Any) -> str:
+    """The drawing of a graph as an SVG document.
+
+    Args:
+        G: The graph.
+        **kwargs: As for :func:`draw_grafx`.
+    """
+    return draw_grafx(G, **kwargs)[0]._repr_svg_()
+
+
+# --- Options and texts --------------------------------------------------------------------------------------
+
+
+def _sort_options(kwargs: Mapping[str, Any], free: Mapping[str, bool]) -> tuple[dict, dict, dict]:
+    groups = {"node": dict(NODE_OPTIONS), "edge": dict(EDGE_OPTIONS), "position": dict(POSITION_OPTIONS)}
+    allowed = [f"{prefix}_{name}" for prefix, options in groups.items() for name in options]
+    for key, value in kwargs.items():
+        prefix, _, name = key.partition("_")
+        if key not in allowed and not (name and free.get(prefix, False)):
+            raise GraphError(f"draw_grafx has no keyword {key!r}. It accepts {', '.join(allowed)}.")
+        groups[prefix][name] = value
+    return groups["node"], groups["edge"], groups["position"]
+
+
+def _texts(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str], option: str) -> dict[Hashable, str]:
+    values = _values(G, by, shorts)
+    if by is not None and G and not values and by != "name":
+        attributes = dict.fromkeys(a for _, data in G.nodes(data=True) for a in data if a not in TEXTS)
+        allowed = ", ".join([*TEXTS, *map(str, attributes)])
+        remedy = " Order the graph for rendering first." if by == "rendering_order" else ""
+        raise GraphError(f"{option}={by!r}: no node has this attribute.{remedy} Choose one of {allowed}, or None.")
+    return {n: _as_text(values.get(n)) for n in G}
+
+
+def _values(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str]) -> Mapping[Hashable, Any]:
+    if by == "node_id":
+        return {n: n for n in G}
+    if by == "short_type":
+        return {n: shorts[data["node_type"]] for n, data in G.nodes(data=True)}
+    attributes = {n: data[by] for n, data in G.nodes(data=True) if by in data}
+    if by in ("chain", "level") and not attributes:
+        return find_chains(G) if by == "chain" else find_layers(G)
+    return attributes
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _measure(text: str, size: float) -> float:
+    """Width of the widest line of a text in points."""
+    font = FontProperties(size=size)
+    return max(text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] for t in text.split("\n"))
+
+
+def _write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:
+    va = "center_baseline" if va == "center" else va
+    ax.text(x, y, text, size=size, color=color, ha=ha, va=va, zorder=3, parse_math=False)
+
+
+# --- Blocks and ports ---------------------------------------------------------------------------------------
+
+
+def _make_blocks(G, inside, above, side, fonts, vertical) -> dict[Hashable, Block]:
+    entries, exits = _find_ports(G)
+    return {
+        n: _make_block(
+            inside[n],
+            above[n],
+            side,
+            fonts,
+            _order_ports(G, n, entries[n]),
+            _order_ports(G, n, exits[n]),
+            vertical,
+        )
+        for n in G
+    }
+
+
+def _find_ports(G: nx.MultiDiGraph) -> tuple[dict[Hashable, set[Port]], dict[Hashable, set[Port]]]:
+    backward = find_backward_edges(G)
+    entries, exits = {n: set() for n in G}, {n: set() for n in G}
+    for u, v, data in G.edges(data=True):
+        out_side, in_side = (entries, exits) if (u, v) in backward else (exits, entries)
+        out_side[u].add(("out", data.get("outlet", "main")))
+        in_side[v].add(("in", data.get("inlet", "main")))
+    return entries, exits
+
+
+def _order_ports(G: nx.MultiDiGraph, node: Hashable, ports: set[Port]) -> list[Port]:
+    config = G.graph.get("config")
+    known = config[G.nodes[node]["node_type"]] if config is not None else {}
+
+    def rank(port: Port) -> tuple:
+        kind, name = port
+        names = list(known.get(f"{kind}lets", ()))
+        return kind, names.index(name) if name in names else len(names), name
+
+    return sorted(ports, key=rank)
+
+
+def _make_block(text, above, side, fonts, entry: list[Port], exit_: list[Port], vertical: bool) -> Block:
+    entry, exit_ = _spread_ports(entry, "in", vertical), _spread_ports(exit_, "out", vertical)
+    offsets = [*entry.items(), *exit_.items()]
+    lines = text.count("\n") + 1
+    text_size = (_measure(text, fonts[0]) + 6, lines * 1.25 * fonts[0] + 4)
+    text_length, text_width = text_size[::-1] if vertical else text_size
+    outermost = max((abs(p) for _, p in offsets), default=0.0)
+    length, width = max(side, text_length), max(side, text_width, 2 * outermost + 12)
+    lead, tail = _port_room(entry, vertical), _port_room(exit_, vertical)
+    near = far = 0.0
+    if above and vertical:
+        far = _measure(above, fonts[1]) + 5
+    elif above:
+        near = (above.count("\n") + 1) * 1.2 * fonts[1] + 2
+        overhang = max(0.0, (_measure(above, fonts[1]) + 4 - length) / 2)
+        lead, tail = max(lead, overhang), max(tail, overhang)
+    if vertical:
+        far = max([far, *(p + 5 + _measure_port(port) - width / 2 for port, p in offsets if port[1] != "main")])
+    return Block(length, width, lead, tail, near, far, entry, exit_)
+
+
+def _measure_port(port: Port) -> float:
+    return 0.0 if port[1] == "main" else _measure(port[1], PORT_FONT)
+
+
+def _spread_ports(ports: list[Port], kind: str, vertical: bool) -> dict[Port, float]:
+    """Ports across the side of a node. ``main`` keeps to the centre, so that chains stay straight."""
+    # In a vertical drawing, the name of a port stands to its right and needs that room.
+    pitches = {p: max(PORT_PITCH, _measure_port(p) + 8 if vertical else 0.0) for p in ports}
+    main = (kind, "main")
+    if main not in ports:
+        places = [0.0, *accumulate(pitches[p] for p in ports)][: len(ports)]
+        return {p: place - places[-1] / 2 for p, place in zip(ports, places, strict=True)}
+    offsets, low, high = {main: 0.0}, 0.0, PORT_PITCH
+    for i, port in enumerate(p for p in ports if p != main):
+        if i % 2 == 0:
+            offsets[port] = high
+            high += pitches[port]
+        else:
+            low -= pitches[port]
+            offsets[port] = low
+    return offsets
+
+
+def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
+    names = [name for _, name in ports if name != "main"]
+    room = ARROW[0] + 2 if any(kind == "in" for kind, _ in ports) else 0.0
+    if not names:
+        return room
+    return max(room, PORT_FONT + 4 if vertical else max(_measure(n, PORT_FONT) for n in names) + 7)
+
+
+def _write_port_names(ax: Axes, center: Point, block: Block, vertical: bool) -> None:
+    for ports, sign in ((block.entry, -1), (block.exit, 1)):
+        for (_, name), offset in ports.items():
+            if name == "main":
+                continue
+            if vertical:
+                x, y = center[0] + offset + 4, center[1] - sign * (block.length / 2 + 1 + PORT_FONT / 2)
+                _write(ax, x, y, name, PORT_FONT, PORT_COLOR, "left", "center")
+            else:
+                x, y = center[0] + sign * (block.length / 2 + 4), center[1] - offset + 3
+                _write(ax, x, y, name, PORT_FONT, PORT_COLOR, "left" if sign > 0 else "right", "baseline")
+
+
+def _with_direct_routes(G, blocks, positions: Mapping[Hashable, Point], vertical: bool) -> Layout:
+    missing = [n for n in G if n not in positions]
+    if missing:
+        raise GraphError(f"compute_node_position_fn gave no position for node {missing[0]}.")
+    positions = {n: (float(positions[n][0]), float(positions[n][1])) for n in G}
+    backward = find_backward_edges(G)
+    routes = {}
+    for u, v, key, data in G.edges(keys=True, data=True):
+        ports = [("out", data.get("outlet", "main")), ("in", data.get("inlet", "main"))]
+        sign = -1 if (u, v) in backward else 1
+        route = []
+        for node, port, end in ((u, ports[0], sign), (v, ports[1], -sign)):
+            (x, y), block = positions[node], blocks[node]
+            along, across = end * block.length / 2, (block.exit if end > 0 else block.entry)[port]
+            route.append((x + across, y - along) if vertical else (x + along, y - across))
+        routes[u, v, key] = route
+    return Layout(positions, routes)
+
+
+# --- Shapes -------------------------------------------------------------------------------------------------
+
+
+def _draw_box(ax, center, size, color, is_round, linewidth, gid=None) -> None:
+    outline = {"facecolor": color, "edgecolor": outline_color(color), "linewidth": linewidth}
+    radius = min(size) * (0.5 if is_round else 0.22)
+    ax.add_patch(PathPatch(_rounded_box(center, size, radius), **outline, zorder=2, gid=gid))
+
+
+def _rounded_box(center: Point, size: tuple[float, float], radius: float) -> Path:
+    arc = 0.5523 * radius  # the cubic that is closest to a quarter circle
+    vertices = []
+    for sx, sy in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
+        x, y = center[0] + sx * size[0] / 2, center[1] + sy * size[1] / 2
+        inner = arc - radius
+        corner = [(x, y - sy * radius), (x, y + sy * inner), (x + sx * inner, y), (x - sx * radius, y)]
+        vertices += corner if sx * sy > 0 else corner[::-1]
+    codes = ([Path.LINETO] + [Path.CURVE4] * 3) * 4
+    return Path([*vertices, vertices[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
+
+
+def _curve(points: list[Point], vertical: bool) -> Path:
+    along, across = (1, 0) if vertical else (0, 1)
+    vertices, codes = [points[0]], [Path.MOVETO]
+    for a, b in pairwise(points):
+        if abs(a[across] - b[across]) < 1e-6:
+            vertices.append(b)
+            codes.append(Path.LINETO)
+            continue
+        middle = (a[along] + b[along]) / 2
+        handles = [(p[0], middle) if vertical else (middle, p[1]) for p in (a, b)]
+        vertices += [*handles, b]
+        codes += [Path.CURVE4] * 3
+    return Path(vertices, codes)
+
+
+def _loop(start: Point, end: Point, direction: Point) -> Path:
+    reach = 9.0
+    handles = [(p[0] - reach * direction[0], p[1] - reach * direction[1]) for p in (start, end)]
+    return Path([start, *handles, end], [Path.MOVETO] + [Path.CURVE4] * 3)
+
+
+# --- Legend and page ----------------------------------------------------------------------------------------
+
+
+def _find_bounds(layout: Layout, blocks: Mapping[Hashable, Block], vertical: bool) -> list[float]:
+    points = [p for route in layout.routes.values() for p in route]
+    for node, (x, y) in layout.positions.items():
+        b = blocks[node]
+        low = (-b.length / 2 - b.lead, -b.width / 2 - b.near)
+        high = (b.length / 2 + b.tail, b.width / 2 + b.far)
+        points += [(x + c, y - a) if vertical else (x + a, y - c) for a, c in (low, high)]
+    if not points:
+        return [0.0, 0.0, 0.0, 0.0]
+    xs, ys = zip(*points, strict=True)
+    return [min(xs), min(ys), max(xs), max(ys)]
+
+
+def _draw_legend(ax, shorts, with_shorts, colors, bounds, vertical) -> list[float]:
+    """One chip and name for each type: a row above the graph, or a column to its right where it is tall."""
+    if not shorts:
+        return bounds
+    left, bottom, right, top = bounds
+    order = {"in": 0, "out": 2}
+    types = sorted(shorts, key=lambda t: order.get(t, 1))
+    chip = LEGEND_CHIP if with_shorts else (LEGEND_CHIP[1],) * 2
+    widths = [chip[0] + 5 + _measure(t, LEGEND_FONT) for t in types]
+    pitch = chip[1] + 6
+    x, y = (right + LEGEND_GAP, top - chip[1] / 2) if vertical else (left, 0.0)
+    places = []
+    for width in widths:
+        if vertical:
+            places.append((x, y))
+            y -= pitch
+        else:
+            if x > left and x + width > max(right, left + LEGEND_WIDTH):
+                x, y = left, y - pitch
+            places.append((x, y))
+            x += width + 14
+    if not vertical:
+        lift = top + LEGEND_GAP + chip[1] / 2 - places[-1][1]
+        places = [(x, y + lift) for x, y in places]
+    for node_type, (x, y), width in zip(types, places, widths, strict=True):
+        color = type_color(node_type, colors)
+        _draw_box(ax, (x + chip[0] / 2, y), chip, color, is_round(node_type), 1.0)
+        if with_shorts:
+            _write(ax, x + chip[0] / 2, y, shorts[node_type], 7.5, text_color(color), "center", "center")
+        _write(ax, x + chip[0] + 5, y, node_type, LEGEND_FONT, TEXT_COLOR, "left", "center")
+        right, bottom, top = max(right, x + width), min(bottom, y - chip[1] / 2), max(top, y + chip[1] / 2)
+    return [left, bottom, right, top]
+
+
+def _fit(fig: Figure, ax: Axes, bounds: list[float]) -> None:
+    left, bottom, right, top = bounds
+    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
+    fig.set_size_inches(width / 72, height / 72)
+    fig.set_dpi(min(SCREEN_DPI, MOST_PIXELS / max(width, height) * 72))
+    ax.set(xlim=(left - MARGIN, right + MARGIN), ylim=(bottom - MARGIN, top + MARGIN))
+    ax.set_axis_off()

@@ -1,0 +1,512 @@
+"""Layered layout of a graph: where its nodes stand and where its edges run.
+
+The steps are those of Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
+structures" (1981). Layers and coordinates are the linear programs of Gansner, Koutsofios, North and Vo, "A technique
+for drawing directed graphs" (1993). An edge that spans several layers owns a *waypoint* in each layer it passes;
+waypoints keep their distance from nodes, and edges bend only between layers, so no edge runs through a node.
+
+Lengths are in points. Positions are first (along the flow, across the flow) and become (x, y) at the very end.
+"""
+
+from bisect import bisect_right, insort
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import sqrt
+
+import networkx as nx
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import block_array, coo_array, eye_array
+
+Edge = tuple[Hashable, Hashable, Hashable]
+Point = tuple[float, float]
+Port = tuple[str, str]  # ("in", inlet) or ("out", outlet)
+
+LAYER_GAP = 16.0  # between the rooms of two layers
+NODE_GAP = 12.0  # between two nodes of a layer
+WAYPOINT_GAP = 8.0  # between two edges, and between an edge and a node
+PART_GAP = 24.0  # between disconnected parts
+SLANT = 0.16  # of the widest step across the flow, added to the gap it is made in, up to MAX_SLANT
+MAX_SLANT = 60.0
+CHAIN_WEIGHT = 16.0  # how much the only edge between two nodes wants to be straight, a usual edge being 1
+LONG_WEIGHT = 8.0  # the inner part of a long edge
+LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a node that has no other edge there, and at one that has
+BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
+CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
+MAX_SWEEPS = 24
+
+
+@dataclass(frozen=True)
+class Block:
+    """The room that a node takes, in points.
+
+    Attributes:
+        length: Extent of the node along the flow.
+        width: Extent of the node across the flow.
+        lead: Free room before the node, along the flow.
+        tail: Free room after the node, along the flow.
+        near: Free room beside the node, where positions across the flow are smaller.
+        far: Free room beside the node, where positions across the flow are larger.
+        entry: Distances across the flow from the node's centre to the ports on the side that the flow enters.
+        exit: The same on the side that it leaves.
+    """
+
+    length: float
+    width: float
+    lead: float = 0.0
+    tail: float = 0.0
+    near: float = 0.0
+    far: float = 0.0
+    entry: Mapping[Port, float] = field(default_factory=dict)
+    exit: Mapping[Port, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands, in points, y upwards.
+
+    Attributes:
+        positions: Node to the centre (x, y).
+        routes: Edge ``(source, dest, key)`` to its points, from the source's outlet to the destination's inlet. Two
+            points that differ across the flow are joined by a curve, others by a line.
+    """
+
+    positions: dict[Hashable, Point]
+    routes: dict[Edge, list[Point]]
+
+
+def layered_layout(
+    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: float = 1.0
+) -> Layout:
+    """Place nodes in layers along the flow and route the edges around them.
+
+    Nodes of type ``in`` without predecessors stand in the first layer. Chains are straight wherever nothing crosses
+    them. Disconnected parts lie beside each other, across the flow; nodes without edges come last, in rows. Edges that
+    close a cycle run against the flow.
+
+    Args:
+        G: The graph.
+        blocks: The room each node takes.
+        vertical: Signals flow from top to bottom, otherwise from left to right.
+        node_spacing: Scales the gaps between nodes.
+
+    Returns:
+        The positions of all nodes and the routes of all edges.
+    """
+    layers, backward = find_layers(G), find_backward_edges(G)
+    spread = Layout({}, {})
+    top, longest, loners = 0.0, 0.0, []
+    for part in nx.weakly_connected_components(G):
+        if len(part) == 1:
+            loners.extend(part)
+            continue
+        placed, length, width = _place_part(_take_part(G, part), blocks, layers, backward, node_spacing)
+        _merge(spread, placed, (0.0, top))
+        top += width + PART_GAP * node_spacing
+        longest = max(longest, length)
+    _merge(spread, _place_loners(G, loners, blocks, longest, node_spacing), (0.0, top))
+    return _turn(spread, vertical)
+
+
+def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
+    """Pairs (source, dest) whose edges close a cycle in a depth-first search, self edges aside."""
+    starts = [n for n in G if G.in_degree(n) == 0]
+    state, backward = {}, set()
+    for start in [*starts, *G]:
+        if start in state:
+            continue
+        state[start] = "open"
+        path = [(start, iter(G.succ[start]))]
+        while path:
+            node, successors = path[-1]
+            for following in successors:
+                if following not in state:
+                    state[following] = "open"
+                    path.append((following, iter(G.succ[following])))
+                    break
+                if state[following] == "open" and following != node:
+                    backward.add((node, following))
+            else:
+                state[node] = "closed"
+                path.pop()
+    return backward
+
+
+def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
+    """Layer of each node, such that edges lead to later layers and their total length is the least possible.
+
+    Inputs are held in the first layer. Ties are settled towards the first layer.
+    """
+    nodes = list(G)
+    index = {n: i for i, n in enumerate(nodes)}
+    pairs = _forward_pairs(G, find_backward_edges(G))
+    if not pairs:
+        return dict.fromkeys(nodes, 0)
+    tails, heads = ([index[p[side]] for p in pairs] for side in (0, 1))
+    rows = np.arange(len(pairs))
+    steps = coo_array(
+        (np.repeat([1.0, -1.0], len(pairs)), (np.tile(rows, 2), tails + heads)),
+        shape=(len(pairs), len(nodes)),
+    ).tocsr()
+    upper = [0 if G.nodes[n]["node_type"] == "in" and G.in_degree(n) == 0 else None for n in nodes]
+    solution = linprog(
+        -steps.sum(axis=0) + 0.5 / len(nodes),
+        A_ub=steps,
+        b_ub=-np.ones(len(pairs)),
+        bounds=[(0, u) for u in upper],
+    )
+    return {n: round(x) for n, x in zip(nodes, solution.x, strict=True)}
+
+
+def find_chains(G: nx.MultiDiGraph) -> dict[Hashable, int]:
+    """Number of the chain each node is in: nodes in a row, each the only successor of the one before it."""
+    chains = {}
+    count = 0
+    heads = [n for n in G if _chain_predecessor(G, n) is None]
+    for head in [*heads, *G]:  # the second pass finds chains that are closed loops
+        node = head
+        if node in chains:
+            continue
+        while node is not None and node not in chains:
+            chains[node] = count
+            following = next(iter(G.succ[node]), None)
+            node = following if following is not None and _chain_predecessor(G, following) == node else None
+        count += 1
+    return chains
+
+
+def _chain_predecessor(G: nx.MultiDiGraph, node: Hashable) -> Hashable | None:
+    predecessors = list(G.pred[node])
+    is_chain = len(predecessors) == 1 and len(G.succ[predecessors[0]]) == 1 and predecessors[0] != node
+    return predecessors[0] if is_chain else None
+
+
+def _forward_pairs(G: nx.MultiDiGraph, backward: set) -> list[tuple[Hashable, Hashable]]:
+    return [(v, u) if (u, v) in backward else (u, v) for u, v in dict.fromkeys(G.edges()) if u != v]
+
+
+def _take_part(G: nx.MultiDiGraph, nodes: set) -> nx.MultiDiGraph:
+    part = nx.MultiDiGraph()
+    part.add_nodes_from((n, G.nodes[n]) for n in G if n in nodes)
+    part.add_edges_from(G.edges(part, keys=True, data=True))
+    return part
+
+
+def _merge(whole: Layout, part: Layout, shift: Point) -> None:
+    def moved(point: Point) -> Point:
+        return point[0] + shift[0], point[1] + shift[1]
+
+    whole.positions.update({n: moved(p) for n, p in part.positions.items()})
+    whole.routes.update({e: [moved(p) for p in route] for e, route in part.routes.items()})
+
+
+def _turn(layout: Layout, vertical: bool) -> Layout:
+    def turned(point: Point) -> Point:
+        along, across = point
+        return (across, -along) if vertical else (along, -across)
+
+    return Layout(
+        {n: turned(p) for n, p in layout.positions.items()},
+        {e: [turned(p) for p in route] for e, route in layout.routes.items()},
+    )
+
+
+def _place_loners(
+    G: nx.MultiDiGraph, loners: list, blocks: Mapping[Hashable, Block], longest: float, spacing: float
+) -> Layout:
+    placed = Layout({}, {})
+    if not loners:
+        return placed
+    pitch = max(blocks[n].lead + blocks[n].length + blocks[n].tail for n in loners) + NODE_GAP * spacing
+    width = max(blocks[n].near + blocks[n].width + blocks[n].far for n in loners) + NODE_GAP * spacing
+    columns = max(int(longest / pitch), round(sqrt(2 * len(loners))), 1)
+    for i, n in enumerate(loners):
+        b = blocks[n]
+        along = (i % columns) * pitch + b.lead + b.length / 2
+        across = (i // columns) * width + b.near + b.width / 2
+        placed.positions[n] = (along, across)
+        _route_self_edges(G, n, b, placed)
+    return placed
+
+
+def _route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: Layout) -> None:
+    along, across = placed.positions[node]
+    side = across - block.width / 2
+    for key in G.succ[node].get(node, ()):
+        placed.routes[node, node, key] = [(along + block.length / 4, side), (along - block.length / 4, side)]
+
+
+# -----------------------------------------------------------------------------------------------------------
+# One connected part. Nodes and waypoints are integers here, and a link joins two of them in neighbouring layers.
+
+
+@dataclass
+class _Part:
+    blocks: list[Block | None]  # None for a waypoint
+    layers: list[list[int]]  # each in its order across the flow
+    links: list[tuple[int, int, float, float, float]]  # tail, head, their ports' offsets, weight
+    paths: dict[Edge, list[int]]  # what each edge passes, in the direction of the layers
+
+
+def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:
+    nodes = list(G)
+    part = _split_edges(G, nodes, blocks, layers, backward)
+    _reduce_crossings(part)
+    across = _find_across(part, spacing)
+    starts, centres, ends = _find_along(part, across, spacing)
+
+    layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
+    placed = Layout({n: (centres[layer_of[i]], across[i]) for i, n in enumerate(nodes)}, {})
+    for (u, v, key), path in part.paths.items():
+        data = G.edges[u, v, key]
+        ports = ("out", data.get("outlet", "main")), ("in", data.get("inlet", "main"))
+        tail, head = path[0], path[-1]
+        is_back = (u, v) in backward
+        offset_tail, offset_head = (
+            part.blocks[tail].exit[ports[is_back]],
+            part.blocks[head].entry[ports[not is_back]],
+        )
+        route = [(centres[layer_of[tail]] + part.blocks[tail].length / 2, across[tail] + offset_tail)]
+        route.append((ends[layer_of[tail]], route[0][1]))
+        for i in path[1:-1]:
+            route += [(starts[layer_of[i]], across[i]), (ends[layer_of[i]], across[i])]
+        route.append((starts[layer_of[head]], across[head] + offset_head))
+        route.append((centres[layer_of[head]] - part.blocks[head].length / 2, route[-1][1]))
+        placed.routes[u, v, key] = _without_needless_points(route)[:: -1 if is_back else 1]
+    for n in nodes:
+        _route_self_edges(G, n, blocks[n], placed)
+    tops = [across[i] - _near(b) for i, b in enumerate(part.blocks)]
+    bottoms = [across[i] + _far(b) for i, b in enumerate(part.blocks)]
+    whole = Layout({}, {})
+    _merge(whole, placed, (-starts[0], -min(tops)))
+    return whole, ends[-1] - starts[0], max(bottoms) - min(tops)
+
+
+def _without_needless_points(route: list[Point]) -> list[Point]:
+    kept = [route[0]]
+    for before, point, after in zip(route, route[1:], route[2:], strict=False):
+        if not abs(before[1] - point[1]) + abs(after[1] - point[1]) < 1e-6:
+            kept.append(point)
+    return [*kept, route[-1]]
+
+
+def _near(block: Block | None) -> float:
+    return block.width / 2 + block.near if block else 0.0
+
+
+def _far(block: Block | None) -> float:
+    return block.width / 2 + block.far if block else 0.0
+
+
+def _split_edges(G, nodes, blocks, layers, backward) -> _Part:
+    index = {n: i for i, n in enumerate(nodes)}
+    part = _Part([blocks[n] for n in nodes], [], [], {})
+    layer_of = [layers[n] for n in nodes]
+    for u, v, key, data in G.edges(keys=True, data=True):
+        if u == v:
+            continue
+        out_port, in_port = ("out", data.get("outlet", "main")), ("in", data.get("inlet", "main"))
+        tail, head = (index[v], index[u]) if (u, v) in backward else (index[u], index[v])
+        if (u, v) in backward:
+            out_port, in_port = in_port, out_port
+        path = [tail]
+        for layer in range(layer_of[tail] + 1, layer_of[head]):
+            path.append(len(layer_of))
+            layer_of.append(layer)
+            part.blocks.append(None)
+        path.append(head)
+        part.paths[u, v, key] = path
+        for a, b in pairwise(path):
+            port_a = part.blocks[a].exit[out_port] if a == tail else 0.0
+            port_b = part.blocks[b].entry[in_port] if b == head else 0.0
+            part.links.append((a, b, port_a, port_b, BACKWARD_WEIGHT if (u, v) in backward else 1.0))
+    _weigh_links(part, len(nodes))
+    part.layers = _order_by_search(layer_of, part.links)
+    return part
+
+
+def _weigh_links(part: _Part, num_nodes: int) -> None:
+    forward = [link for link in part.links if link[-1] == 1.0]
+    leaving, arriving = Counter(a for a, *_ in forward), Counter(b for _, b, *_ in forward)
+
+    def weight(a: int, b: int) -> float:
+        is_lone = (leaving[a] == 1) + (arriving[b] == 1)
+        if a < num_nodes and b < num_nodes:
+            return CHAIN_WEIGHT if is_lone == 2 else 1.0
+        if a >= num_nodes and b >= num_nodes:
+            return LONG_WEIGHT
+        return LONE_END_WEIGHT if is_lone == 2 else END_WEIGHT
+
+    part.links[:] = [(a, b, port_a, port_b, w * weight(a, b)) for a, b, port_a, port_b, w in part.links]
+
+
+def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
+    following = [[] for _ in layer_of]
+    is_start = [True] * len(layer_of)
+    for a, b, offset, _, _ in links:
+        following[a].append((offset, b))
+        is_start[b] = False
+    layers = [[] for _ in range(max(layer_of) + 1)]
+    seen = set()
+    for start in np.flatnonzero(is_start).tolist():
+        stack = [start]
+        while stack:
+            i = stack.pop()
+            if i in seen:
+                continue
+            seen.add(i)
+            layers[layer_of[i]].append(i)
+            stack.extend(b for _, b in sorted(following[i], reverse=True))
+    return layers
+
+
+# --- Order within the layers --------------------------------------------------------------------------------
+
+
+def _reduce_crossings(part: _Part) -> None:
+    """Sweep back and forth, sorting each layer by the mean place of its neighbours, and keep the best order seen."""
+    place = {i: k for layer in part.layers for k, i in enumerate(layer)}
+    sides = _neighbours(part)
+    best, best_order = _count_crossings(part, place), [list(layer) for layer in part.layers]
+    stale = 0
+    for sweep in range(MAX_SWEEPS):
+        if best == 0 or stale == 6:
+            break
+        towards_end = sweep % 2 == 0
+        for layer in part.layers if towards_end else part.layers[::-1]:
+            _sort_by_neighbours(layer, sides[0 if towards_end else 1], place)
+        _swap_neighbours(part.layers, sides, place)
+        crossings = _count_crossings(part, place)
+        stale += 1
+        if crossings < best:
+            best, best_order, stale = crossings, [list(layer) for layer in part.layers], 0
+    part.layers[:] = best_order
+
+
+def _neighbours(part: _Part) -> tuple[list, list]:
+    """For each item, its links to the layer before and to the layer after: (own port, other item, other's port)."""
+    before, after = ([[] for _ in part.blocks] for _ in range(2))
+    scale = [2.2 * max(_near(b), _far(b), 1.0) for b in part.blocks]  # ports of a node stay within its place
+    for a, b, port_a, port_b, _ in part.links:
+        before[b].append((port_b / scale[b], a, port_a / scale[a]))
+        after[a].append((port_a / scale[a], b, port_b / scale[b]))
+    return before, after
+
+
+def _sort_by_neighbours(layer: list[int], neighbours: list, place: dict[int, int]) -> None:
+    keys = {}
+    for k, i in enumerate(layer):
+        links = neighbours[i]
+        keys[i] = sum(place[j] + port - own for own, j, port in links) / len(links) if links else k
+    layer.sort(key=keys.__getitem__)
+    place.update({i: k for k, i in enumerate(layer)})
+
+
+def _swap_neighbours(layers: list[list[int]], sides: tuple[list, list], place: dict[int, int]) -> None:
+    for layer in layers:
+        for k in range(len(layer) - 1):
+            a, b = layer[k], layer[k + 1]
+            gain = 0
+            for neighbours in sides:
+                at = [place[j] + port for _, j, port in neighbours[a]]
+                for _, j, port in neighbours[b]:
+                    other = place[j] + port
+                    gain += sum((x > other) - (x < other) for x in at)
+            if gain > 0:
+                layer[k], layer[k + 1] = b, a
+                place[a], place[b] = k + 1, k
+
+
+def _count_crossings(part: _Part, place: dict[int, int]) -> int:
+    after = _neighbours(part)[1]
+    crossings = 0
+    for layer in part.layers:
+        ends = sorted((place[i] + own, place[j] + port) for i in layer for own, j, port in after[i])
+        seen = []
+        for _, end in ends:
+            crossings += len(seen) - bisect_right(seen, end)
+            insort(seen, end)
+    return crossings
+
+
+# --- Coordinates --------------------------------------------------------------------------------------------
+
+
+def _find_across(part: _Part, spacing: float) -> list[float]:
+    """Positions across the flow that bend the links least and keep everything apart.
+
+    .. math:: \\min_x \\sum_k w_k |(A x - p)_k|
+        \\quad\\text{such that}\\quad x_j - x_i \\ge s_{ij}
+        \\text{ for neighbours } i, j \\text{ of one layer}
+
+    Of all solutions, the mean of the lowest and the highest is taken: it is a solution too, and a balanced one.
+    """
+    bends = [([(a, 1.0), (b, -1.0)], port_b - port_a, w) for a, b, port_a, port_b, w in part.links]
+    bends += _find_middles(part)
+    gaps = list(_find_gaps(part, spacing))
+    count = len(part.blocks)
+    size = sum(len(terms) for terms, _, _ in bends)
+    bend_rows = np.repeat(np.arange(len(bends)), [len(terms) for terms, _, _ in bends])
+    entries = np.array([t for terms, _, _ in bends for t in terms]).reshape(size, 2)
+    A = coo_array((entries[:, 1], (bend_rows, entries[:, 0].astype(int))), shape=(len(bends), count))
+    gap_rows = np.tile(np.arange(len(gaps)), 2)
+    gap_columns = [i for i, _, _ in gaps] + [j for _, j, _ in gaps]
+    S = coo_array((np.repeat([1.0, -1.0], len(gaps)), (gap_rows, gap_columns)), shape=(len(gaps), count))
+    slack = eye_array(len(bends))
+    targets = np.array([p for _, p, _ in bends])
+    distances = np.array([s for *_, s in gaps])
+    weights = np.array([w for *_, w in bends])
+    solutions = [
+        linprog(
+            np.concatenate([np.full(count, tilt / count), weights]),
+            A_ub=block_array([[A, -slack], [-A, -slack], [S, None]], format="csr"),
+            b_ub=np.concatenate([targets, -targets, -distances]),
+            bounds=(0, distances.sum() + 1000.0),
+        ).x[:count]
+        for tilt in (0.5, -0.5)
+    ]
+    return np.mean(solutions, axis=0).tolist()
+
+
+def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, float]]:
+    """Where several links share a port, the port wants to be at the median of their other ends."""
+    place = {i: k for layer in part.layers for k, i in enumerate(layer)}
+    shared = defaultdict(list)
+    for a, b, port_a, port_b, _ in part.links:
+        shared[a, port_a, "exit"].append((place[b], port_b, b))
+        shared[b, port_b, "entry"].append((place[a], port_a, a))
+    middles = []
+    for (i, port, _), ends in shared.items():
+        if len(ends) > 1:
+            ends.sort()
+            (_, low_port, low), (_, high_port, high) = ends[(len(ends) - 1) // 2], ends[len(ends) // 2]
+            offset = (low_port + high_port) / 2 - port
+            middles.append(([(i, 1.0), (low, -0.5), (high, -0.5)], offset, CENTER_WEIGHT))
+    return middles
+
+
+def _find_gaps(part: _Part, spacing: float) -> Iterator[tuple[int, int, float]]:
+    for layer in part.layers:
+        for i, j in pairwise(layer):
+            a, b = part.blocks[i], part.blocks[j]
+            yield i, j, _far(a) + (NODE_GAP if a and b else WAYPOINT_GAP) * spacing + _near(b)
+
+
+def _find_along(part: _Part, across: list[float], spacing: float) -> tuple[list, list, list]:
+    """Start, centre line and end of each layer. Gaps grow with the steps that edges make in them."""
+    reach = [0.0] * len(part.layers)
+    layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
+    for a, b, port_a, port_b, _ in part.links:
+        step = abs(across[a] + port_a - across[b] - port_b)
+        reach[layer_of[a]] = max(reach[layer_of[a]], step)
+    starts, centres, ends = [], [], []
+    position = 0.0
+    for number, layer in enumerate(part.layers):
+        shapes = [part.blocks[i] for i in layer if part.blocks[i]]
+        starts.append(position)
+        centres.append(position + max(b.lead + b.length / 2 for b in shapes))
+        ends.append(centres[-1] + max(b.tail + b.length / 2 for b in shapes))
+        position = ends[-1] + LAYER_GAP * spacing + min(SLANT * reach[number], MAX_SLANT)
+    return starts, centres, ends

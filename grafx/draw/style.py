@@ -1,0 +1,117 @@
+"""What node types look like: colours, short names, shapes."""
+
+import colorsys
+import re
+from collections.abc import Iterable, Mapping
+from zlib import crc32
+
+from matplotlib.colors import to_hex, to_rgb
+
+COLORS = {
+    "in": "#ffffff",
+    "out": "#4b5563",
+    "mix": "#d5d9e0",
+    "eq": "#93c5ea",
+    "compressor": "#f7ab7d",
+    "noisegate": "#b3d77e",
+    "imager": "#c6b3ee",
+    "gain": "#f6d365",
+    "delay": "#7ed3c2",
+    "reverb": "#f3a6c0",
+    "crossover": "#cdb99a",
+    "distortion": "#ef8e8a",
+    "filter": "#a7b2ee",
+}
+SHORT_NAMES = {
+    "compressor": "cmp",
+    "noisegate": "gat",
+    "imager": "img",
+    "gain": "gn",
+    "delay": "dly",
+    "reverb": "rev",
+    "crossover": "xov",
+    "distortion": "dst",
+    "filter": "flt",
+}
+ENDINGS = {  # how a type's name ends, and what that says it is
+    **{family: family for family in COLORS if family not in ("in", "out", "mix")},
+    "equalizer": "eq",
+    "comp": "compressor",
+    "gate": "noisegate",
+    "panning": "gain",
+    "pan": "gain",
+    "saturator": "distortion",
+    "saturation": "distortion",
+}
+EDGE_COLOR = "#6b7280"
+BACKWARD_COLOR = "#dc2626"
+TEXT_COLOR = "#1f2937"
+PORT_COLOR = "#4b5563"
+
+
+def type_color(node_type: str, overrides: Mapping[str, object] | None = None) -> str:
+    """Colour of a node type: the one asked for, a light one for a well-known kind, a dark one its name determines."""
+    if overrides and node_type in overrides:
+        return to_hex(overrides[node_type])
+    known = COLORS.get(_family(node_type))
+    if known:
+        return known
+    digest = crc32(node_type.encode())
+    hue, tone = (digest % 360) / 360, digest // 360 % 3
+    rgb = colorsys.hls_to_rgb(hue, 0.5, (0.4, 0.55, 0.7)[tone])
+    while _luminance(rgb) > (0.15, 0.11, 0.08)[tone]:
+        rgb = tuple(0.98 * c for c in rgb)
+    return to_hex(rgb)
+
+
+def text_color(fill: str) -> str:
+    """Dark or white, whichever reads better on ``fill``."""
+    return TEXT_COLOR if _luminance(fill) > 0.22 else "#ffffff"
+
+
+def outline_color(fill: str) -> str:
+    """A darker tone of ``fill``."""
+    return to_hex([0.55 * c for c in to_rgb(fill)])
+
+
+def is_round(node_type: str) -> bool:
+    """Inputs, outputs and sums are round, as in block diagrams; everything else is a box."""
+    return node_type in ("in", "out", "mix")
+
+
+def short_names(node_types: Iterable[str]) -> dict[str, str]:
+    """A name of at most three letters for each type, all of them different as long as letters last."""
+    names, taken = {}, set()
+    types = list(dict.fromkeys(node_types))
+    for node_type in sorted(types, key=lambda t: (t not in COLORS and len(t) > 3, _family(t) not in COLORS, t)):
+        names[node_type] = next((n for n in _short_name_candidates(node_type) if n not in taken), node_type[:3])
+        taken.add(names[node_type])
+    return {t: names[t] for t in types}
+
+
+def _short_name_candidates(node_type: str) -> list[str]:
+    words = [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", node_type)] or [node_type]
+    letters = "".join(words)
+    family = _family(node_type)
+    initials = "".join(w[0] for w in words)[:3] if len(words) > 1 else letters[:3]
+    best = node_type if len(node_type) <= 3 else SHORT_NAMES.get(family, family if family in COLORS else initials)
+    tails = [a + b for i, a in enumerate(letters[1:], 1) for b in letters[i + 1 :]]
+    return [
+        best,
+        initials,
+        letters[:3],
+        *(letters[0] + t for t in tails),
+        *(f"{letters[0]}{i}" for i in range(1, 100)),
+    ]
+
+
+def _family(node_type: str) -> str:
+    plain = re.sub(r"[^a-z]", "", node_type.lower())
+    if plain in COLORS:
+        return plain
+    return next((family for ending, family in ENDINGS.items() if plain.endswith(ending)), plain)
+
+
+def _luminance(color: str | tuple[float, float, float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
