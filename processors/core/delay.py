@@ -1,0 +1,125 @@
+"""Delays whose lengths can be learned."""
+
+import math
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+EPS = 1e-7
+LARGEST = 1e15
+
+
+class SurrogateDelay(nn.Module):
+    r"""Integer delays 0 … N − 1, with a gradient from damped sinusoids in the frequency domain.
+
+    A delay of n samples has the spectrum :math:`e^{-2\pi i k n / N}`, the powers of one number on the unit
+    circle. Here that number is a free one inside of it,
+
+    .. math:: z = \tilde z \frac{\tanh |\tilde z|}{|\tilde z| + 10^{-7}}, \quad
+        h_n = \mathrm{IDFT}\left[(z + 10^{-7})^k\right]_n, \quad k = 0, …, \lfloor N / 2 \rfloor
+
+    and h is a soft impulse, narrower as z nears the circle. With the straight-through estimator the response is
+    the unit impulse at the maximum of h, and the gradient is that of h.
+
+    Source: Hayes, Saitis and Fazekas, "Sinusoidal frequency estimation by gradient descent", ICASSP 2023; as a
+    delay, Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+
+    Args:
+        N: length of the response.
+        straight_through: respond with a unit impulse instead of the soft one.
+        radii_loss: return :math:`\sum (1 - \tanh|\tilde z|)^2`, which pulls z to the circle; otherwise 0.
+        normalize_gradients: divide the gradient of each z̃, that of the radii loss included, by 10⁻⁷ plus its
+            modulus.
+    """
+
+    def __init__(
+        self,
+        N: int,
+        straight_through: bool = True,
+        radii_loss: bool = True,
+        normalize_gradients: bool = True,
+    ):
+        super().__init__()
+        self.N = N
+        self.straight_through = straight_through
+        self.radii_loss = radii_loss
+        self.normalize_gradients = normalize_gradients
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Make the responses of delays.
+
+        Args:
+            z: complex numbers of any shape. A delay is proportional to minus the angle.
+
+        Returns:
+            The responses ``(…, N)``, which can be differentiated once, and the radii loss ``()``.
+        """
+        # Moduli of larger numbers overflow; tanh is 1 long before.
+        z = torch.complex(z.real.clamp(-LARGEST, LARGEST), z.imag.clamp(-LARGEST, LARGEST))
+        if self.normalize_gradients:
+            z = _NormalizeGradient.apply(z)
+        modulus = z.abs()
+        radius = torch.tanh(modulus)
+        fir = _SoftImpulse.apply(z * (radius / (modulus + EPS)), self.N, self.straight_through)
+        loss = (1 - radius).square().sum() if self.radii_loss else radius.new_zeros(())
+        return fir, loss
+
+
+class _NormalizeGradient(Function):
+    @staticmethod
+    def forward(ctx, z: Tensor) -> Tensor:
+        return z.view_as(z)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g: Tensor) -> Tensor:
+        return g / (EPS + g.abs())
+
+
+class _SoftImpulse(Function):
+    """IDFT of the powers of z, or the impulse at its maximum; the gradient is that of the former."""
+
+    @staticmethod
+    def forward(ctx, z: Tensor, N: int, hard: bool) -> Tensor:
+        z = z + EPS
+        ctx.save_for_backward(z)
+        ctx.N = N
+        if not hard:
+            coarse, fine = _power_tables(z, N // 2 + 1)
+            powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
+            return torch.fft.irfft(powers, n=N)
+        # The maximum of a damped sinusoid's spectrum is the bin nearest to its frequency.
+        delay = torch.round(z.angle() * (-N / math.tau)).long() % N
+        return torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device).scatter_(-1, delay.unsqueeze(-1), 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g: Tensor):
+        (z,) = ctx.saved_tensors
+        N = ctx.N
+        # d/dz of (1/N) Re Σ w_k z^k Ĝ_k*, where w counts the bins that a real spectrum has twice.
+        k = torch.arange(1, N // 2 + 1, device=z.device, dtype=z.real.dtype)
+        weight = k * (2 / N)
+        if N % 2 == 0:
+            weight[-1:] /= 2
+        spectrum = torch.fft.rfft(g)[..., 1:] * weight
+        coarse, fine = _power_tables(z.conj(), N // 2)
+        padding = coarse.shape[-1] * fine.shape[-1] - N // 2
+        table = torch.nn.functional.pad(spectrum, (0, padding)).unflatten(-1, (-1, fine.shape[-1]))
+        return ((table * fine.unsqueeze(-2)).sum(-1) * coarse).sum(-1), None, None
+
+
+def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Tables a, b such that z^(i·len(b) + j) = a_i b_j covers the powers 0 … n − 1.
+
+    Far fewer exponentials than powers, so they can afford float64: float32 loses the phase of high powers.
+    """
+    width = math.isqrt(max(n - 1, 0)) + 1
+    height = -(-n // width)
+    modulus, angle = z.abs().double().unsqueeze(-1), z.to(torch.complex128).angle().unsqueeze(-1)
+    steps = torch.arange(width, device=z.device, dtype=torch.float64)
+    coarse, fine = steps[:height] * width, steps
+    return tuple(torch.polar(modulus**k, angle * k).to(z.dtype) for k in (coarse, fine))

@@ -1,0 +1,103 @@
+"""Delays."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .base import ParameterSize, Processor
+from .core.channels import filter_channels, num_filter_channels
+from .core.convolution import FIRConvolution, convolve
+from .core.delay import SurrogateDelay
+from .core.fir import ZeroPhaseFIR, normalize_impulse
+
+
+class MultitapDelay(Processor):
+    r"""Multitap delay with learnable delay times and coloured taps.
+
+    Time is cut into M segments, and each holds P taps, whose delays are learned by
+    :class:`~grafx.processors.core.delay.SurrogateDelay`. Every tap is filtered by a zero-phase FIR c, and what
+    falls outside its segment is dropped. The sum, laid end to end, is scaled to unit energy:
+
+    .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
+        h = \mathrm{concat}_{m=1}^{M} \sum_{p=1}^{P} (c_{m,p} * \delta_{d_{m,p}})
+
+    Raw parameters (C' is 1 for ``"mono"``, else 2):
+        delay_z ``(B, C'·M·P, 2)``: real and imaginary parts; the delay is −∠z/2π of a segment. Channels are the
+        slowest axis, taps of one segment the fastest.
+        log_fir_magnitude ``(B, C'·M·P, bins)``: natural logarithms of each tap's magnitude response.
+
+    Args:
+        segment_len: samples in a segment.
+        num_segments: M.
+        num_delay_per_segment: P.
+        processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
+        zp_filter_per_tap: filter each tap.
+        zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.
+        pre_delay: samples before the first segment.
+        straight_through, radii_loss, normalize_gradients: see
+            :class:`~grafx.processors.core.delay.SurrogateDelay`.
+        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+
+    Raises:
+        ParameterError: an unknown ``processor_channel``.
+
+    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    """
+
+    def __init__(
+        self,
+        segment_len: int = 3000,
+        num_segments: int = 20,
+        num_delay_per_segment: int = 1,
+        processor_channel: str = "stereo",
+        zp_filter_per_tap: bool = True,
+        zp_filter_bins: int = 20,
+        pre_delay: int = 0,
+        straight_through: bool = True,
+        radii_loss: bool = True,
+        normalize_gradients: bool = True,
+        **conv,
+    ):
+        super().__init__()
+        self.processor_channel = processor_channel
+        self.tap_axes = (num_filter_channels(processor_channel), num_segments, num_delay_per_segment)
+        self.num_taps = self.tap_axes[0] * num_segments * num_delay_per_segment
+        self.zp_filter_bins = zp_filter_bins
+        self.pre_delay = pre_delay
+        self.delay = SurrogateDelay(segment_len, straight_through, radii_loss, normalize_gradients)
+        self.color = ZeroPhaseFIR(zp_filter_bins) if zp_filter_per_tap else None
+        self.conv = FIRConvolution(mode="causal", **conv)
+
+    def parameter_size(self) -> ParameterSize:
+        size = {"delay_z": (self.num_taps, 2)}
+        if self.color is not None:
+            size["log_fir_magnitude"] = (self.num_taps, self.zp_filter_bins)
+        return size
+
+    def forward(
+        self, input_signals: Tensor, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Delay signals.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+
+        Returns:
+            The wet signals ``(B, C, L)``, and ``{"radii_reg": ()}``, the radii loss of all taps.
+
+        Raises:
+            ParameterError: a ``"midside"`` delay of a signal that is not stereo.
+        """
+        fir, radii_loss = self.impulse_response(delay_z, log_fir_magnitude)
+        y = filter_channels(input_signals, fir, self.processor_channel, self.conv)
+        return y, {"radii_reg": radii_loss}
+
+    def impulse_response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The filters ``(B, C', pre_delay + M·segment_len)`` and the radii loss."""
+        fir, radii_loss = self.delay(torch.complex(*delay_z.unbind(-1)))
+        if self.color is not None:
+            fir = convolve(fir, self.color(log_fir_magnitude), mode="zerophase")
+        fir = fir.unflatten(1, self.tap_axes).sum(-2).flatten(-2)
+        return F.pad(normalize_impulse(fir), (self.pre_delay, 0)), radii_loss

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+from grafx.processors.core.fir import ZeroPhaseFIR, normalize_impulse
+
+
+@pytest.mark.parametrize("window", ["hann", "boxcar", ("kaiser", 8.0)])
+@pytest.mark.parametrize("bins", [1, 2, 5, 20])
+def test_design_is_a_windowed_cosine_series(window, bins, rng):
+    log_magnitude = rng.standard_normal((3, 2, bins))
+    num_taps = 2 * bins - 1
+    n, k = np.arange(num_taps) - bins + 1, np.arange(bins)
+    cosines = np.cos(2 * np.pi * np.outer(k, n) / num_taps) * np.where(k == 0, 1, 2)[:, None] / num_taps
+    expected = np.exp(log_magnitude) @ cosines * scipy.signal.get_window(window, num_taps)
+    h = ZeroPhaseFIR(bins, window)(torch.from_numpy(log_magnitude))
+    np.testing.assert_allclose(h, expected, atol=1e-12)
+
+
+def test_without_a_window_the_response_has_the_magnitudes_and_no_phase(rng):
+    log_magnitude = rng.standard_normal(9)
+    h = ZeroPhaseFIR(9, "boxcar")(torch.from_numpy(log_magnitude)).numpy()
+    np.testing.assert_allclose(np.fft.rfft(np.roll(h, -8)), np.exp(log_magnitude), atol=1e-12)
+
+
+def test_design_follows_the_dtype_and_is_not_saved():
+    design = ZeroPhaseFIR(6)
+    assert design(torch.zeros(6)).dtype == torch.float32
+    assert design(torch.zeros(6).double()).dtype == torch.float64
+    assert not design.state_dict()
+
+
+def test_design_gradients(rng):
+    log_magnitude = torch.from_numpy(rng.standard_normal((2, 5))).requires_grad_()
+    assert torch.autograd.gradcheck(ZeroPhaseFIR(5), log_magnitude)
+
+
+def test_normalized_impulses_have_unit_energy(rng):
+    h = rng.standard_normal((3, 2, 50)) * np.array([1e-3, 1.0, 1e5])[:, None, None]
+    y = normalize_impulse(torch.from_numpy(h)).numpy()
+    energy = (h**2).sum(-1).mean(-1)
+    np.testing.assert_allclose(y, h / np.sqrt(energy)[:, None, None], rtol=1e-6)
+
+
+def test_a_silent_impulse_stays_silent_with_a_finite_gradient():
+    h = torch.zeros(1, 2, 8, requires_grad=True)
+    y = normalize_impulse(h)
+    y.sum().backward()
+    assert not y.any()
+    assert torch.isfinite(h.grad).all()
+
+
+def test_normalization_gradients(rng):
+    h = torch.from_numpy(rng.standard_normal((2, 2, 4))).requires_grad_()
+    assert torch.autograd.gradcheck(normalize_impulse, h)
