@@ -1,0 +1,88 @@
+"""Envelope followers: smoothers of energies and gains, with a raw coefficient for each signal."""
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ..base import ParameterError
+from .recursion import Coefficient, ballistics, onepole
+
+MAX_ALPHA = 1 - 1e-5
+
+
+class TruncatedOnePoleIIRFilter(nn.Module):
+    r"""Exponential smoothing with an impulse response of finite length.
+
+    .. math::
+        y[n] = \max\Bigl(0, \sum_{k=0}^{N-1} (1 - \alpha)\,\alpha^k\,u[n-k]\Bigr), \quad
+        \alpha = \min(\sigma(z), 1 - 10^{-5})
+
+    It is computed as one exact recursion, whatever its length.
+
+    Args:
+        iir_len: length N of the impulse response, at least 1.
+        flashfftconv: accepted and without effect, as there is no convolution.
+        max_input_len: accepted and without effect.
+
+    Raises:
+        ParameterError: ``iir_len`` is less than 1.
+    """
+
+    def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int | None = None) -> None:
+        super().__init__()
+        if iir_len < 1:
+            raise ParameterError(f"iir_len is the length of a response and must be at least 1, not {iir_len}.")
+        self.iir_len = iir_len
+
+    def forward(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
+        """Smooth signals that are not negative, such as energies.
+
+        Args:
+            input_signals: of shape ``(B, L)`` or ``(B, C, L)``.
+            z_alpha: logits of the coefficients α, of shape ``(B, 1)``.
+
+        Returns:
+            The smoothed signals, in the shape of ``input_signals``.
+        """
+        return torch.relu(self.smooth(input_signals, z_alpha))
+
+    def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
+        """Smooth signals of either sign: ``forward`` without the maximum."""
+        (alpha,) = coefficients(z_alpha, input_signals)
+        return onepole(input_signals, alpha.clamp(max=MAX_ALPHA), taps=self.iir_len)
+
+
+class Ballistics(nn.Module):
+    r"""Smoothing that rises with an attack and falls with a release coefficient.
+
+    .. math::
+        y[n] = \alpha\,y[n-1] + (1 - \alpha)\,u[n], \quad
+        \alpha = \begin{cases} \sigma(z_A) & u[n] \ge y[n-1] \\ \sigma(z_R) & u[n] < y[n-1] \end{cases}
+
+    References:
+        D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
+        analysis", JAES 60(6), 2012.
+    """
+
+    def forward(self, input_signals: Tensor, z_alpha: Tensor, initial: Coefficient = 0.0) -> Tensor:
+        """Smooth signals.
+
+        Args:
+            input_signals: of shape ``(B, L)`` or ``(B, C, L)``.
+            z_alpha: logits of the attack and release coefficients, of shape ``(B, 2)``.
+            initial: the state of rest, y[−1]: 0 for an energy or a log gain, 1 for a linear gain.
+
+        Returns:
+            The smoothed signals, in the shape of ``input_signals``.
+        """
+        attack, release = coefficients(z_alpha, input_signals)
+        return ballistics(input_signals, attack, release, initial)
+
+
+def coefficients(z_alpha: Tensor, signals: Tensor) -> tuple[Tensor, ...]:
+    """Logits ``(B, K)`` as K coefficients that broadcast over the leading axes of ``(B, ..., L)`` signals.
+
+    They are float64, as float32 leaves few digits of 1 − α where α is close to 1.
+    """
+    alpha = torch.sigmoid(z_alpha.double())
+    return tuple(a.reshape(-1, *[1] * (signals.ndim - 2)) for a in alpha.unbind(-1))

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from grafx.processors.core.knees import exponential_knee, hard_knee, quadratic_knee
+from torch.autograd import gradcheck
+
+THRESHOLD, SLOPE, WIDTH = torch.tensor([[-3.0]]), torch.tensor([[-0.75]]), torch.tensor([[2.0]])
+
+
+def levels(*around):
+    return torch.tensor([around], dtype=torch.float64)
+
+
+def test_hard_knee_is_a_ramp():
+    level = levels(-9.0, -3.0, -2.0, 5.0)
+    torch.testing.assert_close(hard_knee(level, THRESHOLD, SLOPE), levels(0.0, 0.0, -0.75, -6.0))
+
+
+def test_quadratic_knee_meets_the_ramp_in_value_and_slope():
+    level = torch.linspace(-8, 2, 1001, dtype=torch.float64)[None].requires_grad_()
+    y = quadratic_knee(level, THRESHOLD, SLOPE, WIDTH)
+    outside = (level - THRESHOLD).abs() >= 1
+    torch.testing.assert_close(y[outside], hard_knee(level, THRESHOLD, SLOPE)[outside])
+    (derivative,) = torch.autograd.grad(y.sum(), level)
+    assert derivative.diff().abs().max() <= 0.75 * 0.01 / 2 + 1e-9
+    at_threshold = quadratic_knee(levels(-3.0), THRESHOLD, SLOPE, WIDTH)
+    torch.testing.assert_close(at_threshold, levels(-0.75 * 2 / 8))
+
+
+def test_exponential_knee_is_a_softplus():
+    level = np.linspace(-10, 10, 101)[None]
+    y = exponential_knee(torch.tensor(level), THRESHOLD, SLOPE, WIDTH)
+    np.testing.assert_allclose(y, -0.75 * np.logaddexp(0, 2 * (level + 3)) / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("curve", [quadratic_knee, exponential_knee])
+def test_sharp_knees_are_hard(curve):
+    level = torch.linspace(-8, 2, 501)[None]
+    width = torch.tensor([[1e-6 if curve is quadratic_knee else 1e6]])
+    torch.testing.assert_close(
+        curve(level, THRESHOLD, SLOPE, width), hard_knee(level, THRESHOLD, SLOPE), atol=2e-6, rtol=1e-5
+    )
+
+
+def test_gradients(rng):
+    level = torch.tensor(rng.normal(size=(2, 30)) - 3, requires_grad=True)
+    rows = [
+        torch.tensor(v, dtype=torch.float64, requires_grad=True)
+        for v in ([[-3.0], [-2.0]], [[-0.7], [-2.0]], [[1.5], [0.8]])
+    ]
+    assert gradcheck(hard_knee, (level, *rows[:2]))
+    assert gradcheck(quadratic_knee, (level, *rows))
+    assert gradcheck(exponential_knee, (level, *rows))
