@@ -32,10 +32,10 @@ def compute_render_order(
 
     Args:
         G: The graph, of any size and depth.
-        method: ``"beam"`` keeps the ``width`` (32) best partial schedules, pruned after every ``depth`` (1) steps, where
-            the best are those with the smallest lower bound on the steps still to go: summed over all types, the most
-            nodes of that type on any path. ``"greedy"`` always runs the type with most ready nodes. ``"fixed"`` goes
-            through ``fixed_order``, a sequence of types (indices or names), and skips what has no ready node.
+        method: ``"beam"`` keeps the ``width`` (32) best partial schedules, pruned after every ``depth`` (1) steps,
+            where the best are those with the smallest lower bound on the steps still to go: summed over all types, the
+            most nodes of that type on any path. ``"greedy"`` always runs the type with most ready nodes. ``"fixed"``
+            goes through ``fixed_order``, a sequence of types (indices or names), and skips what has no ready node.
             ``"one-by-one"`` gives each node its own step.
         **kwargs: Options of the method.
 

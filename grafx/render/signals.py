@@ -1,6 +1,7 @@
 """Every node's output, computed when first asked for."""
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -23,8 +24,9 @@ class Signals:
     def __init__(self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor):
         self._run = run
         self._render_data = render_data
-        self._input_signals = input_signals
+        self._cuda = [input_signals.device] if input_signals.is_cuda else []
         self._rng_state = torch.random.get_rng_state()
+        self._cuda_rng_states = [torch.cuda.get_rng_state(device) for device in self._cuda]
         self._grad_enabled = torch.is_grad_enabled()
         self._rows: list[tuple[Tensor, ...]] | None = None
 
@@ -43,16 +45,17 @@ class Signals:
         return torch.stack(rows, dim=-3)
 
     def __getitem__(self, index: Any) -> Tensor | tuple[Tensor, ...]:
-        if isinstance(index, int) and self._input_signals.ndim == 3:
+        if isinstance(index, Integral):
             outlets = self._all()[index]
             return outlets[0] if len(outlets) == 1 else outlets
         return self.tensor()[index]
 
     def _all(self) -> list[tuple[Tensor, ...]]:
         if self._rows is None:
-            devices = [self._input_signals.device] if self._input_signals.is_cuda else []
-            with torch.random.fork_rng(devices), torch.set_grad_enabled(self._grad_enabled):
+            with torch.random.fork_rng(self._cuda), torch.set_grad_enabled(self._grad_enabled):
                 torch.random.set_rng_state(self._rng_state)
+                for device, state in zip(self._cuda, self._cuda_rng_states, strict=True):
+                    torch.cuda.set_rng_state(state, device)
                 steps = [outlets for _, _, outlets, _ in self._run()]
             self._rows = [row for outlets in steps for row in zip(*outlets, strict=True)]
         return self._rows

@@ -1,0 +1,124 @@
+import gc
+import weakref
+
+import pytest
+import torch
+
+from grafx.data import GRAFX
+from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
+
+
+@pytest.fixture
+def graph(toys):
+    """One splitter feeds two gains, which make one step and meet again at a ring modulator."""
+    G = GRAFX(config=toys.config)
+    source, split, gain, ring, out = (G.add(t) for t in ("in", "split", "gain", "ring", "out"))
+    other = G.add("gain")
+    G.connect(source, split)
+    G.connect(split, gain)
+    G.connect(split, other, outlet="side")
+    G.connect(gain, ring)
+    G.connect(other, ring, inlet="side")
+    G.connect(ring, out)
+    return reorder_for_fast_render(G)
+
+
+def render(toys, graph, x, processors=None, **kwargs):
+    processors = processors or toys.make()
+    parameters = toys.parameters(processors, graph, dtype=x.dtype)
+    return render_grafx(processors, x, parameters, prepare_render(graph), **kwargs)
+
+
+def test_shapes_and_indices(toys, graph):
+    x = torch.randn(1, 2, 5)
+    output, _, signals = render(toys, graph, x)
+    assert len(signals) == 6
+    assert signals.shape == signals.tensor().shape == (6, 2, 5)
+    assert torch.equal(signals[0], x[0])
+    assert torch.equal(signals[-1], output[0])
+    assert torch.equal(signals[-1:], output)
+    assert torch.equal(signals[torch.tensor([5])], output)
+    assert torch.equal(signals[5, :, 2], output[0, :, 2])
+    main, side = signals[1]
+    assert main.shape == side.shape == (2, 5)
+    assert torch.equal(signals.tensor()[1], main)
+    assert len(list(signals)) == 6
+    with pytest.raises(IndexError):
+        signals[6]
+
+
+def test_an_id_gives_a_node_also_for_a_batch_of_sources(toys, graph):
+    x = torch.randn(3, 1, 2, 5)
+    output, _, signals = render(toys, graph, x)
+    assert signals.shape == (3, 6, 2, 5)
+    assert torch.equal(signals[0], x[:, 0])
+    assert torch.equal(signals[5], output[:, 0])
+    assert signals[1][1].shape == (3, 2, 5)
+
+
+def test_mono_counts_as_any_number_of_channels(toys):
+    G = GRAFX(config=toys.config)
+    G.add_serial_chain(["in", "gain", "widen", "out"])
+    G = reorder_for_fast_render(G)
+    _, _, signals = render(toys, G, torch.randn(1, 1, 5))
+    assert [signals[i].shape[0] for i in range(4)] == [1, 1, 2, 2]
+    assert signals.shape == (4, 2, 5)
+    assert torch.equal(signals.tensor()[1], signals[1].expand(2, 5))
+
+
+def test_processors_run_once_per_step_and_once_more_when_signals_are_read(toys, graph):
+    processors = toys.make()
+    _, _, signals = render(toys, graph, torch.randn(1, 2, 5), processors)
+    used = ("split", "gain", "ring")
+    assert [processors[t].calls for t in used] == [1, 1, 1]
+    assert len(signals) == 6 and [processors[t].calls for t in used] == [1, 1, 1]
+    assert signals[0] is not None and signals[2] is not None and signals.shape
+    assert [processors[t].calls for t in used] == [2, 2, 2]
+
+
+def test_rerun_draws_the_same_random_numbers_and_leaves_the_random_state_alone(toys):
+    class Hiss(toys.base):
+        def process(self, x):
+            return x + torch.randn_like(x)
+
+    G = GRAFX()
+    G.add_serial_chain(["in", "hiss", "out"])
+    G = reorder_for_fast_render(G)
+    output, _, signals = render_grafx({"hiss": Hiss()}, torch.randn(1, 2, 5), {}, prepare_render(G))
+    torch.randn(3)
+    state = torch.get_rng_state()
+    assert torch.equal(signals[2], output[0])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("graded", [True, False])
+def test_rerun_computes_gradients_just_where_the_render_did(toys, graph, graded):
+    x = torch.randn(1, 2, 5)
+    with torch.set_grad_enabled(graded):
+        output, _, signals = render(toys, graph, x)
+    assert output.requires_grad == graded
+    with torch.set_grad_enabled(not graded):
+        assert signals[5].requires_grad == graded
+        assert torch.is_grad_enabled() == (not graded)
+
+
+def test_nothing_is_kept_without_gradients(toys):
+    """While a chain renders, only the signal that is read and the one that is made are alive."""
+    made, alive = [], []
+
+    class Tracked(toys.base):
+        def process(self, x):
+            gc.collect()
+            alive.append(sum(ref() is not None for ref in made))
+            y = x + 1
+            made.append(weakref.ref(y.untyped_storage()))
+            return y
+
+    G = GRAFX()
+    G.add_serial_chain(["in", *["tracked"] * 8, "out"])
+    G = reorder_for_fast_render(G)
+    with torch.no_grad():
+        output, _, signals = render_grafx({"tracked": Tracked()}, torch.zeros(1, 1, 4), {}, prepare_render(G))
+    assert torch.equal(output, torch.full((1, 1, 4), 8.0))
+    assert alive == [0] + [1] * 7
+    assert len(signals) == 10
