@@ -16,7 +16,8 @@ class MultitapDelay(Processor):
 
     Time is cut into M segments, and each holds P taps, whose delays are learned by
     :class:`~grafx.processors.core.delay.SurrogateDelay`. Every tap is filtered by a zero-phase FIR c, and what
-    falls outside its segment is dropped. The sum, laid end to end, is scaled to unit energy:
+    falls outside its segment is dropped. The sum, laid end to end, is scaled to unit energy (averaged over the
+    channels, as left and right where the filters are converted):
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
         h = \mathrm{concat}_{m=1}^{M} \sum_{p=1}^{P} (c_{m,p} * \delta_{d_{m,p}})
@@ -90,14 +91,15 @@ class MultitapDelay(Processor):
         Raises:
             ParameterError: a ``"midside"`` delay of a signal that is not stereo.
         """
-        fir, radii_loss = self.impulse_response(delay_z, log_fir_magnitude)
-        y = filter_channels(input_signals, fir, self.processor_channel, self.conv)
+        fir, radii_loss = self._taps(delay_z, log_fir_magnitude)
+        y = filter_channels(input_signals, fir, self.processor_channel, self._convolve)
         return y, {"radii_reg": radii_loss}
 
-    def impulse_response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The filters ``(B, C', pre_delay + M·segment_len)`` and the radii loss."""
+    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
+        return self.conv(x, F.pad(normalize_impulse(fir), (self.pre_delay, 0)))
+
+    def _taps(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
         fir, radii_loss = self.delay(torch.complex(*delay_z.unbind(-1)))
         if self.color is not None:
             fir = convolve(fir, self.color(log_fir_magnitude), mode="zerophase")
-        fir = fir.unflatten(1, self.tap_axes).sum(-2).flatten(-2)
-        return F.pad(normalize_impulse(fir), (self.pre_delay, 0)), radii_loss
+        return fir.unflatten(1, self.tap_axes).sum(-2).flatten(-2), radii_loss

@@ -43,7 +43,7 @@ def filter_channels(
         x: signals ``(B, C, L)``.
         filters: ``(B, 1 or 2, N)``.
         processor_channel: one of the four names.
-        apply: function of signals and filters.
+        apply: function of the signals and the filters as they meet, after any conversion of either.
 
     Returns:
         The filtered signals.

@@ -48,7 +48,9 @@ class ZeroPhaseFIR(nn.Module):
 def normalize_impulse(h: Tensor) -> Tensor:
     r"""Scale impulse responses to unit energy, averaged over their channels.
 
-    .. math:: \tilde h = h \Big/ \sqrt{\frac{1}{C} \sum_{c, n} h_{c, n}^2 + 10^{-12}}
+    .. math:: \tilde h = h \Big/ \sqrt{\frac{1}{C} \sum_{c, n} h_{c, n}^2}
+
+    Silence stays silent.
 
     Args:
         h: ``(B, C, N)``.
@@ -56,5 +58,7 @@ def normalize_impulse(h: Tensor) -> Tensor:
     Returns:
         ``(B, C, N)``.
     """
+    # The result does not depend on the level, so a constant may bring the squares into range.
+    h = h / h.detach().abs().amax((1, 2), keepdim=True).clamp(min=1e-20)
     energy = h.square().sum(-1, keepdim=True).mean(1, keepdim=True)
     return h * (energy + 1e-12).rsqrt()

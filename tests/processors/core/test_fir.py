@@ -36,10 +36,22 @@ def test_design_gradients(rng):
 
 
 def test_normalized_impulses_have_unit_energy(rng):
-    h = rng.standard_normal((3, 2, 50)) * np.array([1e-3, 1.0, 1e5])[:, None, None]
-    y = normalize_impulse(torch.from_numpy(h)).numpy()
+    h = rng.standard_normal((3, 2, 50)) * np.array([1e-9, 1.0, 1e13])[:, None, None]
     energy = (h**2).sum(-1).mean(-1)
-    np.testing.assert_allclose(y, h / np.sqrt(energy)[:, None, None], rtol=1e-6)
+    y = normalize_impulse(torch.from_numpy(h).float())
+    np.testing.assert_allclose(y, h / np.sqrt(energy)[:, None, None], rtol=1e-5)
+
+
+def test_normalization_and_its_gradient_do_not_depend_on_the_level(rng):
+    h = torch.from_numpy(rng.standard_normal((1, 2, 50))).float()
+    w = torch.from_numpy(rng.standard_normal((1, 2, 50))).float()
+    gradients = []
+    for gain in (1e-10, 1.0, 1e13):
+        scaled = (gain * h).requires_grad_()
+        (gradient,) = torch.autograd.grad(normalize_impulse(scaled), scaled, w)
+        gradients.append(gradient * gain)
+    torch.testing.assert_close(gradients[0], gradients[1])
+    torch.testing.assert_close(gradients[2], gradients[1])
 
 
 def test_a_silent_impulse_stays_silent_with_a_finite_gradient():
