@@ -1,5 +1,6 @@
 """Differentiable audio processors."""
 
+from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .eq import ZeroPhaseFIREqualizer
@@ -8,9 +9,13 @@ from .stereo import SideGainImager, StereoGain
 
 __all__ = [
     "Compressor",
+    "DryWet",
+    "GainStagingRegularization",
     "MultitapDelay",
     "NoiseGate",
+    "ParallelMix",
     "STFTMaskedNoiseReverb",
+    "SerialChain",
     "SideGainImager",
     "StereoGain",
     "ZeroPhaseFIREqualizer",

@@ -1,0 +1,342 @@
+"""Processors made of processors.
+
+Containers wrap any processor with one inlet and one outlet, and each other. The parameters of members nest under
+their names; a container with a single member takes that member's parameters as its own. The same holds for
+intermediates: what a member returns beside its output is passed on, nested where the parameters are.
+
+A parameter *from outside* is given for all nodes at once and belongs to no ``parameter_size``, such as the dry/wet
+weight of a graph. Any container accepts it and hands it to every member that lists it in
+``external_parameters()``; a member whose own parameters name it keeps its own.
+"""
+
+import inspect
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import reduce
+from typing import Literal
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from .base import ParameterError, ParameterSize, Processor
+from .core.loudness import rms_difference
+
+Output = Tensor | tuple[Tensor, dict]
+
+
+class Wrapper(Processor):
+    """A container with one member, whose parameters and intermediates are the container's own."""
+
+    def __init__(self, processor: nn.Module) -> None:
+        super().__init__()
+        self.processor = _check_member(processor, type(self).__name__)
+
+    def parameter_size(self) -> ParameterSize:
+        return self.processor.parameter_size()
+
+    def external_parameters(self) -> set[str]:
+        """Names of the parameters that are handed in from outside."""
+        return _external_parameters(self.processor)
+
+
+class DryWet(Wrapper):
+    r"""Mix of a processor's output and its input.
+
+    .. math:: y = w \cdot \mathrm{wet} + (1 - w) \cdot \mathrm{dry}
+
+    The weight is used as it is: 0 is dry, 1 is wet, and nothing confines it to that range. A mono input is spread
+    over the channels of a wet signal that has more.
+
+    Raw parameters: those of the processor and ``drywet_weight``, 1, unless it comes from outside.
+
+    Args:
+        processor: what makes the wet signal.
+        external_param: the weight comes from outside, as a common parameter of all nodes, and is not in
+            ``parameter_size``. It then serves every such ``DryWet`` within the processor too. If False it is a
+            raw parameter like any other.
+
+    Raises:
+        ParameterError: the processor cannot be wrapped, or takes another ``drywet_weight`` that is given beside
+            this one.
+    """
+
+    def __init__(self, processor: nn.Module, external_param: bool = True) -> None:
+        super().__init__(processor)
+        self.external_param = external_param
+        self.shared = external_param and "drywet_weight" in _external_parameters(processor)
+        taken = {*processor.parameter_size(), *_external_parameters(processor)}
+        if "drywet_weight" in taken and not self.shared:
+            raise ParameterError(
+                f"DryWet wraps a {type(processor).__name__} that takes a drywet_weight itself, and the two could not "
+                "be told apart. Put the inner one into a SerialChain with external_param=False."
+            )
+
+    def parameter_size(self) -> ParameterSize:
+        own = {} if self.external_param else {"drywet_weight": (1,)}
+        return {**self.processor.parameter_size(), **own}
+
+    def external_parameters(self) -> set[str]:
+        own = {"drywet_weight"} if self.external_param else set()
+        return super().external_parameters() | own
+
+    def forward(self, *inlet_signals: Tensor, drywet_weight: Tensor | None = None, **raw_parameters) -> Output:
+        """Process ``(B, C, L)`` signals.
+
+        Args:
+            inlet_signals: the dry signal.
+            drywet_weight: of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
+            raw_parameters: those of the processor.
+
+        Returns:
+            The mix, and the processor's intermediates if it has any.
+
+        Raises:
+            ParameterError: the weight is missing or has another shape.
+        """
+        dry = _only_signal(self, inlet_signals)
+        if drywet_weight is None:
+            remedy = "hand it in as a common parameter" if self.external_param else "it is a raw parameter"
+            raise ParameterError(f"DryWet({type(self.processor).__name__}) needs drywet_weight: {remedy}.")
+        if drywet_weight.shape not in ((), (1,), (1, 1), dry.shape[:1], (dry.shape[0], 1)):
+            raise ParameterError(
+                f"drywet_weight must be of shape ({dry.shape[0]},) or ({dry.shape[0]}, 1) for {dry.shape[0]} signals, "
+                f"not {tuple(drywet_weight.shape)}."
+            )
+        if self.shared:
+            raw_parameters["drywet_weight"] = drywet_weight
+        wet, intermediates = _call(self.processor, dry, raw_parameters)
+        mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
+        return _with_intermediates(mix, intermediates)
+
+
+class GainStagingRegularization(Wrapper):
+    """A processor that also tells how much it changes the loudness, to be kept small while training.
+
+    Adds the intermediate ``key``: :func:`.rms_difference` of input and output, summed over the batch.
+
+    Args:
+        processor: what is watched.
+        key: name of the intermediate.
+
+    Raises:
+        ParameterError: the processor cannot be wrapped.
+
+    References:
+        S. Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    """
+
+    def __init__(self, processor: nn.Module, key: str = "gain_reg") -> None:
+        super().__init__(processor)
+        self.key = key
+
+    def forward(self, *inlet_signals: Tensor, **raw_parameters) -> tuple[Tensor, dict]:
+        """Process ``(B, C, L)`` signals.
+
+        Args:
+            inlet_signals: the one signal.
+            raw_parameters: those of the processor.
+
+        Returns:
+            The processor's output, and its intermediates with ``key`` added.
+
+        Raises:
+            ParameterError: the processor has an intermediate of that name.
+        """
+        x = _only_signal(self, inlet_signals)
+        y, intermediates = _call(self.processor, x, raw_parameters)
+        if self.key in intermediates:
+            raise ParameterError(
+                f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
+            )
+        return y, {**intermediates, self.key: rms_difference(x, y)}
+
+
+class Group(Processor):
+    """A container with named members, under whose names parameters and intermediates nest."""
+
+    def __init__(self, processors: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        kind = type(self).__name__
+        if not isinstance(processors, Mapping) or not processors:
+            raise ParameterError(f"{kind} takes a dict of at least one processor: name -> processor.")
+        try:
+            self.processors = nn.ModuleDict({k: _check_member(p, kind) for k, p in processors.items()})
+        except (KeyError, TypeError) as error:
+            raise ParameterError(f"{kind} cannot use a processor's name: {error.args[0]}.") from error
+
+    def parameter_size(self) -> ParameterSize:
+        return {name: processor.parameter_size() for name, processor in self.processors.items()}
+
+    def external_parameters(self) -> set[str]:
+        """Names of the parameters that are handed in from outside."""
+        return set().union(*map(_external_parameters, self.processors.values()))
+
+    @abstractmethod
+    def forward(self, *inlet_signals: Tensor, **raw_parameters) -> Output: ...
+
+    def _route(self, raw_parameters: dict) -> dict[str, dict]:
+        """Each member's parameters: its own, and those from outside that it takes."""
+        external = self.external_parameters()
+        for name in raw_parameters:
+            if name not in self.processors and name not in external:
+                raise ParameterError(
+                    f"{type(self).__name__} takes no parameter {name!r}; its processors are "
+                    f"{', '.join(self.processors)}."
+                )
+        routed = {}
+        for name, processor in self.processors.items():
+            own = raw_parameters.get(name)
+            if own is None and processor.parameter_size():
+                raise ParameterError(f"{type(self).__name__} needs the parameters of {name!r}, a dict.")
+            if own is not None and not hasattr(own, "keys"):
+                raise ParameterError(f"The parameters of {name!r} must be a dict, not a {type(own).__name__}.")
+            shared = {k: raw_parameters[k] for k in _external_parameters(processor) if k in raw_parameters}
+            routed[name] = {**shared, **(own or {})}
+        return routed
+
+
+class SerialChain(Group):
+    """Processors one after another, in the order of the dict.
+
+    Raw parameters: for each name, those of its processor.
+
+    Args:
+        processors: name -> processor.
+
+    Raises:
+        ParameterError: there is none, a name cannot be used, or a processor cannot be wrapped.
+    """
+
+    def forward(self, *inlet_signals: Tensor, **raw_parameters) -> Output:
+        """Process ``(B, C, L)`` signals.
+
+        Args:
+            inlet_signals: the one signal.
+            raw_parameters: for each name a dict of its processor's parameters, and parameters from outside.
+
+        Returns:
+            The last processor's output, and ``{name: intermediates}`` of those that have any.
+
+        Raises:
+            ParameterError: the parameters of a processor are missing, or there are some that nobody takes.
+        """
+        signal = _only_signal(self, inlet_signals)
+        collected = {}
+        for name, parameters in self._route(raw_parameters).items():
+            signal, intermediates = _call(self.processors[name], signal, parameters)
+            if intermediates:
+                collected[name] = intermediates
+        return _with_intermediates(signal, collected)
+
+
+class ParallelMix(Group):
+    r"""Processors side by side, whose outputs are mixed.
+
+    .. math::
+        y = \sum_{k=1}^{K} g_k\, y_k, \quad
+        g_k = \frac{e^{w_k}}{\sum_j e^{w_j}} \text{ (softmax)} \quad\text{or}\quad
+        g_k = \frac{\ln(1 + e^{w_k})}{K \ln 2} \text{ (softplus)}
+
+    Both give 1/K each where all weights are 0.
+
+    Raw parameters: for each name, those of its processor; ``parallel_weights``, K.
+
+    Args:
+        processors: name -> processor.
+        activation: ``"softmax"`` for gains that sum to 1, ``"softplus"`` for independent ones.
+
+    Raises:
+        ParameterError: there is no processor, a name cannot be used, or a processor cannot be wrapped.
+    """
+
+    def __init__(
+        self, processors: Mapping[str, nn.Module], activation: Literal["softmax", "softplus"] = "softmax"
+    ) -> None:
+        super().__init__(processors)
+        if activation not in ("softmax", "softplus"):
+            raise ParameterError(f"activation must be 'softmax' or 'softplus', not {activation!r}.")
+        if "parallel_weights" in self.processors:
+            raise ParameterError("No processor of a ParallelMix can be called 'parallel_weights'.")
+        self.activation = activation
+
+    def parameter_size(self) -> ParameterSize:
+        return {**super().parameter_size(), "parallel_weights": len(self.processors)}
+
+    def forward(self, *inlet_signals: Tensor, parallel_weights: Tensor | None = None, **raw_parameters) -> Output:
+        """Process ``(B, C, L)`` signals.
+
+        Args:
+            inlet_signals: the one signal, which all processors receive.
+            parallel_weights: ``(B, K)``, in the order of the dict.
+            raw_parameters: for each name a dict of its processor's parameters, and parameters from outside.
+
+        Returns:
+            The mix, and ``{name: intermediates}`` of the processors that have any.
+
+        Raises:
+            ParameterError: the weights or the parameters of a processor are missing, or there are some that nobody
+                takes.
+        """
+        signal = _only_signal(self, inlet_signals)
+        if parallel_weights is None:
+            raise ParameterError(f"ParallelMix needs parallel_weights, (B, {len(self.processors)}).")
+        weighted, collected = [], {}
+        gains = self._gains(parallel_weights)[..., None, None].unbind(1)
+        for (name, parameters), gain in zip(self._route(raw_parameters).items(), gains, strict=True):
+            output, intermediates = _call(self.processors[name], signal, parameters)
+            weighted.append(gain * output)
+            if intermediates:
+                collected[name] = intermediates
+        return _with_intermediates(reduce(torch.add, weighted), collected)
+
+    def _gains(self, weights: Tensor) -> Tensor:
+        if weights.shape[-1:] != (len(self.processors),):
+            raise ParameterError(
+                f"parallel_weights must have {len(self.processors)} columns, one for each of "
+                f"{', '.join(self.processors)}, not the shape {tuple(weights.shape)}."
+            )
+        if self.activation == "softmax":
+            return torch.softmax(weights, -1)
+        return F.softplus(weights) / (len(self.processors) * math.log(2))
+
+
+def _check_member(processor: nn.Module, container: str) -> nn.Module:
+    if not hasattr(processor, "parameter_size"):
+        raise ParameterError(f"{container} wraps processors; a {type(processor).__name__} has no parameter_size.")
+    if "num_samples" in inspect.signature(processor.forward).parameters:
+        raise ParameterError(
+            f"{container} cannot wrap the generator {type(processor).__name__}: it needs one inlet and one outlet."
+        )
+    return processor
+
+
+def _external_parameters(processor: nn.Module) -> set[str]:
+    return processor.external_parameters() if hasattr(processor, "external_parameters") else set()
+
+
+def _only_signal(container: Processor, inlet_signals: tuple[Tensor, ...]) -> Tensor:
+    if len(inlet_signals) != 1:
+        raise ParameterError(
+            f"{type(container).__name__} takes the signal of one inlet and got {len(inlet_signals)}: generators and "
+            "processors with several inlets cannot be wrapped."
+        )
+    return inlet_signals[0]
+
+
+def _call(processor: nn.Module, signal: Tensor, parameters: dict) -> tuple[Tensor, dict]:
+    """The output of a member and its intermediates, which may be none."""
+    result = processor(signal, **parameters)
+    outputs = [result] if isinstance(result, Tensor) else list(result)
+    intermediates = outputs.pop() if isinstance(outputs[-1], dict) else {}
+    if len(outputs) != 1:
+        raise ParameterError(
+            f"Containers wrap processors with one outlet; {type(processor).__name__} has {len(outputs)}."
+        )
+    return outputs[0], intermediates
+
+
+def _with_intermediates(output: Tensor, intermediates: dict) -> Output:
+    return (output, intermediates) if intermediates else output
