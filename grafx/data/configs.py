@@ -105,14 +105,13 @@ class NodeConfigs:
 def _parse(config) -> dict[str, dict[str, list[str]]]:
     if isinstance(config, (str, bytes)) or not isinstance(config, Iterable):
         raise ValueError("Invalid type for config.")
-    if not isinstance(config, Mapping):
-        config = {node_type: {} for node_type in config}
+    entries = config.items() if isinstance(config, Mapping) else [(node_type, {}) for node_type in config]
     types = {}
-    for node_type, sides in config.items():
+    for node_type, sides in entries:
         if not isinstance(node_type, str) or not isinstance(sides, Mapping):
             raise ValueError("Invalid type for config.")
-        if unknown := set(sides) - {"inlets", "outlets"}:
-            raise ValueError(f"Node type '{node_type}' has unknown entries {sorted(unknown)}: use inlets, outlets.")
+        if unknown := [entry for entry in sides if entry not in ("inlets", "outlets")]:
+            raise ValueError(f"Node type '{node_type}' has unknown entries {unknown}: use inlets, outlets.")
         parsed = {side: _parse_side(node_type, side, sides) for side in ("inlets", "outlets")}
         if node_type in BUILT_IN_TYPES:
             # A list of the types found in a graph names these too; a mere name does not redefine them.
@@ -125,7 +124,7 @@ def _parse(config) -> dict[str, dict[str, list[str]]]:
 
 def _parse_side(node_type: str, side: str, sides: Mapping) -> list[str]:
     names = sides.get(side, ["main"])
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str) or not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"The {side} of node type '{node_type}' must be a list of names, not {names!r}.")
     names = list(names)
     if len(set(names)) < len(names):

@@ -22,9 +22,16 @@ def _graph_attribute(name: str, doc: str, settable: bool = True) -> property:
     def set_(self, value):
         if not settable:
             raise GraphError(f"{name} cannot be changed after construction: build a new GRAFX(config=...).")
+        if name == "invalid_op":
+            _check_invalid_op(value)
         self.graph[name] = value
 
     return property(get, set_, doc=doc)
+
+
+def _check_invalid_op(invalid_op: str) -> None:
+    if invalid_op not in _INVALID_OPS:
+        raise GraphError(f"invalid_op must be one of {', '.join(_INVALID_OPS)}, not {invalid_op!r}.")
 
 
 class GRAFX(nx.MultiDiGraph):
@@ -50,8 +57,7 @@ class GRAFX(nx.MultiDiGraph):
         super().__init__()
         if config is not None and not isinstance(config, NodeConfigs):
             raise GraphError(f"config must be a NodeConfigs, not {type(config).__name__}: use NodeConfigs(...).")
-        if invalid_op not in _INVALID_OPS:
-            raise GraphError(f"invalid_op must be one of {', '.join(_INVALID_OPS)}, not {invalid_op!r}.")
+        _check_invalid_op(invalid_op)
         self.graph.update(
             counter=0,
             consecutive_ids=True,
@@ -88,7 +94,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := self._type_problem(node_type):
             return self.raise_warning(problem)
-        node_id = self.counter
+        node_id = next(i for i in itertools.count(self.counter) if i not in self)
         self.add_node(node_id, node_type=node_type, parameters=parameters, name=name)
         self.graph["counter"] = node_id + 1
         self._forget_schedule()
@@ -142,7 +148,7 @@ class GRAFX(nx.MultiDiGraph):
             GraphError: The list is empty, a type is unknown, or two neighbours cannot be connected (with
                 ``invalid_op="error"``). Nothing is added then.
         """
-        nodes = [{"node_type": node} if isinstance(node, str) else dict(node) for node in node_list]
+        nodes = [dict(node) if isinstance(node, Mapping) else {"node_type": node} for node in node_list]
         if problem := self._chain_problem(nodes):
             return self.raise_warning(problem)
         ids = [self.add(**node) for node in nodes]
@@ -195,6 +201,8 @@ class GRAFX(nx.MultiDiGraph):
         return None
 
     def _plug_problem(self, node: str, node_type: str, side: str, plug: str) -> str | None:
+        if not isinstance(plug, str):
+            return f"Provided {side}: {plug!r} of {node} is not a string."
         if self.config is None or plug in self.config[node_type][f"{side}s"]:
             return None
         return (
@@ -218,16 +226,15 @@ class GRAFX(nx.MultiDiGraph):
             return "A serial chain needs at least one node."
         for position, node in enumerate(nodes):
             where = f"node {position} of the chain"
-            if unknown := set(node) - {"node_type", "parameters", "name"}:
-                return f"Unknown entries {sorted(unknown)} for {where}: use node_type, parameters, name."
+            if unknown := [entry for entry in node if entry not in ("node_type", "parameters", "name")]:
+                return f"Unknown entries {unknown} for {where}: use node_type, parameters, name."
             node_type = node.get("node_type")
-            problem = self._type_problem(node_type)
-            if not problem and position > 0:
-                problem = self._plug_problem(where, node_type, "inlet", "main")
-            if not problem and position < len(nodes) - 1:
-                problem = self._plug_problem(where, node_type, "outlet", "main")
-            if problem:
-                return problem
+            if problem := self._type_problem(node_type):
+                return f"{problem} It is {where}."
+            sides = ["inlet"] * (position > 0) + ["outlet"] * (position < len(nodes) - 1)
+            for side in sides:
+                if problem := self._plug_problem(where, node_type, side, "main"):
+                    return problem
         return None
 
     def _bypass_problem(self, node_id: int) -> str | None:
@@ -237,6 +244,8 @@ class GRAFX(nx.MultiDiGraph):
         new_edges = set()
         for source_id, _, source in self.in_edges(node_id, data=True):
             for _, dest_id, dest in self.out_edges(node_id, data=True):
+                if source_id == dest_id:
+                    return f"Node {node_id} ({node_type}) cannot be bypassed: node {source_id} would feed itself."
                 edge = (source_id, dest_id, source["outlet"], dest["inlet"])
                 if edge in new_edges or self._edge_problem(*edge):
                     return (
@@ -259,7 +268,7 @@ class GRAFX(nx.MultiDiGraph):
         return f"[{node_id}] {data.get('node_type')}{name}"
 
     def _describe_edge(self, source_id: int, dest_id: int, data: Mapping[str, str]) -> str:
-        outlet, inlet = data["outlet"], data["inlet"]
+        outlet, inlet = data.get("outlet"), data.get("inlet")
         plugs = "" if outlet == inlet == "main" else f"<{outlet}> -> <{inlet}> "
         return f"{plugs}[{dest_id}] {self.nodes[dest_id].get('node_type')}"
 
