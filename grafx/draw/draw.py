@@ -2,25 +2,24 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from io import StringIO
-from itertools import accumulate, pairwise
+from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import networkx as nx
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Polygon
 from matplotlib.path import Path
-from matplotlib.textpath import text_to_path
 
 from ..errors import GraphError
+from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .layout import (
     Block,
     Edge,
     Layout,
     Point,
-    Port,
     find_backward_edges,
     find_chains,
     find_layers,
@@ -39,17 +38,14 @@ from .style import (
 )
 
 NODE_SIDE = 26.0  # points, as all lengths here
-PORT_FONT = 6.5
-PORT_PITCH = 10.0
 LEGEND_FONT = 8.5
 LEGEND_CHIP = (24.0, 15.0)
 LEGEND_GAP = 20.0
 LEGEND_WIDTH = 360.0  # at least, before it breaks into rows
 MARGIN = 10.0
-ARROW = (6.0, 2.6)  # length and half width
 LONGEST_TEXT = 40
 SCREEN_DPI = 120
-MOST_PIXELS = 60_000  # matplotlib refuses 2**16 and more
+MOST_PIXELS = 60_000, 1e8  # along a side, where matplotlib refuses 2**16 and more, and in all
 
 NODE_OPTIONS = {
     "inside": "short_type",
@@ -144,7 +140,7 @@ def draw_edge(
     forward = sum((b - a) * f for a, b, f in zip(points[0], points[-1], flow, strict=True)) >= 0
     direction = flow if forward else (-flow[0], -flow[1])
     if is_loop:
-        direction = (-1, 0) if vertical else (0, -1)
+        direction = (1, 0) if vertical else (0, -1)
     length, half_width = (side * max(1.0, linewidth**0.5) for side in ARROW)
     tip = points[-1]
     base = (tip[0] - length * direction[0], tip[1] - length * direction[1])
@@ -210,7 +206,7 @@ def draw_grafx(
 
     side = NODE_SIDE * node_options.pop("size")
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
-    blocks = _make_blocks(G, inside, above, side, fonts, vertical)
+    blocks = make_blocks(G, inside, above, side, fonts, vertical)
     layout = compute_node_position_fn(G, blocks, vertical=vertical, **position_options)
     if not isinstance(layout, Layout):
         layout = _with_direct_routes(G, blocks, layout, vertical)
@@ -284,108 +280,12 @@ def _as_text(value: Any) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _measure(text: str, size: float) -> float:
-    """Width of the widest line of a text in points."""
-    font = FontProperties(size=size)
-    return max(text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] for t in text.split("\n"))
-
-
 def _write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:
     va = "center_baseline" if va == "center" else va
     ax.text(x, y, text, size=size, color=color, ha=ha, va=va, zorder=3, parse_math=False)
 
 
-# --- Blocks and ports ---------------------------------------------------------------------------------------
-
-
-def _make_blocks(G, inside, above, side, fonts, vertical) -> dict[Hashable, Block]:
-    entries, exits = _find_ports(G)
-    return {
-        n: _make_block(
-            inside[n],
-            above[n],
-            side,
-            fonts,
-            _order_ports(G, n, entries[n]),
-            _order_ports(G, n, exits[n]),
-            vertical,
-        )
-        for n in G
-    }
-
-
-def _find_ports(G: nx.MultiDiGraph) -> tuple[dict[Hashable, set[Port]], dict[Hashable, set[Port]]]:
-    backward = find_backward_edges(G)
-    entries, exits = {n: set() for n in G}, {n: set() for n in G}
-    for u, v, data in G.edges(data=True):
-        out_side, in_side = (entries, exits) if (u, v) in backward else (exits, entries)
-        out_side[u].add(("out", data.get("outlet", "main")))
-        in_side[v].add(("in", data.get("inlet", "main")))
-    return entries, exits
-
-
-def _order_ports(G: nx.MultiDiGraph, node: Hashable, ports: set[Port]) -> list[Port]:
-    config = G.graph.get("config")
-    known = config[G.nodes[node]["node_type"]] if config is not None else {}
-
-    def rank(port: Port) -> tuple:
-        kind, name = port
-        names = list(known.get(f"{kind}lets", ()))
-        return kind, names.index(name) if name in names else len(names), name
-
-    return sorted(ports, key=rank)
-
-
-def _make_block(text, above, side, fonts, entry: list[Port], exit_: list[Port], vertical: bool) -> Block:
-    entry, exit_ = _spread_ports(entry, "in", vertical), _spread_ports(exit_, "out", vertical)
-    offsets = [*entry.items(), *exit_.items()]
-    lines = text.count("\n") + 1
-    text_size = (_measure(text, fonts[0]) + 6, lines * 1.25 * fonts[0] + 4)
-    text_length, text_width = text_size[::-1] if vertical else text_size
-    outermost = max((abs(p) for _, p in offsets), default=0.0)
-    length, width = max(side, text_length), max(side, text_width, 2 * outermost + 12)
-    lead, tail = _port_room(entry, vertical), _port_room(exit_, vertical)
-    near = far = 0.0
-    if above and vertical:
-        far = _measure(above, fonts[1]) + 5
-    elif above:
-        near = (above.count("\n") + 1) * 1.2 * fonts[1] + 2
-        overhang = max(0.0, (_measure(above, fonts[1]) + 4 - length) / 2)
-        lead, tail = max(lead, overhang), max(tail, overhang)
-    if vertical:
-        far = max([far, *(p + 5 + _measure_port(port) - width / 2 for port, p in offsets if port[1] != "main")])
-    return Block(length, width, lead, tail, near, far, entry, exit_)
-
-
-def _measure_port(port: Port) -> float:
-    return 0.0 if port[1] == "main" else _measure(port[1], PORT_FONT)
-
-
-def _spread_ports(ports: list[Port], kind: str, vertical: bool) -> dict[Port, float]:
-    """Ports across the side of a node. ``main`` keeps to the centre, so that chains stay straight."""
-    # In a vertical drawing, the name of a port stands to its right and needs that room.
-    pitches = {p: max(PORT_PITCH, _measure_port(p) + 8 if vertical else 0.0) for p in ports}
-    main = (kind, "main")
-    if main not in ports:
-        places = [0.0, *accumulate(pitches[p] for p in ports)][: len(ports)]
-        return {p: place - places[-1] / 2 for p, place in zip(ports, places, strict=True)}
-    offsets, low, high = {main: 0.0}, 0.0, PORT_PITCH
-    for i, port in enumerate(p for p in ports if p != main):
-        if i % 2 == 0:
-            offsets[port] = high
-            high += pitches[port]
-        else:
-            low -= pitches[port]
-            offsets[port] = low
-    return offsets
-
-
-def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
-    names = [name for _, name in ports if name != "main"]
-    room = ARROW[0] + 2 if any(kind == "in" for kind, _ in ports) else 0.0
-    if not names:
-        return room
-    return max(room, PORT_FONT + 4 if vertical else max(_measure(n, PORT_FONT) for n in names) + 7)
+# --- Ports --------------------------------------------------------------------------------------------------
 
 
 def _write_port_names(ax: Axes, center: Point, block: Block, vertical: bool) -> None:
@@ -486,7 +386,7 @@ def _draw_legend(ax, shorts, with_shorts, colors, bounds, vertical) -> list[floa
     order = {"in": 0, "out": 2}
     types = sorted(shorts, key=lambda t: order.get(t, 1))
     chip = LEGEND_CHIP if with_shorts else (LEGEND_CHIP[1],) * 2
-    widths = [chip[0] + 5 + _measure(t, LEGEND_FONT) for t in types]
+    widths = [chip[0] + 5 + measure(t, LEGEND_FONT) for t in types]
     pitch = chip[1] + 6
     x, y = (right + LEGEND_GAP, top - chip[1] / 2) if vertical else (left, 0.0)
     places = []
@@ -516,6 +416,7 @@ def _fit(fig: Figure, ax: Axes, bounds: list[float]) -> None:
     left, bottom, right, top = bounds
     width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
     fig.set_size_inches(width / 72, height / 72)
-    fig.set_dpi(min(SCREEN_DPI, MOST_PIXELS / max(width, height) * 72))
+    side, area = max(fig.get_size_inches()), width * height / 72**2
+    fig.set_dpi(min(SCREEN_DPI, MOST_PIXELS[0] / side, sqrt(MOST_PIXELS[1] / area)))
     ax.set(xlim=(left - MARGIN, right + MARGIN), ylim=(bottom - MARGIN, top + MARGIN))
     ax.set_axis_off()

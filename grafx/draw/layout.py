@@ -29,10 +29,10 @@ NODE_GAP = 12.0  # between two nodes of a layer
 WAYPOINT_GAP = 8.0  # between two edges, and between an edge and a node
 PART_GAP = 24.0  # between disconnected parts
 SLANT = 0.16  # of the widest step across the flow, added to the gap it is made in, up to MAX_SLANT
-MAX_SLANT = 60.0
-CHAIN_WEIGHT = 16.0  # how much the only edge between two nodes wants to be straight, a usual edge being 1
+MAX_SLANT = 140.0
+CHAIN_WEIGHT = 16.0  # how much the only edge between two centred ports wants to be straight, a usual edge being 1
 LONG_WEIGHT = 8.0  # the inner part of a long edge
-LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a node that has no other edge there, and at one that has
+LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without other edges, and at any other
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
 MAX_SWEEPS = 24
@@ -329,17 +329,18 @@ def _split_edges(G, nodes, blocks, layers, backward) -> _Part:
 
 def _weigh_links(part: _Part, num_nodes: int) -> None:
     forward = [link for link in part.links if link[-1] == 1.0]
-    leaving, arriving = Counter(a for a, *_ in forward), Counter(b for _, b, *_ in forward)
+    leaving = Counter((a, port) for a, _, port, _, _ in forward)
+    arriving = Counter((b, port) for _, b, _, port, _ in forward)
 
-    def weight(a: int, b: int) -> float:
-        is_lone = (leaving[a] == 1) + (arriving[b] == 1)
+    def weight(a: int, b: int, port_a: float, port_b: float) -> float:
+        is_lone = leaving[a, port_a] == arriving[b, port_b] == 1 and port_a == port_b == 0.0
         if a < num_nodes and b < num_nodes:
-            return CHAIN_WEIGHT if is_lone == 2 else 1.0
+            return CHAIN_WEIGHT if is_lone else 1.0
         if a >= num_nodes and b >= num_nodes:
             return LONG_WEIGHT
-        return LONE_END_WEIGHT if is_lone == 2 else END_WEIGHT
+        return LONE_END_WEIGHT if is_lone else END_WEIGHT
 
-    part.links[:] = [(a, b, port_a, port_b, w * weight(a, b)) for a, b, port_a, port_b, w in part.links]
+    part.links[:] = [(a, b, port_a, port_b, w * weight(a, b, port_a, port_b)) for a, b, port_a, port_b, w in part.links]
 
 
 def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
@@ -441,7 +442,8 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
         \\quad\\text{such that}\\quad x_j - x_i \\ge s_{ij}
         \\text{ for neighbours } i, j \\text{ of one layer}
 
-    Of all solutions, the mean of the lowest and the highest is taken: it is a solution too, and a balanced one.
+    The rows of A are the links, and the middles that :func:`_find_middles` asks for. Of all solutions, one with small
+    positions is taken.
     """
     bends = [([(a, 1.0), (b, -1.0)], port_b - port_a, w) for a, b, port_a, port_b, w in part.links]
     bends += _find_middles(part)
@@ -458,16 +460,13 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
     targets = np.array([p for _, p, _ in bends])
     distances = np.array([s for *_, s in gaps])
     weights = np.array([w for *_, w in bends])
-    solutions = [
-        linprog(
-            np.concatenate([np.full(count, tilt / count), weights]),
-            A_ub=block_array([[A, -slack], [-A, -slack], [S, None]], format="csr"),
-            b_ub=np.concatenate([targets, -targets, -distances]),
-            bounds=(0, distances.sum() + 1000.0),
-        ).x[:count]
-        for tilt in (0.5, -0.5)
-    ]
-    return np.mean(solutions, axis=0).tolist()
+    solution = linprog(
+        np.concatenate([np.full(count, 0.5 / count), weights]),
+        A_ub=block_array([[A, -slack], [-A, -slack], [S, None]], format="csr"),
+        b_ub=np.concatenate([targets, -targets, -distances]),
+        bounds=(0, None),
+    )
+    return solution.x[:count].tolist()
 
 
 def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, float]]:

@@ -31,8 +31,7 @@ def check_clear(drawn, G):
     for a, b in combinations(drawn.boxes, 2):
         assert not overlap(drawn.boxes[a], drawn.boxes[b]), (a, b)
     for edge, curve in drawn.curves.items():
-        if edge[0] != edge[1]:
-            assert not [n for n, box in drawn.boxes.items() if runs_through(curve, box)], edge
+        assert not [n for n, box in drawn.boxes.items() if runs_through(curve, box)], edge
 
 
 @both_directions
@@ -93,12 +92,34 @@ def _cross(a, b, across):
     return gap.min() < -1 and gap.max() > 1
 
 
-def test_a_mix_stands_in_the_middle_of_its_stems(graphs, read_drawing):
-    G = graphs.console(4)
+def test_needless_crossings_are_removed(graphs, read_drawing):
+    """Stems that were entered in turns for two groups."""
+    stems = [(i, 6 + i % 2) for i in range(6)]
+    G = graphs.make([*["in"] * 6, "mix", "mix", "mix", "out"], [*stems, (6, 8), (7, 8), (8, 9)])
     drawn = read_drawing(*draw_grafx(G))
-    stems = [drawn.center(n)[1] for n, t in G.nodes(data="node_type") if t == "in"]
-    (mix,) = [drawn.center(n)[1] for n, t in G.nodes(data="node_type") if t == "mix"]
-    assert mix == pytest.approx(np.mean(stems), abs=1e-3)
+    for a, b in combinations(drawn.curves, 2):
+        if a[1] != b[1]:
+            assert not _cross(drawn.curves[a], drawn.curves[b], 1)
+
+
+@both_directions
+def test_a_side_chain_does_not_bend_the_main_one(graphs, read_drawing, vertical):
+    chains = [(0, 1), (1, 2), (3, 4), (4, 5), (2, 6), (5, 6), (6, 7)]
+    types = ["in", "eq", "compressor", "in", "eq", "compressor", "mix", "out"]
+    G = graphs.make(types, [*chains, (1, 5, "main", "sidechain")])
+    drawn = read_drawing(*draw_grafx(G, vertical=vertical))
+    check_clear(drawn, G)
+    across = 0 if vertical else 1
+    assert np.ptp([drawn.center(n)[across] for n in (3, 4, 5)]) < 1e-6
+
+
+@pytest.mark.parametrize("stems, groups", [(4, 1), (16, 4), (6, 2), (6, 3)])
+def test_a_mix_stands_in_the_middle_of_its_stems(graphs, read_drawing, stems, groups):
+    G = graphs.console(stems, groups)
+    drawn = read_drawing(*draw_grafx(G))
+    for mix in (n for n, t in G.nodes(data="node_type") if t == "mix"):
+        rows = [drawn.center(n)[1] for n in G.pred[mix]]
+        assert drawn.center(mix)[1] == pytest.approx(np.mean(rows), abs=1e-3)
 
 
 def test_layers_have_the_least_total_length(graphs):
