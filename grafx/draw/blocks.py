@@ -1,6 +1,7 @@
 """How much room nodes take: their texts measured, their ports in place."""
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from itertools import accumulate
 
 import networkx as nx
@@ -12,6 +13,7 @@ from .layout import Block, Port, find_backward_edges
 PORT_FONT = 6.5  # points, as all lengths here
 PORT_PITCH = 10.0
 ARROW = (6.0, 2.6)  # length and half width
+LOOP_ROOM = 14.0  # beside a node that feeds itself
 
 
 def make_blocks(
@@ -24,18 +26,12 @@ def make_blocks(
 ) -> dict[Hashable, Block]:
     """The room of each node, given its two texts, their font sizes and the least side of its box."""
     entries, exits = _find_ports(G)
-    return {
-        n: _make_block(
-            inside[n],
-            above[n],
-            side,
-            fonts,
-            _order_ports(G, n, entries[n]),
-            _order_ports(G, n, exits[n]),
-            vertical,
-        )
-        for n in G
-    }
+    blocks = {}
+    for n in G:
+        ports = _order_ports(G, n, entries[n]), _order_ports(G, n, exits[n])
+        block = _make_block(inside[n], above[n], side, fonts, *ports, vertical)
+        blocks[n] = replace(block, near=max(block.near, LOOP_ROOM)) if G.has_edge(n, n) else block
+    return blocks
 
 
 def _find_ports(G: nx.MultiDiGraph) -> tuple[dict[Hashable, set[Port]], dict[Hashable, set[Port]]]:

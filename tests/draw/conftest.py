@@ -62,6 +62,7 @@ class Drawn:
     """What stands where in a drawing, read from its artists."""
 
     def __init__(self, fig, ax):
+        self.axes = ax
         named = {p.get_gid(): p.get_path() for p in ax.patches if p.get_gid()}
         self.boxes = {int(gid.split("-")[1]): p.get_extents() for gid, p in named.items() if gid.startswith("node")}
         self.curves = {

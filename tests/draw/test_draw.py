@@ -96,6 +96,7 @@ def test_texts_do_not_touch_each_other_nor_other_nodes_nor_edges(graphs, read_dr
 @both_directions
 def test_everything_is_within_the_page(graphs, read_drawing, vertical):
     G = graphs.dag(50)
+    G.add_edge(0, 0)
     nx.set_node_attributes(G, "a rather long name", "name")
     fig, ax = draw_grafx(G, vertical=vertical, node_above="name")
     drawn = read_drawing(fig, ax)

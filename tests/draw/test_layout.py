@@ -162,6 +162,8 @@ def test_cycles_are_drawn_against_the_flow(graphs, read_drawing, vertical):
     check_clear(drawn, G)
     axis, across, sign = (1, 0, -1) if vertical else (0, 1, 1)
     assert np.ptp([drawn.center(n)[across] for n in G]) < 1e-6
+    (x, y), limits = drawn.curves[2, 2, 0].T, (drawn.axes.get_xlim(), drawn.axes.get_ylim())
+    assert limits[0][0] < x.min() and limits[1][1] > y.max()
     for edge in [(3, 1, 0), (2, 1, 0)]:
         curve = drawn.curves[edge]
         assert sign * (curve[-1] - curve[0])[axis] < 0
