@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..errors import GraphError
+from .conversion import integer_ids
 from .graph import GRAFX
 
 
@@ -19,7 +20,7 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
         The union. Its nodes have the attribute ``graph_index``, the position of their graph in ``G_list``.
 
     Raises:
-        GraphError: The list is empty, a graph is a batch itself, or the configs differ.
+        GraphError: The list is empty, a graph is a batch itself, its ids are not integers, or the configs differ.
     """
     if not G_list:
         raise GraphError("batch_grafx needs at least one graph.")
@@ -31,8 +32,8 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
     union = GRAFX(config=G_list[0].config, invalid_op=G_list[0].invalid_op)
     for index, G in enumerate(G_list):
         shift = union.counter
-        for node_id, data in G.nodes(data=True):
-            union.add_node(shift + node_id, **_without_schedule(data), graph_index=index)
+        for node_id in integer_ids(G):
+            union.add_node(shift + node_id, **{**_without_schedule(G.nodes[node_id]), "graph_index": index})
         for source_id, dest_id, data in G.edges(data=True):
             union.add_edge(shift + source_id, shift + dest_id, **data)
         union.counter = shift + _span(G)
@@ -52,10 +53,17 @@ def unbatch_grafx(G: GRAFX) -> list[GRAFX]:
         The graphs in their order. Each one's ids are 0, 1, … in the order in which they were in the union.
 
     Raises:
-        GraphError: ``G`` is not a batch.
+        GraphError: ``G`` is not a batch, was converted to tensors and back, which forgets the graphs, or has nodes or
+            edges that belong to no single one of them.
     """
-    if not G.batch:
+    if not G.batch or "num_graphs" not in G.graph:
         raise GraphError("This graph is not a batch: unbatch_grafx takes what batch_grafx returns.")
+    for node_id, data in G.nodes(data=True):
+        if "graph_index" not in data:
+            raise GraphError(f"Node {node_id} belongs to no graph of the batch: set its attribute 'graph_index'.")
+    for source_id, dest_id in G.edges():
+        if G.nodes[source_id]["graph_index"] != G.nodes[dest_id]["graph_index"]:
+            raise GraphError(f"Edge {source_id} -> {dest_id} joins two graphs of the batch: remove it first.")
     graphs = [GRAFX(config=G.config, invalid_op=G.invalid_op) for _ in range(G.graph["num_graphs"])]
     local: dict[int, int] = {}
     for node_id, data in sorted(G.nodes(data=True)):

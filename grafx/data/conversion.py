@@ -26,12 +26,12 @@ def convert_to_tensor(G: GRAFX) -> GRAFXTensor:
         GraphError: A node id is not an integer, or a node has no type.
     """
     config = infer_configs(G) if G.config is None else G.config
-    ids = sorted(_integer_ids(G))
+    ids = sorted(integer_ids(G))
     position = {node_id: i for i, node_id in enumerate(ids)}
-    try:
-        node_types = [config.node_type_to_index[G.nodes[i]["node_type"]] for i in ids]
-    except KeyError as error:
-        raise GraphError(f"Node type {error} is missing or not in the graph's config.") from None
+    for node_id in ids:
+        if _node_type(G, node_id) not in config:
+            raise GraphError(f"Node {node_id} is of type {_node_type(G, node_id)!r}, which the graph's config lacks.")
+    node_types = [config.node_type_to_index[_node_type(G, i)] for i in ids]
     edges = sorted(_edge_row(G, config, position, *edge) for edge in G.edges(data=True))
     table = torch.tensor(edges, dtype=torch.long).reshape(-1, 4)
     orders = [G.nodes[i].get("rendering_order") for i in ids]
@@ -61,7 +61,7 @@ def convert_to_graph(G_t: GRAFXTensor) -> GRAFX:
         A graph whose ids are 0, 1, …, with the schedule if there is one.
     """
     config = G_t.config
-    G = GRAFX(config=config, invalid_op=G_t.invalid_op)
+    G = GRAFX(config=config)
     for index in G_t.node_types.tolist():
         G.add(config.node_types[index])
     for edge, (source_id, dest_id) in enumerate(G_t.edge_indices.T.tolist()):
@@ -76,6 +76,7 @@ def convert_to_graph(G_t: GRAFXTensor) -> GRAFX:
         for node_id, order in enumerate(G_t.rendering_orders.tolist()):
             G.nodes[node_id]["rendering_order"] = order
     G.batch = G_t.batch
+    G.invalid_op = G_t.invalid_op
     G.rendering_order_method = G_t.rendering_order_method
     G.type_sequence = G_t.type_sequence
     return G
@@ -84,23 +85,31 @@ def convert_to_graph(G_t: GRAFXTensor) -> GRAFX:
 def infer_configs(G: GRAFX) -> NodeConfigs:
     """The types of a graph without a config, with the inlets and outlets that its edges use."""
     types: dict[str, dict[str, list[str]]] = {}
-    for node_id, data in G.nodes(data=True):
-        if "node_type" not in data:
-            raise GraphError(f"Node {node_id} has no node_type: add nodes with GRAFX.add.")
-        types.setdefault(data["node_type"], {"inlets": ["main"], "outlets": ["main"]})
+    for node_id in G.nodes:
+        types.setdefault(_node_type(G, node_id), {"inlets": ["main"], "outlets": ["main"]})
     for source_id, dest_id, data in G.edges(data=True):
         for node_id, side, plug in ((source_id, "outlets", "outlet"), (dest_id, "inlets", "inlet")):
-            plugs = types[G.nodes[node_id]["node_type"]][side]
+            plugs = types[_node_type(G, node_id)][side]
+            if plug not in data:
+                raise GraphError(f"Edge {source_id} -> {dest_id} has no {plug}: connect nodes with GRAFX.connect.")
             if data[plug] not in plugs:
                 plugs.append(data[plug])
     return NodeConfigs({t: c for t, c in types.items() if t not in ("in", "out", "mix")})
 
 
-def _integer_ids(G: GRAFX) -> list[int]:
+def integer_ids(G: GRAFX) -> list[int]:
+    """All node ids, if they are integers as those of :meth:`GRAFX.add` are."""
     for node_id in G.nodes:
         if not isinstance(node_id, Integral):
             raise GraphError(f"Node id {node_id!r} is not an integer: use networkx.convert_node_labels_to_integers.")
     return list(G.nodes)
+
+
+def _node_type(G: GRAFX, node_id: int) -> str:
+    node_type = G.nodes[node_id].get("node_type")
+    if not isinstance(node_type, str):
+        raise GraphError(f"Node {node_id} has no node_type: add nodes with GRAFX.add.")
+    return node_type
 
 
 def _edge_row(G: GRAFX, config: NodeConfigs, position: dict, source_id: int, dest_id: int, data: dict) -> tuple:

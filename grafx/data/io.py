@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from ..errors import GraphError
 from .configs import NodeConfigs
+from .conversion import integer_ids
 from .graph import GRAFX
 
 FORMAT_VERSION = 1
@@ -19,6 +20,15 @@ GRAPH_FILE = "graph.json"
 PARAMETER_FILE = "parameters.safetensors"
 
 _RESERVED = ("node_type", "name", "parameters")
+_GRAPH_ATTRIBUTES = {
+    "counter": int,
+    "consecutive_ids": bool,
+    "batch": bool,
+    "num_graphs": int,
+    "invalid_op": str,
+    "rendering_order_method": str | None,
+    "type_sequence": list | None,
+}
 
 
 def save_grafx(
@@ -39,20 +49,31 @@ def save_grafx(
         metadata: Anything else to keep that JSON can hold.
 
     Raises:
-        GraphError: An attribute or the metadata cannot be written as JSON.
+        GraphError: An attribute or the metadata cannot be written as JSON, an id is not a non-negative integer, or
+            ``parameters`` holds something else than tensors.
     """
     tensors: dict[str, torch.Tensor] = {}
     nodes = []
-    for node_id, data in sorted(G.nodes(data=True)):
+    for node_id in sorted(integer_ids(G)):
+        data = G.nodes[node_id]
+        if node_id < 0 or "node_type" not in data:
+            raise GraphError(f"Node {node_id} cannot be saved: add nodes with GRAFX.add.")
+        if isinstance(data.get("parameters"), torch.Tensor):
+            raise GraphError(f"The parameters of node {node_id} cannot be saved: put the tensor into a dict.")
         node = {"id": node_id, "type": data["node_type"]}
         if data.get("name") is not None:
             node["name"] = data["name"]
         plain = _take_tensors(data.get("parameters"), f"node/{node_id}", tensors)
-        if plain:
+        if plain is not None:
             node["parameters"] = plain
         attributes = {key: value for key, value in data.items() if key not in _RESERVED}
         nodes.append({**node, **({"attributes": attributes} if attributes else {})})
-    _take_tensors(parameters, "type", tensors)
+    rest = parameters if isinstance(parameters, torch.Tensor) else _take_tensors(parameters, "type", tensors)
+    if rest is not None:
+        raise GraphError(f"parameters must be a nested dict of tensors only, but has {rest!r}.")
+    for source_id, dest_id, data in G.edges(data=True):
+        if not {"outlet", "inlet"} <= data.keys():
+            raise GraphError(f"Edge {source_id} -> {dest_id} cannot be saved: connect nodes with GRAFX.connect.")
     document = {
         "format": "grafx",
         "version": FORMAT_VERSION,
@@ -67,12 +88,16 @@ def save_grafx(
     }
     try:
         text = json.dumps(document, indent=1)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise GraphError(f"The graph cannot be saved: {error}. Keep only plain values in attributes.") from None
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / PARAMETER_FILE, lambda path: save_file(tensors, path))
-    _replace(folder / GRAPH_FILE, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    _replace(
+        {
+            folder / PARAMETER_FILE: lambda path: save_file(tensors, path),
+            folder / GRAPH_FILE: lambda path: path.write_text(text + "\n", encoding="utf-8"),
+        }
+    )
 
 
 def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
@@ -95,10 +120,12 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         G = _parse_graph(document)
         parameters = _nest(tensors, "type")
         for node_id, tree in _nest(tensors, "node").items():
+            if int(node_id) not in G:
+                raise GraphError(f"{PARAMETER_FILE} has parameters of node {node_id}, which is not in the graph")
             data = G.nodes[int(node_id)]
             data["parameters"] = _merge(data["parameters"] or {}, tree)
         return G, parameters, dict(document.get("metadata", {}))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = error if isinstance(error, GraphError) else f"{type(error).__name__} at {error}"
         raise GraphError(f"{folder / GRAPH_FILE} does not describe a valid graph: {reason}.") from error
 
@@ -110,13 +137,34 @@ def _parse_graph(document: dict[str, Any]) -> GRAFX:
         node_id = node["id"]
         if type(node_id) is not int or node_id < 0 or node_id in G:
             raise GraphError(f"node id {node_id!r} is not a new non-negative integer")
+        name, attributes = node.get("name"), node.get("attributes", {})
+        if (
+            not isinstance(name, str | None)
+            or not isinstance(attributes, dict)
+            or not attributes.keys().isdisjoint(_RESERVED)
+        ):
+            raise GraphError(f"node {node_id} has a name or attributes of another form")
         G.graph["counter"] = node_id
-        G.add(node["type"], parameters=node.get("parameters"), name=node.get("name"))
-        G.nodes[node_id].update(node.get("attributes", {}))
+        G.add(node["type"], parameters=node.get("parameters"), name=name)
+        G.nodes[node_id].update(attributes)
     for edge in document["edges"]:
+        if type(edge["source"]) is not int or type(edge["dest"]) is not int:
+            raise GraphError(f"edge {edge} has ends that are not integers")
         G.connect(edge["source"], edge["dest"], outlet=edge["outlet"], inlet=edge["inlet"])
-    G.graph.update(document["graph"])
+    _parse_graph_attributes(G, document["graph"])
     return G
+
+
+def _parse_graph_attributes(G: GRAFX, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        if name in _GRAPH_ATTRIBUTES and not isinstance(value, _GRAPH_ATTRIBUTES[name]):
+            raise GraphError(f"graph entry '{name}' is {value!r}")
+    G.invalid_op = attributes.get("invalid_op", "error")
+    scheduled = attributes.get("rendering_order_method") is not None
+    if scheduled and not all(type(data.get("rendering_order")) is int for _, data in G.nodes(data=True)):
+        raise GraphError("a node has no rendering_order, though the graph has a schedule")
+    counter = max(attributes.get("counter", 0), 1 + max(G.nodes, default=-1))
+    G.graph.update({k: v for k, v in attributes.items() if k not in ("config", "config_hash")}, counter=counter)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -153,8 +201,8 @@ def _take_tensors(tree: Any, prefix: str, tensors: dict[str, torch.Tensor]) -> A
         return tree
     rest = {}
     for name, value in tree.items():
-        if "/" in name:
-            raise GraphError(f"The parameter name {name!r} contains '/', which separates nested names in files.")
+        if not isinstance(name, str) or "/" in name:
+            raise GraphError(f"The parameter name {name!r} must be a string without '/', which separates nested names.")
         plain = _take_tensors(value, f"{prefix}/{name}", tensors)
         if plain is not None:
             rest[name] = plain
@@ -169,6 +217,8 @@ def _nest(tensors: Mapping[str, torch.Tensor], root: str) -> dict[str, Any]:
             branch = tree
             for parent in parents:
                 branch = branch.setdefault(parent, {})
+            if isinstance(branch, torch.Tensor) or name in branch:
+                raise GraphError(f"{PARAMETER_FILE} has the parameter '{path}' both as a tensor and as a dict")
             branch[name] = tensor
     return tree
 
@@ -180,7 +230,14 @@ def _merge(plain: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _replace(path: Path, write) -> None:
-    temporary = path.with_name(path.name + ".partial")
-    write(temporary)
-    os.replace(temporary, path)
+def _replace(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
+    """Write all files beside their places before the first of them is moved there."""
+    partial = {path: path.with_name(path.name + ".partial") for path in writers}
+    try:
+        for path, write in writers.items():
+            write(partial[path])
+        for path in writers:
+            os.replace(partial[path], path)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
