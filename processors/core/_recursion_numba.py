@@ -125,9 +125,7 @@ def dot(a, b):
 
 
 @kernel
-def onepole_backward_rows(
-    start, stop, u, alpha, initial, y, grad, taps, tiny, grad_u, grad_alpha, grad_initial
-):
+def onepole_backward_rows(start, stop, u, alpha, initial, y, grad, taps, tiny, grad_u, grad_alpha, grad_initial):
     length = u.shape[1]
     s = np.empty(length)
     for r in range(start, stop):

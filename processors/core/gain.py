@@ -33,7 +33,7 @@ def channel_dot(a: Tensor, b: Tensor) -> Tensor:
     """Inner product over channels: two of shape ``(..., C, L)`` -> ``(..., L)``."""
     total = a[..., 0, :] * b[..., 0, :]
     for channel in range(1, a.shape[-2]):
-        total = torch.addcmul(total, a[..., channel, :], b[..., channel, :])
+        total.addcmul_(a[..., channel, :], b[..., channel, :])
     return total
 
 

@@ -38,9 +38,7 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
     return y.reshape(*leading, u.shape[-1])
 
 
-def ballistics(
-    u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient, initial: Coefficient = 0.0
-) -> Tensor:
+def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient, initial: Coefficient = 0.0) -> Tensor:
     r"""Smoothing that rises and falls at different speeds, as a level meter does.
 
     .. math::
@@ -69,8 +67,7 @@ def ballistics(
 def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
     """The leading shape, ``u`` as (rows, L) and each coefficient as (rows,)."""
     as_tensors = [
-        torch.as_tensor(c, dtype=None if isinstance(c, Tensor) else u.dtype, device=u.device)
-        for c in coefficients
+        torch.as_tensor(c, dtype=None if isinstance(c, Tensor) else u.dtype, device=u.device) for c in coefficients
     ]
     leading = torch.broadcast_shapes(u.shape[:-1], *(c.shape for c in as_tensors))
     rows, length = math.prod(leading), u.shape[-1]
@@ -115,9 +112,7 @@ def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
 
 
 _onepole.register_fake(lambda u, alpha, initial, taps: _empty(u))
-_onepole_backward.register_fake(
-    lambda grad, u, alpha, initial, y, taps: (_empty(u), _empty(alpha), _empty(initial))
-)
+_onepole_backward.register_fake(lambda grad, u, alpha, initial, y, taps: (_empty(u), _empty(alpha), _empty(initial)))
 _ballistics.register_fake(lambda u, attack, release, initial: (_empty(u), _empty(u, torch.bool)))
 _ballistics_backward.register_fake(
     lambda grad, u, attack, release, initial, y, rising: tuple(map(_empty, (u, attack, release, initial)))

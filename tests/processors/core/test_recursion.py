@@ -43,9 +43,7 @@ def test_onepole_is_lfilter(length, dtype):
         a = alpha[i].item()
         for c in range(2):
             expected, _ = lfilter([1 - a], [1, -a], u[i, c].double().numpy(), zi=[a * initial[i, c].item()])
-            np.testing.assert_allclose(
-                y[i, c], expected, rtol=1e-6 if dtype == torch.float32 else 1e-12, atol=1e-9
-            )
+            np.testing.assert_allclose(y[i, c], expected, rtol=1e-6 if dtype == torch.float32 else 1e-12, atol=1e-9)
 
 
 def test_onepole_stays_accurate_beside_the_unit_circle():
@@ -126,9 +124,7 @@ def test_coefficients_broadcast_over_leading_axes_and_so_do_their_gradients():
 def test_any_memory_layout():
     u = torch.randn(30, 6, 2, dtype=torch.float64)
     for view in (u.permute(2, 1, 0), u[:, 0].T, u[0, :, :1].expand(6, 9), u.transpose(0, 2)[..., ::3]):
-        torch.testing.assert_close(
-            onepole(view, 0.9), onepole(view.clone(memory_format=torch.contiguous_format), 0.9)
-        )
+        torch.testing.assert_close(onepole(view, 0.9), onepole(view.clone(memory_format=torch.contiguous_format), 0.9))
         expected = ballistics(view.clone(memory_format=torch.contiguous_format), 0.3, 0.9)
         torch.testing.assert_close(ballistics(view, 0.3, 0.9), expected)
 
