@@ -4,7 +4,6 @@ import warnings
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.autograd import Function
@@ -52,9 +51,7 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
 
 def _block_length(num_samples: int, num_taps: int) -> int:
     # Measured: short transforms stay in the cache and are up to three times faster for each sample.
-    n = min(
-        _next_power_of_two(max(4 * num_taps, SHORTEST_BLOCK)), _next_power_of_two(num_samples // 2 + 1) // 2
-    )
+    n = min(_next_power_of_two(max(4 * num_taps, SHORTEST_BLOCK)), _next_power_of_two(num_samples // 2 + 1) // 2)
     if n >= max(2 * num_taps, SHORTEST_BLOCK):
         return n
     return fast_length(num_samples + num_taps - 1)
@@ -69,8 +66,7 @@ class _OverlapSave(Function):
         hop = n - overlap
         num_blocks = -(-num_samples // hop)
         lead = overlap - delay
-        padded = F.pad(x, (lead, num_blocks * hop + delay - num_samples))
-        X = torch.fft.rfft(padded.unfold(-1, n, hop))
+        X = torch.fft.rfft(_pad(x, lead, num_blocks * hop + overlap).unfold(-1, n, hop))
         H = torch.fft.rfft(h.unsqueeze(-2), n)
         y = torch.fft.irfft(X * H, n)[..., overlap:].flatten(-2)[..., :num_samples]
         x_needs_grad, h_needs_grad, *_ = ctx.needs_input_grad
@@ -84,28 +80,55 @@ class _OverlapSave(Function):
         X, H = ctx.saved_tensors
         n, lead, x_shape, h_shape = ctx.layout
         overlap = h_shape[-1] - 1
-        hop = n - overlap
-        num_blocks = -(-x_shape[-1] // hop)
-        blocks = F.pad(gy, (0, num_blocks * hop - gy.shape[-1])).unflatten(-1, (num_blocks, hop))
-        G = torch.fft.rfft(F.pad(blocks, (overlap, 0)))
+        G = torch.fft.rfft(_delayed_blocks(gy, overlap, n))
         gx = gh = None
         if H is not None:
-            D = (G * H.conj()).sum_to_size(*x_shape[:2], num_blocks, G.shape[-1])
-            gx = _overlap_add(torch.fft.irfft(D, n), hop)[..., lead : lead + x_shape[-1]]
+            D = (G * H.conj()).sum_to_size(*x_shape[:2], *G.shape[2:])
+            gx = _overlap_add(torch.fft.irfft(D, n), overlap)[..., lead : lead + x_shape[-1]]
         if X is not None:
-            D = (G.conj() * X).sum_to_size(*h_shape[:2], 1, G.shape[-1])
+            # Conjugated before and after the sum, because the sum is small and X may serve another pass.
+            D = G.conj_physical_().mul_(X).sum_to_size(*h_shape[:2], 1, G.shape[-1])
             gh = torch.fft.irfft(D.conj(), n).squeeze(-2)[..., : h_shape[-1]]
         return gx, gh, None, None
 
 
-def _overlap_add(pieces: Tensor, hop: int) -> Tensor:
-    """Lay ``(B, C, K, n)`` pieces ``hop`` samples apart and sum them, where n ≤ 2 hop unless K is 1."""
-    if pieces.shape[-2] == 1:
+# The three functions below write each sample once, which F.pad and F.fold do not.
+
+
+def _pad(x: Tensor, lead: int, length: int) -> Tensor:
+    """Put ``x`` after ``lead`` zeros, and zeros after it up to ``length``."""
+    padded = x.new_empty(*x.shape[:-1], length)
+    end = lead + x.shape[-1]
+    padded[..., :lead] = 0
+    padded[..., lead:end] = x
+    padded[..., end:] = 0
+    return padded
+
+
+def _delayed_blocks(x: Tensor, overlap: int, n: int) -> Tensor:
+    """Cut ``(B, C, L)`` into ``(B, C, K, n)`` blocks that start with ``overlap`` zeros."""
+    hop = n - overlap
+    num_full, rest = divmod(x.shape[-1], hop)
+    blocks = x.new_empty(*x.shape[:-1], num_full + (rest > 0), n)
+    blocks[..., :overlap] = 0
+    blocks[..., :num_full, overlap:] = x[..., : num_full * hop].unflatten(-1, (num_full, hop))
+    if rest:
+        blocks[..., num_full, overlap : overlap + rest] = x[..., num_full * hop :]
+        blocks[..., num_full, overlap + rest :] = 0
+    return blocks
+
+
+def _overlap_add(pieces: Tensor, overlap: int) -> Tensor:
+    """Lay ``(B, C, K, n)`` pieces end to end, overlapping, and sum them; overwrites the pieces."""
+    *axes, num_pieces, n = pieces.shape
+    hop = n - overlap
+    if num_pieces == 1:
         return pieces.squeeze(-2)
-    overlap = pieces.shape[-1] - hop
-    out = F.pad(pieces[..., :hop], (0, 0, 0, 1))
-    out[..., 1:, :overlap] += pieces[..., hop:]
-    return out.flatten(-2)
+    pieces[..., 1:, :overlap] += pieces[..., :-1, hop:]
+    out = pieces.new_empty(*axes, num_pieces * hop + overlap)
+    out[..., : num_pieces * hop].unflatten(-1, (num_pieces, hop)).copy_(pieces[..., :hop])
+    out[..., num_pieces * hop :] = pieces[..., -1, hop:]
+    return out
 
 
 def _next_power_of_two(n: int) -> int:
