@@ -34,9 +34,9 @@ def check_inputs(
         given = per_type_parameters.get(node_type, {})
         _check_tree(node_type, processors[node_type].parameter_size(), given, count)
     for name, value in (common_parameters or {}).items():
-        if value.shape[:1] != (render_data.num_nodes,):
+        if not isinstance(value, Tensor) or value.shape[:1] != (render_data.num_nodes,):
             raise RenderError(
-                f"The common parameter '{name}' has shape {tuple(value.shape)}: its first axis must run over all"
+                f"The common parameter '{name}' has shape {_shape(value)}: its first axis must run over all"
                 f" {render_data.num_nodes} nodes."
             )
 
@@ -68,5 +68,10 @@ def _check_tree(place: str, expected: Mapping[str, Any], given: Any, count: int)
             continue
         shape = (count, *((size,) if isinstance(size, int) else size))
         if not isinstance(value, Tensor) or tuple(value.shape) != shape:
-            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise RenderError(f"The parameter {where} has shape {found}, expected {shape}: one row for each node.")
+            raise RenderError(
+                f"The parameter {where} has shape {_shape(value)}, expected {shape}: one row for each node."
+            )
+
+
+def _shape(value: Any) -> tuple[int, ...] | str:
+    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__

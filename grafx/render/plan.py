@@ -102,12 +102,13 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
         The steps.
 
     Raises:
-        RenderError: The graph has no schedule, its nodes are not numbered along it, it has no ``in`` or no ``out``
-            node, or nothing is connected to the first inlet of a node.
+        RenderError: The graph has no schedule, its nodes are not numbered along it, it was edited since, it has no
+            ``out`` node, or nothing is connected to the first inlet of a node.
     """
     if isinstance(G_t, GRAFX):
         G_t = convert_to_tensor(G_t)
     steps = _consecutive_steps(G_t)
+    _refuse_stale(G_t, steps)
     reads = _reads_per_inlet(G_t)
     config = G_t.config
     where = {node: (index, node - nodes.start) for index, nodes in enumerate(steps) for node in nodes}
@@ -164,6 +165,23 @@ def _consecutive_steps(G_t: GRAFXTensor) -> list[range]:
         raise RenderError("The graph has no 'out' node: add one and connect to it what should be heard.")
     bounds = [i for i, order in enumerate(orders) if i == 0 or order != orders[i - 1]]
     return [range(start, stop) for start, stop in zip(bounds, [*bounds[1:], len(orders)], strict=True)]
+
+
+def _refuse_stale(G_t: GRAFXTensor, steps: list[range]) -> None:
+    """Refuse a graph that was edited behind the back of its schedule, as networkx functions do."""
+    types = G_t.node_types.tolist()
+    step_of = {node: index for index, nodes in enumerate(steps) for node in nodes}
+    stale = [
+        node
+        for node, index in step_of.items()
+        if types[node] != types[steps[index].start] or index != {0: 0, 1: len(steps) - 1}.get(types[node], index)
+    ]
+    stale += [dest for source, dest in G_t.edge_indices.T.tolist() if step_of[source] >= step_of[dest]]
+    if stale:
+        raise RenderError(
+            f"The schedule is out of date at node {stale[0]} ({G_t.config.node_types[types[stale[0]]]}): call"
+            " reorder_for_fast_render on the graph again."
+        )
 
 
 def _reads_per_inlet(G_t: GRAFXTensor) -> dict[tuple[int, int], list[tuple[int, int]]]:
@@ -259,5 +277,5 @@ def _describe_parts(parts: tuple[Part, ...]) -> str:
     words = []
     for part in parts:
         names = [f"step {read.step}, outlet {read.outlet}, segment {read.segment}" for read in part.reads]
-        words.append(f"sum of ({' + '.join(names)})" if part.summed else "; ".join(names))
-    return " | ".join(words) if words else "silence"
+        words.append("; ".join(names) if not part.summed else f"sum of ({' + '.join(names)})" if names else "silence")
+    return " | ".join(words)
