@@ -71,9 +71,7 @@ def test_broadcasting_equals_copies(mode, num_samples, x_axes, h_axes, rng):
     copied = convolve(x.expand(*axes, -1), h.expand(*axes, -1), mode)
     w = torch.from_numpy(rng.standard_normal(y.shape))
     np.testing.assert_allclose(y.detach(), direct(x.detach().numpy(), h.detach().numpy(), mode), atol=1e-10)
-    for ours, theirs in zip(
-        torch.autograd.grad(y, (x, h), w), torch.autograd.grad(copied, (x, h), w), strict=True
-    ):
+    for ours, theirs in zip(torch.autograd.grad(y, (x, h), w), torch.autograd.grad(copied, (x, h), w), strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -98,12 +96,16 @@ def test_one_gradient_alone_equals_the_same_of_both(wanted, rng):
     assert len(kept) == 1
 
 
-def test_float32_is_as_exact_as_its_precision(rng):
-    x, h = rng.standard_normal((1, 2, 30001)), rng.standard_normal((1, 2, 2000))
-    y = convolve(torch.from_numpy(x).float(), torch.from_numpy(h).float())
-    reference = direct(x, h, "causal")
+@pytest.mark.parametrize("mode", ["causal", "zerophase"])
+def test_float32_is_as_exact_as_its_precision(mode, rng):
+    x, h, gy = (rng.standard_normal((1, 2, n)) for n in (30001, 2000, 30001))
+    xt, ht = (torch.from_numpy(a).float().requires_grad_() for a in (x, h))
+    y = convolve(xt, ht, mode)
+    y.backward(torch.from_numpy(gy).float())
     assert y.dtype == torch.float32
-    assert np.linalg.norm(y.numpy() - reference) < 1e-6 * np.linalg.norm(reference)
+    references = direct(x, h, mode), *correlated(gy, x, h, mode)
+    for ours, reference in zip((y.detach(), xt.grad, ht.grad), references, strict=True):
+        assert np.linalg.norm(ours.numpy() - reference) < 1e-6 * np.linalg.norm(reference)
 
 
 @pytest.mark.parametrize("mode", ["causal", "zerophase"])
