@@ -84,6 +84,7 @@ def reorder_for_fast_render(G: GRAFX | GRAFXTensor, method: str = "beam", **kwar
     names = [G_t.config.node_types[t] for t in type_sequence.tolist()]
     new_ids = _consecutive_ids(G_t, render_order)
     if isinstance(G, GRAFXTensor):
+        new_ids, render_order = new_ids.to(G_t.node_types.device), render_order.to(G_t.node_types.device)
         G_t = permute_grafx_tensor(G_t, new_ids)
         G_t.rendering_orders = torch.empty_like(render_order).scatter_(0, new_ids, render_order)
         G_t.rendering_order_method, G_t.type_sequence = method, names

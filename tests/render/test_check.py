@@ -1,0 +1,115 @@
+import pytest
+import torch
+
+from grafx.data import GRAFX
+from grafx.render import RenderError, prepare_render, render_grafx, reorder_for_fast_render
+
+
+@pytest.fixture
+def case(toys):
+    """Keyword arguments that render, to be spoiled one at a time."""
+    G = GRAFX(config=toys.config)
+    for node_type in ("gain", "nested"):
+        G.add_serial_chain(["in", node_type, "gain", "out"])
+    G = reorder_for_fast_render(G)
+    processors = toys.make()
+    return {
+        "processors": processors,
+        "input_signals": torch.randn(2, 2, 5, dtype=torch.float64),
+        "per_type_parameters": toys.parameters(processors, G),
+        "render_data": prepare_render(G),
+        "common_parameters": {"weight": torch.ones(8)},
+    }
+
+
+def test_the_case_renders(case):
+    assert render_grafx(**case)[0].shape == (2, 2, 5)
+
+
+def spoil_parameter(*path, value=None):
+    def spoil(case):
+        tree = case["per_type_parameters"]
+        for name in path[:-1]:
+            tree = tree[name]
+        if value is None:
+            del tree[path[-1]]
+        else:
+            tree[path[-1]] = value
+
+    return spoil
+
+
+def spoil_input(*shape, dtype=torch.float64):
+    return lambda case: case.update(input_signals=torch.zeros(*shape, dtype=dtype))
+
+
+SPOILED = {
+    "no processor": (
+        lambda case: case["processors"].pop("gain"),
+        r"no processor for the 3 node\(s\) of type 'gain'.*fir",
+    ),
+    "no processors": (lambda case: case.update(processors={}), "no processor"),
+    "no type": (spoil_parameter("gain"), r"gain\.gain is missing.*3 node"),
+    "no parameters": (lambda case: case.update(per_type_parameters={}), "is missing"),
+    "no parameter": (spoil_parameter("gain", "gain"), r"gain\.gain is missing.*3 node"),
+    "no branch": (spoil_parameter("nested", "post", "deep"), r"nested\.post\.deep"),
+    "no leaf": (spoil_parameter("nested", "post", "deep", "bias"), r"nested\.post\.deep\.bias is missing.*1 node"),
+    "tensor for a branch": (spoil_parameter("nested", "pre", value=torch.ones(1, 1)), r"nested\.pre\.gain is missing"),
+    "tensor for a type": (spoil_parameter("gain", value=torch.ones(3, 1)), r"gain\.gain is missing"),
+    "too few rows": (
+        spoil_parameter("gain", "gain", value=torch.ones(2, 1)),
+        r"gain\.gain.*\(2, 1\), expected \(3, 1\)",
+    ),
+    "one row": (spoil_parameter("gain", "gain", value=torch.ones(1, 1)), r"gain\.gain.*\(1, 1\), expected \(3, 1\)"),
+    "no rows": (spoil_parameter("gain", "gain", value=torch.tensor(1.0)), r"gain\.gain.*\(\), expected \(3, 1\)"),
+    "flat": (spoil_parameter("gain", "gain", value=torch.ones(3)), r"gain\.gain.*\(3,\), expected \(3, 1\)"),
+    "other shape": (
+        spoil_parameter("nested", "post", "shape", value=torch.ones(1, 4)),
+        r"nested\.post\.shape.*\(1, 4\), expected \(1, 2, 2\)",
+    ),
+    "a number": (spoil_parameter("gain", "gain", value=3.0), r"gain\.gain has shape float, expected \(3, 1\)"),
+    "a dict": (spoil_parameter("gain", "gain", value={}), r"gain\.gain has shape dict"),
+    "too few sources": (spoil_input(1, 2, 5), r"1 source\(s\), but the graph has 2 'in'"),
+    "too many sources": (spoil_input(3, 2, 5), r"3 source\(s\), but the graph has 2 'in'"),
+    "too many sources in a batch": (spoil_input(2, 3, 2, 5), r"3 source\(s\), but the graph has 2 'in'"),
+    "no channel axis": (spoil_input(2, 5), r"\(2, 5\).*sources, channels, samples"),
+    "an axis too many": (spoil_input(1, 1, 2, 2, 5), r"\(1, 1, 2, 2, 5\)"),
+    "integers": (spoil_input(2, 2, 5, dtype=torch.int16), "int16: convert it to a floating point type"),
+    "booleans": (spoil_input(2, 2, 5, dtype=torch.bool), "bool"),
+    "complex": (spoil_input(2, 2, 5, dtype=torch.complex64), "complex64"),
+    "common rows": (
+        lambda case: case["common_parameters"].update(weight=torch.ones(7)),
+        r"common parameter 'weight' has shape \(7,\).*8 nodes",
+    ),
+    "common number": (lambda case: case["common_parameters"].update(weight=0.5), "common parameter 'weight'.*float"),
+    "common scalar": (
+        lambda case: case["common_parameters"].update(weight=torch.tensor(0.5)),
+        r"'weight' has shape \(\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_what_does_not_fit_is_named(case, name):
+    spoil, message = SPOILED[name]
+    spoil(case)
+    with pytest.raises(RenderError, match=message):
+        render_grafx(**case)
+    assert all(processor.calls == 0 for processor in case["processors"].values())
+
+
+def test_a_graph_without_sources_takes_no_signal(toys):
+    G = GRAFX(config=toys.config)
+    G.add_serial_chain(["tone", "out"])
+    render_data = prepare_render(reorder_for_fast_render(G))
+    parameters = {"tone": {"frequency": torch.ones(1, 1)}}
+    assert render_grafx(toys.make(), torch.zeros(0, 1, 5), parameters, render_data)[0].shape == (1, 1, 5)
+    assert render_grafx(toys.make(), torch.zeros(3, 0, 1, 5), parameters, render_data)[0].shape == (3, 1, 1, 5)
+    with pytest.raises(RenderError, match=r"1 source\(s\), but the graph has 0 'in'"):
+        render_grafx(toys.make(), torch.zeros(1, 1, 5), parameters, render_data)
+
+
+def test_types_that_do_not_occur_need_nothing_and_may_have_anything(toys, case):
+    case["per_type_parameters"]["fir"] = {"taps": torch.ones(99)}
+    del case["processors"]["saturate"]
+    render_grafx(**case)
