@@ -7,3 +7,11 @@ class GraphError(ValueError):
 
 class RenderError(ValueError):
     """A graph cannot be rendered with what was given."""
+
+
+class AudioError(ValueError):
+    """An audio file or signal cannot be used."""
+
+
+class SearchError(ValueError):
+    """A search cannot be done, or not be continued, as asked."""

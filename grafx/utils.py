@@ -80,6 +80,56 @@ def create_empty_parameters_from_shape_dict(
     return parameters
 
 
+def collect_parameters(G: GRAFX, node_types: Iterable[str]) -> dict[str, Any]:
+    """Stack what nodes hold in their attribute ``parameters`` into the tensors that rendering takes.
+
+    Args:
+        G: The graph.
+        node_types: Which types to collect.
+
+    Returns:
+        Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
+
+    Raises:
+        GraphError: Nodes of a type have different parameters, or a parameter different shapes.
+    """
+    return {
+        node_type: _stack({i: G.nodes[i]["parameters"] or {} for i in get_node_ids_from_type(G, node_type)}, node_type)
+        for node_type in node_types
+    }
+
+
+def scatter_parameters(G: GRAFX, per_type_parameters: Mapping[str, Any]) -> None:
+    """Give each node its row of the tensors that rendering takes: the inverse of :func:`collect_parameters`.
+
+    Args:
+        G: The graph, whose nodes' attribute ``parameters`` is set.
+        per_type_parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
+    """
+    for node_type, tree in per_type_parameters.items():
+        for row, node_id in enumerate(get_node_ids_from_type(G, node_type)):
+            G.nodes[node_id]["parameters"] = _row(tree, row)
+
+
+def _stack(trees: Mapping[int, Any], place: str) -> Any:
+    first_id, first = next(iter(trees.items()), (None, {}))
+    if isinstance(first, torch.Tensor):
+        for node_id, value in trees.items():
+            if getattr(value, "shape", None) != first.shape:
+                raise GraphError(f"The parameter {place} of node {node_id} is shaped unlike that of node {first_id}.")
+        return torch.stack(list(trees.values()))
+    for node_id, tree in trees.items():
+        if not hasattr(tree, "keys") or set(tree) != set(first):
+            raise GraphError(f"The parameters {place} of node {node_id} are named unlike those of node {first_id}.")
+    return {name: _stack({i: tree[name] for i, tree in trees.items()}, f"{place}.{name}") for name in first}
+
+
+def _row(tree: Any, row: int) -> Any:
+    if isinstance(tree, torch.Tensor):
+        return tree[row].detach().clone()
+    return {name: _row(value, row) for name, value in tree.items()}
+
+
 def permute_grafx_tensor(
     G_t: GRAFXTensor,
     node_id: torch.LongTensor,

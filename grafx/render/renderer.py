@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data.graph import GRAFX
 from ..errors import RenderError
-from ..utils import create_empty_parameters
+from ..utils import collect_parameters, create_empty_parameters
 from .order import reorder_for_fast_render
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -22,8 +22,8 @@ class Renderer(nn.Module):
         G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; its ids are those that
             rows of parameters follow.
         processors: Node type to processor.
-        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are drawn at
-            random, close to zero.
+        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
+            the nodes hold; where no node holds any, they are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
 
     Raises:
@@ -50,7 +50,8 @@ class Renderer(nn.Module):
             raise RenderError(f"There is no processor for the node type(s) {sorted(missing)}: add them to processors.")
         self.processors = nn.ModuleDict({node_type: processors[node_type] for node_type in sorted(used)})
         if parameters is None:
-            parameters = create_empty_parameters(self.processors, self.G)
+            held = any(data.get("parameters") for _, data in self.G.nodes(data=True))
+            parameters = collect_parameters(self.G, used) if held else create_empty_parameters(self.processors, self.G)
         self.per_type_parameters = as_parameters({t: parameters[t] for t in self.processors if t in parameters})
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:

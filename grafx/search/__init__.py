@@ -1,0 +1,23 @@
+"""Finding the graph that explains how stems became a mix."""
+
+from ..errors import SearchError
+from .checkpoint import load_checkpoint, save_checkpoint
+from .console import build_console, console_processors
+from .loss import MatchLoss
+from .mixer import Mixer, render_mix
+from .search import Found, Options, Progress, Search
+
+__all__ = [
+    "Found",
+    "MatchLoss",
+    "Mixer",
+    "Options",
+    "Progress",
+    "Search",
+    "SearchError",
+    "build_console",
+    "console_processors",
+    "load_checkpoint",
+    "render_mix",
+    "save_checkpoint",
+]

@@ -1,0 +1,85 @@
+"""Searches on disk, so that a second run goes on where the first was stopped."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data import load_grafx, save_grafx
+from ..errors import GraphError, SearchError
+from .search import Found, Search
+
+_COUNTERS = ("round", "step", "step_in_round", "seconds", "history")
+
+
+def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
+    """Write all that a search needs to go on.
+
+    Written to a folder beside it first, which then takes its place, so there is a whole one at any time.
+    """
+    folder = Path(folder)
+    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    metadata = {name: getattr(search, name) for name in _COUNTERS} | {"fingerprint": search.fingerprint}
+    tensors = {"z_drywet": search.mixer.z_drywet, "adam": _adam_tensors(search)}
+    save_grafx(search.mixer.graph(), fresh / "current", tensors, metadata)
+    for name in ("console", "best"):
+        if found := getattr(search, name):
+            save_grafx(found.G, fresh / name, metadata={"loss": found.loss, "num_processors": found.num_processors})
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
+    """Bring a new search to where a saved one was.
+
+    Args:
+        search: A search made with the same audio, names, groups and options.
+        folder: What :func:`save_checkpoint` wrote.
+
+    Returns:
+        Whether there was a checkpoint.
+
+    Raises:
+        SearchError: The checkpoint is of another search, or damaged.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        folder = folder.with_name(folder.name + ".old")
+    if not folder.exists():
+        return False
+    try:
+        G, tensors, metadata = load_grafx(folder / "current")
+        if metadata["fingerprint"] != search.fingerprint:
+            raise SearchError(
+                f"{folder} belongs to a search with other audio or options: give the same ones to go on with it, or"
+                " another output folder to begin anew."
+            )
+        search.take(G)
+        _restore(search, tensors)
+        for name in _COUNTERS:
+            setattr(search, name, metadata[name])
+        for name in ("console", "best"):
+            if (folder / name).exists():
+                found, _, numbers = load_grafx(folder / name)
+                setattr(search, name, Found(found, numbers["loss"], numbers["num_processors"]))
+    except (GraphError, KeyError, RuntimeError) as error:
+        raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
+    return True
+
+
+def _adam_tensors(search: Search) -> dict[str, Any]:
+    state = search.optimizer.state_dict()["state"]
+    return {str(index): {name: torch.as_tensor(v) for name, v in entry.items()} for index, entry in state.items()}
+
+
+def _restore(search: Search, tensors: dict[str, Any]) -> None:
+    with torch.no_grad():
+        search.mixer.z_drywet.copy_(tensors["z_drywet"])
+    state = {int(index): entry for index, entry in tensors.get("adam", {}).items()}
+    search.optimizer.load_state_dict({**search.optimizer.state_dict(), "state": state})

@@ -1,0 +1,104 @@
+"""The mixing console that a search starts from."""
+
+from collections.abc import Mapping, Sequence
+
+import torch.nn as nn
+
+from ..data import GRAFX, GraphError, NodeConfigs
+from ..processors import (
+    Compressor,
+    DryWet,
+    GainStagingRegularization,
+    MultitapDelay,
+    NoiseGate,
+    SideGainImager,
+    StereoGain,
+    STFTMaskedNoiseReverb,
+    ZeroPhaseFIREqualizer,
+)
+
+CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
+"""Processor types of a full chain, in the order of the signal."""
+
+MASTER = "master"
+
+
+def console_processors() -> dict[str, nn.Module]:
+    """The seven processors of a console, each under dry/wet.
+
+    Those that could trade level with the gain that follows are asked to keep it (:class:`GainStagingRegularization`).
+    """
+    return {
+        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer())),
+        "compressor": DryWet(Compressor(energy_smoother="ballistics", knee="quadratic")),
+        "noisegate": DryWet(NoiseGate(energy_smoother="ballistics", knee="quadratic")),
+        "imager": DryWet(GainStagingRegularization(SideGainImager())),
+        "gain": DryWet(StereoGain()),
+        "delay": DryWet(GainStagingRegularization(MultitapDelay())),
+        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb())),
+    }
+
+
+def build_console(
+    stems: Sequence[str], groups: Mapping[str, Sequence[str]] | None = None, chain: Sequence[str] = CHAIN
+) -> GRAFX:
+    """A mixing console: a full chain for each stem, each subgroup and the master.
+
+    Args:
+        stems: Names, one for each ``in`` node, in their order.
+        groups: Subgroup name to the stems that are mixed in it. Stems in no group go to the master directly.
+        chain: Processor types of each chain.
+
+    Returns:
+        The graph. Processor nodes are named ``"<stem, group or master> <type>"``.
+
+    Raises:
+        GraphError: There are no stems, names are not unique, or a group has no stems, an unknown one, or one that is in
+            another group.
+    """
+    groups = dict(groups or {})
+    bus_of_stem = _bus_of_stem(stems, groups)
+    G = GRAFX(config=NodeConfigs(list(dict.fromkeys([*chain, *CHAIN]))))
+    ends = {}
+    for stem in stems:
+        source = G.add("in", name=stem)
+        ends[stem] = _append_chain(G, source, stem, chain)
+    master = G.add("mix", name=MASTER)
+    for group in groups:
+        bus = G.add("mix", name=group)
+        G.connect(_append_chain(G, bus, group, chain), master)
+        for stem in stems:
+            if bus_of_stem[stem] == group:
+                G.connect(ends[stem], bus)
+    for stem in stems:
+        if bus_of_stem[stem] == MASTER:
+            G.connect(ends[stem], master)
+    G.connect(_append_chain(G, master, MASTER, chain), G.add("out", name="mix"))
+    return G
+
+
+def _append_chain(G: GRAFX, source: int, owner: str, chain: Sequence[str]) -> int:
+    if not chain:
+        return source
+    first, last = G.add_serial_chain([{"node_type": t, "name": f"{owner} {t}"} for t in chain])
+    G.connect(source, first)
+    return last
+
+
+def _bus_of_stem(stems: Sequence[str], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    if not stems:
+        raise GraphError("A console needs at least one stem.")
+    names = [*stems, *groups, MASTER]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise GraphError(f"Stems and groups need different names, but {', '.join(repeated)} occurs twice: rename one.")
+    bus = dict.fromkeys(stems, MASTER)
+    for group, members in groups.items():
+        if not members:
+            raise GraphError(f"Group '{group}' has no stems.")
+        for stem in members:
+            if stem not in bus:
+                raise GraphError(f"Group '{group}' names the stem '{stem}', but there are only {', '.join(stems)}.")
+            if bus[stem] != MASTER:
+                raise GraphError(f"Stem '{stem}' is in the groups '{bus[stem]}' and '{group}': leave it in one.")
+            bus[stem] = group
+    return bus

@@ -1,0 +1,76 @@
+"""A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
+
+from collections.abc import Collection
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ..data import GRAFX
+from ..render import Renderer
+from ..utils import scatter_parameters
+from .console import console_processors
+
+WEIGHT = "drywet_weight"
+"""Node attribute that holds how much of a processor's output is heard, from 0 to 1."""
+
+
+class Mixer(nn.Module):
+    """A mixing graph with trainable parameters and dry/wet weights.
+
+    Args:
+        G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
+            along its schedule: ``mixer.G`` is the graph whose ids count.
+    """
+
+    def __init__(self, G: GRAFX):
+        super().__init__()
+        self.renderer = Renderer(G, console_processors())
+        self.G = self.renderer.G
+        weights = torch.tensor([self.G.nodes[i].get(WEIGHT, 1.0) for i in sorted(self.G.nodes)])
+        self.z_drywet = nn.Parameter(torch.logit(weights, eps=1e-6))
+
+    def forward(self, stems: Tensor, bypassed: Collection[int] = ()) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mix stems.
+
+        Args:
+            stems: ``(K, 2, L)``.
+            bypassed: Ids of nodes that let their input through.
+
+        Returns:
+            The mix, ``(2, L)``, and penalties by name: ``gain_reg`` and ``radii_reg`` summed over all nodes.
+        """
+        weights = self.z_drywet.sigmoid()
+        if bypassed:
+            keep = torch.ones_like(weights)
+            keep[list(bypassed)] = 0
+            weights = weights * keep
+        output, intermediates_list, _ = self.renderer.render(stems, {WEIGHT: weights})
+        penalties: dict[str, Tensor] = {}
+        for intermediates in intermediates_list:
+            for name, value in intermediates.items():
+                penalties[name] = penalties.get(name, 0) + value.sum()
+        return output[0], penalties
+
+    def graph(self) -> GRAFX:
+        """A copy of the graph whose nodes hold the present parameters and weights."""
+        G = self.G.copy()
+        scatter_parameters(G, self.renderer.per_type_parameters)
+        weights = self.z_drywet.detach().sigmoid().tolist()
+        for node_id, data in G.nodes(data=True):
+            if data["node_type"] in self.renderer.processors:
+                data[WEIGHT] = weights[node_id]
+        return G
+
+    @property
+    def processor_ids(self) -> list[int]:
+        """The nodes that could be pruned."""
+        return [i for i, data in self.G.nodes(data=True) if data["node_type"] in self.renderer.processors]
+
+
+def render_mix(G: GRAFX, stems: Tensor) -> Tensor:
+    """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
+    renderer = Renderer(G, console_processors())
+    weights = torch.tensor([renderer.G.nodes[i].get(WEIGHT, 1.0) for i in sorted(renderer.G.nodes)])
+    with torch.no_grad():
+        return renderer(stems, {WEIGHT: weights})[0]

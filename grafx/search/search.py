@@ -1,0 +1,288 @@
+"""From stems and a finished mix to a mixing graph: fit a full console, then prune and fine-tune in turn."""
+
+import hashlib
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data import GRAFX
+from ..errors import AudioError, SearchError
+from .console import build_console
+from .excerpt import evaluated_excerpts, random_excerpt
+from .initial import set_initial_parameters
+from .loss import MatchLoss
+from .mixer import WEIGHT, Mixer
+from .prune import METHODS
+
+
+DRYWET_PACE = 4.0
+"""How much faster than other parameters the dry/wet weights learn, which have further to go: from σ(2) to σ(−5), say."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a search is done.
+
+    Attributes:
+        seed: Everything random follows from it.
+        fit_steps: Gradient steps on the full console.
+        rounds: How many times pruning and fine-tuning alternate.
+        tune_steps: Gradient steps after each pruning.
+        tolerance: How much the match loss may rise over that of the fitted console.
+        method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
+        learning_rate: Of Adam at the start of the fit; it falls along a cosine.
+        tune_learning_rate: The same for each fine-tuning.
+        gain_penalty: Weight of the gain-staging regularization, summed over nodes.
+        delay_penalty: Weight of the surrogate delays' radii loss, summed over nodes.
+        weight_penalty: Weight of the sum of dry/wet weights while fine-tuning: it silences what helps less than that.
+
+    Raises:
+        SearchError: The method is unknown, or a number is negative.
+    """
+
+    seed: int = 0
+    fit_steps: int = 240
+    rounds: int = 6
+    tune_steps: int = 40
+    tolerance: float = 0.01
+    method: str = "hybrid"
+    learning_rate: float = 0.05
+    tune_learning_rate: float = 0.02
+    gain_penalty: float = 1e-3
+    delay_penalty: float = 1e-4
+    weight_penalty: float = 5e-4
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
+        for name, value in asdict(self).items():
+            if name != "method" and not (value >= 0 and math.isfinite(value)):
+                raise SearchError(f"{name} is {value}, but must be zero or a positive number.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a search has just done.
+
+    Attributes:
+        phase: ``"fit"`` or ``"tune"`` for a gradient step, ``"prune"`` for a round of pruning.
+        round: 0 for the console, then the round of pruning.
+        step: Gradient steps done in all.
+        loss: Match loss of this step or, for ``"prune"``, of the pruned graph.
+        num_processors: How many processors the graph has now.
+    """
+
+    phase: str
+    round: int
+    step: int
+    loss: float
+    num_processors: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches."""
+
+    G: GRAFX
+    loss: float
+    num_processors: int
+
+
+class Search:
+    """A search for a mixing graph, which can stop after any step and go on later as if it had not stopped.
+
+    Args:
+        stems: ``(K, 2, L)``.
+        mix: ``(2, L)``: what is to be matched.
+        sample_rate: In Hz.
+        names: One for each stem.
+        groups: Subgroup name to stem names, see :func:`build_console`.
+        options: How to search.
+
+    Attributes:
+        plain_loss: Match loss of the plain sum of the stems.
+        console: The fitted console, once it is.
+        best: The best graph so far: of those whose loss is within the tolerance over the console's, the smallest.
+        history: One entry for each gradient step and each pruning.
+
+    Raises:
+        AudioError: The shapes do not fit, or the audio is too short, silent or not finite.
+        GraphError: Names or groups are not valid.
+
+    Examples:
+        >>> search = Search(stems, mix, 44100, ["drums", "bass"])
+        >>> for progress in search.run():
+        ...     print(progress.step, progress.loss)
+        >>> search.best.G.number_of_nodes()
+
+    Source:
+        Lee, Martínez-Ramírez, Liao, Uhlich, Fabbro, Lee, Mitsufuji, "Searching for music mixing graphs: a pruning
+        approach", DAFx 2024.
+    """
+
+    def __init__(
+        self,
+        stems: Tensor,
+        mix: Tensor,
+        sample_rate: int,
+        names: Sequence[str],
+        groups: Mapping[str, Sequence[str]] | None = None,
+        options: Options | None = None,
+    ):
+        self.options = options or Options()
+        self.stems, self.mix, self.sample_rate = stems, mix, sample_rate
+        self.match_loss = MatchLoss(sample_rate)
+        _check_audio(stems, mix, names, self.match_loss.min_samples)
+        self.fingerprint = _fingerprint(stems, mix, sample_rate, names, groups, self.options)
+        self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
+        self.history: list[dict[str, Any]] = []
+        self.console: Found | None = None
+        self.best: Found | None = None
+        self.round = self.step = self.step_in_round = 0
+        self.seconds = 0.0
+        G = build_console(names, groups)
+        set_initial_parameters(G, stems, mix, self.options.seed)
+        self.take(G)
+
+    @property
+    def finished(self) -> bool:
+        return self.round > self.options.rounds
+
+    @property
+    def total_steps(self) -> int:
+        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
+
+    @property
+    def num_processors(self) -> int:
+        return len(self.mixer.processor_ids)
+
+    def run(self) -> Iterator[Progress]:
+        """Do what is left to do. The search may be saved, or left, whenever this yields."""
+        while not self.finished:
+            if self.round > 0 and self.step_in_round == 0:
+                yield self._prune()
+            while self.step_in_round < self._steps_of_round():
+                yield self._gradient_step()
+            self._end_round()
+
+    def result(self) -> Found:
+        """The best graph so far or, before the console is fitted, the console as it is."""
+        return self.best or Found(self.mixer.graph(), self._evaluate_mixer(), self.num_processors)
+
+    # Gradient steps
+
+    def take(self, G: GRAFX) -> None:
+        """Make a graph the one that is being fitted."""
+        self.mixer = Mixer(G)
+        groups = [
+            {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
+            {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
+        ]
+        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+
+    def _steps_of_round(self) -> int:
+        return self.options.tune_steps if self.round else self.options.fit_steps
+
+    def _gradient_step(self) -> Progress:
+        excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
+        estimate, penalties = self.mixer(excerpt.stems)
+        loss = self.match_loss(estimate[..., -excerpt.mix.shape[-1] :], excerpt.mix)
+        if self.num_processors:
+            self._descend(loss, penalties)
+        self.step += 1
+        self.step_in_round += 1
+        return self._log("tune" if self.round else "fit", loss.item())
+
+    def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate() * group["pace"]
+        self.optimizer.zero_grad()
+        weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
+        penalty = sum(weights[name] * value for name, value in penalties.items())
+        if self.round:
+            penalty = (
+                penalty + self.options.weight_penalty * self.mixer.z_drywet[self.mixer.processor_ids].sigmoid().sum()
+            )
+        (loss + penalty).backward()
+        self.optimizer.step()
+
+    def _learning_rate(self) -> float:
+        start = self.options.tune_learning_rate if self.round else self.options.learning_rate
+        return start * (0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round()))
+
+    def _end_round(self) -> None:
+        loss = self._evaluate_mixer()
+        found = Found(self.mixer.graph(), loss, self.num_processors)
+        if self.console is None:
+            self.console = self.best = found
+        elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
+            self.best = found
+        self.round += 1
+        self.step_in_round = 0
+
+    # Pruning
+
+    def _bound(self) -> float:
+        return self.console.loss + self.options.tolerance
+
+    def _prune(self) -> Progress:
+        G = self.mixer.graph()
+        candidates = self.mixer.processor_ids
+        removed = METHODS[self.options.method](
+            {node: G.nodes[node][WEIGHT] for node in candidates},
+            {node: G.nodes[node]["node_type"] for node in candidates},
+            self._evaluate_mixer,
+            self._bound(),
+        )
+        for node in removed:
+            G.bypass(node)
+        self.take(G)
+        return self._log("prune", self._evaluate_mixer())
+
+    # Judging
+
+    def _evaluate_mixer(self, bypassed: Collection[int] = ()) -> float:
+        return self._evaluate(lambda stems: self.mixer(stems, bypassed)[0])
+
+    @torch.no_grad()
+    def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
+        losses = []
+        for excerpt in evaluated_excerpts(self.stems, self.mix, self.sample_rate):
+            estimate = mix_down(excerpt.stems)[..., -excerpt.mix.shape[-1] :]
+            losses.append(self.match_loss(estimate, excerpt.mix).item())
+        return sum(losses) / len(losses)
+
+    def _log(self, phase: str, loss: float) -> Progress:
+        progress = Progress(phase, self.round, self.step, loss, self.num_processors)
+        self.history.append(asdict(progress))
+        return progress
+
+
+def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
+    shapes = f"stems {tuple(stems.shape)} and mix {tuple(mix.shape)}"
+    if stems.ndim != 3 or stems.shape[1] != 2 or mix.shape != stems.shape[1:] or len(names) != len(stems):
+        raise AudioError(
+            f"A search needs stems of shape ({len(names)}, 2, samples), one for each name, and a mix of shape"
+            f" (2, samples), not {shapes}."
+        )
+    if mix.shape[-1] <= min_samples:
+        raise AudioError(f"The audio has {mix.shape[-1]} samples, but a search needs more than {min_samples}.")
+    for name, signal in (*zip(names, stems, strict=True), ("mix", mix)):
+        if not signal.isfinite().all():
+            raise AudioError(f"'{name}' holds NaN or infinity: repair or export it again.")
+    if not mix.any():
+        raise AudioError("The mix is silent: there is nothing to match.")
+    if not stems.any():
+        raise AudioError("All stems are silent: check that the right files were given.")
+
+
+def _fingerprint(stems: Tensor, mix: Tensor, *settings: Any) -> str:
+    """Tells whether two searches are the same."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for signal in (stems, mix):
+        digest.update(signal.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
