@@ -129,7 +129,8 @@ def test_what_belongs_to_no_single_graph_cannot_be_taken_apart(Gs):
 
 
 def test_batch_survives_conversion(Gs):
-    assert convert_to_tensor(batch_grafx(Gs)).batch
+    G_t = convert_to_tensor(batch_grafx(Gs))
+    assert G_t.batch and convert_to_graph(G_t).batch
 
 
 def test_a_batch_renders_as_one_by_one(Gs, toys):

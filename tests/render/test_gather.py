@@ -97,3 +97,18 @@ def test_an_unconnected_further_inlet_is_silent(toys, batch, dtype):
     silent = torch.zeros(*batch, 2, 5, dtype=dtype)
     for row, expected in zip(rows, [silent, x[..., 0, :, :], silent], strict=True):
         assert torch.equal(row, expected)
+
+
+def test_rows_of_several_outlets_are_told_apart(toys):
+    G = GRAFX(config=toys.config)
+    sources = [G.add("in") for _ in range(2)]
+    splits = [G.add("split") for _ in range(2)]
+    for i, (source, split) in enumerate(zip(sources, splits, strict=True)):
+        fir, out = G.add("fir"), G.add("out")
+        G.connect(source, split)
+        G.connect(split, fir, outlet=("main", "side")[i])
+        G.connect(fir, out)
+    x, ratio = torch.randn(2, 1, 5), torch.tensor([[0.25], [0.25]])
+    parameters = {"split": {"ratio": ratio}, "fir": {"taps": torch.eye(3)[:1].repeat(2, 1)}}
+    output, _, _ = render_grafx(toys.make(), x, parameters, prepare_render(reorder_for_fast_render(G)))
+    torch.testing.assert_close(output, torch.stack([0.25 * x[0], 0.75 * x[1]]))

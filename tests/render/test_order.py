@@ -113,6 +113,21 @@ def test_beam_beats_greedy_where_greed_does_not_pay():
     assert any(beam < greedy for beam, greedy in lengths)
 
 
+def test_greedy_runs_the_type_with_most_ready_nodes():
+    G = GRAFX(config=NodeConfigs(["a", "b", "c"]))
+    for chain in (["a", "b"], ["c", "b"], ["c", "a"]):
+        G.add_serial_chain(["in", *chain, "out"])
+    sequence, _ = compute_render_order(G, "greedy")
+    assert [G.config.node_types[t] for t in sequence] == ["in", "c", "a", "b", "out"]
+
+
+def test_even_the_narrowest_beam_looks_further_than_greedy():
+    graphs = [tangle(seed, num_nodes=30) for seed in range(20)]
+    beam, greedy = (sum(len(order(G, method)[0]) for G in graphs) for method in ("beam", "greedy"))
+    narrow = sum(len(order(G, "beam", width=1)[0]) for G in graphs)
+    assert beam <= narrow < 0.9 * greedy
+
+
 def test_wider_and_deeper_beams_find_valid_schedules_too():
     G = chains(1)
     lengths = [len(order(G, "beam", width=w, depth=d)[0]) for w, d in [(1, 1), (4, 2), (64, 3)]]
