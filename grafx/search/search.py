@@ -18,9 +18,8 @@ from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer
 from .prune import METHODS
 
-
 DRYWET_PACE = 4.0
-"""How much faster than other parameters the dry/wet weights learn, which have further to go: from σ(2) to σ(−5), say."""
+"""How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
 
 
 @dataclass(frozen=True)

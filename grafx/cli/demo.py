@@ -1,0 +1,89 @@
+"""A search whose truth is known: real stems, mixed by an engine that is not ours."""
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..audio import write_audio
+from ..data import load_grafx
+from ..errors import AudioError
+from ..search import Options
+from .console import console
+from .run import Material, print_summary, run_search
+
+SOURCE = "The Easton Ellises, “Falcon 69”"
+NAMES = ("drums", "bass", "other", "vocals")
+MASTER_GAIN_DB = -4.0
+OPTIONS = Options(fit_steps=160)
+
+TRUTH = {
+    "drums": ["compressor over -24 dB, 3:1", "gain -3.0 dB left, -3.0 dB right"],
+    "bass": ["low shelf +5 dB under 120 Hz", "gain -5.0 dB left, -5.0 dB right"],
+    "other": ["high shelf -6 dB over 4 kHz", "gain -2.0 dB left, -9.0 dB right"],
+    "vocals": ["delay 0.25 s, 20 % wet", "reverb, 20 % wet"],
+    "master": [f"gain {MASTER_GAIN_DB:+.1f} dB left, {MASTER_GAIN_DB:+.1f} dB right"],
+}
+"""What :func:`mix_elsewhere` does, in words."""
+
+
+def run_demo(out: Path) -> None:
+    """Mix the excerpt, search, and print what was found beside what was done."""
+    stems, sample_rate = read_excerpt()
+    mix = mix_elsewhere(stems, sample_rate)
+    console.print(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
+    for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
+        write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)
+    metrics = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out)
+    if metrics is not None:
+        console.print("\n[bold]The truth, beside what was found[/bold]")
+        print_summary(metrics, load_grafx(out)[0], TRUTH)
+        console.print(f"Listen to {out / 'audio' / 'target.wav'} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
+
+
+def mix_elsewhere(stems: Tensor, sample_rate: int) -> Tensor:
+    """Mix ``(4, 2, L)`` stems with pedalboard's effects to ``(2, L)``."""
+    from pedalboard import Compressor, Delay, HighShelfFilter, LowShelfFilter, Pedalboard, Reverb
+
+    boards = {
+        "drums": Pedalboard([Compressor(threshold_db=-24, ratio=3, attack_ms=5, release_ms=120)]),
+        "bass": Pedalboard([LowShelfFilter(cutoff_frequency_hz=120, gain_db=5)]),
+        "other": Pedalboard([HighShelfFilter(cutoff_frequency_hz=4000, gain_db=-6)]),
+        "vocals": Pedalboard(
+            [
+                Delay(delay_seconds=0.25, feedback=0.0, mix=0.2),
+                Reverb(room_size=0.6, damping=0.4, wet_level=0.2, dry_level=0.8, width=1.0),
+            ]
+        ),
+    }
+    gains_db = torch.tensor([[-3.0, -3.0], [-5.0, -5.0], [-2.0, -9.0], [0.0, 0.0]])
+    wet = [torch.from_numpy(boards[name](stem.numpy(), sample_rate)) for name, stem in zip(NAMES, stems, strict=True)]
+    gains = 10 ** ((gains_db + MASTER_GAIN_DB) / 20)
+    return (torch.stack(wet) * gains.unsqueeze(-1)).sum(0)
+
+
+def read_excerpt() -> tuple[Tensor, int]:
+    """The six-second excerpt that the package stempeg carries: ``(4, 2, L)`` stems and their sample rate."""
+    import av
+
+    path = str(_excerpt_path())
+    signals = []
+    for index in range(1, 1 + len(NAMES)):  # stream 0 is the finished song
+        with av.open(path) as container:
+            frames = [frame.to_ndarray() for frame in container.decode(audio=index)]
+            sample_rate = container.streams.audio[index].rate
+        signals.append(torch.cat([torch.from_numpy(frame) for frame in frames], dim=1).float())
+    return torch.stack(signals), sample_rate
+
+
+def _excerpt_path() -> Path:
+    remedy = 'pip install "grafx[demo]"'
+    try:
+        files = distribution("stempeg").files or []
+    except PackageNotFoundError:
+        raise AudioError(f"The demo's stems come with the package stempeg: {remedy}.") from None
+    for file in files:
+        if file.name.endswith(".stem.mp4"):
+            return Path(file.locate())
+    raise AudioError(f"This version of stempeg carries no stems: {remedy}.")

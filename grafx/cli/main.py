@@ -1,0 +1,105 @@
+"""Commands and their options."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..search.search import Options
+from .console import console, fail, notice
+
+app = typer.Typer(
+    help="Find, render and draw audio processing graphs.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
+ResultFolder = Annotated[Path, typer.Argument(help="A folder that a search wrote.", show_default=False)]
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Messages instead of tracebacks for what a user can mend."""
+    try:
+        yield
+    except ValueError as error:
+        notes = " ".join(getattr(error, "__notes__", []))
+        fail(f"{error} {notes}".strip())
+    except OSError as error:
+        fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+
+
+@app.command()
+def search(
+    stems: StemPaths,
+    mix: Annotated[Path, typer.Option(help="The finished mix of these stems.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where the results go.", show_default=False)],
+    group: Annotated[
+        list[str] | None, typer.Option(help="A subgroup: NAME=STEM,STEM,… May be given several times.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = Options.seed,
+    fit_steps: Annotated[int, typer.Option(min=0, help="Gradient steps on the full console.")] = Options.fit_steps,
+    rounds: Annotated[int, typer.Option(min=0, help="How often pruning and fine-tuning alternate.")] = Options.rounds,
+    tune_steps: Annotated[int, typer.Option(min=0, help="Gradient steps after each pruning.")] = Options.tune_steps,
+    tolerance: Annotated[float, typer.Option(min=0, help="What pruning may cost in the loss.")] = Options.tolerance,
+    method: Annotated[str, typer.Option(help="hybrid, drywet or brute-force.")] = Options.method,
+) -> None:
+    """Find a mixing graph that turns stems into a finished mix.
+
+    Interrupt it at any time: the best graph so far is saved, and the same command goes on from there.
+    """
+    from .run import parse_groups, read_material, run_search
+
+    with _plain_errors():
+        options = Options(
+            seed=seed,
+            fit_steps=fit_steps,
+            rounds=rounds,
+            tune_steps=tune_steps,
+            tolerance=tolerance,
+            method=method,
+        )
+        material = read_material(stems, mix, notice)
+        run_search(material, parse_groups(group or []), options, out)
+
+
+@app.command()
+def render(
+    folder: ResultFolder,
+    stems: StemPaths,
+    out: Annotated[Path, typer.Option(help="The audio file to write; .wav keeps 32-bit floats.", show_default=False)],
+) -> None:
+    """Mix stems with a graph that was found or edited."""
+    from .run import render_folder
+
+    with _plain_errors():
+        render_folder(folder, stems, out, notice)
+        console.print(f"Wrote {out}.")
+
+
+@app.command()
+def draw(
+    folder: ResultFolder,
+    out: Annotated[Path, typer.Option(help="The picture to write: .svg, .pdf or .png.", show_default=False)],
+    vertical: Annotated[bool, typer.Option(help="Let signals flow downwards.")] = False,
+    inside: Annotated[str, typer.Option(help="Attribute written inside nodes.")] = "short_type",
+    above: Annotated[str | None, typer.Option(help="Attribute written above nodes.")] = None,
+) -> None:
+    """Draw a saved graph."""
+    from .run import draw_folder
+
+    with _plain_errors():
+        draw_folder(folder, out, vertical=vertical, node_inside=inside, node_above=above)
+        console.print(f"Wrote {out}.")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("grafx-demo"),
+) -> None:
+    """Mix real stems with effects that are not ours, find a graph for that mix, and compare it with the truth."""
+    from .demo import run_demo
+
+    with _plain_errors():
+        run_demo(out)

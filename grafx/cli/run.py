@@ -1,0 +1,231 @@
+"""What the commands do."""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from torch import Tensor
+
+from ..audio import conform, read_audio, read_stems, write_audio
+from ..data import GRAFX, load_grafx
+from ..errors import AudioError, GraphError, SearchError
+from ..search import Options, Search, load_checkpoint, render_mix, save_checkpoint
+from ..search.report import RESULT_FILES, describe_chains, write_results
+from .console import console, notice
+
+CHECKPOINT = "checkpoint"
+SECONDS_BETWEEN_CHECKPOINTS = 20
+PHASES = {"fit": "fitting the console", "prune": "pruning", "tune": "fine-tuning"}
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a search is about: ``(K, 2, L)`` stems with their names, and their ``(2, L)`` mix."""
+
+    stems: Tensor
+    mix: Tensor
+    sample_rate: int
+    names: list[str]
+
+
+def read_material(stem_paths: Sequence[Path], mix_path: Path, say: Callable[[str], None]) -> Material:
+    """Read stems and mix; everything is brought to the mix's sample rate and length."""
+    signal, sample_rate = read_audio(mix_path)
+    mix = conform(signal, sample_rate, sample_rate, str(mix_path), say)
+    stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], say)
+    return Material(stems, mix, sample_rate, stem_names(stem_paths))
+
+
+def stem_names(paths: Sequence[Path]) -> list[str]:
+    """File names without suffix, numbered where they are the same."""
+    names: list[str] = []
+    for path in paths:
+        same = sum(name == path.stem or name.startswith(f"{path.stem}-") for name in names)
+        names.append(f"{path.stem}-{same + 1}" if path.stem in names else path.stem)
+    return names
+
+
+def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
+    """``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
+    groups = {}
+    for text in texts:
+        name, separator, stems = text.partition("=")
+        if not separator or not name or not stems:
+            raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
+        groups[name] = stems.split(",")
+    return groups
+
+
+def run_search(
+    material: Material, groups: Mapping[str, Sequence[str]], options: Options, out: Path
+) -> dict[str, Any] | None:
+    """Search with a progress bar, write the results, print a summary.
+
+    A search that was stopped before goes on. Results of another search are never written over.
+
+    Returns:
+        The numbers, or ``None`` where the search was stopped.
+    """
+    search = Search(material.stems, material.mix, material.sample_rate, material.names, groups, options)
+    if (metrics := _finished_metrics(out, search)) is not None:
+        console.print(f"This search is finished already; its results are in {out}.")
+        print_summary(metrics, load_grafx(out)[0])
+        return metrics
+    if load_checkpoint(search, out / CHECKPOINT):
+        console.print(f"Going on after step {search.step} of {search.total_steps}.")
+    else:
+        _refuse_results(out)
+    out.mkdir(parents=True, exist_ok=True)
+    stopped = _run_with_progress(search, out)
+    metrics = write_results(search, out)
+    if stopped:
+        save_checkpoint(search, out / CHECKPOINT)
+        notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
+    else:
+        shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
+    print_summary(metrics, search.result().G)
+    console.print(f"Results are in {out}: {', '.join(RESULT_FILES)}.", soft_wrap=True)
+    return None if stopped else metrics
+
+
+def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path, say: Callable[[str], None]) -> None:
+    """Mix stems with a saved graph."""
+    G, _, metadata = load_grafx(folder)
+    if metadata.get("kind") != "mixing graph":
+        raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
+    inputs = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
+    if len(stem_paths) != len(inputs):
+        raise AudioError(
+            f"The graph mixes {len(inputs)} stems ({', '.join(inputs)}), but {len(stem_paths)} were given."
+        )
+    by_name = dict(zip(stem_names(stem_paths), stem_paths, strict=True))
+    if set(by_name) == set(inputs):
+        stem_paths = [by_name[name] for name in inputs]
+    else:
+        pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(stem_paths, inputs, strict=True))
+        say(f"File names are not those of the search; they are taken in order: {pairs}.")
+    stems, sample_rate = read_stems(stem_paths, metadata["sample_rate"], notice=say)
+    write_audio(out, render_mix(G, stems), sample_rate)
+
+
+def draw_folder(folder: Path, out: Path, **options: Any) -> None:
+    """Draw a saved graph to a file."""
+    from ..draw import draw_grafx
+
+    if out.suffix.lower() not in (".svg", ".pdf", ".png"):
+        raise GraphError(f"{out} should end in .svg, .pdf or .png.")
+    figure, _ = draw_grafx(load_grafx(folder)[0], **options)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out)
+
+
+def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Say what was found, beside the truth where it is known."""
+    table = Table(title="Match loss", title_justify="left")
+    table.add_column("")
+    for column in ("loss", "of the plain sum", "processors"):
+        table.add_column(column, justify="right")
+    plain = metrics["plain_loss"]
+    for row, key in (("fitted console", "console"), ("found graph", "found")):
+        loss, count = metrics[f"{key}_loss"], metrics[f"{key}_processors"]
+        table.add_row(row, f"{loss:.4f}", f"{loss / max(plain, 1e-12):.3f}", str(count))
+    table.add_row("plain sum", f"{plain:.4f}", "1.000", "0")
+    console.print(table)
+    console.print(
+        f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
+        f" {metrics['cost_of_pruning']:+.4f}; {metrics['steps']} steps in {metrics['seconds']:.0f} s."
+    )
+    if metrics["found_processors"] == 0:
+        notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")
+    console.print(_chains_table(G, truth))
+
+
+def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
+    table = Table(title="What was found", title_justify="left", show_lines=True)
+    table.add_column("chain")
+    if truth is not None:
+        table.add_column("truth", overflow="fold")
+    table.add_column("found", overflow="fold")
+    for name, chain in describe_chains(G).items():
+        found = "\n".join(text for _, text in chain) or "–"
+        known = [] if truth is None else ["\n".join(truth.get(name, ())) or "–"]
+        table.add_row(name, *known, found)
+    return table
+
+
+def _finished_metrics(out: Path, search: Search) -> dict[str, Any] | None:
+    try:
+        metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+        same = metrics["fingerprint"] == search.fingerprint and metrics["finished"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return metrics if same else None
+
+
+def _refuse_results(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise SearchError(f"{out} is a file: give a folder for the results.")
+    if present := [name for name in RESULT_FILES if (out / name).exists()]:
+        raise SearchError(
+            f"{out} already holds {', '.join(present)} of another search, which is left as it is: give another folder,"
+            " or remove that one."
+        )
+
+
+def _run_with_progress(search: Search, out: Path) -> bool:
+    """Run a search to its end, or until it is interrupted; says which."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("{task.fields[processors]} processors"),
+        TimeElapsedColumn(),
+    )
+    saved = started = time.monotonic()
+    before = search.seconds
+    with _interrupts() as interrupted, Progress(*columns, console=console) as bar:
+        task = bar.add_task(PHASES["fit"], total=search.total_steps, loss="–", processors=search.num_processors)
+        for progress in search.run():
+            search.seconds = before + time.monotonic() - started
+            bar.update(
+                task,
+                completed=progress.step,
+                description=PHASES[progress.phase] + (f", round {progress.round}" if progress.round else ""),
+                loss=f"{progress.loss:.4f}",
+                processors=progress.num_processors,
+            )
+            if interrupted():
+                return True
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                save_checkpoint(search, out / CHECKPOINT)
+                saved = time.monotonic()
+    search.seconds = before + time.monotonic() - started
+    return False
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Collect interrupts instead of being torn out of a step; a second one is raised."""
+    received: list[int] = []
+
+    def collect(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        notice("Stopping after this step, or round of pruning. Interrupt again to leave at once.")
+
+    old = {number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,162 @@
+"""What a search leaves behind: the graph, its sound, pictures, numbers."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..audio import write_audio
+from ..data import GRAFX, save_grafx
+from .mixer import WEIGHT, render_mix
+from .search import Search
+
+RESULT_FILES = (
+    "graph.json",
+    "parameters.safetensors",
+    "mix.wav",
+    "console.svg",
+    "graph.svg",
+    "loss.svg",
+    "metrics.json",
+)
+DECIBELS = 20 / math.log(10)
+
+
+def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
+    """Write the best graph so far with all that belongs to it.
+
+    ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is what it sounds like,
+    ``console.svg`` and ``graph.svg`` draw it before and after pruning, ``loss.svg`` is how the loss fell and
+    ``metrics.json`` has the numbers.
+
+    Args:
+        search: Finished or not.
+        folder: Where to; made where it is missing.
+
+    Returns:
+        The numbers.
+    """
+    from ..draw import draw_grafx
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = search.result()
+    console = search.console or found
+    metrics = summarize(search)
+    save_grafx(found.G, folder, metadata={"kind": "mixing graph", "sample_rate": search.sample_rate})
+    write_audio(folder / "mix.wav", render_mix(found.G, search.stems), search.sample_rate)
+    for name, G in (("console", console.G), ("graph", found.G)):
+        draw_grafx(G)[0].savefig(folder / f"{name}.svg")
+    plot_losses(search).savefig(folder / "loss.svg")
+    text = json.dumps(metrics | {"history": search.history}, indent=1)
+    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    return metrics
+
+
+def summarize(search: Search) -> dict[str, Any]:
+    """The numbers of a search: losses of the plain sum, the console and the found graph, and what was removed."""
+    found = search.result()
+    console = search.console or found
+    return {
+        "finished": search.finished,
+        "plain_loss": search.plain_loss,
+        "console_loss": console.loss,
+        "found_loss": found.loss,
+        "found_over_plain": found.loss / max(search.plain_loss, 1e-12),
+        "cost_of_pruning": found.loss - console.loss,
+        "console_processors": console.num_processors,
+        "found_processors": found.num_processors,
+        "removed": 1 - found.num_processors / max(console.num_processors, 1),
+        "fingerprint": search.fingerprint,
+        "steps": search.step,
+        "seconds": search.seconds,
+        "chains": {name: [entry for _, entry in chain] for name, chain in describe_chains(found.G).items()},
+    }
+
+
+def describe_chains(G: GRAFX) -> dict[str, list[tuple[str, str]]]:
+    """What was found for each stem, group and the master: ``(type, description)`` of each processor in its chain."""
+    chains = {data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")}
+    for _, data in sorted(G.nodes(data=True)):
+        owner = (data["name"] or "").removesuffix(f" {data['node_type']}")
+        if WEIGHT in data and owner in chains:
+            chains[owner].append((data["node_type"], describe_processor(data)))
+    return chains
+
+
+def describe_processor(data: dict[str, Any]) -> str:
+    """A processor in a few words, with units where its parameters have some."""
+    node_type, weight = data["node_type"], data[WEIGHT]
+    words = _DESCRIPTIONS.get(node_type, lambda parameters: "")(data["parameters"])
+    wet = f"{100 * weight:.0f} % wet"
+    return f"{node_type} ({words}, {wet})" if words else f"{node_type} ({wet})"
+
+
+def plot_losses(search: Search):
+    """The match loss over gradient steps, with the rounds of pruning and the plain sum, as a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    steps = [entry for entry in search.history if entry["phase"] != "prune"]
+    prunings = [entry for entry in search.history if entry["phase"] == "prune"]
+    axes.plot([e["step"] for e in steps], [e["loss"] for e in steps], color="#33658a", label="match loss")
+    axes.axhline(search.plain_loss, color="#8d99ae", linestyle="--", label="plain sum of the stems")
+    if prunings:
+        axes.plot(
+            [e["step"] for e in prunings], [e["loss"] for e in prunings], "o", color="#d1495b", label="after pruning"
+        )
+    for entry in prunings:
+        axes.annotate(
+            str(entry["num_processors"]),
+            (entry["step"], entry["loss"]),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+        )
+    axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _stereo_gain(parameters: dict[str, Tensor]) -> str:
+    left, right = (parameters["log_gain"] * DECIBELS).tolist()
+    return f"{left:+.1f} dB left, {right:+.1f} dB right"
+
+
+def _imager(parameters: dict[str, Tensor]) -> str:
+    return f"side {(parameters['log_gain'] * DECIBELS).item():+.1f} dB"
+
+
+def _threshold_db(parameters: dict[str, Tensor]) -> float:
+    # Thresholds are natural logarithms of energies, 6 below the raw value.
+    return ((parameters["log_threshold"] - 6) * DECIBELS / 2).item()
+
+
+def _compressor(parameters: dict[str, Tensor]) -> str:
+    return f"over {_threshold_db(parameters):.0f} dB, {1 + parameters['log_ratio'].exp().item():.1f}:1"
+
+
+def _gate(parameters: dict[str, Tensor]) -> str:
+    return f"under {_threshold_db(parameters):.0f} dB, 1:{1 + parameters['log_ratio'].exp().item():.1f}"
+
+
+def _equalizer(parameters: dict[str, Tensor]) -> str:
+    response = parameters["log_magnitude"] * DECIBELS
+    # The lowest and highest bins are where there is hardly any sound and so hardly any reason.
+    low, high = torch.quantile(response, torch.tensor([0.05, 0.95])).tolist()
+    return f"{low:+.0f} to {high:+.0f} dB"
+
+
+_DESCRIPTIONS = {
+    "eq": _equalizer,
+    "compressor": _compressor,
+    "noisegate": _gate,
+    "imager": _imager,
+    "gain": _stereo_gain,
+}
