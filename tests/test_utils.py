@@ -5,11 +5,13 @@ from torch import nn
 from grafx.data import GRAFX, GraphError, NodeConfigs, convert_to_tensor
 from grafx.render import prepare_render, reorder_for_fast_render
 from grafx.utils import (
+    collect_parameters,
     count_nodes_per_type,
     create_empty_parameters,
     create_empty_parameters_from_shape_dict,
     get_node_ids_from_type,
     permute_grafx_tensor,
+    scatter_parameters,
 )
 
 
@@ -95,3 +97,32 @@ def test_permute_refuses_what_is_no_permutation(node_id):
     G.add_serial_chain(["in", "mix", "out"])
     with pytest.raises(GraphError, match="permutation"):
         permute_grafx_tensor(convert_to_tensor(G), torch.tensor(node_id))
+
+
+def test_nodes_give_their_parameters_and_get_them_back():
+    G = GRAFX(config=NodeConfigs(["eq", "chain"]))
+    for value in (1.0, 2.0):
+        G.add("eq", parameters={"gain": torch.full((3,), value)})
+        G.add("chain", parameters={"a": {"b": torch.tensor(value)}})
+    collected = collect_parameters(G, ["eq", "chain"])
+    assert torch.equal(collected["eq"]["gain"], torch.tensor([[1.0] * 3, [2.0] * 3]))
+    assert torch.equal(collected["chain"]["a"]["b"], torch.tensor([1.0, 2.0]))
+    scatter_parameters(G, {"eq": {"gain": 2 * collected["eq"]["gain"]}})
+    assert torch.equal(G.nodes[2]["parameters"]["gain"], torch.full((3,), 4.0))
+    assert torch.equal(G.nodes[3]["parameters"]["a"]["b"], torch.tensor(2.0))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"gain": torch.zeros(2)}, "eq.gain of node 1 is shaped unlike that of node 0"),
+        ({"gian": torch.zeros(3)}, "eq of node 1 are named unlike those of node 0"),
+        (None, "eq of node 1 are named unlike those of node 0"),
+    ],
+)
+def test_parameters_that_do_not_stack(other, message):
+    G = GRAFX(config=NodeConfigs(["eq"]))
+    G.add("eq", parameters={"gain": torch.zeros(3)})
+    G.add("eq", parameters=other)
+    with pytest.raises(GraphError, match=message):
+        collect_parameters(G, ["eq"])

@@ -156,6 +156,10 @@ class GRAFX(nx.MultiDiGraph):
             self.connect(source_id, dest_id)
         return ids[0], ids[-1]
 
+    def clear(self) -> None:
+        """Remove all nodes and edges; the config and ``invalid_op`` stay."""
+        self.__init__(config=self.config, invalid_op=self.invalid_op)
+
     def bypass(self, node_id: int) -> tuple[list[Edge], list[Edge]] | None:
         """Remove a node and connect everything that fed it to everything that it fed.
 

@@ -1,5 +1,6 @@
 """What is handed to a render, held against what the graph and its processors need."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,9 @@ def check_inputs(
                 f" {sorted(processors)}."
             )
         given = per_type_parameters.get(node_type, {})
-        _check_tree(node_type, processors[node_type].parameter_size(), given, count)
+        expected = processors[node_type].parameter_size()
+        _check_tree(node_type, expected, given, count)
+        _check_no_others(node_type, processors[node_type], expected, given)
     for name, value in (common_parameters or {}).items():
         if not isinstance(value, Tensor) or value.shape[:1] != (render_data.num_nodes,):
             raise RenderError(
@@ -71,6 +74,21 @@ def _check_tree(place: str, expected: Mapping[str, Any], given: Any, count: int)
             raise RenderError(
                 f"The parameter {where} has shape {_shape(value)}, expected {shape}: one row for each node."
             )
+
+
+def _check_no_others(node_type: str, processor: Any, expected: Mapping[str, Any], given: Any) -> None:
+    others = set(given.keys()) - set(expected)
+    if not others:
+        return
+    # A processor may take more than it needs, such as a weight that others hand in as a common parameter.
+    arguments = inspect.signature(getattr(processor, "forward", processor)).parameters
+    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
+        return
+    if unknown := sorted(others - set(arguments)):
+        raise RenderError(
+            f"The type '{node_type}' has no parameter {', '.join(map(repr, unknown))}: its processor takes"
+            f" {', '.join(map(repr, expected)) or 'none'}."
+        )
 
 
 def _shape(value: Any) -> tuple[int, ...] | str:

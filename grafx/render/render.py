@@ -118,7 +118,7 @@ def _call(
     except ValueError as error:
         error.add_note(f"In node {step.node_names} of type '{step.node_type}'.")
         raise
-    outlets, intermediates = _split_result(step, result, math.prod(shape))
+    outlets, intermediates = _split_result(step, result, math.prod(shape), like.shape[-1])
     if sources:
         outlets = tuple(signal.unflatten(0, shape) for signal in outlets)
         if intermediates is not None:
@@ -126,7 +126,9 @@ def _call(
     return outlets, intermediates
 
 
-def _split_result(step: Step, result: Any, num_rows: int) -> tuple[tuple[Tensor, ...], Intermediates | None]:
+def _split_result(
+    step: Step, result: Any, num_rows: int, num_samples: int
+) -> tuple[tuple[Tensor, ...], Intermediates | None]:
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
     intermediates = parts.pop() if parts and isinstance(parts[-1], dict) else None
     if len(parts) == 1 and isinstance(parts[0], (tuple, list)):
@@ -139,10 +141,10 @@ def _split_result(step: Step, result: Any, num_rows: int) -> tuple[tuple[Tensor,
             f" shape (nodes, channels, samples), one for each outlet, but returned {shown}."
         )
     for part in parts:
-        if part.shape[0] != num_rows:
+        if (part.shape[0], part.shape[2]) != (num_rows, num_samples):
             raise RenderError(
-                f"The processor of type '{step.node_type}' (node {step.node_names}) returned {part.shape[0]} rows for"
-                f" a batch of {num_rows}."
+                f"The processor of type '{step.node_type}' (node {step.node_names}) returned {part.shape[0]} rows of"
+                f" {part.shape[2]} samples for a batch of {num_rows} rows of {num_samples} samples."
             )
     return tuple(parts), intermediates
 

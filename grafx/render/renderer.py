@@ -48,7 +48,7 @@ class Renderer(nn.Module):
         used = {step.node_type for step in self.render_data.iter_list} - {"in", "out", "mix"}
         if missing := used - set(processors):
             raise RenderError(f"There is no processor for the node type(s) {sorted(missing)}: add them to processors.")
-        self.processors = nn.ModuleDict({node_type: processors[node_type] for node_type in sorted(used)})
+        self.processors = _as_modules({node_type: processors[node_type] for node_type in sorted(used)})
         if parameters is None:
             held = any(data.get("parameters") for _, data in self.G.nodes(data=True))
             parameters = collect_parameters(self.G, used) if held else create_empty_parameters(self.processors, self.G)
@@ -70,6 +70,16 @@ class Renderer(nn.Module):
             common_parameters,
             input_signal_grad=input_signals.requires_grad,
         )
+
+
+def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
+    try:
+        return nn.ModuleDict(processors)
+    except (KeyError, TypeError) as error:
+        raise RenderError(
+            f"A Renderer keeps processors as torch modules, which cannot be: {error}. Choose another name for the node"
+            " type, or call render_grafx."
+        ) from None
 
 
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:

@@ -331,3 +331,10 @@ def test_text_of_what_networkx_added():
     G = GRAFX()
     G.add_edge(0, 1)
     assert "[0] None" in str(G)
+
+
+def test_clear_keeps_the_config():
+    G = build("mute")
+    G.clear()
+    assert len(G) == 0 and G.counter == 0 and G.config is CONFIG and G.invalid_op == "mute"
+    assert G.add("eq") == 0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from grafx.data import GRAFX
+from grafx.data import GRAFX, NodeConfigs
 from grafx.render import RenderError, prepare_render, render_grafx, reorder_for_fast_render
 
 
@@ -113,3 +113,21 @@ def test_types_that_do_not_occur_need_nothing_and_may_have_anything(toys, case):
     case["per_type_parameters"]["fir"] = {"taps": torch.ones(99)}
     del case["processors"]["saturate"]
     render_grafx(**case)
+
+
+def test_a_parameter_that_nobody_takes_is_named():
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", "gain", "out"])
+    data = prepare_render(reorder_for_fast_render(G))
+    parameters = {"gain": {"gain": torch.ones(1, 1), "gian": torch.ones(1, 1)}}
+
+    class Strict(torch.nn.Module):
+        def parameter_size(self):
+            return {"gain": 1}
+
+        def forward(self, x, gain):
+            return x * gain[:, :, None]
+
+    render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), {"gain": {"gain": torch.ones(1, 1)}}, data)
+    with pytest.raises(RenderError, match=r"type 'gain' has no parameter 'gian'.*'gain'"):
+        render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), parameters, data)

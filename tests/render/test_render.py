@@ -215,7 +215,7 @@ def test_too_few_outlets_are_refused():
 
 @pytest.mark.parametrize("batch, expected", [((), 2), ((4,), 8)])
 def test_another_number_of_rows_is_refused(batch, expected):
-    with pytest.raises(RenderError, match=rf"type 'odd' \(node 2 to 3\) returned 1 rows for a batch of {expected}"):
+    with pytest.raises(RenderError, match=rf"type 'odd' \(node 2 to 3\) returned 1 rows of 3 samples for a batch of {expected} rows"):
         render_returned(lambda x: x[:1], batch=batch)
 
 
@@ -274,3 +274,18 @@ def test_only_what_is_still_read_is_kept_without_gradients():
         output, _, _ = render_grafx({"odd": Returns(track)}, torch.zeros(1, 1, 4), {}, prepare_render(G))
     assert output[0, 0, 0] == 7 and len(made) == 7
     assert peak <= 3
+
+
+def test_a_processor_that_changes_the_length_is_named():
+    class Shorten(torch.nn.Module):
+        def parameter_size(self):
+            return {}
+
+        def forward(self, x):
+            return x[..., 1:]
+
+    G = GRAFX()
+    G.add_serial_chain(["in", "cut", "out"])
+    data = prepare_render(reorder_for_fast_render(G))
+    with pytest.raises(RenderError, match=r"'cut' \(node 1\) returned 1 rows of 3 samples .* 1 rows of 4 samples"):
+        render_grafx({"cut": Shorten()}, torch.ones(1, 1, 4), {}, data)

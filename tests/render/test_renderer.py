@@ -134,3 +134,26 @@ def test_a_graph_without_processors():
     G.add_serial_chain(["in", "mix", "out"])
     renderer, x = Renderer(G, {}), torch.randn(1, 1, 5)
     assert torch.equal(renderer(x), x) and not list(renderer.parameters())
+
+
+def test_takes_the_parameters_that_nodes_hold(toys, x):
+    G = GRAFX(config=toys.config)
+    for gain in (2.0, 3.0):
+        G.add_serial_chain(["in", {"node_type": "gain", "parameters": {"gain": torch.tensor([gain])}}, "out"])
+    renderer = Renderer(G, toys.make())
+    assert torch.equal(renderer(x), x * torch.tensor([2.0, 3.0])[:, None, None])
+
+
+def test_a_type_name_that_torch_refuses(x):
+    G = GRAFX()
+    G.add_serial_chain(["in", "eq.low", "out"])
+
+    class Same(torch.nn.Module):
+        def parameter_size(self):
+            return {}
+
+        def forward(self, x):
+            return x
+
+    with pytest.raises(RenderError, match="Choose another name"):
+        Renderer(G, {"eq.low": Same()})
