@@ -1,10 +1,14 @@
 """The ``grafx`` command."""
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line."""
+    # Threads that spin while they wait are many times slower as soon as another program wants the same cores. It has
+    # to be said before torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from .main import app
     except ModuleNotFoundError as error:

@@ -49,7 +49,7 @@ class Options:
     tune_steps: int = 40
     tolerance: float = 0.01
     method: str = "hybrid"
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     tune_learning_rate: float = 0.02
     gain_penalty: float = 1e-3
     delay_penalty: float = 1e-4
@@ -229,13 +229,14 @@ class Search:
         return self.console.loss + self.options.tolerance
 
     def _prune(self) -> Progress:
+        """Bypass what costs up to twice the tolerance: fine-tuning wins part of it back."""
         G = self.mixer.graph()
         candidates = self.mixer.processor_ids
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
             {node: G.nodes[node]["node_type"] for node in candidates},
             self._evaluate_mixer,
-            self._bound(),
+            self._bound() + self.options.tolerance,
         )
         for node in removed:
             G.bypass(node)
