@@ -155,7 +155,7 @@ def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
         table.add_column("truth", overflow="fold")
     table.add_column("found", overflow="fold")
     for name, chain in describe_chains(G).items():
-        found = "\n".join(text for _, text in chain) or "–"
+        found = "\n".join(chain) or "–"
         known = [] if truth is None else ["\n".join(truth.get(name, ())) or "–"]
         table.add_row(name, *known, found)
     return table

@@ -50,7 +50,8 @@ def build_console(
         chain: Processor types of each chain.
 
     Returns:
-        The graph. Processor nodes are named ``"<stem, group or master> <type>"``.
+        The graph. Its ``in`` and ``mix`` nodes are named after stems, groups and ``"master"``; the attribute ``owner`` of
+        each processor has the name of that whose chain it is in.
 
     Raises:
         GraphError: There are no stems, names are not unique, or a group has no stems, an unknown one, or one that is in
@@ -80,8 +81,10 @@ def build_console(
 def _append_chain(G: GRAFX, source: int, owner: str, chain: Sequence[str]) -> int:
     if not chain:
         return source
-    first, last = G.add_serial_chain([{"node_type": t, "name": f"{owner} {t}"} for t in chain])
+    first, last = G.add_serial_chain(chain)
     G.connect(source, first)
+    for node_id in range(first, last + 1):
+        G.nodes[node_id]["owner"] = owner
     return last
 
 

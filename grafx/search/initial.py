@@ -47,9 +47,8 @@ def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int) -> N
         sizes = processors[node_type].parameter_size()
         data["parameters"] = {name: _initial(name, size, generator) for name, size in sizes.items()}
         data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
-        owner = data["name"].removesuffix(f" {node_type}")
-        if node_type == "gain" and owner in log_gains:
-            data["parameters"]["log_gain"] = log_gains[owner]
+        if node_type == "gain" and data["owner"] in log_gains:
+            data["parameters"]["log_gain"] = log_gains[data["owner"]]
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:

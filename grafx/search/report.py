@@ -12,7 +12,7 @@ from torch import Tensor
 from ..audio import write_audio
 from ..data import GRAFX, save_grafx
 from .mixer import WEIGHT, render_mix
-from .search import Search
+from .search import Found, Search
 
 RESULT_FILES = (
     "graph.json",
@@ -46,20 +46,19 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     found = search.result()
     console = search.console or found
-    metrics = summarize(search)
+    metrics = summarize(search, found)
     save_grafx(found.G, folder, metadata={"kind": "mixing graph", "sample_rate": search.sample_rate})
     write_audio(folder / "mix.wav", render_mix(found.G, search.stems), search.sample_rate)
     for name, G in (("console", console.G), ("graph", found.G)):
-        draw_grafx(G)[0].savefig(folder / f"{name}.svg")
+        draw_grafx(G, node_above="name")[0].savefig(folder / f"{name}.svg")
     plot_losses(search).savefig(folder / "loss.svg")
     text = json.dumps(metrics | {"history": search.history}, indent=1)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     return metrics
 
 
-def summarize(search: Search) -> dict[str, Any]:
+def summarize(search: Search, found: Found) -> dict[str, Any]:
     """The numbers of a search: losses of the plain sum, the console and the found graph, and what was removed."""
-    found = search.result()
     console = search.console or found
     return {
         "finished": search.finished,
@@ -74,17 +73,18 @@ def summarize(search: Search) -> dict[str, Any]:
         "fingerprint": search.fingerprint,
         "steps": search.step,
         "seconds": search.seconds,
-        "chains": {name: [entry for _, entry in chain] for name, chain in describe_chains(found.G).items()},
+        "chains": describe_chains(found.G),
     }
 
 
-def describe_chains(G: GRAFX) -> dict[str, list[tuple[str, str]]]:
-    """What was found for each stem, group and the master: ``(type, description)`` of each processor in its chain."""
-    chains = {data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")}
+def describe_chains(G: GRAFX) -> dict[str, list[str]]:
+    """What was found for each stem, group and the master: a description of each processor in its chain."""
+    chains: dict[str, list[str]] = {
+        data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")
+    }
     for _, data in sorted(G.nodes(data=True)):
-        owner = (data["name"] or "").removesuffix(f" {data['node_type']}")
-        if WEIGHT in data and owner in chains:
-            chains[owner].append((data["node_type"], describe_processor(data)))
+        if WEIGHT in data:
+            chains.setdefault(data["owner"], []).append(describe_processor(data))
     return chains
 
 
