@@ -15,8 +15,8 @@ class ParameterError(ValueError):
 class Processor(nn.Module, ABC):
     """Base of all processors: a pure, differentiable function of signals and raw parameters.
 
-    A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained
-    reals; every finite value of them gives a finite output. A subclass defines the two methods below. Any other
+    A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
+    every finite value of them gives a finite output. A subclass defines the two methods below. Any other
     ``nn.Module`` that has them serves as a processor too.
     """
 
