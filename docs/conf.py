@@ -1,0 +1,135 @@
+"""How the site is built: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+
+import importlib
+import pkgutil
+import re
+import shutil
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+project = "grafx"
+author = "The grafx authors"
+copyright = "The grafx authors"
+version = release = package_version("grafx")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "myst_nb",
+]
+exclude_patterns = ["_build", "generated", "jupyter_execute", "images/*.py", "**.ipynb_checkpoints"]
+
+html_theme = "furo"
+html_title = f"grafx {release}"
+html_static_path = ["_static"]
+html_css_files = ["grafx.css"]
+
+myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+autosummary_generate = False  # its tables link to what the pages of the reference document
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say it in words and shapes, the signature in types
+autodoc_typehints_format = "short"
+autodoc_default_options = {"show-inheritance": False}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Source"]
+toc_object_entries_show_parents = "hide"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+
+FIRST_MODULES = ("stereo", "eq", "filter", "dynamics", "nonlinear", "delay", "reverb")
+
+
+def copy_notebooks(app):
+    """Take in the tutorials, which live at the top level where people look for them."""
+    target = HERE / "notebooks"
+    target.mkdir(exist_ok=True)
+    for source in sorted((HERE.parent / "notebooks").glob("*.md")):
+        copy = target / source.name
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            shutil.copyfile(source, copy)
+
+
+def list_processors(app, docname, source):
+    """Append every public processor to its page, grouped by the module that it lives in."""
+    if docname != "api/processors":
+        return
+    package = importlib.import_module("grafx.processors")
+    modules: dict[str, list[str]] = {}
+    for name in package.__all__:
+        modules.setdefault(getattr(package, name).__module__.rpartition(".")[2], []).append(name)
+    first, last = FIRST_MODULES, ("container", "base")
+    lines = [".. currentmodule:: grafx.processors"]
+    for module in (*first, *sorted(modules.keys() - {*first, *last}), *last):
+        names = modules.get(module, [])
+        if names:
+            lines += [*section(f"grafx.processors.{module}"), ".. autosummary::", "   :nosignatures:", ""]
+            lines += [*(f"   {name}" for name in names), ""]
+        for name in names:
+            lines += [f".. autoclass:: {name}", "   :members:", "   :inherited-members: Module", ""]
+    if "base" not in modules:
+        lines += [*section("grafx.processors.base"), ".. automodule:: grafx.processors.base", "   :members:", ""]
+    source[0] += "\n".join(["", *lines])
+
+
+def list_core(app, docname, source):
+    """Append every module of the core to its page."""
+    if docname != "api/core":
+        return
+    package = importlib.import_module("grafx.processors.core")
+    for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
+        if not module.name.rpartition(".")[2].startswith("_"):
+            lines = [*section(module.name), f".. automodule:: {module.name}", "   :members:", ""]
+            source[0] += "\n".join(["", *lines])
+
+
+def section(module):
+    """A heading: the first words of a module's docstring."""
+    title = re.split(r"[.:]", importlib.import_module(module).__doc__)[0]
+    return ["", title, "-" * len(title), ""]
+
+
+def list_raw_parameters(app, what, name, obj, options, lines):
+    """Turn the block under "Raw parameters" into a list, which reST would take for one paragraph."""
+    start = next((i for i, line in enumerate(lines) if re.match(r"Raw parameters\b.*:$", line)), None)
+    if start is None:
+        return
+    end = next((i for i in range(start + 1, len(lines)) if lines[i] and not lines[i].startswith(" ")), len(lines))
+    listed = [re.sub(r"^Raw parameters(.*):$", r"**Raw parameters**\1", lines[start]), ""]
+    for line in lines[start + 1 : end]:
+        entry = re.match(r"    (\w[\w, ]*?)( ``.*|: .*)$", line)
+        listed.append(f"* ``{entry[1]}``{entry[2]}" if entry else f"  {line.strip()}".rstrip())
+    lines[start:end] = [*listed, ""]
+
+
+def resolve_by_last_name(app, env, node, contnode):
+    """Link what a docstring names without its full path, and types by the package that exports them."""
+    if node.get("refdomain") != "py":
+        return None
+    name = node["reftarget"].rpartition(".")[2]
+    domain = env.domains["py"]
+    matches = [full for full in domain.objects if full.rpartition(".")[2] == name and full.startswith("grafx")]
+    if len(matches) != 1:
+        return None
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", matches[0], node, contnode)
+
+
+def setup(app):
+    app.connect("builder-inited", copy_notebooks, priority=100)
+    app.connect("source-read", list_processors)
+    app.connect("source-read", list_core)
+    app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
+    app.connect("missing-reference", resolve_by_last_name)
