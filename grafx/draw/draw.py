@@ -67,6 +67,7 @@ class Drawing(Figure):
     """
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save the figure; arguments are those of :meth:`matplotlib.figure.Figure.savefig`."""
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
