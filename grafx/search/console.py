@@ -50,8 +50,8 @@ def build_console(
         chain: Processor types of each chain.
 
     Returns:
-        The graph. Its ``in`` and ``mix`` nodes are named after stems, groups and ``"master"``; the attribute ``owner`` of
-        each processor has the name of that whose chain it is in.
+        The graph. Its ``in`` and ``mix`` nodes are named after stems, groups and ``"master"``; the attribute ``owner``
+        of each processor has the name of that whose chain it is in.
 
     Raises:
         GraphError: There are no stems, names are not unique, or a group has no stems, an unknown one, or one that is in

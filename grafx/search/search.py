@@ -142,6 +142,8 @@ class Search:
         self.console: Found | None = None
         self.best: Found | None = None
         self.round = self.step = self.step_in_round = 0
+        self.pruned = False
+        self.headroom = self.options.tolerance
         self.seconds = 0.0
         G = build_console(names, groups)
         set_initial_parameters(G, stems, mix, self.options.seed)
@@ -162,7 +164,7 @@ class Search:
     def run(self) -> Iterator[Progress]:
         """Do what is left to do. The search may be saved, or left, whenever this yields."""
         while not self.finished:
-            if self.round > 0 and self.step_in_round == 0:
+            if self.round > 0 and not self.pruned:
                 yield self._prune()
             while self.step_in_round < self._steps_of_round():
                 yield self._gradient_step()
@@ -218,10 +220,14 @@ class Search:
         found = Found(self.mixer.graph(), loss, self.num_processors)
         if self.console is None:
             self.console = self.best = found
-        elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
+        elif loss > self._bound():
+            self.headroom /= 2
+            self.take(self.best.G)
+        elif (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
             self.best = found
         self.round += 1
         self.step_in_round = 0
+        self.pruned = False
 
     # Pruning
 
@@ -229,18 +235,22 @@ class Search:
         return self.console.loss + self.options.tolerance
 
     def _prune(self) -> Progress:
-        """Bypass what costs up to twice the tolerance: fine-tuning wins part of it back."""
+        """Bypass what costs up to some headroom over the bound, which fine-tuning is expected to win back.
+
+        Where it did not, :meth:`_end_round` has gone back to the best graph and halved the headroom.
+        """
         G = self.mixer.graph()
         candidates = self.mixer.processor_ids
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
             {node: G.nodes[node]["node_type"] for node in candidates},
             self._evaluate_mixer,
-            self._bound() + self.options.tolerance,
+            self._bound() + self.headroom,
         )
         for node in removed:
             G.bypass(node)
         self.take(G)
+        self.pruned = True
         return self._log("prune", self._evaluate_mixer())
 
     # Judging
