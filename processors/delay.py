@@ -29,8 +29,8 @@ class MultitapDelay(Processor):
 
     Args:
         segment_len: samples in a segment.
-        num_segments: M.
-        num_delay_per_segment: P.
+        num_segments: M, how many segments there are.
+        num_delay_per_segment: P, how many taps each of them has.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
         zp_filter_per_tap: filter each tap.
         zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.

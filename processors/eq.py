@@ -19,7 +19,7 @@ class ZeroPhaseFIREqualizer(Processor):
         log_magnitude ``(B, K)``: natural logarithms of the magnitudes at K frequencies from 0 to just below Nyquist.
 
     Args:
-        num_magnitude_bins: K.
+        num_magnitude_bins: K, the number of magnitudes.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
