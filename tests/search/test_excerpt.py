@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from grafx.search.excerpt import evaluated_excerpts, random_excerpt
+
+RATE = 1000
+
+
+def numbered(length, num_stems=2):
+    """Signals whose samples say where they are."""
+    time = torch.arange(length, dtype=torch.float32)
+    return time.expand(num_stems, 2, length), time.expand(2, length)
+
+
+def check(excerpt, length):
+    scored, heard = excerpt.mix[0], excerpt.stems[0, 0]
+    assert excerpt.mix.shape == (2, 4000) and excerpt.stems.shape[:2] == (2, 2)
+    assert torch.equal(scored.diff(), torch.ones(3999)) and torch.equal(heard.diff(), torch.ones(len(heard) - 1))
+    assert torch.equal(heard[-4000:], scored)
+    assert len(heard) - 4000 == min(1500, scored[0])
+    assert scored[-1] < length
+
+
+@pytest.mark.parametrize("length", [1, 4000, 6999, 7000])
+def test_short_audio_is_taken_whole(length):
+    stems, mix = numbered(length)
+    (excerpt,) = evaluated_excerpts(stems, mix, RATE)
+    assert torch.equal(excerpt.stems, stems) and torch.equal(excerpt.mix, mix)
+    excerpt = random_excerpt(stems, mix, RATE, seed=3)
+    assert torch.equal(excerpt.stems, stems) and torch.equal(excerpt.mix, mix)
+
+
+@pytest.mark.parametrize("length, count", [(7001, 2), (8000, 2), (8001, 3), (16000, 4), (20001, 6), (600000, 6)])
+def test_long_audio_is_judged_from_its_first_to_its_last_sample(length, count):
+    excerpts = evaluated_excerpts(*numbered(length), RATE)
+    assert len(excerpts) == count
+    for excerpt in excerpts:
+        check(excerpt, length)
+    starts = torch.stack([excerpt.mix[0, 0] for excerpt in excerpts])
+    assert starts[0] == 0 and excerpts[-1].mix[0, -1] == length - 1
+    gaps = starts.diff()
+    assert gaps.max() - gaps.min() <= 1
+    if length <= 20001:
+        assert gaps.max() <= 4000
+
+
+def test_gradient_steps_listen_everywhere():
+    stems, mix = numbered(9000)
+    excerpts = [random_excerpt(stems, mix, RATE, seed) for seed in range(200)]
+    for excerpt in excerpts:
+        check(excerpt, 9000)
+    starts = sorted(excerpt.mix[0, 0].item() for excerpt in excerpts)
+    assert starts[0] < 300 and starts[-1] > 4700
+    assert len(set(starts)) > 150
+
+
+def test_the_excerpt_follows_from_the_seed_and_nothing_else():
+    stems, mix = numbered(20000)
+    first = random_excerpt(stems, mix, RATE, 7)
+    torch.rand(1)
+    again = random_excerpt(stems, mix, RATE, 7)
+    assert torch.equal(first.mix, again.mix) and torch.equal(first.stems, again.stems)
+    state = torch.get_rng_state()
+    random_excerpt(stems, mix, RATE, 8)
+    assert torch.equal(torch.get_rng_state(), state)

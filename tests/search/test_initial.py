@@ -1,0 +1,100 @@
+import math
+
+import pytest
+import torch
+
+from grafx.search import build_console, console_processors, render_mix
+from grafx.search.initial import nearest_log_gains, set_initial_parameters
+from grafx.search.mixer import WEIGHT
+
+
+def noises(num_stems, num_samples=44100, seed=0):
+    return 0.1 * torch.randn(num_stems, 2, num_samples, generator=torch.Generator().manual_seed(seed))
+
+
+def test_recovers_gains_from_a_mix_of_independent_noises():
+    stems = noises(4)
+    gains = torch.tensor([[0.3, 1.0], [0.7, 0.5], [1.5, 0.4], [1.0, 1.5]])
+    found = nearest_log_gains(stems, (stems * gains[..., None]).sum(0))
+    assert torch.allclose(found, gains.log(), atol=0.1)
+
+
+def test_a_single_stem_gets_its_gain_exactly():
+    stems = noises(1)
+    found = nearest_log_gains(stems, 0.25 * stems[0])
+    assert torch.allclose(found, torch.full((1, 2), math.log(0.25)), atol=1e-5)
+
+
+def test_powers_are_compared_so_that_polarity_and_delay_do_not_matter():
+    stems = noises(2)
+    mix = -0.5 * stems[0] + stems[1].roll(100, -1)
+    assert torch.allclose(nearest_log_gains(stems, mix), torch.tensor([[0.5], [1.0]]).log().expand(2, 2), atol=0.1)
+
+
+def test_gains_stay_within_their_range():
+    stems = noises(3)
+    stems[1] = 0
+    mix = 100 * stems[0] + 1e-4 * stems[2] * torch.tensor([[1.0], [1e6]])
+    low, high = math.log(0.01), math.log(10)
+    found = nearest_log_gains(stems, mix)
+    assert torch.allclose(found[:2], torch.tensor([[high, high], [low, low]]))
+    assert found[2, 0] < math.log(0.2) and found[2, 1] == pytest.approx(high)
+
+
+@pytest.mark.parametrize("num_stems, num_samples", [(1, 4097), (3, 4099)])
+def test_short_audio(num_stems, num_samples):
+    stems = noises(num_stems, num_samples)
+    found = nearest_log_gains(stems, stems.sum(0))
+    assert found.shape == (num_stems, 2) and found.dtype == stems.dtype
+    assert found.isfinite().all()
+
+
+def test_the_same_stem_twice_shares_the_gain():
+    stems = noises(1).repeat(2, 1, 1)
+    found = nearest_log_gains(stems, 2 * stems[0])
+    assert torch.allclose((2 * found).exp().sum(0), torch.tensor(4.0), rtol=1e-3)
+
+
+@pytest.fixture
+def console():
+    return build_console(["a", "b"], {"g": ["b"]})
+
+
+def test_every_processor_gets_what_it_needs(console):
+    stems = noises(2)
+    set_initial_parameters(console, stems, stems.sum(0), seed=0)
+    processors = console_processors()
+    for _, data in console.nodes(data=True):
+        if data["node_type"] in processors:
+            sizes = processors[data["node_type"]].parameter_size()
+            shapes = {n: (size,) if isinstance(size, int) else tuple(size) for n, size in sizes.items()}
+            assert {name: tuple(value.shape) for name, value in data["parameters"].items()} == shapes
+            assert all(value.isfinite().all() for value in data["parameters"].values())
+            assert 0 < data[WEIGHT] < 1
+        else:
+            assert data["parameters"] is None and WEIGHT not in data
+    assert render_mix(console, stems).isfinite().all()
+
+
+def test_only_the_gains_of_stems_are_set(console):
+    stems = noises(2)
+    mix = 0.5 * stems[0] + 2 * stems[1]
+    set_initial_parameters(console, stems, mix, seed=0)
+    gains = {d["owner"]: d["parameters"]["log_gain"] for _, d in console.nodes(data=True) if d["node_type"] == "gain"}
+    expected = nearest_log_gains(stems, mix)
+    assert torch.equal(gains["a"], expected[0]) and torch.equal(gains["b"], expected[1])
+    assert not gains["g"].any() and not gains["master"].any()
+
+
+def parameters_of_seed(seed):
+    G, stems = build_console(["a", "b"]), noises(2)
+    set_initial_parameters(G, stems, stems.sum(0), seed)
+    return {(i, name): value for i, d in G.nodes(data=True) for name, value in (d["parameters"] or {}).items()}
+
+
+def test_the_seed_decides_and_nothing_else():
+    first = parameters_of_seed(5)
+    torch.rand(1)
+    again, other = parameters_of_seed(5), parameters_of_seed(6)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert {name for (_, name), value in first.items() if not torch.equal(value, other[_, name])} == {"delay_z"}

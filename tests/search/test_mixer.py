@@ -1,0 +1,144 @@
+import pytest
+import torch
+
+from grafx.search import Mixer, build_console, render_mix
+from grafx.search.console import CHAIN
+from grafx.search.initial import set_initial_parameters
+from grafx.search.mixer import WEIGHT
+
+
+@pytest.fixture(scope="module")
+def console(stems, mix):
+    """A console whose processors all do something."""
+    G = build_console(["kick", "pad"], {"group": ["pad"]})
+    set_initial_parameters(G, stems, mix, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    for _, data in sorted(G.nodes(data=True)):
+        if data["node_type"] in CHAIN:
+            data[WEIGHT] = 0.2 + 0.6 * torch.rand((), generator=generator).item()
+            for value in data["parameters"].values():
+                value += 0.1 * torch.randn(value.shape, generator=generator)
+    return G
+
+
+@pytest.fixture
+def mixer(console):
+    return Mixer(console)
+
+
+def processors_of(G):
+    return sorted(i for i, data in G.nodes(data=True) if data["node_type"] in CHAIN)
+
+
+def test_mixes_as_render_mix_does(mixer, console, stems):
+    mixed, _ = mixer(stems)
+    assert mixed.shape == stems.shape[1:]
+    assert torch.allclose(mixed, render_mix(console, stems), atol=1e-6)
+
+
+def test_knows_which_nodes_could_be_pruned(mixer):
+    assert sorted(mixer.processor_ids) == processors_of(mixer.G)
+    assert len(mixer.processor_ids) == 4 * len(CHAIN)
+
+
+@pytest.mark.parametrize("which", ["none", "one of each type", "half", "all but one", "all"])
+def test_bypassing_by_mask_is_bypassing_in_the_graph(mixer, stems, which):
+    ids = sorted(mixer.processor_ids)
+    bypassed = {
+        "none": [],
+        "one of each type": [next(i for i in ids if mixer.G.nodes[i]["node_type"] == t) for t in CHAIN],
+        "half": ids[::2],
+        "all but one": ids[:-1],
+        "all": ids,
+    }[which]
+    G = mixer.graph()
+    for node in bypassed:
+        G.bypass(node)
+    with torch.no_grad():
+        masked, _ = mixer(stems, frozenset(bypassed))
+    assert torch.allclose(masked, render_mix(G, stems), atol=1e-6)
+    if which == "all":
+        assert torch.allclose(masked, stems.sum(0), atol=1e-6)
+    elif bypassed:
+        assert not torch.allclose(masked, mixer(stems)[0], atol=1e-4)
+
+
+def test_a_bypass_changes_nothing_for_good(mixer, stems):
+    before = mixer(stems)[0].detach().clone()
+    mixer(stems, frozenset(mixer.processor_ids))
+    assert torch.equal(mixer(stems)[0], before)
+
+
+def test_the_graph_that_it_gives_sounds_the_same_and_comes_back(mixer, stems):
+    with torch.no_grad():
+        for parameter in mixer.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2))
+        mixed, _ = mixer(stems)
+    G = mixer.graph()
+    assert torch.allclose(render_mix(G, stems), mixed, atol=1e-5)
+    assert torch.allclose(Mixer(G)(stems)[0], mixed, atol=1e-5)
+
+
+def test_what_it_gives_is_a_copy(mixer, stems, console):
+    G, H = mixer.graph(), mixer.graph()
+    before = mixer(stems)[0].detach().clone()
+    for _, data in G.nodes(data=True):
+        for value in (data["parameters"] or {}).values():
+            value.fill_(3.0)
+        if WEIGHT in data:
+            data[WEIGHT] = 0.0
+    G.bypass(mixer.processor_ids[0])
+    assert torch.equal(mixer(stems)[0], before)
+    assert torch.allclose(render_mix(H, stems), before, atol=1e-6)
+    assert torch.allclose(render_mix(console, stems), before, atol=1e-6)
+
+
+def test_numbering_does_not_change_again(mixer):
+    """What was saved by id must be found by id."""
+    G, again = mixer.graph(), Mixer(mixer.graph()).G
+    assert {i: (d["node_type"], d.get("owner")) for i, d in G.nodes(data=True)} == {
+        i: (d["node_type"], d.get("owner")) for i, d in again.nodes(data=True)
+    }
+    assert {edge[:2] for edge in G.edges} == {edge[:2] for edge in again.edges}
+
+
+def test_penalties_are_named_positive_and_have_gradients(mixer, stems):
+    _, penalties = mixer(stems)
+    assert set(penalties) == {"gain_reg", "radii_reg"}
+    for penalty in penalties.values():
+        assert penalty.ndim == 0 and penalty.isfinite() and penalty > 0
+    sum(penalties.values()).backward()
+    gradients = {n: p.grad for n, p in mixer.named_parameters() if p.grad is not None}
+    assert any("delay_z" in name and gradient.any() for name, gradient in gradients.items())
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+
+
+def test_the_mix_reaches_every_parameter_and_weight(mixer, stems, mix):
+    mixed, _ = mixer(stems)
+    (mixed - mix).square().sum().backward()
+    for name, parameter in mixer.named_parameters():
+        assert parameter.grad.isfinite().all() and parameter.grad.any(), name
+    # Dynamics that a signal never triggers are as good dry as wet.
+    always_heard = [i for i in mixer.processor_ids if mixer.G.nodes[i]["node_type"] not in ("compressor", "noisegate")]
+    assert mixer.z_drywet.grad[always_heard].ne(0).all()
+
+
+@pytest.mark.parametrize("weight, expected", [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
+def test_weights_at_the_ends_stay_finite(console, stems, weight, expected):
+    G = console.copy()
+    for node in processors_of(G):
+        G.nodes[node][WEIGHT] = weight
+    mixer = Mixer(G)
+    assert mixer.z_drywet.isfinite().all()
+    mixed, _ = mixer(stems)
+    mixed.square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in mixer.parameters() if p.grad is not None)
+    found = [mixer.graph().nodes[i][WEIGHT] for i in mixer.processor_ids]
+    assert found == pytest.approx([expected] * len(found), abs=1e-5)
+
+
+def test_nothing_left_is_the_plain_sum(stems):
+    mixer = Mixer(build_console(["kick", "pad"], chain=[]))
+    mixed, penalties = mixer(stems)
+    assert torch.allclose(mixed, stems.sum(0)) and penalties == {} and mixer.processor_ids == []
+    assert torch.allclose(render_mix(mixer.graph(), stems), stems.sum(0))
