@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from torch import Tensor
@@ -155,9 +156,8 @@ def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
         table.add_column("truth", overflow="fold")
     table.add_column("found", overflow="fold")
     for name, chain in describe_chains(G).items():
-        found = "\n".join(chain) or "–"
-        known = [] if truth is None else ["\n".join(truth.get(name, ())) or "–"]
-        table.add_row(name, *known, found)
+        columns = [chain] if truth is None else [truth.get(name, ()), chain]
+        table.add_row(escape(name), *("\n".join(lines) or "–" for lines in columns))
     return table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ..errors import GraphError
 from .configs import NodeConfigs
@@ -94,7 +94,7 @@ def save_grafx(
     folder.mkdir(parents=True, exist_ok=True)
     _replace(
         {
-            folder / PARAMETER_FILE: lambda path: save_file(tensors, path),
+            folder / PARAMETER_FILE: lambda path: path.write_bytes(save(tensors)),
             folder / GRAPH_FILE: lambda path: path.write_text(text + "\n", encoding="utf-8"),
         }
     )

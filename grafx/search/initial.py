@@ -10,8 +10,8 @@ from ..data import GRAFX
 from .console import console_processors
 from .mixer import WEIGHT
 
-INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1}
-"""Dry/wet weights of what would bury the dry signal; 0.9 for all others."""
+INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1, "gain": 0.99}
+"""Dry/wet weights: low for what would bury the dry signal, high where the level depends on it, 0.9 for all others."""
 
 INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
     "log_threshold": 0.0,

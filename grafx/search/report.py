@@ -89,11 +89,13 @@ def describe_chains(G: GRAFX) -> dict[str, list[str]]:
 
 
 def describe_processor(data: dict[str, Any]) -> str:
-    """A processor in a few words, with units where its parameters have some."""
+    """A processor in a few words: what it does together with its dry/wet weight, with units where there are some."""
     node_type, weight = data["node_type"], data[WEIGHT]
-    words = _DESCRIPTIONS.get(node_type, lambda parameters: "")(data["parameters"])
-    wet = f"{100 * weight:.0f} % wet"
-    return f"{node_type} ({words}, {wet})" if words else f"{node_type} ({wet})"
+    if node_type in _GAINS:
+        # A mix of dry and wet is itself a gain.
+        return f"{node_type} {_GAINS[node_type](torch.log1p(weight * torch.expm1(_log_gain(data))) * DECIBELS)}"
+    words = _DYNAMICS[node_type](data["parameters"]) + ", " if node_type in _DYNAMICS else ""
+    return f"{node_type} {words}{100 * weight:.0f} % wet"
 
 
 def plot_losses(search: Search):
@@ -119,18 +121,31 @@ def plot_losses(search: Search):
             ha="center",
         )
     axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
+    for axis_part in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis_part("{x:g}")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure
 
 
-def _stereo_gain(parameters: dict[str, Tensor]) -> str:
-    left, right = (parameters["log_gain"] * DECIBELS).tolist()
+def _log_gain(data: dict[str, Any]) -> Tensor:
+    (log_gain,) = data["parameters"].values()
+    return log_gain
+
+
+def _stereo_gain(decibels: Tensor) -> str:
+    left, right = decibels.tolist()
     return f"{left:+.1f} dB left, {right:+.1f} dB right"
 
 
-def _imager(parameters: dict[str, Tensor]) -> str:
-    return f"side {(parameters['log_gain'] * DECIBELS).item():+.1f} dB"
+def _imager(decibels: Tensor) -> str:
+    return f"side {decibels.item():+.1f} dB"
+
+
+def _equalizer(decibels: Tensor) -> str:
+    # The lowest and highest bins are where there is hardly any sound and so hardly any reason.
+    low, high = torch.quantile(decibels, torch.tensor([0.05, 0.95])).tolist()
+    return f"{low:+.0f} to {high:+.0f} dB"
 
 
 def _threshold_db(parameters: dict[str, Tensor]) -> float:
@@ -146,17 +161,5 @@ def _gate(parameters: dict[str, Tensor]) -> str:
     return f"under {_threshold_db(parameters):.0f} dB, 1:{1 + parameters['log_ratio'].exp().item():.1f}"
 
 
-def _equalizer(parameters: dict[str, Tensor]) -> str:
-    response = parameters["log_magnitude"] * DECIBELS
-    # The lowest and highest bins are where there is hardly any sound and so hardly any reason.
-    low, high = torch.quantile(response, torch.tensor([0.05, 0.95])).tolist()
-    return f"{low:+.0f} to {high:+.0f} dB"
-
-
-_DESCRIPTIONS = {
-    "eq": _equalizer,
-    "compressor": _compressor,
-    "noisegate": _gate,
-    "imager": _imager,
-    "gain": _stereo_gain,
-}
+_GAINS = {"eq": _equalizer, "imager": _imager, "gain": _stereo_gain}
+_DYNAMICS = {"compressor": _compressor, "noisegate": _gate}

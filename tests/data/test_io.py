@@ -156,7 +156,7 @@ def test_metadata_must_be_plain(tmp_path):
         save_grafx(build(), tmp_path, metadata=endless)
 
 
-@pytest.mark.parametrize("place, name", [(io, "save_file"), (io.os, "replace")])
+@pytest.mark.parametrize("place, name", [(io, "save"), (io.os, "replace")])
 @pytest.mark.parametrize("existing", [True, False])
 def test_an_interruption_leaves_the_old_files(tmp_path, monkeypatch, place, name, existing):
     if existing:
