@@ -74,12 +74,14 @@ def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
 
 
 def _adam_tensors(search: Search) -> dict[str, Any]:
-    state = search.optimizer.state_dict()["state"]
-    return {str(index): {name: torch.as_tensor(v) for name, v in entry.items()} for index, entry in state.items()}
+    state = search.optimizer.state
+    return {name: state[parameter] for name, parameter in search.mixer.named_parameters() if parameter in state}
 
 
 def _restore(search: Search, tensors: dict[str, Any]) -> None:
     with torch.no_grad():
         search.mixer.z_drywet.copy_(tensors["z_drywet"])
-    state = {int(index): entry for index, entry in tensors.get("adam", {}).items()}
-    search.optimizer.load_state_dict({**search.optimizer.state_dict(), "state": state})
+    # By name, because parameters come back in another order than they were made in.
+    parameters = dict(search.mixer.named_parameters())
+    for name, state in tensors.get("adam", {}).items():
+        search.optimizer.state[parameters[name]] = state

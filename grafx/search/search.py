@@ -3,7 +3,8 @@
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class Options:
         weight_penalty: Weight of the sum of dry/wet weights while fine-tuning: it silences what helps less than that.
 
     Raises:
-        SearchError: The method is unknown, or a number is negative.
+        SearchError: The method is unknown, or a number is negative or of another kind.
     """
 
     seed: int = 0
@@ -58,9 +59,11 @@ class Options:
     def __post_init__(self):
         if self.method not in METHODS:
             raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
-        for name, value in asdict(self).items():
-            if name != "method" and not (value >= 0 and math.isfinite(value)):
-                raise SearchError(f"{name} is {value}, but must be zero or a positive number.")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kind, words = (Integral, "whole number") if field.type is int else (Real, "number")
+            if field.type is not str and not (isinstance(value, kind) and 0 <= value < 2**63):
+                raise SearchError(f"{field.name} is {value!r}, but must be a {words}, from 0 to below 2**63.")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Search:
         history: One entry for each gradient step and each pruning.
 
     Raises:
-        AudioError: The shapes do not fit, or the audio is too short, silent or not finite.
+        AudioError: The shapes do not fit, or the audio is not float32, too short, silent or not finite.
         GraphError: Names or groups are not valid.
 
     Examples:
@@ -136,6 +139,7 @@ class Search:
         self.stems, self.mix, self.sample_rate = stems, mix, sample_rate
         self.match_loss = MatchLoss(sample_rate)
         _check_audio(stems, mix, names, self.match_loss.min_samples)
+        names, groups = list(names), {group: list(members) for group, members in (groups or {}).items()}
         self.fingerprint = _fingerprint(stems, mix, sample_rate, names, groups, self.options)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
         self.history: list[dict[str, Any]] = []
@@ -279,6 +283,8 @@ def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: 
             f"A search needs stems of shape ({len(names)}, 2, samples), one for each name, and a mix of shape"
             f" (2, samples), not {shapes}."
         )
+    if stems.dtype != torch.float32 or mix.dtype != torch.float32:
+        raise AudioError(f"A search needs float32 stems and mix, not {stems.dtype} and {mix.dtype}: convert them.")
     if mix.shape[-1] <= min_samples:
         raise AudioError(f"The audio has {mix.shape[-1]} samples, but a search needs more than {min_samples}.")
     for name, signal in (*zip(names, stems, strict=True), ("mix", mix)):
