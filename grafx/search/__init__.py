@@ -1,7 +1,7 @@
 """Finding the graph that explains how stems became a mix."""
 
 from ..errors import SearchError
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .console import build_console, console_processors
 from .loss import MatchLoss
 from .mixer import Mixer, render_mix
@@ -18,6 +18,7 @@ __all__ = [
     "build_console",
     "console_processors",
     "load_checkpoint",
+    "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..data import load_grafx, save_grafx
-from ..errors import GraphError, SearchError
+from ..data import GRAFX, load_grafx, save_grafx
+from ..errors import SearchError
 from .search import Found, Search
 
 _COUNTERS = ("round", "step", "step_in_round", "pruned", "headroom", "seconds", "history")
@@ -28,8 +28,8 @@ def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     for name in ("console", "best"):
         if found := getattr(search, name):
             save_grafx(found.G, fresh / name, metadata={"loss": found.loss, "num_processors": found.num_processors})
-    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
         os.replace(folder, old)
     os.replace(fresh, folder)
     shutil.rmtree(old, ignore_errors=True)
@@ -55,22 +55,24 @@ def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
         return False
     try:
         G, tensors, metadata = load_grafx(folder / "current")
-        if metadata["fingerprint"] != search.fingerprint:
-            raise SearchError(
-                f"{folder} belongs to a search with other audio or options: give the same ones to go on with it, or"
-                " another output folder to begin anew."
-            )
-        search.take(G)
-        _restore(search, tensors)
-        for name in _COUNTERS:
-            setattr(search, name, metadata[name])
-        for name in ("console", "best"):
-            if (folder / name).exists():
-                found, _, numbers = load_grafx(folder / name)
-                setattr(search, name, Found(found, numbers["loss"], numbers["num_processors"]))
-    except (GraphError, KeyError, RuntimeError) as error:
+        same = metadata["fingerprint"] == search.fingerprint
+        if same:
+            _restore(search, folder, G, tensors, metadata)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
+    if not same:
+        raise SearchError(
+            f"{folder} belongs to a search with other audio or options: give the same ones to go on with it, or another"
+            " output folder to begin anew."
+        )
     return True
+
+
+def remove_checkpoint(folder: str | os.PathLike) -> None:
+    """Remove what :func:`save_checkpoint` wrote, and what it may have left when it was torn out of its work."""
+    folder = Path(folder)
+    for suffix in (".new", ".old", ""):
+        shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)
 
 
 def _adam_tensors(search: Search) -> dict[str, Any]:
@@ -78,10 +80,16 @@ def _adam_tensors(search: Search) -> dict[str, Any]:
     return {name: state[parameter] for name, parameter in search.mixer.named_parameters() if parameter in state}
 
 
-def _restore(search: Search, tensors: dict[str, Any]) -> None:
+def _restore(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Any], metadata: dict[str, Any]) -> None:
+    search.take(G)
     with torch.no_grad():
         search.mixer.z_drywet.copy_(tensors["z_drywet"])
     # By name, because parameters come back in another order than they were made in.
     parameters = dict(search.mixer.named_parameters())
     for name, state in tensors.get("adam", {}).items():
         search.optimizer.state[parameters[name]] = state
+    for name in _COUNTERS:
+        setattr(search, name, metadata[name])
+    for name in ("console", "best") if search.round else ():
+        found, _, numbers = load_grafx(folder / name)
+        setattr(search, name, Found(found, numbers["loss"], numbers["num_processors"]))
