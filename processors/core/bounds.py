@@ -22,7 +22,9 @@ def soft_bound(x: Tensor) -> Tensor:
         The bounded numbers, in the shape of ``x``.
     """
     excess = F.softshrink(x, LINEAR_UP_TO)
-    return x.clamp(-LINEAR_UP_TO, LINEAR_UP_TO) + F.softsign(excess / SOFT_MARGIN) * SOFT_MARGIN
+    outside = LINEAR_UP_TO * x.sign() + F.softsign(excess / SOFT_MARGIN) * SOFT_MARGIN
+    # Not x.clamp(): versions of torch differ in its slope at the ends.
+    return torch.where(x.abs() > LINEAR_UP_TO, outside, x)
 
 
 def safe_exp(x: Tensor) -> Tensor:
