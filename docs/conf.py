@@ -1,11 +1,14 @@
 """How the site is built: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 import shutil
 from importlib.metadata import version as package_version
 from pathlib import Path
+
+from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).parent
 
@@ -38,9 +41,9 @@ nb_merge_streams = True
 
 autosummary_generate = False  # its tables link to what the pages of the reference document
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say it in words and shapes, the signature in types
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"show-inheritance": False}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -115,6 +118,17 @@ def list_raw_parameters(app, what, name, obj, options, lines):
     lines[start:end] = [*listed, ""]
 
 
+def own_signature(app, what, name, obj, options, signature, return_annotation):
+    """Show what a class itself takes, where a base class lets everything through."""
+    if what != "class" or "*args" not in (signature or ""):
+        return None
+    own = inspect.signature(obj.__init__)
+    parameters = list(own.parameters.values())[1:]
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        parameters = []
+    return stringify_signature(own.replace(parameters=parameters), show_annotation=False), return_annotation
+
+
 def resolve_by_last_name(app, env, node, contnode):
     """Link what a docstring names without its full path, and types by the package that exports them."""
     if node.get("refdomain") != "py":
@@ -132,4 +146,5 @@ def setup(app):
     app.connect("source-read", list_processors)
     app.connect("source-read", list_core)
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
+    app.connect("autodoc-process-signature", own_signature)
     app.connect("missing-reference", resolve_by_last_name)
