@@ -154,11 +154,15 @@ def _threshold_db(parameters: dict[str, Tensor]) -> float:
 
 
 def _compressor(parameters: dict[str, Tensor]) -> str:
-    return f"over {_threshold_db(parameters):.0f} dB, {1 + parameters['log_ratio'].exp().item():.1f}:1"
+    # Twice as steep as its ratio says, because a gain computed from energies is applied to amplitudes.
+    slope = 2 * torch.sigmoid(-parameters["log_ratio"]).item() - 1
+    ratio = f"{1 / slope:.1f}" if slope > 0.01 else "∞"
+    return f"over {_threshold_db(parameters):.0f} dB, {ratio}:1"
 
 
 def _gate(parameters: dict[str, Tensor]) -> str:
-    return f"under {_threshold_db(parameters):.0f} dB, 1:{1 + parameters['log_ratio'].exp().item():.1f}"
+    slope = 1 + 2 * parameters["log_ratio"].exp().item()
+    return f"under {_threshold_db(parameters):.0f} dB, 1:{slope:.1f}"
 
 
 _GAINS = {"eq": _equalizer, "imager": _imager, "gain": _stereo_gain}
