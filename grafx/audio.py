@@ -32,7 +32,7 @@ def read_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
         raise AudioError(f"{path} is not a file: check the path.")
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError for .raw
         raise AudioError(f"{path} cannot be read as audio ({error}): convert it to WAV or FLAC.") from None
     signal = torch.from_numpy(samples.T.copy())
     if signal.shape[1] == 0:
@@ -65,17 +65,19 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int) -> No
 
     path = Path(path)
     kind = path.suffix.lstrip(".").upper()
-    if kind not in soundfile.available_formats():
+    if kind not in soundfile.available_formats() or kind == "RAW":
         raise AudioError(f"{path} has no known audio suffix: use .wav or .flac.")
     subtypes = soundfile.available_subtypes(kind)
     preferred = next((s for s in ("FLOAT", "PCM_24") if s in subtypes), soundfile.default_subtype(kind))
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
     try:
-        soundfile.write(partial, signal.detach().cpu().numpy().T, sample_rate, subtype=preferred, format=kind)
-        os.replace(partial, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            soundfile.write(partial, signal.detach().cpu().numpy().T, sample_rate, subtype=preferred, format=kind)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        partial.unlink(missing_ok=True)
         raise AudioError(f"{path} cannot be written: {error}.") from None
 
 
