@@ -42,7 +42,7 @@ nb_merge_streams = True
 autosummary_generate = False  # its tables link to what the pages of the reference document
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented_params"
+autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -95,7 +95,8 @@ def list_core(app, docname, source):
     package = importlib.import_module("grafx.processors.core")
     for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
         if not module.name.rpartition(".")[2].startswith("_"):
-            lines = [*section(module.name), f".. automodule:: {module.name}", "   :members:", ""]
+            title = module.name.rpartition(".")[2]
+            lines = [title, "-" * len(title), "", f".. automodule:: {module.name}", "   :members:", ""]
             source[0] += "\n".join(["", *lines])
 
 
@@ -135,7 +136,11 @@ def resolve_by_last_name(app, env, node, contnode):
         return None
     name = node["reftarget"].rpartition(".")[2]
     domain = env.domains["py"]
-    matches = [full for full in domain.objects if full.rpartition(".")[2] == name and full.startswith("grafx")]
+    matches = [
+        full
+        for full, entry in domain.objects.items()
+        if full.startswith("grafx.") and full.rpartition(".")[2] == name and not entry.aliased
+    ]
     if len(matches) != 1:
         return None
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", matches[0], node, contnode)
