@@ -101,6 +101,7 @@ def describe_processor(data: dict[str, Any]) -> str:
 def plot_losses(search: Search):
     """The match loss over gradient steps, with the rounds of pruning and the plain sum, as a matplotlib figure."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -121,8 +122,9 @@ def plot_losses(search: Search):
             ha="center",
         )
     axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
-    for axis_part in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis_part("{x:g}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure
