@@ -9,8 +9,10 @@ def main() -> None:
     # Threads that spin while they wait are many times slower as soon as another program wants the same cores. It has
     # to be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # not every terminal has all characters of file names
     try:
         from .main import app
     except ModuleNotFoundError as error:
-        sys.exit(f'The grafx command needs the package {error.name}: pip install "grafx[cli]".')
+        sys.exit(f"The grafx command needs the package {error.name}: install grafx with its extra 'cli'.")
     app()

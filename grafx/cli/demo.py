@@ -10,7 +10,7 @@ from ..audio import write_audio
 from ..data import load_grafx
 from ..errors import AudioError
 from ..search import Options
-from .console import console
+from .console import say
 from .run import Material, print_summary, run_search
 
 SOURCE = "The Easton Ellises, “Falcon 69”"
@@ -32,14 +32,14 @@ def run_demo(out: Path) -> None:
     """Mix the excerpt, search, and print what was found beside what was done."""
     stems, sample_rate = read_excerpt()
     mix = mix_elsewhere(stems, sample_rate)
-    console.print(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
+    say(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
+    metrics = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out)
     for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
         write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)
-    metrics = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out)
     if metrics is not None:
-        console.print("\n[bold]The truth, beside what was found[/bold]")
+        say("\nThe truth, beside what was found", style="bold")
         print_summary(metrics, load_grafx(out)[0], TRUTH)
-        console.print(f"Listen to {out / 'audio' / 'target.wav'} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
+        say(f"Listen to {out / 'audio' / 'target.wav'} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
 
 
 def mix_elsewhere(stems: Tensor, sample_rate: int) -> Tensor:
@@ -78,7 +78,7 @@ def read_excerpt() -> tuple[Tensor, int]:
 
 
 def _excerpt_path() -> Path:
-    remedy = 'pip install "grafx[demo]"'
+    remedy = "install grafx with its extra 'demo'"
     try:
         files = distribution("stempeg").files or []
     except PackageNotFoundError:

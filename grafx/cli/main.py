@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..search.search import Options
-from .console import console, fail, notice
+from .console import fail, say
 
 app = typer.Typer(
     help="Find, render and draw audio processing graphs.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -26,6 +26,8 @@ def _plain_errors() -> Iterator[None]:
     except ValueError as error:
         notes = " ".join(getattr(error, "__notes__", []))
         fail(f"{error} {notes}".strip())
+    except ModuleNotFoundError as error:
+        fail(f"This needs the package {error.name}: install grafx with its extra 'demo'.")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
 
@@ -60,7 +62,7 @@ def search(
             tolerance=tolerance,
             method=method,
         )
-        material = read_material(stems, mix, notice)
+        material = read_material(stems, mix)
         run_search(material, parse_groups(group or []), options, out)
 
 
@@ -74,8 +76,8 @@ def render(
     from .run import render_folder
 
     with _plain_errors():
-        render_folder(folder, stems, out, notice)
-        console.print(f"Wrote {out}.")
+        render_folder(folder, stems, out)
+        say(f"Wrote {out}.")
 
 
 @app.command()
@@ -91,7 +93,7 @@ def draw(
 
     with _plain_errors():
         draw_folder(folder, out, vertical=vertical, node_inside=inside, node_above=above)
-        console.print(f"Wrote {out}.")
+        say(f"Wrote {out}.")
 
 
 @app.command()

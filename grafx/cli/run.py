@@ -1,7 +1,7 @@
 """What the commands do."""
 
+import itertools
 import json
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from torch import Tensor
@@ -18,9 +17,9 @@ from torch import Tensor
 from ..audio import conform, read_audio, read_stems, write_audio
 from ..data import GRAFX, load_grafx
 from ..errors import AudioError, GraphError, SearchError
-from ..search import Options, Search, load_checkpoint, render_mix, save_checkpoint
+from ..search import Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.report import RESULT_FILES, describe_chains, write_results
-from .console import console, notice
+from .console import console, notice, say
 
 CHECKPOINT = "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 20
@@ -37,20 +36,22 @@ class Material:
     names: list[str]
 
 
-def read_material(stem_paths: Sequence[Path], mix_path: Path, say: Callable[[str], None]) -> Material:
+def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
     """Read stems and mix; everything is brought to the mix's sample rate and length."""
     signal, sample_rate = read_audio(mix_path)
-    mix = conform(signal, sample_rate, sample_rate, str(mix_path), say)
-    stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], say)
+    mix = conform(signal, sample_rate, sample_rate, str(mix_path), notice)
+    stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], notice)
     return Material(stems, mix, sample_rate, stem_names(stem_paths))
 
 
 def stem_names(paths: Sequence[Path]) -> list[str]:
     """File names without suffix, numbered where they are the same."""
     names: list[str] = []
+    taken = {path.stem for path in paths}
     for path in paths:
-        same = sum(name == path.stem or name.startswith(f"{path.stem}-") for name in names)
-        names.append(f"{path.stem}-{same + 1}" if path.stem in names else path.stem)
+        numbered = (f"{path.stem}-{number}" for number in itertools.count(2))
+        names.append(path.stem if path.stem not in names else next(n for n in numbered if n not in taken))
+        taken.add(names[-1])
     return names
 
 
@@ -58,10 +59,13 @@ def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
     """``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
     groups = {}
     for text in texts:
-        name, separator, stems = text.partition("=")
-        if not separator or not name or not stems:
+        name, _, stems = text.partition("=")
+        members = stems.split(",")
+        if not name or not all(members):
             raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
-        groups[name] = stems.split(",")
+        if name in groups:
+            raise GraphError(f"The group '{name}' is given twice: give all of its stems at once.")
+        groups[name] = members
     return groups
 
 
@@ -77,32 +81,33 @@ def run_search(
     """
     search = Search(material.stems, material.mix, material.sample_rate, material.names, groups, options)
     if (metrics := _finished_metrics(out, search)) is not None:
-        console.print(f"This search is finished already; its results are in {out}.")
+        say(f"This search is finished already; its results are in {out}.")
         print_summary(metrics, load_grafx(out)[0])
         return metrics
     if load_checkpoint(search, out / CHECKPOINT):
-        console.print(f"Going on after step {search.step} of {search.total_steps}.")
+        say(f"Going on after step {search.step} of {search.total_steps}.")
     else:
         _refuse_results(out)
-    out.mkdir(parents=True, exist_ok=True)
+    # At once, so that a folder that cannot be written to is found before the search rather than after it.
+    save_checkpoint(search, out / CHECKPOINT)
     stopped = _run_with_progress(search, out)
+    save_checkpoint(search, out / CHECKPOINT)
     metrics = write_results(search, out)
     if stopped:
-        save_checkpoint(search, out / CHECKPOINT)
         notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
     else:
-        shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
+        remove_checkpoint(out / CHECKPOINT)
     print_summary(metrics, search.result().G)
-    console.print(f"Results are in {out}: {', '.join(RESULT_FILES)}.", soft_wrap=True)
+    say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
     return None if stopped else metrics
 
 
-def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path, say: Callable[[str], None]) -> None:
+def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
     """Mix stems with a saved graph."""
     G, _, metadata = load_grafx(folder)
-    if metadata.get("kind") != "mixing graph":
+    if metadata.get("kind") != "mixing graph" or "sample_rate" not in metadata:
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
-    inputs = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
+    inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     if len(stem_paths) != len(inputs):
         raise AudioError(
             f"The graph mixes {len(inputs)} stems ({', '.join(inputs)}), but {len(stem_paths)} were given."
@@ -112,8 +117,8 @@ def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path, say: Call
         stem_paths = [by_name[name] for name in inputs]
     else:
         pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(stem_paths, inputs, strict=True))
-        say(f"File names are not those of the search; they are taken in order: {pairs}.")
-    stems, sample_rate = read_stems(stem_paths, metadata["sample_rate"], notice=say)
+        notice(f"File names are not those of the search; they are taken in order: {pairs}.")
+    stems, sample_rate = read_stems(stem_paths, metadata["sample_rate"], notice=notice)
     write_audio(out, render_mix(G, stems), sample_rate)
 
 
@@ -140,7 +145,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         table.add_row(row, f"{loss:.4f}", f"{loss / max(plain, 1e-12):.3f}", str(count))
     table.add_row("plain sum", f"{plain:.4f}", "1.000", "0")
     console.print(table)
-    console.print(
+    say(
         f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
         f" {metrics['cost_of_pruning']:+.4f}; {metrics['steps']} steps in {metrics['seconds']:.0f} s."
     )
@@ -157,7 +162,7 @@ def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
     table.add_column("found", overflow="fold")
     for name, chain in describe_chains(G).items():
         columns = [chain] if truth is None else [truth.get(name, ()), chain]
-        table.add_row(escape(name), *("\n".join(lines) or "–" for lines in columns))
+        table.add_row(name, *("\n".join(lines) or "–" for lines in columns))
     return table
 
 

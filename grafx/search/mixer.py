@@ -1,12 +1,13 @@
 """A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
 
 from collections.abc import Collection
+from numbers import Real
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ..data import GRAFX
+from ..data import GRAFX, GraphError
 from ..render import Renderer
 from ..utils import scatter_parameters
 from .console import console_processors
@@ -21,14 +22,16 @@ class Mixer(nn.Module):
     Args:
         G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
             along its schedule: ``mixer.G`` is the graph whose ids count.
+
+    Raises:
+        GraphError: A weight is not a number from 0 to 1.
     """
 
     def __init__(self, G: GRAFX):
         super().__init__()
         self.renderer = Renderer(G, console_processors())
         self.G = self.renderer.G
-        weights = torch.tensor([self.G.nodes[i].get(WEIGHT, 1.0) for i in sorted(self.G.nodes)])
-        self.z_drywet = nn.Parameter(torch.logit(weights, eps=1e-6))
+        self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
     def forward(self, stems: Tensor, bypassed: Collection[int] = ()) -> tuple[Tensor, dict[str, Tensor]]:
         """Mix stems.
@@ -71,6 +74,14 @@ class Mixer(nn.Module):
 def render_mix(G: GRAFX, stems: Tensor) -> Tensor:
     """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
     renderer = Renderer(G, console_processors())
-    weights = torch.tensor([renderer.G.nodes[i].get(WEIGHT, 1.0) for i in sorted(renderer.G.nodes)])
     with torch.no_grad():
-        return renderer(stems, {WEIGHT: weights})[0]
+        return renderer(stems, {WEIGHT: _weights(renderer.G)})[0]
+
+
+def _weights(G: GRAFX) -> Tensor:
+    """The dry/wet weights of all nodes, 1 for those that have none."""
+    weights = [G.nodes[i].get(WEIGHT, 1.0) for i in sorted(G.nodes)]
+    for node_id, weight in zip(sorted(G.nodes), weights, strict=True):
+        if not (isinstance(weight, Real) and 0 <= weight <= 1):
+            raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
+    return torch.tensor(weights)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from grafx.data import GraphError
 from grafx.search import Mixer, build_console, render_mix
 from grafx.search.console import CHAIN
 from grafx.search.initial import set_initial_parameters
@@ -142,3 +143,13 @@ def test_nothing_left_is_the_plain_sum(stems):
     mixed, penalties = mixer(stems)
     assert torch.allclose(mixed, stems.sum(0)) and penalties == {} and mixer.processor_ids == []
     assert torch.allclose(render_mix(mixer.graph(), stems), stems.sum(0))
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan"), "half", None])
+def test_weights_are_checked(console, stems, weight):
+    G = console.copy()
+    node = processors_of(G)[0]
+    G.nodes[node][WEIGHT] = weight
+    for use in (Mixer, lambda G: render_mix(G, stems)):
+        with pytest.raises(GraphError, match=f"{WEIGHT}.*from 0 to 1"):
+            use(G)

@@ -1,0 +1,117 @@
+"""Audio files of a quarter of a second, and a search that has been done once for all tests that look at its results."""
+
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from grafx.cli.main import app
+from grafx.search.report import RESULT_FILES
+
+RATE = 44100
+STEPS = ["--fit-steps", "3", "--rounds", "1", "--tune-steps", "2", "--method", "drywet"]
+
+
+def make_stems(num_samples=11025):
+    generator = torch.Generator().manual_seed(0)
+    time = torch.arange(num_samples) / RATE
+    kick = torch.sin(2 * torch.pi * 80 * time) * torch.exp(-12 * time)
+    pad = 0.3 * torch.sin(2 * torch.pi * 440 * time) + 0.05 * torch.randn(num_samples, generator=generator)
+    return torch.stack([torch.stack([kick, kick]), torch.stack([pad, 0.7 * pad])])
+
+
+def write(path, signal, rate=RATE, subtype="FLOAT"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, signal.T.numpy(), rate, subtype=subtype)
+    return path
+
+
+def write_material(folder):
+    """Two stems and a mix, as files."""
+    stems = make_stems()
+    mix = torch.tanh(3 * stems[0]) / 3 + 0.4 * stems[1]
+    return SimpleNamespace(
+        stems=[write(folder / f"{name}.wav", stem) for name, stem in zip(("kick", "pad"), stems, strict=True)],
+        mix=write(folder / "mix.wav", mix),
+    )
+
+
+def run(*arguments):
+    """The command, in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def run_elsewhere(*arguments, prelude="", **options):
+    """The command, in a process of its own, after some lines of Python."""
+    code = f"{prelude}\nfrom grafx.cli import main\nmain()"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        **options,
+    )
+
+
+def snapshot(folder):
+    """Every file in a folder, byte for byte."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_refused(result, *words):
+    """It ended with status 1 and one line that says why."""
+    error = result.stderr
+    code = result.exit_code if hasattr(result, "exit_code") else result.returncode
+    assert code == 1, (result.stdout, error, getattr(result, "exception", None))
+    assert error.startswith("Error: ") and error.endswith("\n") and error.count("\n") == 1, error
+    assert "Traceback" not in error + result.stdout
+    for word in words:
+        assert str(word) in error
+
+
+@pytest.fixture(scope="session")
+def cli():
+    return SimpleNamespace(
+        run=run,
+        run_elsewhere=run_elsewhere,
+        refused=assert_refused,
+        snapshot=snapshot,
+        write=write,
+        make_stems=make_stems,
+        steps=STEPS,
+        files=RESULT_FILES,
+    )
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory):
+    """Not to be changed."""
+    return write_material(tmp_path_factory.mktemp("audio"))
+
+
+@pytest.fixture(scope="session")
+def search_arguments(material):
+    return ["search", *material.stems, "--mix", material.mix, *STEPS, "--out"]
+
+
+@pytest.fixture(scope="session")
+def searched(search_arguments, tmp_path_factory):
+    """A finished search: its folder, not to be changed, and what it said."""
+    folder = tmp_path_factory.mktemp("searched") / "out"
+    result = run(*search_arguments, folder)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return SimpleNamespace(folder=folder, output=result.output)
+
+
+@pytest.fixture
+def result_folder(searched, tmp_path):
+    """A copy of what a finished search wrote."""
+    return shutil.copytree(searched.folder, tmp_path / "results")
