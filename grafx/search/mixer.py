@@ -1,6 +1,5 @@
 """A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
 
-from collections.abc import Collection
 from numbers import Real
 
 import torch
@@ -8,7 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..data import GRAFX, GraphError
-from ..render import Renderer
+from ..render import Renderer, Signals
 from ..utils import scatter_parameters
 from .console import console_processors
 
@@ -33,27 +32,22 @@ class Mixer(nn.Module):
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
-    def forward(self, stems: Tensor, bypassed: Collection[int] = ()) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mix stems.
-
-        Args:
-            stems: ``(K, 2, L)``.
-            bypassed: Ids of nodes that let their input through.
+    def forward(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mix ``(K, 2, L)`` stems.
 
         Returns:
             The mix, ``(2, L)``, and penalties by name: ``gain_reg`` and ``radii_reg`` summed over all nodes.
         """
-        weights = self.z_drywet.sigmoid()
-        if bypassed:
-            keep = torch.ones_like(weights)
-            keep[list(bypassed)] = 0
-            weights = weights * keep
-        output, intermediates_list, _ = self.renderer.render(stems, {WEIGHT: weights})
+        output, intermediates_list, _ = self.renderer.render(stems, {WEIGHT: self.z_drywet.sigmoid()})
         penalties: dict[str, Tensor] = {}
         for intermediates in intermediates_list:
             for name, value in intermediates.items():
                 penalties[name] = penalties.get(name, 0) + value.sum()
         return output[0], penalties
+
+    def signals(self, stems: Tensor) -> Signals:
+        """Every node's output for ``(K, 2, L)`` stems."""
+        return self.renderer.render(stems, {WEIGHT: self.z_drywet.sigmoid()})[2]
 
     def graph(self) -> GRAFX:
         """A copy of the graph whose nodes hold the present parameters and weights."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data import GRAFX
 from ..errors import AudioError, SearchError
+from .bypass import level_changes, without
 from .console import build_console
 from .excerpt import evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
@@ -21,6 +22,9 @@ from .prune import METHODS
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
+
+
+WARM_UP_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ class Search:
 
     def result(self) -> Found:
         """The best graph so far or, before the console is fitted, the console as it is."""
-        return self.best or Found(self.mixer.graph(), self._evaluate_mixer(), self.num_processors)
+        return self.best or Found(self.mixer.graph(), self._evaluate_mixer(self.mixer), self.num_processors)
 
     # Gradient steps
 
@@ -217,10 +221,12 @@ class Search:
 
     def _learning_rate(self) -> float:
         start = self.options.tune_learning_rate if self.round else self.options.learning_rate
-        return start * (0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round()))
+        # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
+        warm_up = min(1.0, (self.step_in_round + 1) / WARM_UP_STEPS)
+        return start * warm_up * (0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round()))
 
     def _end_round(self) -> None:
-        loss = self._evaluate_mixer()
+        loss = self._evaluate_mixer(self.mixer)
         found = Found(self.mixer.graph(), loss, self.num_processors)
         if self.console is None:
             self.console = self.best = found
@@ -244,23 +250,22 @@ class Search:
         Where it did not, :meth:`_end_round` has gone back to the best graph and halved the headroom.
         """
         G = self.mixer.graph()
+        changes = level_changes(self.mixer, evaluated_excerpts(self.stems, self.mix, self.sample_rate)[0].stems)
         candidates = self.mixer.processor_ids
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
             {node: G.nodes[node]["node_type"] for node in candidates},
-            self._evaluate_mixer,
+            lambda removed: self._evaluate_mixer(Mixer(without(G, removed, changes))),
             self._bound() + self.headroom,
         )
-        for node in removed:
-            G.bypass(node)
-        self.take(G)
+        self.take(without(G, removed, changes))
         self.pruned = True
-        return self._log("prune", self._evaluate_mixer())
+        return self._log("prune", self._evaluate_mixer(self.mixer))
 
     # Judging
 
-    def _evaluate_mixer(self, bypassed: Collection[int] = ()) -> float:
-        return self._evaluate(lambda stems: self.mixer(stems, bypassed)[0])
+    def _evaluate_mixer(self, mixer: Mixer) -> float:
+        return self._evaluate(lambda stems: mixer(stems)[0])
 
     @torch.no_grad()
     def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
