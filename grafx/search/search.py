@@ -220,10 +220,12 @@ class Search:
         self.optimizer.step()
 
     def _learning_rate(self) -> float:
-        start = self.options.tune_learning_rate if self.round else self.options.learning_rate
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
+        if self.round == 0:
+            return self.options.learning_rate * decay
         # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
         warm_up = min(1.0, (self.step_in_round + 1) / WARM_UP_STEPS)
-        return start * warm_up * (0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round()))
+        return self.options.tune_learning_rate * warm_up * decay
 
     def _end_round(self) -> None:
         loss = self._evaluate_mixer(self.mixer)
