@@ -77,7 +77,16 @@ def assert_refused(result, *words):
         assert str(word) in error
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """The last bits of sums depend on the number of threads, and for so little audio one is the fastest."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package")
 def cli():
     return SimpleNamespace(
         run=run,
@@ -91,18 +100,18 @@ def cli():
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def material(tmp_path_factory):
     """Not to be changed."""
     return write_material(tmp_path_factory.mktemp("audio"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def search_arguments(material):
     return ["search", *material.stems, "--mix", material.mix, *STEPS, "--out"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def searched(search_arguments, tmp_path_factory):
     """A finished search: its folder, not to be changed, and what it said."""
     folder = tmp_path_factory.mktemp("searched") / "out"

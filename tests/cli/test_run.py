@@ -68,12 +68,9 @@ def same_results(first, second):
     return torch.equal(*[read_audio(folder / "mix.wav")[0] for folder in (first, second)])
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(
-    cli, search_arguments, searched, material, tmp_path, name
-):
+def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_arguments, searched, material, tmp_path):
     out = tmp_path / "out"
-    stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal=name))
+    stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
     assert stopped.returncode == 0, stopped.stderr
     assert "Stopping after this step" in stopped.stdout and "the same command goes on" in stopped.stdout
     assert stopped.stderr == ""
@@ -110,15 +107,17 @@ def steps(monkeypatch):
     return watch
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 5])
+@pytest.mark.parametrize(
+    "step, number", [(1, signal.SIGINT), (3, signal.SIGTERM), (4, signal.SIGINT), (5, signal.SIGINT)]
+)
 def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(
-    cli, search_arguments, searched, tmp_path, monkeypatch, steps, step
+    cli, search_arguments, searched, tmp_path, monkeypatch, steps, step, number
 ):
-    steps(lambda search: search.step == step and os.kill(os.getpid(), signal.SIGINT))
-    handler = signal.getsignal(signal.SIGINT)
+    steps(lambda search: search.step == step and os.kill(os.getpid(), number))
+    handler = signal.getsignal(number)
     result = cli.run(*search_arguments, tmp_path / "out")
     assert result.exit_code == 0 and "Stopped." in result.output
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(number) is handler
     monkeypatch.undo()
     assert cli.run(*search_arguments, tmp_path / "out").exit_code == 0
     assert same_results(tmp_path / "out", searched.folder)

@@ -30,17 +30,26 @@ def tiny_options(**changes):
     return Options(**{"fit_steps": 3, "rounds": 1, "tune_steps": 2, "method": "drywet", **changes})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """The last bits of sums depend on the number of threads, and for so little audio one is the fastest."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package")
 def stems():
     return make_stems()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mix(stems):
     return make_mix(stems)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_search(stems, mix):
     """Makes a search that has not begun; takes other options, or another mix, by name."""
 
@@ -50,7 +59,7 @@ def new_search(stems, mix):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def finished(new_search):
     """A search that has been run to its end; not to be changed."""
     search = new_search(rounds=2)
