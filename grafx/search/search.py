@@ -49,8 +49,8 @@ class Options:
     """
 
     seed: int = 0
-    fit_steps: int = 240
-    rounds: int = 6
+    fit_steps: int = 220
+    rounds: int = 5
     tune_steps: int = 40
     tolerance: float = 0.01
     method: str = "hybrid"
