@@ -1,5 +1,6 @@
 """Audio files in and out, as ``(channels, samples)`` tensors."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,6 +80,11 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int) -> No
             partial.unlink(missing_ok=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         raise AudioError(f"{path} cannot be written: {error}.") from None
+
+
+def audio_digest(signal: Tensor) -> str:
+    """A short text that differs for audio that differs."""
+    return hashlib.sha256(signal.contiguous().cpu().numpy().tobytes()).hexdigest()[:32]
 
 
 def read_stems(

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from ..audio import write_audio
-from ..data import load_grafx
 from ..errors import AudioError
 from ..search import Options
 from .console import say
-from .run import Material, print_summary, run_search
+from .run import Material, run_search
 
 SOURCE = "The Easton Ellises, “Falcon 69”"
 NAMES = ("drums", "bass", "other", "vocals")
-MASTER_GAIN_DB = -4.0
+MASTER_GAIN_DB = -8.0
 OPTIONS = Options(fit_steps=160)
 
 TRUTH = {
@@ -28,18 +27,21 @@ TRUTH = {
 """What :func:`mix_elsewhere` does, in words."""
 
 
-def run_demo(out: Path) -> None:
-    """Mix the excerpt, search, and print what was found beside what was done."""
+def run_demo(out: Path) -> bool:
+    """Mix the excerpt, search, and print what was found beside what was done.
+
+    Returns:
+        Whether the search is finished, rather than stopped.
+    """
     stems, sample_rate = read_excerpt()
     mix = mix_elsewhere(stems, sample_rate)
     say(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
-    metrics = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out)
+    finished = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out, TRUTH)
     for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
         write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)
-    if metrics is not None:
-        say("\nThe truth, beside what was found", style="bold")
-        print_summary(metrics, load_grafx(out)[0], TRUTH)
+    if finished:
         say(f"Listen to {out / 'audio' / 'target.wav'} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
+    return finished
 
 
 def mix_elsewhere(stems: Tensor, sample_rate: int) -> Tensor:

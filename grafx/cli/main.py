@@ -14,6 +14,8 @@ app = typer.Typer(
     help="Find, render and draw audio processing graphs.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
+INTERRUPTED = 130  # what shells use for a program that was interrupted
+
 StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
 ResultFolder = Annotated[Path, typer.Argument(help="A folder that a search wrote.", show_default=False)]
 
@@ -63,7 +65,8 @@ def search(
             method=method,
         )
         material = read_material(stems, mix)
-        run_search(material, parse_groups(group or []), options, out)
+        if not run_search(material, parse_groups(group or []), options, out):
+            raise typer.Exit(INTERRUPTED)
 
 
 @app.command()
@@ -104,4 +107,5 @@ def demo(
     from .demo import run_demo
 
     with _plain_errors():
-        run_demo(out)
+        if not run_demo(out):
+            raise typer.Exit(INTERRUPTED)

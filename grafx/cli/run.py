@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
-from ..audio import conform, read_audio, read_stems, write_audio
+from ..audio import audio_digest, conform, read_audio, read_stems, write_audio
 from ..data import GRAFX, load_grafx
 from ..errors import AudioError, GraphError, SearchError
 from ..search import Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
@@ -70,20 +70,24 @@ def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def run_search(
-    material: Material, groups: Mapping[str, Sequence[str]], options: Options, out: Path
-) -> dict[str, Any] | None:
-    """Search with a progress bar, write the results, print a summary.
+    material: Material,
+    groups: Mapping[str, Sequence[str]],
+    options: Options,
+    out: Path,
+    truth: Mapping[str, Sequence[str]] | None = None,
+) -> bool:
+    """Search with a progress bar, write the results, print a summary, beside the truth where it is known.
 
     A search that was stopped before goes on. Results of another search are never written over.
 
     Returns:
-        The numbers, or ``None`` where the search was stopped.
+        Whether the search is finished, rather than stopped.
     """
     search = Search(material.stems, material.mix, material.sample_rate, material.names, groups, options)
     if (metrics := _finished_metrics(out, search)) is not None:
         say(f"This search is finished already; its results are in {out}.")
-        print_summary(metrics, load_grafx(out)[0])
-        return metrics
+        print_summary(metrics, load_grafx(out)[0], truth)
+        return True
     if load_checkpoint(search, out / CHECKPOINT):
         say(f"Going on after step {search.step} of {search.total_steps}.")
     else:
@@ -97,9 +101,9 @@ def run_search(
         notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
     else:
         remove_checkpoint(out / CHECKPOINT)
-    print_summary(metrics, search.result().G)
+    print_summary(metrics, search.result().G, truth)
     say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
-    return None if stopped else metrics
+    return not stopped
 
 
 def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
@@ -118,8 +122,21 @@ def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
     else:
         pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(stem_paths, inputs, strict=True))
         notice(f"File names are not those of the search; they are taken in order: {pairs}.")
-    stems, sample_rate = read_stems(stem_paths, metadata["sample_rate"], notice=notice)
+    stems, sample_rate = _stems_to_render(stem_paths, metadata)
     write_audio(out, render_mix(G, stems), sample_rate)
+
+
+def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tuple[Tensor, int]:
+    """The stems at the length of the search's mix if they are those of the search, and else at their own."""
+    notices: list[str] = []
+    for num_samples in (metadata.get("num_samples"), None):
+        notices.clear()
+        stems, sample_rate = read_stems(paths, metadata["sample_rate"], num_samples, notices.append)
+        if audio_digest(stems) == metadata.get("stems_digest"):
+            break
+    for text in notices:
+        notice(text)
+    return stems, sample_rate
 
 
 def draw_folder(folder: Path, out: Path, **options: Any) -> None:
@@ -142,7 +159,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
     plain = metrics["plain_loss"]
     for row, key in (("fitted console", "console"), ("found graph", "found")):
         loss, count = metrics[f"{key}_loss"], metrics[f"{key}_processors"]
-        table.add_row(row, f"{loss:.4f}", f"{loss / max(plain, 1e-12):.3f}", str(count))
+        table.add_row(row, f"{loss:.4f}", f"{loss / plain:.3f}" if plain > 0 else "–", str(count))
     table.add_row("plain sum", f"{plain:.4f}", "1.000", "0")
     console.print(table)
     say(

@@ -91,7 +91,9 @@ def _append_chain(G: GRAFX, source: int, owner: str, chain: Sequence[str]) -> in
 def _bus_of_stem(stems: Sequence[str], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
     if not stems:
         raise GraphError("A console needs at least one stem.")
-    names = [*stems, *groups, MASTER]
+    names = [*stems, *groups]
+    if MASTER in names:
+        raise GraphError(f"'{MASTER}' is the name of the master chain: rename the stem or group that is called so.")
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise GraphError(f"Stems and groups need different names, but {', '.join(repeated)} occurs twice: rename one.")
     bus = dict.fromkeys(stems, MASTER)

@@ -11,6 +11,8 @@ LEAD_SECONDS = 1.5
 """What is rendered before an excerpt without being compared, so that tails and envelopes are there when it begins."""
 WHOLE_SECONDS = 7.0
 NUM_EVALUATED = 6
+NUM_DRAWS = 8
+SILENCE = 1e-6  # −60 dB of the whole mix
 
 
 @dataclass(frozen=True)
@@ -27,23 +29,50 @@ class Excerpt:
 
 
 def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Excerpt]:
-    """What a graph is judged by: the whole audio or, where it is long, excerpts spread evenly over it."""
+    """What a graph is judged by: the whole audio or, where it is long, excerpts spread evenly over it.
+
+    Those in which the mix is silent are left out: there is nothing to measure against. The loudest comes first.
+    """
     length = mix.shape[-1]
     if length <= WHOLE_SECONDS * sample_rate:
         return [Excerpt(stems, mix)]
     last = length - round(SECONDS * sample_rate)
     count = min(NUM_EVALUATED, -(-length // round(SECONDS * sample_rate)))
-    return [_cut(stems, mix, sample_rate, round(last * i / (count - 1))) for i in range(count)]
+    excerpts = [_cut(stems, mix, sample_rate, round(last * i / (count - 1))) for i in range(count)]
+    excerpts.sort(key=lambda excerpt: -_power(excerpt.mix))
+    return [excerpt for excerpt in excerpts if _audible(excerpt, mix)] or [_loudest(stems, mix, sample_rate)]
 
 
 def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int) -> Excerpt:
-    """What one gradient step listens to: the whole audio or, where it is long, an excerpt from anywhere."""
+    """What one gradient step listens to: the whole audio or, where it is long, an excerpt from anywhere.
+
+    If the mix is silent there, another is drawn, a few times.
+    """
     length = mix.shape[-1]
     if length <= WHOLE_SECONDS * sample_rate:
         return Excerpt(stems, mix)
     last = length - round(SECONDS * sample_rate)
     generator = torch.Generator().manual_seed(seed)
-    return _cut(stems, mix, sample_rate, int(torch.randint(last + 1, (), generator=generator)))
+    for start in torch.randint(last + 1, (NUM_DRAWS,), generator=generator).tolist():
+        excerpt = _cut(stems, mix, sample_rate, start)
+        if _audible(excerpt, mix):
+            return excerpt
+    return _loudest(stems, mix, sample_rate)
+
+
+def _audible(excerpt: Excerpt, mix: Tensor) -> bool:
+    return _power(excerpt.mix) > SILENCE * _power(mix)
+
+
+def _loudest(stems: Tensor, mix: Tensor, sample_rate: int) -> Excerpt:
+    """The excerpt around the loudest sample."""
+    length = round(SECONDS * sample_rate)
+    peak = int(mix.abs().amax(0).argmax())
+    return _cut(stems, mix, sample_rate, min(max(peak - length // 2, 0), mix.shape[-1] - length))
+
+
+def _power(signal: Tensor) -> float:
+    return signal.square().mean().item()
 
 
 def _cut(stems: Tensor, mix: Tensor, sample_rate: int, start: int) -> Excerpt:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..audio import write_audio
+from ..audio import audio_digest, write_audio
 from ..data import GRAFX, save_grafx
 from .mixer import WEIGHT, render_mix
 from .search import Found, Search
@@ -47,7 +47,13 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
     found = search.result()
     console = search.console or found
     metrics = summarize(search, found)
-    save_grafx(found.G, folder, metadata={"kind": "mixing graph", "sample_rate": search.sample_rate})
+    metadata = {
+        "kind": "mixing graph",
+        "sample_rate": search.sample_rate,
+        "num_samples": search.stems.shape[-1],
+        "stems_digest": audio_digest(search.stems),
+    }
+    save_grafx(found.G, folder, metadata=metadata)
     write_audio(folder / "mix.wav", render_mix(found.G, search.stems), search.sample_rate)
     for name, G in (("console", console.G), ("graph", found.G)):
         draw_grafx(G, node_above="name")[0].savefig(folder / f"{name}.svg")
@@ -65,7 +71,7 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
         "plain_loss": search.plain_loss,
         "console_loss": console.loss,
         "found_loss": found.loss,
-        "found_over_plain": found.loss / max(search.plain_loss, 1e-12),
+        "found_over_plain": found.loss / search.plain_loss if search.plain_loss > 0 else None,
         "cost_of_pruning": found.loss - console.loss,
         "console_processors": console.num_processors,
         "found_processors": found.num_processors,

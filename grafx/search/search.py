@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..audio import audio_digest
 from ..data import GRAFX
 from ..errors import AudioError, SearchError
 from .bypass import level_changes, without
 from .console import build_console
-from .excerpt import evaluated_excerpts, random_excerpt
+from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer
@@ -32,7 +33,7 @@ class Options:
     """How a search is done.
 
     Attributes:
-        seed: Everything random follows from it.
+        seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
         fit_steps: Gradient steps on the full console.
         rounds: How many times pruning and fine-tuning alternate.
         tune_steps: Gradient steps after each pruning.
@@ -145,6 +146,7 @@ class Search:
         _check_audio(stems, mix, names, self.match_loss.min_samples)
         names, groups = list(names), {group: list(members) for group, members in (groups or {}).items()}
         self.fingerprint = _fingerprint(stems, mix, sample_rate, names, groups, self.options)
+        self.excerpts = evaluated_excerpts(stems, mix, sample_rate)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
         self.history: list[dict[str, Any]] = []
         self.console: Found | None = None
@@ -154,7 +156,7 @@ class Search:
         self.headroom = self.options.tolerance
         self.seconds = 0.0
         G = build_console(names, groups)
-        set_initial_parameters(G, stems, mix, self.options.seed)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed)
         self.take(G)
 
     @property
@@ -252,7 +254,7 @@ class Search:
         Where it did not, :meth:`_end_round` has gone back to the best graph and halved the headroom.
         """
         G = self.mixer.graph()
-        changes = level_changes(self.mixer, evaluated_excerpts(self.stems, self.mix, self.sample_rate)[0].stems)
+        changes = level_changes(self.mixer, self.excerpts[0].stems)
         candidates = self.mixer.processor_ids
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
@@ -272,7 +274,7 @@ class Search:
     @torch.no_grad()
     def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
         losses = []
-        for excerpt in evaluated_excerpts(self.stems, self.mix, self.sample_rate):
+        for excerpt in self.excerpts:
             estimate = mix_down(excerpt.stems)[..., -excerpt.mix.shape[-1] :]
             losses.append(self.match_loss(estimate, excerpt.mix).item())
         return sum(losses) / len(losses)
@@ -281,6 +283,12 @@ class Search:
         progress = Progress(phase, self.round, self.step, loss, self.num_processors)
         self.history.append(asdict(progress))
         return progress
+
+
+def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
+    """Stems and mix of all excerpts, one after another."""
+    stems = [excerpt.stems[..., -excerpt.mix.shape[-1] :] for excerpt in excerpts]
+    return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
 
 
 def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
@@ -306,6 +314,5 @@ def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: 
 def _fingerprint(stems: Tensor, mix: Tensor, *settings: Any) -> str:
     """Tells whether two searches are the same."""
     digest = hashlib.sha256(repr(settings).encode())
-    for signal in (stems, mix):
-        digest.update(signal.contiguous().numpy().tobytes())
+    digest.update((audio_digest(stems) + audio_digest(mix)).encode())
     return digest.hexdigest()[:32]

@@ -71,7 +71,7 @@ def same_results(first, second):
 def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_arguments, searched, material, tmp_path):
     out = tmp_path / "out"
     stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
-    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.returncode == 130, stopped.stderr
     assert "Stopping after this step" in stopped.stdout and "the same command goes on" in stopped.stdout
     assert stopped.stderr == ""
     assert sorted(path.name for path in out.iterdir()) == sorted([*cli.files, "checkpoint"])
@@ -116,7 +116,7 @@ def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(
     steps(lambda search: search.step == step and os.kill(os.getpid(), number))
     handler = signal.getsignal(number)
     result = cli.run(*search_arguments, tmp_path / "out")
-    assert result.exit_code == 0 and "Stopped." in result.output
+    assert result.exit_code == 130 and "Stopped." in result.output
     assert signal.getsignal(number) is handler
     monkeypatch.undo()
     assert cli.run(*search_arguments, tmp_path / "out").exit_code == 0
@@ -176,3 +176,25 @@ def test_damaged_metrics_are_those_of_another_search(cli, search_arguments, resu
         before = cli.snapshot(result_folder)
         cli.refused(cli.run(*search_arguments, result_folder), "another search")
         assert cli.snapshot(result_folder) == before
+
+
+# Rendering
+
+
+def test_stems_that_were_padded_and_cut_render_as_they_did_then(cli, material, tmp_path):
+    kick, pad = cli.make_stems()
+    paths = [
+        cli.write(tmp_path / "kick.wav", kick[:, :9000]),
+        cli.write(tmp_path / "pad.wav", torch.cat([pad, pad[:, :2000]], dim=1)),
+    ]
+    out = tmp_path / "out"
+    searched = cli.run("search", *paths, "--mix", material.mix, *cli.steps, "--out", out)
+    assert searched.exit_code == 0, (searched.output, searched.exception)
+    same = cli.run("render", out, *paths, "--out", tmp_path / "same.wav")
+    assert same.exit_code == 0 and "padded" in same.output and "cut" in same.output
+    assert torch.allclose(read_audio(tmp_path / "same.wav")[0], read_audio(out / "mix.wav")[0], atol=1e-6)
+    # Another take keeps its own length.
+    cli.write(paths[0], 0.5 * kick[:, :9000])
+    other = cli.run("render", out, *paths, "--out", tmp_path / "other.wav")
+    assert other.exit_code == 0 and "cut" not in other.output
+    assert read_audio(tmp_path / "other.wav")[0].shape == (2, 13025)

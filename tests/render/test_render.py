@@ -215,7 +215,8 @@ def test_too_few_outlets_are_refused():
 
 @pytest.mark.parametrize("batch, expected", [((), 2), ((4,), 8)])
 def test_another_number_of_rows_is_refused(batch, expected):
-    with pytest.raises(RenderError, match=rf"type 'odd' \(node 2 to 3\) returned 1 rows of 3 samples for a batch of {expected} rows"):
+    message = rf"type 'odd' \(node 2 to 3\) returned 1 rows of 3 samples for a batch of {expected} rows"
+    with pytest.raises(RenderError, match=message):
         render_returned(lambda x: x[:1], batch=batch)
 
 

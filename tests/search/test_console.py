@@ -85,9 +85,9 @@ def test_no_chain():
     [
         ([], None, "at least one stem"),
         (["a", "b", "a"], None, "a occurs twice"),
-        (["a", "master"], None, "master occurs twice"),
+        (["a", "master"], None, "'master' is the name of the master chain"),
         (["a", "b"], {"a": ["b"]}, "a occurs twice"),
-        (["a", "b"], {"master": ["b"]}, "master occurs twice"),
+        (["a", "b"], {"master": ["b"]}, "'master' is the name of the master chain"),
         (["a", "b"], {"g": []}, "'g' has no stems"),
         (["a", "b"], {"g": ["a", "c"]}, "'g' names the stem 'c', but there are only a, b"),
         (["a", "b"], {"g": ["a"], "h": ["b", "a"]}, "'a' is in the groups 'g' and 'h'"),
