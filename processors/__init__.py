@@ -4,6 +4,7 @@ from .container import DryWet, GainStagingRegularization, ParallelMix, SerialCha
 from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .eq import ZeroPhaseFIREqualizer
+from .nonlinear import TanhDistortion
 from .reverb import STFTMaskedNoiseReverb
 from .stereo import SideGainImager, StereoGain
 
@@ -18,5 +19,6 @@ __all__ = [
     "SerialChain",
     "SideGainImager",
     "StereoGain",
+    "TanhDistortion",
     "ZeroPhaseFIREqualizer",
 ]
