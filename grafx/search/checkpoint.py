@@ -11,7 +11,7 @@ from ..data import GRAFX, load_grafx, save_grafx
 from ..errors import SearchError
 from .search import Found, Search
 
-_COUNTERS = ("round", "step", "step_in_round", "pruned", "headroom", "seconds", "history")
+_COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history")
 
 
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:

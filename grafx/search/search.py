@@ -51,7 +51,7 @@ class Options:
 
     seed: int = 0
     fit_steps: int = 220
-    rounds: int = 5
+    rounds: int = 6
     tune_steps: int = 40
     tolerance: float = 0.01
     method: str = "hybrid"
@@ -152,7 +152,7 @@ class Search:
         self.console: Found | None = None
         self.best: Found | None = None
         self.round = self.step = self.step_in_round = 0
-        self.pruned = False
+        self.pruned = self.second_chance = False
         self.headroom = self.options.tolerance
         self.seconds = 0.0
         G = build_console(names, groups)
@@ -214,7 +214,7 @@ class Search:
         self.optimizer.zero_grad()
         weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
         penalty = sum(weights[name] * value for name, value in penalties.items())
-        if self.round:
+        if 0 < self.round < self.options.rounds:  # nothing is pruned after the last
             penalty = (
                 penalty + self.options.weight_penalty * self.mixer.z_drywet[self.mixer.processor_ids].sigmoid().sum()
             )
@@ -234,14 +234,15 @@ class Search:
         found = Found(self.mixer.graph(), loss, self.num_processors)
         if self.console is None:
             self.console = self.best = found
-        elif loss > self._bound():
+        elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
+            self.best = found
+        self.second_chance = loss > self._bound() and not self.second_chance
+        if loss > self._bound() and not self.second_chance:
             self.headroom /= 2
             self.take(self.best.G)
-        elif (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
-            self.best = found
         self.round += 1
         self.step_in_round = 0
-        self.pruned = False
+        self.pruned = self.second_chance
 
     # Pruning
 
@@ -251,7 +252,8 @@ class Search:
     def _prune(self) -> Progress:
         """Bypass what costs up to some headroom over the bound, which fine-tuning is expected to win back.
 
-        Where it did not, :meth:`_end_round` has gone back to the best graph and halved the headroom.
+        Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
+        back to the best graph and halves the headroom.
         """
         G = self.mixer.graph()
         changes = level_changes(self.mixer, self.excerpts[0].stems)
