@@ -43,7 +43,8 @@ class Options:
         tune_learning_rate: The same for each fine-tuning.
         gain_penalty: Weight of the gain-staging regularization, summed over nodes.
         delay_penalty: Weight of the surrogate delays' radii loss, summed over nodes.
-        weight_penalty: Weight of the sum of dry/wet weights while fine-tuning: it silences what helps less than that.
+        weight_penalty: Weight of the sum of dry/wet weights while fine-tuning for the next pruning: it silences what
+            helps less than that.
 
     Raises:
         SearchError: The method is unknown, or a number is negative or of another kind.
@@ -214,7 +215,7 @@ class Search:
         self.optimizer.zero_grad()
         weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
         penalty = sum(weights[name] * value for name, value in penalties.items())
-        if 0 < self.round < self.options.rounds:  # nothing is pruned after the last
+        if 0 < self.round < self.options.rounds and not self.second_chance:  # pruning comes next
             penalty = (
                 penalty + self.options.weight_penalty * self.mixer.z_drywet[self.mixer.processor_ids].sigmoid().sum()
             )
