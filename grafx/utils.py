@@ -118,6 +118,8 @@ def _stack(trees: Mapping[int, Any], place: str) -> Any:
             if getattr(value, "shape", None) != first.shape:
                 raise GraphError(f"The parameter {place} of node {node_id} is shaped unlike that of node {first_id}.")
         return torch.stack(list(trees.values()))
+    if not hasattr(first, "keys"):
+        raise GraphError(f"The parameter {place} of node {first_id} is {first!r}, but should be a tensor.")
     for node_id, tree in trees.items():
         if not hasattr(tree, "keys") or set(tree) != set(first):
             raise GraphError(f"The parameters {place} of node {node_id} are named unlike those of node {first_id}.")

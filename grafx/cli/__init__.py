@@ -13,6 +13,9 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # not every terminal has all characters of file names
     try:
         from .main import app
+
+        app()
     except ModuleNotFoundError as error:
         sys.exit(f"The grafx command needs the package {error.name}: install grafx with its extra 'cli'.")
-    app()
+    except KeyboardInterrupt:
+        sys.exit(130)

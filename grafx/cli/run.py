@@ -60,7 +60,7 @@ def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
     groups = {}
     for text in texts:
         name, _, stems = text.partition("=")
-        members = stems.split(",")
+        members = [stem.strip() for stem in stems.split(",")]
         if not name or not all(members):
             raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
         if name in groups:
@@ -109,8 +109,11 @@ def run_search(
 def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
     """Mix stems with a saved graph."""
     G, _, metadata = load_grafx(folder)
-    if metadata.get("kind") != "mixing graph" or "sample_rate" not in metadata:
+    sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
+    if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
+    if out.resolve() in [path.resolve() for path in stem_paths]:
+        raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
     inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     if len(stem_paths) != len(inputs):
         raise AudioError(

@@ -22,6 +22,8 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
     Raises:
         GraphError: The list is empty, a graph is a batch itself, its ids are not integers, or the configs differ.
     """
+    if isinstance(G_list, GRAFX):
+        raise GraphError("batch_grafx takes a list of graphs, not a single one.")
     if not G_list:
         raise GraphError("batch_grafx needs at least one graph.")
     for index, G in enumerate(G_list):

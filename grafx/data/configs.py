@@ -61,8 +61,8 @@ class NodeConfigs:
         return cls(
             {
                 node_type: {
-                    "inlets": list(getattr(processor, "inlets", ["main"])),
-                    "outlets": list(getattr(processor, "outlets", ["main"])),
+                    "inlets": getattr(processor, "inlets", ["main"]),
+                    "outlets": getattr(processor, "outlets", ["main"]),
                 }
                 for node_type, processor in processors.items()
             }

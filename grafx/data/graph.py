@@ -90,9 +90,12 @@ class GRAFX(nx.MultiDiGraph):
             The id, or ``None`` where the node was refused without an error.
 
         Raises:
-            GraphError: The type is unknown (with ``invalid_op="error"``).
+            GraphError: The type is unknown, or the name not a string (with ``invalid_op="error"``).
         """
-        if problem := self._type_problem(node_type):
+        problem = self._type_problem(node_type)
+        if not problem and not isinstance(name, str | None):
+            problem = f"The name of a {node_type} node must be a string, not {name!r}."
+        if problem:
             return self.raise_warning(problem)
         node_id = next(i for i in itertools.count(self.counter) if i not in self)
         self.add_node(node_id, node_type=node_type, parameters=parameters, name=name)
@@ -148,6 +151,8 @@ class GRAFX(nx.MultiDiGraph):
             GraphError: The list is empty, a type is unknown, or two neighbours cannot be connected (with
                 ``invalid_op="error"``). Nothing is added then.
         """
+        if isinstance(node_list, (str, Mapping)) or not isinstance(node_list, Iterable):
+            return self.raise_warning(f"A serial chain is a list of types or dicts, not {node_list!r}.")
         nodes = [dict(node) if isinstance(node, Mapping) else {"node_type": node} for node in node_list]
         if problem := self._chain_problem(nodes):
             return self.raise_warning(problem)

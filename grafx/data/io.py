@@ -20,6 +20,8 @@ GRAPH_FILE = "graph.json"
 PARAMETER_FILE = "parameters.safetensors"
 
 _RESERVED = ("node_type", "name", "parameters")
+_NODE_ENTRIES = ("id", "type", "name", "parameters", "attributes")
+_EDGE_ENTRIES = ("outlet", "inlet")
 _GRAPH_ATTRIBUTES = {
     "counter": int,
     "consecutive_ids": bool,
@@ -66,8 +68,7 @@ def save_grafx(
         plain = _take_tensors(data.get("parameters"), f"node/{node_id}", tensors)
         if plain is not None:
             node["parameters"] = plain
-        attributes = {key: value for key, value in data.items() if key not in _RESERVED}
-        nodes.append({**node, **({"attributes": attributes} if attributes else {})})
+        nodes.append({**node, **_with_attributes(data, (), _RESERVED)})
     rest = parameters if isinstance(parameters, torch.Tensor) else _take_tensors(parameters, "type", tensors)
     if rest is not None:
         raise GraphError(f"parameters must be a nested dict of tensors only, but has {rest!r}.")
@@ -81,8 +82,8 @@ def save_grafx(
         "graph": {key: value for key, value in G.graph.items() if key not in ("config", "config_hash")},
         "nodes": nodes,
         "edges": [
-            {"source": u, "dest": v, "outlet": data["outlet"], "inlet": data["inlet"]}
-            for u, v, data in G.edges(data=True)
+            {"source": source_id, "dest": dest_id, **_with_attributes(data, _EDGE_ENTRIES)}
+            for source_id, dest_id, data in G.edges(data=True)
         ],
         "metadata": dict(metadata or {}),
     }
@@ -130,6 +131,17 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         raise GraphError(f"{folder / GRAPH_FILE} does not describe a valid graph: {reason}.") from error
 
 
+def _with_attributes(data: Mapping[str, Any], own: tuple[str, ...], hidden: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An entry's own values, and all others under ``attributes``."""
+    attributes = {key: value for key, value in data.items() if key not in (*own, *hidden)}
+    return {key: data[key] for key in own} | ({"attributes": attributes} if attributes else {})
+
+
+def _refuse_unknown(place: str, entry: dict[str, Any], known: tuple[str, ...]) -> None:
+    if unknown := sorted(entry.keys() - set(known)):
+        raise GraphError(f"{place} has unknown entries {unknown}: use {', '.join(known)}")
+
+
 def _parse_graph(document: dict[str, Any]) -> GRAFX:
     config = document["config"]
     G = GRAFX(config=None if config is None else NodeConfigs(config))
@@ -137,6 +149,7 @@ def _parse_graph(document: dict[str, Any]) -> GRAFX:
         node_id = node["id"]
         if type(node_id) is not int or node_id < 0 or node_id in G:
             raise GraphError(f"node id {node_id!r} is not a new non-negative integer")
+        _refuse_unknown(f"node {node_id}", node, _NODE_ENTRIES)
         name, attributes = node.get("name"), node.get("attributes", {})
         if (
             not isinstance(name, str | None)
@@ -150,7 +163,12 @@ def _parse_graph(document: dict[str, Any]) -> GRAFX:
     for edge in document["edges"]:
         if type(edge["source"]) is not int or type(edge["dest"]) is not int:
             raise GraphError(f"edge {edge} has ends that are not integers")
-        G.connect(edge["source"], edge["dest"], outlet=edge["outlet"], inlet=edge["inlet"])
+        _refuse_unknown(f"edge {edge}", edge, ("source", "dest", *_EDGE_ENTRIES, "attributes"))
+        attributes = edge.get("attributes", {})
+        if not isinstance(attributes, dict) or not attributes.keys().isdisjoint(_EDGE_ENTRIES):
+            raise GraphError(f"edge {edge} has attributes of another form")
+        key = G.connect(edge["source"], edge["dest"], outlet=edge["outlet"], inlet=edge["inlet"])
+        G.edges[edge["source"], edge["dest"], key].update(attributes)
     _parse_graph_attributes(G, document["graph"])
     return G
 
@@ -170,7 +188,7 @@ def _parse_graph_attributes(G: GRAFX, attributes: dict[str, Any]) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise GraphError(f"{path} does not exist: give the folder that a graph was saved to.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise GraphError(f"{path} cannot be read as JSON: {error}.") from None

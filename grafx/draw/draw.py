@@ -201,6 +201,9 @@ def draw_grafx(
         "position": compute_node_position_fn is not layered_layout,
     }
     node_options, edge_options, position_options = _sort_options(kwargs, free)
+    for node, data in G.nodes(data=True):
+        if "node_type" not in data:
+            raise GraphError(f"Node {node} has no node_type: add nodes with GRAFX.add.")
     shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
     inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
     inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")

@@ -20,6 +20,11 @@ def check_inputs(
     render_data: RenderData,
 ) -> None:
     """Raise a :class:`RenderError` that says what does not fit, if anything does not."""
+    if not isinstance(render_data, RenderData):
+        raise RenderError(f"render_data is a {type(render_data).__name__}: give what prepare_render returns.")
+    for name, value in (("per_type_parameters", per_type_parameters), ("common_parameters", common_parameters or {})):
+        if not hasattr(value, "items"):
+            raise RenderError(f"{name} is a {type(value).__name__}, but should map names to parameters.")
     _check_signals(input_signals, render_data)
     counts: dict[str, int] = {}
     for step in render_data.iter_list:
@@ -33,6 +38,9 @@ def check_inputs(
                 f" {sorted(processors)}."
             )
         given = per_type_parameters.get(node_type, {})
+        if not hasattr(processors[node_type], "parameter_size"):
+            kind = type(processors[node_type]).__name__
+            raise RenderError(f"The processor of type '{node_type}', a {kind}, has no method parameter_size.")
         expected = processors[node_type].parameter_size()
         _check_tree(node_type, expected, given, count)
         _check_no_others(node_type, processors[node_type], expected, given)
@@ -45,6 +53,8 @@ def check_inputs(
 
 
 def _check_signals(input_signals: Tensor, render_data: RenderData) -> None:
+    if not isinstance(input_signals, Tensor):
+        raise RenderError(f"input_signals is a {type(input_signals).__name__}, but should be a tensor.")
     shape = tuple(input_signals.shape)
     if input_signals.ndim not in (3, 4):
         raise RenderError(

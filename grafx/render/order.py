@@ -211,7 +211,7 @@ def _greedy(precedence: _Precedence) -> Iterator[Step]:
         yield progress.run(max(progress.ready, key=lambda t: (len(progress.ready[t]), -t)))
 
 
-def _fixed(precedence: _Precedence, fixed_order: Iterable[int | str]) -> Iterator[Step]:
+def _fixed(precedence: _Precedence, fixed_order: Iterable[int | str] = ()) -> Iterator[Step]:
     progress = _Progress(precedence)
     config = precedence.config
     for entry in fixed_order:

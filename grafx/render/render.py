@@ -58,7 +58,7 @@ def render_grafx(
     def run() -> Iterator[tuple[int, Step, tuple[Tensor, ...], Intermediates | None]]:
         return _run_steps(processors, input_signals, per_type_parameters, common_parameters or {}, render_data)
 
-    signals = Signals(run, render_data, input_signals)
+    signals = Signals(run, render_data, input_signals, [per_type_parameters, common_parameters or {}])
     intermediates_list = []
     for _, _, outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:
@@ -115,7 +115,7 @@ def _call(
     num_samples = {} if inlets else {"num_samples": like.shape[-1]}
     try:
         result = processor(*inlets, **num_samples, **parameters)
-    except ValueError as error:
+    except Exception as error:
         error.add_note(f"In node {step.node_names} of type '{step.node_type}'.")
         raise
     outlets, intermediates = _split_result(step, result, math.prod(shape), like.shape[-1])

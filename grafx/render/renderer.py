@@ -68,7 +68,7 @@ class Renderer(nn.Module):
             self.per_type_parameters,
             self.render_data,
             common_parameters,
-            input_signal_grad=input_signals.requires_grad,
+            input_signal_grad=getattr(input_signals, "requires_grad", False),
         )
 
 

@@ -7,22 +7,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import RenderError
 from .plan import RenderData
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    else:
+        for branch in tree.values() if hasattr(tree, "values") else tree:
+            yield from _tensors(branch)
 
 
 class Signals:
     """The outputs of all nodes of a render, by node id.
 
     Nothing is kept while rendering. The first look renders the graph once more, with the random state of the first
-    time, and keeps all outputs; gradients flow through them as through the output. Inputs and parameters must not
-    have been changed in place in between.
+    time, and keeps all outputs; gradients flow through them as through the output. So it must come before anything
+    changes inputs or parameters in place, as an optimizer does.
 
     ``signals[id]`` is ``(C, L)``, or ``(B, C, L)`` for a batch of sources; a tuple of these for a node with several
     outlets. Any other index, and :meth:`tensor`, go to all first outlets as one tensor.
     """
 
-    def __init__(self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor):
+    def __init__(
+        self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor, parameters: list[Any]
+    ):
         self._run = run
+        self._versions = [(t, t._version) for t in (input_signals, *_tensors(parameters)) if not t.is_inference()]
         self._render_data = render_data
         self._cuda = [input_signals.device] if input_signals.is_cuda else []
         self._rng_state = torch.random.get_rng_state()
@@ -52,6 +64,11 @@ class Signals:
 
     def _all(self) -> list[tuple[Tensor, ...]]:
         if self._rows is None:
+            if any(tensor._version != version for tensor, version in self._versions):
+                raise RenderError(
+                    "Inputs or parameters were changed in place since this render, so its signals cannot be computed"
+                    " any more: look at them before the optimizer's step."
+                )
             with torch.random.fork_rng(self._cuda), torch.set_grad_enabled(self._grad_enabled):
                 torch.random.set_rng_state(self._rng_state)
                 for device, state in zip(self._cuda, self._cuda_rng_states, strict=True):

@@ -198,3 +198,9 @@ def test_stems_that_were_padded_and_cut_render_as_they_did_then(cli, material, t
     other = cli.run("render", out, *paths, "--out", tmp_path / "other.wav")
     assert other.exit_code == 0 and "cut" not in other.output
     assert read_audio(tmp_path / "other.wav")[0].shape == (2, 13025)
+
+
+def test_a_render_does_not_replace_a_stem(cli, result_folder, material):
+    before = material.stems[0].read_bytes()
+    cli.refused(cli.run("render", result_folder, *material.stems, "--out", material.stems[0]), "one of the stems")
+    assert material.stems[0].read_bytes() == before

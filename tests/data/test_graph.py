@@ -338,3 +338,20 @@ def test_clear_keeps_the_config():
     G.clear()
     assert len(G) == 0 and G.counter == 0 and G.config is CONFIG and G.invalid_op == "mute"
     assert G.add("eq") == 0
+
+
+def test_a_name_is_a_string(invalid_op):
+    G = build(invalid_op)
+    nodes = len(G)
+    if invalid_op == "error":
+        with pytest.raises(GraphError, match="name of a eq node must be a string, not 5"):
+            G.add("eq", name=5)
+    elif invalid_op == "mute":
+        assert G.add("eq", name=5) is None
+    assert len(G) == nodes
+
+
+@pytest.mark.parametrize("chain", ["eq", {"node_type": "eq"}, None, 3])
+def test_a_chain_is_a_list(chain):
+    with pytest.raises(GraphError, match="A serial chain is a list"):
+        GRAFX().add_serial_chain(chain)

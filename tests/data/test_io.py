@@ -360,3 +360,23 @@ def test_deeply_nested_tensor_names(saved):
     save_file({"node/1" + "/a" * 50_000: torch.ones(2)}, saved / "parameters.safetensors")
     with pytest.raises(GraphError):
         load_grafx(saved)
+
+
+def test_edges_keep_their_attributes(tmp_path):
+    G = GRAFX()
+    G.add_serial_chain(["in", "out"])
+    G.edges[0, 1, 0]["color"] = "red"
+    save_grafx(G, tmp_path)
+    assert load_grafx(tmp_path)[0].edges[0, 1, 0] == {"outlet": "main", "inlet": "main", "color": "red"}
+
+
+@pytest.mark.parametrize("entry", ["nodes", "edges"])
+def test_unknown_entries_are_named(tmp_path, entry):
+    G = GRAFX()
+    G.add_serial_chain(["in", "out"])
+    save_grafx(G, tmp_path)
+    document = json.loads((tmp_path / "graph.json").read_text())
+    document[entry][0]["node_type"] = "eq"
+    (tmp_path / "graph.json").write_text(json.dumps(document))
+    with pytest.raises(GraphError, match=r"unknown entries \['node_type'\]: use "):
+        load_grafx(tmp_path)

@@ -131,3 +131,18 @@ def test_a_parameter_that_nobody_takes_is_named():
     render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), {"gain": {"gain": torch.ones(1, 1)}}, data)
     with pytest.raises(RenderError, match=r"type 'gain' has no parameter 'gian'.*'gain'"):
         render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), parameters, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("input_signals", [[1.0]], "input_signals is a list"),
+        ("render_data", None, "give what prepare_render returns"),
+        ("per_type_parameters", [1], "per_type_parameters is a list"),
+        ("common_parameters", 1, "common_parameters is a int"),
+        ("processors", {"gain": torch.nn.Linear(2, 2), "nested": torch.nn.Linear(2, 2)}, "no method parameter_size"),
+    ],
+)
+def test_arguments_of_another_kind(case, name, value, message):
+    with pytest.raises(RenderError, match=message):
+        render_grafx(**{**case, name: value})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from grafx.data import GRAFX
-from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
+from grafx.render import Renderer, RenderError, prepare_render, render_grafx, reorder_for_fast_render
 
 
 @pytest.fixture
@@ -120,3 +120,25 @@ def test_nothing_is_kept_without_gradients(toys):
     assert torch.equal(output, torch.full((1, 1, 4), 8.0))
     assert alive == [0] + [1] * 7
     assert len(signals) == 10
+
+
+def test_a_first_look_after_parameters_changed_is_refused(toys):
+    G = GRAFX(config=toys.config)
+    G.add_serial_chain(["in", "gain", "out"])
+    renderer = Renderer(G, toys.make())
+    x = torch.randn(1, 2, 5)
+    _, _, early = renderer.render(x)
+    kept = early[1].detach().clone()
+    _, _, late = renderer.render(x)
+    with torch.no_grad():
+        for parameter in renderer.parameters():
+            parameter += 1
+    assert torch.equal(early[1], kept)
+    with pytest.raises(RenderError, match="before the optimizer's step"):
+        late[1]
+    _, _, signals = renderer.render(x)
+    x.zero_()
+    with pytest.raises(RenderError, match="changed in place"):
+        signals.tensor()
+    with torch.inference_mode():
+        assert renderer.render(torch.ones(1, 2, 5))[2][0].shape == (2, 5)
