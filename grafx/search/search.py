@@ -53,11 +53,11 @@ class Options:
     seed: int = 0
     fit_steps: int = 220
     rounds: int = 6
-    tune_steps: int = 40
+    tune_steps: int = 60
     tolerance: float = 0.01
     method: str = "hybrid"
     learning_rate: float = 0.1
-    tune_learning_rate: float = 0.02
+    tune_learning_rate: float = 0.04
     gain_penalty: float = 1e-3
     delay_penalty: float = 1e-4
     weight_penalty: float = 5e-4
