@@ -1,6 +1,6 @@
 """Small helpers around graphs and parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -108,7 +108,16 @@ def scatter_parameters(G: GRAFX, per_type_parameters: Mapping[str, Any]) -> None
     """
     for node_type, tree in per_type_parameters.items():
         for row, node_id in enumerate(get_node_ids_from_type(G, node_type)):
-            G.nodes[node_id]["parameters"] = _row(tree, row)
+            G.nodes[node_id]["parameters"] = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+
+
+def map_tensors(tree: Any, function: Callable[[torch.Tensor], Any]) -> Any:
+    """Apply a function to every tensor of a (nested) mapping; what is no tensor stays."""
+    if isinstance(tree, torch.Tensor):
+        return function(tree)
+    if hasattr(tree, "items"):
+        return {name: map_tensors(value, function) for name, value in tree.items()}
+    return tree
 
 
 def _stack(trees: Mapping[int, Any], place: str) -> Any:
@@ -124,12 +133,6 @@ def _stack(trees: Mapping[int, Any], place: str) -> Any:
         if not hasattr(tree, "keys") or set(tree) != set(first):
             raise GraphError(f"The parameters {place} of node {node_id} are named unlike those of node {first_id}.")
     return {name: _stack({i: tree[name] for i, tree in trees.items()}, f"{place}.{name}") for name in first}
-
-
-def _row(tree: Any, row: int) -> Any:
-    if isinstance(tree, torch.Tensor):
-        return tree[row].detach().clone()
-    return {name: _row(value, row) for name, value in tree.items()}
 
 
 def permute_grafx_tensor(

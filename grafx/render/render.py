@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import RenderError
+from ..utils import map_tensors
 from .check import check_inputs
 from .gather import Segments, cut, gather
 from .plan import RenderData, Step
@@ -52,8 +53,8 @@ def render_grafx(
     if not input_signal_grad:
         input_signals = input_signals.detach()
     if not parameters_grad:
-        per_type_parameters = _map_tensors(per_type_parameters, Tensor.detach)
-        common_parameters = _map_tensors(common_parameters or {}, Tensor.detach)
+        per_type_parameters = map_tensors(per_type_parameters, Tensor.detach)
+        common_parameters = map_tensors(common_parameters or {}, Tensor.detach)
 
     def run() -> Iterator[tuple[int, Step, tuple[Tensor, ...], Intermediates | None]]:
         return _run_steps(processors, input_signals, per_type_parameters, common_parameters or {}, render_data)
@@ -99,8 +100,8 @@ def _run_steps(
 
 
 def _rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
-    own = _map_tensors(per_type_parameters.get(step.node_type, {}), lambda p: p[slice(*step.rows)])
-    return {**_map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
+    own = map_tensors(per_type_parameters.get(step.node_type, {}), lambda p: p[slice(*step.rows)])
+    return {**map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
 
 
 def _call(
@@ -111,7 +112,7 @@ def _call(
     shape = (step.num_nodes, *sources)
     if sources:
         inlets = [signal.expand(*shape, *signal.shape[-2:]).flatten(0, 1) for signal in inlets]
-        parameters = _map_tensors(parameters, lambda p: p.unsqueeze(1).expand(*shape, *p.shape[1:]).flatten(0, 1))
+        parameters = map_tensors(parameters, lambda p: p.unsqueeze(1).expand(*shape, *p.shape[1:]).flatten(0, 1))
     num_samples = {} if inlets else {"num_samples": like.shape[-1]}
     try:
         result = processor(*inlets, **num_samples, **parameters)
@@ -122,7 +123,7 @@ def _call(
     if sources:
         outlets = tuple(signal.unflatten(0, shape) for signal in outlets)
         if intermediates is not None:
-            intermediates = _map_tensors(intermediates, lambda t: _unflatten_rows(t, shape))
+            intermediates = map_tensors(intermediates, lambda t: _unflatten_rows(t, shape))
     return outlets, intermediates
 
 
@@ -158,11 +159,3 @@ def _unflatten_rows(value: Tensor, shape: tuple[int, int]) -> Tensor:
 
 def _sources_first(signal: Tensor, ndim: int) -> Tensor:
     return signal.transpose(0, 1) if ndim == 4 else signal
-
-
-def _map_tensors(tree: Any, function) -> Any:
-    if isinstance(tree, Tensor):
-        return function(tree)
-    if hasattr(tree, "items"):
-        return {name: _map_tensors(value, function) for name, value in tree.items()}
-    return tree

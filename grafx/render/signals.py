@@ -8,15 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import RenderError
+from ..utils import map_tensors
 from .plan import RenderData
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    if isinstance(tree, Tensor):
-        yield tree
-    else:
-        for branch in tree.values() if hasattr(tree, "values") else tree:
-            yield from _tensors(branch)
 
 
 class Signals:
@@ -34,7 +27,10 @@ class Signals:
         self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor, parameters: list[Any]
     ):
         self._run = run
-        self._versions = [(t, t._version) for t in (input_signals, *_tensors(parameters)) if not t.is_inference()]
+        tensors = [input_signals]
+        for tree in parameters:
+            map_tensors(tree, tensors.append)
+        self._versions = [(t, t._version) for t in tensors if not t.is_inference()]
         self._render_data = render_data
         self._cuda = [input_signals.device] if input_signals.is_cuda else []
         self._rng_state = torch.random.get_rng_state()

@@ -142,3 +142,18 @@ def test_a_first_look_after_parameters_changed_is_refused(toys):
         signals.tensor()
     with torch.inference_mode():
         assert renderer.render(torch.ones(1, 2, 5))[2][0].shape == (2, 5)
+
+
+def test_parameters_that_are_no_tensors_are_passed_on():
+    class Scale(torch.nn.Module):
+        def parameter_size(self):
+            return {}
+
+        def forward(self, x, factor=1.0):
+            return factor * x
+
+    G = GRAFX()
+    G.add_serial_chain(["in", "scale", "out"])
+    data = prepare_render(reorder_for_fast_render(G))
+    output, _, signals = render_grafx({"scale": Scale()}, torch.ones(1, 1, 4), {"scale": {"factor": 2.0}}, data)
+    assert torch.equal(output, 2 * torch.ones(1, 1, 4)) and torch.equal(signals[1], output[0])
