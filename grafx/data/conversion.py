@@ -5,7 +5,7 @@ from numbers import Integral
 import torch
 
 from ..errors import GraphError
-from .configs import NodeConfigs
+from .configs import BUILT_IN_TYPES, NodeConfigs
 from .graph import GRAFX
 from .tensor import GRAFXTensor
 
@@ -94,7 +94,7 @@ def infer_configs(G: GRAFX) -> NodeConfigs:
                 raise GraphError(f"Edge {source_id} -> {dest_id} has no {plug}: connect nodes with GRAFX.connect.")
             if data[plug] not in plugs:
                 plugs.append(data[plug])
-    return NodeConfigs({t: c for t, c in types.items() if t not in ("in", "out", "mix")})
+    return NodeConfigs({t: c for t, c in types.items() if t not in BUILT_IN_TYPES})
 
 
 def integer_ids(G: GRAFX) -> list[int]:

@@ -6,10 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
 from .plan import RenderData
-
-_BUILT_IN = ("in", "out", "mix")
 
 
 def check_inputs(
@@ -30,7 +29,7 @@ def check_inputs(
     for step in render_data.iter_list:
         counts[step.node_type] = step.rows[1]
     for node_type, count in counts.items():
-        if node_type in _BUILT_IN:
+        if node_type in BUILT_IN_TYPES:
             continue
         if node_type not in processors:
             raise RenderError(

@@ -3,7 +3,7 @@
 A step runs all nodes of one type whose sources are done. ``in`` nodes make the first step and ``out`` nodes the last.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -46,9 +46,18 @@ def compute_render_order(
         GraphError: The graph has a cycle (the message names its nodes), ``fixed_order`` does not finish it, or the
             method or an option of it is unknown.
     """
+    return _schedule(*_as_tensor(G), method, **kwargs)
+
+
+def _as_tensor(G: GRAFX | GRAFXTensor) -> tuple[GRAFXTensor, Sequence[int]]:
+    """The graph as tensors, and the ids that its user knows."""
+    return (G, range(G.num_nodes)) if isinstance(G, GRAFXTensor) else (convert_to_tensor(G), sorted(G.nodes))
+
+
+def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tuple[torch.LongTensor, torch.LongTensor]:
     if method not in _METHODS:
         raise GraphError(f"Unknown method {method!r}: use one of {', '.join(_METHODS)}.")
-    precedence = _Precedence.of(G)
+    precedence = _Precedence.of(G_t, ids)
     try:
         steps = list(_METHODS[method](precedence, **kwargs))
     except TypeError as error:
@@ -79,8 +88,8 @@ def reorder_for_fast_render(G: GRAFX | GRAFXTensor, method: str = "beam", **kwar
     Raises:
         GraphError: As :func:`compute_render_order`.
     """
-    G_t = G if isinstance(G, GRAFXTensor) else convert_to_tensor(G)
-    type_sequence, render_order = compute_render_order(G, method, **kwargs)
+    G_t, ids = _as_tensor(G)
+    type_sequence, render_order = _schedule(G_t, ids, method, **kwargs)
     names = [G_t.config.node_types[t] for t in type_sequence.tolist()]
     new_ids = _consecutive_ids(G_t, render_order)
     if isinstance(G, GRAFXTensor):
@@ -137,9 +146,7 @@ class _Precedence:
     dests: list[list[int]]
 
     @classmethod
-    def of(cls, G: GRAFX | GRAFXTensor) -> "_Precedence":
-        G_t = G if isinstance(G, GRAFXTensor) else convert_to_tensor(G)
-        ids = range(G_t.num_nodes) if isinstance(G, GRAFXTensor) else sorted(G.nodes)
+    def of(cls, G_t: GRAFXTensor, ids: Sequence[int]) -> "_Precedence":
         types = G_t.node_types.tolist()
         sources: list[list[int]] = [[] for _ in types]
         dests: list[list[int]] = [[] for _ in types]
@@ -161,7 +168,7 @@ class _Precedence:
                     order.append(dest)
         return order
 
-    def _refuse_cycle(self, ids) -> None:
+    def _refuse_cycle(self, ids: Sequence[int]) -> None:
         order = self.topological()
         if len(order) == len(self.types):
             return

@@ -108,10 +108,10 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
     if isinstance(G_t, GRAFX):
         G_t = convert_to_tensor(G_t)
     steps = _consecutive_steps(G_t)
-    _refuse_stale(G_t, steps)
+    where = {node: (index, node - nodes.start) for index, nodes in enumerate(steps) for node in nodes}
+    _refuse_stale(G_t, steps, where)
     reads = _reads_per_inlet(G_t)
     config = G_t.config
-    where = {node: (index, node - nodes.start) for index, nodes in enumerate(steps) for node in nodes}
     types = [config.node_types[G_t.node_types[nodes.start]] for nodes in steps]
     runs = [
         [_runs(config, node_type, nodes, inlet, reads, where) for inlet in range(config.num_inlets[node_type])]
@@ -167,16 +167,15 @@ def _consecutive_steps(G_t: GRAFXTensor) -> list[range]:
     return [range(start, stop) for start, stop in zip(bounds, [*bounds[1:], len(orders)], strict=True)]
 
 
-def _refuse_stale(G_t: GRAFXTensor, steps: list[range]) -> None:
+def _refuse_stale(G_t: GRAFXTensor, steps: list[range], where: dict[int, tuple[int, int]]) -> None:
     """Refuse a graph that was edited behind the back of its schedule, as networkx functions do."""
     types = G_t.node_types.tolist()
-    step_of = {node: index for index, nodes in enumerate(steps) for node in nodes}
     stale = [
         node
-        for node, index in step_of.items()
+        for node, (index, _) in where.items()
         if types[node] != types[steps[index].start] or index != {0: 0, 1: len(steps) - 1}.get(types[node], index)
     ]
-    stale += [dest for source, dest in G_t.edge_indices.T.tolist() if step_of[source] >= step_of[dest]]
+    stale += [dest for source, dest in G_t.edge_indices.T.tolist() if where[source][0] >= where[dest][0]]
     if stale:
         raise RenderError(
             f"The schedule is out of date at node {stale[0]} ({G_t.config.node_types[types[stale[0]]]}): call"
@@ -205,26 +204,22 @@ def _runs(config: NodeConfigs, node_type: str, nodes: range, inlet: int, reads: 
                 " remove the node."
             )
         rows = [(where[source], outlet) for source, outlet in sources]
-        if len(rows) == 1:
-            (step, row), outlet = rows[0]
-            last = parts[-1] if parts else None
-            if isinstance(last, _Run) and (last.step, last.outlet, last.stop) == (step, outlet, row):
-                parts[-1] = last._replace(stop=row + 1)
-            else:
-                parts.append(_Run(step, outlet, row, row + 1))
-        else:
-            parts.append(_merge_rows(rows))
+        # Lone rows join those of the nodes before; rows of a sum join each other.
+        joined = parts if len(rows) == 1 else []
+        for step, outlet, row in sorted((step, outlet, row) for (step, row), outlet in rows):
+            _append_row(joined, step, outlet, row)
+        if joined is not parts:
+            parts.append(joined)
     return parts
 
 
-def _merge_rows(rows: Iterable[tuple[tuple[int, int], int]]) -> list[_Run]:
-    runs: list[_Run] = []
-    for step, outlet, row in sorted((step, outlet, row) for (step, row), outlet in rows):
-        if runs and (runs[-1].step, runs[-1].outlet, runs[-1].stop) == (step, outlet, row):
-            runs[-1] = runs[-1]._replace(stop=row + 1)
-        else:
-            runs.append(_Run(step, outlet, row, row + 1))
-    return runs
+def _append_row(runs: list, step: int, outlet: int, row: int) -> None:
+    """Lengthen the last run if the row comes next in it, and begin another if not."""
+    last = runs[-1] if runs else None
+    if isinstance(last, _Run) and (last.step, last.outlet, last.stop) == (step, outlet, row):
+        runs[-1] = last._replace(stop=row + 1)
+    else:
+        runs.append(_Run(step, outlet, row, row + 1))
 
 
 def _all_runs(inlets: list) -> Iterable[_Run]:

@@ -6,6 +6,7 @@ from typing import Any
 import torch.nn as nn
 from torch import Tensor
 
+from ..data.configs import BUILT_IN_TYPES
 from ..data.graph import GRAFX
 from ..errors import RenderError
 from ..utils import collect_parameters, create_empty_parameters
@@ -45,7 +46,7 @@ class Renderer(nn.Module):
         super().__init__()
         self.G = reorder_for_fast_render(G, method)
         self.render_data = prepare_render(self.G)
-        used = {step.node_type for step in self.render_data.iter_list} - {"in", "out", "mix"}
+        used = {step.node_type for step in self.render_data.iter_list} - set(BUILT_IN_TYPES)
         if missing := used - set(processors):
             raise RenderError(f"There is no processor for the node type(s) {sorted(missing)}: add them to processors.")
         self.processors = _as_modules({node_type: processors[node_type] for node_type in sorted(used)})
