@@ -27,6 +27,10 @@ class Excerpt:
     stems: Tensor
     mix: Tensor
 
+    def scored(self, signal: Tensor) -> Tensor:
+        """The part of a signal, rendered with the lead, that is compared with the mix."""
+        return signal[..., -self.mix.shape[-1] :]
+
 
 def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Excerpt]:
     """What a graph is judged by: the whole audio or, where it is long, excerpts spread evenly over it.

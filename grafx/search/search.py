@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -202,7 +203,7 @@ class Search:
     def _gradient_step(self) -> Progress:
         excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
         estimate, penalties = self.mixer(excerpt.stems)
-        loss = self.match_loss(estimate[..., -excerpt.mix.shape[-1] :], excerpt.mix)
+        loss = self.match_loss(excerpt.scored(estimate), excerpt.mix)
         if self.num_processors:
             self._descend(loss, penalties)
         self.step += 1
@@ -259,15 +260,20 @@ class Search:
         G = self.mixer.graph()
         changes = level_changes(self.mixer, self.excerpts[0].stems)
         candidates = self.mixer.processor_ids
+
+        @cache  # methods come back to what they have tried
+        def evaluate(removed: frozenset[int]) -> float:
+            return self._evaluate_mixer(Mixer(without(G, removed, changes)))
+
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
             {node: G.nodes[node]["node_type"] for node in candidates},
-            lambda removed: self._evaluate_mixer(Mixer(without(G, removed, changes))),
+            evaluate,
             self._bound() + self.headroom,
         )
         self.take(without(G, removed, changes))
         self.pruned = True
-        return self._log("prune", self._evaluate_mixer(self.mixer))
+        return self._log("prune", evaluate(removed))
 
     # Judging
 
@@ -278,8 +284,7 @@ class Search:
     def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
         losses = []
         for excerpt in self.excerpts:
-            estimate = mix_down(excerpt.stems)[..., -excerpt.mix.shape[-1] :]
-            losses.append(self.match_loss(estimate, excerpt.mix).item())
+            losses.append(self.match_loss(excerpt.scored(mix_down(excerpt.stems)), excerpt.mix).item())
         return sum(losses) / len(losses)
 
     def _log(self, phase: str, loss: float) -> Progress:
@@ -290,7 +295,7 @@ class Search:
 
 def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
     """Stems and mix of all excerpts, one after another."""
-    stems = [excerpt.stems[..., -excerpt.mix.shape[-1] :] for excerpt in excerpts]
+    stems = [excerpt.scored(excerpt.stems) for excerpt in excerpts]
     return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
 
 
