@@ -1,6 +1,7 @@
 import itertools
 import random
 import re
+import warnings
 
 import networkx as nx
 import pytest
@@ -9,17 +10,17 @@ import torch
 from grafx.data import GRAFX, GraphError, NodeConfigs, convert_to_tensor
 from grafx.render import compute_render_order, prepare_render, reorder_for_fast_render
 
-METHODS = ["one-by-one", "fixed", "greedy", "beam"]
+METHODS = ["one-by-one", "fixed", "greedy", "beam", "optimal"]
 TYPES = ["a", "b", "c", "d"]
 
 
-def chains(seed, num_chains=6, longest=7):
+def chains(seed, num_chains=6, shortest=1, longest=7, types=TYPES):
     """Parallel chains of random types that meet at the output, as a mixing console has them."""
     rng = random.Random(seed)
-    G = GRAFX(config=NodeConfigs(TYPES))
+    G = GRAFX(config=NodeConfigs(types))
     out = G.add("out")
     for _ in range(num_chains):
-        _, last = G.add_serial_chain(["in", *rng.choices(TYPES, k=rng.randint(1, longest))])
+        _, last = G.add_serial_chain(["in", *rng.choices(types, k=rng.randint(shortest, longest))])
         G.connect(last, out)
     return G
 
@@ -102,10 +103,54 @@ def test_beam_is_never_longer_than_greedy(seed):
     assert len(order(G, "beam")[0]) <= len(order(G, "greedy")[0])
 
 
+@pytest.mark.parametrize("method", ["beam", "optimal"])
 @pytest.mark.parametrize("seed", range(30))
-def test_beam_finds_the_shortest_schedule_of_small_graphs(seed):
+def test_the_shortest_schedule_of_small_graphs_is_found(seed, method):
     G = chains(seed, num_chains=3, longest=4) if seed % 2 else tangle(seed, num_nodes=9)
-    assert len(order(G, "beam")[0]) == shortest_schedule(G)
+    assert len(order(G, method)[0]) == shortest_schedule(G)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_optimum_of_larger_graphs_is_the_shortest_schedule(seed):
+    G = chains(seed, num_chains=4, longest=6) if seed % 2 else tangle(seed, num_nodes=16)
+    assert len(order(G, "optimal")[0]) == shortest_schedule(G)
+
+
+def test_beam_is_close_to_the_optimum_and_far_below_greedy():
+    graphs = [chains(seed, 6, shortest=3, longest=8, types=list("abcdefg")) for seed in range(100)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a search that gives up warns
+        beam, optimum, greedy = (
+            sum(len(order(G, method)[0]) for G in graphs) for method in ("beam", "optimal", "greedy")
+        )
+    assert optimum <= beam <= 1.005 * optimum
+    assert greedy > 1.15 * optimum
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_optimum_does_not_depend_on_how_nodes_are_numbered(seed):
+    G = chains(seed)
+    ids = list(G.nodes)
+    shuffled = random.Random(seed).sample(ids, len(ids))
+    relabelled = nx.relabel_nodes(G, dict(zip(ids, shuffled, strict=True)))
+    assert len(order(relabelled, "optimal")[0]) == len(order(G, "optimal")[0])
+
+
+def test_a_search_for_the_optimum_that_gives_up_says_what_it_found():
+    G = chains(0, num_chains=40, types=list("abcdefg"))
+    with pytest.warns(UserWarning, match="max_states=3000") as caught:
+        found, _ = compute_render_order(G, "optimal", max_states=3000)
+    steps, at_least = map(int, re.search(r"found (\d+) steps.*at least (\d+)", str(caught[0].message)).groups())
+    assert steps == len(found) - 2 and steps > at_least >= 7
+    assert caught[0].filename == __file__
+    assert len(found) <= len(compute_render_order(G, "greedy")[0])
+
+
+def test_copies_of_a_chain_are_scheduled_like_one():
+    one, many = chains(3, num_chains=1, shortest=9, longest=9), GRAFX(config=NodeConfigs(TYPES))
+    for _ in range(500):
+        many.add_serial_chain([d["node_type"] for _, d in sorted(one.nodes(data=True)) if d["node_type"] != "out"])
+    assert len(order(many, "optimal")[0]) == len(order(one, "optimal")[0]) - 1
 
 
 def test_beam_beats_greedy_where_greed_does_not_pay():
@@ -223,6 +268,8 @@ def test_fixed_order_of_unknown_types_is_refused(entry):
         ("beam", {"width": 0}, "at least 1"),
         ("beam", {"depth": 0}, "at least 1"),
         ("beam", {"width": "wide"}, "beam"),
+        ("optimal", {"max_states": 0}, "at least 1"),
+        ("optimal", {"width": 5}, "width"),
         ("fixed", {}, "fixed_order"),
         ("fixed", {"fixed_order": 3}, "fixed"),
         ("fixed", {"fixed_order": [None]}, "fixed"),
