@@ -2,22 +2,24 @@
 
 import itertools
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import networkx as nx
 
 from ..errors import GraphError
+from . import refusals
 from .configs import NodeConfigs
+from .validate import find_problems, first_plug
 
 Edge = tuple[int, int, dict[str, Any]]
 
 _INVALID_OPS = ("error", "warn", "mute")
 
 
-def _graph_attribute(name: str, doc: str, settable: bool = True) -> property:
+def _graph_attribute(name: str, doc: str, settable: bool = True, compute: Callable | None = None) -> property:
     def get(self):
-        return self.graph[name]
+        return self.graph[name] if compute is None else compute(self)
 
     def set_(self, value):
         if not settable:
@@ -27,6 +29,14 @@ def _graph_attribute(name: str, doc: str, settable: bool = True) -> property:
         self.graph[name] = value
 
     return property(get, set_, doc=doc)
+
+
+def _next_id(G: nx.MultiDiGraph) -> int:
+    return next(i for i in itertools.count(G.graph["counter"]) if i not in G)
+
+
+def _has_consecutive_ids(G: nx.MultiDiGraph) -> bool:
+    return all(i in G for i in range(len(G)))
 
 
 def _check_invalid_op(invalid_op: str) -> None:
@@ -39,7 +49,8 @@ class GRAFX(nx.MultiDiGraph):
 
     It is a :class:`networkx.MultiDiGraph`. Every node has the attributes ``node_type``, ``parameters`` and ``name``,
     every edge ``outlet`` and ``inlet``. What belongs to the whole graph lives in ``G.graph`` and is also readable as
-    a property here.
+    a property here. What networkx makes of it (copies, subgraphs, unions, graphs with other ids) is a ``GRAFX``
+    again; :meth:`validate` tells whether it can be rendered.
 
     Args:
         config: Which types may be added and what can be connected to them. Without one every type, inlet and outlet
@@ -69,8 +80,11 @@ class GRAFX(nx.MultiDiGraph):
             type_sequence=None,
         )
 
-    counter = _graph_attribute("counter", "The id that the next added node gets.")
-    consecutive_ids = _graph_attribute("consecutive_ids", "Whether no node has been removed since numbering.")
+    # networkx knows nothing of these two, and leaves in the graph attributes what was there.
+    counter = _graph_attribute("counter", "The id that the next added node gets.", compute=_next_id)
+    consecutive_ids = _graph_attribute(
+        "consecutive_ids", "Whether the ids are 0, 1, … without a gap.", compute=_has_consecutive_ids
+    )
     batch = _graph_attribute("batch", "Whether this is a disjoint union made by :func:`batch_grafx`.")
     config = _graph_attribute("config", "The :class:`NodeConfigs` given at construction.", settable=False)
     config_hash = _graph_attribute("config_hash", "Digest of the config's content.", settable=False)
@@ -92,14 +106,12 @@ class GRAFX(nx.MultiDiGraph):
         Raises:
             GraphError: The type is unknown, or the name not a string (with ``invalid_op="error"``).
         """
-        problem = self._type_problem(node_type)
-        if not problem and not isinstance(name, str | None):
-            problem = f"The name of a {node_type} node must be a string, not {name!r}."
-        if problem:
+        if problem := refusals.add_problem(self, node_type, name):
             return self.raise_warning(problem)
-        node_id = next(i for i in itertools.count(self.counter) if i not in self)
+        node_id = self.counter
+        consecutive = self.graph["consecutive_ids"] and node_id == len(self)
         self.add_node(node_id, node_type=node_type, parameters=parameters, name=name)
-        self.graph["counter"] = node_id + 1
+        self.graph.update(counter=node_id + 1, consecutive_ids=consecutive)
         self._forget_schedule()
         return node_id
 
@@ -112,11 +124,11 @@ class GRAFX(nx.MultiDiGraph):
         Raises:
             GraphError: There is no such node (with ``invalid_op="error"``).
         """
-        if problem := self._missing_problem(node_id):
+        if problem := refusals.remove_problem(self, node_id):
             return self.raise_warning(problem)
         edges = list(self.in_edges(node_id, data=True)), list(self.out_edges(node_id, data=True))
         self.remove_node(node_id)
-        self.graph["consecutive_ids"] = False
+        self.graph["consecutive_ids"] = self.graph["consecutive_ids"] and node_id == len(self)
         self._forget_schedule()
         return edges
 
@@ -133,7 +145,7 @@ class GRAFX(nx.MultiDiGraph):
             GraphError: A node, inlet or outlet does not exist, the edge is there already, or both ends are the same
                 node (with ``invalid_op="error"``).
         """
-        if problem := self._edge_problem(source_id, dest_id, outlet, inlet):
+        if problem := refusals.connect_problem(self, source_id, dest_id, outlet, inlet):
             return self.raise_warning(problem)
         self._forget_schedule()
         return self.add_edge(source_id, dest_id, outlet=outlet, inlet=inlet)
@@ -154,7 +166,7 @@ class GRAFX(nx.MultiDiGraph):
         if isinstance(node_list, (str, Mapping)) or not isinstance(node_list, Iterable):
             return self.raise_warning(f"A serial chain is a list of types or dicts, not {node_list!r}.")
         nodes = [dict(node) if isinstance(node, Mapping) else {"node_type": node} for node in node_list]
-        if problem := self._chain_problem(nodes):
+        if problem := refusals.chain_problem(self, nodes):
             return self.raise_warning(problem)
         ids = [self.add(**node) for node in nodes]
         for source_id, dest_id in itertools.pairwise(ids):
@@ -166,24 +178,148 @@ class GRAFX(nx.MultiDiGraph):
         self.__init__(config=self.config, invalid_op=self.invalid_op)
 
     def bypass(self, node_id: int) -> tuple[list[Edge], list[Edge]] | None:
-        """Remove a node and connect everything that fed it to everything that it fed.
+        """Remove a node and connect what fed its first inlet to what its first outlet fed.
+
+        Cables at other inlets, as a sidechain's, and at other outlets go with the node. The new cables have the
+        attributes of those that left the node, so that a bypass takes back an :meth:`insert`.
 
         Returns:
             The removed edges, as :meth:`remove` returns them.
 
         Raises:
-            GraphError: There is no such node, it is an ``in`` or ``out`` node, or a source already feeds one of its
-                destinations directly, which a second cable cannot express: insert a ``mix`` node there first (with
+            GraphError: There is no such node, it has no inlet or no outlet (as ``in`` and ``out``), a source already
+                feeds one of its destinations directly, which a second cable cannot express (insert a ``mix`` node
+                there first), or another outlet than the first is all that feeds a node (with ``invalid_op="error"``).
+        """
+        if problem := refusals.bypass_problem(self, node_id):
+            return self.raise_warning(problem)
+        cables = refusals.cables_around(self, node_id)
+        removed = self.remove(node_id)
+        self.add_edges_from(cables)
+        return removed
+
+    def insert(
+        self,
+        node_type: str,
+        source_id: int,
+        dest_id: int,
+        outlet: str = "main",
+        inlet: str = "main",
+        parameters: Any = None,
+        name: str | None = None,
+    ) -> int | None:
+        """Put a new node into a cable, which then runs into its first inlet and on from its first outlet.
+
+        Attributes that the cable has stay with its second half, from the new node to ``dest_id``.
+
+        Args:
+            node_type: Type of the new node.
+            source_id, dest_id: Where the cable begins and ends.
+            outlet, inlet: What it is plugged into there.
+            parameters, name: As for :meth:`add`.
+
+        Returns:
+            The id of the new node.
+
+        Raises:
+            GraphError: There is no such cable, or the type is unknown or has no inlet or no outlet (with
                 ``invalid_op="error"``).
         """
-        problem = self._missing_problem(node_id) or self._bypass_problem(node_id)
-        if problem:
+        if problem := refusals.insert_problem(self, node_type, source_id, dest_id, outlet, inlet, name):
             return self.raise_warning(problem)
-        sources, dests = self.remove(node_id)
-        for source_id, _, source in sources:
-            for _, dest_id, dest in dests:
-                self.connect(source_id, dest_id, outlet=source["outlet"], inlet=dest["inlet"])
-        return sources, dests
+        key = refusals.find_cable(self, source_id, dest_id, outlet, inlet)
+        attributes = dict(self.edges[source_id, dest_id, key])
+        self.remove_edge(source_id, dest_id, key)
+        node_id = self.add(node_type, parameters=parameters, name=name)
+        first_inlet, first_outlet = (first_plug(self.config, node_type, side) for side in ("inlet", "outlet"))
+        self.connect(source_id, node_id, outlet=outlet, inlet=first_inlet)
+        self.add_edges_from([(node_id, dest_id, {**attributes, "outlet": first_outlet})])
+        if "graph_index" in self.nodes[source_id]:
+            self.nodes[node_id]["graph_index"] = self.nodes[source_id]["graph_index"]
+        return node_id
+
+    def replace(self, node_id: int, node_type: str, parameters: Any = None, name: str | None = None) -> int | None:
+        """Put another processor in the place of a node's; its id and cables stay.
+
+        Args:
+            node_id: The node.
+            node_type: Its new type.
+            parameters: Its new parameters. The old ones, which are the old processor's, go in any case.
+            name: Its new name; by default it keeps the old one, as it keeps all other attributes.
+
+        Returns:
+            ``node_id``.
+
+        Raises:
+            GraphError: There is no such node, the type is unknown, or it lacks an inlet or outlet that a cable uses
+                (with ``invalid_op="error"``).
+        """
+        if problem := refusals.replace_problem(self, node_id, node_type, name):
+            return self.raise_warning(problem)
+        name = self.nodes[node_id].get("name") if name is None else name
+        self.nodes[node_id].update(node_type=node_type, parameters=parameters, name=name)
+        self._forget_schedule()
+        return node_id
+
+    def merge(self, other: "GRAFX") -> dict[int, int] | None:
+        """Add a copy of another graph beside what is there, unconnected.
+
+        Dicts and lists in attributes, such as parameters, are copied; the tensors in them are shared. A graph can be
+        merged with itself, which doubles it.
+
+        Args:
+            other: A graph whose types mean the same here. Its schedule is left behind.
+
+        Returns:
+            The new id of each node of ``other``. New ids follow the order of the old ones.
+
+        Raises:
+            GraphError: A type is unknown or has other inlets and outlets here, ``other`` is malformed as raw networkx
+                calls can leave a graph, or one of the two is a batch (with ``invalid_op="error"``).
+        """
+        if not isinstance(other, GRAFX):
+            return self.raise_warning(f"merge takes a GRAFX, not a {type(other).__name__}.")
+        if problem := refusals.merge_problem(self, other):
+            return self.raise_warning(problem)
+        edges = list(other.edges(data=True))
+        new_ids = {}
+        for node_id in sorted(other.nodes):
+            data = _copy_containers(other.nodes[node_id])
+            data.pop("rendering_order", None)
+            new_ids[node_id] = self.add(data["node_type"])
+            self.nodes[new_ids[node_id]].update(data)
+        self.add_edges_from((new_ids[s], new_ids[d], _copy_containers(data)) for s, d, data in edges)
+        return new_ids
+
+    def validate(self) -> list[str]:
+        """List everything that keeps the graph from being rendered.
+
+        Reported are ids that are no integers, nodes without a known type, cables whose ends do not exist, that are
+        there twice or lead back to their own node, cycles, nodes with nothing at their first inlet, and a graph
+        without ``out`` node. Nothing is changed, and nothing raised whatever is in the graph.
+
+        Returns:
+            A message for each problem, which names the node, what was expected and what to do; none if the graph can
+            be rendered.
+
+        Examples:
+            >>> G = GRAFX(config=NodeConfigs(["eq", "reverb"]))
+            >>> eq, reverb = G.add_serial_chain(["eq", "reverb"])
+            >>> G.connect(reverb, eq)
+            0
+            >>> for problem in G.validate():
+            ...     print(problem)
+            There is a cycle 0 (eq) -> 1 (reverb) -> 0 (eq), which cannot be rendered: remove one of its cables.
+            The graph has no 'out' node: add one and connect to it what should be heard.
+        """
+        return find_problems(self, self.config)
+
+    def __copy__(self) -> "GRAFX":
+        return self.copy()
+
+    def to_directed_class(self) -> type["GRAFX"]:
+        """The class that networkx copies to."""
+        return GRAFX
 
     def raise_warning(self, text: str) -> None:
         """Raise, warn of, or swallow ``text``, as :attr:`invalid_op` says."""
@@ -198,71 +334,6 @@ class GRAFX(nx.MultiDiGraph):
         self.graph.update(rendering_order_method=None, type_sequence=None)
         for _, data in self.nodes(data=True):
             data.pop("rendering_order", None)
-
-    def _missing_problem(self, node_id: int) -> str | None:
-        return None if node_id in self else f"Node {node_id} is not in the graph."
-
-    def _type_problem(self, node_type: str) -> str | None:
-        if not isinstance(node_type, str):
-            return f"Invalid node_type: {node_type!r} is not a string."
-        if self.config is not None and node_type not in self.config:
-            return f"Invalid node_type: {node_type}, this graph only allows {self.config.node_types}."
-        return None
-
-    def _plug_problem(self, node: str, node_type: str, side: str, plug: str) -> str | None:
-        if not isinstance(plug, str):
-            return f"Provided {side}: {plug!r} of {node} is not a string."
-        if self.config is None or plug in self.config[node_type][f"{side}s"]:
-            return None
-        return (
-            f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {self.config[node_type][f'{side}s']}."
-        )
-
-    def _edge_problem(self, source_id: int, dest_id: int, outlet: str, inlet: str) -> str | None:
-        if problem := self._missing_problem(source_id) or self._missing_problem(dest_id):
-            return problem
-        if source_id == dest_id:
-            return f"Node {source_id} cannot be connected to itself: no self edge is allowed."
-        for existing in (self.get_edge_data(source_id, dest_id) or {}).values():
-            if existing == {"outlet": outlet, "inlet": inlet}:
-                return f"{source_id} <{outlet}> -> {dest_id} <{inlet}>: existing edge."
-        return self._plug_problem(
-            f"node {source_id}", self.nodes[source_id]["node_type"], "outlet", outlet
-        ) or self._plug_problem(f"node {dest_id}", self.nodes[dest_id]["node_type"], "inlet", inlet)
-
-    def _chain_problem(self, nodes: list[dict[str, Any]]) -> str | None:
-        if not nodes:
-            return "A serial chain needs at least one node."
-        for position, node in enumerate(nodes):
-            where = f"node {position} of the chain"
-            if unknown := [entry for entry in node if entry not in ("node_type", "parameters", "name")]:
-                return f"Unknown entries {unknown} for {where}: use node_type, parameters, name."
-            node_type = node.get("node_type")
-            if problem := self._type_problem(node_type):
-                return f"{problem} It is {where}."
-            sides = ["inlet"] * (position > 0) + ["outlet"] * (position < len(nodes) - 1)
-            for side in sides:
-                if problem := self._plug_problem(where, node_type, side, "main"):
-                    return problem
-        return None
-
-    def _bypass_problem(self, node_id: int) -> str | None:
-        node_type = self.nodes[node_id]["node_type"]
-        if node_type in ("in", "out"):
-            return f"Node {node_id} is an '{node_type}' node, which cannot be bypassed: remove it instead."
-        new_edges = set()
-        for source_id, _, source in self.in_edges(node_id, data=True):
-            for _, dest_id, dest in self.out_edges(node_id, data=True):
-                if source_id == dest_id:
-                    return f"Node {node_id} ({node_type}) cannot be bypassed: node {source_id} would feed itself."
-                edge = (source_id, dest_id, source["outlet"], dest["inlet"])
-                if edge in new_edges or self._edge_problem(*edge):
-                    return (
-                        f"Node {node_id} ({node_type}) cannot be bypassed: {source_id} <{source['outlet']}> would feed"
-                        f" {dest_id} <{dest['inlet']}> twice. Insert a mix node on one of the ways."
-                    )
-                new_edges.add(edge)
-        return None
 
     def __str__(self) -> str:
         lines = [f"GRAFX with {self.number_of_nodes()} nodes & {self.number_of_edges()} edges"]
@@ -286,3 +357,9 @@ class GRAFX(nx.MultiDiGraph):
         from ..draw import grafx_to_svg
 
         return grafx_to_svg(self)
+
+
+def _copy_containers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy_containers(item) for key, item in value.items()}
+    return [_copy_containers(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,153 @@
+"""What keeps a graph from being rendered, all at once.
+
+Nothing here trusts the graph: raw networkx calls can leave any ids and attributes in it.
+"""
+
+import reprlib
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from numbers import Integral
+from typing import Any
+
+import networkx as nx
+
+from .configs import BUILT_IN_TYPES, NodeConfigs
+
+Edge = tuple[Hashable, Hashable, Hashable, Mapping[str, Any]]
+"""Source, destination, networkx key and attributes."""
+
+
+def find_problems(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
+    """A message for each reason why a graph cannot be rendered."""
+    return [*find_malformed(G, config), *_cycles(G), *_unfed_inlets(G, config), *_missing_output(G)]
+
+
+def find_malformed(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
+    """A message for each node and cable that :class:`GRAFX` would not have made."""
+    checks = [check for node_id in G.nodes for check in (_id_problem(node_id), type_problem(G, config, node_id))]
+    nodes = [problem for problem in checks if problem]
+    edges = [problem for edge in G.edges(keys=True, data=True) for problem in edge_problems(G, config, edge)]
+    return [*nodes, *edges, *_duplicates(G)]
+
+
+def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashable) -> str | None:
+    """What is wrong with a node's type, or ``None``."""
+    data, node = G.nodes[node_id], f"Node {show(node_id)}"
+    if "node_type" not in data:
+        return f"{node} has no node_type: add nodes with GRAFX.add, or give it a type with GRAFX.replace."
+    node_type = data["node_type"]
+    if not isinstance(node_type, str):
+        return f"{node} has the node_type {show(node_type)}, expected a string: use GRAFX.replace."
+    if config is not None and node_type not in config:
+        return (
+            f"{node} has the node_type {show(node_type)}, expected one of {config.node_types}: use GRAFX.replace, or a"
+            " config that has this type."
+        )
+    return None
+
+
+def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: Edge) -> Iterator[str]:
+    """What is wrong with a cable's ends."""
+    source_id, dest_id, _, data = edge
+    # Ids are compared as networkx does, by their hash first: some, as numpy's, do not compare with all others.
+    if source_id in {dest_id}:
+        yield f"{_describe_edge(G, edge)} feeds a node with its own output, which cannot be rendered: remove it."
+    for node_id, side in ((source_id, "outlet"), (dest_id, "inlet")):
+        names = plugs(config, text(G.nodes[node_id], "node_type"), side)
+        expected = "a name" if names is None else f"one of {names}" if names else f"a node that has {side}s"
+        if side not in data:
+            yield f"{_describe_edge(G, edge)} has no {side}, expected {expected}: connect nodes with GRAFX.connect."
+        elif text(data, side) is None or (names is not None and data[side] not in names):
+            yield (
+                f"{_describe_edge(G, edge)} has the {side} {show(data[side])}, expected {expected}: remove it and use"
+                " GRAFX.connect."
+            )
+
+
+def plugs(config: NodeConfigs | None, node_type: str | None, side: str) -> list[str] | None:
+    """The names of a type's ``"inlet"`` or ``"outlet"`` side; ``None`` where any name will do."""
+    types = BUILT_IN_TYPES if config is None else config.node_type_dict
+    return types[node_type][f"{side}s"] if node_type in types else None
+
+
+def first_plug(config: NodeConfigs | None, node_type: str | None, side: str) -> str | None:
+    """The inlet or outlet that the main signal takes; ``None`` where there is none."""
+    names = plugs(config, node_type, side)
+    return "main" if names is None else next(iter(names), None)
+
+
+def text(data: Mapping[str, Any], name: str) -> str | None:
+    """An attribute that should be a string, or ``None`` where it is none."""
+    value = data.get(name)
+    return value if isinstance(value, str) else None
+
+
+def show(value: Any) -> str:
+    """A value of any kind in few characters."""
+    return str(value) if isinstance(value, Integral) else reprlib.repr(value)
+
+
+def describe(G: nx.MultiDiGraph, node_id: Hashable) -> str:
+    """A node as messages name it: ``"3 (eq)"``."""
+    return f"{show(node_id)} ({text(G.nodes[node_id], 'node_type') or 'no type'})"
+
+
+def _id_problem(node_id: Hashable) -> str | None:
+    if isinstance(node_id, Integral):
+        return None
+    return (
+        f"Node id {show(node_id)} is of type {type(node_id).__name__}, expected an integer: use"
+        " networkx.convert_node_labels_to_integers."
+    )
+
+
+def _describe_edge(G: nx.MultiDiGraph, edge: Edge) -> str:
+    source_id, dest_id, key, _ = edge
+    which = f" (key {show(key)})" if G.number_of_edges(source_id, dest_id) > 1 else ""
+    return f"Edge {describe(G, source_id)} -> {describe(G, dest_id)}{which}"
+
+
+def _duplicates(G: nx.MultiDiGraph) -> Iterator[str]:
+    cables = ((s, d, text(data, "outlet"), text(data, "inlet")) for s, d, data in G.edges(data=True))
+    for (source_id, dest_id, outlet, inlet), count in Counter(cables).items():
+        if count > 1 and outlet is not None and inlet is not None:
+            yield (
+                f"Edge {describe(G, source_id)} <{outlet}> -> {describe(G, dest_id)} <{inlet}> is there {count} times,"
+                " expected once: remove the others."
+            )
+
+
+def _cycles(G: nx.MultiDiGraph) -> Iterator[str]:
+    flow = nx.DiGraph()
+    flow.add_edges_from(G.edges())
+    flow.remove_edges_from(list(nx.selfloop_edges(flow)))
+    for component in nx.strongly_connected_components(flow):
+        if len(component) > 1:
+            cycle = [source_id for source_id, _ in nx.find_cycle(flow.subgraph(component))]
+            names = " -> ".join(describe(G, node_id) for node_id in [*cycle, cycle[0]])
+            among = f", one of those among {len(component)} nodes" if len(component) > len(cycle) else ""
+            yield f"There is a cycle {names}{among}, which cannot be rendered: remove one of its cables."
+
+
+def _unfed_inlets(G: nx.MultiDiGraph, config: NodeConfigs | None) -> Iterator[str]:
+    for node_id, data in G.nodes(data=True):
+        if type_problem(G, config, node_id):
+            continue
+        node_type = data["node_type"]
+        inlet = first_plug(config, node_type, "inlet")
+        sources = G.in_edges(node_id, data=True)
+        if inlet is None or any(text(cable, "inlet") == inlet for _, _, cable in sources):
+            continue
+        hint = ""
+        if not sources and plugs(config, node_type, "inlet") is None:
+            inletless = f"NodeConfigs({{{node_type!r}: {{'inlets': []}}}})"
+            hint = f" A generator needs a config that gives it no inlets: {inletless}."
+        yield (
+            f"Nothing is connected to the inlet '{inlet}' of node {describe(G, node_id)}: connect a source to it or"
+            f" remove the node.{hint}"
+        )
+
+
+def _missing_output(G: nx.MultiDiGraph) -> Iterator[str]:
+    if not any(text(data, "node_type") == "out" for _, data in G.nodes(data=True)):
+        yield "The graph has no 'out' node: add one and connect to it what should be heard."
