@@ -75,9 +75,13 @@ def create_empty_parameters_from_shape_dict(
         if isinstance(shape, Mapping):
             parameters[name] = create_empty_parameters_from_shape_dict(shape, num_nodes, std, False, device)
         else:
-            size = (shape,) if isinstance(shape, int) else tuple(shape)
-            parameters[name] = nn.Parameter(std * torch.randn(num_nodes, *size, device=device))
+            parameters[name] = nn.Parameter(std * torch.randn(num_nodes, *shape_of(shape), device=device))
     return parameters
+
+
+def shape_of(size: int | Iterable[int]) -> tuple[int, ...]:
+    """One entry of a processor's ``parameter_size`` as a shape."""
+    return (size,) if isinstance(size, int) else tuple(size)
 
 
 def collect_parameters(G: GRAFX, node_types: Iterable[str]) -> dict[str, Any]:

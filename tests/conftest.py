@@ -107,6 +107,25 @@ class Widen(Toy):
         return x.mean(1, keepdim=True) * width[:, :, None]
 
 
+class Total(Toy):
+    """Sums the channels, so that a mono signal and its stereo copy give different results."""
+
+    size = {"gain": 1}  # noqa: RUF012
+
+    def process(self, x, gain):
+        y = x.sum(1, keepdim=True) * gain[:, :, None]
+        return y, {"peak": y.amax(2), "channels": x.shape[1] * gain[:, 0]}
+
+
+class Impulse(Toy):
+    """A generator without parameters."""
+
+    inlets = ()
+
+    def process(self, num_samples):
+        return torch.eye(1, num_samples, dtype=torch.float64)[None]
+
+
 TOYS = {
     "gain": Gain,
     "saturate": Saturate,
@@ -118,6 +137,8 @@ TOYS = {
     "nested": Nested,
     "invert": Invert,
     "widen": Widen,
+    "total": Total,
+    "impulse": Impulse,
 }
 
 

@@ -1,14 +1,20 @@
 """What is handed to a render, held against what the graph and its processors need."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
+from ..utils import shape_of
+from .parameters import is_per_source
 from .plan import RenderData
+
+Where = Callable[[], str]
+"""Names the nodes of a type. Called for messages only, since there may be very many."""
 
 
 def check_inputs(
@@ -25,30 +31,27 @@ def check_inputs(
         if not hasattr(value, "items"):
             raise RenderError(f"{name} is a {type(value).__name__}, but should map names to parameters.")
     _check_signals(input_signals, render_data)
-    counts: dict[str, int] = {}
-    for step in render_data.iter_list:
-        counts[step.node_type] = step.rows[1]
-    for node_type, count in counts.items():
+    for node_type, count in render_data.counts.items():
         if node_type in BUILT_IN_TYPES:
             continue
+        where = partial(_where, node_type, render_data)
         if node_type not in processors:
             raise RenderError(
-                f"There is no processor for the {count} node(s) of type '{node_type}': add it to processors, which has"
-                f" {sorted(processors)}."
+                f"There is no processor for the {where()}: add it to processors, which has {[*processors]}."
             )
-        given = per_type_parameters.get(node_type, {})
-        if not hasattr(processors[node_type], "parameter_size"):
-            kind = type(processors[node_type]).__name__
-            raise RenderError(f"The processor of type '{node_type}', a {kind}, has no method parameter_size.")
-        expected = processors[node_type].parameter_size()
-        _check_tree(node_type, expected, given, count)
-        _check_no_others(node_type, processors[node_type], expected, given)
+        processor, given = processors[node_type], per_type_parameters.get(node_type, {})
+        if not hasattr(processor, "parameter_size"):
+            kind = type(processor).__name__
+            raise RenderError(f"The processor of {where()}, a {kind}, has no method parameter_size.")
+        expected = processor.parameter_size()
+        _check_tree("", where, expected, given, count, input_signals)
+        _check_no_others(where, processor, expected, given)
     for name, value in (common_parameters or {}).items():
-        if not isinstance(value, Tensor) or value.shape[:1] != (render_data.num_nodes,):
-            raise RenderError(
-                f"The common parameter '{name}' has shape {_shape(value)}: its first axis must run over all"
-                f" {render_data.num_nodes} nodes."
-            )
+        _check_common(name, value, render_data.num_nodes, input_signals)
+
+
+def _where(node_type: str, render_data: RenderData) -> str:
+    return f"type '{node_type}' ({render_data.describe_nodes(node_type)})"
 
 
 def _check_signals(input_signals: Tensor, render_data: RenderData) -> None:
@@ -61,31 +64,63 @@ def _check_signals(input_signals: Tensor, render_data: RenderData) -> None:
         )
     if not input_signals.is_floating_point():
         raise RenderError(f"input_signals has type {input_signals.dtype}: convert it to a floating point type.")
-    first = render_data.iter_list[0]
-    expected = first.num_nodes if first.node_type == "in" else 0
+    expected = render_data.counts.get("in", 0)
     if shape[-3] != expected:
-        raise RenderError(f"input_signals has {shape[-3]} source(s), but the graph has {expected} 'in' node(s).")
+        named = f" ({render_data.describe_nodes('in')})" if expected else ""
+        raise RenderError(f"input_signals has {shape[-3]} source(s), but the graph has {expected} 'in' node(s){named}.")
 
 
-def _check_tree(place: str, expected: Mapping[str, Any], given: Any, count: int) -> None:
-    for name, size in expected.items():
-        where = f"{place}.{name}"
-        if not hasattr(given, "items") or name not in given:
-            raise RenderError(
-                f"The parameter {where} is missing: per_type_parameters must hold it for {count} node(s)."
-            )
-        value = given[name]
+def _check_tree(
+    prefix: str, where: Where, expected: Mapping[str, Any], given: Any, count: int, input_signals: Tensor
+) -> None:
+    for key, size in expected.items():
+        name = f"{prefix}{key}"
+        if not hasattr(given, "items") or key not in given:
+            raise RenderError(f"The parameter '{name}' of {where()} is missing: put it into per_type_parameters.")
+        value = given[key]
         if isinstance(size, Mapping):
-            _check_tree(where, size, value, count)
-            continue
-        shape = (count, *((size,) if isinstance(size, int) else size))
-        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
-            raise RenderError(
-                f"The parameter {where} has shape {_shape(value)}, expected {shape}: one row for each node."
-            )
+            _check_tree(f"{name}.", where, size, value, count, input_signals)
+        else:
+            _check_parameter(name, where, size, value, count, input_signals)
 
 
-def _check_no_others(node_type: str, processor: Any, expected: Mapping[str, Any], given: Any) -> None:
+def _check_parameter(name: str, where: Where, size: Any, value: Any, count: int, input_signals: Tensor) -> None:
+    shapes = [(count, *shape_of(size))]
+    if input_signals.ndim == 4:
+        shapes.append((input_signals.shape[0], *shapes[0]))
+    if not isinstance(value, Tensor) or tuple(value.shape) not in shapes:
+        raise RenderError(
+            f"The parameter '{name}' of {where()} has shape {_shape(value)}, expected"
+            f" {' or '.join(map(str, shapes))}: one row for each node."
+        )
+    _check_kind(lambda: f"The parameter '{name}' of {where()}", value, input_signals)
+
+
+def _check_common(name: str, value: Any, num_nodes: int, input_signals: Tensor) -> None:
+    per_source = (
+        isinstance(value, Tensor)
+        and input_signals.ndim == 4
+        and is_per_source(value, None, num_nodes, input_signals.shape[0])
+    )
+    if not per_source and (not isinstance(value, Tensor) or value.shape[:1] != (num_nodes,)):
+        raise RenderError(
+            f"The common parameter '{name}' has shape {_shape(value)}: its first axis must run over all"
+            f" {num_nodes} nodes."
+        )
+    _check_kind(lambda: f"The common parameter '{name}'", value, input_signals)
+
+
+def _check_kind(what: Callable[[], str], value: Tensor, input_signals: Tensor) -> None:
+    """Refuse another device, and another floating point type."""
+    same_type = value.dtype == input_signals.dtype or not value.is_floating_point()
+    if value.device != input_signals.device or not same_type:
+        raise RenderError(
+            f"{what()} is {value.dtype} on {value.device}, but input_signals are {input_signals.dtype} on"
+            f" {input_signals.device}: convert one of them with .to(...)."
+        )
+
+
+def _check_no_others(where: Where, processor: Any, expected: Mapping[str, Any], given: Any) -> None:
     others = set(given.keys()) - set(expected)
     if not others:
         return
@@ -95,7 +130,7 @@ def _check_no_others(node_type: str, processor: Any, expected: Mapping[str, Any]
         return
     if unknown := sorted(others - set(arguments)):
         raise RenderError(
-            f"The type '{node_type}' has no parameter {', '.join(map(repr, unknown))}: its processor takes"
+            f"The {where()} has no parameter {', '.join(map(repr, unknown))}: its processor takes"
             f" {', '.join(map(repr, expected)) or 'none'}."
         )
 

@@ -1,60 +1,87 @@
 """Reading the inputs of a step straight from the outputs of earlier ones."""
 
+from collections.abc import Iterable
 from functools import reduce
+from itertools import groupby
 from operator import add
 
 import torch
 from torch import Tensor
 
 from ..errors import RenderError
-from .plan import Part, Step
+from .plan import Step
 
-Segments = dict[tuple[int, int], tuple[Tensor, ...]]
-"""``(step, outlet)`` to the segments of its signal, each ``(nodes, …, channels, samples)``."""
+Rows = tuple[Tensor, ...]
+"""Signals of consecutive nodes as ``(nodes, …, channels, samples)``: one tensor for each change of channel count."""
 
-
-def cut(index: int, step: Step, outlets: tuple[Tensor, ...], segments: Segments) -> None:
-    """File the outlets of a step under ``segments``, cut for their readers."""
-    for outlet, (signal, lengths) in enumerate(zip(outlets, step.segments, strict=True)):
-        segments[index, outlet] = (signal,) if len(lengths) <= 1 else signal.split(lengths)
+Segments = dict[tuple[int, int], tuple[Rows, ...]]
+"""``(step, outlet)`` to the segments of its signals."""
 
 
-def gather(step: Step, inlet: int, segments: Segments, silence: Tensor | None) -> Tensor:
-    """The signal at an inlet: ``(nodes, …, channels, samples)``.
+def cut(rows: Rows, lengths: tuple[int, ...]) -> tuple[Rows, ...]:
+    """Split rows into segments."""
+    if len(lengths) <= 1:
+        return (rows,)
+    if len(rows) == 1:
+        return tuple((segment,) for segment in rows[0].split(lengths))
+    single = iter(one_by_one(rows))
+    return tuple(join([next(single) for _ in range(length)]) for length in lengths)
 
-    What is one segment is passed on without a copy. Mono meets stereo by broadcasting.
+
+def one_by_one(rows: Rows) -> list[Tensor]:
+    """Each row as a tensor of its own."""
+    return [row for tensor in rows for row in tensor.split(1)]
+
+
+def join(tensors: Iterable[Tensor]) -> Rows:
+    """Unite neighbours of equal channel count."""
+    groups = [list(group) for _, group in groupby(tensors, lambda tensor: tensor.shape[-2])]
+    return tuple(group[0] if len(group) == 1 else torch.cat(group) for group in groups)
+
+
+def gather(step: Step, inlet: int, segments: Segments, first: Rows = ()) -> Rows:
+    """The signals at an inlet. What is one segment is passed on without a copy.
 
     Args:
         step: The step that reads.
         inlet: Which inlet.
         segments: Outputs of earlier steps.
-        silence: One silent row, for nodes with nothing connected to a further inlet.
+        first: For a further inlet, the signals at the first: a node with nothing connected reads silence of as many
+            channels.
 
     Raises:
         RenderError: Signals that meet have channel counts that do not broadcast.
     """
-    rows = []
+    found: list[Tensor] = []
     for part in step.inlets[inlet]:
-        reads = [segments[read.step, read.outlet][read.segment] for read in part.reads]
-        rows += [_sum(step, inlet, part, reads, silence)] if part.summed else reads
-    return rows[0] if len(rows) == 1 else torch.cat(_same_channels(step, inlet, rows))
+        reads = [tensor for read in part.reads for tensor in segments[read.step, read.outlet][read.segment]]
+        row = sum(tensor.shape[0] for tensor in found)
+        if not reads:
+            found.append(torch.zeros_like(one_by_one(first)[row]))
+        elif part.summed:
+            place = f"inlet {inlet} of node {step.nodes[0] + row} of type '{step.node_type}'"
+            found.append(_sum(same_channels(reads, place)))
+        else:
+            found += reads
+    return join(found)
 
 
-def _sum(step: Step, inlet: int, part: Part, reads: list[Tensor], silence: Tensor | None) -> Tensor:
-    if not part.reads:
-        return silence
-    sums = [read if read.shape[0] == 1 else read.sum(0, keepdim=True) for read in reads]
-    return reduce(add, _same_channels(step, inlet, sums))
+def _sum(signals: list[Tensor]) -> Tensor:
+    return reduce(add, [signal if signal.shape[0] == 1 else signal.sum(0, keepdim=True) for signal in signals])
 
 
-def _same_channels(step: Step, inlet: int, signals: list[Tensor]) -> list[Tensor]:
+def same_channels(signals: list[Tensor], place: str) -> list[Tensor]:
+    """Broadcast mono signals to the channels of the others.
+
+    Raises:
+        RenderError: The others differ. The message says that they meet at ``place``.
+    """
     counts = {signal.shape[-2] for signal in signals}
-    if len(counts) == 1:
+    if len(counts) <= 1:
         return signals
     channels = max(counts)
     if counts != {1, channels}:
         raise RenderError(
-            f"Signals of {sorted(counts)} channels meet at inlet {inlet} of node {step.node_names} of type"
-            f" '{step.node_type}': only mono broadcasts to other channel counts."
+            f"Signals of {sorted(counts)} channels meet at {place}: only mono broadcasts to other channel counts."
         )
     return [signal.expand(*signal.shape[:-2], channels, signal.shape[-1]) for signal in signals]

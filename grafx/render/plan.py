@@ -81,6 +81,17 @@ class RenderData:
     siso_only: bool
     iter_list: tuple[Step, ...]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many nodes there are of each type that occurs."""
+        return {step.node_type: step.rows[1] for step in self.iter_list}
+
+    def describe_nodes(self, node_type: str) -> str:
+        """The ids of a type's nodes as messages name them: ``"node 3"`` or ``"nodes 3, 5 to 7"``."""
+        names = [step.node_names for step in self.iter_list if step.node_type == node_type]
+        shown = [*names[:8], "…"] if len(names) > 9 else names
+        return f"node{'s' * (self.counts[node_type] > 1)} {', '.join(shown)}"
+
     def __str__(self) -> str:
         lines = [f"Rendering of {self.num_nodes} nodes in {len(self.iter_list)} steps (method: {self.method})."]
         for index, step in enumerate(self.iter_list):

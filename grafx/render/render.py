@@ -1,19 +1,21 @@
 """Rendering: one batched call per step."""
 
-import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint as recomputed
 
-from ..errors import RenderError
+from ..data.configs import BUILT_IN_TYPES
 from ..utils import map_tensors
+from .call import Intermediates, call
 from .check import check_inputs
-from .gather import Segments, cut, gather
+from .gather import Rows, Segments, cut, gather, same_channels
+from .parameters import nodes_first
 from .plan import RenderData, Step
 from .signals import Signals
-
-Intermediates = dict[str, Any]
 
 
 def render_grafx(
@@ -24,20 +26,24 @@ def render_grafx(
     common_parameters: Mapping[str, Tensor] | None = None,
     parameters_grad: bool = True,
     input_signal_grad: bool = False,
+    checkpoint: bool = False,
 ) -> tuple[Tensor, list[Intermediates], Signals]:
     """Compute what a graph sounds like.
 
     Args:
         processors: Node type to processor, for every type but ``in``, ``out`` and ``mix``.
-        input_signals: ``(K, C, L)`` or ``(B, K, C, L)``, for the K ``in`` nodes in id order. With a batch of B sources
-            the parameters are shared by all of them.
+        input_signals: ``(K, C, L)`` or ``(B, K, C, L)``, for the K ``in`` nodes in id order, where B runs over sources
+            that all go through the graph: songs, say, or excerpts of one.
         per_type_parameters: Node type to a (nested) dict of raw parameters whose first axis runs over that type's nodes
-            in id order.
+            in id order. With B sources each parameter is either shared by them, or has an axis of length B before that
+            of the nodes.
         render_data: What :func:`prepare_render` returned.
         common_parameters: Name to a tensor over all V nodes, handed to every processor in addition: a dry/wet weight
-            for each node, say.
+            for each node, say. With B sources they may have an axis of length B before that of the nodes, too.
         parameters_grad: Whether gradients flow to the parameters.
         input_signal_grad: Whether gradients flow to the input signals.
+        checkpoint: Keep only the outputs of nodes for the backward pass, and run each processor once more in it. This
+            saves the memory that processors need inside, and costs the time of one more forward pass.
 
     Returns:
         ``(output, intermediates_list, signals)``. ``output`` has a row for each ``out`` node: ``(N, C, L)`` or
@@ -56,15 +62,22 @@ def render_grafx(
         per_type_parameters = map_tensors(per_type_parameters, Tensor.detach)
         common_parameters = map_tensors(common_parameters or {}, Tensor.detach)
 
-    def run() -> Iterator[tuple[int, Step, tuple[Tensor, ...], Intermediates | None]]:
-        return _run_steps(processors, input_signals, per_type_parameters, common_parameters or {}, render_data)
+    if input_signals.ndim == 4:
+        per_type_parameters, common_parameters = _per_source(
+            processors, input_signals, per_type_parameters, common_parameters or {}, render_data
+        )
+
+    def run() -> Iterator[tuple[tuple[Rows, ...], Intermediates | None]]:
+        return _run_steps(
+            processors, input_signals, per_type_parameters, common_parameters or {}, render_data, checkpoint
+        )
 
     signals = Signals(run, render_data, input_signals, [per_type_parameters, common_parameters or {}])
     intermediates_list = []
-    for _, _, outlets, intermediates in run():  # noqa: B007
+    for outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:
             intermediates_list.append(intermediates)
-    return _sources_first(outlets[0], input_signals.ndim), intermediates_list, signals
+    return _output(outlets[0], input_signals.ndim), intermediates_list, signals
 
 
 def _run_steps(
@@ -73,30 +86,58 @@ def _run_steps(
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor],
     render_data: RenderData,
-) -> Iterator[tuple[int, Step, tuple[Tensor, ...], Intermediates | None]]:
+    checkpoint: bool,
+) -> Iterator[tuple[tuple[Rows, ...], Intermediates | None]]:
+    """The outlets of each step, and its intermediates if there are some."""
     # Nodes come first inside, so that a run of nodes is a view whether or not there is a batch of sources.
-    nodes_first = input_signals.transpose(0, 1) if input_signals.ndim == 4 else input_signals
+    sources = input_signals.transpose(0, 1) if input_signals.ndim == 4 else input_signals
     segments: Segments = {}
     for index, step in enumerate(render_data.iter_list):
-        intermediates = None
-        if step.node_type == "in":
-            outlets = (nodes_first,)
-        else:
-            inlets = []
-            for inlet in range(len(step.inlets)):
-                silence = inlets[0][:1].new_zeros(inlets[0][:1].shape) if inlets else None
-                inlets.append(gather(step, inlet, segments, silence))
-            if step.node_type in ("mix", "out"):
-                outlets = (inlets[0],)
-            else:
-                parameters = _rows_of_step(step, per_type_parameters, common_parameters)
-                outlets, intermediates = _call(processors[step.node_type], step, inlets, parameters, nodes_first)
-        cut(index, step, outlets, segments)
-        yield index, step, outlets, intermediates
+        read = {(r.step, r.outlet): segments[r.step, r.outlet] for inlet in step.inlets for p in inlet for r in p.reads}
+        own = _rows_of_step(step, per_type_parameters, common_parameters)
+        compute = partial(_compute, processors, step, read, own, sources)
+        recompute = checkpoint and step.node_type not in BUILT_IN_TYPES
+        outlets, intermediates = recomputed(compute, use_reentrant=False) if recompute else compute()
+        for outlet, (rows, lengths) in enumerate(zip(outlets, step.segments, strict=True)):
+            segments[index, outlet] = cut(rows, lengths)
+        yield outlets, intermediates
         for freed in step.frees:
             for outlet in range(len(render_data.iter_list[freed].segments)):
                 del segments[freed, outlet]
-        del outlets
+        del outlets, read, compute
+
+
+def _compute(
+    processors: Mapping[str, Any], step: Step, segments: Segments, parameters: Mapping[str, Any], sources: Tensor
+) -> tuple[tuple[Rows, ...], Intermediates | None]:
+    """The outlets of a step."""
+    if step.node_type == "in":
+        return ((sources,),), None
+    inlets: list[Rows] = []
+    for inlet in range(len(step.inlets)):
+        inlets.append(gather(step, inlet, segments, inlets[0] if inlets else ()))
+    if step.node_type in BUILT_IN_TYPES:
+        return (inlets[0],), None
+    return call(processors[step.node_type], step, inlets, parameters, sources)
+
+
+def _per_source(
+    processors: Mapping[str, Any],
+    input_signals: Tensor,
+    per_type_parameters: Mapping[str, Any],
+    common_parameters: Mapping[str, Tensor],
+    render_data: RenderData,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The parameters with an axis of sources behind that of nodes."""
+    num_sources = input_signals.shape[0]
+    own = {
+        node_type: nodes_first(
+            per_type_parameters.get(node_type, {}), processors[node_type].parameter_size(), count, num_sources
+        )
+        for node_type, count in render_data.counts.items()
+        if node_type not in BUILT_IN_TYPES
+    }
+    return own, nodes_first(common_parameters, {}, render_data.num_nodes, num_sources)
 
 
 def _rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -104,58 +145,7 @@ def _rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Ma
     return {**map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
 
 
-def _call(
-    processor: Any, step: Step, inlets: list[Tensor], parameters: dict[str, Any], like: Tensor
-) -> tuple[tuple[Tensor, ...], Intermediates | None]:
-    """Call a processor with nodes and sources in one batch axis."""
-    sources = like.shape[1:-2]
-    shape = (step.num_nodes, *sources)
-    if sources:
-        inlets = [signal.expand(*shape, *signal.shape[-2:]).flatten(0, 1) for signal in inlets]
-        parameters = map_tensors(parameters, lambda p: p.unsqueeze(1).expand(*shape, *p.shape[1:]).flatten(0, 1))
-    num_samples = {} if inlets else {"num_samples": like.shape[-1]}
-    try:
-        result = processor(*inlets, **num_samples, **parameters)
-    except Exception as error:
-        error.add_note(f"In node {step.node_names} of type '{step.node_type}'.")
-        raise
-    outlets, intermediates = _split_result(step, result, math.prod(shape), like.shape[-1])
-    if sources:
-        outlets = tuple(signal.unflatten(0, shape) for signal in outlets)
-        if intermediates is not None:
-            intermediates = map_tensors(intermediates, lambda t: _unflatten_rows(t, shape))
-    return outlets, intermediates
-
-
-def _split_result(
-    step: Step, result: Any, num_rows: int, num_samples: int
-) -> tuple[tuple[Tensor, ...], Intermediates | None]:
-    parts = list(result) if isinstance(result, (tuple, list)) else [result]
-    intermediates = parts.pop() if parts and isinstance(parts[-1], dict) else None
-    if len(parts) == 1 and isinstance(parts[0], (tuple, list)):
-        parts = list(parts[0])
-    expected = len(step.segments)
-    if len(parts) != expected or not all(isinstance(p, Tensor) and p.ndim == 3 for p in parts):
-        shown = [tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__ for p in parts]
-        raise RenderError(
-            f"The processor of type '{step.node_type}' (node {step.node_names}) should return {expected} signal(s) of"
-            f" shape (nodes, channels, samples), one for each outlet, but returned {shown}."
-        )
-    for part in parts:
-        if (part.shape[0], part.shape[2]) != (num_rows, num_samples):
-            raise RenderError(
-                f"The processor of type '{step.node_type}' (node {step.node_names}) returned {part.shape[0]} rows of"
-                f" {part.shape[2]} samples for a batch of {num_rows} rows of {num_samples} samples."
-            )
-    return tuple(parts), intermediates
-
-
-def _unflatten_rows(value: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Give values that there is one of for each node and source the axes (sources, nodes)."""
-    if value.ndim == 0 or value.shape[0] != shape[0] * shape[1]:
-        return value
-    return value.unflatten(0, shape).transpose(0, 1)
-
-
-def _sources_first(signal: Tensor, ndim: int) -> Tensor:
-    return signal.transpose(0, 1) if ndim == 4 else signal
+def _output(rows: Rows, ndim: int) -> Tensor:
+    signals = same_channels(list(rows), "the 'out' nodes")
+    output = signals[0] if len(signals) == 1 else torch.cat(signals)
+    return output.transpose(0, 1) if ndim == 4 else output

@@ -1,6 +1,7 @@
 """Every node's output, computed when first asked for."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from numbers import Integral
 from typing import Any
 
@@ -69,6 +70,8 @@ class Signals:
                 torch.random.set_rng_state(self._rng_state)
                 for device, state in zip(self._cuda, self._cuda_rng_states, strict=True):
                     torch.cuda.set_rng_state(state, device)
-                steps = [outlets for _, _, outlets, _ in self._run()]
-            self._rows = [row for outlets in steps for row in zip(*outlets, strict=True)]
+                steps = [outlets for outlets, _ in self._run()]
+            self._rows = [
+                nodes for outlets in steps for nodes in zip(*[chain(*outlet) for outlet in outlets], strict=True)
+            ]
         return self._rows

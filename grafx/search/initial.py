@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..data import GRAFX
+from ..utils import shape_of
 from .console import console_processors
 from .mixer import WEIGHT
 
@@ -80,7 +81,6 @@ def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
 
 
 def _initial(name: str, size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
-    shape = (size,) if isinstance(size, int) else tuple(size)
     if name == "delay_z":
-        return torch.randn(shape, generator=generator)
-    return torch.tensor(INITIAL_VALUES.get(name, 0.0)).expand(shape).clone()
+        return torch.randn(shape_of(size), generator=generator)
+    return torch.tensor(INITIAL_VALUES.get(name, 0.0)).expand(shape_of(size)).clone()

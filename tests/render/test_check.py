@@ -18,7 +18,7 @@ def case(toys):
         "input_signals": torch.randn(2, 2, 5, dtype=torch.float64),
         "per_type_parameters": toys.parameters(processors, G),
         "render_data": prepare_render(G),
-        "common_parameters": {"weight": torch.ones(8)},
+        "common_parameters": {"weight": torch.ones(8, dtype=torch.float64)},
     }
 
 
@@ -46,29 +46,47 @@ def spoil_input(*shape, dtype=torch.float64):
 SPOILED = {
     "no processor": (
         lambda case: case["processors"].pop("gain"),
-        r"no processor for the 3 node\(s\) of type 'gain'.*fir",
+        r"no processor for the type 'gain' \(nodes 3 to 4, 5\).*fir",
     ),
     "no processors": (lambda case: case.update(processors={}), "no processor"),
-    "no type": (spoil_parameter("gain"), r"gain\.gain is missing.*3 node"),
+    "no type": (spoil_parameter("gain"), r"'gain' of type 'gain' \(nodes 3 to 4, 5\) is missing"),
     "no parameters": (lambda case: case.update(per_type_parameters={}), "is missing"),
-    "no parameter": (spoil_parameter("gain", "gain"), r"gain\.gain is missing.*3 node"),
-    "no branch": (spoil_parameter("nested", "post", "deep"), r"nested\.post\.deep"),
-    "no leaf": (spoil_parameter("nested", "post", "deep", "bias"), r"nested\.post\.deep\.bias is missing.*1 node"),
-    "tensor for a branch": (spoil_parameter("nested", "pre", value=torch.ones(1, 1)), r"nested\.pre\.gain is missing"),
-    "tensor for a type": (spoil_parameter("gain", value=torch.ones(3, 1)), r"gain\.gain is missing"),
+    "no parameter": (spoil_parameter("gain", "gain"), r"'gain' of type 'gain' \(nodes 3 to 4, 5\) is missing"),
+    "no branch": (
+        spoil_parameter("nested", "post", "deep"),
+        r"'post\.deep' of type 'nested' \(node 2\) is missing",
+    ),
+    "no leaf": (
+        spoil_parameter("nested", "post", "deep", "bias"),
+        r"'post\.deep\.bias' of type 'nested' \(node 2\) is missing",
+    ),
+    "tensor for a branch": (
+        spoil_parameter("nested", "pre", value=torch.ones(1, 1)),
+        r"'pre\.gain' of type 'nested' .* is missing",
+    ),
+    "tensor for a type": (spoil_parameter("gain", value=torch.ones(3, 1)), r"'gain' of type 'gain' .* is missing"),
     "too few rows": (
         spoil_parameter("gain", "gain", value=torch.ones(2, 1)),
-        r"gain\.gain.*\(2, 1\), expected \(3, 1\)",
+        r"'gain' of type 'gain'.*\(2, 1\), expected \(3, 1\)",
     ),
-    "one row": (spoil_parameter("gain", "gain", value=torch.ones(1, 1)), r"gain\.gain.*\(1, 1\), expected \(3, 1\)"),
-    "no rows": (spoil_parameter("gain", "gain", value=torch.tensor(1.0)), r"gain\.gain.*\(\), expected \(3, 1\)"),
-    "flat": (spoil_parameter("gain", "gain", value=torch.ones(3)), r"gain\.gain.*\(3,\), expected \(3, 1\)"),
+    "one row": (
+        spoil_parameter("gain", "gain", value=torch.ones(1, 1)),
+        r"'gain' of type 'gain'.*\(1, 1\), expected \(3, 1\)",
+    ),
+    "no rows": (
+        spoil_parameter("gain", "gain", value=torch.tensor(1.0)),
+        r"'gain' of type 'gain'.*\(\), expected \(3, 1\)",
+    ),
+    "flat": (spoil_parameter("gain", "gain", value=torch.ones(3)), r"'gain' of type 'gain'.*\(3,\), expected \(3, 1\)"),
     "other shape": (
         spoil_parameter("nested", "post", "shape", value=torch.ones(1, 4)),
-        r"nested\.post\.shape.*\(1, 4\), expected \(1, 2, 2\)",
+        r"'post\.shape' of type 'nested'.*\(1, 4\), expected \(1, 2, 2\)",
     ),
-    "a number": (spoil_parameter("gain", "gain", value=3.0), r"gain\.gain has shape float, expected \(3, 1\)"),
-    "a dict": (spoil_parameter("gain", "gain", value={}), r"gain\.gain has shape dict"),
+    "a number": (
+        spoil_parameter("gain", "gain", value=3.0),
+        r"'gain' of type 'gain' .*has shape float, expected \(3, 1\)",
+    ),
+    "a dict": (spoil_parameter("gain", "gain", value={}), r"'gain' of type 'gain' .*has shape dict"),
     "too few sources": (spoil_input(1, 2, 5), r"1 source\(s\), but the graph has 2 'in'"),
     "too many sources": (spoil_input(3, 2, 5), r"3 source\(s\), but the graph has 2 'in'"),
     "too many sources in a batch": (spoil_input(2, 3, 2, 5), r"3 source\(s\), but the graph has 2 'in'"),
@@ -77,6 +95,26 @@ SPOILED = {
     "integers": (spoil_input(2, 2, 5, dtype=torch.int16), "int16: convert it to a floating point type"),
     "booleans": (spoil_input(2, 2, 5, dtype=torch.bool), "bool"),
     "complex": (spoil_input(2, 2, 5, dtype=torch.complex64), "complex64"),
+    "another float type": (
+        spoil_parameter("gain", "gain", value=torch.ones(3, 1)),
+        r"'gain' of type 'gain' .*float32 on cpu, but input_signals are torch.float64",
+    ),
+    "another device": (
+        spoil_parameter("gain", "gain", value=torch.ones(3, 1, dtype=torch.float64, device="meta")),
+        "float64 on meta, but input_signals are torch.float64 on cpu",
+    ),
+    "per source without sources": (
+        spoil_parameter("gain", "gain", value=torch.ones(2, 3, 1, dtype=torch.float64)),
+        r"\(2, 3, 1\), expected \(3, 1\): ",
+    ),
+    "for other sources": (
+        lambda case: (spoil_input(4, 2, 2, 5)(case), spoil_parameter("gain", "gain", value=torch.ones(2, 3, 1))(case)),
+        r"\(2, 3, 1\), expected \(3, 1\) or \(4, 3, 1\)",
+    ),
+    "common float type": (
+        lambda case: case["common_parameters"].update(weight=torch.ones(8)),
+        "common parameter 'weight' is torch.float32 on cpu, but",
+    ),
     "common rows": (
         lambda case: case["common_parameters"].update(weight=torch.ones(7)),
         r"common parameter 'weight' has shape \(7,\).*8 nodes",
@@ -129,7 +167,7 @@ def test_a_parameter_that_nobody_takes_is_named():
             return x * gain[:, :, None]
 
     render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), {"gain": {"gain": torch.ones(1, 1)}}, data)
-    with pytest.raises(RenderError, match=r"type 'gain' has no parameter 'gian'.*'gain'"):
+    with pytest.raises(RenderError, match=r"type 'gain' \(node 1\) has no parameter 'gian'.*'gain'"):
         render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), parameters, data)
 
 

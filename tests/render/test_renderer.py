@@ -122,7 +122,7 @@ def test_refusals(toys, G):
         Renderer(G, processors)
     with pytest.raises(GraphError, match="fastest"):
         Renderer(G, toys.make(), method="fastest")
-    with pytest.raises(RenderError, match=r"nested\.pre is missing"):
+    with pytest.raises(RenderError, match=r"'pre' of type 'nested' .*is missing"):
         Renderer(G, toys.make(), parameters={})(torch.zeros(2, 1, 5))
     G.add("mix")
     with pytest.raises(RenderError, match=r"inlet 'main' of node \d \(mix\)"):
