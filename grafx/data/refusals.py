@@ -117,17 +117,14 @@ def bypass_problem(G: "GRAFX", node_id: Any) -> str | None:
         return f"{node}: {problem}"
     if problem := _passing_problem(G, G.nodes[node_id]["node_type"]):
         return f"{node}: {problem}. Remove it instead."
-    cables = set()
     for source_id, dest_id, data in cables_around(G, node_id):
-        cable = source_id, dest_id, data["outlet"], data["inlet"]
         if source_id == dest_id:
             return f"{node}: node {source_id} would feed itself."
-        if cable in cables or find_cable(G, *cable) is not None:
+        if find_cable(G, source_id, dest_id, data["outlet"], data["inlet"]) is not None:
             return (
                 f"{node}: {source_id} <{data['outlet']}> would feed {dest_id} <{data['inlet']}> twice. Insert a mix"
                 " node on one of the ways."
             )
-        cables.add(cable)
     return _starving_problem(G, node_id, node)
 
 

@@ -184,14 +184,34 @@ def test_all_problems_come_at_once():
 def test_every_knot_of_cycles_is_reported_once():
     G = GRAFX(config=CONFIG)
     a, b, c, d, e, f = (G.add("eq") for _ in range(6))
-    for source_id, dest_id in [(a, b), (b, c), (c, a), (b, a), (c, d), (d, e), (e, f), (f, d)]:
+    for source_id, dest_id in [(a, b), (b, a), (b, c), (c, b), (c, d), (d, e), (e, f), (f, d)]:
         G.connect(source_id, dest_id)
     problems = [problem for problem in G.validate() if "cycle" in problem]
     assert len(problems) == 2
-    (small,) = [problem for problem in problems if "0 (eq)" in problem]
-    (ring,) = [problem for problem in problems if "3 (eq)" in problem]
-    assert "0 (eq) -> 1 (eq) -> 0 (eq), one of those among 3 nodes" in small or small.count("->") == 3
+    (pairs,) = [problem for problem in problems if "1 (eq)" in problem]
+    (ring,) = [problem for problem in problems if "4 (eq)" in problem]
+    assert pairs.count("->") == 2 and "(eq), one of those among 3 nodes, which" in pairs
     assert ring.count("->") == 3 and "among" not in ring and all(f"{v} (eq)" in ring for v in (d, e, f))
+
+
+def test_a_self_edge_does_not_hide_a_cycle():
+    G = without_edge(1, 2)
+    G.add_edges_from([(1, 1, MAIN), (1, 2, MAIN), (2, 1, MAIN)])
+    self_edge, cycle = G.validate()
+    assert self_edge.startswith("Edge 1 (eq) -> 1 (eq) feeds") and "1 (eq) -> 2 (eq) -> 1 (eq), which" in cycle
+
+
+def test_a_node_with_a_sidechain_is_no_generator():
+    G = chain(None)
+    G.connect(0, G.add("duck"), inlet="side")
+    (problem,) = G.validate()
+    assert problem.endswith("of node 4 (duck): connect a source to it or remove the node.")
+
+
+def test_ids_that_do_not_compare():
+    G = chain()
+    G.add_edge((1, 2), np.int64(6), **MAIN)
+    assert len(G.validate()) == 3
 
 
 def test_inlets_other_than_the_first_may_be_silent():
