@@ -1,36 +1,28 @@
 """Graphs on disk: ``graph.json`` for people, ``parameters.safetensors`` for tensors. Loading runs no code."""
 
-import json
+import hashlib
 import os
+import stat
+from collections import Counter
 from collections.abc import Callable, Mapping
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
 
 from ..errors import GraphError
-from .configs import NodeConfigs
 from .conversion import integer_ids
+from .document import make_document, parse_document, parse_graph
 from .graph import GRAFX
+from .nesting import merge, nest_tensors, take_tensors
+from .strict_json import read_json, write_json
 
-FORMAT_VERSION = 1
 GRAPH_FILE = "graph.json"
 PARAMETER_FILE = "parameters.safetensors"
-
-_RESERVED = ("node_type", "name", "parameters")
-_NODE_ENTRIES = ("id", "type", "name", "parameters", "attributes")
-_EDGE_ENTRIES = ("outlet", "inlet")
-_GRAPH_ATTRIBUTES = {
-    "counter": int,
-    "consecutive_ids": bool,
-    "batch": bool,
-    "num_graphs": int,
-    "invalid_op": str,
-    "rendering_order_method": str | None,
-    "type_sequence": list | None,
-}
+MAX_GRAPH_BYTES = 2**30
 
 
 def save_grafx(
@@ -41,68 +33,42 @@ def save_grafx(
 ) -> None:
     """Write a graph and its parameters into a folder, which is made where it is missing.
 
-    Each file is written beside its place and then moved there, so an interruption never leaves half a file.
+    Whatever interrupts this, the folder holds what it held before or all of what is written, never a mixture. Nothing
+    is written that could not be loaded.
 
     Args:
-        G: The graph. Node attributes must be what JSON can hold; tensors are welcome in ``parameters``.
+        G: The graph. Attributes must be what JSON can hold: dicts with strings for keys, lists, strings, finite
+            numbers, ``True``, ``False``, ``None``. Tuples come back as lists, but for a node's attribute ``position``,
+            which is (x, y). The attribute ``parameters`` of a node may also hold tensors, in (nested) dicts.
         folder: Where ``graph.json`` and ``parameters.safetensors`` go.
         parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order, as
             :func:`render_grafx` takes them.
         metadata: Anything else to keep that JSON can hold.
 
     Raises:
-        GraphError: An attribute or the metadata cannot be written as JSON, an id is not a non-negative integer, or
-            ``parameters`` holds something else than tensors.
+        GraphError: An attribute or the metadata cannot be written as JSON, the graph is not valid, ``parameters``
+            holds something else than tensors or has not one row for each node, or the folder cannot be written to.
+            The message names the place.
     """
     tensors: dict[str, torch.Tensor] = {}
-    nodes = []
-    for node_id in sorted(integer_ids(G)):
-        data = G.nodes[node_id]
-        if node_id < 0 or "node_type" not in data:
-            raise GraphError(f"Node {node_id} cannot be saved: add nodes with GRAFX.add.")
-        if isinstance(data.get("parameters"), torch.Tensor):
-            raise GraphError(f"The parameters of node {node_id} cannot be saved: put the tensor into a dict.")
-        node = {"id": node_id, "type": data["node_type"]}
-        if data.get("name") is not None:
-            node["name"] = data["name"]
-        plain = _take_tensors(data.get("parameters"), f"node/{node_id}", tensors)
-        if plain is not None:
-            node["parameters"] = plain
-        nodes.append({**node, **_with_attributes(data, (), _RESERVED)})
-    rest = parameters if isinstance(parameters, torch.Tensor) else _take_tensors(parameters, "type", tensors)
-    if rest is not None:
-        raise GraphError(f"parameters must be a nested dict of tensors only, but has {rest!r}.")
-    for source_id, dest_id, data in G.edges(data=True):
-        if not {"outlet", "inlet"} <= data.keys():
-            raise GraphError(f"Edge {source_id} -> {dest_id} cannot be saved: connect nodes with GRAFX.connect.")
-    document = {
-        "format": "grafx",
-        "version": FORMAT_VERSION,
-        "config": None if G.config is None else G.config.node_type_dict,
-        "graph": {key: value for key, value in G.graph.items() if key not in ("config", "config_hash")},
-        "nodes": nodes,
-        "edges": [
-            {"source": source_id, "dest": dest_id, **_with_attributes(data, _EDGE_ENTRIES)}
-            for source_id, dest_id, data in G.edges(data=True)
-        ],
-        "metadata": dict(metadata or {}),
-    }
     try:
-        text = json.dumps(document, indent=1)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise GraphError(f"The graph cannot be saved: {error}. Keep only plain values in attributes.") from None
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(
-        {
-            folder / PARAMETER_FILE: lambda path: path.write_bytes(save(tensors)),
-            folder / GRAPH_FILE: lambda path: path.write_text(text + "\n", encoding="utf-8"),
-        }
-    )
+        plain = {node_id: _take_node_tensors(G, node_id, tensors) for node_id in integer_ids(G)}
+        _take_type_tensors(parameters, tensors)
+        data = save(tensors)
+        text = write_json(make_document(G, plain, hashlib.sha256(data).hexdigest(), metadata)).encode()
+        if len(text) > MAX_GRAPH_BYTES:
+            raise GraphError(f"{GRAPH_FILE} would have more than {MAX_GRAPH_BYTES} bytes")
+        _put_in_place(parse_graph(read_json(text)), tensors)
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"The graph cannot be saved: {_reason(error)}.") from error
+    try:
+        _write(Path(folder), text, data)
+    except OSError as error:
+        raise GraphError(f"The graph cannot be saved, {folder} cannot be written to: {error}.") from error
 
 
 def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
-    """Read what :func:`save_grafx` wrote.
+    """Read what :func:`save_grafx` wrote, now or in any earlier version.
 
     Args:
         folder: The folder that holds the two files.
@@ -111,151 +77,183 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         ``(G, parameters, metadata)``.
 
     Raises:
-        GraphError: A file is missing, damaged, of another format or a later version, or describes a graph that is
-            not valid. The message names the file and the entry.
+        GraphError: A file is missing, damaged, of another format or a later version, describes a graph that is not
+            valid, or the two files are not of one save. The message names the file and the entry.
     """
-    folder = Path(folder)
-    document = _read_json(folder / GRAPH_FILE)
-    tensors = _read_tensors(folder / PARAMETER_FILE)
+    graph_path, parameter_path = Path(folder) / GRAPH_FILE, Path(folder) / PARAMETER_FILE
+    text = _read(graph_path, "give the folder that a graph was saved to", _check_graph_size)
     try:
-        G = _parse_graph(document)
-        parameters = _nest(tensors, "type")
-        for node_id, tree in _nest(tensors, "node").items():
-            if int(node_id) not in G:
-                raise GraphError(f"{PARAMETER_FILE} has parameters of node {node_id}, which is not in the graph")
-            data = G.nodes[int(node_id)]
-            data["parameters"] = _merge(data["parameters"] or {}, tree)
-        return G, parameters, dict(document.get("metadata", {}))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        reason = error if isinstance(error, GraphError) else f"{type(error).__name__} at {error}"
-        raise GraphError(f"{folder / GRAPH_FILE} does not describe a valid graph: {reason}.") from error
-
-
-def _with_attributes(data: Mapping[str, Any], own: tuple[str, ...], hidden: tuple[str, ...] = ()) -> dict[str, Any]:
-    """An entry's own values, and all others under ``attributes``."""
-    attributes = {key: value for key, value in data.items() if key not in (*own, *hidden)}
-    return {key: data[key] for key in own} | ({"attributes": attributes} if attributes else {})
-
-
-def _refuse_unknown(place: str, entry: dict[str, Any], known: tuple[str, ...]) -> None:
-    if unknown := sorted(entry.keys() - set(known)):
-        raise GraphError(f"{place} has unknown entries {unknown}: use {', '.join(known)}")
-
-
-def _parse_graph(document: dict[str, Any]) -> GRAFX:
-    config = document["config"]
-    G = GRAFX(config=None if config is None else NodeConfigs(config))
-    for node in document["nodes"]:
-        node_id = node["id"]
-        if type(node_id) is not int or node_id < 0 or node_id in G:
-            raise GraphError(f"node id {node_id!r} is not a new non-negative integer")
-        _refuse_unknown(f"node {node_id}", node, _NODE_ENTRIES)
-        name, attributes = node.get("name"), node.get("attributes", {})
-        if (
-            not isinstance(name, str | None)
-            or not isinstance(attributes, dict)
-            or not attributes.keys().isdisjoint(_RESERVED)
-        ):
-            raise GraphError(f"node {node_id} has a name or attributes of another form")
-        G.graph["counter"] = node_id
-        G.add(node["type"], parameters=node.get("parameters"), name=name)
-        G.nodes[node_id].update(attributes)
-    for edge in document["edges"]:
-        if type(edge["source"]) is not int or type(edge["dest"]) is not int:
-            raise GraphError(f"edge {edge} has ends that are not integers")
-        _refuse_unknown(f"edge {edge}", edge, ("source", "dest", *_EDGE_ENTRIES, "attributes"))
-        attributes = edge.get("attributes", {})
-        if not isinstance(attributes, dict) or not attributes.keys().isdisjoint(_EDGE_ENTRIES):
-            raise GraphError(f"edge {edge} has attributes of another form")
-        key = G.connect(edge["source"], edge["dest"], outlet=edge["outlet"], inlet=edge["inlet"])
-        G.edges[edge["source"], edge["dest"], key].update(attributes)
-    _parse_graph_attributes(G, document["graph"])
-    return G
-
-
-def _parse_graph_attributes(G: GRAFX, attributes: dict[str, Any]) -> None:
-    for name, value in attributes.items():
-        if name in _GRAPH_ATTRIBUTES and not isinstance(value, _GRAPH_ATTRIBUTES[name]):
-            raise GraphError(f"graph entry '{name}' is {value!r}")
-    G.invalid_op = attributes.get("invalid_op", "error")
-    scheduled = attributes.get("rendering_order_method") is not None
-    if scheduled and not all(type(data.get("rendering_order")) is int for _, data in G.nodes(data=True)):
-        raise GraphError("a node has no rendering_order, though the graph has a schedule")
-    counter = max(attributes.get("counter", 0), 1 + max(G.nodes, default=-1))
-    G.graph.update({k: v for k, v in attributes.items() if k not in ("config", "config_hash")}, counter=counter)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+        document = read_json(text)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise GraphError(f"{graph_path} cannot be read as JSON: {_reason(error)}.") from error
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise GraphError(f"{path} does not exist: give the folder that a graph was saved to.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise GraphError(f"{path} cannot be read as JSON: {error}.") from None
-    if not isinstance(document, dict) or document.get("format") != "grafx":
-        raise GraphError(f"{path} is not a saved graph: its entry 'format' should be 'grafx'.")
-    if document.get("version") != FORMAT_VERSION:
-        raise GraphError(
-            f"{path} has format version {document.get('version')!r}, this package reads {FORMAT_VERSION}: update grafx."
-        )
-    return document
-
-
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+        G, digest, metadata = parse_document(document)
+    except GraphError as error:
+        raise GraphError(f"{graph_path} does not describe a valid graph: {error}.") from error
+    tensors = _read_tensors(parameter_path, digest)
     try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise GraphError(f"{path} does not exist: it belongs beside {GRAPH_FILE}.") from None
-    except (OSError, SafetensorError, ValueError) as error:
-        raise GraphError(f"{path} is damaged: {error}.") from None
+        return G, _put_in_place(G, tensors), metadata
+    except GraphError as error:
+        raise GraphError(f"{parameter_path} does not fit {GRAPH_FILE} beside it: {error}.") from error
 
 
-def _take_tensors(tree: Any, prefix: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Move the tensors of a nested mapping into ``tensors`` under their path, and return the rest."""
-    if isinstance(tree, torch.Tensor):
-        tensors[prefix] = tree.detach().cpu().contiguous().clone()
-        return None
-    if not isinstance(tree, Mapping) and not hasattr(tree, "items"):
-        return tree
-    rest = {}
-    for name, value in tree.items():
-        if not isinstance(name, str) or "/" in name:
-            raise GraphError(f"The parameter name {name!r} must be a string without '/', which separates nested names.")
-        plain = _take_tensors(value, f"{prefix}/{name}", tensors)
-        if plain is not None:
-            rest[name] = plain
-    return rest or None
+# Tensors
 
 
-def _nest(tensors: Mapping[str, torch.Tensor], root: str) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+def _take_node_tensors(G: GRAFX, node_id: int, tensors: dict[str, torch.Tensor]) -> Any:
+    parameters = G.nodes[node_id].get("parameters")
+    if isinstance(parameters, torch.Tensor):
+        raise GraphError(f"the parameters of node {node_id} are a bare tensor: put it into a dict")
+    return take_tensors(parameters, f"node/{int(node_id)}", tensors)
+
+
+def _take_type_tensors(parameters: Mapping[str, Any] | None, tensors: dict[str, torch.Tensor]) -> None:
+    bare = isinstance(parameters, torch.Tensor)
+    rest = None if bare or parameters is None else take_tensors(parameters, "type", tensors)
+    if bare or (rest is not None and _has_values(rest)):
+        raise GraphError("parameters must be a nested dict of tensors only")
+
+
+def _has_values(tree: Any) -> bool:
+    return not isinstance(tree, dict) or any(map(_has_values, tree.values()))
+
+
+def _put_in_place(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Give nodes their tensors, and return those of types."""
+    tree = nest_tensors(tensors)
+    ids = {str(node_id): node_id for node_id in G.nodes}
+    for node, parameters in tree.get("node", {}).items():
+        if node not in ids:
+            raise GraphError(f"it has parameters of node '{node[:80]}', which is not in the graph")
+        data = G.nodes[ids[node]]
+        plain = {} if data["parameters"] is None else data["parameters"]
+        data["parameters"] = merge(plain, parameters, f"node/{node}")
+    _check_rows(G, {path: tensor for path, tensor in tensors.items() if path.startswith("type/")})
+    return tree.get("type", {})
+
+
+def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
+    counts = Counter(node_type for _, node_type in G.nodes(data="node_type"))
     for path, tensor in tensors.items():
-        top, *parents, name = path.split("/")
-        if top == root:
-            branch = tree
-            for parent in parents:
-                branch = branch.setdefault(parent, {})
-            if isinstance(branch, torch.Tensor) or name in branch:
-                raise GraphError(f"{PARAMETER_FILE} has the parameter '{path}' both as a tensor and as a dict")
-            branch[name] = tensor
-    return tree
+        node_type = path.split("/")[1]
+        if G.config is not None and node_type not in G.config:
+            raise GraphError(f"'{path[:80]}' is of a type that the config lacks")
+        if tensor.shape[:1] != (counts[node_type],):
+            raise GraphError(
+                f"'{path[:80]}' has the shape {tuple(tensor.shape[:8])}, but needs one row for each of the"
+                f" {counts[node_type]} nodes of type '{node_type[:80]}'"
+            )
 
 
-def _merge(plain: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(plain)
-    for name, value in tensors.items():
-        merged[name] = _merge(merged.get(name, {}), value) if isinstance(value, dict) else value
-    return merged
+# Reading
+
+
+def _read(path: Path, remedy: str, check: Callable[[Path, int], None]) -> bytes:
+    """The content of a file, whose size is checked first because a file can pretend to be larger than any disk."""
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise GraphError(f"{path} is no file, but a folder or device: {remedy}.")
+        check(path, info.st_size)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise GraphError(f"{path} does not exist: {remedy}.") from None
+    except SafetensorError as error:
+        raise GraphError(f"{path} is damaged: {_reason(error)}.") from error
+    except GraphError:
+        raise
+    except (OSError, ValueError, MemoryError) as error:
+        raise GraphError(f"{path} cannot be read: {_reason(error)}.") from error
+
+
+def _check_graph_size(path: Path, size: int) -> None:
+    if size > MAX_GRAPH_BYTES:
+        raise GraphError(f"{path} has {size} bytes, which is more than {MAX_GRAPH_BYTES}.")
+
+
+def _check_parameter_size(path: Path, size: int) -> None:
+    with safe_open(path, "pt"):
+        pass
+
+
+def _read_tensors(path: Path, digest: str | None) -> dict[str, torch.Tensor]:
+    try:
+        return load(_read_of_save(path, digest))
+    except GraphError:
+        raise
+    except Exception as error:  # whatever the library trips over
+        raise GraphError(f"{path} is damaged: {_reason(error)}.") from error
+
+
+def _read_of_save(path: Path, digest: str | None) -> bytes:
+    """The parameters with this digest, which are still beside their place where a save was interrupted."""
+    problem = GraphError(
+        f"{path} is not the file that {GRAPH_FILE} beside it was saved with: one of them was changed or is of another"
+        " save. Bring back both from one copy."
+    )
+    for candidate in (path, _beside(path)):
+        try:
+            data = _read(candidate, f"it belongs beside {GRAPH_FILE}", _check_parameter_size)
+        except GraphError as error:
+            problem = error if candidate == path else problem
+            continue
+        if digest is None or hashlib.sha256(data).hexdigest() == digest:
+            return data
+    raise problem
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:500].rstrip(".")
+
+
+# Writing
+
+
+def _write(folder: Path, text: bytes, data: bytes) -> None:
+    """Put both files in place so that loading finds the old ones or the new ones at any moment.
+
+    The new graph in place is what counts. It names the digest of its parameters, which are found beside their place
+    until they are in it.
+    """
+    graph, parameters = folder / GRAPH_FILE, folder / PARAMETER_FILE
+    new_graph, new_parameters = _beside(graph), _beside(parameters)
+    for path in (graph, parameters, new_graph, new_parameters):
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, "Is a directory", str(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    if new_parameters.exists() and not new_graph.exists():
+        os.replace(new_parameters, parameters)  # an earlier save was interrupted before this
+    try:
+        _write_through(new_graph, text)
+        _write_through(new_parameters, data)
+        os.replace(new_graph, graph)
+    except BaseException:
+        if new_graph.exists():
+            new_parameters.unlink(missing_ok=True)
+            new_graph.unlink()
+        raise
+    os.replace(new_parameters, parameters)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file to the disk itself, since a rename may get there before what is still in memory."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+_parse_graph = parse_graph
 
 
 def _replace(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
-    """Write all files beside their places before the first of them is moved there."""
-    partial = {path: path.with_name(path.name + ".partial") for path in writers}
-    try:
-        for path, write in writers.items():
-            write(partial[path])
-        for path in writers:
-            os.replace(partial[path], path)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+    for path, write in writers.items():
+        try:
+            write(_beside(path))
+            os.replace(_beside(path), path)
+        finally:
+            _beside(path).unlink(missing_ok=True)

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from ..data import GRAFX, load_grafx, save_grafx
 from ..errors import SearchError
 from .search import Found, Search
 
+OPTIMIZER_FILE = "optimizer.safetensors"
 _COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history")
 
 
@@ -23,8 +26,8 @@ def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
     metadata = {name: getattr(search, name) for name in _COUNTERS} | {"fingerprint": search.fingerprint}
-    tensors = {"z_drywet": search.mixer.z_drywet, "adam": _adam_tensors(search)}
-    save_grafx(search.mixer.graph(), fresh / "current", tensors, metadata)
+    save_grafx(search.mixer.graph(), fresh / "current", metadata=metadata)
+    (fresh / "current" / OPTIMIZER_FILE).write_bytes(save(_optimizer_tensors(search)))
     for name in ("console", "best"):
         if found := getattr(search, name):
             save_grafx(found.G, fresh / name, metadata={"loss": found.loss, "num_processors": found.num_processors})
@@ -54,11 +57,12 @@ def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
     if not folder.exists():
         return False
     try:
-        G, tensors, metadata = load_grafx(folder / "current")
+        G, _, metadata = load_grafx(folder / "current")
+        tensors = load((folder / "current" / OPTIMIZER_FILE).read_bytes())
         same = metadata["fingerprint"] == search.fingerprint
         if same:
             _restore(search, folder, G, tensors, metadata)
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
     if not same:
         raise SearchError(
@@ -75,19 +79,23 @@ def remove_checkpoint(folder: str | os.PathLike) -> None:
         shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)
 
 
-def _adam_tensors(search: Search) -> dict[str, Any]:
+def _optimizer_tensors(search: Search) -> dict[str, torch.Tensor]:
     state = search.optimizer.state
-    return {name: state[parameter] for name, parameter in search.mixer.named_parameters() if parameter in state}
+    tensors = {"z_drywet": search.mixer.z_drywet.detach()}
+    for name, parameter in search.mixer.named_parameters():
+        tensors |= {f"{name}/{key}": value for key, value in state.get(parameter, {}).items()}
+    return tensors
 
 
 def _restore(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Any], metadata: dict[str, Any]) -> None:
     search.take(G)
     with torch.no_grad():
-        search.mixer.z_drywet.copy_(tensors["z_drywet"])
+        search.mixer.z_drywet.copy_(tensors.pop("z_drywet"))
     # By name, because parameters come back in another order than they were made in.
     parameters = dict(search.mixer.named_parameters())
-    for name, state in tensors.get("adam", {}).items():
-        search.optimizer.state[parameters[name]] = state
+    for path, tensor in tensors.items():
+        name, _, key = path.rpartition("/")
+        search.optimizer.state[parameters[name]][key] = tensor
     for name in _COUNTERS:
         setattr(search, name, metadata[name])
     for name in ("console", "best") if search.round else ():

@@ -97,8 +97,7 @@ PARTS = ["current", "console", "best"]
 FILES = ["graph.json", "parameters.safetensors"]
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("part, file", [*itertools.product(PARTS, FILES), ("current", "optimizer.safetensors")])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "noise"])
 def test_damaged_files_are_named(new_search, checkpoint, part, file, damage):
     path = checkpoint / part / file
