@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import reduce
-from itertools import groupby
 from operator import add
 
 import torch
@@ -35,8 +34,13 @@ def one_by_one(rows: Rows) -> list[Tensor]:
 
 def join(tensors: Iterable[Tensor]) -> Rows:
     """Unite neighbours of equal channel count."""
-    groups = [list(group) for _, group in groupby(tensors, lambda tensor: tensor.shape[-2])]
-    return tuple(group[0] if len(group) == 1 else torch.cat(group) for group in groups)
+    groups: list[list[Tensor]] = []
+    for tensor in tensors:
+        if groups and groups[-1][0].shape[-2] == tensor.shape[-2]:
+            groups[-1].append(tensor)
+        else:
+            groups.append([tensor])
+    return tuple([group[0] if len(group) == 1 else torch.cat(group) for group in groups])
 
 
 def gather(step: Step, inlet: int, segments: Segments, first: Rows = ()) -> Rows:

@@ -27,7 +27,7 @@ def render_grafx(
     parameters_grad: bool = True,
     input_signal_grad: bool = False,
     checkpoint: bool = False,
-) -> tuple[Tensor, list[Intermediates], Signals]:
+) -> tuple[Tensor, list[Intermediates], Signals | None]:
     """Compute what a graph sounds like.
 
     Args:
@@ -49,6 +49,7 @@ def render_grafx(
         ``(output, intermediates_list, signals)``. ``output`` has a row for each ``out`` node: ``(N, C, L)`` or
         ``(B, N, C, L)``. ``intermediates_list`` has the dict of intermediates of each step that made one, in order.
         ``signals`` has every node's output by id; they are computed when first asked for, and cost nothing before.
+        Inside ``torch.compile`` they are ``None``.
 
     Raises:
         RenderError: A processor or parameter is missing or has another shape than its processor expects, the number,
@@ -67,12 +68,12 @@ def render_grafx(
             processors, input_signals, per_type_parameters, common_parameters or {}, render_data
         )
 
-    def run() -> Iterator[tuple[tuple[Rows, ...], Intermediates | None]]:
-        return _run_steps(
-            processors, input_signals, per_type_parameters, common_parameters or {}, render_data, checkpoint
-        )
-
-    signals = Signals(run, render_data, input_signals, [per_type_parameters, common_parameters or {}])
+    run = partial(
+        _run_steps, processors, input_signals, per_type_parameters, common_parameters or {}, render_data, checkpoint
+    )
+    signals = None
+    if not torch.compiler.is_compiling():
+        signals = Signals(run, render_data, input_signals, [per_type_parameters, common_parameters or {}])
     intermediates_list = []
     for outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:

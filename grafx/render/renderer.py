@@ -9,7 +9,7 @@ from torch import Tensor
 from ..data.configs import BUILT_IN_TYPES
 from ..data.graph import GRAFX
 from ..errors import RenderError
-from ..utils import collect_parameters, create_empty_parameters
+from ..utils import collect_parameters, create_empty_parameters, scatter_parameters
 from .order import reorder_for_fast_render
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -26,6 +26,7 @@ class Renderer(nn.Module):
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
             the nodes hold; where no node holds any, they are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
+        checkpoint: Trade time for memory when training, see :func:`render_grafx`.
 
     Raises:
         GraphError: The graph cannot be scheduled.
@@ -42,8 +43,10 @@ class Renderer(nn.Module):
         processors: Mapping[str, nn.Module],
         parameters: Mapping[str, Any] | None = None,
         method: str = "beam",
+        checkpoint: bool = False,
     ):
         super().__init__()
+        self.checkpoint = checkpoint
         self.G = reorder_for_fast_render(G, method)
         self.render_data = prepare_render(self.G)
         used = {step.node_type for step in self.render_data.iter_list} - set(BUILT_IN_TYPES)
@@ -61,7 +64,7 @@ class Renderer(nn.Module):
 
     def render(
         self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None
-    ) -> tuple[Tensor, list[Intermediates], Signals]:
+    ) -> tuple[Tensor, list[Intermediates], Signals | None]:
         """All that :func:`render_grafx` returns."""
         return render_grafx(
             self.processors,
@@ -70,7 +73,20 @@ class Renderer(nn.Module):
             self.render_data,
             common_parameters,
             input_signal_grad=getattr(input_signals, "requires_grad", False),
+            checkpoint=self.checkpoint,
         )
+
+    def graph(self) -> GRAFX:
+        """A copy of the graph whose nodes hold the present parameters: to be edited, saved, and rendered again.
+
+        Examples:
+            >>> G = renderer.graph()
+            >>> G.bypass(3)
+            >>> renderer = Renderer(G, renderer.processors)
+        """
+        G = self.G.copy()
+        scatter_parameters(G, self.per_type_parameters)
+        return G
 
 
 def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:

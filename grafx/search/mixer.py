@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ..data import GRAFX, GraphError
 from ..render import Renderer, Signals
-from ..utils import scatter_parameters
 from .console import console_processors
 
 WEIGHT = "drywet_weight"
@@ -51,8 +50,7 @@ class Mixer(nn.Module):
 
     def graph(self) -> GRAFX:
         """A copy of the graph whose nodes hold the present parameters and weights."""
-        G = self.G.copy()
-        scatter_parameters(G, self.renderer.per_type_parameters)
+        G = self.renderer.graph()
         weights = self.z_drywet.detach().sigmoid().tolist()
         for node_id, data in G.nodes(data=True):
             if data["node_type"] in self.renderer.processors:

@@ -4,7 +4,6 @@ import warnings
 
 import torch
 import torch.nn as nn
-from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -140,7 +139,20 @@ def _next_power_of_two(n: int) -> int:
 def fast_length(at_least: int) -> int:
     """An even length, not below ``at_least``, whose real transform is fast."""
     # Odd lengths are several times slower in MKL.
-    return 2 * next_fast_len(-(-at_least // 2), real=True)
+    return 2 * _next_smooth(-(-at_least // 2))
+
+
+def _next_smooth(at_least: int) -> int:
+    """The smallest 2ᵃ3ᵇ5ᶜ that is not below ``at_least``, as scipy's ``next_fast_len``, which cannot be compiled."""
+    smallest = _next_power_of_two(max(1, at_least))
+    fives = 1
+    while fives < smallest:
+        threes = fives
+        while threes < smallest:
+            smallest = min(smallest, threes * _next_power_of_two(-(-at_least // threes)))
+            threes *= 3
+        fives *= 5
+    return smallest
 
 
 def _check(x: Tensor, h: Tensor, mode: str) -> None:

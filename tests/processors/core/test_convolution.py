@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core.convolution import FIRConvolution, convolve
+from grafx.processors.core.convolution import FIRConvolution, convolve, fast_length
 
 
 def direct(x, h, mode):
@@ -176,3 +176,8 @@ def test_asking_for_flashfftconv_warns_and_convolves(rng):
         module = FIRConvolution(flashfftconv=True)
     torch.testing.assert_close(module(x, h), convolve(x, h))
     assert len(caught) == 1
+
+
+def test_fast_lengths_are_the_even_ones_whose_halves_have_small_factors_only():
+    lengths = [*range(1, 3000), 44099, 44100, 44101, 131073, 268288, 2**25 - 1]
+    assert [fast_length(n) for n in lengths] == [2 * scipy.fft.next_fast_len((n + 1) // 2, real=True) for n in lengths]

@@ -1,0 +1,218 @@
+"""Rendering as a part of PyTorch programs: compiled, in data loaders and over several processes."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+from grafx.processors import Compressor, MultitapDelay, StereoGain, ZeroPhaseFIREqualizer
+from torch.utils.data import DataLoader, Dataset
+
+from grafx.data import GRAFX, NodeConfigs
+from grafx.render import Renderer, prepare_render, render_grafx, reorder_for_fast_render
+
+TYPES = ["eq", "compressor", "delay", "gain"]
+
+
+def make_processors():
+    return {
+        "eq": ZeroPhaseFIREqualizer(num_magnitude_bins=16),
+        "compressor": Compressor(),
+        "delay": MultitapDelay(segment_len=30, num_segments=2, num_delay_per_segment=1),
+        "gain": StereoGain(),
+    }
+
+
+def console(num_tracks=2):
+    G = GRAFX(config=NodeConfigs(TYPES))
+    bus = G.add("mix")
+    for _ in range(num_tracks):
+        G.connect(G.add_serial_chain(["in", "eq", "compressor", "gain"])[1], bus)
+    first, _ = G.add_serial_chain(["delay", "out"])
+    G.connect(bus, first)
+    return G
+
+
+@pytest.fixture
+def renderer():
+    torch.manual_seed(0)
+    return Renderer(console(), make_processors())
+
+
+@pytest.fixture
+def x():
+    return torch.randn(2, 2, 300, generator=torch.Generator().manual_seed(1))
+
+
+def gradients(renderer, x):
+    renderer.zero_grad()
+    renderer(x).square().sum().backward()
+    return [parameter.grad.clone() for parameter in renderer.parameters()]
+
+
+@pytest.mark.parametrize("batch", [(), (2,)])
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiles_as_one_graph(renderer, x, backend, batch):
+    x = x.expand(*batch, *x.shape)
+    torch._dynamo.reset()
+    compiled = torch.compile(renderer, backend=backend, fullgraph=True)
+    torch.testing.assert_close(compiled(x), renderer(x))
+    torch.testing.assert_close(gradients(compiled, x), gradients(renderer, x))
+
+
+def test_checkpointing_changes_nothing_but_memory(renderer, x):
+    other = copy.deepcopy(renderer)
+    other.checkpoint = True
+    assert torch.equal(other(x), renderer(x))
+    torch.testing.assert_close(gradients(other, x), gradients(renderer, x))
+    assert Renderer(console(), make_processors(), checkpoint=True).checkpoint
+
+
+def test_checkpointing_keeps_only_what_nodes_give_out(x):
+    """Tensors that autograd keeps for the backward pass, counted in bytes of distinct storages."""
+
+    def kept(checkpoint):
+        sizes = {}
+
+        def count(tensor):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        torch.manual_seed(0)
+        renderer = Renderer(console(4), make_processors(), checkpoint=checkpoint)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            output = renderer(x.repeat(2, 1, 10).requires_grad_())
+            inside = dict(sizes)
+        assert output.requires_grad
+        return sum(inside.values())
+
+    assert kept(checkpoint=True) < 0.2 * kept(checkpoint=False)
+
+
+def test_random_processors_are_recomputed_with_the_same_randomness(toys):
+    class Hiss(toys.base):
+        size = {"gain": 1}  # noqa: RUF012
+
+        def process(self, x, gain):
+            return x + torch.randn_like(x) * gain[:, :, None].exp()
+
+    G = GRAFX(config=NodeConfigs(["hiss", "gain"]))
+    G.add_serial_chain(["in", "hiss", "gain", "hiss", "out"])
+    found = []
+    for checkpoint in (False, True):
+        torch.manual_seed(3)
+        renderer = Renderer(G, {"hiss": Hiss(), "gain": toys.make()["gain"]}, checkpoint=checkpoint)
+        found.append(gradients(renderer, torch.ones(1, 1, 6)))
+    torch.testing.assert_close(*found)
+
+
+class Graphs(Dataset):
+    """What a worker prepares: a graph, its plan and its sources."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        G = reorder_for_fast_render(console(1 + index % 3))
+        return index, prepare_render(G), torch.full((1 + index % 3, 2, 50), float(index))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="workers are forked")
+def test_plans_come_from_workers_of_a_data_loader():
+    loader = DataLoader(Graphs(), batch_size=None, num_workers=2, multiprocessing_context="fork")
+    for expected, (index, plan, x) in enumerate(loader):
+        assert index == expected and plan == Graphs()[index][1]
+        renderer = Renderer(console(1 + index % 3), make_processors())
+        output, _, _ = render_grafx(renderer.processors, x, renderer.per_type_parameters, plan)
+        assert torch.equal(output, renderer(x))
+
+
+def test_plans_are_pickled_small():
+    plan = prepare_render(reorder_for_fast_render(console(32)))
+    pickled = pickle.dumps(plan)
+    assert pickle.loads(pickled) == plan and len(pickled) < 5000
+
+
+def test_a_graph_that_changes_between_steps_keeps_what_was_learned(renderer, x):
+    optimizer = torch.optim.SGD(renderer.parameters(), lr=1e-3)
+    for _ in range(2):
+        optimizer.zero_grad()
+        renderer(x).square().mean().backward()
+        optimizer.step()
+    G = renderer.graph()
+    bypassed = next(i for i, data in G.nodes(data=True) if data["node_type"] == "compressor")
+    G.bypass(bypassed)
+    pruned = Renderer(G, renderer.processors)
+    expected = renderer.state_dict()
+    for name, value in pruned.state_dict().items():
+        if "compressor" not in name:
+            assert torch.equal(value, expected[name])
+    assert pruned.per_type_parameters["compressor"]["log_threshold"].shape == (1, 1)
+    assert not torch.equal(pruned(x), renderer(x))
+    gradients(pruned, x)
+
+
+def test_parameters_of_a_network_render_another_graph_each_step():
+    network, x = torch.nn.Linear(3, 2), torch.randn(4, 2, 50)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for num_tracks in (1, 4, 2):
+        G = GRAFX(config=NodeConfigs(["gain"]))
+        out = G.add("out")
+        for _ in range(num_tracks):
+            G.connect(G.add_serial_chain(["in", "gain"])[1], out)
+        before = network.weight.detach().clone()
+        plan = prepare_render(reorder_for_fast_render(G))
+        parameters = {"gain": {"log_gain": network(torch.randn(num_tracks, 3))}}
+        output, _, _ = render_grafx({"gain": StereoGain()}, x[:num_tracks], parameters, plan)
+        optimizer.zero_grad()
+        output.square().mean().backward()
+        optimizer.step()
+        assert not torch.equal(network.weight, before)
+
+
+PARALLEL = """
+    import sys
+    import torch
+    import torch.distributed as dist
+    from torch.nn.parallel import DistributedDataParallel
+    from grafx.data import GRAFX, NodeConfigs
+    from grafx.processors import Compressor, StereoGain, ZeroPhaseFIREqualizer
+    from grafx.render import Renderer
+
+    torch.set_num_threads(1)
+    rank, place = int(sys.argv[1]), sys.argv[2]
+    dist.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
+    G = GRAFX(config=NodeConfigs(["eq", "compressor", "gain"]))
+    G.add_serial_chain(["in", "eq", "compressor", "gain", "out"])
+    torch.manual_seed(rank)  # DistributedDataParallel sends the parameters of the first process to the others
+    processors = {"eq": ZeroPhaseFIREqualizer(16), "compressor": Compressor(), "gain": StereoGain()}
+    renderer = Renderer(G, processors)
+    parallel = DistributedDataParallel(renderer)
+    x = torch.randn(2, 1, 2, 200, generator=torch.Generator().manual_seed(5))
+    parallel(x[rank]).square().sum().backward()
+    found = [p.grad.clone() for p in renderer.parameters()]
+    expected = [torch.zeros_like(p) for p in renderer.parameters()]
+    for item in x:
+        renderer.zero_grad()
+        renderer(item).square().sum().backward()
+        for total, p in zip(expected, renderer.parameters()):
+            total += p.grad / 2
+    torch.testing.assert_close(found, expected)
+    dist.destroy_process_group()
+    print("same gradients")
+"""
+
+
+def test_two_processes_train_as_one(tmp_path):
+    place = (tmp_path / "rendezvous").as_uri()
+    command = [sys.executable, "-c", textwrap.dedent(PARALLEL)]
+    processes = [
+        subprocess.Popen([*command, str(rank), place], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for rank in range(2)
+    ]
+    for process in processes:
+        text, _ = process.communicate(timeout=180)
+        assert process.returncode == 0 and "same gradients" in text, text
