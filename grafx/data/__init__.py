@@ -5,7 +5,9 @@ from .batch import batch_grafx, unbatch_grafx
 from .configs import NodeConfigs
 from .conversion import convert_to_graph, convert_to_tensor
 from .graph import GRAFX
+from .graphml import read_graphml, write_graphml
 from .io import load_grafx, save_grafx
+from .pyg import from_pyg, to_pyg
 from .tensor import GRAFXTensor
 
 __all__ = [
@@ -16,7 +18,11 @@ __all__ = [
     "batch_grafx",
     "convert_to_graph",
     "convert_to_tensor",
+    "from_pyg",
     "load_grafx",
+    "read_graphml",
     "save_grafx",
+    "to_pyg",
     "unbatch_grafx",
+    "write_graphml",
 ]
