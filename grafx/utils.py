@@ -98,7 +98,9 @@ def collect_parameters(G: GRAFX, node_types: Iterable[str]) -> dict[str, Any]:
         GraphError: Nodes of a type have different parameters, or a parameter different shapes.
     """
     return {
-        node_type: _stack({i: G.nodes[i]["parameters"] or {} for i in get_node_ids_from_type(G, node_type)}, node_type)
+        node_type: _stack(
+            {i: G.nodes[i].get("parameters") or {} for i in get_node_ids_from_type(G, node_type)}, node_type
+        )
         for node_type in node_types
     }
 

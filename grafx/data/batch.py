@@ -36,8 +36,7 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
         shift = union.counter
         for node_id in integer_ids(G):
             union.add_node(shift + node_id, **{**_without_schedule(G.nodes[node_id]), "graph_index": index})
-        for source_id, dest_id, data in G.edges(data=True):
-            union.add_edge(shift + source_id, shift + dest_id, **data)
+        union.add_edges_from((shift + u, shift + v, data) for u, v, data in G.edges(data=True))
         union.counter = shift + _span(G)
     union.batch = True
     union.graph["num_graphs"] = len(G_list)
@@ -73,8 +72,8 @@ def unbatch_grafx(G: GRAFX) -> list[GRAFX]:
         graph = graphs[attributes.pop("graph_index")]
         local[node_id] = graph.add(attributes.pop("node_type"))
         graph.nodes[local[node_id]].update(attributes)
-    for source_id, dest_id, data in G.edges(data=True):
-        graphs[G.nodes[source_id]["graph_index"]].add_edge(local[source_id], local[dest_id], **data)
+    for u, v, data in G.edges(data=True):
+        graphs[G.nodes[u]["graph_index"]].add_edges_from([(local[u], local[v], data)])
     return graphs
 
 

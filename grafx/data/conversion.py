@@ -117,7 +117,7 @@ def _edge_row(G: GRAFX, config: NodeConfigs, position: dict, source_id: int, des
     try:
         outlet = config.outlet_to_index[source_type][data["outlet"]]
         inlet = config.inlet_to_index[dest_type][data["inlet"]]
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise GraphError(
             f"Edge {source_id} ({source_type}) -> {dest_id} ({dest_type}) has no such inlet or outlet: {error}."
         ) from None

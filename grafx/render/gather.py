@@ -43,7 +43,7 @@ def join(tensors: Iterable[Tensor]) -> Rows:
     return tuple([group[0] if len(group) == 1 else torch.cat(group) for group in groups])
 
 
-def gather(step: Step, inlet: int, segments: Segments, first: Rows = ()) -> Rows:
+def gather(step: Step, inlet: int, segments: Segments, first: Rows, aggregation: str) -> Rows:
     """The signals at an inlet. What is one segment is passed on without a copy.
 
     Args:
@@ -52,26 +52,46 @@ def gather(step: Step, inlet: int, segments: Segments, first: Rows = ()) -> Rows
         segments: Outputs of earlier steps.
         first: For a further inlet, the signals at the first: a node with nothing connected reads silence of as many
             channels.
+        aggregation: ``"native"`` or ``"scatter"``.
 
     Raises:
         RenderError: Signals that meet have channel counts that do not broadcast.
     """
+    parts = step.inlets[inlet]
+    reads = [
+        [tensor for read in part.reads for tensor in segments[read.step, read.outlet][read.segment]] for part in parts
+    ]
+    channels = {tensor.shape[-2] for tensors in reads for tensor in tensors}
+    if aggregation == "scatter" and len(channels) == 1 and any(part.summed and part.reads for part in parts):
+        return (_scatter([part.summed for part in parts], reads),)
     found: list[Tensor] = []
-    for part in step.inlets[inlet]:
-        reads = [tensor for read in part.reads for tensor in segments[read.step, read.outlet][read.segment]]
+    for part, tensors in zip(parts, reads, strict=True):
         row = sum(tensor.shape[0] for tensor in found)
-        if not reads:
+        if not tensors:
             found.append(torch.zeros_like(one_by_one(first)[row]))
         elif part.summed:
             place = f"inlet {inlet} of node {step.nodes[0] + row} of type '{step.node_type}'"
-            found.append(_sum(same_channels(reads, place)))
+            found.append(_sum(same_channels(tensors, place)))
         else:
-            found += reads
+            found += tensors
     return join(found)
 
 
 def _sum(signals: list[Tensor]) -> Tensor:
     return reduce(add, [signal if signal.shape[0] == 1 else signal.sum(0, keepdim=True) for signal in signals])
+
+
+def _scatter(summed: list[bool], reads: list[list[Tensor]]) -> Tensor:
+    """All rows of an inlet at once, by a library's kernel instead of native sums."""
+    from torch_scatter import scatter
+
+    index, num_rows = [], 0
+    for is_summed, tensors in zip(summed, reads, strict=True):
+        count = sum(tensor.shape[0] for tensor in tensors)
+        index += [num_rows] * count if is_summed else range(num_rows, num_rows + count)
+        num_rows += 1 if is_summed else count
+    rows = torch.cat([tensor for tensors in reads for tensor in tensors])
+    return scatter(rows, torch.tensor(index, device=rows.device), dim=0, dim_size=num_rows, reduce="sum")
 
 
 def same_channels(signals: list[Tensor], place: str) -> list[Tensor]:

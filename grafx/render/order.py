@@ -107,8 +107,7 @@ def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str,
     renumbered.graph.update(G.graph)
     for (old_id, new_id), step in sorted(zip(mapping.items(), order.tolist(), strict=True), key=lambda x: x[0][1]):
         renumbered.add_node(new_id, **{**G.nodes[old_id], "rendering_order": step})
-    for source_id, dest_id, data in G.edges(data=True):
-        renumbered.add_edge(mapping[source_id], mapping[dest_id], **data)
+    renumbered.add_edges_from((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True))
     renumbered.counter = len(mapping)
     renumbered.consecutive_ids = True
     renumbered.rendering_order_method = method

@@ -1,14 +1,16 @@
 """Rendering: one batched call per step."""
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from ..data.configs import BUILT_IN_TYPES
+from ..errors import RenderError
 from ..utils import map_tensors
 from .call import Intermediates, call
 from .check import check_inputs
@@ -27,6 +29,7 @@ def render_grafx(
     parameters_grad: bool = True,
     input_signal_grad: bool = False,
     checkpoint: bool = False,
+    aggregation: Literal["native", "scatter"] = "native",
 ) -> tuple[Tensor, list[Intermediates], Signals | None]:
     """Compute what a graph sounds like.
 
@@ -44,6 +47,8 @@ def render_grafx(
         input_signal_grad: Whether gradients flow to the input signals.
         checkpoint: Keep only the outputs of nodes for the backward pass, and run each processor once more in it. This
             saves the memory that processors need inside, and costs the time of one more forward pass.
+        aggregation: What sums the signals that meet at an inlet: ``"native"``, or ``"scatter"`` for the package
+            ``torch_scatter``, which is slower in our measurements.
 
     Returns:
         ``(output, intermediates_list, signals)``. ``output`` has a row for each ``out`` node: ``(N, C, L)`` or
@@ -57,6 +62,7 @@ def render_grafx(
             one signal for each outlet. The message names the nodes.
     """
     check_inputs(processors, input_signals, per_type_parameters, common_parameters, render_data)
+    _check_aggregation(aggregation)
     if not input_signal_grad:
         input_signals = input_signals.detach()
     if not parameters_grad:
@@ -69,7 +75,14 @@ def render_grafx(
         )
 
     run = partial(
-        _run_steps, processors, input_signals, per_type_parameters, common_parameters or {}, render_data, checkpoint
+        _run_steps,
+        processors,
+        input_signals,
+        per_type_parameters,
+        common_parameters or {},
+        render_data,
+        checkpoint,
+        aggregation,
     )
     signals = None
     if not torch.compiler.is_compiling():
@@ -88,6 +101,7 @@ def _run_steps(
     common_parameters: Mapping[str, Tensor],
     render_data: RenderData,
     checkpoint: bool,
+    aggregation: str,
 ) -> Iterator[tuple[tuple[Rows, ...], Intermediates | None]]:
     """The outlets of each step, and its intermediates if there are some."""
     # Nodes come first inside, so that a run of nodes is a view whether or not there is a batch of sources.
@@ -96,7 +110,7 @@ def _run_steps(
     for index, step in enumerate(render_data.iter_list):
         read = {(r.step, r.outlet): segments[r.step, r.outlet] for inlet in step.inlets for p in inlet for r in p.reads}
         own = _rows_of_step(step, per_type_parameters, common_parameters)
-        compute = partial(_compute, processors, step, read, own, sources)
+        compute = partial(_compute, processors, step, read, own, sources, aggregation)
         recompute = checkpoint and step.node_type not in BUILT_IN_TYPES
         outlets, intermediates = recomputed(compute, use_reentrant=False) if recompute else compute()
         for outlet, (rows, lengths) in enumerate(zip(outlets, step.segments, strict=True)):
@@ -109,17 +123,32 @@ def _run_steps(
 
 
 def _compute(
-    processors: Mapping[str, Any], step: Step, segments: Segments, parameters: Mapping[str, Any], sources: Tensor
+    processors: Mapping[str, Any],
+    step: Step,
+    segments: Segments,
+    parameters: Mapping[str, Any],
+    sources: Tensor,
+    aggregation: str,
 ) -> tuple[tuple[Rows, ...], Intermediates | None]:
     """The outlets of a step."""
     if step.node_type == "in":
         return ((sources,),), None
     inlets: list[Rows] = []
     for inlet in range(len(step.inlets)):
-        inlets.append(gather(step, inlet, segments, inlets[0] if inlets else ()))
+        inlets.append(gather(step, inlet, segments, inlets[0] if inlets else (), aggregation))
     if step.node_type in BUILT_IN_TYPES:
         return (inlets[0],), None
     return call(processors[step.node_type], step, inlets, parameters, sources)
+
+
+def _check_aggregation(aggregation: str) -> None:
+    if aggregation not in ("native", "scatter"):
+        raise RenderError(f"aggregation must be 'native' or 'scatter', not {aggregation!r}.")
+    if aggregation == "scatter" and importlib.util.find_spec("torch_scatter") is None:
+        raise RenderError(
+            "aggregation='scatter' needs the package torch_scatter, which is compiled against the installed torch:"
+            " pip install torch_scatter --no-build-isolation."
+        )
 
 
 def _per_source(

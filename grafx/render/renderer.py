@@ -1,7 +1,7 @@
 """A graph with its processors and parameters as one module."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch.nn as nn
 from torch import Tensor
@@ -26,7 +26,7 @@ class Renderer(nn.Module):
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
             the nodes hold; where no node holds any, they are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
-        checkpoint: Trade time for memory when training, see :func:`render_grafx`.
+        checkpoint, aggregation: See :func:`render_grafx`.
 
     Raises:
         GraphError: The graph cannot be scheduled.
@@ -44,9 +44,10 @@ class Renderer(nn.Module):
         parameters: Mapping[str, Any] | None = None,
         method: str = "beam",
         checkpoint: bool = False,
+        aggregation: Literal["native", "scatter"] = "native",
     ):
         super().__init__()
-        self.checkpoint = checkpoint
+        self.checkpoint, self.aggregation = checkpoint, aggregation
         self.G = reorder_for_fast_render(G, method)
         self.render_data = prepare_render(self.G)
         used = {step.node_type for step in self.render_data.iter_list} - set(BUILT_IN_TYPES)
@@ -74,6 +75,7 @@ class Renderer(nn.Module):
             common_parameters,
             input_signal_grad=getattr(input_signals, "requires_grad", False),
             checkpoint=self.checkpoint,
+            aggregation=self.aggregation,
         )
 
     def graph(self) -> GRAFX:

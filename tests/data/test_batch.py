@@ -140,3 +140,13 @@ def test_a_batch_renders_as_one_by_one(Gs, toys):
     x = torch.randn(3, 2, 5)
     output, _, _ = render_grafx(processors, x, parameters, prepare_render(union))
     torch.testing.assert_close(output, torch.stack([2 * x[0], x[1], 3 * x[2]]))
+
+
+def test_edge_attributes_of_any_name_survive():
+    G = GRAFX()
+    G.add_serial_chain(["in", "eq", "out"])
+    G.edges[0, 1, 0].update(key="C minor", u_for_edge=1)
+    union = batch_grafx([G, G])
+    assert union.edges[3, 4, 0] == G.edges[0, 1, 0]
+    assert unbatch_grafx(union)[1].edges[0, 1, 0] == G.edges[0, 1, 0]
+    assert reorder_for_fast_render(G).edges[0, 1, 0] == G.edges[0, 1, 0]
