@@ -1,4 +1,5 @@
 import copy
+import random
 import weakref
 
 import pytest
@@ -291,3 +292,29 @@ def test_a_processor_that_changes_the_length_is_named():
     data = prepare_render(reorder_for_fast_render(G))
     with pytest.raises(RenderError, match=r"'cut' \(node 1\) returned 1 rows of 3 samples .* 1 rows of 4 samples"):
         render_grafx({"cut": Shorten()}, torch.ones(1, 1, 4), {}, data)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_chain_of_ten_thousand_nodes_renders(toys, checkpoint):
+    G = GRAFX(config=toys.config)
+    G.add_serial_chain(["in", *["gain", "invert"] * 5000, "out"])
+    plan = prepare_render(reorder_for_fast_render(G))
+    gain = torch.full((5000, 1), 0.9).requires_grad_()
+    x = torch.ones(1, 1, 4)
+    output, _, _ = render_grafx(toys.make(), x, {"gain": {"gain": gain}}, plan, checkpoint=checkpoint)
+    torch.testing.assert_close(output, torch.full((1, 1, 4), 0.1 / 1.9))  # y = 0.1 − 0.9 y
+    output.sum().backward()
+    assert gain.grad.isfinite().all() and gain.grad[-1] != 0
+
+
+@pytest.mark.parametrize("make", ["wide", "deep"])
+def test_large_graphs_are_planned(toys, make):
+    G = GRAFX(config=toys.config)
+    mix = G.add("mix")
+    types = ["gain", "fir", "saturate", "invert"]
+    rng = random.Random(0)
+    for length in [3] * 4000 if make == "wide" else [4000] * 3:
+        G.connect(G.add_serial_chain(["in", *rng.choices(types, k=length)])[1], mix)
+    G.connect(mix, G.add("out"))
+    plan = prepare_render(reorder_for_fast_render(convert_to_tensor(G)))
+    assert plan.num_nodes == len(G) and len(plan.iter_list) < (20 if make == "wide" else 4000 * 3 * 0.8)
