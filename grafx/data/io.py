@@ -63,8 +63,8 @@ def save_grafx(
         raise GraphError(f"The graph cannot be saved: {_reason(error)}.") from error
     try:
         _write(Path(folder), text, data)
-    except OSError as error:
-        raise GraphError(f"The graph cannot be saved, {folder} cannot be written to: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise GraphError(f"The graph cannot be saved, {str(folder)!r} cannot be written to: {error}.") from error
 
 
 def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
@@ -245,15 +245,3 @@ def _write_through(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-_parse_graph = parse_graph
-
-
-def _replace(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
-    for path, write in writers.items():
-        try:
-            write(_beside(path))
-            os.replace(_beside(path), path)
-        finally:
-            _beside(path).unlink(missing_ok=True)

@@ -26,10 +26,10 @@ def read_json(data: bytes) -> Any:
 
 
 def write_json(entries: dict[str, Any]) -> str:
-    """JSON text of a dict, with one line for each thing that its lists and dicts hold.
+    """JSON text of a dict in which :func:`find_problem` finds none: a line for each thing that its values hold.
 
     Raises:
-        ValueError: What :func:`find_problem` finds, or an integer that is too long to be written.
+        ValueError: An integer is too long to be written.
     """
     return "{\n" + ",\n".join(f" {_dump(key)}: {_lines(value)}" for key, value in entries.items()) + "\n}\n"
 

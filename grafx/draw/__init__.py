@@ -1,7 +1,7 @@
 """Pictures of graphs."""
 
 from .draw import Drawing, draw_edge, draw_grafx, draw_node, grafx_to_svg
-from .layout import Block, Layout, layered_layout
+from .layout import Block, Layout, held_positions, layered_layout
 
 __all__ = [
     "Block",
@@ -11,5 +11,6 @@ __all__ = [
     "draw_grafx",
     "draw_node",
     "grafx_to_svg",
+    "held_positions",
     "layered_layout",
 ]

@@ -175,7 +175,7 @@ def draw_grafx(
         vertical: Signals flow from top to bottom instead of from left to right.
         compute_node_position_fn: Called as ``fn(G, blocks, vertical=vertical, **position_options)``, where ``blocks``
             holds the :class:`~grafx.draw.Block` of each node. Returns a :class:`~grafx.draw.Layout`, or a dict from
-            node to (x, y) in points.
+            node to (x, y) in points. :func:`~grafx.draw.held_positions` takes what the nodes hold as ``position``.
         draw_node_fn: Called as :func:`~grafx.draw.draw_node` is, once for each node.
         draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge.
         colors: Node type to colour, for the types whose colour should differ from the usual.

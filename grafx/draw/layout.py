@@ -13,12 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import sqrt
+from math import isfinite, nan, sqrt
 
 import networkx as nx
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import block_array, coo_array, eye_array
+
+from ..errors import GraphError
 
 Edge = tuple[Hashable, Hashable, Hashable]
 Point = tuple[float, float]
@@ -108,6 +110,38 @@ def layered_layout(
         longest = max(longest, length)
     _merge(spread, _place_loners(G, loners, blocks, longest, node_spacing), (0.0, top))
     return _turn(spread, vertical)
+
+
+def held_positions(
+    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: float = 1.0
+) -> dict[Hashable, Point]:
+    """Place nodes where their attributes ``position`` say.
+
+    Args:
+        G: The graph. Each node has ``position``, the (x, y) of its centre in points, y upwards.
+        blocks: The room each node takes, which makes no difference.
+        vertical: Makes no difference to where nodes are.
+        node_spacing: Scales the positions.
+
+    Returns:
+        The positions of all nodes, between which edges run directly.
+
+    Raises:
+        GraphError: A node has no position, or one that is not two finite numbers.
+    """
+    positions = {}
+    for node, position in G.nodes(data="position"):
+        try:
+            x, y = map(float, position)
+        except (TypeError, ValueError):
+            x = y = nan
+        if not isfinite(x + y):
+            raise GraphError(
+                f"Node {node} has the position {position!r}, but should have two numbers:"
+                f" G.nodes[{node!r}]['position'] = (x, y), in points."
+            )
+        positions[node] = (node_spacing * x, node_spacing * y)
+    return positions
 
 
 def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:

@@ -509,8 +509,19 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(GraphError, match=r"file.* cannot be written to"):
         save_grafx(build(), tmp_path / "file")
-    with pytest.raises(GraphError, match=r"file/deep cannot be written to"):
+    with pytest.raises(GraphError, match=r"file/deep.* cannot be written to"):
         save_grafx(build(), tmp_path / "file" / "deep")
+    with pytest.raises(GraphError, match=r"no\\x00where.* cannot be written to"):
+        save_grafx(build(), tmp_path / "no\0where")
+
+
+def test_a_graph_too_large_to_be_loaded_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "MAX_GRAPH_BYTES", 1000)
+    save_grafx(GRAFX(), tmp_path, metadata={"a": "a" * 500})
+    before = content(tmp_path)
+    with pytest.raises(GraphError, match="more than 1000 bytes"):
+        save_grafx(GRAFX(), tmp_path, metadata={"a": "a" * 1000})
+    assert content(tmp_path) == before
 
 
 def test_edges_keep_their_attributes(tmp_path):

@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 from matplotlib.colors import to_rgb
 
-from grafx.draw import draw_edge, draw_grafx, draw_node, grafx_to_svg
+from grafx.draw import draw_edge, draw_grafx, draw_node, grafx_to_svg, held_positions
 from grafx.draw.style import short_names, text_color, type_color
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -244,6 +244,37 @@ def test_networkx_layouts_serve_as_positions(chain):
     draw_grafx(chain, compute_node_position_fn=lambda G, *_, **__: nx.circular_layout(G, scale=100))
     with pytest.raises(ValueError, match="no position for node 2"):
         draw_grafx(chain, compute_node_position_fn=lambda *_, **__: {0: (0, 0), 1: (50, 0)})
+
+
+@both_directions
+def test_nodes_stand_where_their_positions_say(chain, read_drawing, vertical):
+    positions = {0: (0, 0), 1: (60.5, -40), 2: (-20, 80.25), 3: (200, 0)}
+    nx.set_node_attributes(chain, positions, "position")
+    drawn = read_drawing(*draw_grafx(chain, vertical=vertical, compute_node_position_fn=held_positions))
+    for node, position in positions.items():
+        assert drawn.center(node) == pytest.approx(position)
+    wide = read_drawing(*draw_grafx(chain, compute_node_position_fn=held_positions, position_node_spacing=2))
+    assert wide.center(2) == pytest.approx([-40, 160.5])
+
+    def attributes(G, blocks, **_):
+        return nx.get_node_attributes(G, "position")
+
+    assert grafx_to_svg(chain, compute_node_position_fn=attributes) == grafx_to_svg(
+        chain, compute_node_position_fn=held_positions
+    )
+
+
+@pytest.mark.parametrize(
+    "position", [None, "left", (1,), (1, 2, 3), 5, (float("nan"), 0), (0, float("inf")), (1, None)]
+)
+def test_nodes_without_a_position_are_named(chain, position):
+    nx.set_node_attributes(chain, (0, 0), "position")
+    chain.nodes[2]["position"] = position
+    with pytest.raises(ValueError, match=r"Node 2 has the position .*G\.nodes\[2\]\['position'\] = \(x, y\)"):
+        draw_grafx(chain, compute_node_position_fn=held_positions)
+    del chain.nodes[2]["position"]
+    with pytest.raises(ValueError, match="Node 2 has the position None"):
+        draw_grafx(chain, compute_node_position_fn=held_positions)
 
 
 @pytest.mark.parametrize("option", ["node_color", "edge_style", "position_gap", "banana", "node_", "size"])
