@@ -84,17 +84,17 @@ def convert_to_graph(G_t: GRAFXTensor) -> GRAFX:
 
 def infer_configs(G: GRAFX) -> NodeConfigs:
     """The types of a graph without a config, with the inlets and outlets that its edges use."""
-    types: dict[str, dict[str, list[str]]] = {}
+    types: dict[str, dict[str, dict[str, None]]] = {}
     for node_id in G.nodes:
-        types.setdefault(_node_type(G, node_id), {"inlets": ["main"], "outlets": ["main"]})
+        types.setdefault(_node_type(G, node_id), {"inlets": {"main": None}, "outlets": {"main": None}})
     for source_id, dest_id, data in G.edges(data=True):
         for node_id, side, plug in ((source_id, "outlets", "outlet"), (dest_id, "inlets", "inlet")):
-            plugs = types[_node_type(G, node_id)][side]
             if plug not in data:
                 raise GraphError(f"Edge {source_id} -> {dest_id} has no {plug}: connect nodes with GRAFX.connect.")
-            if data[plug] not in plugs:
-                plugs.append(data[plug])
-    return NodeConfigs({t: c for t, c in types.items() if t not in BUILT_IN_TYPES})
+            types[_node_type(G, node_id)][side][data[plug]] = None
+    return NodeConfigs(
+        {t: {side: list(plugs) for side, plugs in c.items()} for t, c in types.items() if t not in BUILT_IN_TYPES}
+    )
 
 
 def integer_ids(G: GRAFX) -> list[int]:
