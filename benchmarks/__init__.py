@@ -1,0 +1,1 @@
+"""What grafx costs, measured side by side with others: ``python -m benchmarks``."""

@@ -1,0 +1,148 @@
+"""Cases that run under both packages. They import what they measure themselves, because some measure memory."""
+
+import itertools
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from . import graphs
+
+
+def about() -> Callable[[], dict[str, Any]]:
+    """Versions, and the GPU if there is one."""
+    import torch
+
+    names = f"grafx {version('grafx')} with torch {torch.__version__}, Python {platform.python_version()}"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return lambda: {"versions": names, "gpu": gpu}
+
+
+def only_import() -> Callable[[], None]:
+    """Nothing but the import that scheduling needs."""
+    import grafx.render  # noqa: F401
+
+    return lambda: None
+
+
+def schedules(seeds: tuple[int, int], chains: int, method: str) -> Callable[[], dict[str, Any]]:
+    """Schedule graphs of random chains; ``warnings`` counts what was not proven."""
+    from grafx.data import convert_to_tensor
+    from grafx.render import compute_render_order
+
+    tensors = [convert_to_tensor(graphs.chains(seed, chains)) for seed in range(*seeds)]
+
+    def run() -> dict[str, Any]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            steps = [len(compute_render_order(G_t, method=method)[0]) for G_t in tensors]
+        return {"steps": steps, "warnings": len(caught)}
+
+    return run
+
+
+def preparation(shape: str, **size: int) -> Callable[[], dict[str, Any]]:
+    """All that comes before sound: conversion to tensors, the schedule and the plan."""
+    from grafx.data import convert_to_tensor
+    from grafx.render import prepare_render, reorder_for_fast_render
+
+    G = getattr(graphs, shape)(**size)
+
+    def run() -> dict[str, Any]:
+        times = [time.perf_counter()]
+        G_t = convert_to_tensor(G)
+        times.append(time.perf_counter())
+        G_t = reorder_for_fast_render(G_t, method="beam")
+        times.append(time.perf_counter())
+        render_data = prepare_render(G_t)
+        times.append(time.perf_counter())
+        parts = [stop - start for start, stop in itertools.pairwise(times)]
+        return {
+            "nodes": len(G),
+            "steps": int(render_data.max_order) + 1,
+            **dict(zip(("convert", "schedule", "prepare"), parts, strict=True)),
+        }
+
+    return run
+
+
+def rendering(
+    shape: str,
+    sources: int,
+    samples: int,
+    train: bool,
+    look: Callable[[Any], Any] = lambda signals: None,
+    count: bool = False,
+    options: dict[str, Any] | None = None,
+    **size: int,
+) -> Callable[[], dict[str, Any]]:
+    """Render a graph, without gradients or as a step of training.
+
+    Args:
+        shape: Function of :mod:`graphs`.
+        sources: Number of its inputs.
+        samples: Length of the stereo inputs.
+        train: Whether to compute gradients of the output's power.
+        look: What to do with the signals of all nodes.
+        count: Whether to count the bytes of tensors (as ``tensors``, in MB), which takes time.
+        options: Further arguments of ``render_grafx``.
+        **size: Arguments of the function of :mod:`graphs`.
+    """
+    import torch
+
+    from grafx.data import convert_to_tensor
+    from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
+    from grafx.utils import create_empty_parameters
+
+    G = getattr(graphs, shape)(**size)
+    processors = _processors(set(G.config.node_types))
+    parameters = create_empty_parameters(processors, G)
+    options = options or {}
+    render_data = prepare_render(reorder_for_fast_render(convert_to_tensor(G), method="beam"))
+
+    def run(x: torch.Tensor) -> None:
+        with torch.set_grad_enabled(train):
+            output, _, signals = render_grafx(processors, x, parameters, render_data, **options)
+            if train:
+                output.square().mean().backward()
+            look(signals)
+
+    run(torch.randn(sources, 2, min(samples, 4096), requires_grad=True))  # compiles, and loads libraries
+    x = torch.randn(sources, 2, samples, requires_grad=options.get("input_signal_grad", False))
+    return (lambda: {"tensors": _peak_of_tensors_mb(lambda: run(x))}) if count else (lambda: run(x))
+
+
+def _processors(types: set[str]) -> dict[str, Any]:
+    from grafx.processors import (
+        Compressor,
+        MultitapDelay,
+        NoiseGate,
+        StereoGain,
+        STFTMaskedNoiseReverb,
+        ZeroPhaseFIREqualizer,
+    )
+
+    classes = {
+        "eq": ZeroPhaseFIREqualizer,
+        "compressor": Compressor,
+        "noisegate": NoiseGate,
+        "gain": StereoGain,
+        "delay": MultitapDelay,
+        "reverb": STFTMaskedNoiseReverb,
+    }
+    return {name: make() for name, make in classes.items() if name in types}
+
+
+def _peak_of_tensors_mb(run: Callable[[], Any]) -> float:
+    """The most bytes that tensors made by a function hold at once, as torch's allocator sees it."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    events = list(profiler.profiler.kineto_results.experimental_event_tree())
+    for event in events:
+        events += event.children
+    allocations = [(e.start_time_ns, e.extra_fields.alloc_size) for e in events if e.tag.name == "Allocation"]
+    return max(itertools.accumulate(size for _, size in sorted(allocations))) / 1e6

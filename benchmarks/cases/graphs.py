@@ -1,0 +1,72 @@
+"""Graphs that are measured, built by what both packages have."""
+
+import random
+from collections.abc import Sequence
+
+from grafx.data import GRAFX, NodeConfigs
+
+TYPES = [f"p{i}" for i in range(7)]
+TRACK = ["eq", "compressor", "noisegate", "gain", "delay", "reverb"]
+NUM_GROUPS = 4
+
+
+def chains(seed: int, count: int, shortest: int = 3, longest: int = 8) -> GRAFX:
+    """Chains of random types, mixed into one output."""
+    rng = random.Random(seed)
+    G = GRAFX(config=NodeConfigs(TYPES))
+    mix = G.add("mix")
+    for _ in range(count):
+        types = [rng.choice(TYPES) for _ in range(rng.randint(shortest, longest))]
+        G.connect(G.add_serial_chain(["in", *types])[1], mix)
+    G.connect(mix, G.add("out"))
+    return G
+
+
+def random_dag(seed: int, count: int) -> GRAFX:
+    """Nodes of random types that read one to three earlier ones, most of them close by."""
+    rng = random.Random(seed)
+    G = GRAFX(config=NodeConfigs(TYPES))
+    G.add("in")
+    for _ in range(count):
+        node = G.add(rng.choice([*TYPES, "mix"]))
+        num_sources = rng.choice([1, 1, 1, 2, 3])
+        for source in {rng.randrange(max(0, node - rng.choice([5, 50, 5000])), node) for _ in range(num_sources)}:
+            G.connect(source, node)
+    G.connect(node, G.add("out"))
+    return G
+
+
+def line(length: int) -> GRAFX:
+    """One chain of gains."""
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", *["gain"] * length, "out"])
+    return G
+
+
+def console(tracks: int, chain: Sequence[str] = TRACK) -> GRAFX:
+    """A chain for each track, for each of four groups of them, and for the master."""
+    G = GRAFX(config=NodeConfigs(sorted(set(chain))))
+    ends = [G.add_serial_chain(["in", *chain])[1] for _ in range(tracks)]
+    buses = []
+    for group in range(NUM_GROUPS):
+        bus, end = G.add_serial_chain(["mix", *chain])
+        for track in ends[group * tracks // NUM_GROUPS : (group + 1) * tracks // NUM_GROUPS]:
+            G.connect(track, bus)
+        buses.append(end)
+    master, _ = G.add_serial_chain(["mix", *chain, "out"])
+    for bus in buses:
+        G.connect(bus, master)
+    return G
+
+
+def matrix(tracks: int, buses: int) -> GRAFX:
+    """Every track goes to every bus, and the buses to one output."""
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    sources = [G.add("in") for _ in range(tracks)]
+    out = G.add("out")
+    for _ in range(buses):
+        bus = G.add("mix")
+        for source in sources:
+            G.connect(source, bus)
+        G.connect(bus, out)
+    return G

@@ -1,0 +1,164 @@
+"""Alternating measurements in processes that last, or in fresh ones, and their medians."""
+
+import json
+import os
+import select
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+LIMIT = 600.0
+"""Seconds after which a run is given up."""
+
+NOT_MEASURED = "–"
+
+
+class Unanswered(Exception):
+    """There is no result, but a word that stands in for it."""
+
+
+class Worker:
+    """One package in a Python process of its own, which starts when it is first asked for something.
+
+    Args:
+        python: Interpreter that imports the package; without one, nothing is measured.
+        cases: Module of ``benchmarks/cases`` that it runs.
+    """
+
+    def __init__(self, python: str | None, cases: str):
+        self._python = python
+        self._cases = cases
+        self._process: subprocess.Popen | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether there is an interpreter."""
+        return self._python is not None
+
+    def ask(self, case: str, arguments: dict[str, Any], limit: float = LIMIT) -> dict[str, Any]:
+        """Run a case once.
+
+        Raises:
+            Unanswered: It failed, took longer than ``limit`` seconds, or is not available.
+        """
+        if self._python is None:
+            raise Unanswered(NOT_MEASURED)
+        answer = self._exchange({"case": case, "arguments": arguments}, limit)
+        if "error" in answer:
+            print(f"  {self._cases}: {case}: {answer['error']}: {answer['message'][:200]}", file=sys.stderr, flush=True)
+            raise Unanswered(NOT_MEASURED if answer["error"] == "ModuleNotFoundError" else "fails")
+        return answer
+
+    def forget(self) -> None:
+        """Free what was set up."""
+        if self._process is not None:
+            self._exchange({}, LIMIT)
+
+    def fresh(self) -> "Worker":
+        """The same in another process."""
+        return Worker(self._python, self._cases)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
+        if self._process is None:
+            self._process = _start(self._python, self._cases)
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], limit)[0]:
+            self.close()
+            raise Unanswered(f"> {limit:.0f} s")
+        line = self._process.stdout.readline()
+        if not line:
+            self.close()
+            raise Unanswered("fails")
+        return json.loads(line)
+
+
+def _start(python: str, cases: str) -> subprocess.Popen:
+    """A worker that uses all cores, whatever this process was told."""
+    threads = str(os.cpu_count())
+    environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "PYTHONPATH")}
+    environment |= {"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
+    environment |= {"PYTHONWARNINGS": "ignore", "KINETO_LOG_LEVEL": "9"}
+    return subprocess.Popen(
+        [python, Path(__file__).with_name("worker.py"), cases],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+ABSENT = Worker(None, "")
+"""Measures nothing."""
+
+
+class Result:
+    """What several runs of a case gave, or the word that stands in for it.
+
+    ``result["seconds"]`` is a median; so are ``"before"`` and ``"peak"``, the resident MB before a run and at its peak,
+    and whatever numbers the case returns. What is no number is that of the last run.
+    """
+
+    def __init__(self, answers: Sequence[dict[str, Any]], word: str | None = None):
+        self._answers = answers
+        self.word = word
+
+    def __getitem__(self, name: str) -> Any:
+        if self.word is not None:
+            return self.word
+        values = [answer[name] for answer in self._answers]
+        if any(value is None for value in values):
+            return NOT_MEASURED
+        return statistics.median(values) if isinstance(values[0], int | float) else values[-1]
+
+
+class Run(NamedTuple):
+    """A case with its arguments, and who runs it."""
+
+    worker: Worker
+    case: str
+    arguments: dict[str, Any]
+
+
+def alternate(*runs: Run, repeats: int, fresh: bool = False) -> list[Result]:
+    """Measure runs in turn, so that whatever else the machine does meets all of them alike.
+
+    Args:
+        *runs: What is compared.
+        repeats: How many measurements of each.
+        fresh: Make each in a process of its own. Otherwise the first of a process is not counted.
+
+    Returns:
+        The results of each run.
+    """
+    answers: list[list[dict[str, Any]]] = [[] for _ in runs]
+    words: list[str | None] = [None for _ in runs]
+    for _ in range(repeats if fresh else repeats + 1):
+        for index, run in enumerate(runs):
+            if words[index] is None:
+                try:
+                    answers[index].append(_ask(run, fresh))
+                except Unanswered as unanswered:
+                    words[index] = str(unanswered)
+    for run in runs:
+        run.worker.forget()
+    return [Result(found[-repeats:], word) for found, word in zip(answers, words, strict=True)]
+
+
+def _ask(run: Run, fresh: bool) -> dict[str, Any]:
+    worker = run.worker.fresh() if fresh else run.worker
+    try:
+        return worker.ask(run.case, run.arguments)
+    finally:
+        if fresh:
+            worker.close()

@@ -1,0 +1,71 @@
+"""Memory.
+
+A console: each track goes through equalizer, compressor, noise gate, gain, delay and reverb into one of four groups
+with the same chain, and these into the master with the same. Signals are stereo. Each measurement is made in a fresh
+process that has rendered a short signal before. *Resident* is the peak of the process above what it held just before;
+*tensors* is the most bytes that tensors made by the render held at once, as torch's allocator counts them.
+
+A render keeps only what a later step reads; the second and third row then look at the signals of all nodes, which
+renders once more and holds all of them, one by one or copied into one tensor. GRAFX 0.6.0 always holds all.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..measure import Run, Worker, alternate
+from ..page import Table, ratio
+from . import Bench
+
+COLUMNS = ("", "resident MB", "ratio", "tensors MB", "ratio", "seconds")
+
+
+def run(bench: Bench) -> Iterator[Table]:
+    tracks, samples = (4, 2**12) if bench.quick else (32, 2**17)
+    console = {"shape": "console", "tracks": tracks, "sources": tracks, "samples": samples}
+    size = f"{tracks} tracks of {samples:,} samples"
+    without = {**console, "train": False}
+    yield _table(
+        bench,
+        f"Rendering {size} without gradients",
+        {
+            "output": (bench.ours, "rendering", without),
+            "output, then `signals[0]`": (bench.ours, "rendering_all", {**without, "as_tensor": False}),
+            "output, then `signals.tensor()`": (bench.ours, "rendering_all", {**without, "as_tensor": True}),
+            "GRAFX 0.6.0": (bench.theirs, "rendering", without),
+        },
+    )
+    training = {**console, "train": True}
+    yield _table(
+        bench,
+        f"A training step with {size}",
+        {
+            "forward and backward": (bench.ours, "rendering", training),
+            "with `checkpoint=True`": (bench.ours, "rendering", {**training, "options": {"checkpoint": True}}),
+            "GRAFX 0.6.0": (bench.theirs, "rendering", training),
+        },
+    )
+
+
+def _table(bench: Bench, title: str, cases: dict[str, tuple[Worker, str, dict[str, Any]]]) -> Table:
+    how = {"repeats": 1 if bench.quick else 3, "fresh": not bench.quick}
+    resident = alternate(*(Run(*case) for case in cases.values()), **how)
+    counts = [Run(worker, case, {**arguments, "count": True}) for worker, case, arguments in cases.values()]
+    tensors = alternate(*counts, **{**how, "repeats": 1})
+    table = Table(title, COLUMNS)
+    for name, result, count in zip(cases, resident, tensors, strict=True):
+        mb = _above(result["peak"], result["before"])
+        table.rows.append(
+            (
+                name,
+                mb,
+                ratio(mb, _above(resident[0]["peak"], resident[0]["before"])),
+                count["tensors"],
+                ratio(count["tensors"], tensors[0]["tensors"]),
+                result["seconds"],
+            )
+        )
+    return table
+
+
+def _above(peak: float | str, before: float | str) -> float | str:
+    return peak if isinstance(peak, str) else max(0.0, peak - before)
