@@ -10,6 +10,7 @@ from .core.bounds import soft_bound
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
+from .core.stft import masked_istft, stft, synthesis_windows
 
 
 class STFTMaskedNoiseReverb(Processor):
@@ -63,11 +64,14 @@ class STFTMaskedNoiseReverb(Processor):
         self.gain_envelope = gain_envelope
         self.conv = FIRConvolution(mode="causal", **conv)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
+        self.register_buffer("windows", windows, persistent=False)
         if fixed_noise:
             noise = np.random.RandomState(0).uniform(size=(2, ir_len)) * 2 - 1
             noise = torch.from_numpy(noise[: self.num_channels]).to(self.window)
             # As pairs of reals: Module.to() would drop the imaginary parts.
-            self.register_buffer("noise_stft", torch.view_as_real(self._stft(noise)), persistent=False)
+            noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
+            self.register_buffer("noise_stft", noise_stft, persistent=False)
 
     def parameter_size(self) -> ParameterSize:
         num_bins = self.n_fft // 2 + 1
@@ -101,42 +105,23 @@ class STFTMaskedNoiseReverb(Processor):
             ParameterError: a ``"midside"`` reverb of a signal that is not stereo.
         """
         mask = self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
-        fir = self._istft(self._noise(mask) * mask)
+        fir = masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
         return filter_channels(input_signals, fir, self.processor_channel, self._convolve)
 
     def _mask(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
         num_frames = 1 + self.ir_len // self.hop_length
-        t = torch.arange(num_frames, dtype=initial.dtype, device=initial.device) / 8
-        log_mask = soft_bound(initial / 8).unsqueeze(-1) - F.softplus(delta).unsqueeze(-1) * t
+        t = torch.arange(num_frames, dtype=initial.dtype, device=initial.device).unsqueeze(-1) / 8
+        log_mask = soft_bound(initial / 8).unsqueeze(-2) - F.softplus(delta).unsqueeze(-2) * t
         if envelope is not None:
-            log_mask = log_mask + soft_bound(envelope / 8).unsqueeze(-2)
+            log_mask = log_mask + soft_bound(envelope / 8).unsqueeze(-1)
         return torch.exp(log_mask)
 
     def _noise(self, like: Tensor) -> Tensor:
         if self.fixed_noise:
             return torch.view_as_complex(self.noise_stft.to(like.dtype))
         shape = *like.shape[:2], self.ir_len
-        return self._stft(2 * torch.rand(shape, dtype=like.dtype, device=like.device) - 1)
-
-    def _stft(self, noise: Tensor) -> Tensor:
-        frames = torch.stft(
-            noise.flatten(0, -2),
-            self.n_fft,
-            self.hop_length,
-            window=self.window.to(noise.dtype),
-            return_complex=True,
-        )
-        return frames.unflatten(0, noise.shape[:-1])
-
-    def _istft(self, spectra: Tensor) -> Tensor:
-        noise = torch.istft(
-            spectra.flatten(0, 1),
-            self.n_fft,
-            self.hop_length,
-            window=self.window.to(spectra.real.dtype),
-            length=self.ir_len,
-        )
-        return noise.unflatten(0, spectra.shape[:2])
+        noise = 2 * torch.rand(shape, dtype=like.dtype, device=like.device) - 1
+        return stft(noise, self.window.to(like.dtype), self.hop_length)
 
     def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
         return self.conv(x, normalize_impulse(fir))

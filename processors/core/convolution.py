@@ -69,9 +69,10 @@ class _OverlapSave(Function):
         blocks = _pad(x, lead, num_blocks * hop + overlap).unfold(-1, n, hop).contiguous()
         X = torch.fft.rfft(blocks)
         H = torch.fft.rfft(h.unsqueeze(-2), n)
-        y = torch.fft.irfft(X * H, n)[..., overlap:].flatten(-2)[..., :num_samples]
         x_needs_grad, h_needs_grad, *_ = ctx.needs_input_grad
         ctx.save_for_backward(X if h_needs_grad else None, H if x_needs_grad else None)
+        in_place = not h_needs_grad and X.shape[:2] == torch.broadcast_shapes(X.shape[:2], H.shape[:2])
+        y = torch.fft.irfft(X.mul_(H) if in_place else X * H, n)[..., overlap:].flatten(-2)[..., :num_samples]
         ctx.layout = n, lead, x.shape, h.shape
         return y
 

@@ -5,7 +5,7 @@ is the ramp max(0, x), rounded over a knee of width W around the threshold. The 
 compressor of ratio R. A downward expander or gate, which acts below its threshold, is the mirror image: negate
 level and threshold, and let the slope be 1 − R.
 
-All arguments broadcast; only the level is as long as the signal.
+Levels are ``(…, L)``, the other arguments ``(…, 1)``, and all broadcast. Curves can be differentiated once.
 
 References:
     D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
@@ -15,6 +15,8 @@ References:
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 
 def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor) -> Tensor:
@@ -28,7 +30,7 @@ def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor) -> Tensor:
     Returns:
         The log gain, in the unit of ``level``; never above 0.
     """
-    return -torch.relu(slope * threshold - slope * level)
+    return _Curve.apply(level, threshold, slope, torch.ones_like(slope), _hard, _hard_slopes)
 
 
 def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
@@ -45,11 +47,7 @@ def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tenso
     Returns:
         The log gain, in the unit of ``level``; never above 0.
     """
-    # t counts widths from the foot of the knee. With c = t clipped to [0, 1] one product serves all three parts.
-    per_width = 1 / width
-    t = level * per_width + (0.5 - threshold * per_width)
-    c = F.hardtanh(t, 0.0, 1.0)
-    return slope * width * (c * torch.sub(t, c, alpha=0.5))
+    return _Curve.apply(level, threshold, slope, width, _quadratic, _quadratic_slopes)
 
 
 def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness: Tensor) -> Tensor:
@@ -64,4 +62,68 @@ def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness:
     Returns:
         The log gain, in the unit of ``level``; below 0.
     """
-    return slope / sharpness * F.softplus(sharpness * level - sharpness * threshold)
+    return _Curve.apply(level, threshold, slope, sharpness, _exponential, _exponential_slopes)
+
+
+# Each ramp k, and its derivatives by level and width. What is changed in place is their own.
+
+
+def _hard(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    return (level - threshold).clamp_(min=0)
+
+
+def _hard_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    by_level = (level > threshold).to(level.dtype)
+    return by_level, torch.zeros_like(by_level)
+
+
+def _quadratic(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    # With c = t clipped to [0, 1] one product serves all three parts.
+    t = _widths_from_foot(level, threshold, width)
+    c = t.clamp(0, 1)
+    return t.sub_(c, alpha=0.5).mul_(c).mul_(width)
+
+
+def _quadratic_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    c = _widths_from_foot(level, threshold, width).clamp_(0, 1)
+    return c, torch.addcmul(c, c, c, value=-1).mul_(0.5)
+
+
+def _widths_from_foot(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    return torch.addcmul(0.5 - threshold / width, level, 1 / width)
+
+
+def _exponential(level: Tensor, threshold: Tensor, sharpness: Tensor) -> Tensor:
+    return F.softplus((level - threshold).mul_(sharpness)).div_(sharpness)
+
+
+def _exponential_slopes(level: Tensor, threshold: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
+    x = level - threshold
+    by_level = torch.sigmoid(x * sharpness)
+    return by_level, x.mul_(by_level).sub_(_exponential(level, threshold, sharpness)).div_(sharpness)
+
+
+class _Curve(Function):
+    """A ramp times the slope. It keeps nothing but its arguments, and makes few passes over memory."""
+
+    @staticmethod
+    def forward(ctx, level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor, ramp, slopes) -> Tensor:
+        ctx.save_for_backward(level, threshold, slope, width)
+        ctx.ramp, ctx.slopes = ramp, slopes
+        return ramp(level, threshold, width).mul_(slope)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        level, threshold, slope, width = ctx.saved_tensors
+        by_level, by_width = ctx.slopes(level, threshold, width)
+        by_slope = _inner(grad, ctx.ramp(level, threshold, width))
+        by_width = slope * _inner(grad, by_width)
+        by_level = by_level.mul_(grad).mul_(slope)
+        by_threshold = -by_level.sum(-1, keepdim=True)
+        grads = (by_level, by_threshold, by_slope, by_width)
+        return *(g.sum_to_size(v.shape) for g, v in zip(grads, ctx.saved_tensors, strict=True)), None, None
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.vecdot(a, b).unsqueeze(-1)
