@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .base import ParameterSize, Processor
 from .core.channels import filter_channels, num_filter_channels
-from .core.convolution import FIRConvolution, convolve
+from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.fir import ZeroPhaseFIR, normalize_impulse
 
@@ -99,7 +99,6 @@ class MultitapDelay(Processor):
         return self.conv(x, F.pad(normalize_impulse(fir), (self.pre_delay, 0)))
 
     def _taps(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        fir, radii_loss = self.delay(torch.complex(*delay_z.unbind(-1)))
-        if self.color is not None:
-            fir = convolve(fir, self.color(log_fir_magnitude), mode="zerophase")
+        color = None if self.color is None else self.color(log_fir_magnitude)
+        fir, radii_loss = self.delay(torch.complex(*delay_z.unbind(-1)), color)
         return fir.unflatten(1, self.tap_axes).sum(-2).flatten(-2), radii_loss

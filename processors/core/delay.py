@@ -4,9 +4,12 @@ import math
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from .convolution import convolve
 
 EPS = 1e-7
 LARGEST = 1e15
@@ -48,11 +51,13 @@ class SurrogateDelay(nn.Module):
         self.radii_loss = radii_loss
         self.normalize_gradients = normalize_gradients
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, color: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Make the responses of delays.
 
         Args:
             z: complex numbers of any shape. A delay is proportional to minus the angle.
+            color: zero-phase filters ``(…, taps)`` to follow the delays, of an odd number of taps; what they move out
+                of the response is dropped.
 
         Returns:
             The responses ``(…, N)``, which can be differentiated once, and the radii loss ``()``.
@@ -63,7 +68,13 @@ class SurrogateDelay(nn.Module):
             z = _NormalizeGradient.apply(z)
         modulus = z.abs()
         radius = torch.tanh(modulus)
-        fir = _SoftImpulse.apply(z * (radius / (modulus + EPS)), self.N, self.straight_through)
+        z = z * (radius / (modulus + EPS))
+        if color is None:
+            fir = _SoftImpulse.apply(z, self.N, self.straight_through)
+        elif self.straight_through:
+            fir = _PlacedFilter.apply(z, color, self.N)
+        else:
+            fir = _color(_SoftImpulse.apply(z, self.N, False), color)
         loss = (1 - radius).square().sum() if self.radii_loss else radius.new_zeros(())
         return fir, loss
 
@@ -86,30 +97,63 @@ class _SoftImpulse(Function):
     def forward(ctx, z: Tensor, N: int, hard: bool) -> Tensor:
         z = z + EPS
         ctx.save_for_backward(z)
-        ctx.N = N
         if not hard:
             coarse, fine = _power_tables(z, N // 2 + 1)
             powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
             return torch.fft.irfft(powers, n=N)
-        # The maximum of a damped sinusoid's spectrum is the bin nearest to its frequency.
-        delay = torch.round(z.angle() * (-N / math.tau)).long() % N
-        return torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device).scatter_(-1, delay.unsqueeze(-1), 1)
+        impulse = torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device)
+        return impulse.scatter_(-1, _nearest_delay(z, N).unsqueeze(-1), 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, g: Tensor):
         (z,) = ctx.saved_tensors
-        N = ctx.N
-        # d/dz of (1/N) Re Σ w_k z^k Ĝ_k*, where w counts the bins that a real spectrum has twice.
-        k = torch.arange(1, N // 2 + 1, device=z.device, dtype=z.real.dtype)
-        weight = k * (2 / N)
-        if N % 2 == 0:
-            weight[-1:] /= 2
-        spectrum = torch.fft.rfft(g)[..., 1:] * weight
-        coarse, fine = _power_tables(z.conj(), N // 2)
-        padding = coarse.shape[-1] * fine.shape[-1] - N // 2
-        table = torch.nn.functional.pad(spectrum, (0, padding)).unflatten(-1, (-1, fine.shape[-1]))
-        return ((table * fine.unsqueeze(-2)).sum(-1) * coarse).sum(-1), None, None
+        return _soft_gradient(g, z), None, None
+
+
+class _PlacedFilter(Function):
+    """A filter where the impulse is: the convolution of the two without a transform."""
+
+    @staticmethod
+    def forward(ctx, z: Tensor, color: Tensor, N: int) -> Tensor:
+        z, reach = z + EPS, color.shape[-1] // 2
+        places = _nearest_delay(z, N).unsqueeze(-1) + torch.arange(color.shape[-1], device=z.device)
+        ctx.save_for_backward(z, color, places)
+        response = color.new_zeros(*z.shape, N + 2 * reach)
+        return response.scatter_(-1, places, color)[..., reach : reach + N]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g: Tensor):
+        z, color, places = ctx.saved_tensors
+        reach = color.shape[-1] // 2
+        by_color = F.pad(g, (reach, reach)).gather(-1, places)
+        return _soft_gradient(_color(g, color.flip(-1)), z), by_color, None
+
+
+def _color(x: Tensor, color: Tensor) -> Tensor:
+    rows = (v.reshape(-1, 1, v.shape[-1]) for v in (x, color))
+    return convolve(*rows, mode="zerophase").view(x.shape)
+
+
+def _nearest_delay(z: Tensor, N: int) -> Tensor:
+    # The maximum of a damped sinusoid's spectrum is the bin nearest to its frequency.
+    return torch.round(z.angle() * (-N / math.tau)).long() % N
+
+
+def _soft_gradient(g: Tensor, z: Tensor) -> Tensor:
+    """The gradient of z, given that of its soft impulse."""
+    N = g.shape[-1]
+    # d/dz of (1/N) Re Σ w_k z^k Ĝ_k*, where w counts the bins that a real spectrum has twice.
+    k = torch.arange(1, N // 2 + 1, device=z.device, dtype=z.real.dtype)
+    weight = k * (2 / N)
+    if N % 2 == 0:
+        weight[-1:] /= 2
+    spectrum = torch.fft.rfft(g)[..., 1:] * weight
+    coarse, fine = _power_tables(z.conj(), N // 2)
+    padding = coarse.shape[-1] * fine.shape[-1] - N // 2
+    table = F.pad(spectrum, (0, padding)).unflatten(-1, (-1, fine.shape[-1]))
+    return ((table * fine.unsqueeze(-2)).sum(-1) * coarse).sum(-1)
 
 
 def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from grafx.processors.core.convolution import convolve
 from grafx.processors.core.delay import SurrogateDelay
 
 
@@ -82,3 +83,24 @@ def test_extreme_numbers_are_finite(dtype, straight_through):
     assert h.dtype == dtype.to_real()
     assert torch.isfinite(h).all()
     assert torch.isfinite(torch.view_as_real(z.grad)).all()
+
+
+@pytest.mark.parametrize("N", [1, 2, 7, 30])
+@pytest.mark.parametrize("straight_through", [False, True])
+@pytest.mark.parametrize("shape", [(3,), (2, 4)])
+def test_colour_is_a_convolution_that_drops_what_leaves_the_response(N, straight_through, shape, rng):
+    z = torch.view_as_complex(torch.from_numpy(rng.standard_normal((*shape, 2)))).requires_grad_()
+    color = torch.from_numpy(rng.standard_normal((*shape, 5))).requires_grad_()
+    delay = SurrogateDelay(N, straight_through=straight_through)
+    weights = torch.from_numpy(rng.standard_normal((*shape, N)))
+    impulse, loss = delay(z)
+    rows = (v.reshape(-1, 1, v.shape[-1]) for v in (impulse, color))
+    expected = convolve(*rows, mode="zerophase").reshape(*shape, N)
+    found, found_loss = delay(z, color)
+    torch.testing.assert_close((found, found_loss), (expected, loss))
+    for value, reference in zip(
+        torch.autograd.grad((found * weights).sum(), (z, color)),
+        torch.autograd.grad((expected * weights).sum(), (z, color)),
+        strict=True,
+    ):
+        torch.testing.assert_close(value, reference)
