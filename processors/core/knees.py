@@ -115,14 +115,14 @@ class _Curve(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
-        level, threshold, slope, width = ctx.saved_tensors
+        level, threshold, slope, width = arguments = ctx.saved_tensors  # once, as checkpointing demands
         by_level, by_width = ctx.slopes(level, threshold, width)
         by_slope = _inner(grad, ctx.ramp(level, threshold, width))
         by_width = slope * _inner(grad, by_width)
         by_level = by_level.mul_(grad).mul_(slope)
         by_threshold = -by_level.sum(-1, keepdim=True)
         grads = (by_level, by_threshold, by_slope, by_width)
-        return *(g.sum_to_size(v.shape) for g, v in zip(grads, ctx.saved_tensors, strict=True)), None, None
+        return *(g.sum_to_size(v.shape) for g, v in zip(grads, arguments, strict=True)), None, None
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
