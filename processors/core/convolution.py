@@ -12,6 +12,7 @@ from ..base import ParameterError
 
 MODES = ("causal", "zerophase")
 SHORTEST_BLOCK = 8192
+MAX_TRANSFORMED = 1 << 23  # samples
 
 
 def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
@@ -45,7 +46,24 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
         return x * h[..., :1]
     delay = 0 if mode == "causal" else num_taps // 2
     first, last = max(0, delay - num_samples + 1), min(num_taps, delay + num_samples)
-    return _OverlapSave.apply(x, h[..., first:last], delay - first, _block_length(num_samples, last - first))
+    h, delay, n = h[..., first:last], delay - first, _block_length(num_samples, last - first)
+    if torch.is_grad_enabled() and (x.requires_grad or h.requires_grad):
+        return _OverlapSave.apply(x, h, delay, n)
+    return _in_batches(x, h, delay, n)
+
+
+def _in_batches(x: Tensor, h: Tensor, delay: int, n: int) -> Tensor:
+    """Some signals after others, so that no more transforms than needed are held at once."""
+    batch, channels = (max(x.shape[axis], h.shape[axis]) for axis in (0, 1))
+    size = max(1, MAX_TRANSFORMED // (channels * max(n, x.shape[-1])))
+    if size >= batch:
+        return _OverlapSave.apply(x, h, delay, n)
+    y = x.new_empty(batch, channels, x.shape[-1])
+    for start in range(0, batch, size):
+        rows = slice(start, start + size)
+        parts = (v if v.shape[0] == 1 else v[rows] for v in (x, h))
+        y[rows] = _OverlapSave.apply(*parts, delay, n)
+    return y
 
 
 def _block_length(num_samples: int, num_taps: int) -> int:

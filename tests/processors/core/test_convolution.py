@@ -181,3 +181,16 @@ def test_asking_for_flashfftconv_warns_and_convolves(rng):
 def test_fast_lengths_are_the_even_ones_whose_halves_have_small_factors_only():
     lengths = [*range(1, 3000), 44099, 44100, 44101, 131073, 268288, 2**25 - 1]
     assert [fast_length(n) for n in lengths] == [2 * scipy.fft.next_fast_len((n + 1) // 2, real=True) for n in lengths]
+
+
+@pytest.mark.parametrize("x_batch, h_batch", [(7, 7), (7, 1), (1, 7)])
+def test_large_batches_without_gradients_are_split(x_batch, h_batch, rng, monkeypatch):
+    x, h = (
+        torch.from_numpy(rng.standard_normal((x_batch, 2, 90))),
+        torch.from_numpy(rng.standard_normal((h_batch, 1, 8))),
+    )
+    expected = convolve(x.requires_grad_(), h).detach()
+    monkeypatch.setattr("grafx.processors.core.convolution.MAX_TRANSFORMED", 2 * 2 * 100)
+    with torch.no_grad():
+        torch.testing.assert_close(convolve(x, h), expected)
+    torch.testing.assert_close(convolve(x.detach(), h), expected)
