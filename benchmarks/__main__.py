@@ -18,10 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}.")
+    threads = 1 if options.quick else None  # several would wait for each other where cores are busy
     bench = Bench(
-        ours=Worker(sys.executable, "ours"),
-        theirs=Worker(options.peer, "grafx06"),
-        scatter=Worker(options.scatter, "ours"),
+        ours=Worker(sys.executable, "ours", threads),
+        theirs=Worker(options.peer, "grafx06", threads),
+        scatter=Worker(options.scatter, "ours", threads),
         quick=options.quick,
     )
     recorded = options.peer and not options.quick
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in options.sections or SECTIONS:
             print(f"[{name}]", file=sys.stderr, flush=True)
             module = load(name)
-            text = section_text(module, module.run(bench), provenance(bench))
+            text = section_text(module, module.run(bench), provenance(bench, module.WORKERS))
             print(text, flush=True)
             if recorded:
                 PAGE.write_text(updated(PAGE.read_text() if PAGE.exists() else "", text))

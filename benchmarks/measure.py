@@ -26,11 +26,13 @@ class Worker:
     Args:
         python: Interpreter that imports the package; without one, nothing is measured.
         cases: Module of ``benchmarks/cases`` that it runs.
+        threads: How many it may use; by default as many as there are cores.
     """
 
-    def __init__(self, python: str | None, cases: str):
+    def __init__(self, python: str | None, cases: str, threads: int | None = None):
         self._python = python
         self._cases = cases
+        self._threads = threads
         self._process: subprocess.Popen | None = None
 
     @property
@@ -59,7 +61,7 @@ class Worker:
 
     def fresh(self) -> "Worker":
         """The same in another process."""
-        return Worker(self._python, self._cases)
+        return Worker(self._python, self._cases, self._threads)
 
     def close(self) -> None:
         """End the process."""
@@ -70,7 +72,7 @@ class Worker:
 
     def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
         if self._process is None:
-            self._process = _start(self._python, self._cases)
+            self._process = _start(self._python, self._cases, self._threads or os.cpu_count())
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         if not select.select([self._process.stdout], [], [], limit)[0]:
@@ -83,11 +85,9 @@ class Worker:
         return json.loads(line)
 
 
-def _start(python: str, cases: str) -> subprocess.Popen:
-    """A worker that uses all cores, whatever this process was told."""
-    threads = str(os.cpu_count())
+def _start(python: str, cases: str, threads: int) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "PYTHONPATH")}
-    environment |= {"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
+    environment |= {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
     environment |= {"PYTHONWARNINGS": "ignore", "KINETO_LOG_LEVEL": "9"}
     return subprocess.Popen(
         [python, Path(__file__).with_name("worker.py"), cases],

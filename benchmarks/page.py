@@ -73,28 +73,27 @@ def ratio(other: float | str, ours: float | str) -> str:
 
 def section_text(module: ModuleType, tables: Iterable[Table], measured_on: str) -> str:
     """A section of the page: the module's docstring, its tables and where they were measured."""
-    title, _, description = module.__doc__.strip().partition("\n")
-    parts = [f"## {title.rstrip('.')}", description.strip(), *map(str, tables), f"*{measured_on}*"]
-    return "\n\n".join(parts) + "\n"
+    description = module.__doc__.partition("\n")[2].strip()
+    return "\n\n".join([_heading(module), description, *map(str, tables), f"*{measured_on}*"]) + "\n"
 
 
 def updated(page: str, text: str) -> str:
     """The page with one section replaced or added, in the order of the sections."""
     found = {part.partition("\n")[0]: part.rstrip() + "\n" for part in [*re.split(r"(?m)^(?=## )", page)[1:], text]}
-    titles = [f"## {load(name).__doc__.strip().partition(chr(10))[0].rstrip('.')}" for name in SECTIONS]
-    return "\n".join([INTRODUCTION, *(found[title] for title in titles if title in found)])
+    headings = [_heading(load(name)) for name in SECTIONS]
+    return "\n".join([INTRODUCTION, *(found[heading] for heading in headings if heading in found)])
 
 
-def provenance(bench: Bench) -> str:
+def provenance(bench: Bench, names: Iterable[str]) -> str:
     """Machine and versions."""
-    ours = bench.ours.ask("about", {})
     parts = [f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, {platform.system()}"]
-    if ours["gpu"]:
-        parts.append(ours["gpu"])
-    parts.append(f"ours: {ours['versions']}")
-    if bench.theirs.available:
-        parts.append(f"theirs: {bench.theirs.ask('about', {})['versions']}")
+    workers = {name: getattr(bench, name) for name in names}
+    parts += [f"{name}: {worker.ask('about', {})['about']}" for name, worker in workers.items() if worker.available]
     return "; ".join(parts) + "."
+
+
+def _heading(module: ModuleType) -> str:
+    return f"## {module.__doc__.partition(chr(10))[0].rstrip('.')}"
 
 
 def _processor() -> str:

@@ -6,18 +6,20 @@ import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 from . import graphs
 
 
-def about() -> Callable[[], dict[str, Any]]:
+def about() -> Callable[[], dict[str, str]]:
     """Versions, and the GPU if there is one."""
     import torch
 
-    names = f"grafx {version('grafx')} with torch {torch.__version__}, Python {platform.python_version()}"
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return lambda: {"versions": names, "gpu": gpu}
+    found = [f"{name} {version(name)}" for name in ("grafx", "torch", "torch_scatter") if find_spec(name)]
+    gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    about = ", ".join([*found, f"Python {platform.python_version()}", *gpu])
+    return lambda: {"about": about}
 
 
 def only_import() -> Callable[[], None]:

@@ -1,6 +1,6 @@
 """What is measured, a module each: its docstring is the text of its section, its first line the title.
 
-``run(bench)`` yields the tables.
+``run(bench)`` yields the tables, and ``WORKERS`` names those of the bench that take part.
 """
 
 import importlib

@@ -13,6 +13,8 @@ from ..measure import Run, alternate
 from ..page import Table, ratio, scaled
 from . import Bench
 
+WORKERS = ("ours", "scatter")
+
 
 def run(bench: Bench) -> Iterator[Table]:
     tracks, samples = (8, 2**10) if bench.quick else (64, 2**16)

@@ -14,6 +14,8 @@ from ..measure import Result, Run, alternate
 from ..page import Table, ratio, scaled
 from . import Bench
 
+WORKERS = ("ours", "theirs")
+
 PARTS = ("convert", "schedule", "prepare", "seconds")
 
 

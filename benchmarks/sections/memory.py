@@ -1,9 +1,10 @@
 """Memory.
 
 A console: each track goes through equalizer, compressor, noise gate, gain, delay and reverb into one of four groups
-with the same chain, and these into the master with the same. Signals are stereo. Each measurement is made in a fresh
-process that has rendered a short signal before. *Resident* is the peak of the process above what it held just before;
-*tensors* is the most bytes that tensors made by the render held at once, as torch's allocator counts them.
+with the same chain, and these into the master with the same. Signals are stereo. Memory is measured in fresh processes
+that have rendered a short signal before: *resident* is the peak of the process above what it held just before,
+*tensors* the most bytes that tensors made by the render held at once, as torch's allocator counts them. Seconds are
+those of processes that last. Ratios compare with the first row.
 
 A render keeps only what a later step reads; the second and third row then look at the signals of all nodes, which
 renders once more and holds all of them, one by one or copied into one tensor. GRAFX 0.6.0 always holds all.
@@ -16,7 +17,9 @@ from ..measure import Run, Worker, alternate
 from ..page import Table, ratio
 from . import Bench
 
-COLUMNS = ("", "resident MB", "ratio", "tensors MB", "ratio", "seconds")
+WORKERS = ("ours", "theirs")
+
+COLUMNS = ("", "resident MB", "ratio", "tensors MB", "ratio", "seconds", "ratio")
 
 
 def run(bench: Bench) -> Iterator[Table]:
@@ -47,23 +50,20 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _table(bench: Bench, title: str, cases: dict[str, tuple[Worker, str, dict[str, Any]]]) -> Table:
-    how = {"repeats": 1 if bench.quick else 3, "fresh": not bench.quick}
-    resident = alternate(*(Run(*case) for case in cases.values()), **how)
-    counts = [Run(worker, case, {**arguments, "count": True}) for worker, case, arguments in cases.values()]
-    tensors = alternate(*counts, **{**how, "repeats": 1})
+    runs = [Run(*case) for case in cases.values()]
+    resident = alternate(*runs, repeats=1 if bench.quick else 3, fresh=not bench.quick)
+    lasting = resident if bench.quick else alternate(*runs, repeats=7)
+    counts = [run._replace(arguments={**run.arguments, "count": True}) for run in runs]
+    counted = alternate(*counts, repeats=1, fresh=not bench.quick)
+    columns = (
+        [_above(result["peak"], result["before"]) for result in resident],
+        [result["tensors"] for result in counted],
+        [result["seconds"] for result in lasting],
+    )
     table = Table(title, COLUMNS)
-    for name, result, count in zip(cases, resident, tensors, strict=True):
-        mb = _above(result["peak"], result["before"])
-        table.rows.append(
-            (
-                name,
-                mb,
-                ratio(mb, _above(resident[0]["peak"], resident[0]["before"])),
-                count["tensors"],
-                ratio(count["tensors"], tensors[0]["tensors"]),
-                result["seconds"],
-            )
-        )
+    for index, name in enumerate(cases):
+        cells = [cell for column in columns for cell in (column[index], ratio(column[index], column[0]))]
+        table.rows.append((name, *cells))
     return table
 
 

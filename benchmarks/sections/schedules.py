@@ -12,6 +12,8 @@ from ..measure import ABSENT, NOT_MEASURED, Run, alternate
 from ..page import Table, ratio, scaled
 from . import Bench
 
+WORKERS = ("ours", "theirs")
+
 COLUMNS = (
     "method",
     "steps",

@@ -1,0 +1,187 @@
+"""The benchmarks run, alternate, and keep their page; nothing here depends on a time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    """The package ``benchmarks``, which is not installed."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    import benchmarks.__main__
+    import benchmarks.measure
+    import benchmarks.page
+
+    return benchmarks
+
+
+def run(*arguments):
+    result = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def rows(text):
+    """The cells below the headings of all tables."""
+    table = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return [
+        cells for cells, after in zip(table, [*table[1:], []], strict=True) if "---" not in (*cells[:1], *after[:1])
+    ]
+
+
+@pytest.fixture(scope="module")
+def quick():
+    page = ROOT / "docs" / "benchmarks.md"
+    before = page.read_bytes()
+    result = run("--quick")
+    assert page.read_bytes() == before, "a quick run must not be recorded"
+    return result
+
+
+def test_every_section_runs_without_a_peer(quick):
+    titles = [line for line in quick.stdout.splitlines() if line.startswith("## ")]
+    assert titles == ["## Schedules", "## Large graphs", "## Memory", "## Aggregation"]
+    assert "fails" not in quick.stdout, quick.stderr
+    assert "Error" not in quick.stderr
+
+
+def test_schedules_are_ranked_as_they_should_be(quick):
+    cells = {row[0]: row for row in rows(quick.stdout.partition("## Large")[0])[:3]}
+    greedy, beam, optimal = (int(row[1]) for row in cells.values())
+    assert list(cells) == ["greedy", "beam", "optimal, proven for 5 of 5"]
+    assert greedy >= beam >= optimal > 0
+    assert cells["greedy"][3] == f"{100 * (greedy / optimal - 1):.2f} %"
+    assert cells["optimal, proven for 5 of 5"][3] == "0.00 %"
+    assert all(row[2] == row[4] == row[5] == row[7] == row[8] == "–" for row in cells.values())
+
+
+def test_tensors_are_counted(quick):
+    memory = quick.stdout.partition("## Memory")[2].partition("## Aggregation")[0]
+    found = {row[0]: row[3] for row in rows(memory) if row[0] != "GRAFX 0.6.0"}
+    assert float(found["forward and backward"]) > float(found["with `checkpoint=True`"]) > 0
+    assert float(found["output, then `signals.tensor()`"]) >= float(found["output"]) > 0
+
+
+def test_a_peer_fills_its_columns_and_is_the_same_when_it_is_ours():
+    table = rows(run("schedules", "--quick", "--peer", sys.executable).stdout)
+    for row in table:
+        if not row[0].startswith("optimal"):
+            assert row[1] == row[2] and row[3] == row[4] and row[5] == "0"
+            assert row[8].endswith("×")
+
+
+def test_an_unknown_section_is_refused(benchmarks, capsys):
+    with pytest.raises(SystemExit):
+        benchmarks.__main__.main(["schedule"])
+    assert "there is no section schedule: choose from schedules" in capsys.readouterr().err
+
+
+class Recorder:
+    """A worker that notes who is asked, and answers from a list."""
+
+    def __init__(self, name, answers, notes):
+        self.name, self.answers, self.notes = name, iter(answers), notes
+
+    def ask(self, case, arguments):
+        self.notes.append(self.name)
+        answer = next(self.answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"seconds": answer, "steps": [3, 4], "peak": None}
+
+    def fresh(self):
+        self.notes.append("fresh")
+        return self
+
+    def forget(self):
+        self.notes.append("forget")
+
+    def close(self):
+        self.notes.append("close")
+
+
+def alternate(benchmarks, ours, theirs, **options):
+    notes = []
+    runs = [benchmarks.measure.Run(Recorder(n, a, notes), "case", {}) for n, a in (("a", ours), ("b", theirs))]
+    return benchmarks.measure.alternate(*runs, **options), notes
+
+
+def test_runs_alternate_and_the_first_of_a_process_is_not_counted(benchmarks):
+    (ours, theirs), notes = alternate(benchmarks, [100, 1, 2, 9], [200, 5, 4, 3], repeats=3)
+    assert notes == ["a", "b"] * 4 + ["forget"] * 2
+    assert (ours["seconds"], theirs["seconds"]) == (2, 4)
+    assert ours["steps"] == [3, 4]
+    assert ours["peak"] == "–"
+
+
+def test_fresh_processes_are_all_counted_and_closed(benchmarks):
+    (ours, _), notes = alternate(benchmarks, [100, 1, 2], [0, 0, 0], repeats=3, fresh=True)
+    assert notes[:6] == ["fresh", "a", "close", "fresh", "b", "close"]
+    assert ours["seconds"] == 2
+
+
+def test_what_failed_is_not_asked_again_and_a_word_stands_in_for_it(benchmarks):
+    unanswered = benchmarks.measure.Unanswered("fails")
+    (ours, theirs), notes = alternate(benchmarks, [1, 1, 1], [1, unanswered], repeats=2)
+    assert notes == ["a", "b", "a", "b", "a", "forget", "forget"]
+    assert (ours["seconds"], theirs["seconds"], theirs["steps"]) == (1, "fails", "fails")
+    assert benchmarks.page.ratio(theirs["seconds"], ours["seconds"]) == "–"
+
+
+@pytest.fixture
+def worker(benchmarks):
+    worker = benchmarks.measure.Worker(sys.executable, "ours")
+    yield worker
+    worker.close()
+
+
+def test_a_worker_survives_a_case_that_fails(benchmarks, worker, capsys):
+    with pytest.raises(benchmarks.measure.Unanswered, match="fails"):
+        worker.ask("schedules", {"seeds": [0, 1], "chains": 1, "method": "fastest"})
+    assert "GraphError: Unknown method 'fastest'" in capsys.readouterr().err
+    answer = worker.ask("schedules", {"seeds": [0, 2], "chains": 1, "method": "beam"})
+    assert len(answer["steps"]) == 2 and answer["warnings"] == 0
+    assert answer["peak"] is None or answer["peak"] > 10
+
+
+def test_a_worker_is_given_up_after_the_limit_and_starts_again(benchmarks, worker):
+    with pytest.raises(benchmarks.measure.Unanswered, match="> 0 s"):
+        worker.ask("about", {}, limit=0.01)
+    assert "grafx" in worker.ask("about", {})["about"]
+
+
+def test_nobody_measures_nothing(benchmarks):
+    with pytest.raises(benchmarks.measure.Unanswered, match="–"):
+        benchmarks.measure.ABSENT.ask("about", {})
+    benchmarks.measure.ABSENT.forget()
+
+
+def test_tables_are_markdown(benchmarks):
+    table = benchmarks.page.Table("Title", ("a", "b", "c", "d", "e"), [("x", 12345, 0.01234, 123.4, "fails")])
+    assert str(table).splitlines() == [
+        "**Title**",
+        "",
+        "| a | b | c | d | e |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| x | 12,345 | 0.0123 | 123 | fails |",
+    ]
+    assert benchmarks.page.ratio(3.0, 1.5) == "2.00×"
+
+
+def test_a_section_replaces_itself_on_the_page(benchmarks):
+    updated = benchmarks.page.updated
+    page = updated(updated(updated("", "## Memory\n\nold\n"), "## Schedules\n\nfirst\n"), "## Memory\n\nnew\n")
+    assert page == benchmarks.page.INTRODUCTION + "\n## Schedules\n\nfirst\n\n## Memory\n\nnew\n"
+
+
+def test_the_page_has_every_section(benchmarks):
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    titles = [benchmarks.sections.load(name).__doc__.partition("\n")[0] for name in benchmarks.sections.SECTIONS]
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [f"## {t.rstrip('.')}" for t in titles]
