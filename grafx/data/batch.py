@@ -34,8 +34,9 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
     union = GRAFX(config=G_list[0].config, invalid_op=G_list[0].invalid_op)
     for index, G in enumerate(G_list):
         shift = union.counter
-        for node_id in integer_ids(G):
-            union.add_node(shift + node_id, **{**_without_schedule(G.nodes[node_id]), "graph_index": index})
+        union.add_nodes_from(
+            (shift + i, {**_without_schedule(G.nodes[i]), "graph_index": index}) for i in integer_ids(G)
+        )
         union.add_edges_from((shift + u, shift + v, data) for u, v, data in G.edges(data=True))
         union.counter = shift + _span(G)
     union.batch = True

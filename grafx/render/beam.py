@@ -17,6 +17,7 @@ from typing import NamedTuple
 from .precedence import IN, OUT, Precedence
 
 NARROW, WIDE = 8, 256
+MAX_STATES = 500_000
 EFFORT = 500_000
 """About how many nodes the beam of a large graph may follow."""
 LONGEST_WEIGHED = 1000
@@ -90,26 +91,32 @@ def beam(precedence: Precedence, known: list[int], width: int | None, depth: int
     """
     merged = _merge(precedence)
     if width is None:
-        size = len(merged.types) * len(merged.node_types)
-        width = max(1, min(WIDE, EFFORT // max(1, size)))
+        width = max(1, min(WIDE, EFFORT // _size(merged)))
     # What a narrow beam finds at little cost lets a wide one drop most of what it would follow.
     known = _search(merged, known, min(NARROW, width), depth)[0]
     return _search(merged, known, width, depth)[0]
 
 
-def optimal(precedence: Precedence, known: list[int], max_states: int) -> tuple[list[int], int]:
+def optimal(precedence: Precedence, known: list[int], max_states: int | None) -> tuple[list[int], int]:
     """The types of the shortest schedule that is found, and how many steps every schedule has at least.
 
     Beams become wider until one drops nothing that could be shorter, which is the proof, or until ``max_states``
-    beginnings have been looked at.
+    beginnings have been looked at; ``None`` for 500000, or fewer in graphs of thousands of nodes.
     """
     merged, best, at_least, width = _merge(precedence), known, 0, NARROW
+    if max_states is None:
+        max_states = min(MAX_STATES, MAX_STATES * 10_000 // _size(merged))
     while at_least < len(best) and max_states > 0:
         best, proven, seen = _search(merged, best, width, 1, max_states)
         at_least = max(at_least, proven)
         max_states -= seen
         width *= 8
     return best, min(at_least, len(best))
+
+
+def _size(merged: _Merged) -> int:
+    """To which the time for a state of the search is proportional in large graphs."""
+    return max(1, len(merged.types) * len(merged.node_types))
 
 
 def _search(

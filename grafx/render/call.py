@@ -61,14 +61,20 @@ def _call(processor: Any, step: Step, inlets: list[Tensor], parameters: Mapping[
         inlets = [signal.expand(*shape, *signal.shape[-2:]).flatten(0, 1) for signal in inlets]
         parameters = map_tensors(parameters, lambda p: p.flatten(0, 1))
     try:
-        result = processor(*inlets, **({} if inlets else {"num_samples": num_samples}), **parameters)
+        if inlets:
+            outlets, intermediates = _split_result(step, processor(*inlets, **parameters))
+        elif parameters:
+            outlets, intermediates = _split_result(step, processor(num_samples=num_samples, **parameters))
+        else:
+            # Nothing tells such a generator how many rows are asked for, so each is a call.
+            calls = [_split_result(step, processor(num_samples=num_samples)) for _ in range(math.prod(shape))]
+            outlets = [torch.cat(rows) for rows in zip(*[rows for rows, _ in calls], strict=True)]
+            intermediates = _reunite_intermediates([[i] for i in range(len(calls))], [found for _, found in calls], ())
+    except RenderError:
+        raise
     except Exception as error:
         error.add_note(f"In node {step.node_names} of type '{step.node_type}'.")
         raise
-    outlets, intermediates = _split_result(step, result)
-    if not inlets and not parameters:
-        # Nothing tells such a generator how many rows are asked for.
-        outlets = [outlet.expand(math.prod(shape), -1, -1) if len(outlet) == 1 else outlet for outlet in outlets]
     for outlet in outlets:
         if (outlet.shape[0], outlet.shape[2]) != (math.prod(shape), num_samples):
             raise RenderError(
@@ -116,12 +122,13 @@ def _reunite(
             for row, signal in zip(group, tensor.split(1), strict=True)
         }
         outlets.append(join(rows[row] for row in sorted(rows)))
-    found = [intermediates for _, intermediates in results]
-    return tuple(outlets), None if None in found else _reunite_intermediates(groups, found, sources)
+    return tuple(outlets), _reunite_intermediates(groups, [found for _, found in results], sources)
 
 
 def _reunite_intermediates(groups: list[list[int]], found: Sequence[Any], sources: tuple[int, ...]) -> Any:
     """Values with a row for each node in the order of nodes, the sum of scalars, and a tuple of anything else."""
+    if any(value is None for value in found):
+        return None
     if all(isinstance(value, dict) for value in found):
         return {name: _reunite_intermediates(groups, [tree[name] for tree in found], sources) for name in found[0]}
     if all(isinstance(value, Tensor) for value in found):

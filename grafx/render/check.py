@@ -11,7 +11,7 @@ from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
 from ..utils import shape_of
 from .parameters import is_per_source
-from .plan import RenderData
+from .plan import RenderData, Step
 
 Where = Callable[[], str]
 """Names the nodes of a type. Called for messages only, since there may be very many."""
@@ -43,15 +43,30 @@ def check_inputs(
         if not hasattr(processor, "parameter_size"):
             kind = type(processor).__name__
             raise RenderError(f"The processor of {where()}, a {kind}, has no method parameter_size.")
+        _check_plugs(where, processor, render_data.step_of(node_type))
         expected = processor.parameter_size()
+        if not hasattr(given, "items"):
+            kind = type(given).__name__
+            raise RenderError(f"The parameters of {where()} are a {kind}, but should map names to tensors.")
         _check_tree("", where, expected, given, count, input_signals)
-        _check_no_others(where, processor, expected, given)
+        _check_no_others(where, processor, expected, given, common_parameters or {})
     for name, value in (common_parameters or {}).items():
         _check_common(name, value, render_data.num_nodes, input_signals)
 
 
 def _where(node_type: str, render_data: RenderData) -> str:
     return f"type '{node_type}' ({render_data.describe_nodes(node_type)})"
+
+
+def _check_plugs(where: Where, processor: Any, step: Step) -> None:
+    """Refuse a graph that knows inlets and outlets in another order than the processor, which takes them in its own."""
+    for side, names in (("inlets", step.inlet_names), ("outlets", step.outlet_names)):
+        own = getattr(processor, side, None)
+        if isinstance(own, list | tuple) and tuple(own) != names:
+            raise RenderError(
+                f"The {where()} has the {side} {list(names)} in the graph, but {list(own)} in its processor: build the"
+                " graph with config=NodeConfigs.from_processors(processors)."
+            )
 
 
 def _check_signals(input_signals: Tensor, render_data: RenderData) -> None:
@@ -120,8 +135,13 @@ def _check_kind(what: Callable[[], str], value: Tensor, input_signals: Tensor) -
         )
 
 
-def _check_no_others(where: Where, processor: Any, expected: Mapping[str, Any], given: Any) -> None:
-    others = set(given.keys()) - set(expected)
+def _check_no_others(
+    where: Where, processor: Any, expected: Mapping[str, Any], given: Any, common: Mapping[str, Any]
+) -> None:
+    external = processor.external_parameters() if hasattr(processor, "external_parameters") else set()
+    if unknown := _unknown("", expected, given, external):
+        raise RenderError(f"The {where()} has no parameter {', '.join(map(repr, unknown))}.")
+    others = (set(given.keys()) | set(common)) - set(expected)
     if not others:
         return
     # A processor may take more than it needs, such as a weight that others hand in as a common parameter.
@@ -133,6 +153,17 @@ def _check_no_others(where: Where, processor: Any, expected: Mapping[str, Any], 
             f"The {where()} has no parameter {', '.join(map(repr, unknown))}: its processor takes"
             f" {', '.join(map(repr, expected)) or 'none'}."
         )
+
+
+def _unknown(prefix: str, expected: Mapping[str, Any], given: Any, external: set[str]) -> list[str]:
+    """Names in nested dicts that nobody declares."""
+    found = []
+    for name, size in expected.items():
+        if isinstance(size, Mapping):
+            place = f"{prefix}{name}."
+            found += [f"{place}{other}" for other in sorted(set(given[name].keys()) - set(size) - external)]
+            found += _unknown(place, size, given[name], external)
+    return found
 
 
 def _shape(value: Any) -> tuple[int, ...] | str:

@@ -64,16 +64,17 @@ def gather(step: Step, inlet: int, segments: Segments, first: Rows, aggregation:
     channels = {tensor.shape[-2] for tensors in reads for tensor in tensors}
     if aggregation == "scatter" and len(channels) == 1 and any(part.summed and part.reads for part in parts):
         return (_scatter([part.summed for part in parts], reads),)
+    silence = [] if all(reads) else [torch.zeros_like(row) for row in one_by_one(first)]
     found: list[Tensor] = []
+    node = step.nodes[0]
     for part, tensors in zip(parts, reads, strict=True):
-        row = sum(tensor.shape[0] for tensor in found)
         if not tensors:
-            found.append(torch.zeros_like(one_by_one(first)[row]))
+            tensors = [silence[node - step.nodes[0]]]
         elif part.summed:
-            place = f"inlet {inlet} of node {step.nodes[0] + row} of type '{step.node_type}'"
-            found.append(_sum(same_channels(tensors, place)))
-        else:
-            found += tensors
+            place = f"the inlet '{step.inlet_names[inlet]}' of node {node} of type '{step.node_type}'"
+            tensors = [_sum(same_channels(tensors, place))]
+        found += tensors
+        node += sum(tensor.shape[0] for tensor in tensors)
     return join(found)
 
 

@@ -30,8 +30,9 @@ def compute_render_order(
               of hundreds of nodes), chosen after every ``depth`` (1) steps. Promising are those with a small lower
               bound on the steps to go, which is, summed over all types, the most nodes of that type on any path to
               come; and with little work ahead. Never longer than greedy.
-            - ``"optimal"``: a shortest schedule, proven. A search that has looked at ``max_states`` (500000)
-              beginnings gives up, warns of it, and returns the shortest schedule that it found.
+            - ``"optimal"``: a shortest schedule, proven. A search that has looked at ``max_states`` beginnings (500000
+              by default, fewer in graphs of thousands of nodes) gives up, warns of it, and returns the shortest
+              schedule that it found.
             - ``"greedy"``: always run the type with most ready nodes.
             - ``"fixed"``: go through ``fixed_order``, a sequence of types (indices or names), and skip what has no
               ready node.
@@ -50,11 +51,15 @@ def compute_render_order(
 
 def _as_tensor(G: GRAFX | GRAFXTensor) -> tuple[GRAFXTensor, Sequence[int]]:
     """The graph as tensors, and the ids that its user knows."""
-    return (G, range(G.num_nodes)) if isinstance(G, GRAFXTensor) else (convert_to_tensor(G), sorted(G.nodes))
+    if isinstance(G, GRAFXTensor):
+        return G, range(G.num_nodes)
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A schedule is for a GRAFX or a GRAFXTensor, not a {type(G).__name__}.")
+    return convert_to_tensor(G), sorted(G.nodes)
 
 
 def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tuple[torch.LongTensor, torch.LongTensor]:
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise GraphError(f"Unknown method {method!r}: use one of {', '.join(_METHODS)}.")
     precedence = Precedence.of(G_t, ids)
     try:
@@ -105,8 +110,8 @@ def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str,
     mapping = dict(zip(sorted(G.nodes), new_ids.tolist(), strict=True))
     renumbered = GRAFX(config=G.config, invalid_op=G.invalid_op)
     renumbered.graph.update(G.graph)
-    for (old_id, new_id), step in sorted(zip(mapping.items(), order.tolist(), strict=True), key=lambda x: x[0][1]):
-        renumbered.add_node(new_id, **{**G.nodes[old_id], "rendering_order": step})
+    steps = sorted(zip(mapping.items(), order.tolist(), strict=True), key=lambda x: x[0][1])
+    renumbered.add_nodes_from((new, {**G.nodes[old], "rendering_order": step}) for (old, new), step in steps)
     renumbered.add_edges_from((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True))
     renumbered.counter = len(mapping)
     renumbered.consecutive_ids = True
@@ -168,14 +173,15 @@ def _beam(precedence: Precedence, width: int | None = None, depth: int = 1) -> I
     return map(Progress(precedence).run, types)
 
 
-def _optimal(precedence: Precedence, max_states: int = 500_000) -> Iterator[Turn]:
-    if max_states < 1:
+def _optimal(precedence: Precedence, max_states: int | None = None) -> Iterator[Turn]:
+    if max_states is not None and max_states < 1:
         raise GraphError(f"The search for the optimum needs max_states of at least 1, not {max_states}.")
-    types, at_least = beam.optimal(precedence, [t for t, _ in _greedy(precedence)], max_states)
+    types, at_least = beam.optimal(precedence, [t for t, _ in _beam(precedence)], max_states)
     if at_least < len(types):
+        boundary = len({IN, OUT} & set(precedence.types))
         warnings.warn(
-            f"The optimum was not proven within max_states={max_states}: found {len(types)} steps between the inputs"
-            f" and the outputs, and at least {at_least} are needed.",
+            f"The optimum was not proven: found {len(types) + boundary} steps, and at least {at_least + boundary} are"
+            f" needed. A larger max_states searches further.",
             stacklevel=4,
         )
     return map(Progress(precedence).run, types)

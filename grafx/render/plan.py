@@ -38,6 +38,7 @@ class Step:
 
     Attributes:
         node_type: Type of all its nodes.
+        inlet_names, outlet_names: What can be plugged into it.
         nodes: Their ids, from the first to before the last.
         rows: Their rows in the parameters of that type, likewise.
         inlets: For each inlet the parts whose concatenation is its signal.
@@ -46,6 +47,8 @@ class Step:
     """
 
     node_type: str
+    inlet_names: tuple[str, ...]
+    outlet_names: tuple[str, ...]
     nodes: tuple[int, int]
     rows: tuple[int, int]
     inlets: tuple[tuple[Part, ...], ...]
@@ -86,6 +89,10 @@ class RenderData:
         """How many nodes there are of each type that occurs."""
         return {step.node_type: step.rows[1] for step in self.iter_list}
 
+    def step_of(self, node_type: str) -> Step:
+        """The first step of a type."""
+        return next(step for step in self.iter_list if step.node_type == node_type)
+
     def describe_nodes(self, node_type: str) -> str:
         """The ids of a type's nodes as messages name them: ``"node 3"`` or ``"nodes 3, 5 to 7"``."""
         names = [step.node_names for step in self.iter_list if step.node_type == node_type]
@@ -118,6 +125,8 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
     """
     if isinstance(G_t, GRAFX):
         G_t = convert_to_tensor(G_t)
+    if not isinstance(G_t, GRAFXTensor):
+        raise RenderError(f"prepare_render takes a GRAFX or a GRAFXTensor, not a {type(G_t).__name__}.")
     steps = _consecutive_steps(G_t)
     where = {node: (index, node - nodes.start) for index, nodes in enumerate(steps) for node in nodes}
     _refuse_stale(G_t, steps, where)
@@ -138,6 +147,8 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
         iter_list.append(
             Step(
                 node_type=node_type,
+                inlet_names=tuple(config[node_type]["inlets"]),
+                outlet_names=tuple(config[node_type]["outlets"]),
                 nodes=(nodes.start, nodes.stop),
                 rows=(row, row + len(nodes)),
                 inlets=tuple(tuple(_part(inlet_runs, cuts) for inlet_runs in inlet) for inlet in runs[index]),

@@ -65,13 +65,15 @@ def render_grafx(
     _check_aggregation(aggregation)
     if not input_signal_grad:
         input_signals = input_signals.detach()
-    if not parameters_grad:
-        per_type_parameters = map_tensors(per_type_parameters, Tensor.detach)
-        common_parameters = map_tensors(common_parameters or {}, Tensor.detach)
+    # Copies of the dicts, whose entries may be exchanged before the signals are looked at.
+    per_type_parameters, common_parameters = (
+        map_tensors(tree, lambda p: p if parameters_grad else p.detach())
+        for tree in (per_type_parameters, common_parameters or {})
+    )
 
     if input_signals.ndim == 4:
         per_type_parameters, common_parameters = _per_source(
-            processors, input_signals, per_type_parameters, common_parameters or {}, render_data
+            processors, input_signals, per_type_parameters, common_parameters, render_data
         )
 
     run = partial(
@@ -86,7 +88,10 @@ def render_grafx(
     )
     signals = None
     if not torch.compiler.is_compiling():
-        signals = Signals(run, render_data, input_signals, [per_type_parameters, common_parameters or {}])
+        used = [processors[node_type] for node_type in render_data.counts if node_type not in BUILT_IN_TYPES]
+        signals = Signals(
+            run, render_data, input_signals, [input_signals, per_type_parameters, common_parameters, *used]
+        )
     intermediates_list = []
     for outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:

@@ -6,10 +6,17 @@ from typing import Any, Literal
 import torch.nn as nn
 from torch import Tensor
 
-from ..data.configs import BUILT_IN_TYPES
+from ..data.configs import BUILT_IN_TYPES, NodeConfigs
+from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
-from ..errors import RenderError
-from ..utils import collect_parameters, create_empty_parameters, scatter_parameters
+from ..errors import GraphError, RenderError
+from ..utils import (
+    collect_parameters,
+    create_empty_parameters,
+    create_empty_parameters_from_shape_dict,
+    map_tensors,
+    scatter_parameters,
+)
 from .order import reorder_for_fast_render
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -24,9 +31,10 @@ class Renderer(nn.Module):
             rows of parameters follow.
         processors: Node type to processor.
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
-            the nodes hold; where no node holds any, they are drawn at random, close to zero.
+            the nodes hold; for nodes that hold none they are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
         checkpoint, aggregation: See :func:`render_grafx`.
+        **schedule_options: Options of the method.
 
     Raises:
         GraphError: The graph cannot be scheduled.
@@ -45,18 +53,25 @@ class Renderer(nn.Module):
         method: str = "beam",
         checkpoint: bool = False,
         aggregation: Literal["native", "scatter"] = "native",
+        **schedule_options,
     ):
         super().__init__()
+        if not isinstance(G, GRAFX):
+            raise GraphError(f"A Renderer takes a GRAFX, not a {type(G).__name__}.")
         self.checkpoint, self.aggregation = checkpoint, aggregation
-        self.G = reorder_for_fast_render(G, method)
-        self.render_data = prepare_render(self.G)
-        used = {step.node_type for step in self.render_data.iter_list} - set(BUILT_IN_TYPES)
+        used = {data.get("node_type") for _, data in G.nodes(data=True)} - set(BUILT_IN_TYPES)
         if missing := used - set(processors):
-            raise RenderError(f"There is no processor for the node type(s) {sorted(missing)}: add them to processors.")
-        self.processors = _as_modules({node_type: processors[node_type] for node_type in sorted(used)})
+            raise RenderError(
+                f"There is no processor for the node type(s) {sorted(map(str, missing))}: add them to processors."
+            )
+        processors = {node_type: processors[node_type] for node_type in sorted(used)}
+        if G.config is None:
+            G = _with_plugs_of(processors, G)
+        self.G = reorder_for_fast_render(G, method, **schedule_options)
+        self.render_data = prepare_render(self.G)
+        self.processors = _as_modules(processors)
         if parameters is None:
-            held = any(data.get("parameters") for _, data in self.G.nodes(data=True))
-            parameters = collect_parameters(self.G, used) if held else create_empty_parameters(self.processors, self.G)
+            parameters = _held_parameters(self.G, self.processors)
         self.per_type_parameters = as_parameters({t: parameters[t] for t in self.processors if t in parameters})
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -91,7 +106,44 @@ class Renderer(nn.Module):
         return G
 
 
+def _with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
+    """A graph without config with one, in which processors that name their inlets and outlets are right."""
+    inferred = infer_configs(G).node_type_dict
+    declared = NodeConfigs.from_processors(processors).node_type_dict
+    plugs = {
+        node_type: {
+            side: (declared if hasattr(processor, side) else inferred)[node_type][side]
+            for side in ("inlets", "outlets")
+        }
+        for node_type, processor in processors.items()
+    }
+    configured = GRAFX(config=NodeConfigs(plugs), invalid_op=G.invalid_op)
+    configured.graph.update({k: v for k, v in G.graph.items() if k not in ("config", "config_hash")})
+    configured.add_nodes_from(G.nodes(data=True))
+    configured.add_edges_from(G.edges(data=True))
+    return configured
+
+
+def _held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
+    """What nodes hold, and random values close to zero for those that hold nothing."""
+    types = {i: data["node_type"] for i, data in G.nodes(data=True) if data["node_type"] in processors}
+    without = [i for i in types if not G.nodes[i].get("parameters")]
+    if len(without) == len(types):
+        return create_empty_parameters(processors, G)
+    filled = G.copy()
+    for node_id in without:
+        row = create_empty_parameters_from_shape_dict(processors[types[node_id]].parameter_size(), 1)
+        filled.nodes[node_id]["parameters"] = map_tensors(row, lambda tensor: tensor[0])
+    return collect_parameters(filled, processors)
+
+
 def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
+    for node_type, processor in processors.items():
+        if not isinstance(processor, nn.Module):
+            raise RenderError(
+                f"The processor of type '{node_type}' is a {type(processor).__name__}, but a Renderer keeps instances"
+                " of torch.nn.Module. Others can be rendered by render_grafx."
+            )
     try:
         return nn.ModuleDict(processors)
     except (KeyError, TypeError) as error:
@@ -102,8 +154,24 @@ def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
 
 
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
-    """A nested dict of tensors as modules, so that optimizers and ``state_dict`` see them."""
+    """A nested dict of tensors as modules, so that optimizers and ``state_dict`` see them.
+
+    Raises:
+        RenderError: Torch cannot keep a parameter of that name, or what it names is no tensor.
+    """
     parameters = nn.ParameterDict()
     for name, value in tree.items():
-        parameters[name] = as_parameters(value) if hasattr(value, "items") else nn.Parameter(value.detach().clone())
+        if hasattr(value, "items"):
+            parameter = as_parameters(value)
+        elif isinstance(value, Tensor) and value.is_floating_point():
+            parameter = nn.Parameter(value.detach().clone())
+        else:
+            raise RenderError(f"The parameter '{name}' is no tensor of a floating point type, but {value!r:.80}.")
+        try:
+            parameters[name] = parameter
+        except (KeyError, TypeError) as error:
+            raise RenderError(
+                f"A Renderer keeps parameters as torch modules, which cannot be: {error}. Choose another name than"
+                f" '{name}', or call render_grafx."
+            ) from None
     return parameters

@@ -1,15 +1,18 @@
 """Every node's output, computed when first asked for."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from numbers import Integral
 from typing import Any
 
 import torch
+import torch.nn as nn
 from torch import Tensor
 
 from ..errors import RenderError
 from ..utils import map_tensors
+from .gather import same_channels
 from .plan import RenderData
 
 
@@ -25,18 +28,22 @@ class Signals:
     """
 
     def __init__(
-        self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor, parameters: list[Any]
+        self, run: Callable[[], Iterator], render_data: RenderData, input_signals: Tensor, watched: Sequence[Any]
     ):
         self._run = run
-        tensors = [input_signals]
-        for tree in parameters:
-            map_tensors(tree, tensors.append)
-        self._versions = [(t, t._version) for t in tensors if not t.is_inference()]
+        self._state = _state_of(watched)
+        self._watched = watched
         self._render_data = render_data
         self._cuda = [input_signals.device] if input_signals.is_cuda else []
         self._rng_state = torch.random.get_rng_state()
         self._cuda_rng_states = [torch.cuda.get_rng_state(device) for device in self._cuda]
         self._grad_enabled = torch.is_grad_enabled()
+        kind = input_signals.device.type
+        self._autocast = contextlib.nullcontext()
+        if torch.amp.is_autocast_available(kind):
+            self._autocast = torch.autocast(
+                kind, dtype=torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind)
+            )
         self._rows: list[tuple[Tensor, ...]] | None = None
 
     def __len__(self) -> int:
@@ -49,9 +56,7 @@ class Signals:
     def tensor(self) -> Tensor:
         """All first outlets: ``(V, C, L)``, or ``(B, V, C, L)``; mono is broadcast where other nodes have more."""
         rows = [outlets[0] for outlets in self._all()]
-        channels = max(row.shape[-2] for row in rows)
-        rows = [row.expand(*row.shape[:-2], channels, row.shape[-1]) for row in rows]
-        return torch.stack(rows, dim=-3)
+        return torch.stack(same_channels(rows, "the one tensor of all signals"), dim=-3)
 
     def __getitem__(self, index: Any) -> Tensor | tuple[Tensor, ...]:
         if isinstance(index, Integral):
@@ -61,12 +66,12 @@ class Signals:
 
     def _all(self) -> list[tuple[Tensor, ...]]:
         if self._rows is None:
-            if any(tensor._version != version for tensor, version in self._versions):
+            if _state_of(self._watched) != self._state:
                 raise RenderError(
-                    "Inputs or parameters were changed in place since this render, so its signals cannot be computed"
-                    " any more: look at them before the optimizer's step."
+                    "Inputs, parameters or processors were changed in place since this render, so its signals cannot be"
+                    " computed any more: look at them before the optimizer's step."
                 )
-            with torch.random.fork_rng(self._cuda), torch.set_grad_enabled(self._grad_enabled):
+            with torch.random.fork_rng(self._cuda), torch.set_grad_enabled(self._grad_enabled), self._autocast:
                 torch.random.set_rng_state(self._rng_state)
                 for device, state in zip(self._cuda, self._cuda_rng_states, strict=True):
                     torch.cuda.set_rng_state(state, device)
@@ -75,3 +80,17 @@ class Signals:
                 nodes for outlets in steps for nodes in zip(*[chain(*outlet) for outlet in outlets], strict=True)
             ]
         return self._rows
+
+
+def _state_of(watched: Iterable[Any]) -> list[Any]:
+    """What tells whether tensors, nested dicts of them or modules are as they were."""
+    tensors: list[Tensor] = []
+    modes = []
+    for item in watched:
+        if isinstance(item, nn.Module):
+            tensors += [*item.parameters(), *item.buffers()]
+            modes += [module.training for module in item.modules()]
+        else:
+            map_tensors(item, tensors.append)
+    versions = [(id(t), t.dtype, None if t.is_inference() else t._version) for t in tensors]
+    return [modes, versions]

@@ -64,7 +64,10 @@ SPOILED = {
         spoil_parameter("nested", "pre", value=torch.ones(1, 1)),
         r"'pre\.gain' of type 'nested' .* is missing",
     ),
-    "tensor for a type": (spoil_parameter("gain", value=torch.ones(3, 1)), r"'gain' of type 'gain' .* is missing"),
+    "tensor for a type": (
+        spoil_parameter("gain", value=torch.ones(3, 1)),
+        r"parameters of type 'gain' .* are a Tensor, but should map names",
+    ),
     "too few rows": (
         spoil_parameter("gain", "gain", value=torch.ones(2, 1)),
         r"'gain' of type 'gain'.*\(2, 1\), expected \(3, 1\)",
@@ -184,3 +187,24 @@ def test_a_parameter_that_nobody_takes_is_named():
 def test_arguments_of_another_kind(case, name, value, message):
     with pytest.raises(RenderError, match=message):
         render_grafx(**{**case, name: value})
+
+
+def test_parameters_that_no_nested_dict_or_processor_takes_are_named(case):
+    case["per_type_parameters"]["nested"]["post"]["deep"]["zz"] = torch.ones(1)
+    with pytest.raises(RenderError, match=r"type 'nested' \(node 2\) has no parameter 'post.deep.zz'"):
+        render_grafx(**case)
+
+
+def test_a_common_parameter_that_a_processor_does_not_take_is_named():
+    class Strict(torch.nn.Module):
+        def parameter_size(self):
+            return {}
+
+        def forward(self, x):
+            return x
+
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", "gain", "out"])
+    data = prepare_render(reorder_for_fast_render(G))
+    with pytest.raises(RenderError, match="has no parameter 'weight'"):
+        render_grafx({"gain": Strict()}, torch.ones(1, 1, 4), {}, data, {"weight": torch.ones(3)})

@@ -75,7 +75,7 @@ def test_other_channel_counts_do_not_meet(together):
     G.connect(surround, mixes[1])
     for mix in sorted(set(mixes)):
         G.connect(mix, G.add("out"))
-    place = "inlet 0 of node 4 of type 'mix'" if together == "sum" else "the 'out' nodes"
+    place = "the inlet 'main' of node 4 of type 'mix'" if together == "sum" else "the 'out' nodes"
     with pytest.raises(RenderError, match=rf"Signals of \[2, 6\] channels meet at {place}"):
         render(G, torch.randn(2, 1, 5), stereo=Spy(2), surround=Spy(6))
 

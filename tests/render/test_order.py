@@ -138,12 +138,12 @@ def test_the_optimum_does_not_depend_on_how_nodes_are_numbered(seed):
 
 def test_a_search_for_the_optimum_that_gives_up_says_what_it_found():
     G = chains(0, num_chains=40, types=list("abcdefg"))
-    with pytest.warns(UserWarning, match="max_states=3000") as caught:
+    with pytest.warns(UserWarning, match="not proven") as caught:
         found, _ = compute_render_order(G, "optimal", max_states=3000)
     steps, at_least = map(int, re.search(r"found (\d+) steps.*at least (\d+)", str(caught[0].message)).groups())
-    assert steps == len(found) - 2 and steps > at_least >= 7
+    assert steps == len(found) and steps > at_least >= 9
     assert caught[0].filename == __file__
-    assert len(found) <= len(compute_render_order(G, "greedy")[0])
+    assert len(found) <= len(compute_render_order(G, "beam")[0])
 
 
 def test_copies_of_a_chain_are_scheduled_like_one():

@@ -318,3 +318,37 @@ def test_large_graphs_are_planned(toys, make):
     G.connect(mix, G.add("out"))
     plan = prepare_render(reorder_for_fast_render(convert_to_tensor(G)))
     assert plan.num_nodes == len(G) and len(plan.iter_list) < (20 if make == "wide" else 4000 * 3 * 0.8)
+
+
+def test_generators_without_parameters_are_called_for_each_row():
+    class Noise(torch.nn.Module):
+        inlets = ()
+
+        def parameter_size(self):
+            return {}
+
+        def forward(self, num_samples):
+            return torch.randn(1, 1, num_samples), {"peak": torch.ones(1)}
+
+    G = GRAFX(config=NodeConfigs.from_processors({"noise": Noise()}))
+    for _ in range(3):
+        G.add_serial_chain(["noise", "out"])
+    plan = prepare_render(reorder_for_fast_render(G))
+    for batch in ((), (2,)):
+        output, intermediates, _ = render_grafx({"noise": Noise()}, torch.zeros(*batch, 0, 1, 50), {}, plan)
+        assert len({row.sum().item() for row in output.flatten(0, -3)}) == 3 * max(1, *batch, 1)
+        assert intermediates[0]["peak"].shape == (*batch, 3)
+
+
+def test_many_silent_inlets_and_sums_take_time_in_proportion(toys):
+    G = GRAFX(config=toys.config)
+    source = G.add("in")
+    for _ in range(3000):
+        ring, mix = G.add("ring"), G.add("mix")
+        G.connect(source, ring)
+        G.connect(ring, mix)
+        G.connect(source, mix)
+        G.connect(mix, G.add("out"))
+    plan = prepare_render(reorder_for_fast_render(G))
+    output, _, _ = render_grafx(toys.make(), torch.ones(1, 1, 4), {"ring": {"depth": torch.ones(3000, 1)}}, plan)
+    assert torch.equal(output, torch.full((3000, 1, 4), 2.0))

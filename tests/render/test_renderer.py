@@ -4,8 +4,8 @@ import pickle
 import pytest
 import torch
 
-from grafx.data import GRAFX, GraphError, NodeConfigs
-from grafx.render import Renderer, RenderError, Signals, prepare_render, render_grafx
+from grafx.data import GRAFX, GraphError, NodeConfigs, convert_to_tensor
+from grafx.render import Renderer, RenderError, Signals, prepare_render, render_grafx, reorder_for_fast_render
 
 
 @pytest.fixture
@@ -157,3 +157,74 @@ def test_a_type_name_that_torch_refuses(x):
 
     with pytest.raises(RenderError, match="Choose another name"):
         Renderer(G, {"eq.low": Same()})
+
+
+def test_nodes_added_to_a_learned_graph_are_made_up(toys, G, x):
+    renderer = Renderer(G, toys.make())
+    learned = renderer.graph()
+    source, dest, _ = next((u, v, d) for u, v, d in learned.edges(data=True) if learned.nodes[u]["node_type"] == "in")
+    learned.insert("saturate", source, dest)
+    learned.nodes[learned.insert("gain", *next(iter(learned.out_edges(source))))]["name"] = "new"
+    grown = Renderer(learned, toys.make())
+    assert grown(x).shape == (2, 2, 5)
+    gains = {data["name"]: data["parameters"] for _, data in grown.graph().nodes(data=True)}
+    assert gains["new"]["gain"].abs() < 0.1
+    assert len(grown.per_type_parameters["gain"]["gain"]) == 3
+    kept = [
+        row for row in grown.per_type_parameters["gain"]["gain"] if row in renderer.per_type_parameters["gain"]["gain"]
+    ]
+    assert len(kept) == 2
+
+
+def test_options_of_the_schedule_are_passed_on(toys, G):
+    renderer = Renderer(G, toys.make(), method="fixed", fixed_order=["nested", "gain", "invert"])
+    assert renderer.G.type_sequence == ["in", "nested", "gain", "invert", "out"]
+    with pytest.raises(GraphError, match="width"):
+        Renderer(G, toys.make(), method="greedy", width=3)
+
+
+class Bands(torch.nn.Module):
+    inlets, outlets = ("main", "b"), ("main", "low", "high")
+
+    def parameter_size(self):
+        return {}
+
+    def forward(self, x, b):
+        return x, 2 * x, 3 * x + b
+
+
+def test_without_a_config_processors_say_what_their_plugs_are_called():
+    G = GRAFX()
+    source, bands, first, second = G.add("in"), G.add("bands"), G.add("out"), G.add("out")
+    G.connect(source, bands)
+    G.connect(bands, first, outlet="high")
+    G.connect(bands, second, outlet="low")
+    assert Renderer(G, {"bands": Bands()})(torch.ones(1, 1, 1)).flatten().tolist() == [3, 2]
+    with pytest.raises(RenderError, match=r"type 'bands' \(node 1\) has the inlets \['main'\] .*from_processors"):
+        render_grafx({"bands": Bands()}, torch.ones(1, 1, 1), {}, prepare_render(reorder_for_fast_render(G)))
+    config = NodeConfigs({"bands": {"inlets": ["main", "b"], "outlets": ["high", "low", "main"]}})
+    wrong = GRAFX(config=config)
+    wrong.add_serial_chain(["in", "bands", "out"])
+    with pytest.raises(RenderError, match=r"outlets \['high', 'low', 'main'\] in the graph"):
+        Renderer(wrong, {"bands": Bands()})(torch.ones(1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda G, toys: Renderer(convert_to_tensor(G), toys.make()), "takes a GRAFX, not a GRAFXTensor"),
+        (lambda G, toys: Renderer(G, toys.make(), {"gain": [1.0]}), "'gain'"),
+        (lambda G, toys: Renderer(G, toys.make(), {"gain": {"gain": torch.ones(2, 1).long()}}), "floating point"),
+        (
+            lambda G, toys: Renderer(G, toys.make(), {"gain": {"values": torch.ones(2, 1)}}),
+            "another name than 'values'",
+        ),
+        (lambda G, toys: Renderer(G, {t: type(p) for t, p in toys.make().items()}), "keeps instances of"),
+        (lambda G, toys: Renderer(G, toys.make(), method=["beam"]), "Unknown method"),
+        (lambda G, toys: prepare_render(None), "not a NoneType"),
+        (lambda G, toys: reorder_for_fast_render(None), "not a NoneType"),
+    ],
+)
+def test_arguments_of_another_kind(toys, G, make, message):
+    with pytest.raises((RenderError, GraphError), match=message):
+        make(G, toys)

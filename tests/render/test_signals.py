@@ -157,3 +157,67 @@ def test_parameters_that_are_no_tensors_are_passed_on():
     data = prepare_render(reorder_for_fast_render(G))
     output, _, signals = render_grafx({"scale": Scale()}, torch.ones(1, 1, 4), {"scale": {"factor": 2.0}}, data)
     assert torch.equal(output, 2 * torch.ones(1, 1, 4)) and torch.equal(signals[1], output[0])
+
+
+class Weigh(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.drop = torch.nn.Dropout()
+
+    def parameter_size(self):
+        return {"gain": 1}
+
+    def forward(self, x, gain):
+        return self.drop(torch.nn.functional.linear(x.mT, self.weight[None]).mT * gain[:, :, None])
+
+
+def weighed(x):
+    G = GRAFX()
+    G.add_serial_chain(["in", "weigh", "weigh", "out"])
+    processors = {"weigh": Weigh()}
+    parameters = {"weigh": {"gain": torch.ones(2, 1)}}
+    output, _, signals = render_grafx(processors, x, parameters, prepare_render(reorder_for_fast_render(G)))
+    return output, signals, processors["weigh"], parameters
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda processor, parameters: processor.weight.detach().add_(1),
+        lambda processor, parameters: processor.double(),
+        lambda processor, parameters: processor.eval(),
+        lambda processor, parameters: parameters["weigh"]["gain"].mul_(2),
+    ],
+)
+def test_signals_are_refused_once_what_made_them_has_changed(change):
+    _, signals, processor, parameters = weighed(torch.ones(1, 1, 8))
+    change(processor, parameters)
+    with pytest.raises(RenderError, match="changed in place"):
+        signals[1]
+
+
+def test_entries_that_are_exchanged_leave_signals_as_they_were():
+    output, signals, _, parameters = weighed(torch.ones(1, 1, 8))
+    parameters["weigh"]["gain"] = torch.zeros(2, 1)
+    del parameters["weigh"]
+    assert torch.equal(signals[3], output[0])
+
+
+def test_signals_are_cast_as_the_render_was():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, signals, _, _ = weighed(torch.randn(1, 1, 8))
+    assert torch.equal(signals[3], output[0])
+
+
+def test_signals_of_several_channel_counts_are_no_one_tensor(toys):
+    class Wide(toys.base):
+        def process(self, x):
+            return x.new_ones(len(x), 3, x.shape[-1])
+
+    G = GRAFX()
+    G.add_serial_chain(["in", "wide", "out"])
+    _, _, signals = render_grafx({"wide": Wide()}, torch.ones(1, 2, 4), {}, prepare_render(reorder_for_fast_render(G)))
+    assert signals[1].shape == (3, 4)
+    with pytest.raises(RenderError, match=r"\[2, 3\] channels meet at the one tensor"):
+        signals.tensor()
