@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _recursion_numba, _recursion_torch
+from grafx.processors.core import _numba_rows, _recursion_numba, _recursion_torch
 from grafx.processors.core.recursion import _ballistics, _onepole, ballistics, onepole
 from scipy.signal import lfilter
 from torch.autograd import gradcheck
@@ -192,7 +192,7 @@ def test_compiles_to_one_graph():
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 16])
 def test_rows_are_shared_out_over_threads(monkeypatch, num_threads):
-    monkeypatch.setattr(_recursion_numba, "MIN_SAMPLES_PER_THREAD", 1)
+    monkeypatch.setattr(_numba_rows, "MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
     u, alpha = torch.randn(7, 50, dtype=torch.float64), double(7)
     expected = [lfilter([1 - a], [1, -a], x) for a, x in zip(alpha.numpy(), u.numpy(), strict=True)]

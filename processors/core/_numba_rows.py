@@ -1,0 +1,77 @@
+"""Compiling kernels over rows and running them on several cores.
+
+Rows are independent, so they are shared out over plain threads that live for one call: numba's own threading
+layers survive neither a fork nor concurrent callers, and data-loader workers are forks.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from threading import Thread
+
+import torch
+from numba import njit
+from torch import Tensor
+
+from ._numba_vectors import LANES, load_rows, store_rows
+
+MIN_WORK_PER_THREAD = 1 << 17  # samples; below that, starting a thread takes longer than the work
+
+
+def kernel(function: Callable, **options) -> Callable:
+    """Compile on first call, and keep what was compiled for the next process wherever there is a place for it."""
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}} | options
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder for a cache can be written
+        return njit(**options)(function)
+
+
+def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, lanes: int = 1) -> None:
+    """Call ``row_kernel(start, stop, *arrays)`` on disjoint ranges of rows, concurrently.
+
+    Args:
+        row_kernel: a compiled function.
+        arguments: the first is of shape ``(rows, length)``; tensors are given to the kernel as contiguous arrays.
+        work: steps to be done for each sample.
+        lanes: rows that the kernel does in the time of one.
+    """
+    arrays = [a.detach().contiguous().numpy() if isinstance(a, Tensor) else a for a in arguments]
+    rows, length = arrays[0].shape
+    most = torch.get_num_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
+    num_threads = max(1, min(most))
+    bounds = [rows * i // num_threads for i in range(num_threads + 1)]
+    threads = [Thread(target=row_kernel, args=(start, stop, *arrays)) for start, stop in pairwise(bounds[1:])]
+    for thread in threads:
+        thread.start()
+    row_kernel(0, bounds[1], *arrays)
+    for thread in threads:
+        thread.join()
+
+
+def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    return torch.empty(like.shape, dtype=dtype or like.dtype)
+
+
+def tiny(signal: Tensor) -> float:
+    return torch.finfo(signal.dtype).tiny
+
+
+@kernel
+def take_samples(signals, first, last, start, stop, block):
+    """Samples of eight rows as (sample, lane)."""
+    whole = (stop - start) // LANES * LANES
+    for n in range(0, whole, LANES):
+        load_rows(signals, first, last, start + n, block, n)
+    for n in range(whole, stop - start):
+        for lane in range(LANES):
+            block[n, lane] = signals[min(first + lane, last), start + n]
+
+
+@kernel
+def put_samples(block, first, last, start, stop, signals):
+    whole = (stop - start) // LANES * LANES
+    for n in range(0, whole, LANES):
+        store_rows(signals, first, last, start + n, block, n)
+    for n in range(whole, stop - start):
+        for lane in range(LANES):
+            signals[min(first + lane, last), start + n] = block[n, lane]

@@ -1,0 +1,257 @@
+"""Vectors of eight float64 numbers inside numba kernels.
+
+Numba turns loops into scalar code where numbers are carried from one turn to the next, which is what a recursion
+does. Here the vectors are written out: a variable of type ``doubles`` holds eight numbers, in the registers that
+the processor has for it, or in as many smaller ones as that takes.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 8
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+CONTRACT = ("contract",)  # a product and the sum that it goes into may be rounded once
+
+
+class Doubles(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="doubles")
+
+
+doubles = Doubles()
+
+
+@register_model(Doubles)
+class DoublesModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type) -> None:
+        super().__init__(dmm, fe_type, VECTOR)
+
+
+def _arithmetic(instruction: str, *symbols) -> None:
+    @intrinsic
+    def apply(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return getattr(builder, instruction)(*args, flags=CONTRACT)
+
+        return doubles(doubles, doubles), codegen
+
+    def operate(a, b):
+        if a is doubles and b is doubles:
+            return lambda a, b: apply(a, b)
+
+    for symbol in symbols:
+        overload(symbol)(operate)
+
+
+_arithmetic("fadd", operator.add, operator.iadd)
+_arithmetic("fsub", operator.sub, operator.isub)
+_arithmetic("fmul", operator.mul, operator.imul)
+
+
+@intrinsic
+def splat(typingctx, value):
+    """The number in all lanes."""
+
+    def codegen(context, builder, signature, args):
+        return _splat(builder, args[0])
+
+    return doubles(types.float64), codegen
+
+
+@intrinsic
+def load(typingctx, array, n):
+    """Eight numbers of a contiguous array, from flat index n on."""
+
+    def codegen(context, builder, signature, args):
+        return _load(builder, builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
+
+    return doubles(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, n, vector):
+    """Write to a contiguous array, from flat index n on."""
+
+    def codegen(context, builder, signature, args):
+        _store(builder, args[2], builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, doubles), codegen
+
+
+@intrinsic
+def load_rows(typingctx, matrix, first, last, n, block, m):
+    """Lanes are rows from here on: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
+
+    def codegen(context, builder, signature, args):
+        rows = [_load(builder, _row(context, builder, signature, args, 0, lane)) for lane in range(LANES)]
+        start = builder.gep(_data(context, builder, signature, args, 4), [builder.mul(args[5], _index(LANES))])
+        for i, column in enumerate(_transpose(builder, rows)):
+            _store(builder, column, builder.gep(start, [_index(i * LANES)]))
+        return context.get_dummy_value()
+
+    return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
+
+
+@intrinsic
+def store_rows(typingctx, matrix, first, last, n, block, m):
+    """The inverse of ``load_rows``. Lanes of the same row must agree."""
+
+    def codegen(context, builder, signature, args):
+        start = builder.gep(_data(context, builder, signature, args, 4), [builder.mul(args[5], _index(LANES))])
+        columns = [_load(builder, builder.gep(start, [_index(i * LANES)])) for i in range(LANES)]
+        for lane, row in enumerate(_transpose(builder, columns)):
+            _store(builder, row, _row(context, builder, signature, args, 0, lane))
+        return context.get_dummy_value()
+
+    return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
+
+
+@intrinsic
+def last(typingctx, vector):
+    """The number in the last lane."""
+
+    def codegen(context, builder, signature, args):
+        return builder.extract_element(args[0], _index(LANES - 1, 32))
+
+    return types.float64(doubles), codegen
+
+
+@intrinsic
+def total(typingctx, vector):
+    """The sum of all lanes."""
+
+    def codegen(context, builder, signature, args):
+        lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
+        while len(lanes) > 1:
+            lanes = [builder.fadd(a, b) for a, b in zip(lanes[::2], lanes[1::2], strict=True)]
+        return lanes[0]
+
+    return types.float64(doubles), codegen
+
+
+@intrinsic
+def reverse(typingctx, vector):
+    """The lanes in reversed order."""
+
+    def codegen(context, builder, signature, args):
+        return _shuffle(builder, args[0], args[0], range(LANES - 1, -1, -1))
+
+    return doubles(doubles), codegen
+
+
+@intrinsic(prefer_literal=True)
+def delay(typingctx, vector, lanes, before):
+    """Each lane moved up by a literal number of lanes, filled up with the first lanes of ``before``."""
+
+    def codegen(context, builder, signature, args):
+        count = lanes.literal_value
+        return _shuffle(builder, args[0], args[2], [*range(LANES, LANES + count), *range(LANES - count)])
+
+    return doubles(doubles, lanes, doubles), codegen
+
+
+@intrinsic
+def at_least(typingctx, a, b):
+    """One in the lanes where a ≥ b, and zero in the others."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered(">=", *args), _constant(1.0), _constant(0.0))
+
+    return doubles(doubles, doubles), codegen
+
+
+@intrinsic
+def where(typingctx, mask, a, b):
+    """``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
+
+    def codegen(context, builder, signature, args):
+        mask, a, b = args
+        return builder.select(builder.fcmp_unordered("!=", mask, _constant(0.0)), a, b)
+
+    return doubles(doubles, doubles, doubles), codegen
+
+
+@intrinsic
+def flush(typingctx, vector, tiny):
+    """Zero in the lanes whose magnitude is below ``tiny``."""
+
+    def codegen(context, builder, signature, args):
+        limit = _splat(builder, args[1])
+        below = builder.fcmp_ordered("<", args[0], limit)
+        above = builder.fcmp_ordered("<", builder.fsub(_constant(0.0), args[0]), limit)
+        return builder.select(builder.and_(below, above), _constant(0.0), args[0])
+
+    return doubles(doubles, types.float64), codegen
+
+
+def _constant(value: float) -> ir.Constant:
+    return VECTOR([value] * LANES)
+
+
+def _splat(builder, value):
+    single = builder.insert_element(VECTOR(ir.Undefined), value, _index(0, 32))
+    return _shuffle(builder, single, single, [0] * LANES)
+
+
+def _index(value: int, bits: int = 64) -> ir.Constant:
+    return ir.Constant(ir.IntType(bits), value)
+
+
+def _shuffle(builder, a, b, lanes):
+    return builder.shuffle_vector(a, b, ir.VectorType(ir.IntType(32), LANES)(list(lanes)))
+
+
+def _data(context, builder, signature, args, position: int):
+    return context.make_array(signature.args[position])(context, builder, args[position]).data
+
+
+def _row(context, builder, signature, args, position: int, lane: int):
+    """Where the row of a lane goes on, for the arguments of ``load_rows``."""
+    array = context.make_array(signature.args[position])(context, builder, args[position])
+    row = builder.add(args[1], _index(lane))
+    row = builder.select(builder.icmp_signed("<", row, args[2]), row, args[2])
+    length = cgutils.unpack_tuple(builder, array.shape)[1]
+    return builder.gep(array.data, [builder.add(builder.mul(row, length), args[3])])
+
+
+def _load(builder, pointer):
+    element = pointer.type.pointee
+    vector = builder.load(builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer()))
+    vector.align = _bytes(element)
+    if isinstance(element, ir.IntType):  # booleans are bytes
+        return builder.uitofp(vector, VECTOR)
+    return vector if element == ir.DoubleType() else builder.fpext(vector, VECTOR)
+
+
+def _store(builder, vector, pointer) -> None:
+    element = pointer.type.pointee
+    if isinstance(element, ir.IntType):
+        vector = builder.fptoui(vector, ir.VectorType(element, LANES))
+    elif element != ir.DoubleType():
+        vector = builder.fptrunc(vector, ir.VectorType(element, LANES))
+    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer())).align = _bytes(element)
+
+
+def _bytes(element) -> int:
+    return {ir.DoubleType(): 8, ir.FloatType(): 4}.get(element, 1)
+
+
+def _transpose(builder, rows: list) -> list:
+    """Rows as columns, by exchanging ever larger squares beside the diagonal."""
+    size = 1
+    while size < LANES:
+        upper = [j if j & size == 0 else j - size + LANES for j in range(LANES)]
+        lower = [j + size if j & size == 0 else j + LANES for j in range(LANES)]
+        swapped = list(rows)
+        for i in range(LANES):
+            if i & size == 0:
+                swapped[i] = _shuffle(builder, rows[i], rows[i + size], upper)
+                swapped[i + size] = _shuffle(builder, rows[i], rows[i + size], lower)
+        rows = swapped
+        size *= 2
+    return rows
