@@ -10,13 +10,7 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
-from ..utils import (
-    collect_parameters,
-    create_empty_parameters,
-    create_empty_parameters_from_shape_dict,
-    map_tensors,
-    scatter_parameters,
-)
+from ..utils import collect_parameters, create_empty_parameters, scatter_parameters
 from .order import reorder_for_fast_render
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -31,13 +25,13 @@ class Renderer(nn.Module):
             rows of parameters follow.
         processors: Node type to processor.
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
-            the nodes hold; for nodes that hold none they are drawn at random, close to zero.
+            the nodes hold; where no node holds any, they are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
         checkpoint, aggregation: See :func:`render_grafx`.
         **schedule_options: Options of the method.
 
     Raises:
-        GraphError: The graph cannot be scheduled.
+        GraphError: The graph cannot be scheduled, or some nodes hold parameters and others lack them.
         RenderError: The graph cannot be rendered, or a node type without a processor occurs.
 
     Examples:
@@ -125,16 +119,18 @@ def _with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
 
 
 def _held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
-    """What nodes hold, and random values close to zero for those that hold nothing."""
-    types = {i: data["node_type"] for i, data in G.nodes(data=True) if data["node_type"] in processors}
-    without = [i for i in types if not G.nodes[i].get("parameters")]
-    if len(without) == len(types):
+    """What nodes hold, or where none holds any, random values close to zero."""
+    if not any(data.get("parameters") for _, data in G.nodes(data=True)):
         return create_empty_parameters(processors, G)
-    filled = G.copy()
-    for node_id in without:
-        row = create_empty_parameters_from_shape_dict(processors[types[node_id]].parameter_size(), 1)
-        filled.nodes[node_id]["parameters"] = map_tensors(row, lambda tensor: tensor[0])
-    return collect_parameters(filled, processors)
+    for node_id, data in G.nodes(data=True):
+        node_type = data["node_type"]
+        if node_type in processors and not data.get("parameters") and processors[node_type].parameter_size():
+            name = f" '{data['name']}'" if data.get("name") else ""
+            raise GraphError(
+                f"Node {node_id}{name} of type '{node_type}' holds no parameters, while others do: give it some by the"
+                " argument 'parameters' of add, insert or replace."
+            )
+    return collect_parameters(G, processors)
 
 
 def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:

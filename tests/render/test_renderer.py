@@ -159,21 +159,15 @@ def test_a_type_name_that_torch_refuses(x):
         Renderer(G, {"eq.low": Same()})
 
 
-def test_nodes_added_to_a_learned_graph_are_made_up(toys, G, x):
+def test_nodes_added_to_a_learned_graph_need_parameters(toys, G, x):
     renderer = Renderer(G, toys.make())
     learned = renderer.graph()
-    source, dest, _ = next((u, v, d) for u, v, d in learned.edges(data=True) if learned.nodes[u]["node_type"] == "in")
-    learned.insert("saturate", source, dest)
-    learned.nodes[learned.insert("gain", *next(iter(learned.out_edges(source))))]["name"] = "new"
-    grown = Renderer(learned, toys.make())
-    assert grown(x).shape == (2, 2, 5)
-    gains = {data["name"]: data["parameters"] for _, data in grown.graph().nodes(data=True)}
-    assert gains["new"]["gain"].abs() < 0.1
-    assert len(grown.per_type_parameters["gain"]["gain"]) == 3
-    kept = [
-        row for row in grown.per_type_parameters["gain"]["gain"] if row in renderer.per_type_parameters["gain"]["gain"]
-    ]
-    assert len(kept) == 2
+    edge = next(edge for edge in learned.edges() if learned.nodes[edge[0]]["node_type"] == "in")
+    new = learned.insert("gain", *edge)
+    with pytest.raises(GraphError, match=r"of type 'gain' holds no parameters, while others do"):
+        Renderer(learned, toys.make())
+    learned.nodes[new]["parameters"] = {"gain": torch.ones(1)}
+    torch.testing.assert_close(Renderer(learned, toys.make())(x), renderer(x))
 
 
 def test_options_of_the_schedule_are_passed_on(toys, G):
