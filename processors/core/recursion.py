@@ -1,6 +1,7 @@
 """First-order recursions over the last axis, as differentiable operators.
 
-Both run as one compiled pass on the CPU, in float64 inside, and have a backward pass of their own.
+Each runs as one compiled pass on the CPU, in float64 inside, and has a backward pass of its own. The state of all of
+them is the last output: handing it to the next block as its initial value gives what one run over both gives.
 """
 
 import math
@@ -9,9 +10,13 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from ..base import ParameterError
 from . import _recursion_torch
+from ._recursion_torch import wide, wide_dtype
 
 Coefficient = Tensor | float
+REAL = torch.float32, torch.float64
+COMPLEX = torch.complex64, torch.complex128
 
 
 def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int | None = None) -> Tensor:
@@ -20,7 +25,8 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
     .. math:: y[n] = \alpha\,y[n-1] + (1 - \alpha)\,u[n], \quad y[-1] = y_0
 
     With ``taps`` = N the impulse response (1 − α)αⁿ is cut off after N samples, exactly, which the same
-    recursion does when it is fed :math:`u[n] - \alpha^N u[n-N]`.
+    recursion does when it is fed :math:`u[n] - \alpha^N u[n-N]`. That needs the last N samples of the input besides
+    the last output, so a truncated smoother cannot carry on from one block to the next.
 
     Args:
         u: signals of shape ``(..., L)``, float32 or float64.
@@ -32,7 +38,13 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
 
     Returns:
         The smoothed signals, of shape ``(..., L)``.
+
+    Raises:
+        ParameterError: ``u`` is neither float32 nor float64, or ``taps`` is less than 1.
     """
+    _check_real(u)
+    if taps is not None and taps < 1:
+        raise ParameterError(f"taps is the length of a response and must be at least 1, not {taps}.")
     leading, u, alpha, initial = _as_rows(u, alpha, initial)
     y = _onepole(u, alpha, initial, u.shape[-1] if taps is None else taps)
     return y.reshape(*leading, u.shape[-1])
@@ -54,21 +66,89 @@ def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient,
     Returns:
         The smoothed signals, of shape ``(..., L)``.
 
+    Raises:
+        ParameterError: ``u`` is neither float32 nor float64.
+
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
         analysis", JAES 60(6), 2012. C.-Y. Yu et al., "Differentiable all-pole filters for time-varying audio
         systems", DAFx 2024.
     """
+    _check_real(u)
     leading, u, attack, release, initial = _as_rows(u, alpha_attack, alpha_release, initial)
     y, _ = _ballistics(u, attack, release, initial)
     return y.reshape(*leading, u.shape[-1])
 
 
+def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | complex = 0.0) -> Tensor:
+    r"""First-order recursion with a coefficient that is constant or changes from sample to sample.
+
+    .. math:: y[n] = a[n]\,y[n-1] + u[n], \quad y[-1] = y_0
+
+    Smoothers with a moving coefficient, ramps, first-order allpasses and, with complex coefficients, diagonal
+    state-space systems are made of it. The gradients of complex tensors are those of PyTorch.
+
+    Args:
+        u: signals of shape ``(..., L)``, float32, float64, complex64 or complex128.
+        a: coefficients, real or complex. With at least as many axes as ``u``, their last axis is time: of length L
+            for a coefficient per sample, or of length 1 for a constant. With fewer axes they have no time axis, and
+            broadcast to the leading axes of ``u``. Give double precision to resolve long time constants; the signal
+            may still be in single precision.
+        initial: outputs before the first sample, y₀, real or complex, broadcastable to the leading axes of ``u``.
+
+    Returns:
+        The outputs, of shape ``(..., L)``, in the precision of ``u``, complex if any argument is.
+
+    Raises:
+        ParameterError: the time axis of ``a`` does not fit, or ``u`` is of another type.
+
+    References:
+        C.-Y. Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx 2024.
+    """
+    if u.dtype not in (*REAL, *COMPLEX):
+        raise ParameterError(f"u must be of single or double precision, real or complex, not {u.dtype}: convert it.")
+    a, initial = _as_tensor(a, u), _as_tensor(initial, u)
+    if u.is_complex() or a.is_complex() or initial.is_complex():
+        u, a, initial = (t if t.is_complex() else torch.complex(t, torch.zeros_like(t)) for t in (u, a, initial))
+    a = a if a.ndim >= u.ndim else a[..., None]
+    length, steps = u.shape[-1], a.shape[-1]
+    if steps not in (1, length):
+        raise ParameterError(
+            f"The last axis of a {tuple(a.shape)} is time, as a has as many axes as u {tuple(u.shape)}: it must be of "
+            f"length {length}, or 1 for a constant."
+        )
+    leading = torch.broadcast_shapes(u.shape[:-1], a.shape[:-1], initial.shape)
+    rows = math.prod(leading)
+    y = _first_order(
+        u.expand(*leading, length).reshape(rows, length),
+        a.expand(*leading, steps).reshape(rows, steps),
+        initial.expand(leading).reshape(rows),
+    )
+    return y.reshape(*leading, length)
+
+
+def last_output(y: Tensor, initial: Coefficient | complex = 0.0) -> Tensor:
+    """The state after a block: the last of its outputs ``(..., L)``, or the initial value if the block is empty."""
+    if y.shape[-1] > 0:
+        return y[..., -1]
+    return _as_tensor(initial, y).to(y.dtype).expand(y.shape[:-1])
+
+
+def _check_real(u: Tensor) -> None:
+    if u.dtype not in REAL:
+        raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before smoothing.")
+
+
+def _as_tensor(value: Coefficient | complex, like: Tensor) -> Tensor:
+    """Numbers in double precision: in single precision, little would be left of a coefficient close to one."""
+    if isinstance(value, Tensor):
+        return value if value.dtype in (*REAL, *COMPLEX) else wide(value)
+    return torch.as_tensor(value, dtype=wide_dtype(isinstance(value, complex), like.device), device=like.device)
+
+
 def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
     """The leading shape, ``u`` as (rows, L) and each coefficient as (rows,)."""
-    as_tensors = [
-        torch.as_tensor(c, dtype=None if isinstance(c, Tensor) else u.dtype, device=u.device) for c in coefficients
-    ]
+    as_tensors = [_as_tensor(c, u) for c in coefficients]
     leading = torch.broadcast_shapes(u.shape[:-1], *(c.shape for c in as_tensors))
     rows, length = math.prod(leading), u.shape[-1]
     u = u.expand(*leading, length).reshape(rows, length)
@@ -95,6 +175,16 @@ def _onepole_backward(
     return _kernels(u).onepole_backward(grad, u, alpha, initial, y, taps)
 
 
+@torch.library.custom_op("grafx::first_order", mutates_args=())
+def _first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
+    return _kernels(u).first_order(u, a, initial)
+
+
+@torch.library.custom_op("grafx::first_order_backward", mutates_args=())
+def _first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return _kernels(y).first_order_backward(grad, a, initial, y)
+
+
 @torch.library.custom_op("grafx::ballistics", mutates_args=())
 def _ballistics(u: Tensor, attack: Tensor, release: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
     return _kernels(u).ballistics(u, attack, release, initial)
@@ -113,6 +203,8 @@ def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
 
 _onepole.register_fake(lambda u, alpha, initial, taps: _empty(u))
 _onepole_backward.register_fake(lambda grad, u, alpha, initial, y, taps: (_empty(u), _empty(alpha), _empty(initial)))
+_first_order.register_fake(lambda u, a, initial: _empty(u))
+_first_order_backward.register_fake(lambda grad, a, initial, y: (_empty(y), _empty(a), _empty(initial)))
 _ballistics.register_fake(lambda u, attack, release, initial: (_empty(u), _empty(u, torch.bool)))
 _ballistics_backward.register_fake(
     lambda grad, u, attack, release, initial, y, rising: tuple(map(_empty, (u, attack, release, initial)))
@@ -124,6 +216,10 @@ def _save_onepole(ctx, inputs, output) -> None:
     ctx.save_for_backward(*tensors, output)
 
 
+def _save_first_order(ctx, inputs, output) -> None:
+    ctx.save_for_backward(*inputs[1:], output)
+
+
 def _save_ballistics(ctx, inputs, output) -> None:
     ctx.save_for_backward(*inputs, *output)
 
@@ -131,6 +227,10 @@ def _save_ballistics(ctx, inputs, output) -> None:
 _onepole.register_autograd(
     lambda ctx, grad: (*_onepole_backward(grad, *ctx.saved_tensors, ctx.taps), None),
     setup_context=_save_onepole,
+)
+_first_order.register_autograd(
+    lambda ctx, grad: _first_order_backward(grad, *ctx.saved_tensors),
+    setup_context=_save_first_order,
 )
 _ballistics.register_autograd(
     lambda ctx, grad, _: _ballistics_backward(grad, *ctx.saved_tensors),

@@ -4,8 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from grafx.processors.base import ParameterError
 from grafx.processors.core import _numba_rows, _recursion_numba, _recursion_torch
-from grafx.processors.core.recursion import _ballistics, _onepole, ballistics, onepole
+from grafx.processors.core.recursion import (
+    _ballistics,
+    _first_order,
+    _onepole,
+    ballistics,
+    first_order,
+    last_output,
+    onepole,
+)
 from scipy.signal import lfilter
 from torch.autograd import gradcheck
 
@@ -26,6 +35,25 @@ def loop_ballistics(u, attack, release, initial):
             state = a * state + (1 - a) * u[r, n]
             y[r, n] = state
     return y
+
+
+def loop_first_order(u, a, initial):
+    """Rows of u (R, L) and a (R, L), sample by sample."""
+    y, state = np.empty(np.broadcast_shapes(u.shape, a.shape), np.result_type(u, a, initial)), initial
+    for n in range(u.shape[1]):
+        state = a[:, n] * state + u[:, n]
+        y[:, n] = state
+    return y
+
+
+def random(*shape, dtype=torch.float64):
+    return torch.randn(*shape, dtype=dtype)
+
+
+def stable(*shape, dtype=torch.float64):
+    """Coefficients inside the unit circle."""
+    a = random(*shape, dtype=dtype)
+    return a / (1 + a.abs())
 
 
 def double(*shape):
@@ -93,18 +121,33 @@ def test_ballistics_with_equal_coefficients_is_onepole():
 @pytest.mark.parametrize("cut", [0, 1, 6, 41])
 def test_blocks_carry_on_from_the_last_output(cut):
     u = torch.randn(2, 41, dtype=torch.float64)
-    for recursion in (lambda u, y0: onepole(u, 0.9, y0), lambda u, y0: ballistics(u, 0.6, 0.95, y0)):
-        whole = recursion(u, torch.full((2,), 0.3, dtype=torch.float64))
-        head = recursion(u[:, :cut], 0.3)
-        tail = recursion(u[:, cut:], head[:, -1] if cut else 0.3)
+    a = stable(2, 41)
+    for recursion in (
+        lambda u, y0, at: onepole(u, 0.9, y0),
+        lambda u, y0, at: ballistics(u, 0.6, 0.95, y0),
+        lambda u, y0, at: first_order(u, 0.9j, y0),
+        lambda u, y0, at: first_order(u, a[:, at], y0),
+    ):
+        whole = recursion(u, torch.full((2,), 0.3, dtype=torch.float64), slice(None))
+        head = recursion(u[:, :cut], 0.3, slice(cut))
+        tail = recursion(u[:, cut:], last_output(head, 0.3), slice(cut, None))
         torch.testing.assert_close(torch.cat([head, tail], 1), whole)
+        torch.testing.assert_close(last_output(tail, last_output(head, 0.3)), whole[:, -1])
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (2, 0, 5), (0, 0), (5,), (1, 2, 3, 4)])
 def test_any_leading_shape(shape):
     u = torch.rand(shape, dtype=torch.float64, requires_grad=True)
-    for y in (onepole(u, 0.5), onepole(u, 0.5, taps=2), ballistics(u, 0.5, 0.6)):
+    by_sample = torch.full(shape, 0.5)
+    for y in (
+        onepole(u, 0.5),
+        onepole(u, 0.5, taps=2),
+        ballistics(u, 0.5, 0.6),
+        first_order(u, 0.5),
+        first_order(u, by_sample),
+    ):
         assert y.shape == shape
+        assert last_output(y).shape == shape[:-1]
         (grad,) = torch.autograd.grad(y.sum(), u)
         assert grad.shape == shape
 
@@ -127,6 +170,48 @@ def test_any_memory_layout():
         torch.testing.assert_close(onepole(view, 0.9), onepole(view.clone(memory_format=torch.contiguous_format), 0.9))
         expected = ballistics(view.clone(memory_format=torch.contiguous_format), 0.3, 0.9)
         torch.testing.assert_close(ballistics(view, 0.3, 0.9), expected)
+        torch.testing.assert_close(
+            first_order(view, view.tanh()), first_order(view.contiguous(), view.tanh().contiguous())
+        )
+
+
+def test_no_argument_is_changed():
+    u, grad = torch.randn(2, 3, 30)
+    a, initial, by_sample = double(3), double(3), torch.rand(3, 30)
+    arguments = [u, a, initial, by_sample, grad]
+    before = [t.clone() for t in arguments]
+    leaves = [t.requires_grad_() for t in arguments[:4]]
+    for y in (
+        onepole(u, a, initial),
+        onepole(u, a, initial, taps=4),
+        ballistics(u, a, initial, initial),
+        first_order(u, a, initial),
+        first_order(u, by_sample, initial),
+    ):
+        torch.autograd.grad(y, leaves, grad, allow_unused=True)
+    for argument, old in zip(arguments, before, strict=True):
+        torch.testing.assert_close(argument.detach(), old, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_bad_row_does_not_reach_the_others(value):
+    u, a = torch.rand(9, 50), torch.rand(9, 50)
+    u[3, 20], a[5, 20] = value, value
+    u, a = u.requires_grad_(), a.requires_grad_()
+    good = [0, 1, 2, 4, 6, 7, 8]
+    for y in (
+        onepole(u, a[:, 20]),
+        onepole(u, a[:, 20], taps=7),
+        ballistics(u, a[:, 20], 0.5),
+        first_order(u, a[:, 20]),
+        first_order(u, a),
+        first_order(u, a + 0j),
+    ):
+        grads = torch.autograd.grad(y.abs().square().sum(), (u, a))
+        for tensor in (y, *grads):
+            assert tensor[good].isfinite().all()
+        assert y[3, :20].isfinite().all()
+        assert not y[3].isfinite().all()
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 11])
@@ -142,6 +227,110 @@ def test_ballistics_gradients(length):
     u = torch.randn(3, length, dtype=torch.float64, requires_grad=True)
     coefficients = [double(3).requires_grad_() for _ in range(3)]
     assert gradcheck(ballistics, (u, *coefficients))
+
+
+@pytest.mark.parametrize("length", [*LENGTHS, 1030])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64, torch.complex128])
+def test_first_order_is_lfilter_or_a_loop(length, dtype):
+    u = random(3, length, dtype=dtype)
+    exact = torch.complex128 if u.is_complex() else torch.float64
+    tolerance = {"rtol": 1e-12, "atol": 1e-12} if dtype == exact else {"rtol": 1e-5, "atol": 1e-6}
+    a, initial = stable(3, dtype=exact), random(3, dtype=exact)
+    y = first_order(u, a, initial)
+    assert y.dtype == dtype and y.shape == (3, length)
+    for r in range(3 if length else 0):
+        c = a[r].item()
+        expected, _ = lfilter([1], [1, -c], u[r].to(exact).numpy(), zi=[c * initial[r].item()])
+        np.testing.assert_allclose(y[r], expected, **tolerance)
+    varying = stable(3, length, dtype=dtype)
+    expected = loop_first_order(*(t.to(exact).numpy() for t in (u, varying, initial)))
+    np.testing.assert_allclose(first_order(u, varying, initial), expected, **tolerance)
+
+
+def test_coefficients_are_constant_or_one_for_each_sample_by_their_axes():
+    u = random(2, 3, 5)
+    constant, by_sample = stable(2, 3), stable(2, 3, 5)
+    whole = first_order(u, constant[..., None].expand(2, 3, 5))
+    torch.testing.assert_close(first_order(u, constant), whole)
+    torch.testing.assert_close(first_order(u, constant[..., None]), whole)
+    torch.testing.assert_close(first_order(u, 0.5), first_order(u, torch.full((3,), 0.5)))
+    each = torch.stack([torch.stack([first_order(u[i, j], by_sample[i, j]) for j in range(3)]) for i in range(2)])
+    torch.testing.assert_close(first_order(u, by_sample), each)
+    torch.testing.assert_close(first_order(u, by_sample[:1, :1]), first_order(u, by_sample[:1, :1].expand(2, 3, 5)))
+    square = random(3, 3)
+    torch.testing.assert_close(first_order(square, square)[0, 1], square[0, 0] * square[0, 1] + square[0, 1])
+    assert first_order(u[0, 0], stable(4, 1)).shape == (4, 5)
+    assert first_order(u, stable(4, 1, 1, 1)).shape == (4, 2, 3, 5)
+
+
+def test_first_order_is_complex_if_anything_is():
+    u, a, initial = random(2, 9), stable(2), random(2)
+    z = torch.complex(a, stable(2) / 2)
+    expected = first_order(u + 0j, z, initial + 0j)
+    torch.testing.assert_close(first_order(u, z, initial), expected)
+    torch.testing.assert_close(first_order(u + 0j, a, initial), first_order(u, a, initial) + 0j)
+    torch.testing.assert_close(first_order(u, a, 1j)[:, 0], u[:, 0] + 1j * a)
+    assert first_order(u.float(), z).dtype == torch.complex64
+    torch.testing.assert_close(first_order(u, 1), u.cumsum(1))
+    torch.testing.assert_close(first_order(u, torch.arange(9)[None])[:, 2], u[:, 2] + 2 * (u[:, 1] + u[:, 0]))
+
+
+def test_conjugated_and_negated_views():
+    z, a = random(2, 9, dtype=torch.complex128), stable(2, dtype=torch.complex128)
+    torch.testing.assert_close(first_order(z.conj(), a.conj()), first_order(z, a).conj().resolve_conj())
+    torch.testing.assert_close(first_order(z.conj().imag, 0.5), -first_order(z.imag, 0.5))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 11, 20])
+@pytest.mark.parametrize("steps", ["constant", "varying"])
+@pytest.mark.parametrize("complexes", ["", "u", "a", "initial", "u a initial"])
+def test_first_order_gradients(length, steps, complexes):
+    def leaf(name, *shape):
+        return stable(*shape, dtype=torch.complex128 if name in complexes else torch.float64).requires_grad_()
+
+    a = leaf("a", 2) if steps == "constant" else leaf("a", 2, length)
+    assert gradcheck(first_order, (leaf("u", 2, length), a, leaf("initial", 2)))
+
+
+def test_first_order_gradients_of_a_long_float32_signal():
+    u, grad = torch.randn(2, 3, 30_000)
+    a = torch.tensor([0.9, -0.99, 0.9999], dtype=torch.float64)[:, None]
+    for coefficients in (a, a.expand(3, 30_000).contiguous()):
+        leaves = u.clone().requires_grad_(), coefficients.clone().requires_grad_()
+        grad_u, grad_a = torch.autograd.grad(first_order(*leaves), leaves, grad)
+        y = first_order(u.double(), a)
+        adjoint = [lfilter([1], [1, -c], g[::-1])[::-1] for c, g in zip(a[:, 0], grad.double().numpy(), strict=True)]
+        slope = torch.from_numpy(np.stack(adjoint)) * torch.cat([torch.zeros(3, 1), y[:, :-1]], 1)
+        for r in range(3):
+            scale = np.abs(adjoint[r]).max()
+            np.testing.assert_allclose(grad_u[r], adjoint[r], rtol=1e-5, atol=1e-6 * scale)
+        if grad_a.shape[1] == 1:
+            torch.testing.assert_close(grad_a, slope.sum(1, keepdim=True), rtol=1e-5, atol=1e-3)
+        else:
+            torch.testing.assert_close(grad_a, slope, rtol=1e-5, atol=1e-6 * slope.abs().max().item())
+
+
+def test_a_million_samples_beside_the_unit_circle():
+    u = torch.rand(1, 1 << 20)
+    a = torch.tensor(1 - 1e-7, dtype=torch.float64)
+    expected = lfilter([1], [1, -a.item()], u.double().numpy())
+    for coefficients in (a, a.expand(1, 1 << 20), a + 0j):
+        np.testing.assert_allclose(first_order(u, coefficients).real, expected, rtol=1e-6)
+    np.testing.assert_allclose(onepole(u, a), expected * (1 - a.item()), rtol=1e-6)
+    np.testing.assert_allclose(ballistics(u, a, a), expected * (1 - a.item()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64, torch.complex128])
+@pytest.mark.parametrize("length", [0, 1, 2, 60])
+def test_plain_torch_first_order_agrees(dtype, length):
+    u, grad, initial = random(3, length, dtype=dtype), random(3, length, dtype=dtype), random(3, dtype=dtype)
+    for a in (stable(3, 1, dtype=dtype), stable(3, length, dtype=dtype)):
+        y = _recursion_numba.first_order(u, a, initial)
+        torch.testing.assert_close(_recursion_torch.first_order(u, a, initial), y)
+        torch.testing.assert_close(
+            _recursion_torch.first_order_backward(grad, a, initial, y),
+            _recursion_numba.first_order_backward(grad, a, initial, y),
+        )
 
 
 @pytest.mark.parametrize("taps", [5, 60])
@@ -176,18 +365,26 @@ def test_operators_meet_the_contract_of_torch():
         torch.library.opcheck(_onepole, differentiable)
     args = [a.requires_grad_() for a in (u.clone(), alpha.clone(), torch.rand(3), torch.zeros(3))]
     torch.library.opcheck(_ballistics, args)
+    for dtype in (torch.float32, torch.float64, torch.complex64):
+        for steps in (1, 9):
+            args = random(3, 9, dtype=dtype), stable(3, steps, dtype=dtype), random(3, dtype=dtype)
+            torch.library.opcheck(_first_order, [a.requires_grad_() for a in args])
 
 
-def test_compiles_to_one_graph():
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiles_to_one_graph(dynamic):
     def smooth(u, alpha):
-        return ballistics(onepole(u, alpha, taps=8), alpha, 0.9, 1.0)
+        y = ballistics(onepole(u, alpha, taps=8), alpha, 0.9, 1.0)
+        y = first_order(first_order(y, alpha, last_output(y)), y.tanh())
+        return first_order(y, alpha * 1j, 0.5).abs()
 
-    u, alpha = torch.randn(2, 3, 20), torch.rand(2, 1, requires_grad=True)
-    compiled = torch.compile(smooth, backend="eager", fullgraph=True)
-    y = compiled(u, alpha)
-    torch.testing.assert_close(y, smooth(u, alpha))
-    (grad,) = torch.autograd.grad(y.sum(), alpha)
-    torch.testing.assert_close(grad, torch.autograd.grad(smooth(u, alpha).sum(), alpha)[0])
+    compiled = torch.compile(smooth, backend="aot_eager", fullgraph=True, dynamic=dynamic)
+    for length in (20, 33):
+        u, alpha = torch.randn(2, 3, length), torch.rand(2, 1, requires_grad=True)
+        y = compiled(u, alpha)
+        torch.testing.assert_close(y, smooth(u, alpha))
+        (grad,) = torch.autograd.grad(y.sum(), alpha)
+        torch.testing.assert_close(grad, torch.autograd.grad(smooth(u, alpha).sum(), alpha)[0])
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 16])
@@ -221,8 +418,15 @@ def test_works_in_a_forked_worker():
 def test_decays_to_silence_rather_than_to_subnormal_numbers(dtype):
     u = torch.zeros(1, 20_000, dtype=dtype)
     u[:, 0] = 1
-    for y in (onepole(u, 0.9), ballistics(u, 0.5, 0.9)):
+    for y in (
+        onepole(u, 0.9),
+        ballistics(u, 0.5, 0.9),
+        first_order(u, 0.9),
+        first_order(u, torch.full_like(u, 0.9)),
+        first_order(u, 0.9j).abs(),
+    ):
         assert y[0, -1] == 0
+        assert ((y == 0) | (y > torch.finfo(dtype).tiny)).float().mean() > 0.95
         torch.testing.assert_close(y[0, :9].diff().sign(), -torch.ones(8, dtype=dtype))
 
 
@@ -233,3 +437,16 @@ def test_extreme_inputs_stay_finite():
         for y in (onepole(u, a), onepole(u, a, taps=2), ballistics(u, a, 1 - a)):
             assert y.isfinite().all()
             assert all(g.isfinite().all() for g in torch.autograd.grad(y.sum(), (u, a)))
+
+
+def test_what_does_not_fit_is_refused_by_name():
+    u = torch.rand(3, 4)
+    with pytest.raises(ParameterError, match=r"last axis of a \(3, 3\) is time, as a has as many axes as u \(3, 4\)"):
+        first_order(u, torch.rand(3, 3))
+    for smooth in (onepole, lambda u, a: ballistics(u, a, a), first_order):
+        with pytest.raises(ParameterError, match=r"not torch\.float16: convert it"):
+            smooth(u.half(), 0.5)
+    with pytest.raises(ParameterError, match=r"not torch\.complex64"):
+        onepole(u + 0j, 0.5)
+    with pytest.raises(ParameterError, match="taps is the length of a response and must be at least 1, not 0"):
+        onepole(u, 0.5, taps=0)

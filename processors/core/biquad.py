@@ -1,0 +1,121 @@
+"""Second-order sections in series, as one differentiable operator."""
+
+import math
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..base import ParameterError
+from . import _biquad_torch
+from ._recursion_torch import wide
+
+CHUNK = 256  # samples between two states that are kept for the backward pass
+
+
+def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    r"""Filter signals by K biquads in series, in one pass.
+
+    Each section is, in transposed direct form II,
+
+    .. math::
+        y[n] &= b_0\,x[n] + s_1[n-1] \\
+        s_1[n] &= b_1\,x[n] - a_1\,y[n] + s_2[n-1] \\
+        s_2[n] &= b_2\,x[n] - a_2\,y[n]
+
+    with all coefficients divided by :math:`a_0`, and hands its output to the next one. What is between the samples
+    and the output is float64.
+
+    Args:
+        x: signals of shape ``(..., L)``, float32 or float64.
+        sos: sections :math:`(b_0, b_1, b_2, a_0, a_1, a_2)` of shape ``(..., K, 6)``, as those of
+            ``scipy.signal``; its leading axes broadcast with those of ``x``. Give float64 for poles beside the unit
+            circle; the signal may still be float32.
+        state: :math:`(s_1, s_2)` of each section before the first sample, of shape ``(..., K, 2)``, as ``zi`` of
+            ``scipy.signal.sosfilt``; at rest if None.
+
+    Returns:
+        The filtered signals, of shape ``(..., L)``, and the state after the last sample, of shape ``(..., K, 2)``
+        and float64, from which the next block of the signal carries on.
+
+    Raises:
+        ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
+    """
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    if sos.ndim < 2 or sos.shape[-1] != 6:
+        raise ParameterError(f"sos holds six coefficients of each section, (..., K, 6), but its shape is {_text(sos)}.")
+    sections = sos.shape[-2]
+    if state is None:
+        state = torch.zeros(sections, 2, dtype=sos.dtype, device=x.device)
+    if state.ndim < 2 or state.shape[-2:] != (sections, 2):
+        raise ParameterError(f"state holds two numbers of each section, (..., {sections}, 2), but is {_text(state)}.")
+    leading = _broadcast(x, sos, state)
+    rows = math.prod(leading)
+    normalized = torch.cat([wide(sos)[..., :3], wide(sos)[..., 4:]], -1) / wide(sos)[..., 3:4]
+    y, final, _ = _biquads(
+        x.expand(*leading, x.shape[-1]).reshape(rows, x.shape[-1]),
+        normalized.expand(*leading, sections, 5).reshape(rows, sections, 5),
+        wide(state).expand(*leading, sections, 2).reshape(rows, sections, 2),
+        CHUNK,
+    )
+    return y.reshape(*leading, x.shape[-1]), final.reshape(*leading, sections, 2)
+
+
+def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
+    try:
+        return torch.broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])
+    except RuntimeError:
+        shapes = f"x {_text(x)}, sos {_text(sos)} and state {_text(state)}"
+        raise ParameterError(
+            f"The leading axes of {shapes} do not broadcast: give each row its own, or one axis 1."
+        ) from None
+
+
+def _text(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))
+
+
+def _kernels(x: Tensor) -> ModuleType:
+    if x.device.type != "cpu":
+        return _biquad_torch
+    from . import _biquad_numba
+
+    return _biquad_numba
+
+
+@torch.library.custom_op("grafx::biquads", mutates_args=())
+def _biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    return _kernels(x).biquads(x, coefficients, state, chunk)
+
+
+@torch.library.custom_op("grafx::biquads_backward", mutates_args=())
+def _biquads_backward(
+    grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _kernels(x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
+
+
+@_biquads.register_fake
+def _(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    rows, length = x.shape
+    checkpoints = state.new_empty(rows, (length + chunk - 1) // chunk, state.shape[1], 2)
+    return x.new_empty(x.shape), state.new_empty(state.shape), checkpoints
+
+
+_biquads_backward.register_fake(
+    lambda grad, grad_final, x, coefficients, checkpoints, chunk: tuple(
+        like.new_empty(like.shape) for like in (x, coefficients, grad_final)
+    )
+)
+
+
+def _save(ctx, inputs, output) -> None:
+    x, coefficients, _, ctx.chunk = inputs
+    ctx.save_for_backward(x, coefficients, output[2])
+
+
+_biquads.register_autograd(
+    lambda ctx, grad, grad_final, _: (*_biquads_backward(grad, grad_final, *ctx.saved_tensors, ctx.chunk), None),
+    setup_context=_save,
+)
