@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._numba_rows import empty, kernel, put_samples, run_rows, take_samples, tiny
+from ._numba_rows import empty, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
 from ._numba_vectors import LANES, flush, load, store
 
 TURN = 8  # samples that a section takes at a time
@@ -30,25 +30,6 @@ def biquads_backward(
     arguments = grad, grad_final, x, coefficients, checkpoints, chunk, tiny(x), *grads
     run_rows(biquad_backward_rows, *arguments, work=coefficients.shape[1], lanes=LANES)
     return grads
-
-
-@kernel
-def take_lanes(values, first, last, lanes):
-    """Numbers (rows, sections, ...) of eight rows as (sections, ..., lane)."""
-    for lane in range(LANES):
-        row = values[min(first + lane, last)]
-        for k in range(row.shape[0]):
-            for i in range(row.shape[1]):
-                lanes[k, i, lane] = row[k, i]
-
-
-@kernel
-def put_lanes(lanes, first, last, values):
-    for lane in range(LANES):
-        row = values[min(first + lane, last)]
-        for k in range(row.shape[0]):
-            for i in range(row.shape[1]):
-                row[k, i] = lanes[k, i, lane]
 
 
 @kernel

@@ -57,6 +57,25 @@ def tiny(signal: Tensor) -> float:
 
 
 @kernel
+def take_lanes(values, first, last, lanes):
+    """Numbers (row, k, i) of eight rows, or of as many as there are and the last one again, as (k, i, lane)."""
+    for lane in range(LANES):
+        row = values[min(first + lane, last)]
+        for k in range(row.shape[0]):
+            for i in range(row.shape[1]):
+                lanes[k, i, lane] = row[k, i]
+
+
+@kernel
+def put_lanes(lanes, first, last, values):
+    for lane in range(LANES):
+        row = values[min(first + lane, last)]
+        for k in range(row.shape[0]):
+            for i in range(row.shape[1]):
+                row[k, i] = lanes[k, i, lane]
+
+
+@kernel
 def take_samples(signals, first, last, start, stop, block):
     """Samples of eight rows as (sample, lane)."""
     whole = (stop - start) // LANES * LANES

@@ -2,7 +2,9 @@
 
 Numba turns loops into scalar code where numbers are carried from one turn to the next, which is what a recursion
 does. Here the vectors are written out: a variable of type ``doubles`` holds eight numbers, in the registers that
-the processor has for it, or in as many smaller ones as that takes.
+the processor has for it, or in as many smaller ones as that takes. Arrays must be contiguous, in order.
+
+A kernel that is compiled and cached does not notice a change in here: then touch the modules of kernels too.
 """
 
 import operator
@@ -88,10 +90,9 @@ def load_rows(typingctx, matrix, first, last, n, block, m):
     """Lanes are rows from here on: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
 
     def codegen(context, builder, signature, args):
-        rows = [_load(builder, _row(context, builder, signature, args, 0, lane)) for lane in range(LANES)]
-        start = builder.gep(_data(context, builder, signature, args, 4), [builder.mul(args[5], _index(LANES))])
-        for i, column in enumerate(_transpose(builder, rows)):
-            _store(builder, column, builder.gep(start, [_index(i * LANES)]))
+        rows = [_load(builder, pointer) for pointer in _rows(context, builder, signature, args)]
+        for column, pointer in zip(_transpose(builder, rows), _samples(context, builder, signature, args), strict=True):
+            _store(builder, column, pointer)
         return context.get_dummy_value()
 
     return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
@@ -102,10 +103,9 @@ def store_rows(typingctx, matrix, first, last, n, block, m):
     """The inverse of ``load_rows``. Lanes of the same row must agree."""
 
     def codegen(context, builder, signature, args):
-        start = builder.gep(_data(context, builder, signature, args, 4), [builder.mul(args[5], _index(LANES))])
-        columns = [_load(builder, builder.gep(start, [_index(i * LANES)])) for i in range(LANES)]
-        for lane, row in enumerate(_transpose(builder, columns)):
-            _store(builder, row, _row(context, builder, signature, args, 0, lane))
+        columns = [_load(builder, pointer) for pointer in _samples(context, builder, signature, args)]
+        for row, pointer in zip(_transpose(builder, columns), _rows(context, builder, signature, args), strict=True):
+            _store(builder, row, pointer)
         return context.get_dummy_value()
 
     return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
@@ -210,13 +210,21 @@ def _data(context, builder, signature, args, position: int):
     return context.make_array(signature.args[position])(context, builder, args[position]).data
 
 
-def _row(context, builder, signature, args, position: int, lane: int):
-    """Where the row of a lane goes on, for the arguments of ``load_rows``."""
-    array = context.make_array(signature.args[position])(context, builder, args[position])
-    row = builder.add(args[1], _index(lane))
-    row = builder.select(builder.icmp_signed("<", row, args[2]), row, args[2])
-    length = cgutils.unpack_tuple(builder, array.shape)[1]
-    return builder.gep(array.data, [builder.add(builder.mul(row, length), args[3])])
+def _rows(context, builder, signature, args) -> list:
+    """Where the row of each lane goes on, for the arguments of ``load_rows``."""
+    matrix = context.make_array(signature.args[0])(context, builder, args[0])
+    length = cgutils.unpack_tuple(builder, matrix.shape)[1]
+    _, first, last, n, *_ = args
+    rows = [builder.add(first, _index(lane)) for lane in range(LANES)]
+    rows = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
+    return [builder.gep(matrix.data, [builder.add(builder.mul(row, length), n)]) for row in rows]
+
+
+def _samples(context, builder, signature, args) -> list:
+    """Where each sample of all lanes is, for the arguments of ``load_rows``."""
+    start = builder.mul(args[5], _index(LANES))
+    data = _data(context, builder, signature, args, 4)
+    return [builder.gep(data, [builder.add(start, _index(i * LANES))]) for i in range(LANES)]
 
 
 def _load(builder, pointer):

@@ -1,0 +1,119 @@
+"""Linear systems of small order with constant coefficients, as one differentiable operator."""
+
+import math
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..base import ParameterError
+from . import _state_space_torch
+from ._recursion_torch import wide
+
+CHUNK = 256  # samples between two states that are kept for the backward pass
+
+
+def state_space(
+    u: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, initial: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Run a linear system with one input, one output and N states.
+
+    .. math::
+        y[n] &= C\,x[n] + D\,u[n] \\
+        x[n+1] &= A\,x[n] + B\,u[n]
+
+    It serves filters whose structure matters, such as ladders and state-variable filters; a chain of biquads is
+    faster as a :func:`~grafx.processors.core.biquad.biquad_cascade`. States are float64.
+
+    Args:
+        u: signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
+        A: transitions from state to state, of shape ``(..., N, N)``.
+        B: from the input to the states, of shape ``(..., N)``.
+        C: from the states to the output, of shape ``(..., N)``.
+        D: from the input to the output, of shape ``(...)``.
+        initial: states before the first sample, x[0], of shape ``(..., N)``; zero if None.
+
+    Returns:
+        The outputs, of shape ``(..., L)``, and the states after the last sample, of shape ``(..., N)`` and float64,
+        from which the next block of the signal carries on.
+
+    Raises:
+        ParameterError: a shape does not fit, or ``u`` is neither float32 nor float64.
+    """
+    if u.dtype not in (torch.float32, torch.float64):
+        raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before filtering.")
+    order = A.shape[-1] if A.ndim > 1 else 0
+    initial = torch.zeros(order, dtype=B.dtype, device=u.device) if initial is None else initial
+    vectors = {"B": B, "C": C, "initial": initial}
+    misfits = [f"{name} {_text(v)}" for name, v in vectors.items() if v.shape[-1:] != (order,)]
+    if A.ndim < 2 or A.shape[-2] != order or misfits:
+        given = ", ".join([f"A {_text(A)}", *misfits])
+        raise ParameterError(
+            f"Of N states, A is (..., N, N), and B, C and initial are (..., N), but the shapes are {given}."
+        )
+    try:
+        leading = torch.broadcast_shapes(u.shape[:-1], A.shape[:-2], D.shape, *(v.shape[:-1] for v in vectors.values()))
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {_text(t)}" for name, t in {"u": u, "A": A, **vectors, "D": D}.items())
+        raise ParameterError(f"The leading axes of {shapes} do not broadcast.") from None
+    rows, length = math.prod(leading), u.shape[-1]
+    A, B, C, D = (wide(t) for t in (A, B[..., None], C[..., None, :], D[..., None, None]))
+    A, B, C, D = (t.expand(*leading, *t.shape[-2:]) for t in (A, B, C, D))
+    system = torch.cat([torch.cat([A, B], -1), torch.cat([C, D], -1)], -2)
+    y, final, _ = _state_space(
+        u.expand(*leading, length).reshape(rows, length),
+        system.reshape(rows, order + 1, order + 1),
+        wide(initial).expand(*leading, order).reshape(rows, order),
+        CHUNK,
+    )
+    return y.reshape(*leading, length), final.reshape(*leading, order)
+
+
+def _text(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))
+
+
+def _kernels(u: Tensor) -> ModuleType:
+    if u.device.type != "cpu":
+        return _state_space_torch
+    from . import _state_space_numba
+
+    return _state_space_numba
+
+
+@torch.library.custom_op("grafx::state_space", mutates_args=())
+def _state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    """``system`` takes (x[n], u[n]) to (x[n + 1], y[n]). The last output are the states at the start of each chunk."""
+    return _kernels(u).state_space(u, system, state, chunk)
+
+
+@torch.library.custom_op("grafx::state_space_backward", mutates_args=())
+def _state_space_backward(
+    grad: Tensor, grad_final: Tensor, u: Tensor, system: Tensor, checkpoints: Tensor, chunk: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _kernels(u).state_space_backward(grad, grad_final, u, system, checkpoints, chunk)
+
+
+@_state_space.register_fake
+def _(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    rows, length = u.shape
+    checkpoints = state.new_empty(rows, (length + chunk - 1) // chunk, state.shape[1])
+    return u.new_empty(u.shape), state.new_empty(state.shape), checkpoints
+
+
+_state_space_backward.register_fake(
+    lambda grad, grad_final, u, system, checkpoints, chunk: tuple(
+        like.new_empty(like.shape) for like in (u, system, grad_final)
+    )
+)
+
+
+def _save(ctx, inputs, output) -> None:
+    u, system, _, ctx.chunk = inputs
+    ctx.save_for_backward(u, system, output[2])
+
+
+_state_space.register_autograd(
+    lambda ctx, grad, grad_final, _: (*_state_space_backward(grad, grad_final, *ctx.saved_tensors, ctx.chunk), None),
+    setup_context=_save,
+)
