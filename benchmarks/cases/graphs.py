@@ -7,7 +7,7 @@ from grafx.data import GRAFX, NodeConfigs
 
 TYPES = [f"p{i}" for i in range(7)]
 TRACK = ["eq", "compressor", "noisegate", "gain", "delay", "reverb"]
-NUM_GROUPS = 4
+CHANNEL_STRIP = ["eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb"]
 
 
 def chains(seed: int, count: int, shortest: int = 3, longest: int = 8) -> GRAFX:
@@ -43,14 +43,14 @@ def line(length: int) -> GRAFX:
     return G
 
 
-def console(tracks: int, chain: Sequence[str] = TRACK) -> GRAFX:
-    """A chain for each track, for each of four groups of them, and for the master."""
+def console(tracks: int, chain: Sequence[str] = TRACK, groups: int = 4) -> GRAFX:
+    """A chain for each track, for each group of them, and for the master."""
     G = GRAFX(config=NodeConfigs(sorted(set(chain))))
     ends = [G.add_serial_chain(["in", *chain])[1] for _ in range(tracks)]
     buses = []
-    for group in range(NUM_GROUPS):
+    for group in range(groups):
         bus, end = G.add_serial_chain(["mix", *chain])
-        for track in ends[group * tracks // NUM_GROUPS : (group + 1) * tracks // NUM_GROUPS]:
+        for track in ends[group * tracks // groups : (group + 1) * tracks // groups]:
             G.connect(track, bus)
         buses.append(end)
     master, _ = G.add_serial_chain(["mix", *chain, "out"])

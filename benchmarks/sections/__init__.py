@@ -9,7 +9,7 @@ from types import ModuleType
 
 from ..measure import Worker
 
-SECTIONS = ("schedules", "large", "memory", "aggregation")
+SECTIONS = ("consoles", "growth", "schedules", "large", "memory", "aggregation")
 """All sections in the order of the page."""
 
 
