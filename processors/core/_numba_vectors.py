@@ -65,6 +65,18 @@ def splat(typingctx, value):
 
 
 @intrinsic
+def hidden_zeros(typingctx):
+    """Zero in all lanes, unknown to the compiler, which would move known ones in by an instruction that can be slow."""
+
+    def codegen(context, builder, signature, args):
+        integer = ir.IntType(64)
+        zero = builder.asm(ir.FunctionType(integer, [integer]), "", "=r,0", [_index(0)], side_effect=False)
+        return _splat(builder, builder.bitcast(zero, ir.DoubleType()))
+
+    return doubles(), codegen
+
+
+@intrinsic
 def load(typingctx, array, n):
     """Eight numbers of a contiguous array, from flat index n on."""
 
@@ -111,14 +123,18 @@ def store_rows(typingctx, matrix, first, last, n, block, m):
     return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
 
 
-@intrinsic
-def last(typingctx, vector):
-    """The number in the last lane."""
+def _lane(number: int):
+    @intrinsic
+    def take(typingctx, vector):
+        def codegen(context, builder, signature, args):
+            return builder.extract_element(args[0], _index(number, 32))
 
-    def codegen(context, builder, signature, args):
-        return builder.extract_element(args[0], _index(LANES - 1, 32))
+        return types.float64(doubles), codegen
 
-    return types.float64(doubles), codegen
+    return take
+
+
+first, last = _lane(0), _lane(LANES - 1)
 
 
 @intrinsic
@@ -134,25 +150,36 @@ def total(typingctx, vector):
     return types.float64(doubles), codegen
 
 
-@intrinsic
-def reverse(typingctx, vector):
-    """The lanes in reversed order."""
-
-    def codegen(context, builder, signature, args):
-        return _shuffle(builder, args[0], args[0], range(LANES - 1, -1, -1))
-
-    return doubles(doubles), codegen
-
-
 @intrinsic(prefer_literal=True)
 def delay(typingctx, vector, lanes, before):
-    """Each lane moved up by a literal number of lanes, filled up with the first lanes of ``before``."""
+    """Each lane moved up by a literal number of lanes, and the first ones taken from those of ``before``."""
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
         return _shuffle(builder, args[0], args[2], [*range(LANES, LANES + count), *range(LANES - count)])
 
     return doubles(doubles, lanes, doubles), codegen
+
+
+@intrinsic(prefer_literal=True)
+def advance(typingctx, vector, lanes, after):
+    """Each lane moved down by a literal number of lanes, and the last ones taken from those of ``after``."""
+
+    def codegen(context, builder, signature, args):
+        count = lanes.literal_value
+        return _shuffle(builder, args[0], args[2], [*range(count, LANES), *range(2 * LANES - count, 2 * LANES)])
+
+    return doubles(doubles, lanes, doubles), codegen
+
+
+@intrinsic
+def larger(typingctx, a, b):
+    """The larger number in each lane."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return doubles(doubles, doubles), codegen
 
 
 @intrinsic

@@ -12,12 +12,15 @@ from torch import Tensor
 from ._numba_rows import empty, kernel, put_samples, run_rows, take_samples, tiny
 from ._numba_vectors import (
     LANES,
+    advance,
     at_least,
     delay,
+    first,
     flush,
+    hidden_zeros,
+    larger,
     last,
     load,
-    reverse,
     splat,
     store,
     total,
@@ -87,13 +90,26 @@ def _wide_if_constant(a: Tensor) -> Tensor:
 @inline
 def prefix(v, a):
     """What eight samples of y[n] = a[n]·y[n−1] + v[n] come to from rest, and the products of all a so far."""
-    zeros, ones = splat(0.0), splat(1.0)
+    zeros, ones = hidden_zeros(), splat(1.0)
     v = v + a * delay(v, 1, zeros)
     a = a * delay(a, 1, ones)
     v = v + a * delay(v, 2, zeros)
     a = a * delay(a, 2, ones)
     v = v + a * delay(v, 4, zeros)
     a = a * delay(a, 4, ones)
+    return v, a
+
+
+@inline
+def suffix(v, a):
+    """The same backwards in time, for y[n] = a[n]·y[n+1] + v[n]."""
+    zeros, ones = hidden_zeros(), splat(1.0)
+    v = v + a * advance(v, 1, zeros)
+    a = a * advance(a, 1, ones)
+    v = v + a * advance(v, 2, zeros)
+    a = a * advance(a, 2, ones)
+    v = v + a * advance(v, 4, zeros)
+    a = a * advance(a, 4, ones)
     return v, a
 
 
@@ -147,9 +163,9 @@ def smooth_backward(grad, u, y, start, stop, taps, tail, a, state, adjoint, grad
     n = stop
     while n - LANES >= start:
         n -= LANES
-        v, p = prefix(reverse(load(grad, n)), splat(a))
-        s = reverse(v + p * splat(state))
-        state = last(v) + last(p) * state
+        v, p = suffix(load(grad, n), splat(a))
+        s = v + p * splat(state)
+        state = first(v) + first(p) * state
         slopes += s * (load(y, n - 1) - load(u, n))
         if truncated:
             store(adjoint, n, s)
@@ -241,9 +257,9 @@ def drive_backward(grad, a, y, start, stop, state, grad_u, grad_a):
     n = stop
     while n - LANES >= start:
         n -= LANES
-        v, p = prefix(reverse(load(grad, n)), reverse(load(a, n + 1)) if varying else splat(constant))
-        s = reverse(v + p * splat(state))
-        state = last(v) + last(p) * state
+        v, p = suffix(load(grad, n), load(a, n + 1) if varying else splat(constant))
+        s = v + p * splat(state)
+        state = first(v) + first(p) * state
         store(grad_u, n, s)
         slope = s * load(y, n - 1)
         if varying:
@@ -325,18 +341,18 @@ def first_order_backward_complex_rows(start, stop, grad, a, initial, y, tiny, gr
 
 
 @kernel
-def as_lanes(values, first, last):
+def as_lanes(values, top, bottom):
     """Numbers of eight rows as a vector."""
     lanes = np.empty(LANES)
     for lane in range(LANES):
-        lanes[lane] = values[min(first + lane, last)]
+        lanes[lane] = values[min(top + lane, bottom)]
     return lanes
 
 
 @kernel
-def put(lanes, first, last, values):
+def put(lanes, top, bottom, values):
     for lane in range(LANES):
-        values[min(first + lane, last)] = lanes[lane]
+        values[min(top + lane, bottom)] = lanes[lane]
 
 
 @kernel
@@ -353,7 +369,7 @@ def follow(x, size, attack, release, states, tiny, rising):
         store(rising, n * LANES, at_least(sign * (u - state), splat(0.0)))
         attacked = attack_a * state + attack_b * u
         released = release_a * state + release_b * u
-        state = where(at_least(attacked, released), attacked, released)
+        state = larger(attacked, released)
         store(x, n * LANES, sign * state)
     store(states, 0, flush(sign * state, tiny))
 
@@ -362,15 +378,15 @@ def follow(x, size, attack, release, states, tiny, rising):
 def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
     length = u.shape[1]
     x, mask = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
-    for first in range(start, stop, LANES):
-        last = min(first + LANES, stop) - 1
-        a, r, state = as_lanes(attack, first, last), as_lanes(release, first, last), as_lanes(initial, first, last)
+    for top in range(start, stop, LANES):
+        bottom = min(top + LANES, stop) - 1
+        a, r, state = as_lanes(attack, top, bottom), as_lanes(release, top, bottom), as_lanes(initial, top, bottom)
         for begin in range(0, length, CHUNK):
             end = min(begin + CHUNK, length)
-            take_samples(u, first, last, begin, end, x)
+            take_samples(u, top, bottom, begin, end, x)
             follow(x, end - begin, a, r, state, tiny, mask)
-            put_samples(x, first, last, begin, end, y)
-            put_samples(mask, first, last, begin, end, rising)
+            put_samples(x, top, bottom, begin, end, y)
+            put_samples(mask, top, bottom, begin, end, rising)
 
 
 @kernel
@@ -413,23 +429,23 @@ def ballistics_backward_rows(
     g, x = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
     mask, before = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
     carried, slopes = np.empty(LANES), np.empty((2, LANES))
-    for first in range(start, stop, LANES):
-        last = min(first + LANES, stop) - 1
-        a, r, state = as_lanes(attack, first, last), as_lanes(release, first, last), as_lanes(initial, first, last)
+    for top in range(start, stop, LANES):
+        bottom = min(top + LANES, stop) - 1
+        a, r, state = as_lanes(attack, top, bottom), as_lanes(release, top, bottom), as_lanes(initial, top, bottom)
         carried[:] = 0.0
         slopes[:] = 0.0
         for begin in range((length - 1) // CHUNK * CHUNK, -1, -CHUNK):
             end = min(begin + CHUNK, length)
-            take_samples(grad, first, last, begin, end, g)
-            take_samples(u, first, last, begin, end, x)
-            take_samples(rising, first, last, begin, end, mask)
+            take_samples(grad, top, bottom, begin, end, g)
+            take_samples(u, top, bottom, begin, end, x)
+            take_samples(rising, top, bottom, begin, end, mask)
             if begin > 0:
-                take_samples(y, first, last, begin - 1, end - 1, before)
+                take_samples(y, top, bottom, begin - 1, end - 1, before)
             else:
                 before[0] = state
-                take_samples(y, first, last, 0, end - 1, before[1:])
+                take_samples(y, top, bottom, 0, end - 1, before[1:])
             follow_backward(g, end - begin, before, x, mask, a, r, carried, tiny, slopes)
-            put_samples(g, first, last, begin, end, grad_u)
-        put(slopes[0], first, last, grad_attack)
-        put(slopes[1], first, last, grad_release)
-        put(carried, first, last, grad_initial)
+            put_samples(g, top, bottom, begin, end, grad_u)
+        put(slopes[0], top, bottom, grad_attack)
+        put(slopes[1], top, bottom, grad_release)
+        put(carried, top, bottom, grad_initial)
