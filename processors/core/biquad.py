@@ -1,13 +1,12 @@
 """Second-order sections in series, as one differentiable operator."""
 
 import math
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ..base import ParameterError
-from . import _biquad_torch
+from ._backends import kernels
 from ._recursion_torch import wide
 
 CHUNK = 256  # samples between two states that are kept for the backward pass
@@ -76,24 +75,16 @@ def _text(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def _kernels(x: Tensor) -> ModuleType:
-    if x.device.type != "cpu":
-        return _biquad_torch
-    from . import _biquad_numba
-
-    return _biquad_numba
-
-
 @torch.library.custom_op("grafx::biquads", mutates_args=())
 def _biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
-    return _kernels(x).biquads(x, coefficients, state, chunk)
+    return kernels("biquad", x).biquads(x, coefficients, state, chunk)
 
 
 @torch.library.custom_op("grafx::biquads_backward", mutates_args=())
 def _biquads_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return _kernels(x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
+    return kernels("biquad", x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
 
 
 @_biquads.register_fake

@@ -1,17 +1,16 @@
 """First-order recursions over the last axis, as differentiable operators.
 
-Each runs as one compiled pass on the CPU, in float64 inside, and has a backward pass of its own. The state of all of
+Each runs compiled on the CPU and on CUDA, in float64 inside, and has a backward pass of its own. The state of all of
 them is the last output: handing it to the next block as its initial value gives what one run over both gives.
 """
 
 import math
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ..base import ParameterError
-from . import _recursion_torch
+from ._backends import kernels
 from ._recursion_torch import wide, wide_dtype
 
 Coefficient = Tensor | float
@@ -155,46 +154,38 @@ def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
     return leading, u, *(c.expand(leading).reshape(rows) for c in as_tensors)
 
 
-def _kernels(u: Tensor) -> ModuleType:
-    if u.device.type != "cpu":
-        return _recursion_torch
-    from . import _recursion_numba
-
-    return _recursion_numba
-
-
 @torch.library.custom_op("grafx::onepole", mutates_args=())
 def _onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
-    return _kernels(u).onepole(u, alpha, initial, taps)
+    return kernels("recursion", u).onepole(u, alpha, initial, taps)
 
 
 @torch.library.custom_op("grafx::onepole_backward", mutates_args=())
 def _onepole_backward(
     grad: Tensor, u: Tensor, alpha: Tensor, initial: Tensor, y: Tensor, taps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return _kernels(u).onepole_backward(grad, u, alpha, initial, y, taps)
+    return kernels("recursion", u).onepole_backward(grad, u, alpha, initial, y, taps)
 
 
 @torch.library.custom_op("grafx::first_order", mutates_args=())
 def _first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
-    return _kernels(u).first_order(u, a, initial)
+    return kernels("recursion", u).first_order(u, a, initial)
 
 
 @torch.library.custom_op("grafx::first_order_backward", mutates_args=())
 def _first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return _kernels(y).first_order_backward(grad, a, initial, y)
+    return kernels("recursion", y).first_order_backward(grad, a, initial, y)
 
 
 @torch.library.custom_op("grafx::ballistics", mutates_args=())
 def _ballistics(u: Tensor, attack: Tensor, release: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
-    return _kernels(u).ballistics(u, attack, release, initial)
+    return kernels("recursion", u).ballistics(u, attack, release, initial)
 
 
 @torch.library.custom_op("grafx::ballistics_backward", mutates_args=())
 def _ballistics_backward(
     grad: Tensor, u: Tensor, attack: Tensor, release: Tensor, initial: Tensor, y: Tensor, rising: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return _kernels(u).ballistics_backward(grad, u, attack, release, initial, y, rising)
+    return kernels("recursion", u).ballistics_backward(grad, u, attack, release, initial, y, rising)
 
 
 def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
