@@ -6,12 +6,16 @@ import select
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 LIMIT = 600.0
 """Seconds after which a run is given up."""
+
+PATIENCE = 20.0
+"""Seconds to wait for other programs before measuring beside them."""
 
 NOT_MEASURED = "–"
 
@@ -144,6 +148,8 @@ def alternate(*runs: Run, repeats: int, fresh: bool = False) -> list[Result]:
     answers: list[list[dict[str, Any]]] = [[] for _ in runs]
     words: list[str | None] = [None for _ in runs]
     for _ in range(repeats if fresh else repeats + 1):
+        if repeats > 1:
+            wait_for_quiet()
         for index, run in enumerate(runs):
             if words[index] is None:
                 try:
@@ -153,6 +159,30 @@ def alternate(*runs: Run, repeats: int, fresh: bool = False) -> list[Result]:
     for run in runs:
         run.worker.forget()
     return [Result(found[-repeats:], word) for found, word in zip(answers, words, strict=True)]
+
+
+def wait_for_quiet() -> None:
+    """Wait until other programs leave the cores alone, where Linux tells.
+
+    Threads wait for each other many times in a render. Where one of them has to share its core, all of them become
+    slower by far more than that share, and not all packages alike.
+    """
+    for _ in range(int(PATIENCE / 0.5)):
+        if _idle_share(0.5) > 0.9:
+            return
+    print("  other programs are busy: these times say little", file=sys.stderr, flush=True)
+
+
+def _idle_share(seconds: float) -> float:
+    """Which part of all cores' time nobody uses."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 1.0
+    before = stat.read_text().split("\n", 1)[0].split()[1:9]
+    time.sleep(seconds)
+    after = stat.read_text().split("\n", 1)[0].split()[1:9]
+    passed = [int(b) - int(a) for a, b in zip(before, after, strict=True)]
+    return (passed[3] + passed[4]) / max(1, sum(passed))
 
 
 def _ask(run: Run, fresh: bool) -> dict[str, Any]:

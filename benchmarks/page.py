@@ -16,10 +16,10 @@ INTRODUCTION = """\
 # Benchmarks
 
 What grafx costs, measured side by side with GRAFX 0.6.0 and with other ways to do the same. Each package runs in a
-Python process of its own with all cores; both are asked in turn within one run, and every number is the median of the
-repetitions. Columns without a mark are ours, those marked (0.6.0) are of GRAFX 0.6.0. A *ratio* is the other number
-divided by ours: above 1, ours is faster or smaller. "fails" stands for an exception, "–" for what was not measured.
-Times depend on the machine and on what else it does; steps and bytes of tensors do not.
+Python process of its own with all cores; both are asked in turn within one run, when other programs leave the cores
+alone, and every number is the median of the repetitions. Columns without a mark are ours, those marked (0.6.0) are of
+GRAFX 0.6.0. A *ratio* is the other number divided by ours: above 1, ours is faster or smaller. "fails" stands for an
+exception, "–" for what was not measured. Times depend on the machine; steps and bytes of tensors do not.
 
 To repeat everything, or some sections, and to keep the result on this page:
 

@@ -107,32 +107,49 @@ class Recorder:
         self.notes.append("close")
 
 
-def alternate(benchmarks, ours, theirs, **options):
-    notes = []
-    runs = [benchmarks.measure.Run(Recorder(n, a, notes), "case", {}) for n, a in (("a", ours), ("b", theirs))]
-    return benchmarks.measure.alternate(*runs, **options), notes
+@pytest.fixture
+def alternate(benchmarks, monkeypatch):
+    """Alternate two workers on a quiet machine; also gives the notes of who was asked."""
+    monkeypatch.setattr(benchmarks.measure, "_idle_share", lambda seconds: 1.0)
+
+    def run(ours, theirs, **options):
+        notes = []
+        workers = [Recorder("a", ours, notes), Recorder("b", theirs, notes)]
+        runs = [benchmarks.measure.Run(worker, "case", {}) for worker in workers]
+        return benchmarks.measure.alternate(*runs, **options), notes
+
+    return run
 
 
-def test_runs_alternate_and_the_first_of_a_process_is_not_counted(benchmarks):
-    (ours, theirs), notes = alternate(benchmarks, [100, 1, 2, 9], [200, 5, 4, 3], repeats=3)
+def test_runs_alternate_and_the_first_of_a_process_is_not_counted(alternate):
+    (ours, theirs), notes = alternate([100, 1, 2, 9], [200, 5, 4, 3], repeats=3)
     assert notes == ["a", "b"] * 4 + ["forget"] * 2
     assert (ours["seconds"], theirs["seconds"]) == (2, 4)
     assert ours["steps"] == [3, 4]
     assert ours["peak"] == "–"
 
 
-def test_fresh_processes_are_all_counted_and_closed(benchmarks):
-    (ours, _), notes = alternate(benchmarks, [100, 1, 2], [0, 0, 0], repeats=3, fresh=True)
+def test_fresh_processes_are_all_counted_and_closed(alternate):
+    (ours, _), notes = alternate([100, 1, 2], [0, 0, 0], repeats=3, fresh=True)
     assert notes[:6] == ["fresh", "a", "close", "fresh", "b", "close"]
     assert ours["seconds"] == 2
 
 
-def test_what_failed_is_not_asked_again_and_a_word_stands_in_for_it(benchmarks):
+def test_what_failed_is_not_asked_again_and_a_word_stands_in_for_it(benchmarks, alternate):
     unanswered = benchmarks.measure.Unanswered("fails")
-    (ours, theirs), notes = alternate(benchmarks, [1, 1, 1], [1, unanswered], repeats=2)
+    (ours, theirs), notes = alternate([1, 1, 1], [1, unanswered], repeats=2)
     assert notes == ["a", "b", "a", "b", "a", "forget", "forget"]
     assert (ours["seconds"], theirs["seconds"], theirs["steps"]) == (1, "fails", "fails")
     assert benchmarks.page.ratio(theirs["seconds"], ours["seconds"]) == "–"
+
+
+@pytest.mark.parametrize(("shares", "said"), [([0.4, 0.6, 0.95], ""), ([0.4] * 40, "other programs are busy")])
+def test_measurements_wait_for_other_programs_but_not_for_ever(benchmarks, monkeypatch, capsys, shares, said):
+    left = iter(shares)
+    monkeypatch.setattr(benchmarks.measure, "_idle_share", lambda seconds: next(left))
+    benchmarks.measure.wait_for_quiet()
+    assert next(left, None) is None
+    assert said in capsys.readouterr().err if said else not capsys.readouterr().err
 
 
 @pytest.fixture
