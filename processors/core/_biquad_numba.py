@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._numba_rows import empty, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
-from ._numba_vectors import LANES, flush, load, store
+from ._numba_rows import empty, inline, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
+from ._numba_vectors import LANES, below, load, splat, store, where
 
 TURN = 8  # samples that a section takes at a time
 
@@ -32,6 +32,17 @@ def biquads_backward(
     return grads
 
 
+@inline
+def store_unless_quiet(state, s1, s2, tiny):
+    """Store both states, or zeros where both are tiny, for in the subnormal range arithmetic is slow.
+
+    One alone may be tiny at any time: to clear it would keep up the oscillation.
+    """
+    quiet = below(s1, tiny) * below(s2, tiny)
+    store(state, 0, where(quiet, splat(0.0), s1))
+    store(state, LANES, where(quiet, splat(0.0), s2))
+
+
 @kernel
 def filter_turn(x, start, stop, c, state, tiny, y):
     """One section over a few samples, in transposed direct form II."""
@@ -44,9 +55,7 @@ def filter_turn(x, start, stop, c, state, tiny, y):
         s1 = (b1 * x_n + s2) - a1 * y_n
         s2 = b2 * x_n - a2 * y_n
         store(y, n * LANES, y_n)
-    # A decay into silence would otherwise stay in the subnormal range, where arithmetic is slow.
-    store(state, 0, flush(s1, tiny))
-    store(state, LANES, flush(s2, tiny))
+    store_unless_quiet(state, s1, s2, tiny)
 
 
 @kernel
@@ -68,8 +77,7 @@ def adjoint_turn(g, start, stop, c, costate, tiny, x, y, grad_c):
         e2 -= q2 * y_n
         q2 = q1
         q1 = q0
-    store(costate, 0, flush(q1, tiny))
-    store(costate, LANES, flush(q2, tiny))
+    store_unless_quiet(costate, q1, q2, tiny)
     store(grad_c, 0, d0)
     store(grad_c, LANES, d1)
     store(grad_c, 2 * LANES, d2)

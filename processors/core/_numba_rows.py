@@ -26,6 +26,11 @@ def kernel(function: Callable, **options) -> Callable:
         return njit(**options)(function)
 
 
+def inline(function: Callable) -> Callable:
+    """Compile a part of kernels, for vectors do not pass between functions."""
+    return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+
+
 def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, lanes: int = 1) -> None:
     """Call ``row_kernel(start, stop, *arrays)`` on disjoint ranges of rows, concurrently.
 

@@ -204,14 +204,14 @@ def where(typingctx, mask, a, b):
 
 
 @intrinsic
-def flush(typingctx, vector, tiny):
-    """Zero in the lanes whose magnitude is below ``tiny``."""
+def below(typingctx, vector, limit):
+    """One in the lanes whose magnitude is below the number, and zero in the others."""
 
     def codegen(context, builder, signature, args):
         limit = _splat(builder, args[1])
-        below = builder.fcmp_ordered("<", args[0], limit)
-        above = builder.fcmp_ordered("<", builder.fsub(_constant(0.0), args[0]), limit)
-        return builder.select(builder.and_(below, above), _constant(0.0), args[0])
+        low = builder.fcmp_ordered("<", args[0], limit)
+        high = builder.fcmp_ordered("<", builder.fsub(_constant(0.0), args[0]), limit)
+        return builder.select(builder.and_(low, high), _constant(1.0), _constant(0.0))
 
     return doubles(doubles, types.float64), codegen
 

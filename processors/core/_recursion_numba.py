@@ -6,17 +6,16 @@ sample delays, then the state before them. Ballistics do not superpose, so there
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from ._numba_rows import empty, kernel, put_samples, run_rows, take_samples, tiny
+from ._numba_rows import empty, inline, kernel, put_samples, run_rows, take_samples, tiny
 from ._numba_vectors import (
     LANES,
     advance,
     at_least,
+    below,
     delay,
     first,
-    flush,
     hidden_zeros,
     larger,
     last,
@@ -28,8 +27,6 @@ from ._numba_vectors import (
 )
 
 CHUNK = 512  # samples between two checks for a decay into silence
-
-inline = njit(forceinline=True, error_model="numpy", fastmath={"contract"})
 
 
 def onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
@@ -371,7 +368,7 @@ def follow(x, size, attack, release, states, tiny, rising):
         released = release_a * state + release_b * u
         state = larger(attacked, released)
         store(x, n * LANES, sign * state)
-    store(states, 0, flush(sign * state, tiny))
+    store(states, 0, where(below(state, tiny), splat(0.0), sign * state))
 
 
 @kernel
@@ -403,7 +400,7 @@ def follow_backward(g, size, before, u, rising, attack, release, carried, tiny, 
         slope = s * (load(before, n * LANES) - load(u, n * LANES))
         attack_slope += where(mask, slope, splat(0.0))
         release_slope += where(mask, splat(0.0), slope)
-    store(carried, 0, flush(state, tiny))
+    store(carried, 0, where(below(state, tiny), splat(0.0), state))
     store(slopes, 0, attack_slope)
     store(slopes, LANES, release_slope)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._numba_rows import empty, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
-from ._numba_vectors import LANES, flush, load, splat, store
+from ._numba_vectors import LANES, below, load, splat, store, where
 
 
 def state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,9 +70,12 @@ def retreat(system, g, size, z, costate, grad_system):
 
 @kernel
 def hand_over(source, target, order, tiny):
-    """A state to the next chunk. A decay into silence would otherwise stay in the slow subnormal range."""
+    """A state to the next chunk, or zeros where all of it is tiny, for in the subnormal range arithmetic is slow."""
+    quiet = splat(1.0)
     for i in range(order):
-        store(target, i * LANES, flush(load(source, i * LANES), tiny))
+        quiet = quiet * below(load(source, i * LANES), tiny)
+    for i in range(order):
+        store(target, i * LANES, where(quiet, splat(0.0), load(source, i * LANES)))
 
 
 @kernel

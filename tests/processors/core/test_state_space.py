@@ -140,10 +140,17 @@ def test_a_bad_row_does_not_reach_the_others():
         assert not tensor[[3, 5]].isfinite().all()
 
 
-def test_decays_to_silence():
-    u = torch.eye(1, 20_000)
-    y, final = state_space(u, *systems(1, order=3))
-    assert y[0, -1] == 0 and (final == 0).all()
+def test_decays_to_silence_rather_than_to_subnormal_numbers():
+    smallest = torch.finfo(torch.float32).tiny
+    u = torch.zeros(1, 30_000)
+    u[:, 0] = 1e3 * smallest
+    u.requires_grad_()
+    y, final = state_space(u, torch.tensor([[0.999]]), torch.ones(1), torch.ones(1), torch.tensor(0.0))
+    (grad,) = torch.autograd.grad(y, u, u.detach().flip(1))
+    assert (final == 0).all()
+    for decay in (y, grad.flip(1)):
+        assert decay[0, 1:6000].min() > smallest
+        assert (decay[0, 10_000:] == 0).all()
 
 
 def test_what_does_not_fit_is_refused_by_name():
