@@ -1,20 +1,19 @@
 """Compiling kernels over rows and running them on several cores.
 
-Rows are independent, so they are shared out over plain threads that live for one call: numba's own threading
-layers survive neither a fork nor concurrent callers, and data-loader workers are forks.
+Rows are independent, so they are shared out over threads. Numba's own threading layers survive neither a fork nor
+concurrent callers, and data-loader workers are forks.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
-from threading import Thread
 
 import torch
 from numba import njit
 from torch import Tensor
 
 from ._numba_vectors import LANES, load_rows, store_rows
+from ._torch_library import run_concurrently
 
-MIN_WORK_PER_THREAD = 1 << 17  # samples; below that, starting a thread takes longer than the work
+MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes longer than the work
 
 
 def kernel(function: Callable, **options) -> Callable:
@@ -45,12 +44,7 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, la
     most = torch.get_num_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
     num_threads = max(1, min(most))
     bounds = [rows * i // num_threads for i in range(num_threads + 1)]
-    threads = [Thread(target=row_kernel, args=(start, stop, *arrays)) for start, stop in pairwise(bounds[1:])]
-    for thread in threads:
-        thread.start()
-    row_kernel(0, bounds[1], *arrays)
-    for thread in threads:
-        thread.join()
+    run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arrays), num_threads)
 
 
 def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:

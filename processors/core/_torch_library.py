@@ -1,0 +1,75 @@
+"""What kernels borrow from the shared library that torch's operators are compiled into, on Linux."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from threading import Thread
+
+import torch
+
+PROCESS = os.getpid()
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+@cache
+def torch_library() -> ctypes.CDLL | None:
+    """The library, whose symbols and those of what it is linked to can be looked up, or None where it is unknown."""
+    path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    return ctypes.CDLL(str(path)) if sys.platform == "linux" and path.exists() else None
+
+
+def run_concurrently(function: Callable[[int], None], count: int) -> None:
+    """Call ``function(0)``, …, ``function(count - 1)``, each in a thread of its own if possible.
+
+    The threads are those of torch. After each operator these look out for the next one for a while, and would keep
+    other threads from their cores. They do not survive a fork, which data-loader workers are; there, and where torch
+    works without GNU OpenMP, threads are started that live for one call.
+
+    Raises:
+        Exception: What a call raised, if one did.
+    """
+    if count == 1:
+        function(0)
+        return
+    errors: list[BaseException] = []
+
+    def attempt(number: int) -> None:
+        try:
+            function(number)
+        except BaseException as error:
+            errors.append(error)
+
+    forked = os.getpid() != PROCESS
+    run = _run_in_new_threads if forked or _pool() is None else _run_in_pool
+    run(attempt, count)
+    if errors:
+        raise errors[0]
+
+
+def _run_in_pool(function: Callable[[int], None], count: int) -> None:
+    library = _pool()
+
+    def member(_: int | None) -> None:
+        for number in range(library.omp_get_thread_num(), count, library.omp_get_num_threads()):
+            function(number)
+
+    library.GOMP_parallel(CALLBACK(member), None, ctypes.c_uint(count), ctypes.c_uint(0))
+
+
+def _run_in_new_threads(function: Callable[[int], None], count: int) -> None:
+    threads = [Thread(target=function, args=(number,)) for number in range(1, count)]
+    for thread in threads:
+        thread.start()
+    function(0)
+    for thread in threads:
+        thread.join()
+
+
+@cache
+def _pool() -> ctypes.CDLL | None:
+    library = torch_library()
+    used = library is not None and "OpenMP" in torch.__config__.parallel_info().partition("ATen parallel backend:")[2]
+    return library if used and hasattr(library, "GOMP_parallel") else None
