@@ -6,12 +6,14 @@ from .dynamics import Compressor, NoiseGate
 from .eq import ZeroPhaseFIREqualizer
 from .nonlinear import TanhDistortion
 from .reverb import STFTMaskedNoiseReverb
-from .stereo import SideGainImager, StereoGain
+from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 
 __all__ = [
     "Compressor",
     "DryWet",
     "GainStagingRegularization",
+    "MidSideToStereo",
+    "MonoToStereo",
     "MultitapDelay",
     "NoiseGate",
     "ParallelMix",
@@ -19,6 +21,7 @@ __all__ = [
     "SerialChain",
     "SideGainImager",
     "StereoGain",
+    "StereoToMidSide",
     "TanhDistortion",
     "ZeroPhaseFIREqualizer",
 ]

@@ -1,10 +1,13 @@
 """Gains and the stereo image."""
 
+import math
+
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .base import ParameterSize, Processor
+from .base import ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp
 from .core.channels import check_stereo
 
@@ -92,3 +95,124 @@ def _spread(x: Tensor, difference: Tensor, k: Tensor) -> Tensor:
     y[:, :1].addcmul_(difference, k)
     y[:, 1:].addcmul_(difference, k, value=-1)
     return y
+
+
+class MonoToStereo(Processor):
+    r"""The same signal on two channels.
+
+    .. math:: l = r = u
+
+    A stereo signal stays as it is. There are no parameters.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, input_signals: Tensor) -> Tensor:
+        """Make mono signals stereo.
+
+        Args:
+            input_signals: ``(B, 1, L)`` or ``(B, 2, L)``.
+
+        Returns:
+            ``(B, 2, L)``, without a copy: both channels share memory.
+
+        Raises:
+            ParameterError: the signal is neither mono nor stereo.
+        """
+        if input_signals.ndim != 3 or input_signals.shape[1] not in (1, 2):
+            raise ParameterError(
+                "MonoToStereo needs a mono or stereo signal (batch, 1 or 2, samples), not "
+                f"{tuple(input_signals.shape)}."
+            )
+        return input_signals.expand(-1, 2, -1)
+
+
+class StereoToMidSide(Processor):
+    r"""Mid and side of a stereo signal, on an outlet each: ``mid`` and ``side``.
+
+    .. math:: m = c\,(l + r), \quad s = c\,(l - r), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
+
+    Normalized, it keeps the energy, and :class:`MidSideToStereo` undoes it. Otherwise the two in a row double the
+    signal. There are no parameters.
+
+    Args:
+        normalize: divide by √2.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    outlets = ("mid", "side")
+
+    def __init__(self, normalize: bool = True):
+        super().__init__()
+        self.gain = _gain(normalize)
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, input_signals: Tensor) -> tuple[Tensor, Tensor]:
+        """Split signals.
+
+        Args:
+            input_signals: ``(B, 2, L)``.
+
+        Returns:
+            Mid ``(B, 1, L)`` and side ``(B, 1, L)``.
+
+        Raises:
+            ParameterError: the signal is not stereo.
+        """
+        check_stereo(input_signals, "StereoToMidSide")
+        left, right = (self.gain * input_signals).split(1, dim=1)
+        return left + right, left - right
+
+
+class MidSideToStereo(Processor):
+    r"""The stereo signal of a mid and a side, from an inlet each: ``mid`` and ``side``.
+
+    .. math:: l = c\,(m + s), \quad r = c\,(m - s), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
+
+    Normalized, it keeps the energy, and undoes :class:`StereoToMidSide`. There are no parameters.
+
+    Args:
+        normalize: divide by √2.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    inlets = ("mid", "side")
+
+    def __init__(self, normalize: bool = True):
+        super().__init__()
+        self.gain = _gain(normalize)
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, mid: Tensor, side: Tensor) -> Tensor:
+        """Join signals.
+
+        Args:
+            mid: ``(B, 1, L)``.
+            side: ``(B, 1, L)``.
+
+        Returns:
+            ``(B, 2, L)``.
+
+        Raises:
+            ParameterError: a signal is not mono.
+        """
+        for name, signal in (("mid", mid), ("side", side)):
+            if signal.ndim != 3 or signal.shape[1] != 1:
+                raise ParameterError(
+                    f"MidSideToStereo needs a mono signal (batch, 1, samples) at its inlet {name!r}, not "
+                    f"{tuple(signal.shape)}."
+                )
+        return self.gain * torch.cat((mid + side, mid - side), dim=1)
+
+
+def _gain(normalize: bool) -> float:
+    return math.sqrt(0.5) if normalize else 1.0
