@@ -1,24 +1,48 @@
-"""What every processor is."""
+"""What every processor is, and the three views of its parameters."""
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .controls import Control, Leaf, Values, control_shape, join, put, read, split
+from .errors import ParameterError
+
+__all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
+
 ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
-
-
-class ParameterError(ValueError):
-    """A parameter or an option is missing, unknown, misshapen or out of range."""
+Controls = dict[str, "Control | Controls"]
 
 
 class Processor(nn.Module, ABC):
-    """Base of all processors: a pure, differentiable function of signals and raw parameters.
+    """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
-    every finite value of them gives a finite output. A subclass defines the two methods below. Any other
-    ``nn.Module`` that has them serves as a processor too.
+    every finite value of them gives a finite output. A subclass defines :meth:`parameter_size` and :meth:`forward`;
+    any other ``nn.Module`` that has these two serves as a processor too. With :meth:`declare_controls` it can also be
+    driven by physical values, and by normalized ones from 0 to 1::
+
+        compressor(x, **raw_parameters)
+        compressor(x, dsp_params={"threshold_db": -20.0, "ratio": torch.tensor([2.0, 4.0])})
+        compressor(x, norm_params=network(features))  # (batch, compressor.count_num_parameters())
+
+    Controls that are not given are at their default. Those of the members of a container nest under their names.
+
+    Args:
+        sample_rate: Samples per second, which controls in Hertz and milliseconds refer to.
+        param_range: Control name to (lowest, highest), in place of the range it has otherwise.
     """
+
+    def __init__(
+        self, sample_rate: float = 44100, param_range: Mapping[str, tuple[float, float]] | None = None
+    ) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self._param_range = dict(param_range or {})
 
     @abstractmethod
     def parameter_size(self) -> ParameterSize:
@@ -31,3 +55,170 @@ class Processor(nn.Module, ABC):
         Returns a tensor, or a tuple of one tensor for each outlet. A last element that is a ``dict`` holds
         intermediates such as regularization terms.
         """
+
+    def declare_controls(self) -> Sequence[Control]:
+        """The controls, in the order that normalized tensors have them. There are none unless a subclass tells."""
+        return ()
+
+    @property
+    def controls(self) -> Controls:
+        """Name to :class:`Control`, with the ranges that this processor has; nested in containers.
+
+        Raises:
+            ParameterError: ``param_range`` has a name that is no control's, or a range that is not possible.
+        """
+        tree: Controls = {}
+        for leaf in self.leaves():
+            put(tree, leaf.path, leaf.control)
+        return tree
+
+    def count_num_parameters(self) -> int:
+        """How many normalized values there are for each signal of a batch."""
+        return sum(math.prod(leaf.shape) for leaf in self.leaves())
+
+    def __call__(
+        self,
+        *inlet_signals: Tensor,
+        dsp_params: Mapping[str, Any] | None = None,
+        norm_params: Mapping[str, Any] | Tensor | None = None,
+        **raw_parameters: Any,
+    ) -> Any:
+        """Process signals, with parameters in one of three views.
+
+        Args:
+            inlet_signals: ``(batch, channels, samples)`` for each inlet.
+            dsp_params: Physical values, see :meth:`dsp_to_raw`.
+            norm_params: Normalized values, see :meth:`norm_to_dsp`.
+            raw_parameters: Those of :meth:`forward`.
+
+        Returns:
+            What :meth:`forward` returns.
+
+        Raises:
+            ParameterError: More than one view is given, or a control has a wrong name, value or batch size.
+        """
+        if dsp_params is None and norm_params is None:
+            return super().__call__(*inlet_signals, **raw_parameters)
+        given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]
+        given += sorted({*raw_parameters} & {*self.parameter_size()})
+        if len(given) > 1:
+            raise ParameterError(
+                f"{type(self).__name__} got {' and '.join(given)} at once: give either dsp_params, norm_params or raw "
+                "parameters."
+            )
+        like, batch_size = (inlet_signals[0], inlet_signals[0].shape[0]) if inlet_signals else (None, None)
+        if norm_params is None:
+            raw = self.dsp_to_raw(dsp_params, batch_size, like)
+        else:
+            raw = self.norm_to_raw(norm_params, batch_size, like)
+        return super().__call__(*inlet_signals, **raw, **raw_parameters)
+
+    def dsp_to_raw(
+        self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
+    ) -> Values:
+        """Physical values to raw parameters.
+
+        Args:
+            dsp_params: Control name to a number for the whole batch, or to a tensor, array or list: of shape
+                ``(batch,)`` for a control of one value, and ``(batch, …)``, or ``(…)`` for all, for one of several.
+                Axes of length 1 of the raw parameter are left out. What is missing is at its default.
+            batch_size: How many rows there will be; by default as many as the values have.
+            like: A tensor whose device and float type the parameters get; by default those of the values.
+
+        Returns:
+            Raw parameters with a batch axis, nested as :meth:`parameter_size` is.
+
+        Raises:
+            ParameterError: A name is unknown, or a value lies outside its range or has a shape that does not fit. The
+                message names the control, its range and the value.
+        """
+        return self.values_to_raw(*self._read(dsp_params, False, batch_size, like))
+
+    def norm_to_dsp(
+        self, norm_params: Mapping[str, Any] | Tensor, batch_size: int | None = None, like: Tensor | None = None
+    ) -> Values:
+        """Normalized to physical values.
+
+        Args:
+            norm_params: As the argument of :meth:`dsp_to_raw`, but with numbers from 0 to 1; or a tensor
+                ``(batch, count_num_parameters())`` of all, in the order of the controls.
+            batch_size: See :meth:`dsp_to_raw`.
+            like: See :meth:`dsp_to_raw`.
+
+        Returns:
+            Control name to ``(batch, …)``, nested in containers.
+
+        Raises:
+            ParameterError: As for :meth:`dsp_to_raw`.
+        """
+        return self._read(norm_params, True, batch_size, like)[0]
+
+    def norm_to_raw(
+        self, norm_params: Mapping[str, Any] | Tensor, batch_size: int | None = None, like: Tensor | None = None
+    ) -> Values:
+        """Normalized values, as :meth:`norm_to_dsp` takes them, to raw parameters."""
+        return self.values_to_raw(*self._read(norm_params, True, batch_size, like))
+
+    def dsp_to_norm(
+        self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
+    ) -> Tensor:
+        """Physical values, as :meth:`dsp_to_raw` takes them, to normalized ones ``(batch, count_num_parameters())``."""
+        return join(self._read(dsp_params, False, batch_size, like)[0], self.leaves())
+
+    def raw_to_norm(self, raw_parameters: Mapping[str, Any]) -> Tensor:
+        """Raw parameters to normalized values ``(batch, count_num_parameters())``.
+
+        Raw parameters reach beyond the ranges of controls; there, these values lie outside of 0 to 1.
+        """
+        return join(self.raw_to_dsp(raw_parameters), self.leaves())
+
+    def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
+        """Raw parameters, with a batch axis, to physical values ``(batch, …)``, which may lie outside their ranges."""
+        sizes = self.own_size()
+        values: Values = {}
+        for control in self.declare_controls():
+            raw = raw_parameters[control.raw]
+            part = raw if control.index is None else raw[..., control.index]
+            shape = control_shape(control, sizes[control.raw])
+            values[control.name] = control.map.to_physical(part).reshape(raw.shape[0], *shape)
+        return values
+
+    def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
+        """The inverse of :meth:`raw_to_dsp`, for values ``(batch, …)`` of all controls.
+
+        A subclass overrides the two where controls depend on each other. Raw parameters without a control are 0.
+        """
+        raw: Values = {}
+        for name, size in self.own_size().items():
+            shape = (batch_size, size) if isinstance(size, int) else (batch_size, *size)
+            parts = {c.index: c.map.to_raw(values[c.name]) for c in self.declare_controls() if c.raw == name}
+            if None in parts:
+                raw[name] = parts[None].reshape(shape)
+            elif parts:
+                raw[name] = torch.stack([parts[i].reshape(shape[:-1]) for i in range(shape[-1])], -1)
+            else:
+                raw[name] = like.new_zeros(shape)
+        return raw
+
+    def leaves(self) -> list[Leaf]:
+        """All controls with their paths, ranges and shapes; in a container those of its members too."""
+        controls = {control.name: control for control in self.declare_controls()}
+        for name, limits in self._param_range.items():
+            if name not in controls:
+                has = ", ".join(controls) or "none"
+                raise ParameterError(f"param_range: {type(self).__name__} has no control {name!r}; it has {has}.")
+            controls[name] = controls[name].within(limits)
+        sizes = self.own_size()
+        return [Leaf((name,), c, control_shape(c, sizes[c.raw])) for name, c in controls.items()]
+
+    def own_size(self) -> ParameterSize:
+        """Shapes of the raw parameters that belong to no member."""
+        return self.parameter_size()
+
+    def _read(
+        self, given: Mapping[str, Any] | Tensor, norm: bool, batch_size: int | None, like: Tensor | None
+    ) -> tuple[Values, int, Tensor]:
+        leaves, who = self.leaves(), type(self).__name__
+        if norm and isinstance(given, Tensor):
+            given = split(given, leaves, who)
+        return read(given, leaves, who, norm, batch_size, like)

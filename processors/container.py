@@ -14,25 +14,83 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import reduce
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
+from .controls import Leaf, Path, Values, at, put
 from .core.loudness import rms_difference
+from .core.maps import AMPLITUDE_DB, softplus_db
 
 Output = Tensor | tuple[Tensor, dict]
 
 
-class Wrapper(Processor):
+class Container(Processor):
+    """What containers have in common: their controls are those of their members, nested as parameters are, and own
+    ones."""
+
+    @abstractmethod
+    def members(self) -> dict[Path, nn.Module]:
+        """The members, by the names under which their parameters nest."""
+
+    def own_size(self) -> ParameterSize:
+        sizes = self.parameter_size()
+        return {control.raw: sizes[control.raw] for control in self.declare_controls()}
+
+    def leaves(self) -> list[Leaf]:
+        return [
+            *(leaf._replace(path=path + leaf.path) for path, p in self._controlled() for leaf in p.leaves()),
+            *super().leaves(),
+        ]
+
+    def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
+        values: Values = {}
+        for path, member in self._controlled():
+            _place(values, path, member.raw_to_dsp(at(raw_parameters, path)))
+        return {**values, **super().raw_to_dsp(raw_parameters)}
+
+    def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
+        raw: Values = {}
+        for path, member in self.members().items():
+            if isinstance(member, Processor):
+                _place(raw, path, member.values_to_raw(at(values, path) or {}, batch_size, like))
+            else:
+                _place(raw, path, _zeros(member.parameter_size(), batch_size, like))
+        return {**raw, **super().values_to_raw(values, batch_size, like)}
+
+    def _controlled(self) -> list[tuple[Path, Processor]]:
+        return [(path, member) for path, member in self.members().items() if isinstance(member, Processor)]
+
+
+def _place(tree: Values, path: Path, values: Values) -> None:
+    if path:
+        put(tree, path, values)
+    else:
+        tree.update(values)
+
+
+def _zeros(sizes: ParameterSize, batch_size: int, like: Tensor) -> Values:
+    return {
+        name: _zeros(size, batch_size, like)
+        if isinstance(size, Mapping)
+        else like.new_zeros(batch_size, *((size,) if isinstance(size, int) else size))
+        for name, size in sizes.items()
+    }
+
+
+class Wrapper(Container):
     """A container with one member, whose parameters and intermediates are the container's own."""
 
     def __init__(self, processor: nn.Module) -> None:
         super().__init__()
         self.processor = _check_member(processor, type(self).__name__)
+
+    def members(self) -> dict[Path, nn.Module]:
+        return {(): self.processor}
 
     def parameter_size(self) -> ParameterSize:
         return self.processor.parameter_size()
@@ -77,6 +135,9 @@ class DryWet(Wrapper):
     def parameter_size(self) -> ParameterSize:
         own = {} if self.external_param else {"drywet_weight": (1,)}
         return {**self.processor.parameter_size(), **own}
+
+    def declare_controls(self) -> list[Control]:
+        return [] if self.external_param else [Control("drywet", 0.0, 1.0, 1.0, "drywet_weight")]
 
     def external_parameters(self) -> set[str]:
         own = {"drywet_weight"} if self.external_param else set()
@@ -154,7 +215,7 @@ class GainStagingRegularization(Wrapper):
         return y, {**intermediates, self.key: rms_difference(x, y)}
 
 
-class Group(Processor):
+class Group(Container):
     """A container with named members, under whose names parameters and intermediates nest."""
 
     def __init__(self, processors: Mapping[str, nn.Module]) -> None:
@@ -166,6 +227,9 @@ class Group(Processor):
             self.processors = nn.ModuleDict({k: _check_member(p, kind) for k, p in processors.items()})
         except (KeyError, TypeError) as error:
             raise ParameterError(f"{kind} cannot use a processor's name: {error.args[0]}.") from error
+
+    def members(self) -> dict[Path, nn.Module]:
+        return {(name,): processor for name, processor in self.processors.items()}
 
     def parameter_size(self) -> ParameterSize:
         return {name: processor.parameter_size() for name, processor in self.processors.items()}
@@ -264,6 +328,11 @@ class ParallelMix(Group):
 
     def parameter_size(self) -> ParameterSize:
         return {**super().parameter_size(), "parallel_weights": len(self.processors)}
+
+    def declare_controls(self) -> list[Control]:
+        # Before softmax scales all of them alike, so that they sum to one.
+        to_gain = AMPLITUDE_DB if self.activation == "softmax" else softplus_db(len(self.processors) * math.log(2))
+        return [Control("gains_db", -60.0, 24.0, 0.0, "parallel_weights", unit="dB", map=to_gain)]
 
     def forward(self, *inlet_signals: Tensor, parallel_weights: Tensor | None = None, **raw_parameters) -> Output:
         """Process ``(B, C, L)`` signals.

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..base import ParameterError
+from ..errors import ParameterError
 from ._backends import kernels
 from ._recursion_torch import wide
 

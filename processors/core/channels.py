@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..base import ParameterError
+from ..errors import ParameterError
 from .convolution import convolve
 from .midside import lr_to_ms, ms_to_lr
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ..base import ParameterError
+from ..errors import ParameterError
 from ._backends import kernels
 
 MODES = ("causal", "zerophase")

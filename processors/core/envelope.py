@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ..base import ParameterError
+from ..errors import ParameterError
 from .recursion import Coefficient, ballistics, onepole
 
 MAX_ALPHA = 1 - 1e-5

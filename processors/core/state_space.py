@@ -6,7 +6,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from ..base import ParameterError
+from ..errors import ParameterError
 from . import _state_space_torch
 from ._recursion_torch import wide
 

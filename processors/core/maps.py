@@ -1,0 +1,75 @@
+"""Maps between raw parameters, which are unconstrained reals, and what they stand for."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+NEPER = 20 / math.log(10)
+"""Decibels of one natural logarithm of an amplitude."""
+
+
+class Map(NamedTuple):
+    """Two inverse functions of tensors of any shape, both differentiable."""
+
+    to_raw: Callable[[Tensor], Tensor]
+    to_physical: Callable[[Tensor], Tensor]
+
+
+IDENTITY = Map(lambda value: value, lambda raw: raw)
+
+
+def linear(factor: float, offset: float = 0.0) -> Map:
+    """The value is ``factor`` · raw + ``offset``."""
+    return Map(lambda value: (value - offset) / factor, lambda raw: raw * factor + offset)
+
+
+AMPLITUDE_DB = linear(NEPER)
+"""Decibels of an amplitude whose natural logarithm is the raw parameter."""
+
+
+def exponential(factor: float = 1.0, offset: float = 0.0, floor: float = 1e-6) -> Map:
+    """The value is ``factor`` · (exp(raw) − ``floor``) + ``offset``; ``offset`` itself has a finite raw value."""
+    return Map(
+        lambda value: torch.log((value - offset) / factor + floor),
+        lambda raw: (raw.exp() - floor) * factor + offset,
+    )
+
+
+RECIPROCAL = Map(lambda value: -value.log(), lambda raw: torch.exp(-raw))
+"""The value is 1 / exp(raw), as a quality factor is."""
+
+
+def sigmoid(low: float, high: float) -> Map:
+    """The value is ``low`` + (``high`` − ``low``) · σ(raw)."""
+    return Map(
+        lambda value: torch.logit((value - low) / (high - low)), lambda raw: low + (high - low) * torch.sigmoid(raw)
+    )
+
+
+def frequency(sample_rate: float) -> Map:
+    """Hertz, where π · σ(raw) is the angle that a sinusoid turns by in each sample."""
+    return sigmoid(0, sample_rate / 2)
+
+
+def time_constant(sample_rate: float) -> Map:
+    """Milliseconds that a smoother takes to 1 − 1/e, whose coefficient is α = σ(raw) = exp(−1 / (τ · sample rate))."""
+    per_sample = 1000 / sample_rate
+    # ln α and the logit of α without cancellation, as α is close to one.
+    return Map(lambda ms: -torch.log(torch.expm1(per_sample / ms)), lambda raw: per_sample / F.softplus(-raw))
+
+
+def inverse_softplus(value: Tensor) -> Tensor:
+    """x of which ln(1 + exp(x)) is a positive value."""
+    return value + torch.log(-torch.expm1(-value))
+
+
+def softplus_db(divisor: float) -> Map:
+    """Decibels of the amplitude ln(1 + exp(raw)) / ``divisor``."""
+    return Map(
+        lambda db: inverse_softplus(divisor * torch.exp(db / NEPER)),
+        lambda raw: NEPER * torch.log(F.softplus(raw) / divisor),
+    )
