@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+GUARD = 1e-3
+
 
 def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor) -> Tensor:
     r"""Bend at the threshold at once: :math:`s \max(0, x)`.
@@ -48,6 +50,25 @@ def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tenso
         The log gain, in the unit of ``level``; never above 0.
     """
     return _Curve.apply(level, threshold, slope, width, _quadratic, _quadratic_slopes)
+
+
+def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
+    r"""The parabola of :func:`quadratic_knee` with a guard against a division by zero.
+
+    .. math:: k(x) = \frac{(x + W/2)^2}{2(W + 10^{-3})} \text{ for } |x| \le W/2, \quad \max(0, x) \text{ elsewhere}
+
+    At the upper end of the knee it jumps by up to 5·10⁻⁴.
+
+    Args:
+        level: ln of an energy.
+        threshold: T, in the unit of ``level``.
+        slope: change of gain per change of level above the knee, s < 1.
+        width: W > 0, in the unit of ``level``.
+
+    Returns:
+        The log gain, in the unit of ``level``, of the sign of the slope.
+    """
+    return _Curve.apply(level, threshold, slope, width, _guarded, _guarded_slopes)
 
 
 def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness: Tensor) -> Tensor:
@@ -91,6 +112,18 @@ def _quadratic_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[
 
 def _widths_from_foot(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
     return torch.addcmul(0.5 - threshold / width, level, 1 / width)
+
+
+def _guarded(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    x = level - threshold
+    return torch.where(x.abs() <= width / 2, (x + width / 2).square() / (2 * (width + GUARD)), x.clamp(min=0))
+
+
+def _guarded_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    x = level - threshold
+    inside = x.abs() <= width / 2
+    c = (x + width / 2) / (width + GUARD)
+    return torch.where(inside, c, (x > 0).to(c.dtype)), torch.where(inside, 0.5 * c * (1 - c), 0)
 
 
 def _exponential(level: Tensor, threshold: Tensor, sharpness: Tensor) -> Tensor:

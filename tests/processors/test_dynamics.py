@@ -5,6 +5,7 @@ import pytest
 import torch
 from grafx.processors.base import ParameterError
 from grafx.processors.dynamics import Compressor, NoiseGate
+from grafx.processors.dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from torch.autograd import gradcheck
 
 PROCESSORS = [Compressor, NoiseGate]
@@ -198,3 +199,77 @@ def test_compiles_to_one_graph():
     p = {k: torch.zeros(1, n) for k, n in processor.parameter_size().items()}
     compiled = torch.compile(processor, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(u, **p), processor(u, **p))
+
+
+def approx_reference(kind, u, p):
+    """One node of the older pair, in float64."""
+    z, log_threshold, log_ratio, log_knee = (
+        p[name][0] for name in ("z_alpha", "log_threshold", "log_ratio", "log_knee")
+    )
+    level = np.log(iir((u**2).mean(0), [z], 40) + 1e-5)
+    over, width = level - (log_threshold - 6), np.exp(log_knee)
+    out = level.copy()
+    inside = np.abs(over) <= width / 2
+    if kind is ApproxCompressor:
+        ratio = 1 + np.exp(log_ratio)
+        above = over > width / 2
+        out[above] += over[above] / ratio - over[above]
+        out[inside] += (1 / ratio - 1) * (over[inside] + width / 2) ** 2 / (2 * width)
+    else:
+        ratio = np.exp(log_ratio)
+        below = over < -width / 2
+        out[below] += over[below] * ratio - over[below]
+        out[inside] += (1 - ratio) * (over[inside] - width / 2) ** 2 / (2 * (width + 1e-3))
+    return u * np.exp(out - level)
+
+
+@pytest.mark.parametrize("kind", [ApproxCompressor, ApproxNoiseGate])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_older_pair_follows_its_formula(kind, channels, rng):
+    u = rng.normal(size=(5, channels, 301)) * np.exp(rng.uniform(-6, 0, size=(5, 1, 301)))
+    p = make_parameters(rng, kind(40), 5)
+    expected = [approx_reference(kind, u[b], {k: v[b] for k, v in p.items()}) for b in range(5)]
+    for dtype, tolerance in ((torch.float64, 1e-8), (torch.float32, 1e-4)):
+        y = kind(40)(torch.tensor(u, dtype=dtype), **{k: torch.tensor(v, dtype=dtype) for k, v in p.items()})
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance * 1e-2)
+
+
+def test_older_compressor_is_the_compressor_with_an_iir_filter(rng):
+    u = torch.tensor(rng.normal(size=(2, 2, 200)))
+    p = {k: torch.tensor(v) for k, v in make_parameters(rng, ApproxCompressor(), 2).items()}
+    expected = Compressor(knee="quadratic")(
+        u, **{"z_alpha_pre" if name == "z_alpha" else name: value for name, value in p.items()}
+    )
+    assert torch.equal(ApproxCompressor()(u, **p), expected)
+
+
+@pytest.mark.parametrize("kind", [ApproxCompressor, ApproxNoiseGate])
+def test_gradients_of_the_older_pair(kind, rng):
+    processor = kind(8)
+    u = torch.tensor(rng.normal(size=(2, 2, 12)), requires_grad=True)
+    p = [torch.tensor(v, requires_grad=True) for v in make_parameters(rng, processor, 2).values()]
+    assert gradcheck(processor, (u, *p))
+    assert list(processor.parameter_size().items()) == [
+        ("z_alpha", 1),
+        ("log_threshold", 1),
+        ("log_ratio", 1),
+        ("log_knee", 1),
+    ]
+
+
+@pytest.mark.parametrize("kind", [ApproxCompressor, ApproxNoiseGate])
+@pytest.mark.parametrize("raw", [-1e30, -1e4, -30.0, 30.0, 1e4, 1e30])
+def test_older_pair_is_finite_for_extreme_parameters(kind, raw):
+    processor = kind()
+    u = torch.cat([torch.rand(1, 2, 64) * 10, torch.zeros(1, 2, 64)]).requires_grad_()
+    for extreme in (*processor.parameter_size(), "all"):
+        p = {k: torch.full((2, 1), raw if extreme in (k, "all") else 0.0) for k in processor.parameter_size()}
+        y = processor(u, *[v.requires_grad_() for v in p.values()])
+        assert y.isfinite().all()
+        assert all(g.isfinite().all() for g in torch.autograd.grad(y.sum(), [u, *p.values()]))
+
+
+def test_smoother_of_the_older_gate_needs_a_sample():
+    with pytest.raises(ParameterError, match="at least 1, not 0"):
+        ApproxNoiseGate(freq_sample_n=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core.knees import exponential_knee, hard_knee, quadratic_knee
+from grafx.processors.core.knees import exponential_knee, guarded_quadratic_knee, hard_knee, quadratic_knee
 from torch.autograd import gradcheck
 
 THRESHOLD, SLOPE, WIDTH = torch.tensor([[-3.0]]), torch.tensor([[-0.75]]), torch.tensor([[2.0]])
@@ -33,6 +33,14 @@ def test_exponential_knee_is_a_softplus():
     np.testing.assert_allclose(y, -0.75 * np.logaddexp(0, 2 * (level + 3)) / 2, atol=1e-7)
 
 
+@pytest.mark.parametrize("slope", [-0.75, 0.5])
+def test_guarded_knee_is_a_parabola_between_ramps(slope):
+    x = np.linspace(-3, 3, 601)
+    y = guarded_quadratic_knee(torch.tensor(x[None] - 3), THRESHOLD, torch.tensor([[slope]]), WIDTH)
+    expected = np.where(x > 1, x, np.where(x < -1, 0, (x + 1) ** 2 / (2 * 2.001)))
+    np.testing.assert_allclose(y[0], slope * expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("curve", [quadratic_knee, exponential_knee])
 def test_sharp_knees_are_hard(curve):
     level = torch.linspace(-8, 2, 501)[None]
@@ -50,4 +58,5 @@ def test_gradients(rng):
     ]
     assert gradcheck(hard_knee, (level, *rows[:2]))
     assert gradcheck(quadratic_knee, (level, *rows))
+    assert gradcheck(guarded_quadratic_knee, (level, *rows))
     assert gradcheck(exponential_knee, (level, *rows))

@@ -1,0 +1,114 @@
+"""Dynamic range processors of an older kind: one smoother, one quadratic knee."""
+
+import torch
+from torch import Tensor
+
+from .base import ParameterSize
+from .core.bounds import safe_exp, soft_bound
+from .core.knees import guarded_quadratic_knee
+from .dynamics import Compressor, DynamicRangeProcessor
+
+
+class _OneSmoother(DynamicRangeProcessor):
+    """A dynamic range processor whose energy is smoothed by a one-pole filter, and its gain not at all."""
+
+    def __init__(self, iir_len: int):
+        super().__init__(energy_smoother="iir", gain_smoother=None, knee="quadratic", iir_len=iir_len)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"z_alpha": 1, "log_threshold": 1, "log_ratio": 1, "log_knee": 1}
+
+    def forward(
+        self, input_signals: Tensor, z_alpha: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor
+    ) -> Tensor:
+        """Process signals; one gain serves all channels.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            z_alpha: ``(B, 1)``.
+            log_threshold: ``(B, 1)``.
+            log_ratio: ``(B, 1)``.
+            log_knee: ``(B, 1)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        return super().forward(input_signals, log_threshold, log_ratio, log_knee, z_alpha_pre=z_alpha)
+
+
+class ApproxCompressor(_OneSmoother):
+    r"""Feed-forward compressor with a one-pole smoother and a quadratic knee.
+
+    It is a :class:`Compressor` that smooths the energy by an ``"iir"`` filter, under another name of its
+    coefficient:
+
+    .. math::
+        y = e^g u, \quad g = \left(\tfrac{1}{R} - 1\right) \cdot \begin{cases}
+            0 & x < -W/2 \\
+            (x + W/2)^2 / 2W & |x| \le W/2 \\
+            x & x > W/2
+        \end{cases}, \quad x = \ln(e + 10^{-5}) - T
+
+    with the smoothed energy e, averaged over channels.
+
+    Raw parameters:
+        z_alpha ``(B, 1)``: logit of the smoothing coefficient.
+        log_threshold ``(B, 1)``: T is 6 below it, a natural logarithm of an energy.
+        log_ratio ``(B, 1)``: R = 1 + exp(log_ratio).
+        log_knee ``(B, 1)``: W = exp(log_knee).
+
+    Args:
+        iir_len: length of the impulse response of the smoother, in samples.
+        flashfftconv: accepted and without effect, as there is no convolution.
+        max_input_len: accepted and without effect.
+
+    Raises:
+        ParameterError: ``iir_len`` is less than 1.
+
+    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023; the curve is that of
+    Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis",
+    JAES 60(6), 2012.
+    """
+
+    def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17):
+        super().__init__(iir_len)
+
+    log_gain = Compressor.log_gain
+
+
+class ApproxNoiseGate(_OneSmoother):
+    r"""Downward expander with a one-pole smoother and a quadratic knee.
+
+    .. math::
+        y = e^g u, \quad g = (1 - R) \cdot \begin{cases}
+            x & x > W/2 \\
+            (x + W/2)^2 / 2(W + 10^{-3}) & |x| \le W/2 \\
+            0 & x < -W/2
+        \end{cases}, \quad x = T - \ln(e + 10^{-5})
+
+    with the smoothed energy e, averaged over channels. In contrast to :class:`NoiseGate`, R = exp(``log_ratio``), so a
+    negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB).
+
+    Raw parameters:
+        z_alpha ``(B, 1)``: logit of the smoothing coefficient.
+        log_threshold ``(B, 1)``: T is 6 below it, a natural logarithm of an energy.
+        log_ratio ``(B, 1)``: R = exp(log_ratio).
+        log_knee ``(B, 1)``: W = exp(log_knee).
+
+    Args:
+        freq_sample_n: length of the impulse response of the smoother, in samples.
+        flashfftconv: accepted and without effect, as there is no convolution.
+        max_input_len: accepted and without effect.
+
+    Raises:
+        ParameterError: ``freq_sample_n`` is less than 1.
+
+    Source: as of :class:`ApproxCompressor`.
+    """
+
+    def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17):
+        super().__init__(freq_sample_n)
+
+    def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
+        slope = -torch.expm1(soft_bound(log_ratio))
+        return soft_bound(guarded_quadratic_knee(-level, -threshold, slope, safe_exp(log_knee)))
