@@ -5,13 +5,14 @@ from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .eq import ZeroPhaseFIREqualizer
-from .nonlinear import TanhDistortion
+from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 
 __all__ = [
     "ApproxCompressor",
     "ApproxNoiseGate",
+    "ChebyshevDistortion",
     "Compressor",
     "DryWet",
     "GainStagingRegularization",
@@ -20,6 +21,8 @@ __all__ = [
     "MultitapDelay",
     "NoiseGate",
     "ParallelMix",
+    "PiecewiseTanhDistortion",
+    "PowerDistortion",
     "STFTMaskedNoiseReverb",
     "SerialChain",
     "SideGainImager",

@@ -12,6 +12,7 @@ from .core.bounds import safe_exp
 from .core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from .core.gain import apply_gain, mean_square
 from .core.knees import exponential_knee, hard_knee, quadratic_knee
+from .core.optional import check_optional
 
 Smoother = Literal["iir", "ballistics"] | None
 Knee = Literal["hard", "quadratic", "exponential"]
@@ -80,7 +81,18 @@ class DynamicRangeProcessor(Processor):
         Raises:
             ParameterError: a parameter is missing, or given though the options leave it out.
         """
-        self._check_given(log_knee=log_knee, z_alpha_pre=z_alpha_pre, z_alpha_post=z_alpha_post)
+        check_optional(self, log_knee=log_knee, z_alpha_pre=z_alpha_pre, z_alpha_post=z_alpha_post)
+        return self._process(input_signals, log_threshold, log_ratio, log_knee, z_alpha_pre, z_alpha_post)
+
+    def _process(
+        self,
+        input_signals: Tensor,
+        log_threshold: Tensor,
+        log_ratio: Tensor,
+        log_knee: Tensor | None,
+        z_alpha_pre: Tensor | None,
+        z_alpha_post: Tensor | None = None,
+    ) -> Tensor:
         energy = mean_square(input_signals)
         if self.energy_smoother is not None:
             energy = self.energy_smoother(energy, z_alpha_pre)
@@ -109,15 +121,6 @@ class DynamicRangeProcessor(Processor):
         else:
             smooth = partial(self.gain_smoother.smooth, z_alpha=z_alpha)
         return smooth(log_gain).exp() if self.gain_smooth_in_log else smooth(log_gain.exp())
-
-    def _check_given(self, **optional: Tensor | None) -> None:
-        for name, value in optional.items():
-            if (value is None) == (name in self._size):
-                fault = "needs" if value is None else "takes no"
-                raise ParameterError(
-                    f"{type(self).__name__} {fault} {name} with its options; "
-                    f"its raw parameters are {', '.join(self._size)}."
-                )
 
 
 class Compressor(DynamicRangeProcessor):

@@ -33,7 +33,7 @@ class _OneSmoother(DynamicRangeProcessor):
         Returns:
             ``(B, C, L)``.
         """
-        return super().forward(input_signals, log_threshold, log_ratio, log_knee, z_alpha_pre=z_alpha)
+        return self._process(input_signals, log_threshold, log_ratio, log_knee, z_alpha)
 
 
 class ApproxCompressor(_OneSmoother):

@@ -8,23 +8,25 @@ LINEAR_UP_TO = 20.0
 SOFT_MARGIN = 10.0
 
 
-def soft_bound(x: Tensor) -> Tensor:
-    r"""Confine ``x`` to (−30, 30), leaving everything within ±20 untouched.
+def soft_bound(x: Tensor, limit: float = LINEAR_UP_TO, margin: float = SOFT_MARGIN) -> Tensor:
+    r"""Confine ``x`` to ±(limit + margin), leaving everything within ±limit untouched.
 
-    .. math:: b(x) = \operatorname{sgn}(x)\left(20 + \frac{10 e}{10 + e}\right), \quad e = |x| - 20 > 0
+    .. math:: b(x) = \operatorname{sgn}(x)\left(l + \frac{m e}{m + e}\right), \quad e = |x| - l > 0
 
     The slope is continuous and decays only as 1/e², so an optimizer can still find its way back from outside.
 
     Args:
         x: real numbers of any shape.
+        limit: l, up to which the function is the identity.
+        margin: m > 0, by which the bounds lie further out.
 
     Returns:
         The bounded numbers, in the shape of ``x``.
     """
-    excess = F.softshrink(x, LINEAR_UP_TO)
-    outside = LINEAR_UP_TO * x.sign() + F.softsign(excess / SOFT_MARGIN) * SOFT_MARGIN
+    excess = F.softshrink(x, limit)
+    outside = limit * x.sign() + F.softsign(excess / margin) * margin
     # Not x.clamp(): versions of torch differ in its slope at the ends.
-    return torch.where(x.abs() > LINEAR_UP_TO, outside, x)
+    return torch.where(x.abs() > limit, outside, x)
 
 
 def safe_exp(x: Tensor) -> Tensor:

@@ -1,0 +1,91 @@
+"""Weighted sums of polynomials, as memoryless nonlinearities are made of."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from .bounds import soft_bound
+
+Basis = Literal["powers", "chebyshev"]
+LARGEST = 1e14  # products with gains of up to exp(30), and sums of their squares, are finite in float32
+
+
+def polynomial_sum(u: Tensor, weights: Tensor, basis: Basis, saturate: bool = False) -> Tensor:
+    r"""Sum polynomials of a signal.
+
+    .. math:: y = \sum_{k=0}^{K-1} w_k\, f(p_k(u)), \quad
+        p_k(u) = u^k \text{ or } p_k(u) = T_k(u) = \cos(k \arccos u)
+
+    with f = tanh or the identity. The signal is bounded softly where the highest of these polynomials passes 10¹⁴.
+    Only the arguments are kept for the backward pass, and what it needs is computed again.
+
+    Args:
+        u: signals ``(B, C, L)``.
+        weights: w, of shape ``(B, K)``.
+        basis: ``"powers"``, or ``"chebyshev"`` for the Chebyshev polynomials of the first kind.
+        saturate: whether f is tanh.
+
+    Returns:
+        ``(B, C, L)``, differentiable once.
+    """
+    u = soft_bound(u, *_range(weights.shape[-1] - 1, basis))
+    return _PolynomialSum.apply(u, weights, basis == "chebyshev", saturate)
+
+
+def _range(degree: int, basis: Basis) -> tuple[float, float]:
+    """Where the polynomial of this degree reaches the largest value, and how far beyond it about doubles."""
+    degree = max(1, degree)
+    if basis == "powers":
+        limit = LARGEST ** (1 / degree)
+        return limit, limit / degree
+    angle = math.acosh(LARGEST) / degree
+    return math.cosh(angle), math.sinh(angle) / degree
+
+
+def _values(u: Tensor, count: int, chebyshev: bool) -> Iterator[Tensor]:
+    previous, value = u, torch.ones_like(u)  # T₋₁ = T₁ = u
+    for _ in range(count):
+        yield value
+        previous, value = value, _step(u * value, previous, chebyshev)
+
+
+def _values_and_slopes(u: Tensor, count: int, chebyshev: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    previous_slope, slope = torch.ones_like(u), torch.zeros_like(u)
+    for value in _values(u, count, chebyshev):
+        yield value, slope
+        previous_slope, slope = slope, _step(torch.addcmul(value, u, slope), previous_slope, chebyshev)
+
+
+def _step(product: Tensor, previous: Tensor, chebyshev: bool) -> Tensor:
+    """uᵏ⁺¹ = u uᵏ, or Tₖ₊₁ = 2u Tₖ − Tₖ₋₁; the slopes follow the product rule."""
+    return product.mul_(2).sub_(previous) if chebyshev else product
+
+
+class _PolynomialSum(Function):
+    @staticmethod
+    def forward(ctx, u: Tensor, weights: Tensor, chebyshev: bool, saturate: bool) -> Tensor:
+        ctx.save_for_backward(u, weights)
+        ctx.options = chebyshev, saturate
+        y = torch.zeros_like(u)
+        for k, value in enumerate(_values(u, weights.shape[-1], chebyshev)):
+            y.addcmul_(value.tanh() if saturate else value, weights[:, k, None, None])
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        u, weights = ctx.saved_tensors
+        chebyshev, saturate = ctx.options
+        by_u, by_weights = torch.zeros_like(u), torch.zeros_like(weights)
+        for k, (value, slope) in enumerate(_values_and_slopes(u, weights.shape[-1], chebyshev)):
+            if saturate:
+                value = value.tanh()
+                slope = slope * (1 - value.square())
+            by_u.addcmul_(slope, weights[:, k, None, None])
+            by_weights[:, k] = torch.linalg.vecdot(grad, value).sum(1)
+        return by_u.mul_(grad), by_weights, None, None
