@@ -9,6 +9,7 @@ import torch.nn as nn
 from .data.graph import GRAFX
 from .data.tensor import GRAFXTensor
 from .errors import GraphError
+from .settings import raw_row, settings_of
 
 
 def get_node_ids_from_type(G: GRAFX, node_type: str) -> list[int]:
@@ -84,37 +85,52 @@ def shape_of(size: int | Iterable[int]) -> tuple[int, ...]:
     return (size,) if isinstance(size, int) else tuple(size)
 
 
-def collect_parameters(G: GRAFX, node_types: Iterable[str]) -> dict[str, Any]:
+def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:
     """Stack what nodes hold in their attribute ``parameters`` into the tensors that rendering takes.
 
     Args:
         G: The graph.
-        node_types: Which types to collect.
+        node_types: Which types to collect, or a dict of their processors. With these, nodes may hold physical values of
+            controls, such as ``{"threshold_db": -20}``, in place of raw tensors; controls that are missing are at
+            their default.
 
     Returns:
-        Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
+        Type to (nested) dict of raw tensors whose first axis runs over that type's nodes in id order.
 
     Raises:
         GraphError: Nodes of a type have different parameters, or a parameter different shapes.
+        ValueError: A control has a wrong name or value. The message names the node, the control and its range.
     """
+    processors = node_types if hasattr(node_types, "items") else dict.fromkeys(node_types)
     return {
         node_type: _stack(
-            {i: G.nodes[i].get("parameters") or {} for i in get_node_ids_from_type(G, node_type)}, node_type
+            {
+                i: raw_row(processor, G.nodes[i].get("parameters"), f"Node {i} of type '{node_type}'")
+                for i in get_node_ids_from_type(G, node_type)
+            },
+            node_type,
         )
-        for node_type in node_types
+        for node_type, processor in processors.items()
     }
 
 
-def scatter_parameters(G: GRAFX, per_type_parameters: Mapping[str, Any]) -> None:
+def scatter_parameters(
+    G: GRAFX, per_type_parameters: Mapping[str, Any], processors: Mapping[str, Any] | None = None
+) -> None:
     """Give each node its row of the tensors that rendering takes: the inverse of :func:`collect_parameters`.
 
     Args:
         G: The graph, whose nodes' attribute ``parameters`` is set.
         per_type_parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
+        processors: Node type to processor. With these, nodes of types that have controls also get the attribute
+            ``settings``: the same in physical values, for people to read. It is saved and drawn, but never rendered.
     """
     for node_type, tree in per_type_parameters.items():
         for row, node_id in enumerate(get_node_ids_from_type(G, node_type)):
-            G.nodes[node_id]["parameters"] = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+            parameters = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+            G.nodes[node_id]["parameters"] = parameters
+            if processors is not None and (settings := settings_of(processors.get(node_type), parameters)):
+                G.nodes[node_id]["settings"] = settings
 
 
 def map_tensors(tree: Any, function: Callable[[torch.Tensor], Any]) -> Any:

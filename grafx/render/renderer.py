@@ -25,13 +25,16 @@ class Renderer(nn.Module):
             rows of parameters follow.
         processors: Node type to processor.
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
-            the nodes hold; where no node holds any, they are drawn at random, close to zero.
+            the nodes hold, raw or as physical values of controls; where no node holds any, they are drawn at random,
+            close to zero.
         method: The schedule, see :func:`compute_render_order`.
         checkpoint, aggregation: See :func:`render_grafx`.
         **schedule_options: Options of the method.
 
     Raises:
-        GraphError: The graph cannot be scheduled, or some nodes hold parameters and others lack them.
+        GraphError: The graph cannot be scheduled, or some nodes hold parameters and others, which have no controls
+            with defaults, lack them.
+        ValueError: A control has a wrong name or value.
         RenderError: The graph cannot be rendered, or a node type without a processor occurs.
 
     Examples:
@@ -90,13 +93,15 @@ class Renderer(nn.Module):
     def graph(self) -> GRAFX:
         """A copy of the graph whose nodes hold the present parameters: to be edited, saved, and rendered again.
 
+        Nodes of types with controls also get the attribute ``settings``, the same in physical values.
+
         Examples:
             >>> G = renderer.graph()
             >>> G.bypass(3)
             >>> renderer = Renderer(G, renderer.processors)
         """
         G = self.G.copy()
-        scatter_parameters(G, self.per_type_parameters)
+        scatter_parameters(G, self.per_type_parameters, dict(self.processors.items()))
         return G
 
 
@@ -124,7 +129,9 @@ def _held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[s
         return create_empty_parameters(processors, G)
     for node_id, data in G.nodes(data=True):
         node_type = data["node_type"]
-        if node_type in processors and not data.get("parameters") and processors[node_type].parameter_size():
+        if data.get("parameters") or node_type not in processors or getattr(processors[node_type], "controls", None):
+            continue
+        if processors[node_type].parameter_size():
             name = f" '{data['name']}'" if data.get("name") else ""
             raise GraphError(
                 f"Node {node_id}{name} of type '{node_type}' holds no parameters, while others do: give it some by the"
