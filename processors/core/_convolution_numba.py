@@ -20,6 +20,8 @@ from ._fourier_mkl import Plan, backward, forward, plan
 from ._numba_rows import inline, kernel, run_rows
 
 WORK = 16  # what a sample costs, in steps of a recursion
+GROUP = 4  # blocks that are multiplied together
+TILE = 2048  # numbers of a spectrum, likewise
 
 
 class Blocks(NamedTuple):
@@ -91,56 +93,88 @@ def _cost(blocks: Blocks, num_samples: int) -> float:
 @kernel
 def convolve_rows(start, stop, y, x, x_row, h, h_row, delay, n, hop, parts, handles):
     overlap, length = n - hop, y.shape[1]
-    H, X, Y = np.empty((parts, n + 2), x.dtype), np.empty((parts, n + 2), x.dtype), np.empty(n + 2, x.dtype)
-    silent = np.empty(parts, np.bool_)
+    H, X, Y = spectra(parts, n, x.dtype), spectra(parts + GROUP - 1, n, x.dtype), spectra(GROUP, n, x.dtype)
+    silent = np.empty(len(X), np.bool_)
     for row in range(start, stop):
         if row == start or h_row[row] != h_row[row - 1]:
             transform_parts(h[h_row[row]], n, hop, handles, H)
-        for block in range(1 - parts, -(-length // hop)):
-            newest = (block + parts - 1) % parts
-            silent[newest] = not read(x[x_row[row]], block * hop - overlap + delay, n, X[newest])
-            if not silent[newest]:
-                forward(handles, X[newest])
-            if block < 0:
+        silent[:] = True
+        for block in range(1 - parts, -(-length // hop), GROUP):
+            count = min(GROUP, -(-length // hop) - block)
+            read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
+            if block + count <= 0:
                 continue
-            Y[:] = 0
-            for part in range(parts):
-                earlier = (newest - part) % parts
-                if not silent[earlier]:
-                    add_product(Y, X[earlier], H[part])
-            backward(handles, Y)
-            begin, end = block * hop, min(block * hop + hop, length)
-            y[row, begin:end] = Y[overlap : overlap + end - begin]
+            multiply_group(X, silent, H, block, count, Y)
+            for i in range(max(0, -block), count):
+                backward(handles, Y[i])
+                begin, end = (block + i) * hop, min((block + i + 1) * hop, length)
+                y[row, begin:end] = Y[i, overlap : overlap + end - begin]
 
 
 @kernel
 def correlate_rows(start, stop, g, x, x_row, h, delay, n, hop, parts, handles):
     overlap, length, num_taps = n - hop, g.shape[1], h.shape[1]
-    H, X, G = np.empty((parts, n + 2), x.dtype), np.empty((parts, n + 2), x.dtype), np.empty(n + 2, x.dtype)
-    silent = np.empty(parts, np.bool_)
+    H, X, G = spectra(parts, n, x.dtype), spectra(parts + GROUP - 1, n, x.dtype), spectra(GROUP, n, x.dtype)
+    silent = np.empty(len(X), np.bool_)
     for row in range(start, stop):
         H[:] = 0
-        for block in range(1 - parts, -(-length // hop)):
-            newest = (block + parts - 1) % parts
-            silent[newest] = not read(x[x_row[row]], block * hop - overlap + delay, n, X[newest])
-            if not silent[newest]:
-                forward(handles, X[newest])
-            if block < 0:
-                continue
-            begin, end = block * hop, min(block * hop + hop, length)
-            G[:overlap] = 0
-            G[overlap : overlap + end - begin] = g[row, begin:end]
-            G[overlap + end - begin :] = 0
-            forward(handles, G)
-            for part in range(parts):
-                earlier = (newest - part) % parts
-                if not silent[earlier]:
-                    add_product_conjugate(H[part], G, X[earlier])
+        silent[:] = True
+        for block in range(1 - parts, -(-length // hop), GROUP):
+            count = min(GROUP, -(-length // hop) - block)
+            read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
+            for i in range(count):
+                begin, end = max(0, block + i) * hop, max(0, min((block + i + 1) * hop, length))
+                G[i, :overlap] = 0
+                G[i, overlap : overlap + end - begin] = g[row, begin:end]
+                G[i, overlap + end - begin :] = 0
+                forward(handles, G[i])
+            correlate_group(G, X, silent, block, count, H)
         for part in range(parts):
             backward(handles, H[part])
             begin, end = part_of(part, parts, hop, num_taps)
             for i in range(begin, end):
                 h[row, i] = H[part, i - begin] / n
+
+
+@inline
+def spectra(count, n, dtype):
+    """Rows that do not start at the same place of a page, or they would push each other out of the cache."""
+    return np.empty((count, n + 2 + 128), dtype)
+
+
+@inline
+def read_group(x, block, count, hop, lead, n, handles, X, silent):
+    """Transform blocks, each into the place that its number has in a ring."""
+    for i in range(count):
+        place = (block + i) % len(X)
+        silent[place] = not read(x, (block + i) * hop + lead, n, X[place])
+        if not silent[place]:
+            forward(handles, X[place])
+
+
+@inline
+def multiply_group(X, silent, H, block, count, Y):
+    """Y[i] = Σ X[block + i − part] H[part], a few frequencies at a time, so that they are read from memory once."""
+    for low in range(0, X.shape[1], TILE):
+        high = min(low + TILE, X.shape[1])
+        for i in range(count):
+            Y[i, low:high] = 0
+            for part in range(len(H)):
+                place = (block + i - part) % len(X)
+                if not silent[place]:
+                    add_product(Y[i, low:high], X[place, low:high], H[part, low:high])
+
+
+@inline
+def correlate_group(G, X, silent, block, count, H):
+    """H[part] += Σ G[i] X*[block + i − part]."""
+    for low in range(0, X.shape[1], TILE):
+        high = min(low + TILE, X.shape[1])
+        for i in range(count):
+            for part in range(len(H)):
+                place = (block + i - part) % len(X)
+                if not silent[place]:
+                    add_product_conjugate(H[part, low:high], G[i, low:high], X[place, low:high])
 
 
 @inline
