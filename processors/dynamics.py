@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .base import ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp
 from .core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from .core.gain import apply_gain, mean_square
 from .core.knees import exponential_knee, hard_knee, quadratic_knee
+from .core.maps import NEPER, exponential, linear, time_constant
 from .core.optional import check_optional
 
 Smoother = Literal["iir", "ballistics"] | None
@@ -20,14 +21,38 @@ Knee = Literal["hard", "quadratic", "exponential"]
 ENERGY_FLOOR = 1e-5
 THRESHOLD_OFFSET = -6.0
 THRESHOLD_LIMIT = 1e6  # keeps products of a threshold and a slope or a width finite in float32
+THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
+KNEE = exponential(NEPER / 2)
 NUM_COEFFICIENTS = {"iir": 1, "ballistics": 2}
+
+
+# Lowest, highest and default values.
+COMPRESSOR_RANGES = {
+    "threshold_db": (-60, 0, -20.0),
+    "ratio": (1, 20, 4.0),
+    "knee_db": (0, 12, 6.0),
+    "attack_ms": (0.1, 100, 5.0),
+    "release_ms": (10, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+}
+GATE_RANGES = {
+    "threshold_db": (-90, -20, -40.0),
+    "ratio": (1, 20, 4.0),
+    "knee_db": (0, 6, 3.0),
+    "attack_ms": (0.1, 20, 1.0),
+    "release_ms": (5, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+}
 
 
 class DynamicRangeProcessor(Processor):
     """Level -> smoothing -> static curve -> smoothing -> gain: what a compressor and a gate have in common.
 
-    A subclass names its static curve in :meth:`log_gain`.
+    A subclass names its static curve in :meth:`log_gain`, and lowest, highest and default values of its controls.
     """
+
+    ranges: dict[str, tuple[float, float, float]]
+    ratio_map = exponential(offset=1)
 
     def __init__(
         self,
@@ -38,8 +63,9 @@ class DynamicRangeProcessor(Processor):
         iir_len: int = 16384,
         flashfftconv: bool = False,
         max_input_len: int = 2**17,
+        **controls,
     ) -> None:
-        super().__init__()
+        super().__init__(**controls)
         _check_option("knee", knee, ("hard", "quadratic", "exponential"))
         self.knee = knee
         self.energy_smoother = _smoother("energy_smoother", energy_smoother, iir_len)
@@ -55,6 +81,28 @@ class DynamicRangeProcessor(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return dict(self._size)
+
+    def declare_controls(self) -> list[Control]:
+        raw = self.parameter_size()
+        ranges = {
+            "threshold_db": ("log_threshold", None, "dB", "linear", THRESHOLD),
+            "ratio": ("log_ratio", None, "", "log", self.ratio_map),
+            "knee_db": ("log_knee", None, "dB", "linear", KNEE),
+        }
+        return [Control(name, *self.ranges[name], *where) for name, where in ranges.items() if where[0] in raw] + [
+            control
+            for coefficients, prefix in (("z_alpha", ""), ("z_alpha_pre", ""), ("z_alpha_post", "gain_"))
+            if coefficients in raw
+            for control in self._time_controls(coefficients, prefix, raw[coefficients])
+        ]
+
+    def _time_controls(self, raw: str, prefix: str, number: int) -> list[Control]:
+        names = ("smoothing_ms",) if number == 1 else ("attack_ms", "release_ms")
+        smoother = time_constant(self.sample_rate)
+        return [
+            Control(prefix + name, *self.ranges[name], raw, index, "ms", "log", smoother)
+            for index, name in enumerate(names)
+        ]
 
     def forward(
         self,
@@ -151,6 +199,7 @@ class Compressor(DynamicRangeProcessor):
         iir_len: length of the impulse response of the IIR smoothers.
         flashfftconv: accepted and without effect, as there is no convolution.
         max_input_len: accepted and without effect.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: an option has no such value.
@@ -160,6 +209,8 @@ class Compressor(DynamicRangeProcessor):
         analysis", JAES 60(6), 2012. S. Lee et al., "Searching for music mixing graphs: a pruning approach",
         DAFx 2024.
     """
+
+    ranges = COMPRESSOR_RANGES
 
     def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor | None) -> Tensor:
         # 1/R - 1 without cancellation
@@ -180,6 +231,8 @@ class NoiseGate(DynamicRangeProcessor):
 
     Raw parameters, options, errors and sources are those of :class:`Compressor`.
     """
+
+    ranges = GATE_RANGES
 
     def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor | None) -> Tensor:
         return self._curve(-level, -threshold, -safe_exp(log_ratio), log_knee)

@@ -6,14 +6,15 @@ from torch import Tensor
 from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
-from .dynamics import Compressor, DynamicRangeProcessor
+from .core.maps import exponential
+from .dynamics import COMPRESSOR_RANGES, GATE_RANGES, Compressor, DynamicRangeProcessor
 
 
 class _OneSmoother(DynamicRangeProcessor):
     """A dynamic range processor whose energy is smoothed by a one-pole filter, and its gain not at all."""
 
-    def __init__(self, iir_len: int):
-        super().__init__(energy_smoother="iir", gain_smoother=None, knee="quadratic", iir_len=iir_len)
+    def __init__(self, iir_len: int, **controls):
+        super().__init__("iir", None, knee="quadratic", iir_len=iir_len, **controls)
 
     def parameter_size(self) -> ParameterSize:
         return {"z_alpha": 1, "log_threshold": 1, "log_ratio": 1, "log_knee": 1}
@@ -61,6 +62,7 @@ class ApproxCompressor(_OneSmoother):
         iir_len: length of the impulse response of the smoother, in samples.
         flashfftconv: accepted and without effect, as there is no convolution.
         max_input_len: accepted and without effect.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``iir_len`` is less than 1.
@@ -70,9 +72,10 @@ class ApproxCompressor(_OneSmoother):
     JAES 60(6), 2012.
     """
 
-    def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17):
-        super().__init__(iir_len)
+    def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
+        super().__init__(iir_len, **controls)
 
+    ranges = COMPRESSOR_RANGES
     log_gain = Compressor.log_gain
 
 
@@ -99,6 +102,7 @@ class ApproxNoiseGate(_OneSmoother):
         freq_sample_n: length of the impulse response of the smoother, in samples.
         flashfftconv: accepted and without effect, as there is no convolution.
         max_input_len: accepted and without effect.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``freq_sample_n`` is less than 1.
@@ -106,8 +110,11 @@ class ApproxNoiseGate(_OneSmoother):
     Source: as of :class:`ApproxCompressor`.
     """
 
-    def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17):
-        super().__init__(freq_sample_n)
+    def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
+        super().__init__(freq_sample_n, **controls)
+
+    ranges = GATE_RANGES
+    ratio_map = exponential(floor=0.0)
 
     def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
         slope = -torch.expm1(soft_bound(log_ratio))

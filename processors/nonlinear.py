@@ -1,11 +1,14 @@
 """Memoryless nonlinearities."""
 
+from collections.abc import Collection
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp
+from .core.maps import AMPLITUDE_DB, TANH, exponential, sigmoid
 from .core.optional import check_optional
 from .core.series import Basis, polynomial_sum
 
@@ -28,6 +31,7 @@ class TanhDistortion(Processor):
         inverse_post_gain: undo the gain before, so that quiet signals keep their level.
         remove_dc: subtract the mean of each channel first.
         use_bias: clip asymmetrically, which adds even harmonics.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
@@ -38,8 +42,9 @@ class TanhDistortion(Processor):
         inverse_post_gain: bool = True,
         remove_dc: bool = False,
         use_bias: bool = False,
+        **controls,
     ):
-        super().__init__()
+        super().__init__(**controls)
         self.remove_dc = remove_dc
         names = {
             "log_pre_gain": pre_post_gain,
@@ -50,6 +55,10 @@ class TanhDistortion(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(self._names, 1)
+
+    def declare_controls(self) -> list[Control]:
+        bias = [Control("bias", -1, 1, 0.0, "bias")] if "bias" in self._names else []
+        return [*_gain_controls(self._names), *bias]
 
     def forward(
         self,
@@ -105,12 +114,13 @@ class PiecewiseTanhDistortion(Processor):
         pre_post_gain: scale before and after.
         inverse_post_gain: undo the gain before, so that quiet signals keep their level.
         remove_dc: subtract the mean of each channel first.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Source: Eichas and Zölzer, "Black-box modeling of distortion circuits with block-oriented models", DAFx 2016.
     """
 
-    def __init__(self, pre_post_gain: bool = True, inverse_post_gain: bool = True, remove_dc: bool = False):
-        super().__init__()
+    def __init__(self, pre_post_gain: bool = True, inverse_post_gain: bool = True, remove_dc: bool = False, **controls):
+        super().__init__(**controls)
         self.remove_dc = remove_dc
         self._size: ParameterSize = {"log_hardness": 2, "z_threshold": 2}
         if pre_post_gain:
@@ -120,6 +130,14 @@ class PiecewiseTanhDistortion(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return dict(self._size)
+
+    def declare_controls(self) -> list[Control]:
+        halves = list(enumerate(("positive", "negative")))
+        return [
+            *(Control(f"{h}_hardness", 0.1, 20, 1.0, "log_hardness", i, "", "log", exponential()) for i, h in halves),
+            *(Control(f"{h}_threshold", 0.01, 0.99, 0.5, "z_threshold", i, map=sigmoid(0, 1)) for i, h in halves),
+            *_gain_controls(self._size),
+        ]
 
     def forward(
         self,
@@ -163,8 +181,15 @@ class _SeriesDistortion(Processor):
 
     basis: Basis
 
-    def __init__(self, max_order: int = 10, pre_gain: bool = True, remove_dc: bool = False, use_tanh: bool = False):
-        super().__init__()
+    def __init__(
+        self,
+        max_order: int = 10,
+        pre_gain: bool = True,
+        remove_dc: bool = False,
+        use_tanh: bool = False,
+        **controls,
+    ):
+        super().__init__(**controls)
         if max_order < 1:
             raise ParameterError(f"max_order is the number of basis functions and must be at least 1, not {max_order}.")
         self.remove_dc = remove_dc
@@ -175,6 +200,11 @@ class _SeriesDistortion(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return dict(self._size)
+
+    def declare_controls(self) -> list[Control]:
+        order = self._size["basis_weights"]
+        clean = tuple(0.99 if k == 1 else 0.0 for k in range(order)) if order > 1 else 0.0
+        return [Control("weights", -0.99, 0.99, clean, "basis_weights", map=TANH), *_gain_controls(self._size)]
 
     def forward(self, input_signals: Tensor, basis_weights: Tensor, log_pre_gain: Tensor | None = None) -> Tensor:
         """Distort ``(B, C, L)`` signals.
@@ -212,6 +242,7 @@ class PowerDistortion(_SeriesDistortion):
         pre_gain: scale before.
         remove_dc: subtract the mean of each channel first.
         use_tanh: saturate each power.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
@@ -240,6 +271,7 @@ class ChebyshevDistortion(_SeriesDistortion):
         pre_gain: scale before.
         remove_dc: subtract the mean of each channel first.
         use_tanh: saturate each polynomial.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
@@ -249,6 +281,12 @@ class ChebyshevDistortion(_SeriesDistortion):
     """
 
     basis = "chebyshev"
+
+
+def _gain_controls(raw: Collection[str]) -> list[Control]:
+    """Those of the gains before and after, where they are parameters."""
+    gains = (("pre_gain_db", -24, 60, "log_pre_gain"), ("post_gain_db", -60, 24, "log_post_gain"))
+    return [Control(n, low, high, 0.0, r, unit="dB", map=AMPLITUDE_DB) for n, low, high, r in gains if r in raw]
 
 
 def _before(x: Tensor, remove_dc: bool, log_pre_gain: Tensor | None) -> Tensor:

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .base import ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp
 from .core.channels import check_stereo
+from .core.maps import AMPLITUDE_DB
 
 
 class StereoGain(Processor):
@@ -25,6 +26,12 @@ class StereoGain(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 2}
+
+    def declare_controls(self) -> list[Control]:
+        return [
+            Control(f"{side}_gain_db", -60, 24, 0.0, "log_gain", i, "dB", map=AMPLITUDE_DB)
+            for i, side in enumerate(("left", "right"))
+        ]
 
     def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
         """Scale the channels.
@@ -52,6 +59,9 @@ class SideGainImager(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 1}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("side_gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB)]
 
     def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
         """Widen or narrow ``(B, 2, L)`` signals.

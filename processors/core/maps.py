@@ -73,3 +73,10 @@ def softplus_db(divisor: float) -> Map:
         lambda db: inverse_softplus(divisor * torch.exp(db / NEPER)),
         lambda raw: NEPER * torch.log(F.softplus(raw) / divisor),
     )
+
+
+ENERGY_DB = linear(NEPER / 2)
+"""Decibels of an energy whose natural logarithm is the raw parameter."""
+
+TANH = Map(torch.atanh, torch.tanh)
+"""Numbers between −1 and 1."""
