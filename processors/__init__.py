@@ -6,7 +6,7 @@ from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .eq import ZeroPhaseFIREqualizer
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
-from .reverb import STFTMaskedNoiseReverb
+from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ChebyshevDistortion",
     "Compressor",
     "DryWet",
+    "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
     "MidSideToStereo",
     "MonoToStereo",

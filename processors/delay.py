@@ -9,6 +9,7 @@ from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.fir import ZeroPhaseFIR, normalize_impulse
+from .core.optional import check_optional
 
 
 class MultitapDelay(Processor):
@@ -89,8 +90,10 @@ class MultitapDelay(Processor):
             The wet signals ``(B, C, L)``, and ``{"radii_reg": ()}``, the radii loss of all taps.
 
         Raises:
-            ParameterError: a ``"midside"`` delay of a signal that is not stereo.
+            ParameterError: a ``"midside"`` delay of a signal that is not stereo; magnitudes are missing, or given
+                though the taps are not filtered.
         """
+        check_optional(self, log_fir_magnitude=log_fir_magnitude)
         fir, radii_loss = self._taps(delay_z, log_fir_magnitude)
         y = filter_channels(input_signals, fir, self.processor_channel, self._convolve)
         return y, {"radii_reg": radii_loss}

@@ -1,16 +1,24 @@
 """Reverberation by noise-like impulse responses."""
 
+import math
+from typing import Literal
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .base import ParameterError, ParameterSize, Processor
-from .core.bounds import soft_bound
+from .core.bounds import safe_exp, soft_bound
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
+from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
+from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
+from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
+
+NOISES = ("pseudo-random", "fixed", "random")
 
 
 class STFTMaskedNoiseReverb(Processor):
@@ -67,8 +75,7 @@ class STFTMaskedNoiseReverb(Processor):
         windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
         self.register_buffer("windows", windows, persistent=False)
         if fixed_noise:
-            noise = np.random.RandomState(0).uniform(size=(2, ir_len)) * 2 - 1
-            noise = torch.from_numpy(noise[: self.num_channels]).to(self.window)
+            noise = _fixed_noise(self.num_channels, ir_len).to(self.window)
             # As pairs of reals: Module.to() would drop the imaginary parts.
             noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
             self.register_buffer("noise_stft", noise_stft, persistent=False)
@@ -102,8 +109,10 @@ class STFTMaskedNoiseReverb(Processor):
             The wet signals ``(B, C, L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` reverb of a signal that is not stereo.
+            ParameterError: a ``"midside"`` reverb of a signal that is not stereo; a gain envelope is missing, or given
+                though the options leave it out.
         """
+        check_optional(self, gain_env_log_magnitude=gain_env_log_magnitude)
         mask = self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
         fir = masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
         return filter_channels(input_signals, fir, self.processor_channel, self._convolve)
@@ -120,8 +129,174 @@ class STFTMaskedNoiseReverb(Processor):
         if self.fixed_noise:
             return torch.view_as_complex(self.noise_stft.to(like.dtype))
         shape = *like.shape[:2], self.ir_len
-        noise = 2 * torch.rand(shape, dtype=like.dtype, device=like.device) - 1
-        return stft(noise, self.window.to(like.dtype), self.hop_length)
+        return stft(_uniform(shape, like), self.window.to(like.dtype), self.hop_length)
 
     def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
         return self.conv(x, normalize_impulse(fir))
+
+
+class FilteredNoiseShapingReverb(Processor):
+    r"""Reverb whose response is noise in bands that decay at rates of their own.
+
+    .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
+        h[n] = \sum_{k=1}^{K} e^{g_k} \left(1 - \lambda_k e^{-f_k n}\right) e^{-d_k n}\, s_k[n]
+
+    where s is uniform noise in −1 … 1, split by a Linkwitz–Riley crossover network, and λ = 0 without a fade-in. The
+    rates d and f are given by the times after which their exponentials have fallen by 60 dB, e.g.
+
+    .. math:: d = \frac{3 \ln 10}{f_s T}, \quad
+        T = T_\mathrm{min} + (T_\mathrm{max} - T_\mathrm{min})\, \sigma(\mathtt{log\_decay})
+
+    The response has unit energy, averaged over the channels (as left and right where the filters are converted).
+
+    Raw parameters (C' is 1 for ``"mono"``, else 2):
+        log_decay ``(B, C', K)``: logits of the decay times T, between the two limits.
+        log_gain ``(B, C', K)``: g, natural logarithms of the gains of the bands.
+        log_fade_in ``(B, C', K)``: logits of the fade-in's −60 dB times, between the same limits; with ``use_fade_in``.
+        z_fade_in_gain ``(B, C', K)``: logits of λ, by how much the onset is lowered; with ``use_fade_in``.
+
+    Args:
+        ir_len: samples of the response.
+        num_bands: K, how many bands there are.
+        processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
+        f_min: lower end of the range that is cut into bands, in Hz; the lowest band reaches below it.
+        f_max: upper end of that range; the highest band reaches above it. The K − 1 edges between the bands must lie
+            below half the sample rate.
+        scale: ``"log"`` or ``"linear"``, the scale on which bands are equally wide.
+        sr: sample rate in Hz.
+        zerophase: split without shifting phases, so that the bands sum to the noise. Otherwise the filters are causal,
+            and the bands sum to the noise through an allpass.
+        order: order of the Butterworth filters, two of which in a row make each edge: a band falls off by
+            ``order`` · 12 dB per octave.
+        noise_randomness: ``"fixed"`` takes the same noise in every call and for every node. ``"random"`` draws and
+            splits new noise in every call for each node. ``"pseudo-random"`` splits noise once, and has each node
+            start anywhere in it in every call, which costs little and sounds as varied.
+        use_fade_in: let each band swell before it decays.
+        min_decay_ms: the shortest decay time, in ms.
+        max_decay_ms: the longest.
+        generator: where all that is random comes from. By default, noise that is made in advance is the same in every
+            process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
+        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+
+    Raises:
+        ParameterError: an option is unknown or out of range.
+
+    Source: Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation
+    from reverberant speech", WASPAA 2021.
+    """
+
+    def __init__(
+        self,
+        ir_len: int = 60000,
+        num_bands: int = 12,
+        processor_channel: str = "midside",
+        f_min: float = 31.5,
+        f_max: float = 15000,
+        scale: str = "log",
+        sr: float = 30000,
+        zerophase: bool = True,
+        order: int = 2,
+        noise_randomness: Literal["pseudo-random", "fixed", "random"] = "pseudo-random",
+        use_fade_in: bool = False,
+        min_decay_ms: float = 50,
+        max_decay_ms: float = 2000,
+        generator: torch.Generator | None = None,
+        **conv,
+    ):
+        super().__init__()
+        if noise_randomness not in NOISES:
+            names = ", ".join(map(repr, NOISES))
+            raise ParameterError(f"Unknown noise_randomness {noise_randomness!r}: use one of {names}.")
+        if not 0 < min_decay_ms < max_decay_ms:
+            raise ParameterError(f"0 < min_decay_ms < max_decay_ms must hold, not {min_decay_ms} and {max_decay_ms}.")
+        if ir_len < 1:
+            raise ParameterError(f"ir_len must be at least 1 sample, not {ir_len}.")
+        self.ir_len, self.num_bands, self.sr = ir_len, num_bands, sr
+        self.processor_channel = processor_channel
+        self.num_channels = num_filter_channels(processor_channel)
+        self.noise_randomness = noise_randomness
+        self.use_fade_in = use_fade_in
+        self.min_decay_ms, self.max_decay_ms = min_decay_ms, max_decay_ms
+        self.generator = generator
+        self.conv = FIRConvolution(mode="causal", **conv)
+        frequencies = crossover_frequencies(num_bands, f_min, f_max, scale)
+        responses = linkwitz_riley(frequencies, sr, order, ir_len, zerophase)
+        if noise_randomness == "random":
+            # As pairs of reals: Module.to() would drop the imaginary parts.
+            responses = torch.view_as_real(responses).float()
+            self.register_buffer("responses", responses, persistent=False)
+        else:
+            noise = _fixed_noise(self.num_channels, ir_len)
+            if generator is not None:
+                noise = _uniform(noise.shape, noise, generator)
+            self.register_buffer("bands", split_bands(noise, responses).float(), persistent=False)
+
+    def parameter_size(self) -> ParameterSize:
+        names = ["log_decay", "log_gain"]
+        if self.use_fade_in:
+            names += ["log_fade_in", "z_fade_in_gain"]
+        return dict.fromkeys(names, (self.num_channels, self.num_bands))
+
+    def forward(
+        self,
+        input_signals: Tensor,
+        log_decay: Tensor,
+        log_gain: Tensor,
+        log_fade_in: Tensor | None = None,
+        z_fade_in_gain: Tensor | None = None,
+    ) -> Tensor:
+        """Reverberate.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            log_decay: ``(B, C', K)``.
+            log_gain: ``(B, C', K)``.
+            log_fade_in: ``(B, C', K)``, with ``use_fade_in`` only.
+            z_fade_in_gain: ``(B, C', K)``, with ``use_fade_in`` only.
+
+        Returns:
+            The wet signals ``(B, C, L)``.
+
+        Raises:
+            ParameterError: a ``"midside"`` reverb of a signal that is not stereo; a fade-in is missing, or given though
+                the options leave it out.
+        """
+        check_optional(self, log_fade_in=log_fade_in, z_fade_in_gain=z_fade_in_gain)
+        amplitudes, rates = safe_exp(log_gain).unsqueeze(-1), self._rate(log_decay).unsqueeze(-1)
+        if self.use_fade_in:
+            faded = rates + self._rate(log_fade_in).unsqueeze(-1)
+            amplitudes = torch.cat((amplitudes, -amplitudes * torch.sigmoid(z_fade_in_gain).unsqueeze(-1)), -1)
+            rates = torch.cat((rates, faded), -1)
+        fir = decaying_sum(self._noise(log_gain), amplitudes, rates)
+        return filter_channels(input_signals, fir, self.processor_channel, self._convolve)
+
+    def _rate(self, z: Tensor) -> Tensor:
+        """Decay per sample, in nepers."""
+        time = self.min_decay_ms + (self.max_decay_ms - self.min_decay_ms) * torch.sigmoid(z)
+        return 3 * math.log(10) * 1000 / self.sr / time
+
+    def _noise(self, like: Tensor) -> Tensor:
+        if self.noise_randomness == "random":
+            noise = _uniform((*like.shape[:2], self.ir_len), like, self.generator)
+            return split_bands(noise, torch.view_as_complex(self.responses.to(like.dtype)))
+        bands = self.bands.to(like.dtype)
+        if self.noise_randomness == "fixed":
+            return bands.unsqueeze(0)
+        device = like.device if self.generator is None else self.generator.device
+        starts = torch.randint(self.ir_len, (len(like), 1), generator=self.generator, device=device).to(like.device)
+        times = (starts + torch.arange(self.ir_len, device=like.device)) % self.ir_len
+        return bands[..., times].movedim(2, 0)
+
+    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
+        return self.conv(x, normalize_impulse(fir))
+
+
+def _fixed_noise(num_channels: int, num_samples: int) -> Tensor:
+    noise = np.random.RandomState(0).uniform(size=(2, num_samples)) * 2 - 1
+    return torch.from_numpy(noise[:num_channels])
+
+
+def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    device = like.device if generator is None else generator.device
+    noise = torch.rand(shape, dtype=like.dtype, device=device, generator=generator)
+    return (2 * noise - 1).to(like.device)

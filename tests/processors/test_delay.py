@@ -109,3 +109,31 @@ def test_misuse_is_explained():
     processor = MultitapDelay(10, 2, processor_channel="midside", zp_filter_per_tap=False)
     with pytest.raises(ParameterError, match="stereo signal"):
         processor(torch.zeros(1, 1, 8), torch.ones(1, 4, 2))
+    with pytest.raises(ParameterError, match="needs log_fir_magnitude"):
+        MultitapDelay(10, 2)(torch.zeros(1, 2, 8), torch.ones(1, 4, 2))
+    with pytest.raises(ParameterError, match="takes no log_fir_magnitude"):
+        processor(torch.zeros(1, 2, 8), torch.ones(1, 4, 2), torch.ones(1, 4, 20))
+
+
+@pytest.mark.parametrize("zp_filter_per_tap", [False, True])
+@pytest.mark.parametrize("straight_through", [False, True])
+def test_surrogate_options_reach_the_delay(zp_filter_per_tap, straight_through, rng):
+    def respond(**options):
+        processor = MultitapDelay(30, 2, processor_channel="mono", zp_filter_per_tap=zp_filter_per_tap, **options)
+        p = {name: value.requires_grad_() for name, value in raw(processor, 1, np.random.default_rng(2)).items()}
+        impulse = torch.zeros(1, 1, 60).double()
+        impulse[..., 0] = 1
+        y, intermediates = processor(impulse, **p)
+        (y * torch.linspace(-1, 1, 60)).sum().backward()
+        return y[0, 0].detach(), intermediates["radii_reg"], p["delay_z"].grad
+
+    y, loss, gradient = respond(straight_through=straight_through)
+    if not zp_filter_per_tap:
+        # One impulse in each segment, or energy everywhere.
+        assert (y.reshape(2, 30).abs() > 1e-6).sum(1).tolist() == ([1, 1] if straight_through else [30, 30])
+    assert loss > 0
+    torch.testing.assert_close(gradient.square().sum(-1), torch.ones_like(gradient[..., 0]), rtol=1e-3, atol=1e-3)
+    y_plain, no_loss, plain = respond(straight_through=straight_through, radii_loss=False, normalize_gradients=False)
+    assert no_loss == 0
+    torch.testing.assert_close(y_plain, y)
+    torch.testing.assert_close(plain / plain.norm(dim=-1, keepdim=True), gradient, rtol=1e-3, atol=1e-3)
