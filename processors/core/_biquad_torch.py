@@ -56,12 +56,28 @@ def _filter(x: Tensor, section: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
 
 def _all_pole(v: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
     """y[n] = v[n] − a₁·y[n−1] − a₂·y[n−2] from rest, by doubling the span that each sample has summed up."""
-    one, zero = torch.ones_like(a1), torch.zeros_like(a1)
-    step = torch.stack([torch.cat([-a1, -a2], 1), torch.cat([one, zero], 1)], 1)
-    pairs = torch.stack([v, torch.zeros_like(v)], 1)
+    step = transition(a1[:, 0], a2[:, 0])
+    pairs = torch.stack([v, step[:, 0, :1] * v], 1)
     span = 1
     while span < v.shape[1]:
         pairs = torch.cat([pairs[:, :, :span], pairs[:, :, span:] + step @ pairs[:, :, :-span]], 2)
         step = step @ step
         span *= 2
     return pairs[:, 0]
+
+
+def transition(a1: Tensor, a2: Tensor) -> Tensor:
+    """The matrix [σ 1; δ σ] of two poles σ ± √δ, of shape ``(rows, 2, 2)``.
+
+    It takes y[n−1] and σ·y[n−1] − a₂·y[n−2] one step further. Its powers stay exact where the poles meet beside the
+    unit circle. Those of the companion matrix [−a₁ −a₂; 1 0] cancel there, and all digits are lost with them.
+    """
+    middle = -a1 / 2
+    # The square as a sum of two numbers, after Dekker, for what is left of it beside a₂ decides how far poles spread.
+    upper = middle * (2**27 + 1)
+    upper = upper - (upper - middle)
+    lower = middle - upper
+    square = middle * middle
+    rounded_off = lower * lower - ((square - upper * upper) - 2 * upper * lower)
+    spread = (square - a2) + rounded_off
+    return torch.stack([middle, torch.ones_like(middle), spread, middle], -1).unflatten(-1, (2, 2))

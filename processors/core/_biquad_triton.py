@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ._biquad_torch import transition
 from ._triton_blocks import hand_on, launch_blocks, num_blocks, pair, pair_block, place, read
 
 SEGMENT = 1 << 17  # samples of which the backward pass holds the signals between all sections at once
@@ -67,10 +68,8 @@ def _filter(
 ) -> Tensor:
     """Write the output of a section to ``y``, and its states at the beginnings and the end of chunks to ``states``."""
     b0, b1, b2, a1, a2 = c.unbind(1)
-    one, zero = torch.ones_like(a1), torch.zeros_like(a1)
-    m = torch.stack([-a1, one, -a2, zero], 1).unflatten(1, (1, 2, 2))
-    section = torch.stack([b0, b1, b2, *state.unbind(1)], 1)
-    recursion = pair(x, m, section)
+    section = torch.stack([b0, b1, b2, a2, *state.unbind(1)], 1)
+    recursion = pair(x, transition(a1, a2)[:, None], section)
     carries = hand_on(recursion, torch.zeros_like(state), reverse)
     outputs = y, y.stride(0), states, *(states.stride()[:2] if states is not None else (0, 0)), chunk
     launch_blocks(section_states, carries, *recursion.arguments, carries, *outputs, REVERSE=reverse)
@@ -90,19 +89,19 @@ def section_states(
     v, m, m_row, m_step, section, length,
     carries, y, y_row, states, states_row, states_step, chunk, blocks, REVERSE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """A section in transposed direct form II, as the recursion of its output and of its second state one step ago."""
-    row, n, out, second = pair_block(v, m, m_row, m_step, section, length, carries, blocks, REVERSE, BLOCK)
+    """A section in transposed direct form II, as the recursion of its output y[n] and of σ·y[n] + s₂[n−1]."""
+    row, n, out, other = pair_block(v, m, m_row, m_step, section, length, carries, blocks, REVERSE, BLOCK)
     inside = n < length
     tl.store(y + row * y_row + (length - 1 - n if REVERSE else n), out, inside)
     if states is not None:
         x = read(v, row, n, length, inside)
-        section += row * 5
+        section += row * 6
         m += row * m_row
         following = tl.cdiv(n + 1, chunk)
         ends = inside & (((n + 1) % chunk == 0) | (n + 1 == length))
         states += row * states_row + following * states_step
-        tl.store(states, tl.load(section + 1) * x + second + tl.load(m) * out, ends)
-        tl.store(states + 1, tl.load(section + 2) * x + tl.load(m + 2) * out, ends)
+        tl.store(states, tl.load(section + 1) * x + other + tl.load(m) * out, ends)
+        tl.store(states + 1, tl.load(section + 2) * x - tl.load(section + 3) * out, ends)
 
 
 @triton.jit

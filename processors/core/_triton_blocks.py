@@ -46,8 +46,8 @@ def pair(v: Tensor, m: Tensor, section: Tensor | None = None) -> Recursion:
     Args:
         v: pairs of shape ``(rows, L, 2)``, or signals ``(rows, L)`` for a section.
         m: matrices, float64, of shape ``(rows, L or 1, 2, 2)``.
-        section: b₀, b₁, b₂ and what is added to the first pair, of shape ``(rows, 5)``, float64. If given, the pairs
-            are (b₀ v[n] + b₁ v[n−1], b₂ v[n−1]).
+        section: b₀, b₁, b₂, a₂ and what is added to the first pair, of shape ``(rows, 6)``, float64. If given, the
+            pairs are (p, b₂ v[n−1] + σp) with p = b₀ v[n] + b₁ v[n−1], and σ the first element of the matrix.
     """
     arguments = v.contiguous(), m, *_strides(m), section, v.shape[1]
     return Recursion(pair_ends, pair_states, arguments, v.shape[:2])
@@ -183,13 +183,14 @@ def pair_scan(v, m, m_row, m_step, section, length, row, n, REVERSE: tl.constexp
         q = read(v, 2 * row, 2 * at + 1, length, inside)
         used = tl.minimum(at + 1, length - 1) if REVERSE else at
     else:
-        section += row * 5
+        section += row * 6
         x = read(v, row, at, length, inside)
         past = read(v, row, at + 1 if REVERSE else at - 1, length, inside & (n > 0))
         p = tl.load(section) * x + tl.load(section + 1) * past
         q = tl.load(section + 2) * past
-        p += tl.where(n == 0, tl.load(section + 3), 0)
-        q += tl.where(n == 0, tl.load(section + 4), 0)
+        p += tl.where(n == 0, tl.load(section + 4), 0)
+        q += tl.where(n == 0, tl.load(section + 5), 0)
+        q += tl.load(m + row * m_row) * p
         used = at
     m += row * m_row + used * m_step
     a, b = tl.load(m, inside, 0), tl.load(m + 1, inside, 0)
