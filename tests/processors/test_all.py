@@ -1,0 +1,269 @@
+"""What holds for every processor, whatever it does to the sound.
+
+A new class gets an entry in REGISTRY, with options that make it fast and reach all of its code.
+"""
+
+import inspect
+import itertools
+import math
+from dataclasses import dataclass, field
+
+import grafx.processors
+import pytest
+import torch
+from grafx.processors.base import Processor
+
+STDS = [0.01, 1.0, 10.0]
+LENGTHS = [1, 2, 1000]
+BATCHES = [1, 16]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Options of a class, and what is particular about it then.
+
+    ``surrogates`` names the raw parameters whose gradient is not the slope of the output, by design.
+    """
+
+    options: dict = field(default_factory=dict)
+    channels: tuple[int, ...] = (1, 2)
+    draws: bool = False
+    surrogates: tuple[str, ...] = ()
+
+
+def case(channels=(1, 2), draws=False, surrogates=(), **options):
+    return Case(options, channels, draws, surrogates)
+
+
+STEREO = (2,)
+TAPS = {"segment_len": 50, "num_segments": 3, "zp_filter_bins": 4}
+FRAMES = {"ir_len": 300, "n_fft": 32, "hop_length": 16}
+BANDS = {"ir_len": 300, "num_bands": 3}
+FILTERBANK = {"num_filters": 6, "scale": "bark_traunmuller"}
+SECTIONS = [case(), case(num_filters=3)]
+DYNAMICS = [
+    case(),
+    case(energy_smoother=None, knee="hard"),
+    case(energy_smoother="ballistics", gain_smoother="iir", gain_smooth_in_log=True, iir_len=50),
+    case(energy_smoother="iir", gain_smoother="ballistics", knee="exponential"),
+]
+SERIES = [case(), case(max_order=4, pre_gain=False, remove_dc=True, use_tanh=True)]
+# The delay of an impulse is a whole number of samples, so the output has no slope by it: its gradient is that of the
+# soft impulse. Normalized gradients have another length than the slope.
+DELAY = ("delay_z",)
+
+REGISTRY = {
+    "AllPassFilter": [case()],
+    "ApproxCompressor": [case(iir_len=50)],
+    "ApproxNoiseGate": [case(freq_sample_n=50)],
+    "BandPassFilter": [case()],
+    "BandRejectFilter": [case()],
+    "BiquadFilter": [case(), case(num_filters=3, normalized=True)],
+    "ChebyshevDistortion": SERIES,
+    "Compressor": DYNAMICS,
+    "FIRFilter": [case(fir_len=31), case(STEREO, fir_len=8, processor_channel="midside")],
+    "FilteredNoiseShapingReverb": [
+        case(STEREO, True, **BANDS),
+        case(noise_randomness="fixed", use_fade_in=True, processor_channel="stereo", **BANDS),
+        case(draws=True, noise_randomness="random", zerophase=False, processor_channel="pseudo_midside", **BANDS),
+    ],
+    "GraphicEqualizer": [case(), case(scale="third_octave", processor_channel="stereo")],
+    "HighPassFilter": [case()],
+    "HighShelf": SECTIONS,
+    "LowPassFilter": [case()],
+    "LowShelf": SECTIONS,
+    "MidSideToStereo": [case((1,)), case((1,), normalize=False)],
+    "MonoToStereo": [case()],
+    "MultitapDelay": [
+        case(surrogates=DELAY, **TAPS),
+        case(straight_through=False, normalize_gradients=False, num_delay_per_segment=2, pre_delay=3, **TAPS),
+        case(STEREO, surrogates=DELAY, zp_filter_per_tap=False, processor_channel="midside", **TAPS),
+        case(surrogates=DELAY, processor_channel="pseudo_midside", **TAPS),
+    ],
+    "NewZeroPhaseFIREqualizer": [
+        case(num_frequency_bins=17),
+        case(STEREO, num_frequency_bins=33, processor_channel="midside"),
+        case(num_frequency_bins=129, processor_channel="stereo", use_filterbank=True, filterbank_kwargs=FILTERBANK),
+    ],
+    "NoiseGate": DYNAMICS,
+    "ParametricEqualizer": [
+        case(num_filters=4),
+        case(num_filters=2, use_shelving_filters=False, processor_channel="stereo"),
+        case(STEREO, num_filters=3, processor_channel="midside"),
+    ],
+    "PeakingFilter": SECTIONS,
+    "PiecewiseTanhDistortion": [case(), case(inverse_post_gain=False, remove_dc=True), case(pre_post_gain=False)],
+    "PoleZeroFilter": SECTIONS,
+    "PowerDistortion": SERIES,
+    "STFTMaskedNoiseReverb": [
+        case(**FRAMES),
+        case(processor_channel="mono", gain_envelope=True, **FRAMES),
+        case(STEREO, True, processor_channel="midside", fixed_noise=False, **FRAMES),
+    ],
+    "SideGainImager": [case(STEREO)],
+    "StateVariableFilter": SECTIONS,
+    "StereoGain": [case()],
+    "StereoToMidSide": [case(STEREO), case(STEREO, normalize=False)],
+    "TanhDistortion": [case(), case(inverse_post_gain=False, use_bias=True, remove_dc=True)],
+    "ZeroPhaseFIREqualizer": [case(num_magnitude_bins=17)],
+}
+
+
+def is_plain(cls):
+    """Whether it is a processor that needs no other one to be made of."""
+    if not (inspect.isclass(cls) and issubclass(cls, Processor)):
+        return False
+    _, *options = inspect.signature(cls.__init__).parameters.values()
+    return all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in options)
+
+
+CLASSES = [name for name in grafx.processors.__all__ if is_plain(getattr(grafx.processors, name))]
+CASES = [
+    pytest.param(name, c, id=f"{name}({', '.join(f'{key}={value}' for key, value in c.options.items())})")
+    for name in CLASSES
+    for c in REGISTRY.get(name, [])
+]
+
+
+def make(name, options=None):
+    return getattr(grafx.processors, name)(**(options or {}))
+
+
+def arguments(processor, std, batch, channels, length, dtype, level=1.0, seed=0):
+    """Leaves: a signal for each inlet, and nested raw parameters."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    def fill(sizes):
+        return {
+            name: fill(size)
+            if isinstance(size, dict)
+            else (std * normal(batch, *((size,) if isinstance(size, int) else size))).to(dtype).requires_grad_()
+            for name, size in sizes.items()
+        }
+
+    # From loud to soft, for thresholds to lie in between.
+    envelope = level * torch.logspace(-0.5, -3, length, dtype=torch.float64)
+    names = getattr(processor, "inlets", ("main",))
+    inlets = [(envelope * normal(batch, channels, length)).to(dtype).requires_grad_() for _ in names]
+    return inlets, fill(processor.parameter_size())
+
+
+def call(processor, inlets, parameters, length):
+    """The outlets, and all intermediates in one sum. What it draws is always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        result = processor(*inlets, **parameters, **({} if inlets else {"num_samples": length}))
+    signals = list(result) if isinstance(result, (tuple, list)) else [result]
+    intermediates = signals.pop() if isinstance(signals[-1], dict) else {}
+    return signals, sum((value.sum() for _, value in leaves(intermediates)), torch.zeros(()))
+
+
+def leaves(tree, path=()):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, name))
+        else:
+            yield "/".join((*path, name)), value
+
+
+def weighted(signals, extra):
+    """A number that depends on every sample."""
+    generator = torch.Generator().manual_seed(1)
+    return extra + sum((y * torch.randn(y.shape, generator=generator).to(y.dtype)).sum() for y in signals)
+
+
+def take(tree, row):
+    return {name: take(value, row) if isinstance(value, dict) else value[row : row + 1] for name, value in tree.items()}
+
+
+def check(processor, std, batch, channels, length, dtype, level=1.0):
+    inlets, parameters = arguments(processor, std, batch, channels, length, dtype, level)
+    tensors = {**{f"inlet {i}": x for i, x in enumerate(inlets)}, **dict(leaves(parameters))}
+    before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    signals, extra = call(processor, inlets, parameters, length)
+    assert len(signals) == len(getattr(processor, "outlets", ("main",)))
+    for y in signals:
+        assert y.dtype == dtype
+        assert (y.shape[0], y.shape[2]) == (batch, length)
+        assert y.isfinite().all(), "the output is not finite"
+    assert extra.isfinite(), "an intermediate is not finite"
+    number = weighted(signals, extra)
+    if number.requires_grad:
+        gradients = torch.autograd.grad(number, list(tensors.values()), allow_unused=True)
+        for name, gradient in zip(tensors, gradients, strict=True):
+            assert gradient is None or gradient.isfinite().all(), f"the gradient of {name} is not finite"
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, before[name]), f"{name} has changed"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_has_an_entry(name):
+    assert REGISTRY.get(name), f"{name} has no entry in the registry of {__name__}: add its options there."
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name, c", CASES)
+def test_values_and_gradients_are_finite(name, c, dtype):
+    processor = make(name, c.options)
+    for std, channels, batch, length in itertools.product(STDS, c.channels, BATCHES, LENGTHS):
+        check(processor, std, batch, channels, length, dtype)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_silence_is_processed(name, c):
+    processor = make(name, c.options)
+    for std, channels, dtype in itertools.product(STDS, c.channels, (torch.float32, torch.float64)):
+        check(processor, std, 2, channels, 1000, dtype, level=0.0)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
+def test_long_signals_are_processed_with_the_options_that_it_has_by_default(name):
+    check(make(name), 1.0, 1, max(REGISTRY[name][0].channels), 2**17, torch.float32)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_gradients_are_slopes(name, c):
+    """Central differences along a random direction in each argument."""
+    processor, length, step = make(name, c.options), 200, 1e-6
+    inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), length, torch.float64)
+    tensors = {**{f"inlet {i}": x for i, x in enumerate(inlets)}, **dict(leaves(parameters))}
+
+    def number():
+        return weighted(*call(processor, inlets, parameters, length))
+
+    gradients = torch.autograd.grad(number(), list(tensors.values()))
+    generator = torch.Generator().manual_seed(2)
+    for (name, tensor), gradient in zip(tensors.items(), gradients, strict=True):
+        if name.rpartition("/")[2] in c.surrogates:
+            continue
+        direction = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        values = []
+        with torch.no_grad():
+            for side in (1, -2):
+                tensor += side * step * direction
+                values.append(number())
+            tensor += step * direction
+        slope = (values[0] - values[1]) / (2 * step)
+        scale = gradient.norm() * direction.norm()
+        expected = (gradient * direction).sum()
+        assert scale > 0, f"{name} has no gradient"
+        assert math.isclose(slope, expected, rel_tol=1e-5, abs_tol=1e-6 * scale), (
+            f"the gradient of {name} along a direction is {expected:g}, but the slope is {slope:g}"
+        )
+
+
+@pytest.mark.parametrize("name, c", [p for p in CASES if not p.values[1].draws])
+def test_rows_do_not_hear_each_other(name, c):
+    processor, length = make(name, c.options), 300
+    for channels in c.channels:
+        inlets, parameters = arguments(processor, 1.0, 3, channels, length, torch.float64)
+        together, _ = call(processor, inlets, parameters, length)
+        again, _ = call(processor, inlets, parameters, length)
+        assert all(map(torch.equal, together, again))
+        for row in range(3):
+            alone, _ = call(processor, [x[row : row + 1] for x in inlets], take(parameters, row), length)
+            for y, expected in zip(alone, together, strict=True):
+                torch.testing.assert_close(y, expected[row : row + 1], rtol=1e-9, atol=1e-11)
