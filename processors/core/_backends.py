@@ -1,4 +1,4 @@
-"""Choosing what runs an operator: numba on the CPU, triton on CUDA where it is installed, else plain torch."""
+"""Choosing what runs an operator: numba on the CPU, triton on CUDA, and plain torch where there are no such kernels."""
 
 from functools import cache
 from importlib import import_module
@@ -22,5 +22,7 @@ def kernels(operators: str, signal: Tensor) -> ModuleType:
 def _load(operators: str, device: str) -> ModuleType:
     # Compilers take long to load, and triton comes with the builds of torch for CUDA alone.
     compiler = {"cpu": "numba", "cuda": "triton"}.get(device)
-    backend = compiler if compiler and find_spec(compiler) else "torch"
-    return import_module(f"._{operators}_{backend}", __package__)
+    compiled = f"._{operators}_{compiler}"
+    if compiler and find_spec(compiler) and find_spec(compiled, __package__):
+        return import_module(compiled, __package__)
+    return import_module(f"._{operators}_torch", __package__)

@@ -1,13 +1,12 @@
 """Linear systems of small order with constant coefficients, as one differentiable operator."""
 
 import math
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ..errors import ParameterError
-from . import _state_space_torch
+from ._backends import kernels
 from ._recursion_torch import wide
 
 CHUNK = 256  # samples between two states that are kept for the backward pass
@@ -73,25 +72,17 @@ def _text(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def _kernels(u: Tensor) -> ModuleType:
-    if u.device.type != "cpu":
-        return _state_space_torch
-    from . import _state_space_numba
-
-    return _state_space_numba
-
-
 @torch.library.custom_op("grafx::state_space", mutates_args=())
 def _state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     """``system`` takes (x[n], u[n]) to (x[n + 1], y[n]). The last output are the states at the start of each chunk."""
-    return _kernels(u).state_space(u, system, state, chunk)
+    return kernels("state_space", u).state_space(u, system, state, chunk)
 
 
 @torch.library.custom_op("grafx::state_space_backward", mutates_args=())
 def _state_space_backward(
     grad: Tensor, grad_final: Tensor, u: Tensor, system: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return _kernels(u).state_space_backward(grad, grad_final, u, system, checkpoints, chunk)
+    return kernels("state_space", u).state_space_backward(grad, grad_final, u, system, checkpoints, chunk)
 
 
 @_state_space.register_fake
