@@ -7,6 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
+from . import _flash_fft
 from ._backends import kernels
 
 MODES = ("causal", "zerophase")
@@ -37,13 +38,17 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
         ParameterError: an unknown mode, a filter without taps, or shapes that do not broadcast.
     """
     _check(x, h, mode)
-    num_samples, num_taps = x.shape[-1], h.shape[-1]
     if x.numel() == 0 or h.numel() == 0:
         return x * h[..., :1]
+    return _convolve(x, *_trim(x, h, mode))
+
+
+def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
+    """A filter without the taps that reach from no sample to another, and the index of the tap at its time origin."""
+    num_samples, num_taps = x.shape[-1], h.shape[-1]
     delay = 0 if mode == "causal" else num_taps // 2
-    # Taps that reach from no sample to another.
     first, last = max(0, delay - num_samples + 1), min(num_taps, delay + num_samples)
-    return _convolve(x, h[..., first:last], delay - first)
+    return h[..., first:last], delay - first
 
 
 # Each of the two is the gradient of the other, so that they can be differentiated any number of times.
@@ -131,9 +136,9 @@ class FIRConvolution(nn.Module):
 
     Args:
         mode: ``"causal"`` or ``"zerophase"``.
-        flashfftconv: ask for the FlashFFTConv kernels. They are not supported yet: a warning says so, and
-            the native convolution is used, which has no limit on its length.
-        max_input_len: longest signal for FlashFFTConv; the native convolution does not need it.
+        flashfftconv: use FlashFFTConv for float32 signals on a GPU that it supports. It computes in bfloat16, to about
+            two digits. Where it is not installed or supported a warning says so, and the native convolution is used.
+        max_input_len: longest signal for FlashFFTConv; longer ones take the native convolution.
 
     Raises:
         ParameterError: an unknown mode.
@@ -143,10 +148,20 @@ class FIRConvolution(nn.Module):
         super().__init__()
         if mode not in MODES:
             raise ParameterError(f"Unknown convolution mode {mode!r}: use one of {', '.join(MODES)}.")
-        if flashfftconv:
-            warnings.warn("FlashFFTConv is not supported: the native convolution is used.", stacklevel=2)
-        self.mode = mode
+        self.mode, self.max_input_len = mode, max_input_len
+        self.flashfftconv = flashfftconv and _flash_fft.is_supported()
+        if flashfftconv and not self.flashfftconv:
+            warnings.warn(
+                "FlashFFTConv is not installed, or there is no GPU that it supports: the native convolution is used. "
+                "Pass flashfftconv=False to say so yourself.",
+                stacklevel=2,
+            )
 
     def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
         """Convolve ``(B, C, L)`` signals with ``(B, C', N)`` filters."""
+        if self.flashfftconv and input_signals.shape[-1] <= self.max_input_len:
+            _check(input_signals, fir, self.mode)
+            h, delay = _trim(input_signals, fir, self.mode)
+            if _flash_fft.takes(input_signals, h, delay):
+                return _flash_fft.convolve(input_signals, h, delay)
         return convolve(input_signals, fir, self.mode)
