@@ -185,6 +185,9 @@ class Compressor(DynamicRangeProcessor):
             \ln\left(1 + e^{W (G - T)}\right) / W & \text{exponential}
         \end{cases}
 
+    G and T are logarithms of energies, whereas g is one of an amplitude: above the threshold, the level in decibels
+    rises by 2/R − 1 for each decibel of the input.
+
     Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee`` (not with a hard knee): 1 each, natural logarithms of
     energies and ratios. ``z_alpha_pre``, ``z_alpha_post``: logits of the smoothing coefficients of energy and gain,
     where those are smoothed; 1 for ``"iir"``, 2 (attack, release) for ``"ballistics"``.
