@@ -53,7 +53,7 @@ toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 
-FIRST_MODULES = ("stereo", "eq", "filter", "dynamics", "nonlinear", "delay", "reverb")
+FIRST_MODULES = ("stereo", "eq", "filter", "dynamics", "dynamics_approx", "nonlinear", "delay", "reverb")
 
 
 def copy_notebooks(app):
