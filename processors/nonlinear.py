@@ -247,8 +247,9 @@ class PowerDistortion(_SeriesDistortion):
     Raises:
         ParameterError: ``max_order`` is less than 1.
 
-    Source: Peladeau and Peeters, "Blind estimation of audio effects using an auto-encoder approach and
-    differentiable digital signal processing", ICASSP 2024.
+    Source: Colonel, Comunità and Reiss, "Reverse engineering memoryless distortion effects with differentiable
+    waveshapers", AES Convention 153, 2022; Peladeau and Peeters, "Blind estimation of audio effects using an
+    auto-encoder approach and differentiable digital signal processing", ICASSP 2024.
     """
 
     basis = "powers"
