@@ -1,14 +1,20 @@
 """Delays."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import ParameterSize, Processor
+from .base import Control, ParameterSize, Processor
+from .controls import Values
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.fir import ZeroPhaseFIR, normalize_impulse
+from .core.maps import AMPLITUDE_DB
 from .core.optional import check_optional
 
 
@@ -38,6 +44,8 @@ class MultitapDelay(Processor):
         pre_delay: samples before the first segment.
         straight_through, radii_loss, normalize_gradients: see
             :class:`~grafx.processors.core.delay.SurrogateDelay`.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -58,9 +66,11 @@ class MultitapDelay(Processor):
         straight_through: bool = True,
         radii_loss: bool = True,
         normalize_gradients: bool = True,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
         **conv,
     ):
-        super().__init__()
+        super().__init__(sample_rate, param_range)
         self.processor_channel = processor_channel
         self.tap_axes = (num_filter_channels(processor_channel), num_segments, num_delay_per_segment)
         self.num_taps = self.tap_axes[0] * num_segments * num_delay_per_segment
@@ -75,6 +85,30 @@ class MultitapDelay(Processor):
         if self.color is not None:
             size["log_fir_magnitude"] = (self.num_taps, self.zp_filter_bins)
         return size
+
+    def declare_controls(self) -> list[Control]:
+        longest = (self.delay.N - 1) * 1000 / self.sample_rate
+        controls = [
+            Control("delay_ms", 0, longest, longest / 2, "delay_z", 0, "ms"),
+            Control("focus", 0.01, 0.999, 0.9, "delay_z", 1),
+        ]
+        if self.color is not None:
+            controls.append(Control("color_db", -60, 24, 0.0, "log_fir_magnitude", None, "dB", map=AMPLITUDE_DB))
+        return controls
+
+    # The delay is the angle of a complex number, and the focus tells how near it is to the unit circle.
+
+    def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
+        turn = values["delay_ms"] * (self.sample_rate / 1000 / self.delay.N)
+        z = torch.polar(torch.atanh(values["focus"]), -2 * math.pi * turn)
+        return super().values_to_raw({**values, "delay_ms": z.real, "focus": z.imag}, batch_size, like)
+
+    def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
+        values = super().raw_to_dsp(raw_parameters)
+        z = torch.complex(values["delay_ms"], values["focus"])
+        turn = (-z.angle() / (2 * math.pi)) % 1
+        delay_ms = torch.where(turn > 1 - 0.5 / self.delay.N, 0, turn) * (self.delay.N * 1000 / self.sample_rate)
+        return {**values, "delay_ms": delay_ms, "focus": torch.tanh(z.abs())}
 
     def forward(
         self, input_signals: Tensor, delay_z: Tensor, log_fir_magnitude: Tensor | None = None

@@ -1,6 +1,7 @@
 """Reverberation by noise-like impulse responses."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -8,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp, soft_bound
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
+from .core.maps import AMPLITUDE_DB, NEPER, linear, reciprocal_softplus, sigmoid
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
 
@@ -43,6 +45,8 @@ class STFTMaskedNoiseReverb(Processor):
         fixed_noise: use the same noise in every call and for every node. Otherwise each call draws new noise
             for each node from torch's global generator, so that ``torch.manual_seed`` repeats it.
         gain_envelope: multiply each frame by a gain of its own.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -59,9 +63,11 @@ class STFTMaskedNoiseReverb(Processor):
         hop_length: int = 192,
         fixed_noise: bool = True,
         gain_envelope: bool = False,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
         **conv,
     ):
-        super().__init__()
+        super().__init__(sample_rate, param_range)
         if ir_len <= n_fft // 2:
             raise ParameterError(f"ir_len must exceed half of n_fft, {n_fft // 2} samples, not {ir_len}.")
         self.ir_len = ir_len
@@ -89,6 +95,18 @@ class STFTMaskedNoiseReverb(Processor):
         if self.gain_envelope:
             size["gain_env_log_magnitude"] = (self.num_channels, 1 + self.ir_len // self.hop_length)
         return size
+
+    def declare_controls(self) -> list[Control]:
+        level = linear(NEPER / 8)
+        # 60 dB are 3 ln 10 nepers, of which a frame takes softplus(d) / 8.
+        decay = reciprocal_softplus(24 * math.log(10) * self.hop_length * 1000 / self.sample_rate)
+        controls = [
+            Control("level_db", -60, 24, 0.0, "init_log_magnitude", None, "dB", map=level),
+            Control("decay_ms", 50, 10000, 1000.0, "delta_log_magnitude", None, "ms", "log", decay),
+        ]
+        if self.gain_envelope:
+            controls.append(Control("envelope_db", -60, 24, 0.0, "gain_env_log_magnitude", None, "dB", map=level))
+        return controls
 
     def forward(
         self,
@@ -176,6 +194,7 @@ class FilteredNoiseShapingReverb(Processor):
         max_decay_ms: the longest.
         generator: where all that is random comes from. By default, noise that is made in advance is the same in every
             process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -201,9 +220,10 @@ class FilteredNoiseShapingReverb(Processor):
         min_decay_ms: float = 50,
         max_decay_ms: float = 2000,
         generator: torch.Generator | None = None,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
         **conv,
     ):
-        super().__init__()
+        super().__init__(sr, param_range)
         if noise_randomness not in NOISES:
             names = ", ".join(map(repr, NOISES))
             raise ParameterError(f"Unknown noise_randomness {noise_randomness!r}: use one of {names}.")
@@ -236,6 +256,20 @@ class FilteredNoiseShapingReverb(Processor):
         if self.use_fade_in:
             names += ["log_fade_in", "z_fade_in_gain"]
         return dict.fromkeys(names, (self.num_channels, self.num_bands))
+
+    def declare_controls(self) -> list[Control]:
+        shortest, longest = self.min_decay_ms, self.max_decay_ms
+        margin = 1e-3 * (longest - shortest)  # the limits themselves are infinitely far away
+        time = shortest + margin, longest - margin, math.sqrt(shortest * longest)
+        like_time = None, "ms", "log", sigmoid(shortest, longest)
+        controls = [
+            Control("decay_ms", *time, "log_decay", *like_time),
+            Control("gain_db", -60, 24, 0.0, "log_gain", None, "dB", map=AMPLITUDE_DB),
+        ]
+        if self.use_fade_in:
+            controls.append(Control("fade_in_ms", *time, "log_fade_in", *like_time))
+            controls.append(Control("fade_in_depth", 0.01, 0.99, 0.5, "z_fade_in_gain", map=sigmoid(0, 1)))
+        return controls
 
     def forward(
         self,

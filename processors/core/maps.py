@@ -67,6 +67,11 @@ def inverse_softplus(value: Tensor) -> Tensor:
     return value + torch.log(-torch.expm1(-value))
 
 
+def reciprocal_softplus(numerator: float) -> Map:
+    """The value is ``numerator`` / ln(1 + exp(raw)): a time of decay, where the raw parameter sets its rate."""
+    return Map(lambda value: inverse_softplus(numerator / value), lambda raw: numerator / F.softplus(raw))
+
+
 def softplus_db(divisor: float) -> Map:
     """Decibels of the amplitude ln(1 + exp(raw)) / ``divisor``."""
     return Map(
