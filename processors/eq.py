@@ -1,10 +1,13 @@
 """Equalizers."""
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from .base import ParameterSize, Processor
+from .base import Control, ParameterSize, Processor
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFIR
+from .core.maps import AMPLITUDE_DB
 
 
 class ZeroPhaseFIREqualizer(Processor):
@@ -20,19 +23,28 @@ class ZeroPhaseFIREqualizer(Processor):
 
     Args:
         num_magnitude_bins: K, the number of magnitudes.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
-    def __init__(self, num_magnitude_bins: int = 1024, **conv):
-        super().__init__()
+    def __init__(
+        self,
+        num_magnitude_bins: int = 1024,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
+        **conv,
+    ):
+        super().__init__(param_range=param_range)
         self.num_magnitude_bins = num_magnitude_bins
         self.fir = ZeroPhaseFIR(num_magnitude_bins)
         self.conv = FIRConvolution(mode="zerophase", **conv)
 
     def parameter_size(self) -> ParameterSize:
         return {"log_magnitude": self.num_magnitude_bins}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.

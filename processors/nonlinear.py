@@ -57,7 +57,7 @@ class TanhDistortion(Processor):
         return dict.fromkeys(self._names, 1)
 
     def declare_controls(self) -> list[Control]:
-        bias = [Control("bias", -1, 1, 0.0, "bias")] if "bias" in self._names else []
+        bias = [Control("offset", -1, 1, 0.0, "bias")] if "bias" in self._names else []
         return [*_gain_controls(self._names), *bias]
 
     def forward(

@@ -267,3 +267,48 @@ def test_rows_do_not_hear_each_other(name, c):
             alone, _ = call(processor, [x[row : row + 1] for x in inlets], take(parameters, row), length)
             for y, expected in zip(alone, together, strict=True):
                 torch.testing.assert_close(y, expected[row : row + 1], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_controls_set_all_raw_parameters(name, c):
+    processor = make(name, c.options)
+    controls = [leaf.control for leaf in processor.leaves()]
+    assert {control.raw for control in controls} == set(processor.parameter_size())
+    assert len({control.name for control in controls} | set(processor.parameter_size())) == len(controls) + len(
+        processor.parameter_size()
+    ), "a control and a raw parameter have the same name"
+    inlets, _ = arguments(processor, 0.0, 2, max(c.channels), 200, torch.float32)
+    call(processor, inlets, {"dsp_params": {}}, 200)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name, c", CASES)
+def test_views_convert_into_each_other_over_all_ranges(name, c, dtype):
+    processor = make(name, c.options)
+    if not processor.controls:
+        assert not processor.parameter_size()
+        return
+    norm = torch.linspace(0, 1, 21, dtype=dtype)[:, None].repeat(1, processor.count_num_parameters()).requires_grad_()
+    raw = processor.norm_to_raw(norm)
+    assert {n: tuple(v.shape[1:]) for n, v in raw.items()} == {
+        n: (size,) if isinstance(size, int) else tuple(size) for n, size in processor.parameter_size().items()
+    }
+    torch.testing.assert_close(processor.raw_to_norm(raw), norm, atol=1e-5, rtol=0)
+    physical = processor.norm_to_dsp(norm)
+    for leaf in processor.leaves():
+        value, low, high = physical[leaf.control.name], leaf.control.low, leaf.control.high
+        for end, limit in ((0, low), (-1, high)):
+            torch.testing.assert_close(value[end], torch.full_like(value[end], limit), rtol=1e-5, atol=1e-5)
+        back = processor.raw_to_dsp(raw)[leaf.control.name]
+        torch.testing.assert_close(back, value, rtol=1e-5, atol=1e-5 * (high - low))
+    weights = torch.Generator().manual_seed(0)
+    total = sum((value * torch.randn(value.shape, generator=weights).to(dtype)).sum() for value in raw.values())
+    total.backward()
+    assert norm.grad.isfinite().all() and (norm.grad != 0).float().mean() > 0.9
+
+    inlets, _ = arguments(processor, 0.0, 21, max(c.channels), 300, dtype)
+    signals, extra = call(processor, inlets, {"norm_params": norm}, 300)
+    assert all(y.isfinite().all() for y in signals)
+    number = weighted(signals, extra)
+    (gradient,) = torch.autograd.grad(number, norm)
+    assert gradient.isfinite().all() and gradient.any()
