@@ -15,7 +15,7 @@ def biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple
     if not states:
         return x.clone(), state.clone(), state.new_empty(len(x), -(-x.shape[1] // chunk), 0, 2)
     states = torch.stack(states, 2)
-    return y.to(x.dtype), states[:, -1].clone(), states[:, : x.shape[1] : chunk].clone()
+    return y.to(x.dtype).contiguous(), states[:, -1].clone(), states[:, : x.shape[1] : chunk].clone()
 
 
 def biquads_backward(

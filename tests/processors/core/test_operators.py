@@ -1,0 +1,140 @@
+"""What torch asks of custom operators, of all of them: schemas, shapes without data, gradients, and compilation."""
+
+import os
+import shutil
+from importlib import import_module
+
+import pytest
+import torch
+from grafx.processors.core import _backends
+from grafx.processors.core.biquad import biquad_cascade
+from grafx.processors.core.convolution import convolve
+from grafx.processors.core.recursion import ballistics, first_order, onepole
+from grafx.processors.core.state_space import state_space
+from torch.library import opcheck
+
+DOUBLE = torch.float64
+CHUNK = 4
+OPERATORS = [
+    "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
+    "no biquads", "state_space", "convolve",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    torch.manual_seed(0)
+
+
+def arguments(name, rows, length, dtype):
+    """Arguments of an operator, and those of its backward operator if that is one of its own."""
+    u, grad = torch.randn(2, rows, length, dtype=dtype)
+    a, initial = torch.rand(rows, dtype=DOUBLE), torch.rand(rows, dtype=dtype)
+    blocks = -(-length // CHUNK)
+    if name == "onepole":
+        return (u, a, initial, 4), (grad, u, a, initial, u, 4)
+    if name == "ballistics":
+        return (u, a, a, initial), (grad, u, a, a, initial, u, u > 0)
+    if name.startswith("first_order"):
+        if "complex" in name:
+            u, grad, initial = (t.to(dtype.to_complex()) for t in (u, grad, initial))
+        a = torch.rand(rows, length if "samples" in name else 1).to(u.dtype)
+        return (u, a, initial), (grad, a, initial, u)
+    if "biquads" in name:
+        c = torch.rand(rows, 0 if name == "no biquads" else 2, 5, dtype=DOUBLE) / 4
+        state, checkpoints = torch.rand(*c.shape[:2], 2, dtype=DOUBLE), torch.rand(rows, blocks, c.shape[1], 2).double()
+        return (u, c, state, CHUNK), (grad, state, u, c, checkpoints, CHUNK)
+    if name == "state_space":
+        system, state, checkpoints = torch.rand(rows, 3, 3), torch.rand(rows, 2), torch.rand(rows, blocks, 2)
+        system, state, checkpoints = system.double() / 4, state.double(), checkpoints.double()
+        return (u, system, state, CHUNK), (grad, state, u, system, checkpoints, CHUNK)
+    x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
+    return (x, h, 3), (g, x, 7, 3)
+
+
+def operator_pair(name):
+    name = name.split(" of ")[0].removeprefix("no ")
+    operators = torch.ops.grafx
+    return getattr(operators, name), operators.correlate if name == "convolve" else getattr(
+        operators, f"{name}_backward"
+    )
+
+
+def leaves(values):
+    return tuple(
+        v.requires_grad_() if torch.is_tensor(v) and v.dtype != torch.bool and not v.requires_grad else v
+        for v in values
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("rows, length", [(3, 9), (2, 1), (2, 0), (0, 5)])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_contract(name, rows, length, dtype):
+    if name == "convolve" and 0 in (rows, length):
+        pytest.skip("empty signals never come to this operator")
+    forward, backward = operator_pair(name)
+    given, given_back = arguments(name, rows, length, dtype)
+    opcheck(backward, given_back if name != "convolve" else leaves(given_back))
+    opcheck(forward, leaves(given))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("rows, length", [(3, 9), (2, 1), (2, 0), (0, 5)])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_contract_in_plain_torch(name, rows, length, dtype, monkeypatch):
+    if name == "convolve" and 0 in (rows, length):
+        pytest.skip("empty signals never come to this operator")
+    monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_torch"))
+    for operator, given in zip(operator_pair(name), arguments(name, rows, length, dtype), strict=True):
+        opcheck(operator, given, test_utils=("test_schema", "test_faketensor"))
+
+
+def parameter(*shape):
+    return torch.rand(shape, dtype=DOUBLE, requires_grad=True)
+
+
+def weighted(output, final):
+    return output + final.sum()
+
+
+FUNCTIONS = {
+    "onepole": (onepole, [(3,), (3,)]),
+    "truncated onepole": (lambda u, a, initial: onepole(u, a, initial, taps=8), [(3,), (3,)]),
+    "ballistics": (ballistics, [(3,), (3,), (2, 1)]),
+    "first_order": (first_order, [(3,), (3,)]),
+    "first_order of samples": (lambda u, a: first_order(u, a * u.tanh()), [(3, 1)]),
+    "first_order of complex numbers": (lambda u, a: first_order(u, 1j * a).abs(), [(3,)]),
+    "biquad_cascade": (lambda u, sos: weighted(*biquad_cascade(u, sos + 1)), [(2, 6)]),
+    "biquad_cascade from a state": (lambda u, c, z: weighted(*biquad_cascade(u, c + 1, z)), [(3, 1, 6), (2, 1, 1, 2)]),
+    "state_space": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D)), [(2, 2), (2,), ()]),
+    "state_space from a state": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D, B)), [(2, 2), (2,), (3,)]),
+    "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
+    "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
+}
+
+
+def compiled_and_eager_agree(function, shapes, **options):
+    torch._dynamo.reset()
+    compiled = torch.compile(function, fullgraph=True, **options)
+    for length in (20, 33):
+        args = parameter(2, 3, length), *(parameter(*shape) for shape in shapes)
+        y, expected = compiled(*args), function(*args)
+        torch.testing.assert_close(y, expected)
+        weights = torch.randn_like(y)
+        grads, expected_grads = (torch.autograd.grad(out, args, weights) for out in (y, expected))
+        torch.testing.assert_close(grads, expected_grads)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_compiles_as_one_graph_for_any_length(name):
+    compiled_and_eager_agree(*FUNCTIONS[name], backend="aot_eager")
+
+
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="torch.compile needs a compiler")
+def test_runs_within_code_that_torch_generates():
+    def chain(u, a, b, sos, h):
+        y = ballistics(onepole(u, a).square(), a, b).sqrt()
+        return convolve(biquad_cascade(y, sos + 1)[0] - y, h)
+
+    compiled_and_eager_agree(chain, [(3,), (3,), (1, 6), (1, 3, 4)])
