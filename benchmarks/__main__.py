@@ -4,10 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from .measure import Worker
 from .page import provenance, section_text, updated
-from .sections import SECTIONS, Bench, load
+from .plot import Plot
+from .sections import SECTIONS, Bench, NotHere, load
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -23,26 +25,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ours=Worker(sys.executable, "ours", threads),
         theirs=Worker(options.peer, "grafx06", threads),
         scatter=Worker(options.scatter, "ours", threads),
+        pedalboard=Worker(options.peer, "pedalboard_", threads),
         quick=options.quick,
     )
     recorded = options.peer and not options.quick
     try:
         for name in options.sections or SECTIONS:
             print(f"[{name}]", file=sys.stderr, flush=True)
-            module = load(name)
-            text = section_text(module, module.run(bench), provenance(bench, module.WORKERS))
-            print(text, flush=True)
-            if recorded:
-                PAGE.write_text(updated(PAGE.read_text() if PAGE.exists() else "", text))
+            _measure(load(name), bench, recorded)
     finally:
         bench.close()
+
+
+def _measure(module: ModuleType, bench: Bench, recorded: bool) -> None:
+    try:
+        parts = list(module.run(bench))
+    except NotHere as reason:
+        print(section_text(module, [], f"Not measured: {reason}."), flush=True)
+        return
+    text = section_text(module, parts, provenance(bench, module))
+    print(text, flush=True)
+    if recorded:
+        PAGE.write_text(updated(PAGE.read_text() if PAGE.exists() else "", text))
+        for part in parts:
+            if isinstance(part, Plot):
+                part.save(PAGE.parent)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"all of {', '.join(SECTIONS)}")
     parser.add_argument(
-        "--peer", metavar="PYTHON", help="a Python with GRAFX 0.6.0; its results go to docs/benchmarks.md"
+        "--peer",
+        metavar="PYTHON",
+        help="a Python with GRAFX 0.6.0 and other packages; results go to docs/benchmarks.md",
     )
     parser.add_argument("--scatter", metavar="PYTHON", help="a Python with this package and torch_scatter")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")

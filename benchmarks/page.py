@@ -4,12 +4,14 @@ import os
 import platform
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .measure import NOT_MEASURED
+from .measure import NOT_MEASURED, Unanswered
+from .plot import Plot
 from .sections import SECTIONS, Bench, load
 
 INTRODUCTION = """\
@@ -71,10 +73,10 @@ def ratio(other: float | str, ours: float | str) -> str:
     return f"{_cell(float(other / ours))}×"
 
 
-def section_text(module: ModuleType, tables: Iterable[Table], measured_on: str) -> str:
-    """A section of the page: the module's docstring, its tables and where they were measured."""
+def section_text(module: ModuleType, parts: Iterable[Table | Plot], measured_on: str) -> str:
+    """A section of the page: the module's docstring, its tables and plots, and where they were measured."""
     description = module.__doc__.partition("\n")[2].strip()
-    return "\n\n".join([_heading(module), description, *map(str, tables), f"*{measured_on}*"]) + "\n"
+    return "\n\n".join([_heading(module), description, *map(str, parts), f"*{measured_on}*"]) + "\n"
 
 
 def updated(page: str, text: str) -> str:
@@ -84,11 +86,13 @@ def updated(page: str, text: str) -> str:
     return "\n".join([INTRODUCTION, *(found[heading] for heading in headings if heading in found)])
 
 
-def provenance(bench: Bench, names: Iterable[str]) -> str:
+def provenance(bench: Bench, module: ModuleType) -> str:
     """Machine and versions."""
     parts = [f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, {platform.system()}"]
-    workers = {name: getattr(bench, name) for name in names}
-    parts += [f"{name}: {worker.ask('about', {})['about']}" for name, worker in workers.items() if worker.available]
+    packages = {"packages": module.PACKAGES} if hasattr(module, "PACKAGES") else {}
+    for name in module.WORKERS:
+        with suppress(Unanswered):
+            parts.append(f"{name}: {getattr(bench, name).ask('about', packages)['about']}")
     return "; ".join(parts) + "."
 
 

@@ -15,21 +15,21 @@ import time
 
 def main(cases_name):
     answers, sys.stdout = sys.stdout, sys.stderr  # what a package prints must not be taken for an answer
-    cases = importlib.import_module(f"cases.{cases_name}")
     ready = {}
     for line in sys.stdin:
         request = json.loads(line)
         if not request:
             ready.clear()
         try:
-            answer = run(cases, ready, line, **request) if request else {}
+            answer = run(cases_name, ready, line, **request) if request else {}
         except Exception as error:
             answer = {"error": type(error).__name__, "message": str(error)}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def run(cases, ready, key, case, arguments):
+def run(cases_name, ready, key, case, arguments):
     if key not in ready:
+        cases = importlib.import_module(f"cases.{cases_name}")
         if "torch" in sys.modules:
             sys.modules["torch"].manual_seed(0)
         ready[key] = getattr(cases, case)(**arguments)

@@ -4,7 +4,7 @@ import itertools
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 from . import graphs
 
 
-def about() -> Callable[[], dict[str, str]]:
+def about(packages: Sequence[str] = ("grafx", "torch", "torch_scatter")) -> Callable[[], dict[str, str]]:
     """Versions, and the GPU if there is one."""
     import torch
 
-    found = [f"{name} {version(name)}" for name in ("grafx", "torch", "torch_scatter") if find_spec(name)]
+    found = [f"{name} {version(name)}" for name in packages if find_spec(name)]
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     about = ", ".join([*found, f"Python {platform.python_version()}", *gpu])
     return lambda: {"about": about}
@@ -75,10 +75,14 @@ def rendering(
     sources: int,
     samples: int,
     train: bool,
+    record: bool = False,
+    batch: int | None = None,
+    device: str = "cpu",
+    make: Callable[[set[str]], dict[str, Any]] | None = None,
     look: Callable[[Any], Any] = lambda signals: None,
     count: bool = False,
     options: dict[str, Any] | None = None,
-    **size: int,
+    **size: Any,
 ) -> Callable[[], dict[str, Any]]:
     """Render a graph, without gradients or as a step of training.
 
@@ -87,6 +91,10 @@ def rendering(
         sources: Number of its inputs.
         samples: Length of the stereo inputs.
         train: Whether to compute gradients of the output's power.
+        record: Whether to record what gradients need, without computing them.
+        batch: Number of inputs for each source; by default one, without an axis for it.
+        device: Where processors, parameters and signals are. On a GPU, ``tensors`` is counted in any case.
+        make: Makes the processors of some types; by default with their default options.
         look: What to do with the signals of all nodes.
         count: Whether to count the bytes of tensors (as ``tensors``, in MB), which takes time.
         options: Further arguments of ``render_grafx``.
@@ -99,24 +107,33 @@ def rendering(
     from grafx.utils import create_empty_parameters
 
     G = getattr(graphs, shape)(**size)
-    processors = _processors(set(G.config.node_types))
-    parameters = create_empty_parameters(processors, G)
+    made = (make or processors_of)(set(G.config.node_types))
+    processors = {name: processor.to(device) for name, processor in made.items()}
+    parameters = create_empty_parameters(processors, G).to(device)
     options = options or {}
     render_data = prepare_render(reorder_for_fast_render(convert_to_tensor(G), method="beam"))
 
     def run(x: torch.Tensor) -> None:
-        with torch.set_grad_enabled(train):
+        with torch.set_grad_enabled(train or record):
             output, _, signals = render_grafx(processors, x, parameters, render_data, **options)
             if train:
                 output.square().mean().backward()
             look(signals)
 
-    run(torch.randn(sources, 2, min(samples, 4096), requires_grad=True))  # compiles, and loads libraries
-    x = torch.randn(sources, 2, samples, requires_grad=options.get("input_signal_grad", False))
+    shape_of_inputs = (sources, 2) if batch is None else (batch, sources, 2)
+
+    def noise(length: int, requires_grad: bool) -> torch.Tensor:
+        return torch.randn(*shape_of_inputs, length).to(device).requires_grad_(requires_grad)
+
+    run(noise(min(samples, 4096), True))  # compiles, and loads libraries
+    x = noise(samples, options.get("input_signal_grad", False))
+    if device != "cpu":
+        return lambda: _on_gpu(lambda: run(x))
     return (lambda: {"tensors": _peak_of_tensors_mb(lambda: run(x))}) if count else (lambda: run(x))
 
 
-def _processors(types: set[str]) -> dict[str, Any]:
+def processors_of(types: set[str]) -> dict[str, Any]:
+    """Processors with their default options."""
     from grafx.processors import (
         Compressor,
         MultitapDelay,
@@ -137,6 +154,17 @@ def _processors(types: set[str]) -> dict[str, Any]:
         "reverb": STFTMaskedNoiseReverb,
     }
     return {name: make() for name, make in classes.items() if name in types}
+
+
+def _on_gpu(run: Callable[[], Any]) -> dict[str, float]:
+    """Run to the end, and tell the most MB that tensors held above what they had held before."""
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run()
+    torch.cuda.synchronize()
+    return {"tensors": (torch.cuda.max_memory_allocated() - before) / 1e6}
 
 
 def _peak_of_tensors_mb(run: Callable[[], Any]) -> float:

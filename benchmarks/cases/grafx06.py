@@ -1,5 +1,19 @@
-"""Cases of GRAFX 0.6.0."""
+"""Cases of GRAFX 0.6.0, and of other packages in its environment."""
 
+from collections.abc import Callable
+from typing import Any
+
+from . import both
 from .both import about, only_import, preparation, rendering, schedules
+from .kernels import kernel, repair
 
-__all__ = ["about", "only_import", "preparation", "rendering", "schedules"]
+__all__ = ["about", "kernel", "only_import", "preparation", "rendering", "rendering_repaired", "schedules"]
+
+
+def rendering_repaired(**arguments: Any) -> Callable[[], dict[str, Any]]:
+    """As ``rendering``, with convolutions that are right for even and odd lengths alike."""
+    return both.rendering(make=_repaired, **arguments)
+
+
+def _repaired(types: set[str]) -> dict[str, Any]:
+    return {name: repair(processor) for name, processor in both.processors_of(types).items()}

@@ -1,5 +1,6 @@
 """Graphs that are measured, built by what both packages have."""
 
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -36,10 +37,18 @@ def random_dag(seed: int, count: int) -> GRAFX:
     return G
 
 
-def line(length: int) -> GRAFX:
-    """One chain of gains."""
-    G = GRAFX(config=NodeConfigs(["gain"]))
-    G.add_serial_chain(["in", *["gain"] * length, "out"])
+def line(length: int, chain: Sequence[str] = ("gain",)) -> GRAFX:
+    """One chain, in which some types take turns."""
+    G = GRAFX(config=NodeConfigs(sorted(set(chain))))
+    G.add_serial_chain(["in", *itertools.islice(itertools.cycle(chain), length), "out"])
+    return G
+
+
+def strips(tracks: int, chain: Sequence[str]) -> GRAFX:
+    """A chain for each track, to an output of its own."""
+    G = GRAFX(config=NodeConfigs(sorted(set(chain))))
+    for _ in range(tracks):
+        G.add_serial_chain(["in", *chain, "out"])
     return G
 
 

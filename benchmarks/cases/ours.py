@@ -5,10 +5,53 @@ from typing import Any
 
 from . import both
 from .both import about, only_import, preparation, rendering, schedules
+from .floor import copying, transforms
+from .kernels import kernel
 
-__all__ = ["about", "only_import", "preparation", "rendering", "rendering_all", "schedules"]
+__all__ = [
+    "about",
+    "copying",
+    "has_gpu",
+    "kernel",
+    "only_import",
+    "preparation",
+    "rendering",
+    "rendering_all",
+    "rendering_strips",
+    "schedules",
+    "transforms",
+]
+
+
+def has_gpu() -> Callable[[], dict[str, bool]]:
+    """Whether torch can use one."""
+    import torch
+
+    return lambda: {"gpu": torch.cuda.is_available()}
 
 
 def rendering_all(as_tensor: bool, **arguments: Any) -> Callable[[], dict[str, Any]]:
     """As ``rendering``, and every node's signal is looked at, as one tensor or one by one."""
     return both.rendering(look=lambda signals: signals.tensor() if as_tensor else signals[0], **arguments)
+
+
+def rendering_strips(**arguments: Any) -> Callable[[], dict[str, Any]]:
+    """As ``rendering``, with processors like those of a plug-in host; ``processors`` names them."""
+    names = [type(processor).__name__ for processor in _like_plugins(set(arguments["chain"])).values()]
+    run = both.rendering(shape="strips", make=_like_plugins, train=False, **arguments)
+    return lambda: {"processors": names, **(run() or {})}
+
+
+def _like_plugins(types: set[str]) -> dict[str, Any]:
+    import grafx.processors as library
+
+    has_bands = hasattr(library, "ParametricEqualizer")
+    make = {
+        "eq": lambda: library.ParametricEqualizer(num_filters=3) if has_bands else library.ZeroPhaseFIREqualizer(),
+        "compressor": lambda: library.Compressor(energy_smoother="ballistics"),
+        "noisegate": lambda: library.NoiseGate(energy_smoother="ballistics"),
+        "gain": library.StereoGain,
+        "delay": library.MultitapDelay,
+        "reverb": library.STFTMaskedNoiseReverb,
+    }
+    return {name: make[name]() for name in make if name in types}

@@ -1,6 +1,7 @@
 """What is measured, a module each: its docstring is the text of its section, its first line the title.
 
-``run(bench)`` yields the tables, and ``WORKERS`` names those of the bench that take part.
+``run(bench)`` yields tables and plots, and ``WORKERS`` names those of the bench that take part. ``PACKAGES``, if there
+is one, names those whose versions matter.
 """
 
 import importlib
@@ -9,8 +10,23 @@ from types import ModuleType
 
 from ..measure import Worker
 
-SECTIONS = ("consoles", "growth", "schedules", "large", "memory", "aggregation")
+SECTIONS = (
+    "consoles",
+    "growth",
+    "floor",
+    "kernels",
+    "inference",
+    "cuda",
+    "schedules",
+    "large",
+    "memory",
+    "aggregation",
+)
 """All sections in the order of the page."""
+
+
+class NotHere(Exception):
+    """This machine lacks what a section needs; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +37,19 @@ class Bench:
         ours: This package.
         theirs: GRAFX 0.6.0.
         scatter: This package where ``torch_scatter`` is installed.
+        pedalboard: The plug-in host of that name.
         quick: Whether sizes should be tiny.
     """
 
     ours: Worker
     theirs: Worker
     scatter: Worker
+    pedalboard: Worker
     quick: bool
 
     def close(self) -> None:
         """End all processes."""
-        for worker in (self.ours, self.theirs, self.scatter):
+        for worker in (self.ours, self.theirs, self.scatter, self.pedalboard):
             worker.close()
 
 

@@ -1,0 +1,59 @@
+"""Cases of pedalboard, which takes one track after another."""
+
+import platform
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+
+SAMPLE_RATE = 44100
+
+
+def about(packages: Sequence[str] = ()) -> Callable[[], dict[str, str]]:
+    """Versions."""
+    return lambda: {"about": f"pedalboard {version('pedalboard')}, Python {platform.python_version()}"}
+
+
+def rendering_strips(chain: Sequence[str], tracks: int, samples: int, threads: int) -> Callable[[], None]:
+    """Process stereo noise, a board with the same chain for each track."""
+    import numpy as np
+    from pedalboard import Pedalboard
+
+    boards = [Pedalboard([plugin for name in chain for plugin in _plugins(name)]) for _ in range(tracks)]
+    signals = np.random.default_rng(0).standard_normal((tracks, 2, samples), dtype=np.float32) / 10
+    pool = ThreadPoolExecutor(threads)
+
+    def process(track: int) -> None:
+        boards[track](signals[track], SAMPLE_RATE, reset=True)
+
+    def run() -> None:
+        if threads == 1:
+            for track in range(tracks):
+                process(track)
+        else:
+            list(pool.map(process, range(tracks)))
+
+    return run
+
+
+def _plugins(name: str) -> list:
+    from pedalboard import (
+        Compressor,
+        Delay,
+        Gain,
+        HighShelfFilter,
+        LowShelfFilter,
+        NoiseGate,
+        PeakFilter,
+        Reverb,
+    )
+
+    if name == "eq":
+        return [LowShelfFilter(100, 3.0), PeakFilter(1000, -3.0), HighShelfFilter(8000, 3.0)]
+    plugins = {
+        "compressor": Compressor(threshold_db=-20, ratio=4),
+        "noisegate": NoiseGate(threshold_db=-50),
+        "gain": Gain(gain_db=-3),
+        "delay": Delay(delay_seconds=0.25, feedback=0.3),
+        "reverb": Reverb(),
+    }
+    return [plugins[name]]

@@ -1,0 +1,36 @@
+"""CUDA.
+
+Consoles and kernels as above, on one GPU. Seconds end when the GPU is done; *peak* is the most memory that tensors held
+above what they had held before the render.
+"""
+
+from collections.abc import Iterator
+
+from ..measure import Unanswered, alternate
+from ..page import Table
+from . import Bench, NotHere, consoles, kernels
+
+WORKERS = ("ours", "theirs")
+PACKAGES = (*kernels.PACKAGES, "triton")
+
+
+def run(bench: Bench) -> Iterator[Table]:
+    if not _has_gpu(bench):
+        raise NotHere("there is no CUDA device")
+    sizes, samples = ((4,), 2**12) if bench.quick else ((4, 16, 32, 64), 2**17)
+    for title, mode in consoles.MODES.items():
+        found = {}
+        for tracks in sizes:
+            arguments = {**consoles.console(tracks, samples), **mode, "device": "cuda"}
+            found[tracks] = alternate(*consoles.rivals(bench, arguments), repeats=1 if bench.quick else 9)
+        for quantity, key in (("seconds", "seconds"), ("peak MB", "tensors")):
+            numbers = {tracks: [result[key] for result in results] for tracks, results in found.items()}
+            yield consoles.table(f"{title}, {samples:,} samples, {quantity}", numbers)
+    yield kernels.table(bench, "cuda", repeats=1 if bench.quick else 15)
+
+
+def _has_gpu(bench: Bench) -> bool:
+    try:
+        return bench.ours.ask("has_gpu", {})["gpu"]
+    except Unanswered:
+        return False

@@ -1,0 +1,51 @@
+"""Floor.
+
+What a forward render of a console costs above what it cannot avoid: that every node reads its inputs and writes its
+output once, at the speed at which this machine copies tensors, and the transforms of its convolutions, of the lengths
+that ours are cut into, done by `torch.fft` in the cache. Levels, smoothing, gains and the design of filters come on
+top. The console is that of the first section.
+"""
+
+from collections.abc import Iterator
+
+from ..measure import Result, Run, alternate
+from ..page import Table, ratio, scaled
+from . import Bench
+from .consoles import STRIP, console
+
+WORKERS = ("ours",)
+LONG, SHORT = 60_000, 2_047
+"""Taps of delays and reverbs, and of equalizers."""
+
+
+def run(bench: Bench) -> Iterator[Table]:
+    tracks, samples = (4, 2**12) if bench.quick else (16, 2**17)
+    strips, groups = tracks + tracks // 4 + 1, tracks // 4
+    passes = 2 * len(STRIP) * strips + (tracks + groups) + (groups + 1)  # reads and writes of nodes, then of mixes
+    copied = 2**12 if bench.quick else 2**25
+    equalizers = {"signals": 2 * strips, "filters": strips, "samples": samples, "taps": SHORT}
+    effects = {"signals": 4 * strips, "filters": 4 * strips, "samples": samples, "taps": LONG}
+    render, copy, short, long = alternate(
+        Run(bench.ours, "rendering", {**console(tracks, samples), "train": False}),
+        Run(bench.ours, "copying", {"samples": copied}),
+        Run(bench.ours, "transforms", equalizers),
+        Run(bench.ours, "transforms", effects),
+        repeats=1 if bench.quick else 9,
+    )
+    moving = scaled(copy["seconds"], passes * samples / copied)  # both copy eight bytes for each
+    parts = [moving, short["seconds"], long["seconds"]]
+    floor = next((part for part in parts if isinstance(part, str)), None) or sum(parts)
+    rows = {
+        f"{8e-6 * passes * samples:,.0f} MB through memory": moving,
+        f"{_count(short)} of equalizers": short["seconds"],
+        f"{_count(long)} of delays and reverbs": long["seconds"],
+        "floor": floor,
+        "render": render["seconds"],
+    }
+    table = Table(f"{tracks} tracks of {samples:,} samples, forward", ("", "ms", "of the floor"))
+    table.rows += [(name, scaled(seconds, 1e3), ratio(seconds, floor)) for name, seconds in rows.items()]
+    yield table
+
+
+def _count(transforms: Result) -> str:
+    return transforms.word or f"{transforms['count']:,.0f} transforms of {transforms['length']:,.0f}"

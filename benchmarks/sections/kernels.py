@@ -1,0 +1,109 @@
+"""Kernels.
+
+What processors spend their time with, each alone, as a console has it: 16 tracks, stereo, a filter for each track or
+row. Backward passes reach signals, coefficients and responses. *Differs by* is the norm of the difference from ours
+relative to that of ours, for the output or for the gradient of the signal, whichever is larger: it tells who computes
+something else. GRAFX 0.6.0's convolution is wrong where the full result has an odd length, and is *repaired* by one
+more sample, as in the consoles. Its `fsm` and dasp's sample the response of the biquads, which then is a finite one.
+
+One-pole smoothing is that of energies, cut off after 16,384 samples by GRAFX 0.6.0 and by ours, but not by torchaudio
+and torchlpc. The gain is that of torchcomp's compressor and expander: a static curve, then ballistics.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..measure import Result, Run, alternate
+from ..page import Table, ratio, scaled
+from . import Bench
+
+WORKERS = ("ours", "theirs")
+PACKAGES = ("grafx", "torch", "torchaudio", "torchlpc", "torchcomp", "dasp_pytorch", "numba")
+COLUMNS = (
+    "kernel",
+    "other",
+    "forward, ms",
+    "ms (other)",
+    "ratio",
+    "forward and backward, ms",
+    "ms (other)",
+    "ratio",
+    "differs by",
+)
+NAMES = {
+    "grafx06": "GRAFX 0.6.0",
+    "grafx06_repaired": "GRAFX 0.6.0, repaired",
+    "grafx06_fsm": "GRAFX 0.6.0 `fsm`",
+    "grafx06_fsm_repaired": "GRAFX 0.6.0 `fsm`, repaired",
+    "grafx06_lfilter": "GRAFX 0.6.0 `lfilter`",
+    "grafx06_ssm": "GRAFX 0.6.0 `ssm`",
+    "dasp": "dasp",
+}
+
+
+class Kernel(NamedTuple):
+    """What is computed, by a function of ``cases/kernels.py``, of which sizes, and by whom else."""
+
+    title: str
+    name: str
+    sizes: dict[str, int]
+    others: tuple[str, ...]
+
+
+def run(bench: Bench) -> Iterator[Table]:
+    yield table(bench, "cpu", repeats=1 if bench.quick else 9)
+
+
+def table(bench: Bench, device: str, repeats: int) -> Table:
+    """Each kernel on a device, ours beside the others."""
+    tracks, samples = (2, 2**12) if bench.quick else (16, 2**17)
+    found = Table(f"{tracks} × 2 rows of {samples:,} samples", COLUMNS)
+    for kernel in _kernels(bench.quick):
+        arguments = {"name": kernel.name, "device": device, "tracks": tracks, "samples": samples, **kernel.sizes}
+        workers = {"ours": bench.ours, **dict.fromkeys(kernel.others, bench.theirs)}
+        forward, training = (
+            alternate(
+                *(
+                    Run(worker, "kernel", {**arguments, "package": name, "train": train})
+                    for name, worker in workers.items()
+                ),
+                repeats=repeats,
+            )
+            for train in (False, True)
+        )
+        for index, name in enumerate(kernel.others, start=1):
+            cells: list[Any] = []
+            for results in (forward, training):
+                ours, other = (scaled(results[i]["seconds"], 1e3) for i in (0, index))
+                cells += [ours, other, ratio(other, ours)]
+            differences = [_difference(results[0], results[index]) for results in (forward, training)]
+            found.rows.append((kernel.title, NAMES.get(name, name), *cells, _largest(differences)))
+    return found
+
+
+def _kernels(quick: bool) -> Iterator[Kernel]:
+    long, short, sections = (600, 63, 2) if quick else (60_000, 2_047, 10)
+    grafx = ("grafx06", "grafx06_repaired")
+    yield Kernel("one-pole smoothing", "smoothing", {}, (*grafx, "torchaudio", "torchlpc"))
+    biquads = tuple(f"grafx06_{backend}" for backend in ("fsm", "fsm_repaired", "lfilter", "ssm"))
+    yield Kernel(
+        f"{sections} biquads in series",
+        "biquads",
+        {"sections": sections},
+        (*biquads, "torchaudio", "torchlpc", "dasp"),
+    )
+    yield Kernel(f"convolution with {long:,} taps", "convolution", {"taps": long}, (*grafx, "torchaudio"))
+    yield Kernel(f"convolution with {short:,} taps", "convolution", {"taps": short}, ("grafx06", "torchaudio"))
+    yield Kernel("ballistics", "ballistics", {}, ("grafx06",))
+    yield Kernel("gain with ballistics", "gain", {}, ("torchcomp",))
+
+
+def _difference(ours: Result, other: Result) -> float | str:
+    if word := ours.word or other.word:
+        return word
+    pairs = list(zip(ours["probes"], other["probes"], strict=True))
+    return (sum((a - b) ** 2 for a, b in pairs) / sum(a**2 for a, _ in pairs)) ** 0.5
+
+
+def _largest(differences: Sequence[float | str]) -> float | str:
+    return next((word for word in differences if isinstance(word, str)), None) or max(differences)
