@@ -5,28 +5,54 @@ from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .eq import ZeroPhaseFIREqualizer
+from .filter import (
+    AllPassFilter,
+    BandPassFilter,
+    BandRejectFilter,
+    BiquadFilter,
+    FIRFilter,
+    HighPassFilter,
+    HighShelf,
+    LowPassFilter,
+    LowShelf,
+    PeakingFilter,
+    PoleZeroFilter,
+    StateVariableFilter,
+)
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 
 __all__ = [
+    "AllPassFilter",
     "ApproxCompressor",
     "ApproxNoiseGate",
+    "BandPassFilter",
+    "BandRejectFilter",
+    "BiquadFilter",
     "ChebyshevDistortion",
     "Compressor",
     "DryWet",
+    "FIRFilter",
     "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
+    "HighPassFilter",
+    "HighShelf",
+    "LowPassFilter",
+    "LowShelf",
     "MidSideToStereo",
     "MonoToStereo",
     "MultitapDelay",
     "NoiseGate",
     "ParallelMix",
+    "PeakingFilter",
     "PiecewiseTanhDistortion",
+    "PoleZeroFilter",
     "PowerDistortion",
     "STFTMaskedNoiseReverb",
     "SerialChain",
     "SideGainImager",
+    "StateVariableFilter",
     "StereoGain",
     "StereoToMidSide",
     "TanhDistortion",

@@ -1,4 +1,4 @@
-"""Exponentials of unconstrained parameters that stay finite."""
+"""Bounds of unconstrained parameters, and exponentials of them that stay finite."""
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,27 @@ def soft_bound(x: Tensor, limit: float = LINEAR_UP_TO, margin: float = SOFT_MARG
     outside = limit * x.sign() + F.softsign(excess / margin) * margin
     # Not x.clamp(): versions of torch differ in its slope at the ends.
     return torch.where(x.abs() > limit, outside, x)
+
+
+def soft_bound_sum(x: Tensor, limit: float, margin: float) -> Tensor:
+    """Shrink numbers so that neither the positive nor the negative ones among the last axis add up to much.
+
+    Each sign by itself is scaled by one factor, which takes the sum of its numbers to what :func:`soft_bound` makes of
+    it. The log gains of filters in series need this: each may be far from its bound, and their product overflow.
+
+    Args:
+        x: real numbers ``(…, K)``.
+        limit: up to which a sum is left untouched.
+        margin: by which the bounds of a sum lie further out.
+
+    Returns:
+        The scaled numbers, in the shape of ``x``.
+    """
+    sums = torch.stack([F.relu(x), F.relu(-x)]).sum(-1, keepdim=True)
+    # Below the limit the factor is 1 with no slope, and 0/0 does not arise.
+    sums = torch.where(sums > limit, sums, limit)
+    up, down = soft_bound(sums, limit, margin) / sums
+    return torch.where(x > 0, up * x, down * x)
 
 
 def safe_exp(x: Tensor) -> Tensor:

@@ -1,0 +1,118 @@
+r"""Second-order filters of the Audio EQ Cookbook.
+
+Each function takes angular frequencies :math:`\omega_0` in radians per sample between 0 and π, inverse quality factors
+1/Q and, where it has a gain, its square root A (the filter's gain is A², 40 log₁₀ A dB), all positive and of shapes
+that broadcast. It returns the numerator b and the denominator a, ``(…, 3)``. With :math:`c = \cos\omega_0` and
+:math:`\alpha = \sin(\omega_0) / 2Q`, all but the shelves have the poles of
+
+.. math:: a = (1 + \alpha,\; -2c,\; 1 - \alpha)
+
+Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients", W3C Note, 2021 (first
+1998).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ._recursion_torch import wide
+from .bounds import soft_bound, soft_bound_sum
+
+Coefficients = tuple[Tensor, Tensor]
+
+
+def low_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
+    r"""Low-pass, 1 at zero frequency and Q at ω₀: :math:`b = \frac{1 - c}{2}\,(1, 2, 1)`."""
+    level = torch.sin(w0 / 2).square()
+    return _stack(level, 2 * level, level), _resonance(w0, _alpha(w0, q_inv))
+
+
+def high_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
+    r"""High-pass, 1 at the Nyquist frequency and Q at ω₀: :math:`b = \frac{1 + c}{2}\,(1, -2, 1)`."""
+    level = torch.cos(w0 / 2).square()
+    return _stack(level, -2 * level, level), _resonance(w0, _alpha(w0, q_inv))
+
+
+def band_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
+    r"""Band-pass, 1 at ω₀ whatever Q is ("constant 0 dB peak gain"): :math:`b = (\alpha, 0, -\alpha)`."""
+    alpha = _alpha(w0, q_inv)
+    return _stack(alpha, torch.zeros_like(alpha), -alpha), _resonance(w0, alpha)
+
+
+def notch(w0: Tensor, q_inv: Tensor) -> Coefficients:
+    """Band-reject, 0 at ω₀: :math:`b = (1, -2c, 1)`."""
+    alpha = _alpha(w0, q_inv)
+    return _resonance(w0, torch.zeros_like(alpha)), _resonance(w0, alpha)
+
+
+def all_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
+    r"""All-pass, half a turn at ω₀: :math:`b = (1 - \alpha,\; -2c,\; 1 + \alpha)`."""
+    a = _resonance(w0, _alpha(w0, q_inv))
+    return a.flip(-1), a
+
+
+def peak(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
+    r"""Peak or dip of A² at ω₀: α becomes αA in b and α/A in a."""
+    alpha = _alpha(w0, q_inv)
+    return _resonance(w0, alpha * gain), _resonance(w0, alpha / gain)
+
+
+def high_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
+    r"""Shelf of A² at the Nyquist frequency, 1 at zero frequency, A at ω₀.
+
+    .. math::
+        b &= (A + 1 + (A - 1) c + 2 \sqrt{A} \alpha,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - 2 \sqrt{A} \alpha)
+
+    and a is the same with 1/A in place of A.
+    """
+    return _shelf(w0, q_inv, gain), _shelf(w0, q_inv, 1 / gain)
+
+
+def low_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
+    """Shelf of A² at zero frequency, 1 at the Nyquist frequency, A at ω₀: A² times the high shelf of 1/A."""
+    b, a = high_shelf(w0, q_inv, 1 / gain)
+    return gain.square().unsqueeze(-1) * b, a
+
+
+def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple[Tensor, ...]:
+    r"""Unconstrained parameters to the arguments of the formulas, in double precision.
+
+    .. math:: \omega_0 = \pi\,\sigma(\tilde\omega), \quad 1/Q = e^{\tilde q}, \quad A = e^{\tilde g}
+
+    So that poles stay inside the unit circle beyond rounding and outputs finite, extreme values are bounded softly,
+    see :func:`~grafx.processors.core.bounds.soft_bound`: :math:`\tilde\omega` beyond ±9 (2.7 Hz at 44.1 kHz),
+    :math:`\tilde q` beyond ±8 (Q = 3000 or 1/3000), :math:`\tilde g` beyond ±5 (±87 dB), and gains of sections in
+    series that add up to more than 260 dB, see :func:`~grafx.processors.core.bounds.soft_bound_sum`.
+
+    Args:
+        w0: :math:`\tilde\omega`, of shape ``(…, K)``.
+        q_inv: :math:`\tilde q`, likewise.
+        log_gain: :math:`\tilde g`, likewise, of K sections in series; None for filters without a gain.
+
+    Returns:
+        ω₀, 1/Q and, if there is a gain, A.
+    """
+    w0 = math.pi * torch.sigmoid(soft_bound(wide(w0), 9, 2))
+    q_inv = torch.exp(soft_bound(wide(q_inv), 8, 4))
+    if log_gain is None:
+        return w0, q_inv
+    return w0, q_inv, torch.exp(soft_bound_sum(soft_bound(wide(log_gain), 5, 5), 15, 5))
+
+
+def _alpha(w0: Tensor, q_inv: Tensor) -> Tensor:
+    return torch.sin(w0) * q_inv / 2
+
+
+def _resonance(w0: Tensor, alpha: Tensor) -> Tensor:
+    return _stack(1 + alpha, -2 * torch.cos(w0), 1 - alpha)
+
+
+def _shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Tensor:
+    c, edge = torch.cos(w0), 2 * gain.sqrt() * _alpha(w0, q_inv)
+    mean = gain + 1 + (gain - 1) * c
+    return _stack(mean + edge, -2 * (gain - 1 + (gain + 1) * c), mean - edge)
+
+
+def _stack(*coefficients: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*coefficients), -1)

@@ -1,0 +1,127 @@
+"""Recursive filters whose coefficients are given in each call."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import ParameterError
+from .biquad import biquad_cascade
+from .convolution import FIRConvolution
+from .state_space import state_space
+
+BACKENDS = ("lfilter", "fsm", "ssm")
+SMALLEST_SQUARE = 1e-18  # of a denominator, where rounding puts a pole onto the unit circle
+
+
+class IIRFilter(nn.Module):
+    r"""Sections of first or second order in series.
+
+    .. math:: H(z) = \prod_{k=1}^{K} \frac{b_{k,0} + b_{k,1} z^{-1} + b_{k,2} z^{-2}}
+        {a_{k,0} + a_{k,1} z^{-1} + a_{k,2} z^{-2}}
+
+    The backends differ in how they get there:
+
+    ========= =========================================================================================
+    lfilter   The exact recursion in one pass, :func:`~grafx.processors.core.biquad.biquad_cascade`.
+    ssm       The exact recursion of each section as a linear system with two states,
+              :func:`~grafx.processors.core.state_space.state_space`.
+    fsm       The frequency-sampling method: H is sampled at N points of the unit circle, and the response of N
+              taps that it belongs to is convolved with. In place of h[n] it has :math:`\sum_m h[n + m N]`, which
+              is off by what the response still holds after N samples; and it works in the precision of the
+              signals, coefficients included.
+    ========= =========================================================================================
+
+    All are differentiable with respect to signals and coefficients. The exact recursion keeps double precision for
+    coefficients that come in it, and is the fastest on the CPU and on CUDA, hence the default.
+
+    Args:
+        order: 2, or 1 for sections without :math:`z^{-2}`.
+        backend: ``"lfilter"``, ``"fsm"`` or ``"ssm"``.
+        fsm_fir_len: N, taps that ``"fsm"`` convolves with.
+        flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`; for ``"fsm"``, as the others do
+            not convolve.
+        max_input_len: likewise.
+
+    Raises:
+        ParameterError: an unknown backend, another order, or no taps.
+
+    Source: Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx 2020, for the
+    frequency-sampling method; Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx 2024,
+    for recursions.
+    """
+
+    def __init__(
+        self,
+        order: int = 2,
+        backend: str = "lfilter",
+        fsm_fir_len: int = 4000,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
+    ):
+        super().__init__()
+        if backend not in BACKENDS:
+            raise ParameterError(f"Unknown backend {backend!r}: use one of {', '.join(BACKENDS)}.")
+        if order not in (1, 2):
+            raise ParameterError(f"order is that of each section, 1 or 2, not {order}: put several in series.")
+        if fsm_fir_len < 1:
+            raise ParameterError(f"fsm_fir_len is a number of taps and must be at least 1, not {fsm_fir_len}.")
+        self.order = order
+        self.backend = backend
+        self.fsm_fir_len = fsm_fir_len
+        self.conv = FIRConvolution("causal", flashfftconv, max_input_len) if backend == "fsm" else None
+
+    def forward(self, input_signals: Tensor, Bs: Tensor, As: Tensor) -> Tensor:
+        """Filter signals from rest.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            Bs: numerators ``(B, C', K, order + 1)``. Batch and channels broadcast with those of the signals.
+            As: denominators of the same shape, normalized or not.
+
+        Returns:
+            ``(B, max(C, C'), L)``.
+
+        Raises:
+            ParameterError: a shape does not fit.
+        """
+        if Bs.ndim != 4 or Bs.shape != As.shape or Bs.shape[-1] != self.order + 1:
+            raise ParameterError(
+                f"Coefficients of order {self.order} are (batch, channels, sections, {self.order + 1}), but Bs is "
+                f"{tuple(Bs.shape)} and As {tuple(As.shape)}."
+            )
+        if self.backend == "fsm":
+            Bs, As = ((c / As[..., :1]).to(input_signals.dtype) for c in (Bs, As))
+            return self.conv(input_signals, sampled_response(Bs, As, self.fsm_fir_len))
+        sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)
+        if self.backend == "ssm":
+            return _in_state_space(input_signals, sos)
+        return biquad_cascade(input_signals, sos)[0]
+
+
+def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
+    """Impulse responses from the frequency responses at ``num_taps`` points, which alias in time.
+
+    Args:
+        Bs: numerators ``(…, K, order + 1)`` of K sections in series.
+        As: denominators, likewise.
+        num_taps: N.
+
+    Returns:
+        ``(…, N)``.
+    """
+    numerator, denominator = torch.fft.rfft(Bs, num_taps), torch.fft.rfft(As, num_taps)
+    square = denominator.real.square() + denominator.imag.square()
+    sections = numerator * denominator.conj() / (square + SMALLEST_SQUARE)
+    return torch.fft.irfft(sections.prod(-2), num_taps)
+
+
+def _in_state_space(x: Tensor, sos: Tensor) -> Tensor:
+    """Each section in transposed direct form II."""
+    for section in sos.unbind(-2):
+        b0, b1, b2, a1, a2 = (section[..., [0, 1, 2, 4, 5]] / section[..., 3:4]).unbind(-1)
+        one, zero = torch.ones_like(a1), torch.zeros_like(a1)
+        A = torch.stack([torch.stack([-a1, one], -1), torch.stack([-a2, zero], -1)], -2)
+        B = torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1)
+        x, _ = state_space(x, A, B, torch.stack([one, zero], -1), b0)
+    return x

@@ -1,0 +1,431 @@
+"""Filters: recursive ones of second order in series, and a finite impulse response."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .base import ParameterSize, Processor
+from .core import cookbook
+from .core._recursion_torch import wide
+from .core.bounds import safe_exp, soft_bound
+from .core.channels import filter_channels, num_filter_channels
+from .core.convolution import FIRConvolution
+from .core.fir import normalize_impulse
+from .core.iir import IIRFilter
+from .core.optional import check_optional
+
+
+class FIRFilter(Processor):
+    r"""Filter whose impulse response is learned sample by sample.
+
+    .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad h_n = \tanh \tilde h_n
+
+    The response has unit energy, averaged over the channels (as left and right where the filters are converted).
+
+    Raw parameters:
+        fir ``(B, C', N)``: h̃; C' is 1 for ``"mono"``, else 2.
+
+    Args:
+        fir_len: N, samples of the response.
+        processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
+        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+
+    Raises:
+        ParameterError: an unknown ``processor_channel``.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    def __init__(self, fir_len: int = 1023, processor_channel: str = "mono", **conv):
+        super().__init__()
+        self.fir_len = fir_len
+        self.processor_channel = processor_channel
+        self.num_channels = num_filter_channels(processor_channel)
+        self.conv = FIRConvolution(mode="causal", **conv)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"fir": (self.num_channels, self.fir_len)}
+
+    def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            fir: ``(B, C', N)``.
+
+        Returns:
+            ``(B, max(C, C'), L)``.
+
+        Raises:
+            ParameterError: a ``"midside"`` filter of a signal that is not stereo.
+        """
+        return filter_channels(input_signals, torch.tanh(fir), self.processor_channel, self._convolve)
+
+    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
+        return self.conv(x, normalize_impulse(fir))
+
+
+class BiquadFilter(Processor):
+    r"""Biquads in series, whose coefficients are learned directly.
+
+    .. math:: H(z) = \prod_{k=1}^{K} \frac{1 + b_0 + b_1 z^{-1} + b_2 z^{-2}}{1 + a_1 z^{-1} + a_2 z^{-2}}, \quad
+        a_1 = 2 \tanh \tilde a_1, \quad a_2 = \tfrac{1}{2} \left((2 - |a_1|) \tanh \tilde a_2 + |a_1|\right)
+
+    which reaches every filter whose poles are inside the unit circle, and no other. Numbers beyond ±5 for ã and ±1000
+    for b are bounded softly.
+
+    Raw parameters:
+        Bs ``(B, K, 3)``: b₀, b₁ and b₂ of each biquad.
+        A1_pre ``(B, K)``: ã₁.
+        A2_pre ``(B, K)``: ã₂.
+        A0 ``(B, K)``, with ``normalized``: a factor of the denominators, so that the output is divided by all of them
+            (by no less than 10⁻⁴).
+
+    Args:
+        num_filters: K, the number of biquads.
+        normalized: have ``A0``.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Source: Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
+    using hyperconditioned differentiable biquads", ICASSP 2021.
+    """
+
+    def __init__(self, num_filters: int = 1, normalized: bool = False, **iir):
+        super().__init__()
+        self.num_filters = num_filters
+        self.normalized = normalized
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        size = {"Bs": (self.num_filters, 3), "A1_pre": self.num_filters, "A2_pre": self.num_filters}
+        return {**size, "A0": self.num_filters} if self.normalized else size
+
+    def forward(
+        self, input_signals: Tensor, Bs: Tensor, A1_pre: Tensor, A2_pre: Tensor, A0: Tensor | None = None
+    ) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            Bs: ``(B, K, 3)``.
+            A1_pre: ``(B, K)``.
+            A2_pre: ``(B, K)``.
+            A0: ``(B, K)``, with ``normalized`` only.
+
+        Returns:
+            ``(B, C, L)``.
+
+        Raises:
+            ParameterError: ``A0`` is missing, or given though the options leave it out.
+        """
+        check_optional(self, A0=A0)
+        b = torch.cat([1 + _weight(Bs[..., :1]), _weight(Bs[..., 1:])], -1)
+        a1, a2 = (torch.tanh(soft_bound(wide(a), 5, 2.5)) for a in (A1_pre, A2_pre))
+        a1 = 2 * a1
+        a2 = ((2 - a1.abs()) * a2 + a1.abs()) / 2
+        if A0 is not None:
+            b = b * (A0 / (A0.square() + 1e-8)).unsqueeze(-1)
+        return _apply(self.iir, input_signals, b, torch.stack([torch.ones_like(a1), a1, a2], -1))
+
+
+class PoleZeroFilter(Processor):
+    r"""Filter given by pairs of conjugate poles and zeros.
+
+    .. math:: H(z) = e^g \prod_{k=1}^{K} \frac{(1 - q_k z^{-1})(1 - q_k^* z^{-1})}{(1 - p_k z^{-1})(1 - p_k^* z^{-1})},
+        \quad p = \tilde p\,\frac{\tanh |\tilde p|}{|\tilde p|}
+
+    so that poles are inside the unit circle. Numbers beyond 5 for \|p̃\| and ±1000 for q are bounded softly.
+
+    Raw parameters:
+        log_gain ``(B, 1)``: g, natural logarithm of the gain.
+        poles ``(B, K, 2)``: real and imaginary parts of p̃.
+        zeros ``(B, K, 2)``: real and imaginary parts of q.
+
+    Args:
+        num_filters: K, the number of pairs of either.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    def __init__(self, num_filters: int = 1, **iir):
+        super().__init__()
+        self.num_filters = num_filters
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"log_gain": 1, "poles": (self.num_filters, 2), "zeros": (self.num_filters, 2)}
+
+    def forward(self, input_signals: Tensor, log_gain: Tensor, poles: Tensor, zeros: Tensor) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            log_gain: ``(B, 1)``.
+            poles: ``(B, K, 2)``.
+            zeros: ``(B, K, 2)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        # An offset keeps the slope finite where all is zero.
+        distance = torch.sqrt(wide(poles).square().sum(-1, keepdim=True) + 1e-24)
+        poles = wide(poles) / distance * torch.tanh(soft_bound(distance, 5, 2.5))
+        gain = safe_exp(wide(log_gain) / self.num_filters).unsqueeze(-1)
+        return _apply(self.iir, input_signals, gain * _conjugate_pair(_weight(zeros)), _conjugate_pair(poles))
+
+
+class StateVariableFilter(Processor):
+    r"""State-variable filters in series, which mix a high-, a band- and a low-pass of the same poles.
+
+    .. math:: H(s) = \prod_{k=1}^{K} \frac{c_{hp} s^2 + c_{bp} s + c_{lp}}{s^2 + 2R s + 1}, \quad
+        s = \frac{1}{G}\,\frac{1 - z^{-1}}{1 + z^{-1}}
+
+    with :math:`G = \tan(\tfrac{\pi}{2} \sigma(\tilde G))`, which puts the cutoff at :math:`\sigma(\tilde G)` of the
+    Nyquist frequency, and the damping :math:`2R = \mathrm{softplus}(\tilde R)/\ln 2 + 0.01`, which is 1 + 0.01 for
+    :math:`\tilde R = 0`. G̃ beyond ±10 and c beyond ±1000 are bounded softly.
+
+    Raw parameters:
+        twoR ``(B, K)``: R̃.
+        G ``(B, K)``: G̃.
+        c_hp, c_bp, c_lp ``(B, K)``: amplitudes of the high-, band- and low-pass.
+
+    Args:
+        num_filters: K, the number of filters.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi
+    and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
+    """
+
+    def __init__(self, num_filters: int = 1, **iir):
+        super().__init__()
+        self.num_filters = num_filters
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        return dict.fromkeys(("twoR", "G", "c_hp", "c_bp", "c_lp"), self.num_filters)
+
+    def forward(
+        self, input_signals: Tensor, twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor
+    ) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            twoR: ``(B, K)``.
+            G: ``(B, K)``.
+            c_hp: ``(B, K)``.
+            c_bp: ``(B, K)``.
+            c_lp: ``(B, K)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        G = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(G), 10, 5)))
+        twoR = F.softplus(wide(twoR)) / math.log(2) + 1e-2
+        b = _bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
+        return _apply(self.iir, input_signals, b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G))
+
+
+class CookbookFilter(Processor):
+    """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
+
+    Args:
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+    """
+
+    formula: Callable[..., cookbook.Coefficients]
+    num_filters = 1
+
+    def __init__(self, **iir):
+        super().__init__()
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        return dict.fromkeys(("w0", "q_inv"), self.num_filters)
+
+    def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            w0: ``(B, 1)``.
+            q_inv: ``(B, 1)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        return _apply(self.iir, input_signals, *self.formula(*cookbook.from_raw(w0, q_inv)))
+
+
+class CookbookEqualizer(CookbookFilter):
+    """What those that have a gain have in common besides.
+
+    Args:
+        num_filters: K, the number of filters in series.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+    """
+
+    def __init__(self, num_filters: int = 1, **iir):
+        super().__init__(**iir)
+        self.num_filters = num_filters
+
+    def parameter_size(self) -> ParameterSize:
+        return dict.fromkeys(("w0", "q_inv", "log_gain"), self.num_filters)
+
+    def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            w0: ``(B, K)``.
+            q_inv: ``(B, K)``.
+            log_gain: ``(B, K)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        return _apply(self.iir, input_signals, *self.formula(*cookbook.from_raw(w0, q_inv, log_gain)))
+
+
+class LowPassFilter(CookbookFilter):
+    r"""Second-order low-pass, 1 at zero frequency and Q at its cutoff.
+
+    .. math:: H(z) = \frac{\tfrac{1}{2} (1 - c) (1 + 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}},
+        \quad c = \cos \omega_0, \quad \alpha = \frac{\sin \omega_0}{2 Q}
+
+    Raw parameters:
+        w0 ``(B, 1)``: the cutoff is ω₀ = πσ(w0), at σ(w0) of the Nyquist frequency.
+        q_inv ``(B, 1)``: natural logarithm of 1/Q; ½ ln 2 is a Butterworth filter.
+
+    Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
+
+    Args:
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    """
+
+    formula = staticmethod(cookbook.low_pass)
+
+
+class HighPassFilter(CookbookFilter):
+    r"""Second-order high-pass, 1 at the Nyquist frequency and Q at its cutoff.
+
+    .. math:: H(z) = \frac{\tfrac{1}{2} (1 + c) (1 - 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
+
+    Raw parameters, options and source are those of :class:`LowPassFilter`.
+    """
+
+    formula = staticmethod(cookbook.high_pass)
+
+
+class BandPassFilter(CookbookFilter):
+    r"""Second-order band-pass, 1 at its centre whatever the bandwidth is.
+
+    .. math:: H(z) = \frac{\alpha (1 - z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
+
+    Raw parameters, options and source are those of :class:`LowPassFilter`, with a centre in place of the cutoff.
+    """
+
+    formula = staticmethod(cookbook.band_pass)
+
+
+class BandRejectFilter(CookbookFilter):
+    r"""Second-order band-reject filter, or notch, 0 at its centre.
+
+    .. math:: H(z) = \frac{1 - 2 c z^{-1} + z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
+
+    Raw parameters, options and source are those of :class:`LowPassFilter`, with a centre in place of the cutoff.
+    """
+
+    formula = staticmethod(cookbook.notch)
+
+
+class AllPassFilter(CookbookFilter):
+    r"""Second-order all-pass, which turns the phase by half a turn up to its centre and by a whole one in all.
+
+    .. math:: H(z) = \frac{1 - \alpha - 2 c z^{-1} + (1 + \alpha) z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
+
+    Raw parameters, options and source are those of :class:`LowPassFilter`, with a centre in place of the cutoff.
+    """
+
+    formula = staticmethod(cookbook.all_pass)
+
+
+class PeakingFilter(CookbookEqualizer):
+    r"""Second-order peaks or dips in series, of A² at their centres.
+
+    .. math:: H(z) = \prod_{k=1}^{K}
+        \frac{1 + \alpha A - 2 c z^{-1} + (1 - \alpha A) z^{-2}}{1 + \alpha/A - 2 c z^{-1} + (1 - \alpha/A) z^{-2}},
+        \quad c = \cos \omega_0, \quad \alpha = \frac{\sin \omega_0}{2 Q}
+
+    Raw parameters:
+        w0 ``(B, K)``: centres are ω₀ = πσ(w0), at σ(w0) of the Nyquist frequency.
+        q_inv ``(B, K)``: natural logarithms of 1/Q.
+        log_gain ``(B, K)``: natural logarithms of A; 1 is 17.4 dB.
+
+    Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
+
+    Args:
+        num_filters: K, the number of filters in series.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    """
+
+    formula = staticmethod(cookbook.peak)
+
+
+class LowShelf(CookbookEqualizer):
+    r"""Second-order shelves in series, of A² at zero frequency and 1 at the Nyquist frequency.
+
+    .. math::
+        b &= A\,(A + 1 - (A - 1) c + r,\; 2 (A - 1 - (A + 1) c),\; A + 1 - (A - 1) c - r) \\
+        a &= (A + 1 + (A - 1) c + r,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - r), \quad r = 2 \sqrt{A}\,\alpha
+
+    Raw parameters, options and source are those of :class:`PeakingFilter`, with the frequencies where the gain is A in
+    place of centres.
+    """
+
+    formula = staticmethod(cookbook.low_shelf)
+
+
+class HighShelf(CookbookEqualizer):
+    r"""Second-order shelves in series, of 1 at zero frequency and A² at the Nyquist frequency.
+
+    .. math::
+        b &= A\,(A + 1 + (A - 1) c + r,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - r) \\
+        a &= (A + 1 - (A - 1) c + r,\; 2 (A - 1 - (A + 1) c),\; A + 1 - (A - 1) c - r), \quad r = 2 \sqrt{A}\,\alpha
+
+    Raw parameters, options and source are those of :class:`PeakingFilter`, with the frequencies where the gain is A in
+    place of centres.
+    """
+
+    formula = staticmethod(cookbook.high_shelf)
+
+
+def _apply(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor) -> Tensor:
+    """One filter ``(B, K, 3)`` for all channels."""
+    return iir(x, b.unsqueeze(1), a.unsqueeze(1))
+
+
+def _weight(x: Tensor) -> Tensor:
+    """What enters a numerator as it is, within reach of float32 for a few sections in series."""
+    return soft_bound(wide(x), 1e3, 1e3)
+
+
+def _conjugate_pair(root: Tensor) -> Tensor:
+    """Polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
+    real, square = root[..., 0], root.square().sum(-1)
+    return torch.stack([torch.ones_like(real), -2 * real, square], -1)
+
+
+def _bilinear(c2: Tensor, c1: Tensor, c0: Tensor, G: Tensor) -> Tensor:
+    """Polynomial in 1/z of c₂ s² + c₁ s + c₀, times (G (1 + 1/z))²."""
+    high, band, low = c2, c1 * G, c0 * G.square()
+    return torch.stack([high + band + low, 2 * (low - high), high - band + low], -1)
