@@ -182,31 +182,6 @@ def test_plain_torch_agrees(length, sections):
     torch.testing.assert_close(_biquad_torch.biquads_backward(*args), _biquad_numba.biquads_backward(*args))
 
 
-def test_operators_meet_the_contract_of_torch():
-    for dtype in (torch.float32, DOUBLE):
-        x, c = torch.randn(3, 20, dtype=dtype), resonators(3, 2)[..., [0, 1, 2, 4, 5]]
-        args = [t.requires_grad_() for t in (x, c, torch.randn(3, 2, 2, dtype=DOUBLE))]
-        torch.library.opcheck(_biquads, (*args, 8))
-
-
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_compiles_to_one_graph(dynamic):
-    def double(x, sos):
-        y, state = biquad_cascade(x, sos)
-        return biquad_cascade(y, sos, state)[0]
-
-    compiled = torch.compile(double, backend="aot_eager", fullgraph=True, dynamic=dynamic)
-    for length in (20, 33):
-        x, sos = (
-            torch.randn(2, 3, length, requires_grad=True),
-            resonators(2, 1, 2, dtype=torch.float32).requires_grad_(),
-        )
-        y = compiled(x, sos)
-        torch.testing.assert_close(y, double(x, sos))
-        grads = torch.autograd.grad(y.square().sum(), (x, sos))
-        torch.testing.assert_close(grads, torch.autograd.grad(double(x, sos).square().sum(), (x, sos)))
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_bad_row_does_not_reach_the_others(value):
     x, sos = torch.randn(8, 300), resonators(8, 3)

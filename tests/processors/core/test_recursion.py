@@ -7,9 +7,6 @@ import torch
 from grafx.processors.base import ParameterError
 from grafx.processors.core import _numba_rows, _recursion_numba, _recursion_torch
 from grafx.processors.core.recursion import (
-    _ballistics,
-    _first_order,
-    _onepole,
     ballistics,
     first_order,
     last_output,
@@ -355,36 +352,6 @@ def test_plain_torch_ballistics_agrees(length):
         _recursion_torch.ballistics_backward(grad, *args, *output),
         _recursion_numba.ballistics_backward(grad, *args, *output),
     )
-
-
-def test_operators_meet_the_contract_of_torch():
-    u, alpha = torch.randn(3, 9), torch.rand(3, dtype=torch.float64)
-    for args in [(u, alpha, torch.zeros(3), 9), (u, alpha, torch.zeros(3), 4)]:
-        torch.library.opcheck(_onepole, args)
-        differentiable = [a.clone().requires_grad_() if torch.is_tensor(a) else a for a in args]
-        torch.library.opcheck(_onepole, differentiable)
-    args = [a.requires_grad_() for a in (u.clone(), alpha.clone(), torch.rand(3), torch.zeros(3))]
-    torch.library.opcheck(_ballistics, args)
-    for dtype in (torch.float32, torch.float64, torch.complex64):
-        for steps in (1, 9):
-            args = random(3, 9, dtype=dtype), stable(3, steps, dtype=dtype), random(3, dtype=dtype)
-            torch.library.opcheck(_first_order, [a.requires_grad_() for a in args])
-
-
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_compiles_to_one_graph(dynamic):
-    def smooth(u, alpha):
-        y = ballistics(onepole(u, alpha, taps=8), alpha, 0.9, 1.0)
-        y = first_order(first_order(y, alpha, last_output(y)), y.tanh())
-        return first_order(y, alpha * 1j, 0.5).abs()
-
-    compiled = torch.compile(smooth, backend="aot_eager", fullgraph=True, dynamic=dynamic)
-    for length in (20, 33):
-        u, alpha = torch.randn(2, 3, length), torch.rand(2, 1, requires_grad=True)
-        y = compiled(u, alpha)
-        torch.testing.assert_close(y, smooth(u, alpha))
-        (grad,) = torch.autograd.grad(y.sum(), alpha)
-        torch.testing.assert_close(grad, torch.autograd.grad(smooth(u, alpha).sum(), alpha)[0])
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 16])

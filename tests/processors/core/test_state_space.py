@@ -119,16 +119,6 @@ def test_plain_torch_agrees(length):
     )
 
 
-def test_operator_meets_the_contract_of_torch_and_compiles_to_one_graph():
-    args = torch.randn(3, 20), packed(*systems(3, order=2)), torch.randn(3, 2, dtype=DOUBLE)
-    torch.library.opcheck(_state_space, (*(t.requires_grad_() for t in args), 8))
-    u, matrices = torch.randn(2, 3, 20), [m.requires_grad_() for m in systems(3, order=2)]
-    compiled = torch.compile(state_space, backend="aot_eager", fullgraph=True)
-    y, expected = compiled(u, *matrices)[0], state_space(u, *matrices)[0]
-    torch.testing.assert_close(y, expected)
-    torch.testing.assert_close(*(torch.autograd.grad(out.square().sum(), matrices) for out in (y, expected)))
-
-
 def test_a_bad_row_does_not_reach_the_others():
     u, (A, *rest) = torch.randn(8, 300), systems(8, order=2)
     u[3, 150], A[5, 1, 0] = float("nan"), float("inf")
