@@ -4,7 +4,7 @@ from .container import DryWet, GainStagingRegularization, ParallelMix, SerialCha
 from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
-from .eq import ZeroPhaseFIREqualizer
+from .eq import NewZeroPhaseFIREqualizer, ZeroPhaseFIREqualizer
 from .filter import (
     AllPassFilter,
     BandPassFilter,
@@ -43,6 +43,7 @@ __all__ = [
     "MidSideToStereo",
     "MonoToStereo",
     "MultitapDelay",
+    "NewZeroPhaseFIREqualizer",
     "NoiseGate",
     "ParallelMix",
     "PeakingFilter",
