@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-CACHE = 1 << 16  # samples that fit beside their spectra into the cache next to a core
-
 
 def copying(samples: int) -> Callable[[], None]:
     """Copy so many samples, which moves eight bytes for each."""
@@ -23,24 +21,62 @@ def transforms(signals: int, filters: int, samples: int, taps: int) -> Callable[
 
     Args:
         signals: Number of signals; each block of them is transformed forth and back.
-        filters: Number of filters.
+        filters: Number of filters; each part of them is transformed forth.
         samples: Length of the signals.
         taps: Length of the filters.
     """
     import torch
     from grafx.processors.core._convolution_numba import cheapest_blocks
+    from grafx.processors.core._fourier_mkl import plan
 
     length, hop, parts = cheapest_blocks(samples, taps)
-    forth = signals * -(-samples // hop) + filters * parts
     back = signals * -(-samples // hop)
-    rows = max(1, CACHE // length) * torch.get_num_threads()
-    x, spectrum = torch.randn(rows, length), torch.zeros(rows, length // 2 + 1, dtype=torch.complex64)
+    forth = back + filters * parts
+    transform = _by_torch if plan(length, torch.float32) is None else _by_plan
 
     def run() -> dict[str, Any]:
+        repeat(forth, back)
+        return {"count": forth + back, "length": length}
+
+    repeat = transform(length)
+    return run
+
+
+def _by_plan(length: int) -> Callable[[int, int], None]:
+    """Repeat transforms forth and back, as many on each core, by the plans that convolutions use."""
+    import torch
+    from grafx.processors.core._fourier_mkl import backward, forward, plan
+    from grafx.processors.core._torch_library import run_concurrently
+    from numba import njit
+
+    transforms, cores = plan(length, torch.float32), torch.get_num_threads()
+    buffers = torch.zeros(cores, length + 2).numpy()
+
+    @njit(nogil=True)
+    def repeat(buffer, forth, back, handles):
+        for _ in range(forth):
+            forward(handles, buffer)
+        for _ in range(back):
+            backward(handles, buffer)
+
+    def run(forth: int, back: int) -> None:
+        shares = [count / cores for count in (forth, back)]
+        run_concurrently(lambda core: repeat(buffers[core], *map(round, shares), transforms.handles), cores)
+
+    return run
+
+
+def _by_torch(length: int) -> Callable[[int, int], None]:
+    """Repeat transforms forth and back, a few at once."""
+    import torch
+
+    rows = 8 * torch.get_num_threads()
+    x, spectrum = torch.zeros(rows, length), torch.zeros(rows, length // 2 + 1, dtype=torch.complex64)
+
+    def run(forth: int, back: int) -> None:
         for start in range(0, forth, rows):
             torch.fft.rfft(x[: forth - start], out=spectrum[: forth - start])
         for start in range(0, back, rows):
             torch.fft.irfft(spectrum[: back - start], length, out=x[: back - start])
-        return {"count": forth + back, "length": length}
 
     return run

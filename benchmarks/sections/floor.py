@@ -2,8 +2,8 @@
 
 What a forward render of a console costs above what it cannot avoid: that every node reads its inputs and writes its
 output once, at the speed at which this machine copies tensors, and the transforms of its convolutions, of the lengths
-that ours are cut into, done by `torch.fft` in the cache. Levels, smoothing, gains and the design of filters come on
-top. The console is that of the first section.
+that ours are cut into, one after another in the cache of each core. Levels, smoothing, gains, products of spectra and
+the design of filters come on top. The console is that of the first section.
 """
 
 from collections.abc import Iterator
