@@ -1,13 +1,15 @@
 """Filters: recursive ones of second order in series, and a finite impulse response."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import ParameterSize, Processor
+from .base import Control, ParameterSize, Processor
+from .controls import Values
 from .core import cookbook
 from .core._recursion_torch import wide
 from .core.bounds import safe_exp, soft_bound
@@ -15,7 +17,10 @@ from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
 from .core.iir import IIRFilter
+from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, inverse_softplus, linear, polar
 from .core.optional import check_optional
+
+ParamRange = Mapping[str, tuple[float, float]]
 
 
 class FIRFilter(Processor):
@@ -31,6 +36,7 @@ class FIRFilter(Processor):
     Args:
         fir_len: N, samples of the response.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -39,8 +45,14 @@ class FIRFilter(Processor):
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
-    def __init__(self, fir_len: int = 1023, processor_channel: str = "mono", **conv):
-        super().__init__()
+    def __init__(
+        self,
+        fir_len: int = 1023,
+        processor_channel: str = "mono",
+        param_range: ParamRange | None = None,
+        **conv,
+    ):
+        super().__init__(param_range=param_range)
         self.fir_len = fir_len
         self.processor_channel = processor_channel
         self.num_channels = num_filter_channels(processor_channel)
@@ -48,6 +60,11 @@ class FIRFilter(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return {"fir": (self.num_channels, self.fir_len)}
+
+    def declare_controls(self) -> list[Control]:
+        impulse = (0.99, *[0.0] * (self.fir_len - 1)) if self.fir_len > 1 else 0.99
+        default = impulse if self.num_channels == 1 else (impulse,) * self.num_channels
+        return [Control("taps", -0.99, 0.99, default, "fir", map=TANH)]
 
     def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
         """Filter.
@@ -87,14 +104,23 @@ class BiquadFilter(Processor):
     Args:
         num_filters: K, the number of biquads.
         normalized: have ``A0``.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Source: Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
     using hyperconditioned differentiable biquads", ICASSP 2021.
     """
 
-    def __init__(self, num_filters: int = 1, normalized: bool = False, **iir):
-        super().__init__()
+    def __init__(
+        self,
+        num_filters: int = 1,
+        normalized: bool = False,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        **iir,
+    ):
+        super().__init__(sample_rate, param_range)
         self.num_filters = num_filters
         self.normalized = normalized
         self.iir = IIRFilter(**iir)
@@ -102,6 +128,16 @@ class BiquadFilter(Processor):
     def parameter_size(self) -> ParameterSize:
         size = {"Bs": (self.num_filters, 3), "A1_pre": self.num_filters, "A2_pre": self.num_filters}
         return {**size, "A0": self.num_filters} if self.normalized else size
+
+    def declare_controls(self) -> list[Control]:
+        # Where a2 lies between its bounds, which depend on a1: a stable filter at every setting.
+        return [
+            Control("b0", -2, 2, 1.0, "Bs", 0, map=linear(1, 1)),
+            Control("b1", -2, 2, 0.0, "Bs", 1),
+            Control("b2", -2, 2, 0.0, "Bs", 2),
+            Control("a1", -1.998, 1.998, 0.0, "A1_pre", map=Map(lambda a: torch.atanh(a / 2), lambda z: 2 * z.tanh())),
+            Control("a2_position", -0.999, 0.999, 0.0, "A2_pre", map=TANH),
+        ] + ([Control("a0", 0.1, 10, 1.0, "A0", scale="log")] if self.normalized else [])
 
     def forward(
         self, input_signals: Tensor, Bs: Tensor, A1_pre: Tensor, A2_pre: Tensor, A0: Tensor | None = None
@@ -146,18 +182,48 @@ class PoleZeroFilter(Processor):
 
     Args:
         num_filters: K, the number of pairs of either.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
-    def __init__(self, num_filters: int = 1, **iir):
-        super().__init__()
+    def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
+        super().__init__(sample_rate, param_range)
         self.num_filters = num_filters
         self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 1, "poles": (self.num_filters, 2), "zeros": (self.num_filters, 2)}
+
+    def declare_controls(self) -> list[Control]:
+        return [
+            Control("gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
+            Control("pole_radius", 0.01, 0.9999, 0.5, "poles", 0),
+            Control("pole_hz", *_hertz(self), "poles", 1, "Hz", "log"),
+            Control("zero_radius", 0.01, 2, 0.5, "zeros", 0),
+            Control("zero_hz", *_hertz(self), "zeros", 1, "Hz", "log"),
+        ]
+
+    # Poles and zeros are complex numbers, of which controls are radius and angle.
+
+    def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
+        turn = 2 * math.pi / self.sample_rate
+        poles = polar(torch.atanh(values["pole_radius"]), values["pole_hz"] * turn)
+        zeros = polar(values["zero_radius"], values["zero_hz"] * turn)
+        parts = zip(("pole_radius", "pole_hz", "zero_radius", "zero_hz"), (*poles, *zeros), strict=True)
+        return super().values_to_raw({**values, **dict(parts)}, batch_size, like)
+
+    def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
+        values = super().raw_to_dsp(raw_parameters)
+        poles, zeros = (torch.complex(values[f"{r}_radius"], values[f"{r}_hz"]) for r in ("pole", "zero"))
+        hertz = (z.angle().abs() * self.sample_rate / (2 * math.pi) for z in (poles, zeros))
+        radii = torch.tanh(poles.abs()), zeros.abs()
+        return {
+            **values,
+            **dict(zip(("pole_radius", "zero_radius", "pole_hz", "zero_hz"), (*radii, *hertz), strict=True)),
+        }
 
     def forward(self, input_signals: Tensor, log_gain: Tensor, poles: Tensor, zeros: Tensor) -> Tensor:
         """Filter.
@@ -186,7 +252,7 @@ class StateVariableFilter(Processor):
 
     with :math:`G = \tan(\tfrac{\pi}{2} \sigma(\tilde G))`, which puts the cutoff at :math:`\sigma(\tilde G)` of the
     Nyquist frequency, and the damping :math:`2R = \mathrm{softplus}(\tilde R)/\ln 2 + 0.01`, which is 1 + 0.01 for
-    :math:`\tilde R = 0`. G̃ beyond ±10 and c beyond ±1000 are bounded softly.
+    :math:`\tilde R = 0`. G̃ beyond ±10, and R̃ and c beyond ±1000, are bounded softly.
 
     Raw parameters:
         twoR ``(B, K)``: R̃.
@@ -195,19 +261,31 @@ class StateVariableFilter(Processor):
 
     Args:
         num_filters: K, the number of filters.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi
     and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
     """
 
-    def __init__(self, num_filters: int = 1, **iir):
-        super().__init__()
+    def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
+        super().__init__(sample_rate, param_range)
         self.num_filters = num_filters
         self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("twoR", "G", "c_hp", "c_bp", "c_lp"), self.num_filters)
+
+    def declare_controls(self) -> list[Control]:
+        quality = Map(
+            lambda q: inverse_softplus((1 / q - 1e-2) * math.log(2)), lambda z: 1 / (F.softplus(z) / math.log(2) + 1e-2)
+        )
+        return [
+            Control("frequency_hz", *_hertz(self), "G", None, "Hz", "log", frequency(self.sample_rate)),
+            Control("q", 0.1, 50, 0.7071, "twoR", scale="log", map=quality),
+            *(Control(f"{kind}pass", -2, 2, float(kind == "low"), f"c_{kind[0]}p") for kind in ("high", "band", "low")),
+        ]
 
     def forward(
         self, input_signals: Tensor, twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor
@@ -226,7 +304,7 @@ class StateVariableFilter(Processor):
             ``(B, C, L)``.
         """
         G = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(G), 10, 5)))
-        twoR = F.softplus(wide(twoR)) / math.log(2) + 1e-2
+        twoR = F.softplus(_weight(twoR)) / math.log(2) + 1e-2
         b = _bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
         return _apply(self.iir, input_signals, b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G))
 
@@ -235,18 +313,26 @@ class CookbookFilter(Processor):
     """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
 
     Args:
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     formula: Callable[..., cookbook.Coefficients]
     num_filters = 1
 
-    def __init__(self, **iir):
-        super().__init__()
+    def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
+        super().__init__(sample_rate, param_range)
         self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "q_inv"), self.num_filters)
+
+    def declare_controls(self) -> list[Control]:
+        return [
+            Control("frequency_hz", *_hertz(self), "w0", None, "Hz", "log", frequency(self.sample_rate)),
+            Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
+        ]
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor) -> Tensor:
         """Filter.
@@ -267,15 +353,21 @@ class CookbookEqualizer(CookbookFilter):
 
     Args:
         num_filters: K, the number of filters in series.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
-    def __init__(self, num_filters: int = 1, **iir):
-        super().__init__(**iir)
+    def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
+        super().__init__(sample_rate, param_range, **iir)
         self.num_filters = num_filters
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "q_inv", "log_gain"), self.num_filters)
+
+    def declare_controls(self) -> list[Control]:
+        gain = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
+        return [*super().declare_controls(), gain]
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:
         """Filter.
@@ -305,6 +397,8 @@ class LowPassFilter(CookbookFilter):
     Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
 
     Args:
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
@@ -373,6 +467,8 @@ class PeakingFilter(CookbookEqualizer):
 
     Args:
         num_filters: K, the number of filters in series.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
@@ -409,13 +505,18 @@ class HighShelf(CookbookEqualizer):
     formula = staticmethod(cookbook.high_shelf)
 
 
+def _hertz(processor: Processor) -> tuple[float, float, float]:
+    """Lowest, highest and default frequency of a filter."""
+    return 20, min(20000, 0.49 * processor.sample_rate), min(1000, 0.1 * processor.sample_rate)
+
+
 def _apply(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor) -> Tensor:
     """One filter ``(B, K, 3)`` for all channels."""
     return iir(x, b.unsqueeze(1), a.unsqueeze(1))
 
 
 def _weight(x: Tensor) -> Tensor:
-    """What enters a numerator as it is, within reach of float32 for a few sections in series."""
+    """What enters a polynomial as it is, within reach of float32 for a few sections in series."""
     return soft_bound(wide(x), 1e3, 1e3)
 
 

@@ -85,3 +85,8 @@ ENERGY_DB = linear(NEPER / 2)
 
 TANH = Map(torch.atanh, torch.tanh)
 """Numbers between −1 and 1."""
+
+
+def polar(radius: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of a complex number."""
+    return radius * torch.cos(angle), radius * torch.sin(angle)
