@@ -1,6 +1,7 @@
 """Differentiable audio processors."""
 
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
+from .crossover import LinkwitzRileyCrossover
 from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
@@ -38,6 +39,7 @@ __all__ = [
     "GainStagingRegularization",
     "HighPassFilter",
     "HighShelf",
+    "LinkwitzRileyCrossover",
     "LowPassFilter",
     "LowShelf",
     "MidSideToStereo",

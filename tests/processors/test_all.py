@@ -70,6 +70,7 @@ REGISTRY = {
     "GraphicEqualizer": [case(), case(scale="third_octave", processor_channel="stereo")],
     "HighPassFilter": [case()],
     "HighShelf": SECTIONS,
+    "LinkwitzRileyCrossover": [case(), case(num_bands=6)],
     "LowPassFilter": [case()],
     "LowShelf": SECTIONS,
     "MidSideToStereo": [case((1,)), case((1,), normalize=False)],
