@@ -5,7 +5,7 @@ from .crossover import LinkwitzRileyCrossover
 from .delay import MultitapDelay
 from .dynamics import Compressor, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
-from .eq import NewZeroPhaseFIREqualizer, ZeroPhaseFIREqualizer
+from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
 from .filter import (
     AllPassFilter,
     BandPassFilter,
@@ -37,6 +37,7 @@ __all__ = [
     "FIRFilter",
     "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
+    "GraphicEqualizer",
     "HighPassFilter",
     "HighShelf",
     "LinkwitzRileyCrossover",
@@ -48,6 +49,7 @@ __all__ = [
     "NewZeroPhaseFIREqualizer",
     "NoiseGate",
     "ParallelMix",
+    "ParametricEqualizer",
     "PeakingFilter",
     "PiecewiseTanhDistortion",
     "PoleZeroFilter",

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from .base import Control, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
+from .core import cookbook
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
+from .core.graphic_eq import Bands
+from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB
 
 
@@ -129,3 +133,148 @@ class NewZeroPhaseFIREqualizer(Processor):
             ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
         """
         return filter_channels(input_signals, self.fir(log_magnitude), self.processor_channel, self.conv)
+
+
+class ParametricEqualizer(Processor):
+    r"""Equalizer with a low shelf, peaks and a high shelf in series, for the channels.
+
+    .. math:: H_c(z) = H_{low}(z; \omega_1, Q_1, A_1) \prod_{k=2}^{K-1} H_{peak}(z; \omega_k, Q_k, A_k)
+        \; H_{high}(z; \omega_K, Q_K, A_K)
+
+    with the filters of :class:`~grafx.processors.LowShelf`, :class:`~grafx.processors.PeakingFilter` and
+    :class:`~grafx.processors.HighShelf`.
+
+    Raw parameters (C' is 1 for ``"mono"``, else 2):
+        w0 ``(B, C', K)``: frequencies are ω = πσ(w0), at σ(w0) of the Nyquist frequency.
+        q_inv ``(B, C', K)``: natural logarithms of 1/Q.
+        log_gain ``(B, C', K)``: natural logarithms of A, of which gains are the squares; 1 is 17.4 dB.
+
+    Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
+
+    Args:
+        num_filters: K, the number of filters; at least 2 with shelves.
+        processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
+        use_shelving_filters: have shelves at the ends. Otherwise all filters are peaks.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Raises:
+        ParameterError: no such ``processor_channel``, or too few filters.
+
+    Source: the formulas, Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"; as a
+    differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
+    2020.
+    """
+
+    def __init__(
+        self, num_filters: int = 10, processor_channel: str = "mono", use_shelving_filters: bool = True, **iir
+    ):
+        super().__init__()
+        least = 2 if use_shelving_filters else 1
+        if num_filters < least:
+            shelves = " with shelving filters" if use_shelving_filters else ""
+            raise ParameterError(f"num_filters must be at least {least}{shelves}, not {num_filters}.")
+        self._size = (_num_recursive_channels(processor_channel), num_filters)
+        self.processor_channel = processor_channel
+        self.use_shelving_filters = use_shelving_filters
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        return dict.fromkeys(("w0", "q_inv", "log_gain"), self._size)
+
+    def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:
+        """Equalize.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            w0: ``(B, C', K)``.
+            q_inv: ``(B, C', K)``.
+            log_gain: ``(B, C', K)``.
+
+        Returns:
+            ``(B, max(C, C'), L)``.
+
+        Raises:
+            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+        """
+        parameters = cookbook.from_raw(w0, q_inv, log_gain)
+        if self.use_shelving_filters:
+            first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
+            designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
+            coefficients = (torch.cat(c, -2) for c in zip(*designs, strict=True))
+        else:
+            coefficients = cookbook.peak(*parameters)
+        return _recurse(self.iir, input_signals, *coefficients, self.processor_channel)
+
+
+class GraphicEqualizer(Processor):
+    r"""Equalizer with one peak filter in each of many bands in series, for the channels.
+
+    .. math:: H_c(z) = \prod_{k=1}^{K} H(z; \omega_k, B_k, e^{g_k})
+
+    with the filters of :class:`~grafx.processors.core.graphic_eq.Bands`. The gains are those of the filters, which are
+    heard in other bands too; :meth:`gains_for` finds those with which the equalizer as a whole has given gains.
+
+    Raw parameters (C' is 1 for ``"mono"``, else 2):
+        log_gains ``(B, C', K)``: g, natural logarithms of the filters' gains; 1 is 8.7 dB. Beyond ±10 they are bounded
+            softly.
+
+    Args:
+        processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
+        scale: ``"bark"`` (24 bands from 50 Hz to 13.5 kHz) or ``"third_octave"`` (31 from 20 Hz to 20 kHz).
+        sr: sample rate in Hz.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+
+    Raises:
+        ParameterError: no such ``processor_channel`` or scale, or bands beyond the Nyquist frequency.
+
+    Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
+    """
+
+    def __init__(self, processor_channel: str = "mono", scale: str = "bark", sr: float = 44100, **iir):
+        super().__init__()
+        self.processor_channel = processor_channel
+        self.num_channels = _num_recursive_channels(processor_channel)
+        self.bands = Bands(scale, sr)
+        self.iir = IIRFilter(**iir)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"log_gains": (self.num_channels, len(self.bands))}
+
+    def forward(self, input_signals: Tensor, log_gains: Tensor) -> Tensor:
+        """Equalize.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            log_gains: ``(B, C', K)``.
+
+        Returns:
+            ``(B, max(C, C'), L)``.
+
+        Raises:
+            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+        """
+        return _recurse(self.iir, input_signals, *self.bands.filters(log_gains), self.processor_channel)
+
+    def gains_for(self, log_commands: Tensor) -> Tensor:
+        """Raw gains with which the response passes through others, to about 1 dB for those of ±12 dB.
+
+        Args:
+            log_commands: ``(…, K)``, natural logarithms of the gains wanted at the centres of the bands.
+
+        Returns:
+            ``(…, K)``, to be given as ``log_gains``; differentiable.
+        """
+        return self.bands.gains_for(log_commands)
+
+
+def _num_recursive_channels(processor_channel: str) -> int:
+    if processor_channel == "pseudo_midside":
+        raise ParameterError(
+            "'pseudo_midside' adds up filters, and recursive ones do not add up to others in series: use 'midside', "
+            "'stereo' or 'mono'."
+        )
+    return num_filter_channels(processor_channel)
+
+
+def _recurse(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor, processor_channel: str) -> Tensor:
+    return filter_channels(x, torch.cat([b, a], -1), processor_channel, lambda x, sos: iir(x, *sos.split(3, -1)))

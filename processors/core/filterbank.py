@@ -120,7 +120,9 @@ class TriangularFilterBank(nn.Module):
         fall = (knots[2:] - f) / (knots[2:] - knots[1:-1])
         triangles = np.minimum(rise, fall).clip(0)
         if low_half_triangle:
-            triangles = np.concatenate([1 - triangles.sum(1, keepdims=True), triangles], 1)
+            # Rounding would let energies become negative.
+            rest = (1 - triangles.sum(1, keepdims=True)).clip(0)
+            triangles = np.concatenate([rest, triangles], 1)
         return torch.from_numpy(triangles)
 
     def forward(self, x: Tensor) -> Tensor:

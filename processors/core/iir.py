@@ -1,17 +1,20 @@
 """Recursive filters whose coefficients are given in each call."""
 
+import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ParameterError
+from ._recursion_torch import wide
 from .biquad import biquad_cascade
 from .convolution import FIRConvolution
 from .state_space import state_space
 
 BACKENDS = ("lfilter", "fsm", "ssm")
-SMALLEST_SQUARE = 1e-18  # of a denominator, where rounding puts a pole onto the unit circle
+SMALLEST_SQUARE = 1e-18  # of a denominator where rounding puts a pole onto the unit circle, relative to a₀²
 
 
 class IIRFilter(nn.Module):
@@ -91,7 +94,7 @@ class IIRFilter(nn.Module):
                 f"{tuple(Bs.shape)} and As {tuple(As.shape)}."
             )
         if self.backend == "fsm":
-            Bs, As = ((c / As[..., :1]).to(input_signals.dtype) for c in (Bs, As))
+            Bs, As = (c.to(input_signals.dtype) for c in (Bs, As))
             return self.conv(input_signals, sampled_response(Bs, As, self.fsm_fir_len))
         sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)
         if self.backend == "ssm":
@@ -110,10 +113,27 @@ def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
     Returns:
         ``(…, N)``.
     """
-    numerator, denominator = torch.fft.rfft(Bs, num_taps), torch.fft.rfft(As, num_taps)
+    w = 2 * math.pi / num_taps * wide(torch.arange(num_taps // 2 + 1, device=Bs.device))
+    numerator, denominator = on_unit_circle(Bs, w), on_unit_circle(As, w)
     square = denominator.real.square() + denominator.imag.square()
-    sections = numerator * denominator.conj() / (square + SMALLEST_SQUARE)
+    sections = numerator * denominator.conj() / (square + SMALLEST_SQUARE * As[..., :1].square())
     return torch.fft.irfft(sections.prod(-2), num_taps)
+
+
+def on_unit_circle(coefficients: Tensor, w: Tensor) -> Tensor:
+    r"""Values of polynomials in 1/z at :math:`z = e^{j\omega}`.
+
+    Args:
+        coefficients: ``(…, n)``, that of :math:`z^0` first.
+        w: angles ω in radians per sample, ``(F,)``.
+
+    Returns:
+        ``(…, F)``, complex, in the precision of the coefficients.
+    """
+    # Each factor is rounded once: beside a pole, the sum is much smaller than its terms.
+    delays = torch.exp(-1j * w[:, None] * torch.arange(coefficients.shape[-1], device=w.device))
+    dtype = torch.promote_types(coefficients.dtype, torch.complex32)
+    return coefficients.to(dtype) @ delays.to(dtype).mT
 
 
 def _in_state_space(x: Tensor, sos: Tensor) -> Tensor:
