@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .controls import Control, Leaf, Values, control_shape, join, put, read, split
+from .controls import Control, Leaf, Values, control_shape, join, limit, put, read, split
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
@@ -201,15 +201,13 @@ class Processor(nn.Module, ABC):
         return raw
 
     def leaves(self) -> list[Leaf]:
-        """All controls with their paths, ranges and shapes; in a container those of its members too."""
-        controls = {control.name: control for control in self.declare_controls()}
-        for name, limits in self._param_range.items():
-            if name not in controls:
-                has = ", ".join(controls) or "none"
-                raise ParameterError(f"param_range: {type(self).__name__} has no control {name!r}; it has {has}.")
-            controls[name] = controls[name].within(limits)
+        """All controls with their paths, shapes and the ranges that they have here."""
+        return limit(self.declare_leaves(), self._param_range, type(self).__name__)
+
+    def declare_leaves(self) -> list[Leaf]:
+        """All controls with their paths and shapes; in a container those of its members too."""
         sizes = self.own_size()
-        return [Leaf((name,), c, control_shape(c, sizes[c.raw])) for name, c in controls.items()]
+        return [Leaf((c.name,), c, control_shape(c, sizes[c.raw])) for c in self.declare_controls()]
 
     def own_size(self) -> ParameterSize:
         """Shapes of the raw parameters that belong to no member."""

@@ -41,10 +41,10 @@ class Container(Processor):
         sizes = self.parameter_size()
         return {control.raw: sizes[control.raw] for control in self.declare_controls()}
 
-    def leaves(self) -> list[Leaf]:
+    def declare_leaves(self) -> list[Leaf]:
         return [
             *(leaf._replace(path=path + leaf.path) for path, p in self._controlled() for leaf in p.leaves()),
-            *super().leaves(),
+            *super().declare_leaves(),
         ]
 
     def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
@@ -168,9 +168,9 @@ class DryWet(Wrapper):
             )
         if self.shared:
             raw_parameters["drywet_weight"] = drywet_weight
-        wet, intermediates = _call(self.processor, dry, raw_parameters)
+        wet, intermediates = call_member(self.processor, raw_parameters, dry)
         mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
-        return _with_intermediates(mix, intermediates)
+        return with_intermediates(mix, intermediates)
 
 
 class GainStagingRegularization(Wrapper):
@@ -207,7 +207,7 @@ class GainStagingRegularization(Wrapper):
             ParameterError: the processor has an intermediate of that name.
         """
         x = _only_signal(self, inlet_signals)
-        y, intermediates = _call(self.processor, x, raw_parameters)
+        y, intermediates = call_member(self.processor, raw_parameters, x)
         if self.key in intermediates:
             raise ParameterError(
                 f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
@@ -218,8 +218,8 @@ class GainStagingRegularization(Wrapper):
 class Group(Container):
     """A container with named members, under whose names parameters and intermediates nest."""
 
-    def __init__(self, processors: Mapping[str, nn.Module]) -> None:
-        super().__init__()
+    def __init__(self, processors: Mapping[str, nn.Module], **controls) -> None:
+        super().__init__(**controls)
         kind = type(self).__name__
         if not isinstance(processors, Mapping) or not processors:
             raise ParameterError(f"{kind} takes a dict of at least one processor: name -> processor.")
@@ -290,10 +290,10 @@ class SerialChain(Group):
         signal = _only_signal(self, inlet_signals)
         collected = {}
         for name, parameters in self._route(raw_parameters).items():
-            signal, intermediates = _call(self.processors[name], signal, parameters)
+            signal, intermediates = call_member(self.processors[name], parameters, signal)
             if intermediates:
                 collected[name] = intermediates
-        return _with_intermediates(signal, collected)
+        return with_intermediates(signal, collected)
 
 
 class ParallelMix(Group):
@@ -355,11 +355,11 @@ class ParallelMix(Group):
         weighted, collected = [], {}
         gains = self._gains(parallel_weights)[..., None, None].unbind(1)
         for (name, parameters), gain in zip(self._route(raw_parameters).items(), gains, strict=True):
-            output, intermediates = _call(self.processors[name], signal, parameters)
+            output, intermediates = call_member(self.processors[name], parameters, signal)
             weighted.append(gain * output)
             if intermediates:
                 collected[name] = intermediates
-        return _with_intermediates(reduce(torch.add, weighted), collected)
+        return with_intermediates(reduce(torch.add, weighted), collected)
 
     def _gains(self, weights: Tensor) -> Tensor:
         if weights.shape[-1:] != (len(self.processors),):
@@ -395,9 +395,9 @@ def _only_signal(container: Processor, inlet_signals: tuple[Tensor, ...]) -> Ten
     return inlet_signals[0]
 
 
-def _call(processor: nn.Module, signal: Tensor, parameters: dict) -> tuple[Tensor, dict]:
+def call_member(processor: nn.Module, parameters: dict, *inlet_signals: Tensor) -> tuple[Tensor, dict]:
     """The output of a member and its intermediates, which may be none."""
-    result = processor(signal, **parameters)
+    result = processor(*inlet_signals, **parameters)
     outputs = [result] if isinstance(result, Tensor) else list(result)
     intermediates = outputs.pop() if isinstance(outputs[-1], dict) else {}
     if len(outputs) != 1:
@@ -407,5 +407,5 @@ def _call(processor: nn.Module, signal: Tensor, parameters: dict) -> tuple[Tenso
     return outputs[0], intermediates
 
 
-def _with_intermediates(output: Tensor, intermediates: dict) -> Output:
+def with_intermediates(output: Tensor, intermediates: dict) -> Output:
     return (output, intermediates) if intermediates else output

@@ -89,6 +89,21 @@ def control_shape(control: Control, size: int | tuple[int, ...]) -> tuple[int, .
     return tuple(n for n in (shape if control.index is None else shape[:-1]) if n != 1)
 
 
+def limit(leaves: Sequence[Leaf], ranges: Mapping[str, Sequence[float]], who: str) -> list[Leaf]:
+    """Leaves with other ranges, which are given by their names.
+
+    Raises:
+        ParameterError: There is no such name, or a range is not possible.
+    """
+    named = {leaf.name: leaf for leaf in leaves}
+    for name, limits in ranges.items():
+        if name not in named:
+            has = ", ".join(named) or "none"
+            raise ParameterError(f"param_range: {who} has no control {name!r}; it has {has}.")
+        named[name] = named[name]._replace(control=named[name].control.within(limits))
+    return list(named.values())
+
+
 def read(
     given: Mapping[str, Any], leaves: Sequence[Leaf], who: str, norm: bool, batch_size: int | None, like: Tensor | None
 ) -> tuple[Values, int, Tensor]:
