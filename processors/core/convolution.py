@@ -26,18 +26,20 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
     transform them again costs little more than to read their spectra back from memory.
 
     Args:
-        x: signals ``(B, C, L)``.
+        x: signals ``(B, C, L)``, float32 or float64.
         h: filters ``(B, C', N)``. Batch and channels broadcast: one filter serves several signals, or the
-            other way round, without copies.
+            other way round, without copies. They may be of the other precision.
         mode: ``"causal"`` or ``"zerophase"``.
 
     Returns:
-        The filtered signals ``(B, max(C, C'), L)``.
+        The filtered signals ``(B, max(C, C'), L)``, in the precision of ``x``.
 
     Raises:
-        ParameterError: an unknown mode, a filter without taps, or shapes that do not broadcast.
+        ParameterError: an unknown mode, a filter without taps, shapes that do not broadcast, or numbers of another
+            type.
     """
     _check(x, h, mode)
+    h = h.to(x.dtype)
     if x.numel() == 0 or h.numel() == 0:
         return x * h[..., :1]
     return _convolve(x, *_trim(x, h, mode))
@@ -115,6 +117,9 @@ _correlate.register_autograd(_correlate_backward, setup_context=_save_for_correl
 def _check(x: Tensor, h: Tensor, mode: str) -> None:
     if mode not in MODES:
         raise ParameterError(f"Unknown convolution mode {mode!r}: use one of {', '.join(MODES)}.")
+    for name, v in (("signals", x), ("filters", h)):
+        if v.dtype not in (torch.float32, torch.float64):
+            raise ParameterError(f"A convolution takes float32 or float64, but the {name} are {v.dtype}: convert them.")
     if x.ndim != 3 or h.ndim != 3:
         raise ParameterError(
             "A convolution takes signals (batch, channels, samples) and filters (batch, channels, taps), "

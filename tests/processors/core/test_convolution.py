@@ -171,6 +171,26 @@ def test_misuse_is_explained(x_shape, h_shape, mode, message):
         convolve(torch.zeros(x_shape), torch.zeros(h_shape), mode)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int16, torch.complex64])
+def test_other_types_than_real_ones_of_single_and_double_precision_are_refused(dtype):
+    v = torch.ones(1, 1, 8)
+    with pytest.raises(ParameterError, match=f"signals are {dtype}: convert them"):
+        convolve(v.to(dtype), v)
+    with pytest.raises(ParameterError, match=f"filters are {dtype}: convert them"):
+        convolve(v, v.to(dtype))
+
+
+@pytest.mark.parametrize("x_dtype, h_dtype", [(torch.float32, torch.float64), (torch.float64, torch.float32)])
+def test_filters_of_the_other_precision(x_dtype, h_dtype, rng):
+    x, h = torch.from_numpy(rng.standard_normal((1, 2, 300))).to(x_dtype), torch.rand(1, 2, 21, dtype=h_dtype)
+    leaves = x.requires_grad_(), h.requires_grad_()
+    y = convolve(*leaves)
+    grads = torch.autograd.grad(y.sum(), leaves)
+    assert (y.dtype, *(g.dtype for g in grads)) == (x_dtype, x_dtype, h_dtype)
+    exact = 1e-12 if x_dtype == torch.float64 else 1e-5
+    np.testing.assert_allclose(y.detach(), direct(x.detach().numpy(), h.detach().numpy(), "causal"), atol=exact)
+
+
 def test_module_convolves_in_its_mode(rng):
     x, h = (torch.from_numpy(rng.standard_normal((2, 2, n))) for n in (30, 7))
     for mode in ("causal", "zerophase"):
