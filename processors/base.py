@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .controls import Control, Leaf, Values, control_shape, join, limit, put, read, split
+from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, split
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
@@ -37,9 +37,7 @@ class Processor(nn.Module, ABC):
         param_range: Control name to (lowest, highest), in place of the range it has otherwise.
     """
 
-    def __init__(
-        self, sample_rate: float = 44100, param_range: Mapping[str, tuple[float, float]] | None = None
-    ) -> None:
+    def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__()
         self.sample_rate = sample_rate
         self._param_range = dict(param_range or {})

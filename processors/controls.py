@@ -13,6 +13,7 @@ from .errors import ParameterError
 
 Values = dict[str, "Tensor | Values"]
 Path = tuple[str, ...]
+ParamRange = Mapping[str, tuple[float, float]]
 TOLERANCE = 1e-5  # of a range, which float32 may miss by rounding
 
 
@@ -24,7 +25,7 @@ class Control:
         name: How it is called, with its unit: ``"threshold_db"``.
         low: The lowest physical value.
         high: The highest.
-        default: What it is unless it is given; a (nested) tuple where there are several.
+        default: What it is unless it is given; where there are several, a number for all or a (nested) tuple.
         raw: Name of the raw parameter.
         index: Which element of the raw parameter's last axis it is; all of them if None.
         unit: ``"dB"``, ``"Hz"``, ``"ms"`` and the like.
@@ -136,7 +137,8 @@ def read(
     for leaf in leaves:
         value = tensors.get(leaf.path)
         if value is None:
-            value = _batch(torch.tensor(leaf.control.default, dtype=like.dtype, device=like.device), leaf, batch_size)
+            default = torch.tensor(leaf.control.default, dtype=like.dtype, device=like.device)
+            value = _batch(default.squeeze(), leaf, batch_size)
         else:
             value = _batch(value, leaf, batch_size)
             _check_range(value, leaf, norm)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterSize, Processor
-from .controls import Values
+from .controls import ParamRange, Values
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
@@ -67,7 +67,7 @@ class MultitapDelay(Processor):
         radii_loss: bool = True,
         normalize_gradients: bool = True,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         **conv,
     ):
         super().__init__(sample_rate, param_range)

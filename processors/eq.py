@@ -1,18 +1,17 @@
 """Equalizers."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
+from .controls import ParamRange
 from .core import cookbook
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
 from .core.iir import IIRFilter
-from .core.maps import AMPLITUDE_DB
+from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, frequency, hertz, linear
 
 
 class ZeroPhaseFIREqualizer(Processor):
@@ -37,7 +36,7 @@ class ZeroPhaseFIREqualizer(Processor):
     def __init__(
         self,
         num_magnitude_bins: int = 1024,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         **conv,
     ):
         super().__init__(param_range=param_range)
@@ -86,6 +85,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         window: see :class:`~grafx.processors.core.fir.ZeroPhaseFIR`.
         window_kwargs: likewise.
         eps: ε, with a filter bank.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -103,9 +103,10 @@ class NewZeroPhaseFIREqualizer(Processor):
         window: str | tuple = "hann",
         window_kwargs: dict | None = None,
         eps: float = 1e-7,
+        param_range: ParamRange | None = None,
         **conv,
     ):
-        super().__init__()
+        super().__init__(param_range=param_range)
         self.processor_channel = processor_channel
         num_channels = num_filter_channels(processor_channel)
         if use_filterbank:
@@ -118,6 +119,9 @@ class NewZeroPhaseFIREqualizer(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return {"log_magnitude": self._size}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.
@@ -155,6 +159,8 @@ class ParametricEqualizer(Processor):
         num_filters: K, the number of filters; at least 2 with shelves.
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
         use_shelving_filters: have shelves at the ends. Otherwise all filters are peaks.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
@@ -166,9 +172,15 @@ class ParametricEqualizer(Processor):
     """
 
     def __init__(
-        self, num_filters: int = 10, processor_channel: str = "mono", use_shelving_filters: bool = True, **iir
+        self,
+        num_filters: int = 10,
+        processor_channel: str = "mono",
+        use_shelving_filters: bool = True,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        **iir,
     ):
-        super().__init__()
+        super().__init__(sample_rate, param_range)
         least = 2 if use_shelving_filters else 1
         if num_filters < least:
             shelves = " with shelving filters" if use_shelving_filters else ""
@@ -180,6 +192,18 @@ class ParametricEqualizer(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "q_inv", "log_gain"), self._size)
+
+    def declare_controls(self) -> list[Control]:
+        channels, count = self._size
+        low, high, _ = hertz(self.sample_rate)
+        spread = tuple(low * (high / low) ** ((k + 0.5) / count) for k in range(count))
+        return [
+            Control(
+                "frequency_hz", low, high, (spread,) * channels, "w0", None, "Hz", "log", frequency(self.sample_rate)
+            ),
+            Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
+            Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER)),
+        ]
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:
         """Equalize.
@@ -222,6 +246,7 @@ class GraphicEqualizer(Processor):
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
         scale: ``"bark"`` (24 bands from 50 Hz to 13.5 kHz) or ``"third_octave"`` (31 from 20 Hz to 20 kHz).
         sr: sample rate in Hz.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
         **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
@@ -230,8 +255,15 @@ class GraphicEqualizer(Processor):
     Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
     """
 
-    def __init__(self, processor_channel: str = "mono", scale: str = "bark", sr: float = 44100, **iir):
-        super().__init__()
+    def __init__(
+        self,
+        processor_channel: str = "mono",
+        scale: str = "bark",
+        sr: float = 44100,
+        param_range: ParamRange | None = None,
+        **iir,
+    ):
+        super().__init__(sr, param_range)
         self.processor_channel = processor_channel
         self.num_channels = _num_recursive_channels(processor_channel)
         self.bands = Bands(scale, sr)
@@ -239,6 +271,9 @@ class GraphicEqualizer(Processor):
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gains": (self.num_channels, len(self.bands))}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("gain_db", -24, 24, 0.0, "log_gains", unit="dB", map=AMPLITUDE_DB)]
 
     def forward(self, input_signals: Tensor, log_gains: Tensor) -> Tensor:
         """Equalize.

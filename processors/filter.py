@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterSize, Processor
-from .controls import Values
+from .controls import ParamRange, Values
 from .core import cookbook
 from .core._recursion_torch import wide
 from .core.bounds import safe_exp, soft_bound
@@ -17,10 +17,8 @@ from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
 from .core.iir import IIRFilter
-from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, inverse_softplus, linear, polar
+from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, hertz, inverse_softplus, linear, polar
 from .core.optional import check_optional
-
-ParamRange = Mapping[str, tuple[float, float]]
 
 
 class FIRFilter(Processor):
@@ -62,9 +60,8 @@ class FIRFilter(Processor):
         return {"fir": (self.num_channels, self.fir_len)}
 
     def declare_controls(self) -> list[Control]:
-        impulse = (0.99, *[0.0] * (self.fir_len - 1)) if self.fir_len > 1 else 0.99
-        default = impulse if self.num_channels == 1 else (impulse,) * self.num_channels
-        return [Control("taps", -0.99, 0.99, default, "fir", map=TANH)]
+        impulse = (0.99, *[0.0] * (self.fir_len - 1))
+        return [Control("taps", -0.99, 0.99, (impulse,) * self.num_channels, "fir", map=TANH)]
 
     def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
         """Filter.
@@ -201,9 +198,9 @@ class PoleZeroFilter(Processor):
         return [
             Control("gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
             Control("pole_radius", 0.01, 0.9999, 0.5, "poles", 0),
-            Control("pole_hz", *_hertz(self), "poles", 1, "Hz", "log"),
+            Control("pole_hz", *hertz(self.sample_rate), "poles", 1, "Hz", "log"),
             Control("zero_radius", 0.01, 2, 0.5, "zeros", 0),
-            Control("zero_hz", *_hertz(self), "zeros", 1, "Hz", "log"),
+            Control("zero_hz", *hertz(self.sample_rate), "zeros", 1, "Hz", "log"),
         ]
 
     # Poles and zeros are complex numbers, of which controls are radius and angle.
@@ -282,7 +279,7 @@ class StateVariableFilter(Processor):
             lambda q: inverse_softplus((1 / q - 1e-2) * math.log(2)), lambda z: 1 / (F.softplus(z) / math.log(2) + 1e-2)
         )
         return [
-            Control("frequency_hz", *_hertz(self), "G", None, "Hz", "log", frequency(self.sample_rate)),
+            Control("frequency_hz", *hertz(self.sample_rate), "G", None, "Hz", "log", frequency(self.sample_rate)),
             Control("q", 0.1, 50, 0.7071, "twoR", scale="log", map=quality),
             *(Control(f"{kind}pass", -2, 2, float(kind == "low"), f"c_{kind[0]}p") for kind in ("high", "band", "low")),
         ]
@@ -330,7 +327,7 @@ class CookbookFilter(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("frequency_hz", *_hertz(self), "w0", None, "Hz", "log", frequency(self.sample_rate)),
+            Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", frequency(self.sample_rate)),
             Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
         ]
 
@@ -503,11 +500,6 @@ class HighShelf(CookbookEqualizer):
     """
 
     formula = staticmethod(cookbook.high_shelf)
-
-
-def _hertz(processor: Processor) -> tuple[float, float, float]:
-    """Lowest, highest and default frequency of a filter."""
-    return 20, min(20000, 0.49 * processor.sample_rate), min(1000, 0.1 * processor.sample_rate)
 
 
 def _apply(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Reverberation by noise-like impulse responses."""
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
+from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
@@ -64,7 +64,7 @@ class STFTMaskedNoiseReverb(Processor):
         fixed_noise: bool = True,
         gain_envelope: bool = False,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         **conv,
     ):
         super().__init__(sample_rate, param_range)
@@ -220,7 +220,7 @@ class FilteredNoiseShapingReverb(Processor):
         min_decay_ms: float = 50,
         max_decay_ms: float = 2000,
         generator: torch.Generator | None = None,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         **conv,
     ):
         super().__init__(sr, param_range)

@@ -55,6 +55,11 @@ def frequency(sample_rate: float) -> Map:
     return sigmoid(0, sample_rate / 2)
 
 
+def hertz(sample_rate: float) -> tuple[float, float, float]:
+    """Lowest, highest and default frequency of a filter, for :func:`frequency`."""
+    return 20.0, min(20000.0, 0.49 * sample_rate), min(1000.0, 0.1 * sample_rate)
+
+
 def time_constant(sample_rate: float) -> Map:
     """Milliseconds that a smoother takes to 1 − 1/e, whose coefficient is α = σ(raw) = exp(−1 / (τ · sample rate))."""
     per_sample = 1000 / sample_rate
