@@ -20,6 +20,7 @@ from .filter import (
     PoleZeroFilter,
     StateVariableFilter,
 )
+from .multiband import MultiBand
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
@@ -45,6 +46,7 @@ __all__ = [
     "LowShelf",
     "MidSideToStereo",
     "MonoToStereo",
+    "MultiBand",
     "MultitapDelay",
     "NewZeroPhaseFIREqualizer",
     "NoiseGate",
