@@ -11,6 +11,7 @@ from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.convolution import convolve
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
 from grafx.processors.core.state_space import state_space
+from torch.autograd import gradcheck
 from torch.library import opcheck
 
 DOUBLE = torch.float64
@@ -113,6 +114,12 @@ FUNCTIONS = {
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
 }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients_where_arguments_broadcast(name):
+    function, shapes = FUNCTIONS[name]
+    assert gradcheck(function, (parameter(2, 3, 7), *(parameter(*shape) for shape in shapes)))
 
 
 def compiled_and_eager_agree(function, shapes, **options):
