@@ -235,8 +235,9 @@ class PoleZeroFilter(Processor):
             ``(B, C, L)``.
         """
         # An offset keeps the slope finite where all is zero.
-        distance = torch.sqrt(wide(poles).square().sum(-1, keepdim=True) + 1e-24)
-        poles = wide(poles) / distance * torch.tanh(soft_bound(distance, 5, 2.5))
+        poles = _weight(poles)
+        distance = torch.sqrt(poles.square().sum(-1, keepdim=True) + 1e-24)
+        poles = poles / distance * torch.tanh(soft_bound(distance, 5, 2.5))
         gain = safe_exp(wide(log_gain) / self.num_filters).unsqueeze(-1)
         return _apply(self.iir, input_signals, gain * _conjugate_pair(_weight(zeros)), _conjugate_pair(poles))
 

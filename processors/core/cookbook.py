@@ -24,14 +24,16 @@ Coefficients = tuple[Tensor, Tensor]
 
 def low_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
     r"""Low-pass, 1 at zero frequency and Q at ω₀: :math:`b = \frac{1 - c}{2}\,(1, 2, 1)`."""
-    level = torch.sin(w0 / 2).square()
-    return _stack(level, 2 * level, level), _resonance(w0, _alpha(w0, q_inv))
+    alpha = _alpha(w0, q_inv)
+    level = torch.sin(w0 / 2).square().expand_as(alpha)
+    return _stack(level, 2 * level, level), _resonance(w0, alpha)
 
 
 def high_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
     r"""High-pass, 1 at the Nyquist frequency and Q at ω₀: :math:`b = \frac{1 + c}{2}\,(1, -2, 1)`."""
-    level = torch.cos(w0 / 2).square()
-    return _stack(level, -2 * level, level), _resonance(w0, _alpha(w0, q_inv))
+    alpha = _alpha(w0, q_inv)
+    level = torch.cos(w0 / 2).square().expand_as(alpha)
+    return _stack(level, -2 * level, level), _resonance(w0, alpha)
 
 
 def band_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:

@@ -36,7 +36,7 @@ class IIRFilter(nn.Module):
     ========= =========================================================================================
 
     All are differentiable with respect to signals and coefficients. The exact recursion keeps double precision for
-    coefficients that come in it, and is the fastest on the CPU and on CUDA, hence the default.
+    coefficients that come in it, and takes the least time for a batch of signals, hence the default.
 
     Args:
         order: 2, or 1 for sections without :math:`z^{-2}`.

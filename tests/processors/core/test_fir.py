@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from grafx.processors.core.fir import ZeroPhaseFIR, normalize_impulse
+from grafx.processors.base import ParameterError
+from grafx.processors.core.filterbank import TriangularFilterBank
+from grafx.processors.core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR, normalize_impulse
 
 
 @pytest.mark.parametrize("window", ["hann", "boxcar", ("kaiser", 8.0)])
@@ -65,3 +67,35 @@ def test_a_silent_impulse_stays_silent_with_a_finite_gradient():
 def test_normalization_gradients(rng):
     h = torch.from_numpy(rng.standard_normal((2, 2, 4))).requires_grad_()
     assert torch.autograd.gradcheck(normalize_impulse, h)
+
+
+def test_windows_take_arguments_by_name(rng):
+    log_magnitude = torch.from_numpy(rng.standard_normal(9))
+    by_name = ZeroPhaseFIR(9, "kaiser", {"beta": 8.0})(log_magnitude)
+    torch.testing.assert_close(by_name, ZeroPhaseFIR(9, ("kaiser", 8.0))(log_magnitude))
+    for arguments in (("kaiser", {"alpha": 1}), ("hamn",), ("hamn", {"beta": 8.0})):
+        with pytest.raises(ParameterError, match=f"no window '{arguments[0]}'"):
+            ZeroPhaseFIR(9, *arguments)
+
+
+BANK = {"num_filters": 5, "scale": "mel_htk", "f_min": 100, "f_max": 8000, "sr": 22050}
+
+
+def test_design_in_bands_adds_their_energies(rng):
+    log_magnitude, eps = rng.standard_normal((3, 2, 5)), 1e-3
+    matrix = TriangularFilterBank.compute_matrix(16, **BANK).numpy()
+    magnitude = np.sqrt(np.exp(2 * log_magnitude) @ matrix.T + eps)
+    expected = np.fft.fftshift(np.fft.irfft(magnitude, 31), -1) * scipy.signal.get_window("blackman", 31)
+    found = ZeroPhaseFilterBankFIR(16, BANK, "blackman", eps=eps)(torch.from_numpy(log_magnitude))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_design_in_bands_is_differentiable_and_finite(half, rng):
+    design = ZeroPhaseFilterBankFIR(16, {**BANK, "low_half_triangle": half})
+    assert torch.autograd.gradcheck(design, torch.from_numpy(rng.standard_normal((2, 5))).requires_grad_())
+    for value in (-1e30, 1e30):
+        log_magnitude = torch.full((5,), value, requires_grad=True)
+        h = design(log_magnitude)
+        h.sum().backward()
+        assert h.isfinite().all() and log_magnitude.grad.isfinite().all()
