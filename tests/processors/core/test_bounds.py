@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core.bounds import safe_exp, soft_bound
+from grafx.processors.core.bounds import safe_exp, soft_bound, soft_bound_sum
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -38,3 +38,26 @@ def test_soft_bound_is_odd_increasing_and_bounded():
 def test_soft_bound_gradient():
     x = torch.tensor([-300.0, -25.0, -3.0, 0.0, 19.0, 21.0, 500.0], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(soft_bound, x)
+
+
+def test_soft_bound_sum_scales_each_sign_by_itself():
+    x = torch.tensor([[3.0, -1, 4, -2], [30.0, -1, 10, -2], [3.0, -100, 0, -300]], dtype=torch.float64)
+    y = soft_bound_sum(x, 8, 2)
+    torch.testing.assert_close(y[0], x[0])
+    positive, negative = soft_bound(torch.tensor([40.0, -400.0]).double(), 8, 2)
+    torch.testing.assert_close(
+        y[1], torch.tensor([0.75, -1, 0.25, -2]).double() * torch.tensor([positive, 1, positive, 1])
+    )
+    torch.testing.assert_close(
+        y[2], torch.tensor([3, 0.25, 0, 0.75]).double() * torch.tensor([1, negative, 1, negative])
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_soft_bound_sum_is_differentiable_and_finite(dtype):
+    x = torch.tensor([[3.0, -1, 0], [30, -70, 5]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: soft_bound_sum(x, 8, 2), x)
+    largest = torch.tensor([0, 1, -1, 1], dtype=dtype).mul(torch.finfo(dtype).max / 4).requires_grad_()
+    y = soft_bound_sum(largest, 8, 2)
+    y.sum().backward()
+    assert y.abs().max() < 10 and largest.grad.isfinite().all()
