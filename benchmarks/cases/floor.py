@@ -1,6 +1,7 @@
 """What a render cannot avoid: moving signals through memory, and transforms."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -32,25 +33,35 @@ def transforms(signals: int, filters: int, samples: int, taps: int) -> Callable[
     length, hop, parts = cheapest_blocks(samples, taps)
     back = signals * -(-samples // hop)
     forth = back + filters * parts
-    transform = _by_torch if plan(length, torch.float32) is None else _by_plan
+    repeat = (_by_torch if plan(length, torch.float32) is None else _by_plan)(length)
 
     def run() -> dict[str, Any]:
         repeat(forth, back)
         return {"count": forth + back, "length": length}
 
-    repeat = transform(length)
     return run
 
 
 def _by_plan(length: int) -> Callable[[int, int], None]:
     """Repeat transforms forth and back, as many on each core, by the plans that convolutions use."""
     import torch
-    from grafx.processors.core._fourier_mkl import backward, forward, plan
+    from grafx.processors.core._fourier_mkl import plan
     from grafx.processors.core._torch_library import run_concurrently
-    from numba import njit
 
-    transforms, cores = plan(length, torch.float32), torch.get_num_threads()
+    transforms, cores, repeat = plan(length, torch.float32), torch.get_num_threads(), _compiled()
     buffers = torch.zeros(cores, length + 2).numpy()
+
+    def run(forth: int, back: int) -> None:
+        counts = round(forth / cores), round(back / cores)
+        run_concurrently(lambda core: repeat(buffers[core], *counts, transforms.handles), cores)
+
+    return run
+
+
+@cache
+def _compiled() -> Callable[..., None]:
+    from grafx.processors.core._fourier_mkl import backward, forward
+    from numba import njit
 
     @njit(nogil=True)
     def repeat(buffer, forth, back, handles):
@@ -59,11 +70,7 @@ def _by_plan(length: int) -> Callable[[int, int], None]:
         for _ in range(back):
             backward(handles, buffer)
 
-    def run(forth: int, back: int) -> None:
-        shares = [count / cores for count in (forth, back)]
-        run_concurrently(lambda core: repeat(buffers[core], *map(round, shares), transforms.handles), cores)
-
-    return run
+    return repeat
 
 
 def _by_torch(length: int) -> Callable[[int, int], None]:
