@@ -60,4 +60,4 @@ def test_soft_bound_sum_is_differentiable_and_finite(dtype):
     largest = torch.tensor([0, 1, -1, 1], dtype=dtype).mul(torch.finfo(dtype).max / 4).requires_grad_()
     y = soft_bound_sum(largest, 8, 2)
     y.sum().backward()
-    assert y.abs().max() < 10 and largest.grad.isfinite().all()
+    assert y.abs().max() <= 10 and largest.grad.isfinite().all()
