@@ -19,7 +19,7 @@ INTRODUCTION = """\
 
 What grafx costs, measured side by side with GRAFX 0.6.0 and with other ways to do the same. Each package runs in a
 Python process of its own with all cores; both are asked in turn within one run, when other programs leave the cores
-alone, and every number is the median of the repetitions. Columns without a mark are ours, those marked (0.6.0) are of
+alone, and every number is the median of the repetitions. Columns that name nobody are ours, those marked (0.6.0) are of
 GRAFX 0.6.0. A *ratio* is the other number divided by ours: above 1, ours is faster or smaller. "fails" stands for an
 exception, "–" for what was not measured. Times depend on the machine; steps and bytes of tensors do not.
 
@@ -30,7 +30,8 @@ python -m benchmarks --peer path/to/python-with-grafx-0.6.0 --scatter path/to/py
 python -m benchmarks schedules memory --peer path/to/python-with-grafx-0.6.0
 ```
 
-Without `--peer` only our columns are filled, and the page stays as it is. `--quick` runs tiny sizes.
+The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard`, or as many of them as are to
+be compared. Without `--peer` only our columns are filled, and the page stays as it is. `--quick` runs tiny sizes.
 """
 
 
