@@ -3,7 +3,7 @@
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
 from .delay import MultitapDelay
-from .dynamics import Compressor, NoiseGate
+from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
 from .filter import (
@@ -20,10 +20,12 @@ from .filter import (
     PoleZeroFilter,
     StateVariableFilter,
 )
+from .limiter import Limiter
 from .multiband import MultiBand
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
+from .transient import TransientShaper
 
 __all__ = [
     "AllPassFilter",
@@ -35,12 +37,14 @@ __all__ = [
     "ChebyshevDistortion",
     "Compressor",
     "DryWet",
+    "Expander",
     "FIRFilter",
     "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
     "GraphicEqualizer",
     "HighPassFilter",
     "HighShelf",
+    "Limiter",
     "LinkwitzRileyCrossover",
     "LowPassFilter",
     "LowShelf",
@@ -63,5 +67,6 @@ __all__ = [
     "StereoGain",
     "StereoToMidSide",
     "TanhDistortion",
+    "TransientShaper",
     "ZeroPhaseFIREqualizer",
 ]

@@ -1,30 +1,26 @@
 """Dynamic range processors: gains that follow the level of the signal."""
 
-from abc import abstractmethod
-from functools import partial
+from collections.abc import Mapping
+from types import EllipsisType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .base import Control, ParameterError, ParameterSize, Processor
-from .core.bounds import safe_exp
-from .core.envelope import Ballistics, TruncatedOnePoleIIRFilter
-from .core.gain import apply_gain, mean_square
-from .core.knees import exponential_knee, hard_knee, quadratic_knee
-from .core.maps import NEPER, exponential, linear, time_constant
-from .core.optional import check_optional
-
-Smoother = Literal["iir", "ballistics"] | None
-Knee = Literal["hard", "quadratic", "exponential"]
-
-ENERGY_FLOOR = 1e-5
-THRESHOLD_OFFSET = -6.0
-THRESHOLD_LIMIT = 1e6  # keeps products of a threshold and a slope or a width finite in float32
-THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
-KNEE = exponential(NEPER / 2)
-NUM_COEFFICIENTS = {"iir": 1, "ballistics": 2}
-
+from .base import ParameterError
+from .core.bounds import safe_exp, soft_bound
+from .core.knees import hard_step, quadratic_step
+from .dynamic_range import (
+    KNEES,
+    LOW_FLOOR,
+    RAW_FLOOR,
+    SMOOTHERS,
+    DynamicRangeProcessor,
+    Knee,
+    Raw,
+    Smoother,
+    check_option,
+)
 
 # Lowest, highest and default values.
 COMPRESSOR_RANGES = {
@@ -34,220 +30,274 @@ COMPRESSOR_RANGES = {
     "attack_ms": (0.1, 100, 5.0),
     "release_ms": (10, 1000, 50.0),
     "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
 }
 GATE_RANGES = {
     "threshold_db": (-90, -20, -40.0),
     "ratio": (1, 20, 4.0),
+    "range_db": (-90, 0, -60.0),
     "knee_db": (0, 6, 3.0),
     "attack_ms": (0.1, 20, 1.0),
     "release_ms": (5, 1000, 50.0),
     "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
 }
 
 
-class DynamicRangeProcessor(Processor):
-    """Level -> smoothing -> static curve -> smoothing -> gain: what a compressor and a gate have in common.
+class _InTwoStyles(DynamicRangeProcessor):
+    """A processor with the options of GRAFX and with those of a mixing desk."""
 
-    A subclass names its static curve in :meth:`log_gain`, and lowest, highest and default values of its controls.
-    """
-
-    ranges: dict[str, tuple[float, float, float]]
-    ratio_map = exponential(offset=1)
+    desk_knees: tuple[Knee, ...] = KNEES
+    desk_knee: Knee
+    desk_curve: tuple[str, ...]
+    desk_makeup: bool
 
     def __init__(
         self,
-        energy_smoother: Smoother = "iir",
+        energy_smoother: Smoother | EllipsisType = ...,
         gain_smoother: Smoother = None,
         gain_smooth_in_log: bool = False,
-        knee: Knee = "quadratic",
+        knee: Knee | EllipsisType = ...,
         iir_len: int = 16384,
         flashfftconv: bool = False,
         max_input_len: int = 2**17,
-        **controls,
+        *,
+        sample_rate: float | None = None,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
+        knee_type: Knee | None = None,
+        smooth_type: Literal["ballistics", "iir"] | None = None,
+        makeup: bool | None = None,
+        sidechain: bool = False,
     ) -> None:
-        super().__init__(**controls)
-        _check_option("knee", knee, ("hard", "quadratic", "exponential"))
-        self.knee = knee
-        self.energy_smoother = _smoother("energy_smoother", energy_smoother, iir_len)
-        self.gain_smoother = _smoother("gain_smoother", gain_smoother, iir_len)
-        self.gain_smooth_in_log = gain_smooth_in_log
-        self._size: ParameterSize = {"log_threshold": 1, "log_ratio": 1}
-        if knee != "hard":
-            self._size["log_knee"] = 1
-        if energy_smoother is not None:
-            self._size["z_alpha_pre"] = NUM_COEFFICIENTS[energy_smoother]
-        if gain_smoother is not None:
-            self._size["z_alpha_post"] = NUM_COEFFICIENTS[gain_smoother]
-
-    def parameter_size(self) -> ParameterSize:
-        return dict(self._size)
-
-    def declare_controls(self) -> list[Control]:
-        raw = self.parameter_size()
-        ranges = {
-            "threshold_db": ("log_threshold", None, "dB", "linear", THRESHOLD),
-            "ratio": ("log_ratio", None, "", "log", self.ratio_map),
-            "knee_db": ("log_knee", None, "dB", "linear", KNEE),
-        }
-        return [Control(name, *self.ranges[name], *where) for name, where in ranges.items() if where[0] in raw] + [
-            control
-            for coefficients, prefix in (("z_alpha", ""), ("z_alpha_pre", ""), ("z_alpha_post", "gain_"))
-            if coefficients in raw
-            for control in self._time_controls(coefficients, prefix, raw[coefficients])
-        ]
-
-    def _time_controls(self, raw: str, prefix: str, number: int) -> list[Control]:
-        names = ("smoothing_ms",) if number == 1 else ("attack_ms", "release_ms")
-        smoother = time_constant(self.sample_rate)
-        return [
-            Control(prefix + name, *self.ranges[name], raw, index, "ms", "log", smoother)
-            for index, name in enumerate(names)
-        ]
-
-    def forward(
-        self,
-        input_signals: Tensor,
-        log_threshold: Tensor,
-        log_ratio: Tensor,
-        log_knee: Tensor | None = None,
-        z_alpha_pre: Tensor | None = None,
-        z_alpha_post: Tensor | None = None,
-    ) -> Tensor:
-        """Process signals; one gain serves all channels.
-
-        Args:
-            input_signals: of shape ``(B, C, L)``.
-            log_threshold: ``(B, 1)``.
-            log_ratio: ``(B, 1)``.
-            log_knee: ``(B, 1)``, unless the knee is hard.
-            z_alpha_pre: ``(B, 1)`` for an ``"iir"``, ``(B, 2)`` for a ``"ballistics"`` energy smoother.
-            z_alpha_post: likewise for the gain smoother.
-
-        Returns:
-            Signals in the shape of ``input_signals``.
-
-        Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
-        """
-        check_optional(self, log_knee=log_knee, z_alpha_pre=z_alpha_pre, z_alpha_post=z_alpha_post)
-        return self._process(input_signals, log_threshold, log_ratio, log_knee, z_alpha_pre, z_alpha_post)
-
-    def _process(
-        self,
-        input_signals: Tensor,
-        log_threshold: Tensor,
-        log_ratio: Tensor,
-        log_knee: Tensor | None,
-        z_alpha_pre: Tensor | None,
-        z_alpha_post: Tensor | None = None,
-    ) -> Tensor:
-        energy = mean_square(input_signals)
-        if self.energy_smoother is not None:
-            energy = self.energy_smoother(energy, z_alpha_pre)
-        level = torch.log(energy + ENERGY_FLOOR)
-        threshold = (log_threshold + THRESHOLD_OFFSET).clamp(-THRESHOLD_LIMIT, THRESHOLD_LIMIT)
-        log_gain = self.log_gain(level, threshold, log_ratio, log_knee)
-        return apply_gain(input_signals, self._smooth_gain(log_gain, z_alpha_post))
-
-    @abstractmethod
-    def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor | None) -> Tensor:
-        """The static curve: log gain ``(B, L)`` for the level ``(B, L)``, ln of energies."""
-
-    def _curve(self, level: Tensor, threshold: Tensor, slope: Tensor, log_knee: Tensor | None) -> Tensor:
-        if self.knee == "hard":
-            return hard_knee(level, threshold, slope)
-        curve = quadratic_knee if self.knee == "quadratic" else exponential_knee
-        return curve(level, threshold, slope, safe_exp(log_knee))
-
-    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor | None) -> Tensor:
-        if self.gain_smoother is None:
-            return torch.exp(log_gain)
-        if isinstance(self.gain_smoother, Ballistics):
-            at_rest = 0.0 if self.gain_smooth_in_log else 1.0
-            # A gain attacks when it falls, hence the exchange of attack and release.
-            smooth = partial(self.gain_smoother, z_alpha=z_alpha.flip(-1), initial=at_rest)
-        else:
-            smooth = partial(self.gain_smoother.smooth, z_alpha=z_alpha)
-        return smooth(log_gain).exp() if self.gain_smooth_in_log else smooth(log_gain.exp())
+        words = (sample_rate, param_range, knee_type, smooth_type)
+        desk = any(word is not None for word in words) and energy_smoother is ... and knee is ...
+        energy_smoother = _named_once("energy_smoother", energy_smoother, "smooth_type", smooth_type, SMOOTHERS)
+        knee = _named_once("knee", knee, "knee_type", knee_type, self.desk_knees if desk else KNEES)
+        check_option("gain_smoother", gain_smoother, SMOOTHERS)
+        if energy_smoother is ...:
+            energy_smoother = "ballistics" if desk else "iir"
+        if knee is ...:
+            knee = self.desk_knee if desk else "quadratic"
+        raw_curve = ("log_threshold", "log_ratio") if knee == "hard" else ("log_threshold", "log_ratio", "log_knee")
+        super().__init__(
+            energy_smoother,
+            gain_smoother,
+            gain_smooth_in_log,
+            knee,
+            iir_len,
+            floor=LOW_FLOOR if desk else RAW_FLOOR,
+            curve=self.desk_curve if desk else raw_curve,
+            makeup=self.desk_makeup and desk if makeup is None else makeup,
+            sidechain=sidechain,
+            sample_rate=44100 if sample_rate is None else sample_rate,
+            param_range=param_range,
+        )
 
 
-class Compressor(DynamicRangeProcessor):
+class Compressor(_InTwoStyles):
     r"""Feed-forward compressor: reduces what is louder than a threshold.
 
-    With e the energy of a sample, averaged over channels and smoothed, the level is G = ln(e + 10⁻⁵), the
-    threshold T = ``log_threshold`` − 6, the ratio R = 1 + exp(``log_ratio``) and W = exp(``log_knee``). The output is
+    With e the energy of a sample, averaged over channels and smoothed, the level is G = ln(e + ε), the threshold
+    T = ``log_threshold`` − 6, the ratio R = 1 + exp(``log_ratio``) and W = exp(``log_knee``). The output is
     exp(g)·u with
 
     .. math::
         g = \left(\tfrac{1}{R} - 1\right) \cdot \begin{cases}
             \max(0, G - T) & \text{hard} \\
-            \text{the same, with a parabola for } |G - T| \le W/2 & \text{quadratic} \\
+            (G - T + W/2)^2 / 2W \text{ for } |G - T| \le W/2, \text{ else the same} & \text{quadratic} \\
             \ln\left(1 + e^{W (G - T)}\right) / W & \text{exponential}
         \end{cases}
 
-    G and T are logarithms of energies, whereas g is one of an amplitude: above the threshold, the level in decibels
-    rises by 2/R − 1 for each decibel of the input.
+    G and T are logarithms of energies, whereas g is one of an amplitude. So what is heard is twice the compression
+    that the ratio promises: above the threshold, the level in decibels rises by 2/R − 1 for each decibel of the input.
+    At a ratio of 2 it stays where it is, and beyond it falls.
 
-    Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee`` (not with a hard knee): 1 each, natural logarithms of
-    energies and ratios. ``z_alpha_pre``, ``z_alpha_post``: logits of the smoothing coefficients of energy and gain,
-    where those are smoothed; 1 for ``"iir"``, 2 (attack, release) for ``"ballistics"``.
+    **Two styles.** Options as in GRAFX (``energy_smoother``, ``knee``), or none at all, make the compressor of GRAFX:
+    an IIR smoother, no makeup gain, ε = 10⁻⁵ (−50 dB). ``sample_rate``, ``param_range``, ``knee_type`` or
+    ``smooth_type`` with neither ``energy_smoother`` nor ``knee`` make that of a mixing desk: ballistics, a makeup gain,
+    six controls whatever the knee, and ε = 10⁻¹³ (−130 dB)::
+
+        Compressor(energy_smoother="ballistics")(x, log_threshold=…, log_ratio=…, log_knee=…, z_alpha_pre=…)
+        Compressor(sample_rate=48000)(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
+
+    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
+    100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB). Threshold and knee are 10·log₁₀ of energies:
+    the level of a constant or of a square wave of amplitude a is 20·log₁₀ a, that of a sine 3 dB less. Times are those
+    to 1 − 1/e of the energy. With an ``"iir"`` smoother there is ``smoothing_ms`` (0.1 to 1000 ms) in place of attack
+    and release. With an exponential knee, W is exp(``knee_db``) per decibel: there, larger values bend more sharply.
+
+    Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee``: 1 each, natural logarithms of energies and ratios.
+    A hard knee has no ``log_knee`` in the style of GRAFX, and one without effect in that of a desk.
+    ``z_alpha_pre``, ``z_alpha_post``: logits of the smoothing coefficients of energy and gain, where those are
+    smoothed; 1 for ``"iir"``, 2 (attack, release) for ``"ballistics"``. ``log_makeup``: 1, ln of an amplitude.
 
     Args:
         energy_smoother: ``"iir"`` (:class:`TruncatedOnePoleIIRFilter`), ``"ballistics"`` (:class:`Ballistics`)
             or None.
-        gain_smoother: the same choice for the gain. Ballistics start from a gain of 1 and attack when it falls;
-            the IIR filter starts from 0, unless it smooths in the logarithm.
+        gain_smoother: the same choice for the gain, by default None. Ballistics start from a gain of 1 and attack when
+            it falls; the IIR filter starts from 0, unless it smooths in the logarithm.
         gain_smooth_in_log: smooth the log gain in place of the gain.
         knee: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
         iir_len: length of the impulse response of the IIR smoothers.
         flashfftconv: accepted and without effect, as there is no convolution.
         max_input_len: accepted and without effect.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        sample_rate: samples per second, 44100 by default.
+        param_range: control name to (lowest, highest), in place of the range above.
+        knee_type: another name of ``knee``.
+        smooth_type: another name of ``energy_smoother``.
+        makeup: whether there is a makeup gain; by default in the style of a desk only.
+        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+            it reads silence while nothing is connected.
+
+    Raises:
+        ParameterError: an option has no such value, or is given by both of its names.
+
+    References:
+        D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
+        analysis", JAES 60(6), 2012. S. Lee et al., "Searching for music mixing graphs: a pruning approach",
+        DAFx 2024. C. J. Steinmetz, N. J. Bryan, J. D. Reiss, "Style transfer of audio effects with differentiable
+        signal processing", JAES 70(9), 2022.
+    """
+
+    ranges = COMPRESSOR_RANGES
+    desk_knee = "quadratic"
+    desk_curve = ("log_threshold", "log_ratio", "log_knee")
+    desk_makeup = True
+
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        # 1/R - 1 without cancellation
+        return self.curve(level, threshold, -torch.sigmoid(raw["log_ratio"]), raw)
+
+
+class NoiseGate(_InTwoStyles):
+    r"""Gate: reduces what is softer than a threshold.
+
+    In the style of GRAFX it is a downward expander. Level, threshold, ratio and knee are those of :class:`Compressor`,
+    whose curve it mirrors:
+
+    .. math::
+        g = (1 - R) \cdot \begin{cases}
+            \max(0, T - G) & \text{hard} \\
+            (T - G + W/2)^2 / 2W \text{ for } |G - T| \le W/2, \text{ else the same} & \text{quadratic} \\
+            \ln\left(1 + e^{W (T - G)}\right) / W & \text{exponential}
+        \end{cases}
+
+    G and T are logarithms of energies, whereas g is one of an amplitude: below the threshold, the level in decibels
+    falls by 2R − 1 for each decibel of the input.
+
+    In the style of a mixing desk it holds one gain below the threshold, r = ``log_range``, ln of an amplitude:
+
+    .. math::
+        g = r \cdot \begin{cases}
+            1 \text{ if } G \le T, \text{ else } 0 & \text{hard} \\
+            1 - 2t^2 \text{ for } t \le 1/2, \; 2(1 - t)^2 \text{ above}, \quad
+                t = \frac{G - T}{W} + \frac12 \text{ within } [0, 1] & \text{quadratic}
+        \end{cases}
+
+    What is heard below the threshold is ``range_db``. A hard gate jumps, so no slope would tell an optimizer where the
+    threshold and the times should be: the gradients by these and by the input are those of a knee of 4.3 dB.
+
+    ``knee_type``, ``smooth_type``, ``sample_rate`` or ``param_range`` select the style of a desk as they do for
+    :class:`Compressor`; then the knee is hard unless chosen (it cannot be exponential), and there is no makeup gain.
+
+    Controls: ``threshold_db`` (−90 to −20 dB), ``range_db`` (−90 to 0 dB; ``ratio``, 1 to 20, in the style of GRAFX),
+    ``knee_db`` (0 to 6 dB), ``attack_ms`` (0.1 to 20 ms), ``release_ms`` (5 to 1000 ms). All else, raw parameters,
+    options, errors and sources, is as of :class:`Compressor`.
+    """
+
+    ranges = GATE_RANGES
+    desk_knees = ("hard", "quadratic")
+    desk_knee = "hard"
+    desk_curve = ("log_threshold", "log_range", "log_knee")
+    desk_makeup = False
+
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        if "log_range" not in raw:
+            return self.curve(-level, -threshold, -safe_exp(raw["log_ratio"]), raw)
+        gain = soft_bound(raw["log_range"])
+        if self.knee == "hard":
+            return hard_step(-level, -threshold, gain, raw["log_knee"])
+        return quadratic_step(-level, -threshold, gain, safe_exp(raw["log_knee"]))
+
+
+class Desk(DynamicRangeProcessor):
+    """A processor whose options are those of a mixing desk alone, and whose ratio is heard as it reads."""
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, tuple[float, float]] | None = None,
+        knee_type: Knee = "quadratic",
+        smooth_type: Literal["ballistics", "iir"] = "ballistics",
+        *,
+        makeup: bool = True,
+        sidechain: bool = False,
+    ) -> None:
+        check_option("knee_type", knee_type, KNEES)
+        check_option("smooth_type", smooth_type, SMOOTHERS[:2])
+        super().__init__(
+            smooth_type,
+            knee=knee_type,
+            makeup=makeup,
+            sidechain=sidechain,
+            sample_rate=sample_rate,
+            param_range=param_range,
+        )
+
+
+class Expander(Desk):
+    r"""Downward expander: below a threshold, R decibels less for each decibel that the input falls.
+
+    With e the energy of a sample, averaged over channels and smoothed, the level is G = ln(e + 10⁻¹³), the threshold
+    T = ``log_threshold`` − 6, the ratio R = 1 + exp(``log_ratio``) and W = exp(``log_knee``). The output is
+    exp(g + ``log_makeup``)·u with
+
+    .. math::
+        g = \frac{1 - R}{2} \cdot \begin{cases}
+            \max(0, T - G) & \text{hard} \\
+            (T - G + W/2)^2 / 2W \text{ for } |G - T| \le W/2, \text{ else the same} & \text{quadratic} \\
+            \ln\left(1 + e^{W (T - G)}\right) / W & \text{exponential}
+        \end{cases}
+
+    The half turns logarithms of energies into those of amplitudes, so that the ratio is what is heard.
+
+    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
+    100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB), defined as those of :class:`Compressor`.
+
+    Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee``: 1 each, natural logarithms of energies and ratios;
+    a hard knee takes no notice of the latter. ``z_alpha_pre``: logits of the coefficients of attack and release, 2; or
+    of that of the IIR filter, 1. ``log_makeup``: 1, ln of an amplitude.
+
+    Args:
+        sample_rate: samples per second.
+        param_range: control name to (lowest, highest), in place of the range above.
+        knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
+        smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms`` (0.1 to 1000 ms).
+        makeup: whether there is a makeup gain.
+        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+            it reads silence while nothing is connected.
 
     Raises:
         ParameterError: an option has no such value.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
-        analysis", JAES 60(6), 2012. S. Lee et al., "Searching for music mixing graphs: a pruning approach",
-        DAFx 2024.
+        analysis", JAES 60(6), 2012.
     """
 
     ranges = COMPRESSOR_RANGES
 
-    def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor | None) -> Tensor:
-        # 1/R - 1 without cancellation
-        return self._curve(level, threshold, -torch.sigmoid(log_ratio), log_knee)
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        return self.curve(-level, -threshold, -0.5 * safe_exp(raw["log_ratio"]), raw)
 
 
-class NoiseGate(DynamicRangeProcessor):
-    r"""Downward expander: reduces what is softer than a threshold.
-
-    Level, threshold, ratio and knee are those of :class:`Compressor`, whose curve it mirrors:
-
-    .. math::
-        g = (1 - R) \cdot \begin{cases}
-            \max(0, T - G) & \text{hard} \\
-            \text{the same, with a parabola for } |G - T| \le W/2 & \text{quadratic} \\
-            \ln\left(1 + e^{W (T - G)}\right) / W & \text{exponential}
-        \end{cases}
-
-    Raw parameters, options, errors and sources are those of :class:`Compressor`.
-    """
-
-    ranges = GATE_RANGES
-
-    def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor | None) -> Tensor:
-        return self._curve(-level, -threshold, -safe_exp(log_ratio), log_knee)
-
-
-def _smoother(option: str, kind: Smoother, iir_len: int) -> TruncatedOnePoleIIRFilter | Ballistics | None:
-    _check_option(option, kind, ("iir", "ballistics", None))
-    if kind is None:
-        return None
-    return TruncatedOnePoleIIRFilter(iir_len) if kind == "iir" else Ballistics()
-
-
-def _check_option(option: str, value: object, choices: tuple) -> None:
-    if value not in choices:
-        raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+def _named_once(option: str, value: object, alias: str, by_alias: object, choices: tuple) -> object:
+    """The value of an option with two names, checked; ``...`` if it is given by none."""
+    if by_alias is None:
+        if value is not ...:
+            check_option(option, value, choices)
+        return value
+    if value is not ...:
+        raise ParameterError(f"{option} and {alias} are one option: give either.")
+    check_option(alias, by_alias, tuple(choice for choice in choices if choice is not None))
+    return by_alias

@@ -7,34 +7,22 @@ from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
 from .core.maps import exponential
-from .dynamics import COMPRESSOR_RANGES, GATE_RANGES, Compressor, DynamicRangeProcessor
+from .dynamic_range import RAW_FLOOR, DynamicRangeProcessor, Raw
+from .dynamics import COMPRESSOR_RANGES, GATE_RANGES, Compressor
 
 
 class _OneSmoother(DynamicRangeProcessor):
     """A dynamic range processor whose energy is smoothed by a one-pole filter, and its gain not at all."""
 
     def __init__(self, iir_len: int, **controls):
-        super().__init__("iir", None, knee="quadratic", iir_len=iir_len, **controls)
+        super().__init__("iir", knee="quadratic", iir_len=iir_len, floor=RAW_FLOOR, **controls)
 
     def parameter_size(self) -> ParameterSize:
-        return {"z_alpha": 1, "log_threshold": 1, "log_ratio": 1, "log_knee": 1}
+        size = super().parameter_size()
+        return {"z_alpha": size.pop("z_alpha_pre"), **size}
 
-    def forward(
-        self, input_signals: Tensor, z_alpha: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor
-    ) -> Tensor:
-        """Process signals; one gain serves all channels.
-
-        Args:
-            input_signals: ``(B, C, L)``.
-            z_alpha: ``(B, 1)``.
-            log_threshold: ``(B, 1)``.
-            log_ratio: ``(B, 1)``.
-            log_knee: ``(B, 1)``.
-
-        Returns:
-            ``(B, C, L)``.
-        """
-        return self._process(input_signals, log_threshold, log_ratio, log_knee, z_alpha)
+    def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        return super().gain(key, {**raw, "z_alpha_pre": raw["z_alpha"]})
 
 
 class ApproxCompressor(_OneSmoother):
@@ -116,6 +104,6 @@ class ApproxNoiseGate(_OneSmoother):
     ranges = GATE_RANGES
     ratio_map = exponential(floor=0.0)
 
-    def log_gain(self, level: Tensor, threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
-        slope = -torch.expm1(soft_bound(log_ratio))
-        return soft_bound(guarded_quadratic_knee(-level, -threshold, slope, safe_exp(log_knee)))
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        slope = -torch.expm1(soft_bound(raw["log_ratio"]))
+        return soft_bound(guarded_quadratic_knee(-level, -threshold, slope, safe_exp(raw["log_knee"])))

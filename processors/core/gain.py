@@ -16,6 +16,18 @@ def mean_square(u: Tensor) -> Tensor:
     return _MeanSquare.apply(u)
 
 
+def peak_square(u: Tensor) -> Tensor:
+    """Energy of each sample in the loudest channel.
+
+    Args:
+        u: signals of shape ``(..., C, L)``.
+
+    Returns:
+        Energies of shape ``(..., L)``.
+    """
+    return u.square().amax(-2)
+
+
 def apply_gain(u: Tensor, gain: Tensor) -> Tensor:
     """Multiply all channels by the same time-varying gain.
 

@@ -5,6 +5,8 @@ is the ramp max(0, x), rounded over a knee of width W around the threshold. The 
 compressor of ratio R. A downward expander or gate, which acts below its threshold, is the mirror image: negate
 level and threshold, and let the slope be 1 − R.
 
+A step in place of the ramp makes a gate that holds one gain on its far side.
+
 Levels are ``(…, L)``, the other arguments ``(…, 1)``, and all broadcast. Curves can be differentiated once.
 
 References:
@@ -19,20 +21,23 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 GUARD = 1e-3
+SURROGATE_WIDTH = 1.0
 
 
-def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor) -> Tensor:
+def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor | None = None) -> Tensor:
     r"""Bend at the threshold at once: :math:`s \max(0, x)`.
 
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
         slope: change of gain per change of level above the threshold, s ≤ 0.
+        width: accepted and without effect, but given a gradient of zero.
 
     Returns:
         The log gain, in the unit of ``level``; never above 0.
     """
-    return _Curve.apply(level, threshold, slope, torch.ones_like(slope), _hard, _hard_slopes)
+    width = torch.ones_like(slope) if width is None else width
+    return _Curve.apply(level, threshold, slope, width, _hard, _hard_slopes)
 
 
 def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
@@ -86,6 +91,43 @@ def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness:
     return _Curve.apply(level, threshold, slope, sharpness, _exponential, _exponential_slopes)
 
 
+def hard_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor | None = None) -> Tensor:
+    r"""Jump at the threshold: the gain where :math:`x \ge 0`, and 0 elsewhere.
+
+    A jump has no slope, and nothing would be learned but the gain. So the gradients by level and threshold are those of
+    a :func:`quadratic_step` of width 1 (4.3 dB).
+
+    Args:
+        level: ln of an energy.
+        threshold: T, in the unit of ``level``.
+        gain: the log gain above the threshold.
+        width: accepted and without effect, but given a gradient of zero.
+
+    Returns:
+        The log gain, either ``gain`` or 0.
+    """
+    width = torch.ones_like(gain) if width is None else width
+    return _Curve.apply(level, threshold, gain, width, _hard_step, _hard_step_slopes)
+
+
+def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor) -> Tensor:
+    r"""Climb from 0 to the gain along two parabolas, which meet at the threshold halfway up.
+
+    .. math:: k(t) = \begin{cases} 2t^2 & t \le 1/2 \\ 1 - 2(1 - t)^2 & t > 1/2 \end{cases}, \quad
+        t = \frac{x}{W} + \frac12 \text{ within } [0, 1]
+
+    Args:
+        level: ln of an energy.
+        threshold: T, in the unit of ``level``.
+        gain: the log gain above the knee.
+        width: W > 0, in the unit of ``level``.
+
+    Returns:
+        The log gain, from 0 to ``gain``, continuous in value and slope.
+    """
+    return _Curve.apply(level, threshold, gain, width, _quadratic_step, _quadratic_step_slopes)
+
+
 # Each ramp k, and its derivatives by level and width. What is changed in place is their own.
 
 
@@ -136,8 +178,34 @@ def _exponential_slopes(level: Tensor, threshold: Tensor, sharpness: Tensor) -> 
     return by_level, x.mul_(by_level).sub_(_exponential(level, threshold, sharpness)).div_(sharpness)
 
 
+def _hard_step(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    return (level >= threshold).to(level.dtype)
+
+
+def _hard_step_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    by_level, _ = _quadratic_step_slopes(level, threshold, torch.full_like(width, SURROGATE_WIDTH))
+    return by_level, torch.zeros_like(by_level)
+
+
+def _quadratic_step(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    c = _widths_from_foot(level, threshold, width).clamp_(0, 1)
+    below = c.clamp(max=0.5)
+    return below.square_().mul_(2).add_(_parabola(c.sub_(0.5).clamp_(min=0)))
+
+
+def _parabola(c: Tensor) -> Tensor:
+    """2c(1 − c), the rise above one half."""
+    return torch.addcmul(c, c, c, value=-1).mul_(2)
+
+
+def _quadratic_step_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    c = _widths_from_foot(level, threshold, width).clamp_(0, 1)
+    by_level = torch.minimum(c, 1 - c).mul_(4).div_(width)
+    return by_level, c.sub_(0.5).mul_(by_level).neg_()
+
+
 class _Curve(Function):
-    """A ramp times the slope. It keeps nothing but its arguments, and makes few passes over memory."""
+    """A ramp or step times the slope. It keeps nothing but its arguments, and makes few passes over memory."""
 
     @staticmethod
     def forward(ctx, level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor, ramp, slopes) -> Tensor:

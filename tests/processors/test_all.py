@@ -47,6 +47,21 @@ DYNAMICS = [
     case(energy_smoother="ballistics", gain_smoother="iir", gain_smooth_in_log=True, iir_len=50),
     case(energy_smoother="iir", gain_smoother="ballistics", knee="exponential"),
 ]
+DESK = {"sample_rate": 44100}
+# A knee that is hard has no width, and a hard step no slope: its gradients are those of a soft one.
+KNEE, STEP = ("log_knee",), ("log_knee", "log_threshold", "z_alpha_pre", "inlet 0")
+COMPRESSORS = [
+    *DYNAMICS,
+    case(**DESK),
+    case(surrogates=KNEE, knee_type="hard", smooth_type="iir", makeup=False, sidechain=True),
+]
+GATES = [
+    *DYNAMICS,
+    case(surrogates=STEP, **DESK),
+    case(knee_type="quadratic", makeup=True),
+    case(surrogates=(*STEP, "inlet 1"), smooth_type="iir", sidechain=True),
+]
+DESKS = [case(), case(surrogates=KNEE, knee_type="hard", makeup=False), case(knee_type="exponential", sidechain=True)]
 SERIES = [case(), case(max_order=4, pre_gain=False, remove_dc=True, use_tanh=True)]
 # The delay of an impulse is a whole number of samples, so the output has no slope by it: its gradient is that of the
 # soft impulse. Normalized gradients have another length than the slope.
@@ -60,7 +75,8 @@ REGISTRY = {
     "BandRejectFilter": [case()],
     "BiquadFilter": [case(), case(num_filters=3, normalized=True)],
     "ChebyshevDistortion": SERIES,
-    "Compressor": DYNAMICS,
+    "Compressor": COMPRESSORS,
+    "Expander": [*DESKS, case(smooth_type="iir")],
     "FIRFilter": [case(fir_len=31), case(STEREO, fir_len=8, processor_channel="midside")],
     "FilteredNoiseShapingReverb": [
         case(STEREO, True, **BANDS),
@@ -71,6 +87,7 @@ REGISTRY = {
     "HighPassFilter": [case()],
     "HighShelf": SECTIONS,
     "LinkwitzRileyCrossover": [case(), case(num_bands=6)],
+    "Limiter": [*DESKS, case(lookahead_ms=0.5), case(lookahead_ms=0.7, knee_type="exponential", sidechain=True)],
     "LowPassFilter": [case()],
     "LowShelf": SECTIONS,
     "MidSideToStereo": [case((1,)), case((1,), normalize=False)],
@@ -86,7 +103,7 @@ REGISTRY = {
         case(STEREO, num_frequency_bins=33, processor_channel="midside"),
         case(num_frequency_bins=129, processor_channel="stereo", use_filterbank=True, filterbank_kwargs=FILTERBANK),
     ],
-    "NoiseGate": DYNAMICS,
+    "NoiseGate": GATES,
     "ParametricEqualizer": [
         case(num_filters=4),
         case(num_filters=2, use_shelving_filters=False, processor_channel="stereo"),
@@ -106,6 +123,7 @@ REGISTRY = {
     "StereoGain": [case()],
     "StereoToMidSide": [case(STEREO), case(STEREO, normalize=False)],
     "TanhDistortion": [case(), case(inverse_post_gain=False, use_bias=True, remove_dc=True)],
+    "TransientShaper": [case(), case(sidechain=True)],
     "ZeroPhaseFIREqualizer": [case(num_magnitude_bins=17)],
 }
 
@@ -274,10 +292,11 @@ def test_rows_do_not_hear_each_other(name, c):
 def test_controls_set_all_raw_parameters(name, c):
     processor = make(name, c.options)
     controls = [leaf.control for leaf in processor.leaves()]
-    assert {control.raw for control in controls} == set(processor.parameter_size())
-    assert len({control.name for control in controls} | set(processor.parameter_size())) == len(controls) + len(
-        processor.parameter_size()
-    ), "a control and a raw parameter have the same name"
+    raw = [name for name, _ in leaves(processor.parameter_size())]
+    assert {control.raw for control in controls} == {name.rpartition("/")[2] for name in raw}
+    assert len({control.name for control in controls} | set(raw)) == len(controls) + len(raw), (
+        "a control and a raw parameter have the same name"
+    )
     inlets, _ = arguments(processor, 0.0, 2, max(c.channels), 200, torch.float32)
     call(processor, inlets, {"dsp_params": {}}, 200)
 
@@ -291,8 +310,8 @@ def test_views_convert_into_each_other_over_all_ranges(name, c, dtype):
         return
     norm = torch.linspace(0, 1, 21, dtype=dtype)[:, None].repeat(1, processor.count_num_parameters()).requires_grad_()
     raw = processor.norm_to_raw(norm)
-    assert {n: tuple(v.shape[1:]) for n, v in raw.items()} == {
-        n: (size,) if isinstance(size, int) else tuple(size) for n, size in processor.parameter_size().items()
+    assert {n: tuple(v.shape[1:]) for n, v in leaves(raw)} == {
+        n: (size,) if isinstance(size, int) else tuple(size) for n, size in leaves(processor.parameter_size())
     }
     torch.testing.assert_close(processor.raw_to_norm(raw), norm, atol=1e-5, rtol=0)
     physical = processor.norm_to_dsp(norm)
@@ -303,7 +322,7 @@ def test_views_convert_into_each_other_over_all_ranges(name, c, dtype):
         back = processor.raw_to_dsp(raw)[leaf.control.name]
         torch.testing.assert_close(back, value, rtol=1e-5, atol=1e-5 * (high - low))
     weights = torch.Generator().manual_seed(0)
-    total = sum((value * torch.randn(value.shape, generator=weights).to(dtype)).sum() for value in raw.values())
+    total = sum((value * torch.randn(value.shape, generator=weights).to(dtype)).sum() for _, value in leaves(raw))
     total.backward()
     assert norm.grad.isfinite().all() and (norm.grad != 0).float().mean() > 0.9
 
