@@ -78,10 +78,10 @@ def _number(peak: float | str, before: float | str) -> float | str:
 
 def _plot(times: dict[str, dict[int, Sequence[float | str]]]) -> Plot:
     lines = []
-    for color, (title, found) in zip(COLORS, times.items(), strict=False):
-        for name, rival in (("", 1), (" (repaired)", 2)):
+    for color, mode, found in zip(COLORS, ("forward", "recording", "training"), times.values(), strict=False):
+        for name, rival in (("", 1), (", repaired", 2)):
             points = [(tracks, _times_slower(seconds[rival], seconds[0])) for tracks, seconds in found.items()]
-            lines.append(Line(f"{title}{name}", points, color, dashed=rival == 2))
+            lines.append(Line(f"{mode}{name}", points, color, dashed=rival == 2))
     description = "How many times longer GRAFX 0.6.0 takes than grafx, over the number of tracks."
     return Plot("benchmarks_consoles", description, "tracks", "time of GRAFX 0.6.0 / ours", lines)
 

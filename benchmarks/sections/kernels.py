@@ -51,7 +51,7 @@ class Kernel(NamedTuple):
 
 
 def run(bench: Bench) -> Iterator[Table]:
-    yield table(bench, "cpu", repeats=1 if bench.quick else 9)
+    yield table(bench, "cpu", repeats=1 if bench.quick else 5)
 
 
 def table(bench: Bench, device: str, repeats: int) -> Table:
