@@ -8,7 +8,7 @@ in fresh processes.
 
 GRAFX 0.6.0's convolution is wrong where the full result has an odd length, as in most processors here. Besides it as it
 is, we measure it *repaired*: there, such signals get one more sample, a zero, whose output is dropped. That is also
-the faster of the two, as the length of the transforms has smaller factors.
+the faster of the two, for transforms of odd lengths are slow.
 """
 
 from collections.abc import Iterator, Sequence
