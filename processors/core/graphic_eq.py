@@ -8,6 +8,7 @@ Zwicker, JASA 33(2), 1961.
 import math
 
 import torch
+import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
@@ -44,7 +45,7 @@ PROTOTYPE_GAIN = 17 * math.log(10) / 20
 BETWEEN = 0.5  # weight of the frequencies between the bands
 
 
-class Bands:
+class Bands(nn.Module):
     r"""The bands of a graphic equalizer, and the filters in them.
 
     A filter of the gain g at the centre ω of a band of the width B is
@@ -65,6 +66,7 @@ class Bands:
     """
 
     def __init__(self, scale: str = "bark", sr: float = 44100):
+        super().__init__()
         if scale not in CENTRES:
             raise ParameterError(f"Unknown scale {scale!r}: use one of {', '.join(CENTRES)}.")
         centres, widths = (torch.tensor(table[scale], dtype=torch.float64) for table in (CENTRES, WIDTHS))
@@ -72,7 +74,8 @@ class Bands:
             raise ParameterError(
                 f"{scale!r} bands reach up to {centres[-1]:g} Hz: sr must be over twice that, not {sr:g}."
             )
-        self.centres, self.widths = 2 * math.pi / sr * centres, 2 * math.pi / sr * widths
+        self.register_buffer("centres", 2 * math.pi / sr * centres, persistent=False)
+        self.register_buffer("widths", 2 * math.pi / sr * widths, persistent=False)
 
     def __len__(self) -> int:
         return len(self.centres)
