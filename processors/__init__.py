@@ -22,6 +22,7 @@ from .filter import (
 )
 from .limiter import Limiter
 from .multiband import MultiBand
+from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
@@ -51,6 +52,10 @@ __all__ = [
     "MidSideToStereo",
     "MonoToStereo",
     "MultiBand",
+    "MultiBandCompressor",
+    "MultiBandExpander",
+    "MultiBandLimiter",
+    "MultiBandNoiseGate",
     "MultitapDelay",
     "NewZeroPhaseFIREqualizer",
     "NoiseGate",

@@ -62,6 +62,8 @@ GATES = [
     case(surrogates=(*STEP, "inlet 1"), smooth_type="iir", sidechain=True),
 ]
 DESKS = [case(), case(surrogates=KNEE, knee_type="hard", makeup=False), case(knee_type="exponential", sidechain=True)]
+LOW = {"sample_rate": 2000}  # so that a few samples have something in all bands
+SPLIT = [case(knee_type="quadratic", **LOW), case(surrogates=KNEE, knee_type="hard", num_bands=2, **LOW)]
 SERIES = [case(), case(max_order=4, pre_gain=False, remove_dc=True, use_tanh=True)]
 # The delay of an impulse is a whole number of samples, so the output has no slope by it: its gradient is that of the
 # soft impulse. Normalized gradients have another length than the slope.
@@ -92,6 +94,10 @@ REGISTRY = {
     "LowShelf": SECTIONS,
     "MidSideToStereo": [case((1,)), case((1,), normalize=False)],
     "MonoToStereo": [case()],
+    "MultiBandCompressor": SPLIT,
+    "MultiBandExpander": [*SPLIT, case(smooth_type="iir", **LOW)],
+    "MultiBandLimiter": SPLIT,
+    "MultiBandNoiseGate": [case(knee_type="quadratic", **LOW), case(surrogates=(*STEP, "log_freq"))],
     "MultitapDelay": [
         case(surrogates=DELAY, **TAPS),
         case(straight_through=False, normalize_gradients=False, num_delay_per_segment=2, pre_delay=3, **TAPS),
