@@ -38,7 +38,7 @@ class MultiBandCompressor(MultiBand):
     (−24 to 24 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
 
     Raw parameters:
-        band0, band1, …: those of the compressor.
+        band0: those of the compressor for the lowest band; likewise ``band1`` and so on.
         log_freq ``(B, K - 1)``: those of :class:`LinkwitzRileyCrossover`.
 
     Args:
