@@ -21,7 +21,8 @@ class MultiBand(Group):
     .. math:: y = \sum_{k=0}^{K-1} p(u_k;\, \theta_k)
 
     where :math:`u_k` are the bands of a :class:`LinkwitzRileyCrossover`. If the processor changes nothing, y is u after
-    allpass filters: as loud as u at each frequency, but a mix of the two is not. What its inlets after the first one receive is not split.
+    allpass filters: as loud as u at each frequency, but a mix of the two is not. What inlets after the first one
+    receive is not split.
 
     The controls are ``band{k}_`` before the names of the processor's, and ``crossover{i}_freq``.
 
