@@ -12,7 +12,7 @@ import torch
 LONGEST = 16
 """More numbers than this in one control, such as the magnitudes of a whole spectrum, are no setting to read."""
 
-UNITS = {"db": "dB", "hz": "Hz", "ms": "ms", "s": "s"}
+UNITS = {"db": "dB", "hz": "Hz", "freq": "Hz", "ms": "ms", "s": "s"}
 
 
 def raw_row(processor: Any, parameters: Mapping[str, Any] | None, place: str) -> Any:
