@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core.knees import exponential_knee, guarded_quadratic_knee, hard_knee, quadratic_knee
+from grafx.processors.core.knees import (
+    exponential_knee,
+    guarded_quadratic_knee,
+    hard_knee,
+    hard_step,
+    quadratic_knee,
+    quadratic_step,
+)
 from torch.autograd import gradcheck
 
 THRESHOLD, SLOPE, WIDTH = torch.tensor([[-3.0]]), torch.tensor([[-0.75]]), torch.tensor([[2.0]])
@@ -60,3 +67,32 @@ def test_gradients(rng):
     assert gradcheck(quadratic_knee, (level, *rows))
     assert gradcheck(guarded_quadratic_knee, (level, *rows))
     assert gradcheck(exponential_knee, (level, *rows))
+
+
+def test_hard_step_jumps_at_the_threshold_and_has_the_gradient_of_a_soft_one():
+    level = levels(-9.0, -3.1, -3.0, -2.0, 5.0).requires_grad_()
+    y = hard_step(level, THRESHOLD, SLOPE, WIDTH)
+    torch.testing.assert_close(y, levels(0.0, 0.0, -0.75, -0.75, -0.75))
+    soft = quadratic_step(level, THRESHOLD, SLOPE, torch.ones(1, 1))
+    expected, found = (torch.autograd.grad(z.sum(), level)[0] for z in (soft, y))
+    torch.testing.assert_close(found, expected)
+    assert found[0, 1] < 0 and found[0, 0] == 0
+
+
+def test_quadratic_step_is_continuous_in_value_and_slope():
+    level = torch.linspace(-8, 2, 1001, dtype=torch.float64)[None].requires_grad_()
+    y = quadratic_step(level, THRESHOLD, SLOPE, WIDTH)
+    t = ((level + 3) / 2 + 0.5).clamp(0, 1)
+    torch.testing.assert_close(y, -0.75 * torch.where(t < 0.5, 2 * t**2, 1 - 2 * (1 - t) ** 2))
+    (derivative,) = torch.autograd.grad(y.sum(), level)
+    assert derivative.diff().abs().max() <= 0.75 * 0.01 + 1e-9
+    assert derivative.min() == pytest.approx(-0.75, abs=0.01)
+
+
+def test_gradients_of_the_soft_step(rng):
+    level = torch.tensor(rng.normal(size=(2, 30)) - 3, requires_grad=True)
+    rows = [
+        torch.tensor(v, dtype=torch.float64, requires_grad=True)
+        for v in ([[-3.0], [-2.0]], [[-0.7], [2.0]], [[1.5], [0.8]])
+    ]
+    assert gradcheck(quadratic_step, (level, *rows))
