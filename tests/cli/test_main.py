@@ -455,7 +455,6 @@ def exceed_a_weight(G):
 @pytest.mark.parametrize(
     "change, word",
     [
-        (add_without_parameters, "gain"),
         (add_unknown_type, "phaser"),
         (remove_the_out, "out"),
         (make_a_cycle, "cycle"),
@@ -468,6 +467,16 @@ def test_an_edit_that_cannot_be_rendered_is_explained(cli, material, result_fold
     edit(result_folder, change)
     cli.refused(cli.run("render", result_folder, *material.stems, "--out", tmp_path / "a.wav"), word)
     assert not (tmp_path / "a.wav").exists()
+
+
+def test_a_processor_that_was_added_without_parameters_is_at_its_defaults(cli, material, result_folder, tmp_path):
+    run = cli.run("render", result_folder, *material.stems, "--out", tmp_path / "before.wav")
+    assert run.exit_code == 0, run.output
+    edit(result_folder, add_without_parameters)
+    run = cli.run("render", result_folder, *material.stems, "--out", tmp_path / "after.wav")
+    assert run.exit_code == 0, run.output
+    before, after = (read_audio(tmp_path / f"{name}.wav")[0] for name in ("before", "after"))
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=0)
 
 
 # Draw
