@@ -19,3 +19,9 @@ def test_it_is_the_largest_of_each_window(rng, size):
 def test_the_window_must_fit(size):
     with pytest.raises(ParameterError, match=f"within 5 samples and cannot be {size}"):
         sliding_maximum(torch.zeros(1, 5), size)
+
+
+def test_the_first_of_equal_samples_gets_the_gradient():
+    u = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0], requires_grad=True)
+    sliding_maximum(u, 3).sum().backward()
+    torch.testing.assert_close(u.grad, torch.tensor([0.0, 2.0, 1.0, 0.0, 0.0]))
