@@ -5,12 +5,14 @@ import inspect
 import pkgutil
 import re
 import shutil
+import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
 
 from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
 project = "grafx"
 author = "The grafx authors"
@@ -41,6 +43,7 @@ nb_merge_streams = True
 
 autosummary_generate = False  # its tables link to what the pages of the reference document
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
@@ -53,7 +56,12 @@ toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 
-FIRST_MODULES = ("stereo", "eq", "filter", "dynamics", "dynamics_approx", "nonlinear", "delay", "reverb")
+PICTURES = "generated/processors"
+INHERITED_FROM = "Processor, Module"  # whose own members are documented once, or by torch
+DECLARATIONS = (  # what a processor is made of, and does not do for those who use it
+    "parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, values_to_raw, "
+    "curve, level, detector, gain, log_gain, formula"
+)
 
 
 def copy_notebooks(app):
@@ -66,26 +74,62 @@ def copy_notebooks(app):
             shutil.copyfile(source, copy)
 
 
+def draw_processors(app):
+    """Make the pictures that the pages of processors show; a processor without one stops the build."""
+    app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
+
+
 def list_processors(app, docname, source):
-    """Append every public processor to its page, grouped by the module that it lives in."""
+    """Append every public processor to its page, with its picture and its controls."""
     if docname != "api/processors":
         return
-    package = importlib.import_module("grafx.processors")
-    modules: dict[str, list[str]] = {}
-    for name in package.__all__:
-        modules.setdefault(getattr(package, name).__module__.rpartition(".")[2], []).append(name)
-    first, last = FIRST_MODULES, ("container", "base")
     lines = [".. currentmodule:: grafx.processors"]
-    for module in (*first, *sorted(modules.keys() - {*first, *last}), *last):
-        names = modules.get(module, [])
-        if names:
-            lines += [*section(f"grafx.processors.{module}"), ".. autosummary::", "   :nosignatures:", ""]
-            lines += [*(f"   {name}" for name in names), ""]
-        for name in names:
-            lines += [f".. autoclass:: {name}", "   :members:", "   :inherited-members: Module", ""]
-    if "base" not in modules:
-        lines += [*section("grafx.processors.base"), ".. automodule:: grafx.processors.base", "   :members:", ""]
+    for family, pictures in app.pictures.items():
+        lines += [*heading(family), ".. autosummary::", "   :nosignatures:", ""]
+        lines += [*(f"   {name}" for name in pictures), ""]
+        for name, description in pictures.items():
+            lines += [f".. autoclass:: {name}", "   :members:", f"   :inherited-members: {INHERITED_FROM}"]
+            lines += [f"   :exclude-members: {DECLARATIONS}", ""]
+            lines += [f"   .. image:: /{PICTURES}/{name}.svg", f"      :alt: {description}", ""]
+            lines += [f"   {line}" for line in table_of_controls(name)]
     source[0] += "\n".join(["", *lines])
+
+
+def list_gallery(app, docname, source):
+    """Append a small picture of every public processor to the overview."""
+    if docname != "guides/gallery":
+        return
+    lines = []
+    for family, pictures in app.pictures.items():
+        lines += ["", f"## {family}", "", "```{eval-rst}", ".. container:: gallery", ""]
+        for name, description in pictures.items():
+            full = f"grafx.processors.{name}"
+            lines += [f"   .. figure:: /{PICTURES}/{name}_small.svg", f"      :target: ../api/processors.html#{full}"]
+            lines += [f"      :alt: {description}", "", f"      :class:`~{full}`", ""]
+        lines += ["```"]
+    source[0] += "\n".join(["", *lines, ""])
+
+
+def table_of_controls(name):
+    """Ranges and defaults, in the order of normalized values, of a processor that needs nothing to be made."""
+    cls = getattr(importlib.import_module("grafx.processors"), name)
+    try:
+        leaves = cls().leaves()
+    except TypeError:  # it is made of other processors
+        return []
+    if not leaves:
+        return []
+    rows = [("Control", "Range", "Default", "Scale")]
+    for leaf in leaves:
+        control, shape = leaf.control, f" {leaf.shape}" if leaf.shape else ""
+        low, high = (f"{limit:g}".replace("-", "−") for limit in (control.low, control.high))
+        default = "each its own" if isinstance(control.default, tuple) else f"{control.default:g}".replace("-", "−")
+        unit = control.unit and f" {control.unit}"
+        rows.append((f"``{leaf.name}``{shape}", f"{low} to {high}{unit}", f"{default}{unit}", control.scale))
+    table = [".. list-table::", "   :header-rows: 1", "   :class: controls", ""]
+    for row in rows:
+        table += ["   * - " + row[0], *(f"     - {cell}" for cell in row[1:])]
+    return [*table, ""]
 
 
 def list_core(app, docname, source):
@@ -96,13 +140,11 @@ def list_core(app, docname, source):
     for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
         if not module.name.rpartition(".")[2].startswith("_"):
             title = module.name.rpartition(".")[2]
-            lines = [title, "-" * len(title), "", f".. automodule:: {module.name}", "   :members:", ""]
+            lines = [*heading(title), f".. automodule:: {module.name}", "   :members:", ""]
             source[0] += "\n".join(["", *lines])
 
 
-def section(module):
-    """A heading: the first words of a module's docstring."""
-    title = re.split(r"[.:]", importlib.import_module(module).__doc__)[0]
+def heading(title):
     return ["", title, "-" * len(title), ""]
 
 
@@ -148,7 +190,9 @@ def resolve_by_last_name(app, env, node, contnode):
 
 def setup(app):
     app.connect("builder-inited", copy_notebooks, priority=100)
+    app.connect("builder-inited", draw_processors)
     app.connect("source-read", list_processors)
+    app.connect("source-read", list_gallery)
     app.connect("source-read", list_core)
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
     app.connect("autodoc-process-signature", own_signature)

@@ -1,0 +1,621 @@
+"""A picture of every processor, made when the site is built."""
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from grafx.processors import (
+    AllPassFilter,
+    ApproxCompressor,
+    ApproxNoiseGate,
+    BandPassFilter,
+    BandRejectFilter,
+    BiquadFilter,
+    ChebyshevDistortion,
+    Compressor,
+    DryWet,
+    Expander,
+    FilteredNoiseShapingReverb,
+    FIRFilter,
+    GainStagingRegularization,
+    GraphicEqualizer,
+    HighPassFilter,
+    HighShelf,
+    Limiter,
+    LinkwitzRileyCrossover,
+    LowPassFilter,
+    LowShelf,
+    MidSideToStereo,
+    MonoToStereo,
+    MultiBand,
+    MultiBandCompressor,
+    MultiBandExpander,
+    MultiBandLimiter,
+    MultiBandNoiseGate,
+    MultitapDelay,
+    NewZeroPhaseFIREqualizer,
+    NoiseGate,
+    ParallelMix,
+    ParametricEqualizer,
+    PeakingFilter,
+    PiecewiseTanhDistortion,
+    PoleZeroFilter,
+    PowerDistortion,
+    SerialChain,
+    SideGainImager,
+    StateVariableFilter,
+    StereoGain,
+    StereoToMidSide,
+    STFTMaskedNoiseReverb,
+    TanhDistortion,
+    TransientShaper,
+    ZeroPhaseFIREqualizer,
+)
+from grafx.processors.base import Processor
+from plots import (
+    SAMPLE_RATE,
+    Panel,
+    Setting,
+    Settings,
+    describe,
+    diagram,
+    gain_over_time,
+    goniometer,
+    harmonics,
+    lanes,
+    lines,
+    magnitude,
+    named,
+    outlet_magnitudes,
+    phase,
+    run,
+    sine_gain,
+    small,
+    spectrogram,
+    static_curve,
+    stereo_noise,
+    transfer,
+    vary,
+    waveform,
+    wide,
+    z_plane,
+)
+
+from grafx import processors
+
+NEPER = 20 / math.log(10)
+AT_1K = {"frequency_hz": 1000}
+
+
+def numbers(values: Iterable[float]) -> str:
+    return ",".join(f" {value:g}".replace("-", "−") for value in values)
+
+
+# --- Filters
+
+
+def by_frequency_and_q(processor: Processor, show=magnitude) -> list[Panel]:
+    hertz = vary({"q": 0.7}, *({"frequency_hz": hertz} for hertz in (200, 1000, 5000)))
+    return [show(processor, hertz), show(processor, vary(AT_1K, *({"q": q} for q in (0.5, 2, 8))))]
+
+
+def by_gain_and_q(processor: Processor) -> list[Panel]:
+    gains = vary({**AT_1K, "q": 0.7}, *({"gain_db": gain} for gain in (12, 6, -6, -12)))
+    qualities = vary({**AT_1K, "gain_db": 12}, *({"q": q} for q in (0.4, 0.7, 2)))
+    return [magnitude(processor, gains, -18, 18), magnitude(processor, qualities, -18, 18)]
+
+
+def pole_zero() -> list[Panel]:
+    settings = vary(
+        {"gain_db": -20},
+        {"pole_radius": 0.97, "pole_hz": 2000, "zero_radius": 1, "zero_hz": 6000},
+        {"pole_radius": 0.9, "pole_hz": 10000, "zero_radius": 0.9, "zero_hz": 800},
+    )
+    return [magnitude(PoleZeroFilter(), settings, -60, 20), z_plane(settings)]
+
+
+def biquad() -> list[Panel]:
+    settings = vary(
+        {},
+        {"b0": 1, "b1": 0, "b2": 0, "a1": -1.8, "a2_position": 0.6},
+        {"b0": 0.5, "b1": 0.5, "b2": 0, "a1": -0.9, "a2_position": -0.8},
+        {"b0": 1, "b1": -1.9, "b2": 0.95, "a1": -1, "a2_position": 0},
+    )
+    return [magnitude(BiquadFilter(), settings, -40, 40)]
+
+
+def state_variable() -> list[Panel]:
+    mixes = {"high-pass": (1, 0, 0), "band-pass": (0, 1, 0), "low-pass": (0, 0, 1), "high- and low-pass": (1, 0, 1)}
+    names = ("highpass", "bandpass", "lowpass")
+    kinds = {label: {**AT_1K, "q": 1, **dict(zip(names, mix, strict=True))} for label, mix in mixes.items()}
+    qualities = vary({**AT_1K, "lowpass": 1}, *({"q": q} for q in (0.5, 2, 8)))
+    return [
+        magnitude(StateVariableFilter(), named(kinds, "frequency 1 kHz, Q 1")),
+        magnitude(StateVariableFilter(), qualities),
+    ]
+
+
+def fir() -> list[Panel]:
+    taps = np.arange(401)
+    window = np.hanning(401)
+    comb, sinc = np.zeros(401), window * 0.25 * np.sinc((taps - 200) * 2 * 2000 / SAMPLE_RATE)
+    comb[[0, 44]] = 0.9
+    settings = named({"echo after 1 ms": {"taps": comb}, "windowed sinc at 2 kHz": {"taps": 3 * sinc}})
+    processor = FIRFilter(fir_len=401)
+    return [magnitude(processor, settings, -60, 20), waveform(processor, settings, 0.0091)]
+
+
+# --- Equalizers
+
+
+def curve(num_bins: int, *points: tuple[float, float]) -> np.ndarray:
+    """Decibels at ``num_bins`` frequencies up to Nyquist, straight between points (Hz, dB) on a logarithmic scale."""
+    hertz = np.linspace(0, SAMPLE_RATE / 2, num_bins, endpoint=False)
+    at, decibels = zip(*points, strict=True)
+    return np.interp(np.log(hertz.clip(1)), np.log(at), decibels)
+
+
+TILT = (100, 9), (10000, -9)
+SMILE = (60, 9), (200, 0), (1000, -9), (4000, 0), (12000, 9)
+PRESENCE = (800, 0), (3000, 12), (10000, 0)
+
+
+def zero_phase() -> list[Panel]:
+    shapes = {"a tilt of 9 dB per decade": TILT, "a smile": SMILE, "presence": PRESENCE}
+    settings = named({name: {"magnitude_db": curve(1024, *points)} for name, points in shapes.items()})
+    return [magnitude(ZeroPhaseFIREqualizer(), settings, -18, 18)]
+
+
+def new_zero_phase() -> list[Panel]:
+    bank = {"num_filters": 24, "scale": "bark_traunmuller"}
+    processor = NewZeroPhaseFIREqualizer(use_filterbank=True, filterbank_kwargs=bank)
+    steps = np.arange(24)
+    shapes = {
+        "bands 10 to 13 up by 12 dB": 12.0 * ((steps >= 9) & (steps < 13)),
+        "every other band down by 12 dB": -12.0 * (steps % 2),
+        "1 dB less in each band": 11.5 - steps,
+    }
+    settings = named({name: {"magnitude_db": gains} for name, gains in shapes.items()}, "24 Bark bands")
+    return [magnitude(processor, settings, -18, 18)]
+
+
+def parametric() -> list[Panel]:
+    place = {"frequency_hz": (100, 500, 3000, 8000), "q": (0.7, 2, 1, 0.7)}
+    gains = ((6, -9, 6, -6), (-12, 6, 0, 9), (0, 0, -12, 0))
+    settings = named(
+        {f"gains{numbers(each)} dB": {**place, "gain_db": each} for each in gains},
+        "low shelf 100 Hz, peaks 500 Hz and 3 kHz, high shelf 8 kHz",
+    )
+    return [magnitude(ParametricEqualizer(num_filters=4), settings, -18, 18)]
+
+
+def graphic() -> list[Panel]:
+    processor, steps = GraphicEqualizer(scale="third_octave"), torch.arange(31)
+    shapes = {
+        "one band up by 12 dB": 12.0 * (steps == 17),
+        "up and down by 6 dB in turns": 6.0 - 12.0 * (steps // 4 % 2),
+        "a slope": 12 - 0.8 * steps,
+    }
+    settings = named(
+        {name: {"gain_db": NEPER * processor.gains_for(gains / NEPER)} for name, gains in shapes.items()},
+        "third octaves, with gains from gains_for",
+    )
+    return [magnitude(processor, settings, -18, 18)]
+
+
+# --- Dynamics
+
+ATTACKS = [{"attack_ms": 1, "release_ms": 20}, {"attack_ms": 10, "release_ms": 100}]
+SMOOTHINGS = [{"smoothing_ms": ms} for ms in (2, 10, 50)]
+QUICK = {"smoothing_ms": 1}
+THRESHOLD = {"threshold_db": -30}
+RATIOS = [{"ratio": ratio} for ratio in (1.2, 1.5, 2)]
+LOW_RATIOS = [{"ratio": ratio} for ratio in (1.5, 2, 4)]
+
+
+def compressor() -> list[Panel]:
+    moving = vary({**THRESHOLD, "ratio": 1.5}, *ATTACKS)
+    return [
+        static_curve(Compressor(energy_smoother=None), vary({**THRESHOLD, "knee_db": 6}, *RATIOS)),
+        gain_over_time(Compressor(sample_rate=SAMPLE_RATE), moving, -40, -10),
+    ]
+
+
+def approx_compressor() -> list[Panel]:
+    return [
+        static_curve(ApproxCompressor(), vary({**THRESHOLD, "knee_db": 6, **QUICK}, *RATIOS)),
+        gain_over_time(ApproxCompressor(), vary({**THRESHOLD, "ratio": 1.5}, *SMOOTHINGS), -40, -10),
+    ]
+
+
+def gate() -> list[Panel]:
+    processor = NoiseGate(sample_rate=SAMPLE_RATE, knee_type="quadratic")
+    ranges = vary({**THRESHOLD, "knee_db": 6, "attack_ms": 1}, *({"range_db": depth} for depth in (-10, -20, -40)))
+    times = [{"attack_ms": 1, "release_ms": 5}, {"attack_ms": 20, "release_ms": 30}]
+    return [
+        static_curve(processor, ranges),
+        gain_over_time(processor, vary({**THRESHOLD, "range_db": -20, "knee_db": 6}, *times), -40, -10),
+    ]
+
+
+def approx_gate() -> list[Panel]:
+    return [
+        static_curve(ApproxNoiseGate(), vary({**THRESHOLD, "knee_db": 6, **QUICK}, *LOW_RATIOS), -60),
+        gain_over_time(ApproxNoiseGate(), vary({**THRESHOLD, "ratio": 2}, *SMOOTHINGS), -40, -10),
+    ]
+
+
+def expander() -> list[Panel]:
+    return [
+        static_curve(Expander(), vary({**THRESHOLD, "knee_db": 6, "attack_ms": 1}, *LOW_RATIOS)),
+        gain_over_time(Expander(), vary({**THRESHOLD, "ratio": 4}, *ATTACKS), -40, -20),
+    ]
+
+
+def limiter() -> list[Panel]:
+    thresholds = vary({"ratio": 100, "knee_db": 0.5}, *({"threshold_db": level} for level in (-30, -20, -10)))
+    releases = vary({"threshold_db": -20}, *({"release_ms": ms} for ms in (10, 50, 200)))
+    return [
+        static_curve(Limiter(), thresholds, -60),
+        gain_over_time(Limiter(lookahead_ms=5), releases, -30, -5),
+    ]
+
+
+def transient_shaper() -> list[Panel]:
+    settings = vary({}, {"attack_db": 12}, {"attack_db": -12}, {"sustain_db": 12}, {"sustain_db": -12})
+    time = torch.arange(8820, dtype=torch.double) / SAMPLE_RATE
+    hit = 0.4 * torch.sin(2 * torch.pi * 150 * time) * torch.exp(-25 * time) * (1 - torch.exp(-2000 * time))
+    shaped = {
+        setting.label: run(TransientShaper(), hit[None, None], setting)[0, 0]
+        for setting in (settings.each[0], settings.each[2])
+    }
+    return [gain_over_time(TransientShaper(), settings, -40, -10), lanes({"in": hit, **shaped}, 1)]
+
+
+CROSSOVERS = {"crossover0_freq": 200, "crossover1_freq": 3000}
+
+
+def bands(processor: Processor, node_type: str, title: str, **values: tuple[float, float, float]) -> list[Panel]:
+    """A processor of three bands, with values of its controls in each."""
+    each = {f"band{k}_{name}": value for name, three in values.items() for k, value in enumerate(three)}
+    setting = Setting(f"crossovers at 200 Hz and 3 kHz; {title}", {"dsp_params": {**CROSSOVERS, **each}})
+    return [sine_gain(processor, setting, (-50, -30, -10)), three_bands(node_type)]
+
+
+def three_bands(node_type: str) -> Panel:
+    rows = {f"band{k}": (2.1, 0.8 * (1 - k), node_type) for k in range(3)}
+    nodes = {"in": (0, 0, "in"), "split": (0.9, 0, "crossover"), **rows, "+": (3.2, 0, "mix"), "out": (3.9, 0, "out")}
+    edges = [("in", "split", ""), *(("split", row, "") for row in rows), *((row, "+", "") for row in rows)]
+    return diagram(nodes, [*edges, ("+", "out", "")])
+
+
+# --- Distortion
+
+
+def distortion(processor: Processor, settings, amplitude: float = 1.0) -> list[Panel]:
+    return [transfer(processor, settings), harmonics(processor, settings, amplitude)]
+
+
+def piecewise() -> list[Panel]:
+    soft, hard = {"positive_hardness": 0.5, "negative_hardness": 0.5}, {"positive_hardness": 5, "negative_hardness": 5}
+    low, uneven = {"positive_threshold": 0.2, "negative_threshold": 0.2}, {"negative_threshold": 0.8}
+    settings = named(
+        {
+            "hardness 0.5, threshold 0.2": {**soft, **low},
+            "hardness 5, threshold 0.2": {**hard, **low},
+            "hardness 5, threshold 0.2 up, 0.8 down": {**hard, **low, **uneven},
+        }
+    )
+    return distortion(PiecewiseTanhDistortion(), settings)
+
+
+def series(processor: Processor, weights: Mapping[str, tuple[float, ...]]) -> list[Panel]:
+    return distortion(processor, named({label: {"weights": each} for label, each in weights.items()}))
+
+
+POWERS = {"0.9 u − 0.3 u³": (0, 0.9, 0, -0.3), "0.9 u + 0.5 u²": (0, 0.9, 0.5, 0), "0.9 u³": (0, 0, 0, 0.9)}
+POLYNOMIALS = {
+    "0.9 T₁ + 0.3 T₂": (0, 0.9, 0.3, 0, 0, 0),
+    "0.9 T₁ + 0.3 T₃": (0, 0.9, 0, 0.3, 0, 0),
+    "0.9 T₅": (0, 0, 0, 0, 0, 0.9),
+}
+
+# --- Delay and reverb
+
+
+def multitap() -> list[Panel]:
+    taps, treble = np.arange(20)[:, None], np.linspace(0, 1, 20)
+    color = np.tile((-2 * taps - 4 * taps * treble).clip(-60), (2, 1))  # softer and duller
+    times = {"delays 50, 10, 35 and 60 ms in turns": (50.0, 10.0, 35.0, 60.0), "delays 30 ms": (30.0,)}
+    settings = named(
+        {label: {"delay_ms": np.resize(each, 40), "color_db": color} for label, each in times.items()},
+        "20 segments of 68 ms",
+    )
+    return [waveform(MultitapDelay(), settings, 1.36), spectrogram(MultitapDelay(), settings, 1.36)]
+
+
+def decaying(processor: Processor, num_bands: int, times: list[tuple[float, float]], sample_rate: float) -> list[Panel]:
+    """A reverb whose decay times fall from the lowest to the highest band."""
+    settings = named(
+        {
+            f"{low:g} ms, at the highest {high:g} ms": {"decay_ms": np.tile(np.geomspace(low, high, num_bands), (2, 1))}
+            for low, high in times
+        },
+        "decay by 60 dB at the lowest frequency in",
+    )
+    return [waveform(processor, settings, 0.8, sample_rate), spectrogram(processor, settings, 0.8, sample_rate)]
+
+
+# --- Stereo
+
+
+def burst() -> tuple[torch.Tensor, torch.Tensor]:
+    """A left and a right signal that look different."""
+    time = torch.arange(882, dtype=torch.double) / SAMPLE_RATE
+    left = torch.sin(2 * torch.pi * 250 * time) * torch.exp(-150 * time)
+    right = 0.7 * torch.sin(2 * torch.pi * 600 * time) * torch.sin(torch.pi * time / 0.02) ** 2
+    return left, right
+
+
+def stereo(processor: Processor, settings: Settings) -> list[Panel]:
+    return [goniometer(processor, settings), before_and_after(processor, settings.each[-1])]
+
+
+def before_and_after(processor: Processor, setting: Setting) -> Panel:
+    signals = torch.stack(burst())
+    left, right = run(processor, signals[None], setting)[0]
+    names = ("left in", "right in", "left out", "right out")
+    return lanes(dict(zip(names, (*signals, left, right), strict=True)), 2, setting.label)
+
+
+def mono_to_stereo() -> list[Panel]:
+    signal, _ = burst()
+    left, right = MonoToStereo()(signal[None, None])[0]
+    nodes = {"in": (0, 0, "in"), "mono to\nstereo": (1.3, 0, "gain"), "out": (2.6, 0, "out")}
+    edges = [("in", "mono to\nstereo", "1"), ("mono to\nstereo", "out", "2")]
+    return [lanes({"in": signal, "left out": left, "right out": right}, 1), diagram(nodes, edges)]
+
+
+def stereo_to_mid_side() -> list[Panel]:
+    left, right = burst()
+    mid, side = (signal[0, 0] for signal in StereoToMidSide()(torch.stack((left, right))[None]))
+    nodes = {"in": (0, 0, "in"), "to\nm/s": (1.3, 0, "imager"), "m": (2.8, 0.5, "out"), "s": (2.8, -0.5, "out")}
+    edges = [("in", "to\nm/s", ""), ("to\nm/s", "m", "mid"), ("to\nm/s", "s", "side")]
+    return [lanes({"left in": left, "right in": right, "mid out": mid, "side out": side}, 2), diagram(nodes, edges)]
+
+
+def mid_side_to_stereo() -> list[Panel]:
+    mid, side = burst()
+    left, right = MidSideToStereo()(mid[None, None], side[None, None])[0]
+    nodes = {"m": (0, 0.5, "in"), "s": (0, -0.5, "in"), "from\nm/s": (1.5, 0, "imager"), "out": (2.8, 0, "out")}
+    edges = [("m", "from\nm/s", "mid"), ("s", "from\nm/s", "side"), ("from\nm/s", "out", "")]
+    return [lanes({"mid in": mid, "side in": side, "left out": left, "right out": right}, 2), diagram(nodes, edges)]
+
+
+def crossover() -> list[Panel]:
+    setting = {"crossover0_freq": 200, "crossover1_freq": 3000}
+    labels = ("band0", "band1", "band2")
+    nodes = {
+        "in": (0, 0, "in"),
+        "split": (1.2, 0, "crossover"),
+        **{f"out{k}": (2.8, 0.8 * (1 - k), "out") for k in range(3)},
+    }
+    edges = [("in", "split", ""), *(("split", f"out{k}", label) for k, label in enumerate(labels))]
+    [both] = named({"crossovers at 200 Hz and 3 kHz": setting}).each
+    return [outlet_magnitudes(LinkwitzRileyCrossover(), both, labels), diagram(nodes, edges, 0.6)]
+
+
+# --- Containers
+
+
+def dry_wet() -> list[Panel]:
+    processor = DryWet(Compressor(energy_smoother=None), external_param=False)
+    settings = vary({"threshold_db": -40, "ratio": 2}, *({"drywet": weight} for weight in (0, 0.5, 0.9, 1)))
+    nodes = {"in": (0, 0, "in"), "cmp": (1.1, 0.5, "compressor"), "+": (2.3, 0, "mix"), "out": (3.1, 0, "out")}
+    edges = [("in", "cmp", ""), ("cmp", "+", "w"), ("in", "+", "1 − w"), ("+", "out", "")]
+    return [diagram(nodes, edges), static_curve(processor, settings)]
+
+
+def serial_chain() -> list[Panel]:
+    chain = SerialChain({"low": HighPassFilter(), "peak": PeakingFilter(), "high": LowPassFilter()})
+    off = {"low": {"frequency_hz": 20}, "peak": {"gain_db": 0}, "high": {"frequency_hz": 20000}}
+    on = {
+        "low": {"frequency_hz": 150},
+        "peak": {"frequency_hz": 1500, "q": 2, "gain_db": 9},
+        "high": {"frequency_hz": 6000},
+    }
+    settings = named(
+        {
+            "only the first in use": {**off, "low": on["low"]},
+            "the first two": {**on, "high": off["high"]},
+            "all three": on,
+        },
+        "high-pass 150 Hz, peak 1.5 kHz, low-pass 6 kHz",
+    )
+    nodes = {
+        "in": (0, 0, "in"),
+        **{name: (0.9 * k + 1, 0, "filter") for k, name in enumerate(chain.processors)},
+        "out": (3.8, 0, "out"),
+    }
+    return [diagram(nodes, [(a, b, "") for a, b in pairwise(nodes)]), magnitude(chain, settings)]
+
+
+def parallel_mix() -> list[Panel]:
+    mix = ParallelMix({"low": LowPassFilter(), "high": HighPassFilter()})
+    members = {"low": {"frequency_hz": 300}, "high": {"frequency_hz": 3000}}
+    settings = named(
+        {f"gains{numbers(gains)} dB": {**members, "gains_db": gains} for gains in ((0, -60), (0, 0), (-12, 0))},
+        "low-pass 300 Hz, high-pass 3 kHz",
+    )
+    nodes = {
+        "in": (0, 0, "in"),
+        "low": (1.1, 0.5, "filter"),
+        "high": (1.1, -0.5, "filter"),
+        "+": (2.3, 0, "mix"),
+        "out": (3.1, 0, "out"),
+    }
+    edges = [("in", "low", ""), ("in", "high", ""), ("low", "+", "g₁"), ("high", "+", "g₂"), ("+", "out", "")]
+    return [diagram(nodes, edges), magnitude(mix, settings)]
+
+
+def gain_staging() -> list[Panel]:
+    gains, x = np.linspace(-24, 24, 97), stereo_noise(4000)
+    watched = GainStagingRegularization(StereoGain())
+    each = [{"left_gain_db": gain, "right_gain_db": gain} for gain in gains]
+    one = [{"left_gain_db": gain} for gain in gains]
+    penalties = {
+        label: [watched(x, dsp_params=gain)[1]["gain_reg"].item() for gain in given]
+        for label, given in (("StereoGain, both channels", each), ("StereoGain, left channel", one))
+    }
+    nodes = {"in": (0, 0, "in"), "gn": (1, 0.5, "gain"), "out": (2.6, 0.5, "out"), "rms": (2.2, -0.5, "mix")}
+    edges = [("in", "gn", ""), ("gn", "out", ""), ("in", "rms", ""), ("gn", "rms", "")]
+    return [diagram(nodes, edges), lines(gains, penalties, "gain (dB)", "gain_reg")]
+
+
+def multi_band() -> list[Panel]:
+    gains = [(-12, 0, 6), (0, -60, 0), (0, 0, 0)]
+    settings = named(
+        {
+            f"gains{numbers(each)} dB": {
+                **CROSSOVERS,
+                **{f"band{k}_left_gain_db": gain for k, gain in enumerate(each)},
+            }
+            for each in gains
+        },
+        "a StereoGain in each band; crossovers at 200 Hz and 3 kHz",
+    )
+    return [three_bands("gain"), magnitude(MultiBand(StereoGain()), settings, -48, 12)]
+
+
+PICTURES: dict[str, dict[str, list[Panel]]] = {
+    "Stereo": {
+        "StereoGain": stereo(
+            StereoGain(),
+            vary(
+                {},
+                {"left_gain_db": 0, "right_gain_db": 0},
+                {"left_gain_db": -60, "right_gain_db": 0},
+                {"left_gain_db": 3, "right_gain_db": -12},
+            ),
+        ),
+        "SideGainImager": stereo(SideGainImager(), vary({}, *({"side_gain_db": gain} for gain in (0, 6, -12, -60)))),
+        "MonoToStereo": mono_to_stereo(),
+        "StereoToMidSide": stereo_to_mid_side(),
+        "MidSideToStereo": mid_side_to_stereo(),
+    },
+    "Equalizers": {
+        "ZeroPhaseFIREqualizer": zero_phase(),
+        "NewZeroPhaseFIREqualizer": new_zero_phase(),
+        "ParametricEqualizer": parametric(),
+        "GraphicEqualizer": graphic(),
+    },
+    "Filters": {
+        "LowPassFilter": by_frequency_and_q(LowPassFilter()),
+        "HighPassFilter": by_frequency_and_q(HighPassFilter()),
+        "BandPassFilter": by_frequency_and_q(BandPassFilter()),
+        "BandRejectFilter": by_frequency_and_q(BandRejectFilter()),
+        "AllPassFilter": by_frequency_and_q(AllPassFilter(), phase),
+        "PeakingFilter": by_gain_and_q(PeakingFilter()),
+        "LowShelf": by_gain_and_q(LowShelf()),
+        "HighShelf": by_gain_and_q(HighShelf()),
+        "BiquadFilter": biquad(),
+        "PoleZeroFilter": pole_zero(),
+        "StateVariableFilter": state_variable(),
+        "FIRFilter": fir(),
+        "LinkwitzRileyCrossover": crossover(),
+    },
+    "Dynamics": {
+        "Compressor": compressor(),
+        "NoiseGate": gate(),
+        "Expander": expander(),
+        "Limiter": limiter(),
+        "TransientShaper": transient_shaper(),
+        "MultiBandCompressor": bands(
+            MultiBandCompressor(),
+            "compressor",
+            "thresholds −40, −30, −20 dB, ratio 1.5",
+            threshold_db=(-40, -30, -20),
+            ratio=(1.5, 1.5, 1.5),
+        ),
+        "MultiBandLimiter": bands(
+            MultiBandLimiter(), "compressor", "thresholds −40, −30, −20 dB", threshold_db=(-40, -30, -20)
+        ),
+        "MultiBandExpander": bands(
+            MultiBandExpander(),
+            "noisegate",
+            "thresholds −40, −30, −20 dB, ratio 2",
+            threshold_db=(-40, -30, -20),
+            ratio=(2, 2, 2),
+        ),
+        "MultiBandNoiseGate": bands(
+            MultiBandNoiseGate(),
+            "noisegate",
+            "thresholds −40, −30, −20 dB, range −20 dB",
+            threshold_db=(-40, -30, -20),
+            range_db=(-20, -20, -20),
+        ),
+        "ApproxCompressor": approx_compressor(),
+        "ApproxNoiseGate": approx_gate(),
+    },
+    "Distortion": {
+        "TanhDistortion": distortion(
+            TanhDistortion(use_bias=True),
+            vary({}, {"pre_gain_db": 0}, {"pre_gain_db": 12}, {"pre_gain_db": 12, "offset": 0.5}),
+        ),
+        "PiecewiseTanhDistortion": piecewise(),
+        "PowerDistortion": series(PowerDistortion(max_order=4), POWERS),
+        "ChebyshevDistortion": series(ChebyshevDistortion(max_order=6), POLYNOMIALS),
+    },
+    "Delay and reverb": {
+        "MultitapDelay": multitap(),
+        "STFTMaskedNoiseReverb": decaying(
+            STFTMaskedNoiseReverb(), 193, [(2000, 500), (500, 200), (100, 100)], SAMPLE_RATE
+        ),
+        "FilteredNoiseShapingReverb": decaying(
+            FilteredNoiseShapingReverb(noise_randomness="fixed"), 12, [(1500, 400), (500, 200), (100, 100)], 30000
+        ),
+    },
+    "Containers": {
+        "DryWet": dry_wet(),
+        "SerialChain": serial_chain(),
+        "ParallelMix": parallel_mix(),
+        "GainStagingRegularization": gain_staging(),
+        "MultiBand": multi_band(),
+    },
+}
+
+
+def draw(folder: Path) -> dict[str, dict[str, str]]:
+    """Draw every public processor, wide for its documentation and small for the overview.
+
+    Returns:
+        Family to name to a description for those who cannot see the picture.
+
+    Raises:
+        LookupError: A processor has no picture here, or one is of a processor that there is not.
+    """
+    public = {name for name in processors.__all__ if issubclass(getattr(processors, name), Processor)}
+    drawn = {name for family in PICTURES.values() for name in family}
+    if public != drawn:
+        raise LookupError(
+            f"PICTURES of docs/gallery.py lacks {sorted(public - drawn)} and has {sorted(drawn - public)}, which "
+            "grafx.processors does not."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for family in PICTURES.values():
+        for name, panels in family.items():
+            write(folder / f"{name}.svg", wide(panels))
+            write(folder / f"{name}_small.svg", small(panels[0]))
+    return {
+        family: {name: describe(name, panels) for name, panels in pictures.items()}
+        for family, pictures in PICTURES.items()
+    }
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file unless it is the same already, so that pages that show it are made again only if it changed."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
