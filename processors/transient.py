@@ -50,7 +50,8 @@ class TransientShaper(Processor):
             it reads silence while nothing is connected.
 
     References:
-        U. Zölzer (ed.), "DAFX: Digital Audio Effects", 2nd edition, Wiley, 2011, chapter 4.
+        SPL electronics, "Transient Designer, model 9946: user's manual", whose circuit compares two envelopes for the
+        attack and two more for the sustain.
     """
 
     inlets = INLETS[False]
