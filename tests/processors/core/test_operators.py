@@ -21,10 +21,10 @@ OPERATORS = [
     "no biquads", "state_space", "convolve",
 ]  # fmt: skip
 CASES = [
-    (name, rows, length)
+    (name, *case)
     for name in OPERATORS
-    for rows, length in [(3, 9), (2, 1), (2, 0), (0, 5)]
-    if name != "convolve" or rows * length > 0  # where nothing is to be convolved, nothing is called
+    for case in [(3, 9, torch.float32), (3, 9, DOUBLE), (2, 1, DOUBLE), (2, 0, torch.float32), (0, 5, DOUBLE)]
+    if name != "convolve" or 0 not in case  # where nothing is to be convolved, nothing is called
 ]
 
 
@@ -74,8 +74,7 @@ def leaves(values):
     )
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
-@pytest.mark.parametrize("name, rows, length", CASES)
+@pytest.mark.parametrize("name, rows, length, dtype", CASES)
 def test_contract(name, rows, length, dtype):
     forward, backward = operator_pair(name)
     given, given_back = arguments(name, rows, length, dtype)
@@ -83,8 +82,7 @@ def test_contract(name, rows, length, dtype):
     opcheck(forward, leaves(given))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
-@pytest.mark.parametrize("name, rows, length", CASES)
+@pytest.mark.parametrize("name, rows, length, dtype", CASES)
 def test_contract_in_plain_torch(name, rows, length, dtype, monkeypatch):
     monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_torch"))
     for operator, given in zip(operator_pair(name), arguments(name, rows, length, dtype), strict=True):
