@@ -36,7 +36,7 @@ def run(bench: Bench) -> Iterator[Table | Plot]:
         times[title], peaks[title] = {}, {}
         for tracks in sizes:
             runs = rivals(bench, {**console(tracks, samples), **mode})
-            lasting = alternate(*runs, repeats=1 if bench.quick else 5)
+            lasting = alternate(*runs, repeats=1 if bench.quick else 3)
             fresh = lasting if bench.quick else alternate(*runs, repeats=3, fresh=True)
             times[title][tracks] = [result["seconds"] for result in lasting]
             peaks[title][tracks] = [_above(result) for result in fresh]
