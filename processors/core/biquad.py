@@ -1,4 +1,4 @@
-"""Second-order sections in series, as one differentiable operator."""
+"""Second-order sections in series, as one operator that can be differentiated once."""
 
 import math
 

@@ -1,7 +1,8 @@
 """First-order recursions over the last axis, as differentiable operators.
 
-Each runs compiled on the CPU and on CUDA, in float64 inside, and has a backward pass of its own. The state of all of
-them is the last output: handing it to the next block as its initial value gives what one run over both gives.
+Each runs compiled on the CPU and on CUDA, in float64 inside, and has a backward pass of its own, which cannot be
+differentiated again. The state of all of them is the last output: handing it to the next block as its initial value
+gives what one run over both gives.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Linear systems of small order with constant coefficients, as one differentiable operator."""
+"""Linear systems of small order with constant coefficients, as one operator that can be differentiated once."""
 
 import math
 
@@ -23,6 +23,10 @@ def state_space(
 
     It serves filters whose structure matters, such as ladders and state-variable filters; a chain of biquads is
     faster as a :func:`~grafx.processors.core.biquad.biquad_cascade`. States are float64.
+
+    On the CPU one compiled pass goes from sample to sample. Other devices run plain torch, which keeps all states at
+    once and takes powers of A. These lose digits where poles lie close together beside the unit circle and A is a
+    companion matrix; ladders and rotations keep them.
 
     Args:
         u: signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
