@@ -4,14 +4,14 @@ Mixing consoles: each track goes through equalizer, compressor, noise gate, imag
 tracks into a group with the same chain, and the groups into a master with the same. Signals are stereo. A training step
 is a forward and a backward pass to all parameters; a render that records keeps what the backward pass needs, and goes
 no further. *Peak* is the most resident memory above what a process held that had only rendered a short signal, measured
-in fresh processes.
+once, in a process of its own.
 
 GRAFX 0.6.0's convolution is wrong where the full result has an odd length, as in most processors here. Besides it as it
 is, we measure it *repaired*: there, such signals get one more sample, a zero, whose output is dropped. That is also
 the faster of the two, for transforms of odd lengths are slow.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..measure import Result, Run, alternate
@@ -31,15 +31,20 @@ COLUMNS = ("tracks", "nodes", "ours", "0.6.0", "ratio", "0.6.0 repaired", "ratio
 
 def run(bench: Bench) -> Iterator[Table | Plot]:
     sizes, samples = ((4,), 2**12) if bench.quick else ((4, 16, 32, 64), 2**17)
-    times, peaks = {}, {}
-    for title, mode in MODES.items():
-        times[title], peaks[title] = {}, {}
-        for tracks in sizes:
-            runs = rivals(bench, {**console(tracks, samples), **mode})
-            lasting = alternate(*runs, repeats=1 if bench.quick else 3)
-            fresh = lasting if bench.quick else alternate(*runs, repeats=3, fresh=True)
-            times[title][tracks] = [result["seconds"] for result in lasting]
-            peaks[title][tracks] = [_above(result) for result in fresh]
+
+    def measure(quantity: Callable[[Result], float | str], **how: Any) -> dict[str, dict[int, list[float | str]]]:
+        return {
+            title: {
+                tracks: [
+                    quantity(result) for result in alternate(*rivals(bench, console(tracks, samples) | mode), **how)
+                ]
+                for tracks in sizes
+            }
+            for title, mode in MODES.items()
+        }
+
+    times = measure(lambda result: result["seconds"], repeats=1 if bench.quick else 5)
+    peaks = measure(_above, repeats=1, fresh=not bench.quick)
     yield _plot(times)
     for title in MODES:
         yield table(f"{title}, {samples:,} samples, seconds", times[title])
