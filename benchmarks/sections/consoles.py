@@ -26,25 +26,20 @@ MODES = {
     "Forward, recording for gradients": {"train": False, "record": True},
     "Training step": {"train": True},
 }
+Found = dict[str, dict[int, Sequence[float | str]]]
+"""A number of each rival, by mode and tracks."""
+
 COLUMNS = ("tracks", "nodes", "ours", "0.6.0", "ratio", "0.6.0 repaired", "ratio")
 
 
 def run(bench: Bench) -> Iterator[Table | Plot]:
     sizes, samples = ((4,), 2**12) if bench.quick else ((4, 16, 32, 64), 2**17)
-
-    def measure(quantity: Callable[[Result], float | str], **how: Any) -> dict[str, dict[int, list[float | str]]]:
-        return {
-            title: {
-                tracks: [
-                    quantity(result) for result in alternate(*rivals(bench, console(tracks, samples) | mode), **how)
-                ]
-                for tracks in sizes
-            }
-            for title, mode in MODES.items()
-        }
-
-    times = measure(lambda result: result["seconds"], repeats=1 if bench.quick else 5)
-    peaks = measure(_above, repeats=1, fresh=not bench.quick)
+    cases = {
+        title: {tracks: rivals(bench, console(tracks, samples) | mode) for tracks in sizes}
+        for title, mode in MODES.items()
+    }
+    times = _measured(cases, lambda result: result["seconds"], repeats=1 if bench.quick else 5)
+    peaks = _measured(cases, _above, repeats=1, fresh=not bench.quick)
     yield _plot(times)
     for title in MODES:
         yield table(f"{title}, {samples:,} samples, seconds", times[title])
@@ -73,15 +68,19 @@ def table(title: str, found: dict[int, Sequence[float | str]]) -> Table:
     return Table(title, COLUMNS, rows)
 
 
+def _measured(cases: dict[str, dict[int, list[Run]]], quantity: Callable[[Result], Any], **how: Any) -> Found:
+    return {
+        title: {tracks: [quantity(result) for result in alternate(*runs, **how)] for tracks, runs in sizes.items()}
+        for title, sizes in cases.items()
+    }
+
+
 def _above(result: Result) -> float | str:
-    return result.word or _number(result["peak"], result["before"])
+    peak, before = result["peak"], result["before"]
+    return peak if isinstance(peak, str) else max(0.0, peak - before)
 
 
-def _number(peak: float | str, before: float | str) -> float | str:
-    return peak if isinstance(peak, str) else peak - before
-
-
-def _plot(times: dict[str, dict[int, Sequence[float | str]]]) -> Plot:
+def _plot(times: Found) -> Plot:
     lines = []
     for color, mode, found in zip(COLORS, ("forward", "recording", "training"), times.values(), strict=False):
         for name, rival in (("", 1), (", repaired", 2)):
