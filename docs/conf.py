@@ -58,6 +58,7 @@ python_maximum_signature_line_length = 100
 
 PICTURES = "generated/processors"
 INHERITED_FROM = "Processor, Module"  # whose own members are documented once, or by torch
+IDENTITY = "(<function <lambda>>, <function <lambda>>)"  # as a default is written that a dataclass has
 DECLARATIONS = (  # what a processor is made of, and does not do for those who use it
     "parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, values_to_raw, "
     "curve, level, detector, gain, log_gain, formula"
@@ -162,7 +163,9 @@ def list_raw_parameters(app, what, name, obj, options, lines):
 
 
 def own_signature(app, what, name, obj, options, signature, return_annotation):
-    """Show what a class itself takes, where a base class lets everything through."""
+    """Show what a class itself takes, where a base class lets everything through, and defaults by name."""
+    if what == "class" and "<lambda>" in (signature or ""):
+        return signature.replace(IDENTITY, "IDENTITY"), return_annotation
     if what != "class" or "*args" not in (signature or ""):
         return None
     own = inspect.signature(obj.__init__)
