@@ -38,7 +38,7 @@ def run(bench: Bench) -> Iterator[Table | Plot]:
         title: {tracks: rivals(bench, console(tracks, samples) | mode) for tracks in sizes}
         for title, mode in MODES.items()
     }
-    times = _measured(cases, lambda result: result["seconds"], repeats=1 if bench.quick else 5)
+    times = _measured(cases, lambda result: result["seconds"], repeats=1 if bench.quick else 3)
     peaks = _measured(cases, _above, repeats=1, fresh=not bench.quick)
     yield _plot(times)
     for title in MODES:
