@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from sphinx.errors import ConfigError
 from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).parent
@@ -77,7 +78,10 @@ def copy_notebooks(app):
 
 def draw_processors(app):
     """Make the pictures that the pages of processors show; a processor without one stops the build."""
-    app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
+    try:
+        app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
+    except LookupError as error:
+        raise ConfigError(str(error)) from error
 
 
 def list_processors(app, docname, source):
