@@ -60,8 +60,13 @@ def _lines(settings: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple
             continue
         stem, _, suffix = name.rpartition("_")
         unit = UNITS.get(suffix) if stem else None
-        numbers = ", ".join(f"{v:.3g}".replace("-", "−") for v in _flat(value))
+        numbers = ", ".join(map(_in_words, _flat(value)))
         yield (*path, (stem if unit else name).replace("_", " ")), f"{numbers} {unit}" if unit else numbers
+
+
+def _in_words(number: float) -> str:
+    """Three digits, and no power of ten where there are more before the point."""
+    return (f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}").replace("-", "−")
 
 
 def _flat(value: Any) -> Iterator[float]:

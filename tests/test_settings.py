@@ -113,5 +113,5 @@ def test_without_processors_nothing_is_settled():
 
 
 def test_settings_in_words():
-    settings = {"threshold_db": -20.0, "ratio": 4.0, "time_ms": [1.0, [2.5]], "eq": {"low_shelf_hz": 123.456}}
-    assert settings_text(settings) == "threshold −20 dB\nratio 4\ntime 1, 2.5 ms\neq low shelf 123 Hz"
+    settings = {"threshold_db": -20.0, "ratio": 4.0, "time_ms": [1.0, [2.5]], "eq": {"low_shelf_hz": 1234.56}}
+    assert settings_text(settings) == "threshold −20 dB\nratio 4\ntime 1, 2.5 ms\neq low shelf 1235 Hz"
