@@ -104,8 +104,9 @@ def convolve_rows(start, stop, y, x, x_row, h, h_row, delay, n, hop, parts, hand
             read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
             if block + count <= 0:
                 continue
-            multiply_group(X, silent, H, block, count, Y)
-            for i in range(max(0, -block), count):
+            first = max(0, -block)
+            multiply_group(X, silent, H, block, first, count, n, Y)
+            for i in range(first, count):
                 backward(handles, Y[i])
                 begin, end = (block + i) * hop, min((block + i + 1) * hop, length)
                 y[row, begin:end] = Y[i, overlap : overlap + end - begin]
@@ -122,13 +123,14 @@ def correlate_rows(start, stop, g, x, x_row, h, delay, n, hop, parts, handles):
         for block in range(1 - parts, -(-length // hop), GROUP):
             count = min(GROUP, -(-length // hop) - block)
             read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
-            for i in range(count):
-                begin, end = max(0, block + i) * hop, max(0, min((block + i + 1) * hop, length))
+            first = max(0, -block)
+            for i in range(first, count):
+                begin, end = (block + i) * hop, min((block + i + 1) * hop, length)
                 G[i, :overlap] = 0
                 G[i, overlap : overlap + end - begin] = g[row, begin:end]
                 G[i, overlap + end - begin :] = 0
                 forward(handles, G[i])
-            correlate_group(G, X, silent, block, count, H)
+            correlate_group(G, X, silent, block, first, count, n, H)
         for part in range(parts):
             backward(handles, H[part])
             begin, end = part_of(part, parts, hop, num_taps)
@@ -153,11 +155,11 @@ def read_group(x, block, count, hop, lead, n, handles, X, silent):
 
 
 @inline
-def multiply_group(X, silent, H, block, count, Y):
+def multiply_group(X, silent, H, block, first, count, n, Y):
     """Y[i] = Σ X[block + i − part] H[part], a few frequencies at a time, so that they are read from memory once."""
-    for low in range(0, X.shape[1], TILE):
-        high = min(low + TILE, X.shape[1])
-        for i in range(count):
+    for low in range(0, n + 2, TILE):
+        high = min(low + TILE, n + 2)
+        for i in range(first, count):
             Y[i, low:high] = 0
             for part in range(len(H)):
                 place = (block + i - part) % len(X)
@@ -166,11 +168,11 @@ def multiply_group(X, silent, H, block, count, Y):
 
 
 @inline
-def correlate_group(G, X, silent, block, count, H):
+def correlate_group(G, X, silent, block, first, count, n, H):
     """H[part] += Σ G[i] X*[block + i − part]."""
-    for low in range(0, X.shape[1], TILE):
-        high = min(low + TILE, X.shape[1])
-        for i in range(count):
+    for low in range(0, n + 2, TILE):
+        high = min(low + TILE, n + 2)
+        for i in range(first, count):
             for part in range(len(H)):
                 place = (block + i - part) % len(X)
                 if not silent[place]:
