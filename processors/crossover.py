@@ -10,11 +10,11 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import TOLERANCE, Values
-from .core._recursion_torch import wide
 from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
 from .core.linkwitz_riley import crossover_sections
 from .core.maps import Map
+from .core.precision import wide
 
 LOWEST, HIGHEST = 20.0, 20000.0  # Hz
 UP_TO_NYQUIST = 0.95  # of half the sample rate, that crossovers reach

@@ -11,7 +11,6 @@ from torch import Tensor
 from .base import Control, ParameterSize, Processor
 from .controls import ParamRange, Values
 from .core import cookbook
-from .core._recursion_torch import wide
 from .core.bounds import safe_exp, soft_bound
 from .core.channels import filter_channels, num_filter_channels
 from .core.convolution import FIRConvolution
@@ -19,6 +18,7 @@ from .core.fir import normalize_impulse
 from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, hertz, inverse_softplus, linear, polar
 from .core.optional import check_optional
+from .core.precision import wide
 
 
 class FIRFilter(Processor):

@@ -25,6 +25,7 @@ from ._numba_vectors import (
     total,
     where,
 )
+from .precision import wide
 
 CHUNK = 512  # samples between two checks for a decay into silence
 
@@ -47,12 +48,12 @@ def onepole_backward(
 def first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
     y = empty(u)
     rows = first_order_complex_rows if u.is_complex() else first_order_rows
-    run_rows(rows, u, _wide_if_constant(a), _wide(initial), tiny(u), y)
+    run_rows(rows, u, _wide_if_constant(a), wide(initial), tiny(u), y)
     return y
 
 
 def first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    coefficients, first = _wide_if_constant(a), _wide(initial)
+    coefficients, first = _wide_if_constant(a), wide(initial)
     grads = empty(y), empty(coefficients), empty(first)
     rows = first_order_backward_complex_rows if y.is_complex() else first_order_backward_rows
     run_rows(rows, grad, coefficients, first, y, tiny(y), *grads)
@@ -75,13 +76,9 @@ def ballistics_backward(
     return grads[0], grads[1].to(attack.dtype), grads[2].to(release.dtype), grads[3].to(initial.dtype)
 
 
-def _wide(values: Tensor) -> Tensor:
-    return values.to(torch.complex128 if values.is_complex() else torch.float64)
-
-
 def _wide_if_constant(a: Tensor) -> Tensor:
     """One coefficient for each row costs nothing to convert; for each sample, kernels convert while they run."""
-    return _wide(a) if a.shape[1] == 1 else a
+    return wide(a) if a.shape[1] == 1 else a
 
 
 @inline

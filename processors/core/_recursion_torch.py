@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .precision import wide
+
 
 def onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
     a = wide(alpha)[:, None]
@@ -74,19 +76,6 @@ def linear_recursion(v: Tensor, a: Tensor, initial: Tensor | None = None) -> Ten
         a = a * a if constant else torch.cat([a[:, :span], a[:, span:] * a[:, :-span]], 1)
         span *= 2
     return v
-
-
-def wide(values: Tensor) -> Tensor:
-    """In the precision that states need beside the unit circle."""
-    return values.to(wide_dtype(values.is_complex(), values.device))
-
-
-def wide_dtype(is_complex: bool, device: torch.device) -> torch.dtype:
-    """Double precision on every device that has it."""
-    double = device.type != "mps"
-    if is_complex:
-        return torch.complex128 if double else torch.complex64
-    return torch.float64 if double else torch.float32
 
 
 def _truncate(u: Tensor, a: Tensor, taps: int) -> Tensor:

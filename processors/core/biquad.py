@@ -7,9 +7,8 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._recursion_torch import wide
-
-CHUNK = 256  # samples between two states that are kept for the backward pass
+from ._checkpointed import CHUNK, register, shape_text
+from .precision import wide
 
 
 def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -43,12 +42,16 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
     if x.dtype not in (torch.float32, torch.float64):
         raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
     if sos.ndim < 2 or sos.shape[-1] != 6:
-        raise ParameterError(f"sos holds six coefficients of each section, (..., K, 6), but its shape is {_text(sos)}.")
+        raise ParameterError(
+            f"sos holds six coefficients of each section, (..., K, 6), but its shape is {shape_text(sos)}."
+        )
     sections = sos.shape[-2]
     if state is None:
         state = torch.zeros(sections, 2, dtype=sos.dtype, device=x.device)
     if state.ndim < 2 or state.shape[-2:] != (sections, 2):
-        raise ParameterError(f"state holds two numbers of each section, (..., {sections}, 2), but is {_text(state)}.")
+        raise ParameterError(
+            f"state holds two numbers of each section, (..., {sections}, 2), but is {shape_text(state)}."
+        )
     leading = _broadcast(x, sos, state)
     rows = math.prod(leading)
     normalized = torch.cat([wide(sos)[..., :3], wide(sos)[..., 4:]], -1) / wide(sos)[..., 3:4]
@@ -65,14 +68,10 @@ def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
     try:
         return torch.broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])
     except RuntimeError:
-        shapes = f"x {_text(x)}, sos {_text(sos)} and state {_text(state)}"
+        shapes = f"x {shape_text(x)}, sos {shape_text(sos)} and state {shape_text(state)}"
         raise ParameterError(
             f"The leading axes of {shapes} do not broadcast: give each row its own, or one axis 1."
         ) from None
-
-
-def _text(tensor: Tensor) -> str:
-    return str(tuple(tensor.shape))
 
 
 @torch.library.custom_op("grafx::biquads", mutates_args=())
@@ -87,26 +86,4 @@ def _biquads_backward(
     return kernels("biquad", x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
 
 
-@_biquads.register_fake
-def _(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
-    rows, length = x.shape
-    checkpoints = state.new_empty(rows, (length + chunk - 1) // chunk, state.shape[1], 2)
-    return x.new_empty(x.shape), state.new_empty(state.shape), checkpoints
-
-
-_biquads_backward.register_fake(
-    lambda grad, grad_final, x, coefficients, checkpoints, chunk: tuple(
-        like.new_empty(like.shape) for like in (x, coefficients, grad_final)
-    )
-)
-
-
-def _save(ctx, inputs, output) -> None:
-    x, coefficients, _, ctx.chunk = inputs
-    ctx.save_for_backward(x, coefficients, output[2])
-
-
-_biquads.register_autograd(
-    lambda ctx, grad, grad_final, _: (*_biquads_backward(grad, grad_final, *ctx.saved_tensors, ctx.chunk), None),
-    setup_context=_save,
-)
+register(_biquads, _biquads_backward)

@@ -16,8 +16,8 @@ import math
 import torch
 from torch import Tensor
 
-from ._recursion_torch import wide
 from .bounds import soft_bound, soft_bound_sum
+from .precision import wide
 
 Coefficients = tuple[Tensor, Tensor]
 

@@ -12,10 +12,10 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
-from ._recursion_torch import wide
 from .bounds import soft_bound
 from .cookbook import Coefficients, peak
 from .iir import on_unit_circle
+from .precision import wide
 
 # fmt: off
 CENTRES = {

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ParameterError
-from ._recursion_torch import wide
 from .biquad import biquad_cascade
 from .convolution import FIRConvolution
+from .precision import wide
 from .state_space import state_space
 
 BACKENDS = ("lfilter", "fsm", "ssm")

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from ._recursion_torch import wide
 from .cookbook import all_pass, high_pass, low_pass
+from .precision import wide
 
 
 def crossover_sections(frequencies: Tensor, sample_rate: float) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._recursion_torch import wide, wide_dtype
+from .precision import wide, wide_dtype
 
 Coefficient = Tensor | float
 REAL = torch.float32, torch.float64

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._recursion_torch import wide
-
-CHUNK = 256  # samples between two states that are kept for the backward pass
+from ._checkpointed import CHUNK, register, shape_text
+from .precision import wide
 
 
 def state_space(
@@ -48,16 +47,16 @@ def state_space(
     order = A.shape[-1] if A.ndim > 1 else 0
     initial = torch.zeros(order, dtype=B.dtype, device=u.device) if initial is None else initial
     vectors = {"B": B, "C": C, "initial": initial}
-    misfits = [f"{name} {_text(v)}" for name, v in vectors.items() if v.shape[-1:] != (order,)]
+    misfits = [f"{name} {shape_text(v)}" for name, v in vectors.items() if v.shape[-1:] != (order,)]
     if A.ndim < 2 or A.shape[-2] != order or misfits:
-        given = ", ".join([f"A {_text(A)}", *misfits])
+        given = ", ".join([f"A {shape_text(A)}", *misfits])
         raise ParameterError(
             f"Of N states, A is (..., N, N), and B, C and initial are (..., N), but the shapes are {given}."
         )
     try:
         leading = torch.broadcast_shapes(u.shape[:-1], A.shape[:-2], D.shape, *(v.shape[:-1] for v in vectors.values()))
     except RuntimeError:
-        shapes = ", ".join(f"{name} {_text(t)}" for name, t in {"u": u, "A": A, **vectors, "D": D}.items())
+        shapes = ", ".join(f"{name} {shape_text(t)}" for name, t in {"u": u, "A": A, **vectors, "D": D}.items())
         raise ParameterError(f"The leading axes of {shapes} do not broadcast.") from None
     rows, length = math.prod(leading), u.shape[-1]
     A, B, C, D = (wide(t) for t in (A, B[..., None], C[..., None, :], D[..., None, None]))
@@ -70,10 +69,6 @@ def state_space(
         CHUNK,
     )
     return y.reshape(*leading, length), final.reshape(*leading, order)
-
-
-def _text(tensor: Tensor) -> str:
-    return str(tuple(tensor.shape))
 
 
 @torch.library.custom_op("grafx::state_space", mutates_args=())
@@ -89,26 +84,4 @@ def _state_space_backward(
     return kernels("state_space", u).state_space_backward(grad, grad_final, u, system, checkpoints, chunk)
 
 
-@_state_space.register_fake
-def _(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
-    rows, length = u.shape
-    checkpoints = state.new_empty(rows, (length + chunk - 1) // chunk, state.shape[1])
-    return u.new_empty(u.shape), state.new_empty(state.shape), checkpoints
-
-
-_state_space_backward.register_fake(
-    lambda grad, grad_final, u, system, checkpoints, chunk: tuple(
-        like.new_empty(like.shape) for like in (u, system, grad_final)
-    )
-)
-
-
-def _save(ctx, inputs, output) -> None:
-    u, system, _, ctx.chunk = inputs
-    ctx.save_for_backward(u, system, output[2])
-
-
-_state_space.register_autograd(
-    lambda ctx, grad, grad_final, _: (*_state_space_backward(grad, grad_final, *ctx.saved_tensors, ctx.chunk), None),
-    setup_context=_save,
-)
+register(_state_space, _state_space_backward)
