@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, split
+from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
@@ -187,9 +187,10 @@ class Processor(nn.Module, ABC):
         A subclass overrides the two where controls depend on each other. Raw parameters without a control are 0.
         """
         raw: Values = {}
+        controls = self.declare_controls()
         for name, size in self.own_size().items():
-            shape = (batch_size, size) if isinstance(size, int) else (batch_size, *size)
-            parts = {c.index: c.map.to_raw(values[c.name]) for c in self.declare_controls() if c.raw == name}
+            shape = (batch_size, *shape_of(size))
+            parts = {c.index: c.map.to_raw(values[c.name]) for c in controls if c.raw == name}
             if None in parts:
                 raw[name] = parts[None].reshape(shape)
             elif parts:

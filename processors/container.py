@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
-from .controls import Leaf, Path, Values, at, put
+from .controls import Leaf, Path, Values, at, put, shape_of
 from .core.loudness import rms_difference
 from .core.maps import AMPLITUDE_DB, softplus_db
 
@@ -77,7 +77,7 @@ def _zeros(sizes: ParameterSize, batch_size: int, like: Tensor) -> Values:
     return {
         name: _zeros(size, batch_size, like)
         if isinstance(size, Mapping)
-        else like.new_zeros(batch_size, *((size,) if isinstance(size, int) else size))
+        else like.new_zeros(batch_size, *shape_of(size))
         for name, size in sizes.items()
     }
 

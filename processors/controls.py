@@ -84,9 +84,14 @@ class Leaf(NamedTuple):
         return ".".join(self.path)
 
 
+def shape_of(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """One entry of ``parameter_size`` as a shape."""
+    return (size,) if isinstance(size, int) else tuple(size)
+
+
 def control_shape(control: Control, size: int | tuple[int, ...]) -> tuple[int, ...]:
     """The raw parameter's shape, without the axis that the control indexes and axes of length 1."""
-    shape = (size,) if isinstance(size, int) else tuple(size)
+    shape = shape_of(size)
     return tuple(n for n in (shape if control.index is None else shape[:-1]) if n != 1)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
-from .controls import TOLERANCE, Values
+from .controls import TOLERANCE, ParamRange, Values
 from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
 from .core.linkwitz_riley import crossover_sections
@@ -62,7 +62,7 @@ class LinkwitzRileyCrossover(Processor):
         self,
         num_bands: int = 3,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
     ):
         super().__init__(sample_rate, param_range)
         if num_bands < 2:

@@ -27,7 +27,6 @@ SMOOTHERS = ("iir", "ballistics", None)
 NUM_COEFFICIENTS = {"iir": 1, "ballistics": 2}
 TIMES = {"z_alpha": "", "z_alpha_pre": "", "z_alpha_post": "gain_"}
 ORDER = ("log_threshold", "log_ratio", "log_range", "log_knee", *TIMES, "log_makeup")
-INLETS = {False: ("main",), True: ("main", "sidechain")}
 
 RAW_FLOOR = 1e-5  # -50 dB, as GRAFX has it
 LOW_FLOOR = 1e-13  # -130 dB, below all thresholds that controls reach
@@ -39,7 +38,52 @@ SHARPNESS = linear(1.0, -log(NEPER / 2))
 RATIO = exponential(offset=1)
 
 
-class DynamicRangeProcessor(Processor):
+class KeyedGain(Processor):
+    """A processor that multiplies all channels by one gain, which follows the level of a signal: theirs or another.
+
+    Args:
+        sidechain: whether a second inlet drives the gain.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
+
+    Attributes:
+        inlets: ``("main",)``, or ``("main", "sidechain")``.
+        causal: whether no output depends on later inputs.
+        latency_samples: how far it looks ahead; the output is not delayed.
+    """
+
+    causal = True
+    latency_samples = 0
+
+    def __init__(self, sidechain: bool, **controls) -> None:
+        super().__init__(**controls)
+        self.inlets = ("main", "sidechain") if sidechain else ("main",)
+
+    @abstractmethod
+    def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        """The linear gain ``(B, L)``, without makeup, that signals ``(B, C, L)`` of this level get."""
+
+    def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
+        """Process signals; one gain serves all channels.
+
+        Args:
+            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
+                gain. What follows by position is a raw parameter.
+            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+
+        Returns:
+            Signals in the shape of the first.
+
+        Raises:
+            ParameterError: a parameter is missing, or given though the options leave it out.
+        """
+        signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
+        gain = self.gain(signals[-1], raw)
+        if "log_makeup" in raw:
+            gain = gain * safe_exp(raw["log_makeup"])
+        return apply_gain(signals[0], gain)
+
+
+class DynamicRangeProcessor(KeyedGain):
     """Level -> smoothing -> static curve -> smoothing -> gain: what compressors, gates and their kin have in common.
 
     A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
@@ -54,20 +98,11 @@ class DynamicRangeProcessor(Processor):
         floor: an energy that is added to that of the signal, as silence has no logarithm.
         curve: raw parameters of the static curve.
         makeup: whether there is a gain afterwards, ``log_makeup``.
-        sidechain: whether a second inlet drives the gain.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
-
-    Attributes:
-        inlets: ``("main",)``, or ``("main", "sidechain")``.
-        causal: whether no output depends on later inputs.
-        latency_samples: how far it looks ahead; the output is not delayed.
+        sidechain, **controls: options of :class:`KeyedGain`.
     """
 
     ranges: Ranges
     ratio_map: Map = RATIO
-    inlets = INLETS[False]
-    causal = True
-    latency_samples = 0
     detector = staticmethod(mean_square)
 
     def __init__(
@@ -84,13 +119,12 @@ class DynamicRangeProcessor(Processor):
         sidechain: bool = False,
         **controls,
     ) -> None:
-        super().__init__(**controls)
+        super().__init__(sidechain, **controls)
         self.knee = knee
         self.energy_smoother = make_smoother(energy_smoother, iir_len)
         self.gain_smoother = make_smoother(gain_smoother, iir_len)
         self.gain_smooth_in_log = gain_smooth_in_log
         self.floor = floor
-        self.inlets = INLETS[bool(sidechain)]
         self._size: ParameterSize = dict.fromkeys(curve, 1)
         if energy_smoother is not None:
             self._size["z_alpha_pre"] = NUM_COEFFICIENTS[energy_smoother]
@@ -122,28 +156,7 @@ class DynamicRangeProcessor(Processor):
         }[raw]
         return [Control(name, *self.ranges[name], raw, None, unit, scale, to)]
 
-    def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
-        """Process signals; one gain serves all channels.
-
-        Args:
-            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
-                gain. What follows by position is a raw parameter.
-            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
-
-        Returns:
-            Signals in the shape of the first.
-
-        Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
-        """
-        signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
-        gain = self.gain(signals[-1], raw)
-        if "log_makeup" in raw:
-            gain = gain * safe_exp(raw["log_makeup"])
-        return apply_gain(signals[0], gain)
-
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
-        """The linear gain ``(B, L)``, without makeup, that signals ``(B, C, L)`` of this level get."""
         energy = self.detector(key)
         if self.energy_smoother is not None:
             energy = self.energy_smoother(energy, raw["z_alpha_pre"])

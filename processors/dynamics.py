@@ -1,6 +1,5 @@
 """Dynamic range processors: gains that follow the level of the signal."""
 
-from collections.abc import Mapping
 from types import EllipsisType
 from typing import Literal
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .base import ParameterError
+from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import hard_step, quadratic_step
 from .dynamic_range import (
@@ -63,7 +63,7 @@ class _InTwoStyles(DynamicRangeProcessor):
         max_input_len: int = 2**17,
         *,
         sample_rate: float | None = None,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         knee_type: Knee | None = None,
         smooth_type: Literal["ballistics", "iir"] | None = None,
         makeup: bool | None = None,
@@ -226,7 +226,7 @@ class Desk(DynamicRangeProcessor):
     def __init__(
         self,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         knee_type: Knee = "quadratic",
         smooth_type: Literal["ballistics", "iir"] = "ballistics",
         *,

@@ -1,6 +1,5 @@
 """A limiter, which can look ahead."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -8,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import ParameterError
+from .controls import ParamRange
 from .core.envelope import MAX_ALPHA, coefficients
 from .core.gain import peak_square
 from .core.knees import hard_knee
@@ -88,7 +88,7 @@ class Limiter(Desk):
     def __init__(
         self,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         knee_type: Knee = "quadratic",
         smooth_type: Literal["ballistics", "iir"] = "ballistics",
         *,

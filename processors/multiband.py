@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .base import ParameterError, ParameterSize
 from .container import Group, Output, call_member, with_intermediates
-from .controls import Leaf, Path, Values
+from .controls import Leaf, ParamRange, Path, Values
 from .crossover import LinkwitzRileyCrossover
 
 
@@ -45,7 +45,7 @@ class MultiBand(Group):
         processor: nn.Module,
         num_bands: int = 3,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
     ) -> None:
         crossover = LinkwitzRileyCrossover(num_bands, sample_rate)
         super().__init__(dict.fromkeys(crossover.outlets, processor), sample_rate=sample_rate, param_range=param_range)

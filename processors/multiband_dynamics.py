@@ -1,14 +1,13 @@
 """Dynamic range processors in frequency bands."""
 
-from collections.abc import Mapping
 from typing import Literal
 
-from .dynamic_range import Knee
+from .controls import ParamRange
+from .dynamic_range import DynamicRangeProcessor, Knee
 from .dynamics import COMPRESSOR_RANGES, Compressor, Expander, NoiseGate
 from .limiter import Limiter
 from .multiband import MultiBand
 
-Ranges = Mapping[str, tuple[float, float]]
 DeskSmoother = Literal["ballistics", "iir"]
 BAND_RANGES = {
     **COMPRESSOR_RANGES,
@@ -30,7 +29,38 @@ class BandExpander(Expander):
     ranges = BAND_RANGES
 
 
-class MultiBandCompressor(MultiBand):
+class _InBands(MultiBand):
+    """A dynamic range processor in each band, with the options of a mixing desk."""
+
+    single: type[DynamicRangeProcessor]
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        num_bands: int = 3,
+        knee_type: Knee = "quadratic",
+        smooth_type: DeskSmoother = "ballistics",
+    ) -> None:
+        processor = self.single(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
+        super().__init__(processor, num_bands, sample_rate, param_range)
+
+
+class _HardKneedInBands(_InBands):
+    """The same, with a hard knee unless another is chosen."""
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        num_bands: int = 3,
+        knee_type: Knee = "hard",
+        smooth_type: DeskSmoother = "ballistics",
+    ) -> None:
+        super().__init__(sample_rate, param_range, num_bands, knee_type, smooth_type)
+
+
+class MultiBandCompressor(_InBands):
     """Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
 
     Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (1 to 20), ``band{k}_knee_db``
@@ -52,19 +82,10 @@ class MultiBandCompressor(MultiBand):
         ParameterError: an option has no such value, or there are fewer than two bands.
     """
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Ranges | None = None,
-        num_bands: int = 3,
-        knee_type: Knee = "quadratic",
-        smooth_type: DeskSmoother = "ballistics",
-    ) -> None:
-        compressor = BandCompressor(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
-        super().__init__(compressor, num_bands, sample_rate, param_range)
+    single = BandCompressor
 
 
-class MultiBandLimiter(MultiBand):
+class MultiBandLimiter(_HardKneedInBands):
     """Limiter in each of K frequency bands: :class:`MultiBand` of :class:`Limiter`.
 
     The sum of bands that stay below a threshold may exceed it.
@@ -76,37 +97,19 @@ class MultiBandLimiter(MultiBand):
     Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is hard unless chosen.
     """
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Ranges | None = None,
-        num_bands: int = 3,
-        knee_type: Knee = "hard",
-        smooth_type: DeskSmoother = "ballistics",
-    ) -> None:
-        limiter = Limiter(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
-        super().__init__(limiter, num_bands, sample_rate, param_range)
+    single = Limiter
 
 
-class MultiBandExpander(MultiBand):
+class MultiBandExpander(_InBands):
     """Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
 
     Controls, raw parameters, options and errors are as of :class:`MultiBandCompressor`.
     """
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Ranges | None = None,
-        num_bands: int = 3,
-        knee_type: Knee = "quadratic",
-        smooth_type: DeskSmoother = "ballistics",
-    ) -> None:
-        expander = BandExpander(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
-        super().__init__(expander, num_bands, sample_rate, param_range)
+    single = BandExpander
 
 
-class MultiBandNoiseGate(MultiBand):
+class MultiBandNoiseGate(_HardKneedInBands):
     """Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
 
     Controls of each band k are ``band{k}_threshold_db`` (−90 to −20 dB), ``band{k}_range_db`` (−90 to 0 dB),
@@ -117,13 +120,4 @@ class MultiBandNoiseGate(MultiBand):
     or ``"quadratic"``.
     """
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Ranges | None = None,
-        num_bands: int = 3,
-        knee_type: Literal["hard", "quadratic"] = "hard",
-        smooth_type: DeskSmoother = "ballistics",
-    ) -> None:
-        gate = NoiseGate(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
-        super().__init__(gate, num_bands, sample_rate, param_range)
+    single = NoiseGate

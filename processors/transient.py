@@ -1,17 +1,15 @@
 """A transient shaper: a gain that follows how the level moves, whatever the level."""
 
-from collections.abc import Mapping
-
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Control, ParameterSize, Processor
+from .base import Control, ParameterSize
+from .controls import ParamRange
 from .core.bounds import safe_exp
 from .core.envelope import Ballistics
-from .core.gain import apply_gain, mean_square
+from .core.gain import mean_square
 from .core.maps import AMPLITUDE_DB, time_constant
-from .core.optional import bind
-from .dynamic_range import INLETS, LOW_FLOOR
+from .dynamic_range import LOW_FLOOR, KeyedGain, Raw
 
 # Lowest, highest and default values.
 GAINS = {"attack_db": (-24, 24, 0.0), "sustain_db": (-24, 24, 0.0)}
@@ -21,7 +19,7 @@ TIMES = {
 }
 
 
-class TransientShaper(Processor):
+class TransientShaper(KeyedGain):
     r"""Raises or lowers the attacks and the sustained parts of sounds, whatever their level.
 
     Two envelopes f, fast, and s, slow, follow the energy, averaged over channels, with an attack and a release time
@@ -54,19 +52,14 @@ class TransientShaper(Processor):
         attack and two more for the sustain.
     """
 
-    inlets = INLETS[False]
-    causal = True
-    latency_samples = 0
-
     def __init__(
         self,
         sample_rate: float = 44100,
-        param_range: Mapping[str, tuple[float, float]] | None = None,
+        param_range: ParamRange | None = None,
         *,
         sidechain: bool = False,
     ) -> None:
-        super().__init__(sample_rate, param_range)
-        self.inlets = INLETS[bool(sidechain)]
+        super().__init__(sidechain, sample_rate=sample_rate, param_range=param_range)
         self.smoother = Ballistics()
 
     def parameter_size(self) -> ParameterSize:
@@ -83,23 +76,8 @@ class TransientShaper(Processor):
             for index, (name, limits) in enumerate(names.items())
         ]
 
-    def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
-        """Process signals; one gain serves all channels.
-
-        Args:
-            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
-                gain. What follows by position is a raw parameter.
-            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
-
-        Returns:
-            Signals in the shape of the first.
-
-        Raises:
-            ParameterError: a raw parameter is missing, or there is none of that name.
-        """
-        signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
-        energy = mean_square(signals[-1])
+    def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        energy = mean_square(key)
         fast, slow = (self.smoother(energy, raw[name]) for name in TIMES)
         lead = (fast - slow) / (fast + slow + 2 * LOW_FLOOR)
-        gain = safe_exp(raw["log_attack"] * F.relu(lead) + raw["log_sustain"] * F.relu(-lead))
-        return apply_gain(signals[0], gain)
+        return safe_exp(raw["log_attack"] * F.relu(lead) + raw["log_sustain"] * F.relu(-lead))
