@@ -70,7 +70,7 @@ class _InTwoStyles(DynamicRangeProcessor):
         sidechain: bool = False,
     ) -> None:
         words = (sample_rate, param_range, knee_type, smooth_type)
-        desk = any(word is not None for word in words) and energy_smoother is ... and knee is ...
+        desk = self.desk = any(word is not None for word in words) and energy_smoother is ... and knee is ...
         energy_smoother = _named_once("energy_smoother", energy_smoother, "smooth_type", smooth_type, SMOOTHERS)
         knee = _named_once("knee", knee, "knee_type", knee_type, self.desk_knees if desk else KNEES)
         check_option("gain_smoother", gain_smoother, SMOOTHERS)
@@ -102,23 +102,24 @@ class Compressor(_InTwoStyles):
     exp(g)·u with
 
     .. math::
-        g = \left(\tfrac{1}{R} - 1\right) \cdot \begin{cases}
+        g = s \left(\tfrac{1}{R} - 1\right) \cdot \begin{cases}
             \max(0, G - T) & \text{hard} \\
             (G - T + W/2)^2 / 2W \text{ for } |G - T| \le W/2, \text{ else the same} & \text{quadratic} \\
             \ln\left(1 + e^{W (G - T)}\right) / W & \text{exponential}
         \end{cases}
 
-    G and T are logarithms of energies, whereas g is one of an amplitude. So what is heard is twice the compression
-    that the ratio promises: above the threshold, the level in decibels rises by 2/R − 1 for each decibel of the input.
-    At a ratio of 2 it stays where it is, and beyond it falls.
-
     **Two styles.** Options as in GRAFX (``energy_smoother``, ``knee``), or none at all, make the compressor of GRAFX:
-    an IIR smoother, no makeup gain, ε = 10⁻⁵ (−50 dB). ``sample_rate``, ``param_range``, ``knee_type`` or
+    an IIR smoother, no makeup gain, ε = 10⁻⁵ (−50 dB) and s = 1. ``sample_rate``, ``param_range``, ``knee_type`` or
     ``smooth_type`` with neither ``energy_smoother`` nor ``knee`` make that of a mixing desk: ballistics, a makeup gain,
-    six controls whatever the knee, and ε = 10⁻¹³ (−130 dB)::
+    six controls whatever the knee, ε = 10⁻¹³ (−130 dB) and s = ½::
 
         Compressor(energy_smoother="ballistics")(x, log_threshold=…, log_ratio=…, log_knee=…, z_alpha_pre=…)
         Compressor(sample_rate=48000)(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
+
+    G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, the ratio is what is heard: above
+    the threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it is twice the
+    compression that the ratio promises: the level rises by 2/R − 1, stays where it is at a ratio of 2, and beyond it
+    falls.
 
     Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
     100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB). Threshold and knee are 10·log₁₀ of energies:
@@ -166,7 +167,8 @@ class Compressor(_InTwoStyles):
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         # 1/R - 1 without cancellation
-        return self.curve(level, threshold, -torch.sigmoid(raw["log_ratio"]), raw)
+        slope = -torch.sigmoid(raw["log_ratio"])
+        return self.curve(level, threshold, 0.5 * slope if self.desk else slope, raw)
 
 
 class NoiseGate(_InTwoStyles):

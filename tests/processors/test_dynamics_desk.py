@@ -39,8 +39,7 @@ def gain_db(kind, knee, level, p):
         return p["range_db"] * np.where(t < 0.5, 1 - 2 * t**2, 2 * (1 - t) ** 2)
     if kind is Expander:
         return (1 - p["ratio"]) * ramp(-over, knee, p["knee_db"])
-    heard = 2 if kind is Compressor else 1  # logarithms of energies are taken for such of amplitudes
-    return heard * (1 / p["ratio"] - 1) * ramp(over, knee, p["knee_db"])
+    return (1 / p["ratio"] - 1) * ramp(over, knee, p["knee_db"])
 
 
 def make(kind, knee, **options):
@@ -106,7 +105,7 @@ def test_times_of_attack_and_release_are_what_is_asked_for(kind, rate, share):
     low, ratio = (0, 1.05) if kind is Expander else (-60, controls["ratio"].low + 1.0)
     y = processor(x, dsp_params={"threshold_db": low, "ratio": ratio, **wanted})
     gain = 20 * np.log10((y / x)[0, 0].numpy())
-    slope = {Compressor: 2 * (1 / ratio - 1), Expander: ratio - 1, Limiter: 1 / ratio - 1}[kind]
+    slope = ratio - 1 if kind is Expander else 1 / ratio - 1
     energy = 10 ** ((gain / slope + low) / 10)
     assert crossing(energy[:on], 1 - np.exp(-1)) * 1000 / rate == pytest.approx(wanted["attack_ms"], rel=0.02)
     release = crossing(energy[on:] / energy[on - 1], np.exp(-1)) * 1000 / rate
