@@ -194,6 +194,11 @@ def threshold(raw: Raw) -> Tensor:
     return (raw["log_threshold"] + THRESHOLD_OFFSET).clamp(-THRESHOLD_LIMIT, THRESHOLD_LIMIT)
 
 
+def compression(raw: Raw) -> Tensor:
+    """1/R − 1 of shape ``(B, 1)``, without cancellation."""
+    return -torch.sigmoid(raw["log_ratio"])
+
+
 def make_smoother(kind: Smoother, iir_len: int) -> TruncatedOnePoleIIRFilter | Ballistics | None:
     """A smoother by its name."""
     if kind is None:

@@ -3,7 +3,6 @@
 from types import EllipsisType
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from .base import ParameterError
@@ -20,6 +19,7 @@ from .dynamic_range import (
     Raw,
     Smoother,
     check_option,
+    compression,
 )
 
 # Lowest, highest and default values.
@@ -166,8 +166,7 @@ class Compressor(_InTwoStyles):
     desk_makeup = True
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        # 1/R - 1 without cancellation
-        slope = -torch.sigmoid(raw["log_ratio"])
+        slope = compression(raw)
         return self.curve(level, threshold, 0.5 * slope if self.desk else slope, raw)
 
 

@@ -7,8 +7,8 @@ from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
 from .core.maps import exponential
-from .dynamic_range import RAW_FLOOR, DynamicRangeProcessor, Raw
-from .dynamics import COMPRESSOR_RANGES, GATE_RANGES, Compressor
+from .dynamic_range import RAW_FLOOR, DynamicRangeProcessor, Raw, compression
+from .dynamics import COMPRESSOR_RANGES, GATE_RANGES
 
 
 class _OneSmoother(DynamicRangeProcessor):
@@ -64,7 +64,9 @@ class ApproxCompressor(_OneSmoother):
         super().__init__(iir_len, **controls)
 
     ranges = COMPRESSOR_RANGES
-    log_gain = Compressor.log_gain
+
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        return self.curve(level, threshold, compression(raw), raw)
 
 
 class ApproxNoiseGate(_OneSmoother):

@@ -13,7 +13,7 @@ from .core.gain import peak_square
 from .core.knees import hard_knee
 from .core.recursion import ballistics, onepole
 from .core.sliding import sliding_maximum
-from .dynamic_range import Knee, Raw, threshold
+from .dynamic_range import Knee, Raw, compression, threshold
 from .dynamics import Desk
 
 RANGES = {
@@ -121,4 +121,4 @@ class Limiter(Desk):
         return mean[..., ahead:].exp()
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(level, threshold, -0.5 * torch.sigmoid(raw["log_ratio"]), raw)
+        return self.curve(level, threshold, 0.5 * compression(raw), raw)
