@@ -71,7 +71,7 @@ def test_a_kick_keys_a_bass_in_a_graph():
     for node in (keyed, gate):
         G.connect(kick_id, node, inlet="sidechain")
     x = torch.cat([bass(), kick().expand(1, 2, -1)])
-    controls = {"threshold_db": torch.tensor([-30.0, -30.0]), "ratio": 1.8, "attack_ms": 1.0, "release_ms": 30.0}
+    controls = {"threshold_db": torch.tensor([-30.0, -30.0]), "ratio": 3.0, "attack_ms": 1.0, "release_ms": 30.0}
     parameters = {
         "compressor": processors["compressor"].dsp_to_raw(controls, 2, x),
         "gate": processors["gate"].dsp_to_raw({"threshold_db": -30.0, "range_db": -40.0}, 1, x),
