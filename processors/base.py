@@ -10,6 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
+from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
@@ -35,7 +36,13 @@ class Processor(nn.Module, ABC):
     Args:
         sample_rate: Samples per second, which controls in Hertz and milliseconds refer to.
         param_range: Control name to (lowest, highest), in place of the range it has otherwise.
+
+    Attributes:
+        latency_samples: How many samples :meth:`forward` looks ahead, by which :meth:`stream` is late; 0 if it is
+            causal, None if it needs the whole signal. A subclass tells; None unless it does.
     """
+
+    latency_samples: int | None = None
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__()
@@ -69,6 +76,51 @@ class Processor(nn.Module, ABC):
         for leaf in self.leaves():
             put(tree, leaf.path, leaf.control)
         return tree
+
+    @property
+    def causal(self) -> bool:
+        """Whether no output depends on inputs to come."""
+        return self.latency_samples == 0
+
+    def tail_samples(self, **raw_parameters) -> int:
+        """How long a sound goes on after the input has ended: the most of all rows, to −60 dB where it never ends.
+
+        Args:
+            raw_parameters: those of :meth:`forward`.
+        """
+        return 0
+
+    def stream(
+        self, *blocks: Tensor, state: State | None = None, **parameters: Any
+    ) -> tuple[Tensor | tuple[Tensor, ...], State]:
+        """Process a block of a signal, with what the blocks before it left behind.
+
+        Blocks of any sizes in a row give what :meth:`forward` gives on the whole, :attr:`latency_samples` later::
+
+            y, state = processor.stream(first_block, **raw_parameters)
+            z, state = processor.stream(second_block, state=state, **raw_parameters)
+
+        Parameters may change from block to block.
+
+        Args:
+            blocks: ``(batch, channels, samples)`` for each inlet.
+            state: What the block before left; None for the first. It stays as it is, so a stream can go on from it
+                again. It is plain data, nested tuples of tensors, which ``torch.save`` takes.
+            parameters: Any of the three views, as in a call.
+
+        Returns:
+            The output, a tensor or a tuple of one for each outlet, without intermediates; and the state.
+
+        Raises:
+            ParameterError: The processor needs the whole signal, or the state is of another processor.
+        """
+        check_streams(self)
+        with block_by_block(state) as after:
+            result = self(*blocks, **parameters)
+        if isinstance(result, Tensor):
+            return result, after()
+        outputs = tuple(part for part in result if isinstance(part, Tensor))
+        return (outputs[0] if len(outputs) == 1 else outputs), after()
 
     def count_num_parameters(self) -> int:
         """How many normalized values there are for each signal of a batch."""
@@ -219,3 +271,41 @@ class Processor(nn.Module, ABC):
         if norm and isinstance(given, Tensor):
             given = split(given, leaves, who)
         return read(given, leaves, who, norm, batch_size, like)
+
+
+def latency_of(processor: nn.Module) -> int | None:
+    """The ``latency_samples`` of any processor: 0 for one with a method ``stream`` that does not tell."""
+    own_stream = not isinstance(processor, Processor) and hasattr(processor, "stream")
+    return getattr(processor, "latency_samples", 0 if own_stream else None)
+
+
+def tail_of(processor: nn.Module, raw_parameters: Mapping[str, Any]) -> int:
+    """The ``tail_samples`` of any processor: 0 for one that does not tell."""
+    return processor.tail_samples(**raw_parameters) if hasattr(processor, "tail_samples") else 0
+
+
+def check_streams(processor: nn.Module) -> None:
+    """Refuse a processor that cannot run block by block.
+
+    Raises:
+        ParameterError: the message names it, or the member that is the cause.
+    """
+    if latency_of(processor) is not None:
+        return
+    cause, place = processor, ""
+    while members := getattr(cause, "members", dict)():
+        path, cause = next((path, m) for path, m in members.items() if latency_of(m) is None)
+        place += "".join(f"{name}." for name in path)
+    where = f" (its {place.removesuffix('.')!r})" if place else ""
+    raise ParameterError(
+        f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} needs the whole signal, "
+        "or does not tell by latency_samples how far it looks ahead."
+    )
+
+
+def run(processor: nn.Module, *inlet_signals: Tensor, **parameters: Any) -> Any:
+    """Call a processor that is part of another one, on a whole signal or on a block, as the other one is."""
+    own_stream = getattr(type(processor), "stream", Processor.stream) is not Processor.stream
+    if in_blocks() and own_stream:
+        return remember(lambda state: processor.stream(*inlet_signals, state=state, **parameters))
+    return processor(*inlet_signals, **parameters)

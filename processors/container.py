@@ -21,10 +21,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Control, ParameterError, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor, latency_of, run, tail_of
 from .controls import Leaf, Path, Values, at, put, shape_of
 from .core.loudness import rms_difference
 from .core.maps import AMPLITUDE_DB, softplus_db
+from .core.streaming import in_blocks, late
 
 Output = Tensor | tuple[Tensor, dict]
 
@@ -36,6 +37,12 @@ class Container(Processor):
     @abstractmethod
     def members(self) -> dict[Path, nn.Module]:
         """The members, by the names under which their parameters nest."""
+
+    @property
+    def latency_samples(self) -> int | None:
+        """That of the member which looks ahead farthest; None if one needs the whole signal."""
+        latencies = [latency_of(member) for member in self.members().values()]
+        return None if None in latencies else max(latencies)
 
     def own_size(self) -> ParameterSize:
         sizes = self.parameter_size()
@@ -98,6 +105,10 @@ class Wrapper(Container):
     def external_parameters(self) -> set[str]:
         """Names of the parameters that are handed in from outside."""
         return _external_parameters(self.processor)
+
+    def tail_samples(self, **raw_parameters) -> int:
+        taken = {*self.processor.parameter_size(), *_external_parameters(self.processor)}
+        return tail_of(self.processor, {name: value for name, value in raw_parameters.items() if name in taken})
 
 
 class DryWet(Wrapper):
@@ -169,6 +180,7 @@ class DryWet(Wrapper):
         if self.shared:
             raw_parameters["drywet_weight"] = drywet_weight
         wet, intermediates = call_member(self.processor, raw_parameters, dry)
+        dry = late(dry, self.latency_samples)
         mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
         return with_intermediates(mix, intermediates)
 
@@ -261,6 +273,9 @@ class Group(Container):
             routed[name] = {**shared, **(own or {})}
         return routed
 
+    def _tails(self, raw_parameters: dict) -> list[int]:
+        return [tail_of(self.processors[name], own) for name, own in self._route(raw_parameters).items()]
+
 
 class SerialChain(Group):
     """Processors one after another, in the order of the dict.
@@ -294,6 +309,15 @@ class SerialChain(Group):
             if intermediates:
                 collected[name] = intermediates
         return with_intermediates(signal, collected)
+
+    @property
+    def latency_samples(self) -> int | None:
+        """The sum of all members'; None if one needs the whole signal."""
+        latencies = [latency_of(member) for member in self.processors.values()]
+        return None if None in latencies else sum(latencies)
+
+    def tail_samples(self, **raw_parameters) -> int:
+        return sum(self._tails(raw_parameters))
 
 
 class ParallelMix(Group):
@@ -356,10 +380,16 @@ class ParallelMix(Group):
         gains = self._gains(parallel_weights)[..., None, None].unbind(1)
         for (name, parameters), gain in zip(self._route(raw_parameters).items(), gains, strict=True):
             output, intermediates = call_member(self.processors[name], parameters, signal)
-            weighted.append(gain * output)
+            weighted.append(gain * self._in_time(output, name))
             if intermediates:
                 collected[name] = intermediates
         return with_intermediates(reduce(torch.add, weighted), collected)
+
+    def tail_samples(self, *, parallel_weights: Tensor | None = None, **raw_parameters) -> int:
+        return max(self._tails(raw_parameters))
+
+    def _in_time(self, output: Tensor, name: str) -> Tensor:
+        return late(output, self.latency_samples - latency_of(self.processors[name])) if in_blocks() else output
 
     def _gains(self, weights: Tensor) -> Tensor:
         if weights.shape[-1:] != (len(self.processors),):
@@ -397,7 +427,7 @@ def _only_signal(container: Processor, inlet_signals: tuple[Tensor, ...]) -> Ten
 
 def call_member(processor: nn.Module, parameters: dict, *inlet_signals: Tensor) -> tuple[Tensor, dict]:
     """The output of a member and its intermediates, which may be none."""
-    result = processor(*inlet_signals, **parameters)
+    result = run(processor, *inlet_signals, **parameters)
     outputs = [result] if isinstance(result, Tensor) else list(result)
     intermediates = outputs.pop() if isinstance(outputs[-1], dict) else {}
     if len(outputs) != 1:

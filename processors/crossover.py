@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import TOLERANCE, ParamRange, Values
-from .core.biquad import biquad_cascade
+from .core.biquad import biquad_cascade, decay_samples
 from .core.bounds import soft_bound
 from .core.linkwitz_riley import crossover_sections
 from .core.maps import Map
 from .core.precision import wide
+from .core.streaming import once, remember
 
 LOWEST, HIGHEST = 20.0, 20000.0  # Hz
 UP_TO_NYQUIST = 0.95  # of half the sample rate, that crossovers reach
@@ -57,6 +59,8 @@ class LinkwitzRileyCrossover(Processor):
     Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
     D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -110,9 +114,14 @@ class LinkwitzRileyCrossover(Processor):
         Returns:
             K bands ``(B, C, L)``, from the lowest to the highest.
         """
-        sos = crossover_sections(self._frequencies(log_freq), self.sample_rate)
-        bands, _ = biquad_cascade(input_signals.unsqueeze(1), sos.unsqueeze(2))
+        bands = remember(partial(biquad_cascade, input_signals.unsqueeze(1), once(self._sections, log_freq)))
         return bands.unbind(1)
+
+    def tail_samples(self, log_freq: Tensor) -> int:
+        return decay_samples(self._sections(log_freq)[..., 3:])
+
+    def _sections(self, log_freq: Tensor) -> Tensor:
+        return crossover_sections(self._frequencies(log_freq), self.sample_rate).unsqueeze(2)
 
     def _fraction(self, position: float) -> float:
         """The frequency at a part of the whole range, on a logarithmic scale."""

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from .base import Control, ParameterSize, Processor
 from .controls import ParamRange, Values
-from .core.channels import filter_channels, num_filter_channels
+from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.fir import ZeroPhaseFIR, normalize_impulse
 from .core.maps import AMPLITUDE_DB
 from .core.optional import check_optional
+from .core.streaming import once
 
 
 class MultitapDelay(Processor):
@@ -53,6 +54,8 @@ class MultitapDelay(Processor):
 
     Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -128,12 +131,17 @@ class MultitapDelay(Processor):
                 though the taps are not filtered.
         """
         check_optional(self, log_fir_magnitude=log_fir_magnitude)
-        fir, radii_loss = self._taps(delay_z, log_fir_magnitude)
-        y = filter_channels(input_signals, fir, self.processor_channel, self._convolve)
+        fir, radii_loss = once(self._response, delay_z, log_fir_magnitude)
+        y = filter_channels(input_signals, fir, self.processor_channel, self.conv)
         return y, {"radii_reg": radii_loss}
 
-    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
-        return self.conv(x, F.pad(normalize_impulse(fir), (self.pre_delay, 0)))
+    def tail_samples(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> int:
+        return self.pre_delay + self.delay.N * self.tap_axes[1] - 1
+
+    def _response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None) -> tuple[Tensor, Tensor]:
+        taps, radii_loss = self._taps(delay_z, log_fir_magnitude)
+        fir = normalize_impulse(filters_of_channels(taps, self.processor_channel))
+        return F.pad(fir, (self.pre_delay, 0)), radii_loss
 
     def _taps(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
         color = None if self.color is None else self.color(log_fir_magnitude)

@@ -16,6 +16,7 @@ from .core.gain import apply_gain, mean_square
 from .core.knees import exponential_knee, hard_knee, quadratic_knee
 from .core.maps import AMPLITUDE_DB, NEPER, Map, exponential, linear, time_constant
 from .core.optional import bind
+from .core.streaming import late
 
 Smoother = Literal["iir", "ballistics"] | None
 Knee = Literal["hard", "quadratic", "exponential"]
@@ -47,11 +48,8 @@ class KeyedGain(Processor):
 
     Attributes:
         inlets: ``("main",)``, or ``("main", "sidechain")``.
-        causal: whether no output depends on later inputs.
-        latency_samples: how far it looks ahead; the output is not delayed.
     """
 
-    causal = True
     latency_samples = 0
 
     def __init__(self, sidechain: bool, **controls) -> None:
@@ -80,7 +78,7 @@ class KeyedGain(Processor):
         gain = self.gain(signals[-1], raw)
         if "log_makeup" in raw:
             gain = gain * safe_exp(raw["log_makeup"])
-        return apply_gain(signals[0], gain)
+        return apply_gain(late(signals[0], self.latency_samples), gain)
 
 
 class DynamicRangeProcessor(KeyedGain):

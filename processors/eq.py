@@ -6,12 +6,13 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
-from .core.channels import filter_channels, num_filter_channels
+from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
 from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, frequency, hertz, linear
+from .core.streaming import once
 
 
 class ZeroPhaseFIREqualizer(Processor):
@@ -42,6 +43,7 @@ class ZeroPhaseFIREqualizer(Processor):
         super().__init__(param_range=param_range)
         self.num_magnitude_bins = num_magnitude_bins
         self.fir = ZeroPhaseFIR(num_magnitude_bins)
+        self.latency_samples = num_magnitude_bins - 1
         self.conv = FIRConvolution(mode="zerophase", **conv)
 
     def parameter_size(self) -> ParameterSize:
@@ -60,7 +62,13 @@ class ZeroPhaseFIREqualizer(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return self.conv(input_signals, self.fir(log_magnitude).unsqueeze(1))
+        return self.conv(input_signals, once(self._response, log_magnitude))
+
+    def _response(self, log_magnitude: Tensor) -> Tensor:
+        return self.fir(log_magnitude).unsqueeze(1)
+
+    def tail_samples(self, log_magnitude: Tensor) -> int:
+        return self.latency_samples
 
 
 class NewZeroPhaseFIREqualizer(Processor):
@@ -115,6 +123,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         else:
             self.fir = ZeroPhaseFIR(num_frequency_bins, window, window_kwargs)
             self._size = (num_channels, num_frequency_bins)
+        self.latency_samples = num_frequency_bins - 1
         self.conv = FIRConvolution(mode="zerophase", **conv)
 
     def parameter_size(self) -> ParameterSize:
@@ -136,7 +145,14 @@ class NewZeroPhaseFIREqualizer(Processor):
         Raises:
             ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
         """
-        return filter_channels(input_signals, self.fir(log_magnitude), self.processor_channel, self.conv)
+        fir = once(self._response, log_magnitude)
+        return filter_channels(input_signals, fir, self.processor_channel, self.conv)
+
+    def _response(self, log_magnitude: Tensor) -> Tensor:
+        return filters_of_channels(self.fir(log_magnitude), self.processor_channel)
+
+    def tail_samples(self, log_magnitude: Tensor) -> int:
+        return self.latency_samples
 
 
 class ParametricEqualizer(Processor):
@@ -170,6 +186,8 @@ class ParametricEqualizer(Processor):
     differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
     2020.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -220,14 +238,19 @@ class ParametricEqualizer(Processor):
         Raises:
             ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
         """
+        return _recurse(self, input_signals, w0, q_inv, log_gain)
+
+    def sections(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> cookbook.Coefficients:
+        """Numerators and denominators ``(B, C', K, 3)``."""
         parameters = cookbook.from_raw(w0, q_inv, log_gain)
-        if self.use_shelving_filters:
-            first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
-            designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
-            coefficients = (torch.cat(c, -2) for c in zip(*designs, strict=True))
-        else:
-            coefficients = cookbook.peak(*parameters)
-        return _recurse(self.iir, input_signals, *coefficients, self.processor_channel)
+        if not self.use_shelving_filters:
+            return cookbook.peak(*parameters)
+        first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
+        designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
+        return tuple(torch.cat(c, -2) for c in zip(*designs, strict=True))
+
+    def tail_samples(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> int:
+        return self.iir.tail_samples(*self.sections(w0, q_inv, log_gain))
 
 
 class GraphicEqualizer(Processor):
@@ -254,6 +277,8 @@ class GraphicEqualizer(Processor):
 
     Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -288,7 +313,14 @@ class GraphicEqualizer(Processor):
         Raises:
             ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
         """
-        return _recurse(self.iir, input_signals, *self.bands.filters(log_gains), self.processor_channel)
+        return _recurse(self, input_signals, log_gains)
+
+    def sections(self, log_gains: Tensor) -> cookbook.Coefficients:
+        """Numerators and denominators ``(B, C', K, 3)``."""
+        return self.bands.filters(log_gains)
+
+    def tail_samples(self, log_gains: Tensor) -> int:
+        return self.iir.tail_samples(*self.sections(log_gains))
 
     def gains_for(self, log_commands: Tensor) -> Tensor:
         """Raw gains with which the response passes through others, to about 1 dB for those of ±12 dB.
@@ -311,5 +343,6 @@ def _num_recursive_channels(processor_channel: str) -> int:
     return num_filter_channels(processor_channel)
 
 
-def _recurse(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor, processor_channel: str) -> Tensor:
-    return filter_channels(x, torch.cat([b, a], -1), processor_channel, lambda x, sos: iir(x, *sos.split(3, -1)))
+def _recurse(equalizer: ParametricEqualizer | GraphicEqualizer, x: Tensor, *raw_parameters: Tensor) -> Tensor:
+    sos = torch.cat(once(equalizer.sections, *raw_parameters), -1)
+    return filter_channels(x, sos, equalizer.processor_channel, lambda x, sos: equalizer.iir(x, *sos.split(3, -1)))

@@ -1,6 +1,7 @@
 """Filters: recursive ones of second order in series, and a finite impulse response."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,13 +13,14 @@ from .base import Control, ParameterSize, Processor
 from .controls import ParamRange, Values
 from .core import cookbook
 from .core.bounds import safe_exp, soft_bound
-from .core.channels import filter_channels, num_filter_channels
+from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
 from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, hertz, inverse_softplus, linear, polar
 from .core.optional import check_optional
 from .core.precision import wide
+from .core.streaming import once
 
 
 class FIRFilter(Processor):
@@ -42,6 +44,8 @@ class FIRFilter(Processor):
 
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -76,13 +80,43 @@ class FIRFilter(Processor):
         Raises:
             ParameterError: a ``"midside"`` filter of a signal that is not stereo.
         """
-        return filter_channels(input_signals, torch.tanh(fir), self.processor_channel, self._convolve)
+        return filter_channels(input_signals, once(self._response, fir), self.processor_channel, self.conv)
 
-    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
-        return self.conv(x, normalize_impulse(fir))
+    def _response(self, fir: Tensor) -> Tensor:
+        return normalize_impulse(filters_of_channels(torch.tanh(fir), self.processor_channel))
+
+    def tail_samples(self, fir: Tensor) -> int:
+        return self.fir_len - 1
 
 
-class BiquadFilter(Processor):
+class RecursiveFilter(Processor):
+    """What recursive filters of all channels have in common: a type has the coefficients of its sections.
+
+    Args:
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
+        super().__init__(sample_rate, param_range)
+        self.iir = IIRFilter(**iir)
+
+    @abstractmethod
+    def sections(self, *raw_parameters: Tensor) -> cookbook.Coefficients:
+        """Numerators and denominators ``(B, K, 3)`` from the raw parameters."""
+
+    def tail_samples(self, **raw_parameters: Tensor) -> int:
+        return self.iir.tail_samples(*self.sections(*(raw_parameters[name] for name in self.parameter_size())))
+
+    def _filter(self, x: Tensor, *raw_parameters: Tensor | None) -> Tensor:
+        b, a = once(self.sections, *raw_parameters)
+        return self.iir(x, b.unsqueeze(1), a.unsqueeze(1))
+
+
+class BiquadFilter(RecursiveFilter):
     r"""Biquads in series, whose coefficients are learned directly.
 
     .. math:: H(z) = \prod_{k=1}^{K} \frac{1 + b_0 + b_1 z^{-1} + b_2 z^{-2}}{1 + a_1 z^{-1} + a_2 z^{-2}}, \quad
@@ -155,16 +189,19 @@ class BiquadFilter(Processor):
             ParameterError: ``A0`` is missing, or given though the options leave it out.
         """
         check_optional(self, A0=A0)
+        return self._filter(input_signals, Bs, A1_pre, A2_pre, A0)
+
+    def sections(self, Bs: Tensor, A1_pre: Tensor, A2_pre: Tensor, A0: Tensor | None = None) -> cookbook.Coefficients:
         b = torch.cat([1 + _weight(Bs[..., :1]), _weight(Bs[..., 1:])], -1)
         a1, a2 = (torch.tanh(soft_bound(wide(a), 5, 2.5)) for a in (A1_pre, A2_pre))
         a1 = 2 * a1
         a2 = ((2 - a1.abs()) * a2 + a1.abs()) / 2
         if A0 is not None:
             b = b * (A0 / (A0.square() + 1e-8)).unsqueeze(-1)
-        return _apply(self.iir, input_signals, b, torch.stack([torch.ones_like(a1), a1, a2], -1))
+        return b, torch.stack([torch.ones_like(a1), a1, a2], -1)
 
 
-class PoleZeroFilter(Processor):
+class PoleZeroFilter(RecursiveFilter):
     r"""Filter given by pairs of conjugate poles and zeros.
 
     .. math:: H(z) = e^g \prod_{k=1}^{K} \frac{(1 - q_k z^{-1})(1 - q_k^* z^{-1})}{(1 - p_k z^{-1})(1 - p_k^* z^{-1})},
@@ -234,15 +271,18 @@ class PoleZeroFilter(Processor):
         Returns:
             ``(B, C, L)``.
         """
+        return self._filter(input_signals, log_gain, poles, zeros)
+
+    def sections(self, log_gain: Tensor, poles: Tensor, zeros: Tensor) -> cookbook.Coefficients:
         # An offset keeps the slope finite where all is zero.
         poles = _weight(poles)
         distance = torch.sqrt(poles.square().sum(-1, keepdim=True) + 1e-24)
         poles = poles / distance * torch.tanh(soft_bound(distance, 5, 2.5))
         gain = safe_exp(wide(log_gain) / self.num_filters).unsqueeze(-1)
-        return _apply(self.iir, input_signals, gain * _conjugate_pair(_weight(zeros)), _conjugate_pair(poles))
+        return gain * _conjugate_pair(_weight(zeros)), _conjugate_pair(poles)
 
 
-class StateVariableFilter(Processor):
+class StateVariableFilter(RecursiveFilter):
     r"""State-variable filters in series, which mix a high-, a band- and a low-pass of the same poles.
 
     .. math:: H(s) = \prod_{k=1}^{K} \frac{c_{hp} s^2 + c_{bp} s + c_{lp}}{s^2 + 2R s + 1}, \quad
@@ -301,13 +341,16 @@ class StateVariableFilter(Processor):
         Returns:
             ``(B, C, L)``.
         """
+        return self._filter(input_signals, twoR, G, c_hp, c_bp, c_lp)
+
+    def sections(self, twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor) -> cookbook.Coefficients:
         G = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(G), 10, 5)))
         twoR = F.softplus(_weight(twoR)) / math.log(2) + 1e-2
         b = _bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
-        return _apply(self.iir, input_signals, b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G))
+        return b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G)
 
 
-class CookbookFilter(Processor):
+class CookbookFilter(RecursiveFilter):
     """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
 
     Args:
@@ -318,10 +361,6 @@ class CookbookFilter(Processor):
 
     formula: Callable[..., cookbook.Coefficients]
     num_filters = 1
-
-    def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
-        super().__init__(sample_rate, param_range)
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "q_inv"), self.num_filters)
@@ -343,7 +382,10 @@ class CookbookFilter(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return _apply(self.iir, input_signals, *self.formula(*cookbook.from_raw(w0, q_inv)))
+        return self._filter(input_signals, w0, q_inv)
+
+    def sections(self, *raw_parameters: Tensor) -> cookbook.Coefficients:
+        return self.formula(*cookbook.from_raw(*raw_parameters))
 
 
 class CookbookEqualizer(CookbookFilter):
@@ -379,7 +421,7 @@ class CookbookEqualizer(CookbookFilter):
         Returns:
             ``(B, C, L)``.
         """
-        return _apply(self.iir, input_signals, *self.formula(*cookbook.from_raw(w0, q_inv, log_gain)))
+        return self._filter(input_signals, w0, q_inv, log_gain)
 
 
 class LowPassFilter(CookbookFilter):
@@ -501,11 +543,6 @@ class HighShelf(CookbookEqualizer):
     """
 
     formula = staticmethod(cookbook.high_shelf)
-
-
-def _apply(iir: IIRFilter, x: Tensor, b: Tensor, a: Tensor) -> Tensor:
-    """One filter ``(B, K, 3)`` for all channels."""
-    return iir(x, b.unsqueeze(1), a.unsqueeze(1))
 
 
 def _weight(x: Tensor) -> Tensor:

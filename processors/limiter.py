@@ -1,5 +1,6 @@
 """A limiter, which can look ahead."""
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -8,11 +9,12 @@ from torch import Tensor
 
 from .base import ParameterError
 from .controls import ParamRange
-from .core.envelope import MAX_ALPHA, coefficients
+from .core.envelope import MAX_ALPHA, carry_on, coefficients, truncated_onepole
 from .core.gain import peak_square
 from .core.knees import hard_knee
-from .core.recursion import ballistics, onepole
+from .core.recursion import Coefficient, ballistics
 from .core.sliding import sliding_maximum
+from .core.streaming import in_blocks, with_past
 from .dynamic_range import Knee, Raw, compression, threshold
 from .dynamics import Desk
 
@@ -71,7 +73,6 @@ class Limiter(Desk):
 
     Attributes:
         latency_samples: N, how many samples it looks ahead.
-        causal: whether N is 0.
 
     Raises:
         ParameterError: an option has no such value, or it looks ahead with an IIR filter, which cannot keep a peak.
@@ -103,7 +104,6 @@ class Limiter(Desk):
             raise ParameterError("lookahead_ms needs smooth_type='ballistics': an IIR filter does not keep peaks.")
         self.lookahead_ms = lookahead_ms
         self.latency_samples = round(lookahead_ms * sample_rate / 1000)
-        self.causal = self.latency_samples == 0
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
         if not self.lookahead_ms:
@@ -112,13 +112,20 @@ class Limiter(Desk):
         energy = self.detector(key)
         attack, release = coefficients(raw["z_alpha_pre"], energy)
         # The gain begins to fall before the first sample.
-        peaks = ballistics(sliding_maximum(F.pad(energy, (ahead, ahead)), ahead + 1), 0.0, release)
+        coming = energy if in_blocks() else F.pad(energy, (0, ahead))
+        past = with_past(coming, ahead) if in_blocks() else F.pad(coming, (ahead, 0))
+        peaks = carry_on(partial(_fall, release), sliding_maximum(past, ahead + 1))
         level, bound = self.level(peaks), threshold(raw)
         wall = hard_knee(level, bound, torch.full_like(bound, -0.5))
         log_gain = torch.minimum(self.log_gain(level, bound, raw), wall)
         attack = attack.clamp(max=MAX_ALPHA)
-        mean = onepole(log_gain, attack, taps=ahead + 1) / (1 - attack ** (ahead + 1)).unsqueeze(-1).to(log_gain)
-        return mean[..., ahead:].exp()
+        mean = truncated_onepole(log_gain, attack, ahead + 1) / (1 - attack ** (ahead + 1)).unsqueeze(-1).to(log_gain)
+        return (mean if in_blocks() else mean[..., ahead:]).exp()
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         return self.curve(level, threshold, 0.5 * compression(raw), raw)
+
+
+def _fall(release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:
+    """Rise at once, and fall with the release."""
+    return ballistics(u, 0.0, release, initial)

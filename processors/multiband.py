@@ -75,6 +75,9 @@ class MultiBand(Group):
         }
         return super().values_to_raw({**values, **bands}, batch_size, like)
 
+    def tail_samples(self, *, log_freq: Tensor, **raw_parameters) -> int:
+        return self.crossover.tail_samples(log_freq) + max(self._tails(raw_parameters))
+
     def forward(self, *inlet_signals: Tensor, log_freq: Tensor | None = None, **raw_parameters) -> Output:
         """Process ``(B, C, L)`` signals.
 

@@ -46,6 +46,7 @@ class TanhDistortion(Processor):
     ):
         super().__init__(**controls)
         self.remove_dc = remove_dc
+        self.latency_samples = None if remove_dc else 0  # the mean is that of the whole signal
         names = {
             "log_pre_gain": pre_post_gain,
             "log_post_gain": pre_post_gain and not inverse_post_gain,
@@ -122,6 +123,7 @@ class PiecewiseTanhDistortion(Processor):
     def __init__(self, pre_post_gain: bool = True, inverse_post_gain: bool = True, remove_dc: bool = False, **controls):
         super().__init__(**controls)
         self.remove_dc = remove_dc
+        self.latency_samples = None if remove_dc else 0  # the mean is that of the whole signal
         self._size: ParameterSize = {"log_hardness": 2, "z_threshold": 2}
         if pre_post_gain:
             self._size["log_pre_gain"] = 1
@@ -193,6 +195,7 @@ class _SeriesDistortion(Processor):
         if max_order < 1:
             raise ParameterError(f"max_order is the number of basis functions and must be at least 1, not {max_order}.")
         self.remove_dc = remove_dc
+        self.latency_samples = None if remove_dc else 0  # the mean is that of the whole signal
         self.use_tanh = use_tanh
         self._size: ParameterSize = {"basis_weights": max_order}
         if pre_gain:

@@ -11,7 +11,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
-from .core.channels import filter_channels, num_filter_channels
+from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
@@ -19,6 +19,7 @@ from .core.fir import normalize_impulse
 from .core.maps import AMPLITUDE_DB, NEPER, linear, reciprocal_softplus, sigmoid
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
+from .core.streaming import once
 
 NOISES = ("pseudo-random", "fixed", "random")
 
@@ -54,6 +55,8 @@ class STFTMaskedNoiseReverb(Processor):
 
     Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -131,9 +134,16 @@ class STFTMaskedNoiseReverb(Processor):
                 though the options leave it out.
         """
         check_optional(self, gain_env_log_magnitude=gain_env_log_magnitude)
-        mask = self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
+        fir = once(self._response, init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
+        return filter_channels(input_signals, fir, self.processor_channel, self.conv)
+
+    def tail_samples(self, **raw_parameters: Tensor) -> int:
+        return self.ir_len - 1
+
+    def _response(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
+        mask = self._mask(initial, delta, envelope)
         fir = masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
-        return filter_channels(input_signals, fir, self.processor_channel, self._convolve)
+        return normalize_impulse(filters_of_channels(fir, self.processor_channel))
 
     def _mask(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
         num_frames = 1 + self.ir_len // self.hop_length
@@ -148,9 +158,6 @@ class STFTMaskedNoiseReverb(Processor):
             return torch.view_as_complex(self.noise_stft.to(like.dtype))
         shape = *like.shape[:2], self.ir_len
         return stft(_uniform(shape, like), self.window.to(like.dtype), self.hop_length)
-
-    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
-        return self.conv(x, normalize_impulse(fir))
 
 
 class FilteredNoiseShapingReverb(Processor):
@@ -203,6 +210,8 @@ class FilteredNoiseShapingReverb(Processor):
     Source: Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation
     from reverberant speech", WASPAA 2021.
     """
+
+    latency_samples = 0
 
     def __init__(
         self,
@@ -296,13 +305,22 @@ class FilteredNoiseShapingReverb(Processor):
                 the options leave it out.
         """
         check_optional(self, log_fade_in=log_fade_in, z_fade_in_gain=z_fade_in_gain)
+        fir = once(self._response, log_decay, log_gain, log_fade_in, z_fade_in_gain)
+        return filter_channels(input_signals, fir, self.processor_channel, self.conv)
+
+    def tail_samples(self, **raw_parameters: Tensor) -> int:
+        return self.ir_len - 1
+
+    def _response(
+        self, log_decay: Tensor, log_gain: Tensor, log_fade_in: Tensor | None, z_fade_in_gain: Tensor | None
+    ) -> Tensor:
         amplitudes, rates = safe_exp(log_gain).unsqueeze(-1), self._rate(log_decay).unsqueeze(-1)
         if self.use_fade_in:
             faded = rates + self._rate(log_fade_in).unsqueeze(-1)
             amplitudes = torch.cat((amplitudes, -amplitudes * torch.sigmoid(z_fade_in_gain).unsqueeze(-1)), -1)
             rates = torch.cat((rates, faded), -1)
         fir = decaying_sum(self._noise(log_gain), amplitudes, rates)
-        return filter_channels(input_signals, fir, self.processor_channel, self._convolve)
+        return normalize_impulse(filters_of_channels(fir, self.processor_channel))
 
     def _rate(self, z: Tensor) -> Tensor:
         """Decay per sample, in nepers."""
@@ -320,9 +338,6 @@ class FilteredNoiseShapingReverb(Processor):
         starts = torch.randint(self.ir_len, (len(like), 1), generator=self.generator, device=device).to(like.device)
         times = (starts + torch.arange(self.ir_len, device=like.device)) % self.ir_len
         return bands[..., times].movedim(2, 0)
-
-    def _convolve(self, x: Tensor, fir: Tensor) -> Tensor:
-        return self.conv(x, normalize_impulse(fir))
 
 
 def _fixed_noise(num_channels: int, num_samples: int) -> Tensor:

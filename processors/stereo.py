@@ -24,6 +24,8 @@ class StereoGain(Processor):
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
+    latency_samples = 0
+
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 2}
 
@@ -56,6 +58,8 @@ class SideGainImager(Processor):
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
+
+    latency_samples = 0
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 1}
@@ -117,6 +121,8 @@ class MonoToStereo(Processor):
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
+    latency_samples = 0
+
     def parameter_size(self) -> ParameterSize:
         return {}
 
@@ -154,6 +160,7 @@ class StereoToMidSide(Processor):
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
+    latency_samples = 0
     outlets = ("mid", "side")
 
     def __init__(self, normalize: bool = True):
@@ -193,6 +200,7 @@ class MidSideToStereo(Processor):
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
+    latency_samples = 0
     inlets = ("mid", "side")
 
     def __init__(self, normalize: bool = True):

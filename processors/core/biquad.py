@@ -64,6 +64,25 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
     return y.reshape(*leading, x.shape[-1]), final.reshape(*leading, sections, 2)
 
 
+def decay_samples(denominators: Tensor) -> int:
+    """How long biquads in series ring: until the largest poles of each have fallen by 60 dB, one after another.
+
+    Args:
+        denominators: a₀, a₁, a₂ of shape ``(..., K, 3)``, of stable sections.
+
+    Returns:
+        Samples, the most of all rows.
+    """
+    if denominators.numel() == 0:
+        return 0
+    a0, a1, a2 = wide(denominators.detach()).unbind(-1)
+    half, product = a1 / a0 / 2, a2 / a0
+    root = torch.sqrt((half.square() - product).clamp(min=0))
+    radius = torch.where(half.square() > product, half.abs() + root, product.abs().sqrt())
+    samples = 3 * math.log(10) / -radius.clamp(1e-30, 1 - 1e-9).log()
+    return math.ceil(samples.sum(-1).max()) + 2 * denominators.shape[-2]
+
+
 def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
     try:
         return torch.broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])

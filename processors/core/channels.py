@@ -36,14 +36,14 @@ def filter_channels(
     """Apply filters to the channels that they are meant for.
 
     ``"mono"`` applies one filter to all channels and ``"stereo"`` one to each; a mono signal becomes stereo.
-    ``"midside"`` applies them to mid and side of a stereo signal. ``"pseudo_midside"`` converts the filters
-    instead: left meets the sum of the two, right their difference.
+    ``"midside"`` applies them to mid and side of a stereo signal. For ``"pseudo_midside"`` it is the filters that are
+    to be converted, by :func:`filters_of_channels`.
 
     Args:
         x: signals ``(B, C, L)``.
         filters: ``(B, 1 or 2, N)``.
         processor_channel: one of the four names.
-        apply: function of the signals and the filters as they meet, after any conversion of either.
+        apply: function of the signals and the filters as they meet.
 
     Returns:
         The filtered signals.
@@ -54,9 +54,20 @@ def filter_channels(
     if processor_channel == "midside":
         check_stereo(x, "A midside processor")
         return ms_to_lr(apply(lr_to_ms(x), filters))
-    if processor_channel == "pseudo_midside":
-        filters = ms_to_lr(filters)
     return apply(x, filters)
+
+
+def filters_of_channels(filters: Tensor, processor_channel: str) -> Tensor:
+    """The filters as signals meet them.
+
+    For ``"pseudo_midside"``, left meets the sum of those of mid and side, and right their difference. All others are
+    as they are.
+
+    Args:
+        filters: ``(B, 1 or 2, N)``.
+        processor_channel: one of the four names.
+    """
+    return ms_to_lr(filters) if processor_channel == "pseudo_midside" else filters
 
 
 def check_stereo(x: Tensor, who: str) -> None:

@@ -1,6 +1,7 @@
 """Convolution with finite impulse responses, by real Fourier transforms."""
 
 import warnings
+from functools import partial
 
 import torch
 import torch.nn as nn
@@ -9,7 +10,10 @@ from torch import Tensor
 from ..errors import ParameterError
 from . import _flash_fft
 from ._backends import kernels
+from .partitioned import convolve_partitions
+from .streaming import in_blocks, remember
 
+SHORT = 2048
 MODES = ("causal", "zerophase")
 
 
@@ -136,8 +140,33 @@ def _check(x: Tensor, h: Tensor, mode: str) -> None:
             )
 
 
+def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[Tensor, Tensor | tuple]:
+    """Convolve a block of a signal, causally, with what came before it.
+
+    Args:
+        x: a block ``(B, C, L)``.
+        h: filters ``(B, C', N)``, as of :func:`convolve`; they may change from block to block, but not in length.
+        state: what the block before left, None for the first.
+
+    Returns:
+        The filtered block ``(B, max(C, C'), L)``, and the state.
+
+    Raises:
+        ParameterError: see :func:`convolve`.
+    """
+    _check(x, h, "causal")
+    num_taps, length = h.shape[-1], x.shape[-1]
+    if isinstance(state, tuple) or (state is None and num_taps > max(SHORT, 4 * length)):
+        return convolve_partitions(x, h.to(x.dtype), state)
+    past = x.new_zeros(*x.shape[:-1], num_taps - 1) if state is None else state
+    extended = torch.cat([past, x], -1)
+    return convolve(extended, h)[..., num_taps - 1 :], extended[..., length:].clone()
+
+
 class FIRConvolution(nn.Module):
     """Convolution with filters given in each call, see :func:`convolve`.
+
+    In a stream, where samples to come are not there yet, a zero-phase convolution is late by half the filter, ⌊N/2⌋.
 
     Args:
         mode: ``"causal"`` or ``"zerophase"``.
@@ -164,6 +193,8 @@ class FIRConvolution(nn.Module):
 
     def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
         """Convolve ``(B, C, L)`` signals with ``(B, C', N)`` filters."""
+        if in_blocks():
+            return remember(partial(convolve_block, input_signals, fir))
         if self.flashfftconv and input_signals.shape[-1] <= self.max_input_len:
             _check(input_signals, fir, self.mode)
             h, delay = _trim(input_signals, fir, self.mode)

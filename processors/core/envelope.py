@@ -1,11 +1,16 @@
 """Envelope followers: smoothers of energies and gains, with a raw coefficient for each signal."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
-from .recursion import Coefficient, ballistics, onepole
+from .precision import wide
+from .recursion import Coefficient, ballistics, last_output, onepole
+from .streaming import in_blocks, remember, with_past
 
 MAX_ALPHA = 1 - 1e-5
 
@@ -49,7 +54,7 @@ class TruncatedOnePoleIIRFilter(nn.Module):
     def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals of either sign: ``forward`` without the maximum."""
         (alpha,) = coefficients(z_alpha, input_signals)
-        return onepole(input_signals, alpha.clamp(max=MAX_ALPHA), taps=self.iir_len)
+        return truncated_onepole(input_signals, alpha.clamp(max=MAX_ALPHA), self.iir_len)
 
 
 class Ballistics(nn.Module):
@@ -76,7 +81,43 @@ class Ballistics(nn.Module):
             The smoothed signals, in the shape of ``input_signals``.
         """
         attack, release = coefficients(z_alpha, input_signals)
-        return ballistics(input_signals, attack, release, initial)
+        return carry_on(partial(_ballistics, attack, release), input_signals, initial)
+
+
+def truncated_onepole(u: Tensor, alpha: Tensor, taps: int) -> Tensor:
+    """:func:`~grafx.processors.core.recursion.onepole` of a truncated response, of a signal or of a block."""
+    if not in_blocks():
+        return onepole(u, alpha, taps=taps)
+    extended = wide(with_past(u, taps))
+    forgotten = (alpha**taps).unsqueeze(-1) * extended[..., : u.shape[-1]]
+    rest = carry_on(lambda u, initial: onepole(u, alpha, initial), extended[..., taps:] - forgotten)
+    return rest.to(u.dtype)
+
+
+def carry_on(recursion: Callable[[Tensor, Coefficient], Tensor], u: Tensor, initial: Coefficient = 0.0) -> Tensor:
+    """Run a recursion, whose state is its last output, on a signal or on a block.
+
+    Args:
+        recursion: from signals and their initial values to outputs, in the precision of the signals.
+        u: signals ``(..., L)``.
+        initial: outputs before the first sample, of the first block.
+
+    Returns:
+        Outputs ``(..., L)``.
+    """
+    if not in_blocks():
+        return recursion(u, initial)
+
+    def step(before: Tensor | None) -> tuple[Tensor, Tensor]:
+        before = initial if before is None else before
+        y = recursion(wide(u), before)  # in single precision, each block would begin with a rounding
+        return y.to(u.dtype), last_output(y, before).clone()
+
+    return remember(step)
+
+
+def _ballistics(attack: Tensor, release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:
+    return ballistics(u, attack, release, initial)
 
 
 def coefficients(z_alpha: Tensor, signals: Tensor) -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """Recursive filters whose coefficients are given in each call."""
 
 import math
+from functools import partial
 
 import torch
 import torch.nn as nn
@@ -8,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ParameterError
-from .biquad import biquad_cascade
+from .biquad import biquad_cascade, decay_samples
 from .convolution import FIRConvolution
 from .precision import wide
 from .state_space import state_space
+from .streaming import once, remember
 
 BACKENDS = ("lfilter", "fsm", "ssm")
 SMALLEST_SQUARE = 1e-18  # of a denominator where rounding puts a pole onto the unit circle, relative to a₀²
@@ -95,11 +97,17 @@ class IIRFilter(nn.Module):
             )
         if self.backend == "fsm":
             Bs, As = (c.to(input_signals.dtype) for c in (Bs, As))
-            return self.conv(input_signals, sampled_response(Bs, As, self.fsm_fir_len))
+            return self.conv(input_signals, once(partial(sampled_response, num_taps=self.fsm_fir_len), Bs, As))
         sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)
         if self.backend == "ssm":
             return _in_state_space(input_signals, sos)
-        return biquad_cascade(input_signals, sos)[0]
+        return remember(partial(biquad_cascade, input_signals, sos))
+
+    def tail_samples(self, Bs: Tensor, As: Tensor) -> int:
+        """How long the output goes on after the input has ended, see :func:`decay_samples`."""
+        if self.backend == "fsm":
+            return self.fsm_fir_len - 1
+        return decay_samples(F.pad(As, (0, 2 - self.order)))
 
 
 def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
@@ -143,5 +151,5 @@ def _in_state_space(x: Tensor, sos: Tensor) -> Tensor:
         one, zero = torch.ones_like(a1), torch.zeros_like(a1)
         A = torch.stack([torch.stack([-a1, one], -1), torch.stack([-a2, zero], -1)], -2)
         B = torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1)
-        x, _ = state_space(x, A, B, torch.stack([one, zero], -1), b0)
+        x = remember(partial(state_space, x, A, B, torch.stack([one, zero], -1), b0))
     return x

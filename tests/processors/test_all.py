@@ -4,14 +4,16 @@ A new class gets an entry in REGISTRY, with options that make it fast and reach 
 """
 
 import inspect
+import io
 import itertools
 import math
 from dataclasses import dataclass, field
 
 import grafx.processors
+import numpy as np
 import pytest
 import torch
-from grafx.processors.base import Processor
+from grafx.processors.base import ParameterError, Processor
 
 STDS = [0.01, 1.0, 10.0]
 LENGTHS = [1, 2, 1000]
@@ -292,6 +294,58 @@ def test_rows_do_not_hear_each_other(name, c):
             alone, _ = call(processor, [x[row : row + 1] for x in inlets], take(parameters, row), length)
             for y, expected in zip(alone, together, strict=True):
                 torch.testing.assert_close(y, expected[row : row + 1], rtol=1e-9, atol=1e-11)
+
+
+def stream(processor, inlets, parameters, sizes):
+    """Blocks in a row, each from a state that was saved and restored, and then silence until the last has come out."""
+    latency = processor.latency_samples
+    blocks = [torch.nn.functional.pad(x, (0, latency)).split(sizes, -1) for x in inlets]
+    outputs, state = [], None
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for block in zip(*blocks, strict=True):
+            output, state = processor.stream(*block, state=state, **parameters)
+            outputs.append(output if isinstance(output, tuple) else (output,))
+            file = io.BytesIO()
+            torch.save(state, file)
+            state = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    return [torch.cat(blocks, -1)[..., latency:] for blocks in zip(*outputs, strict=True)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name, c", CASES)
+@torch.no_grad()
+def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, dtype, rng):
+    processor, length = make(name, c.options), 1500
+    for channels, std in itertools.product(c.channels, (0.1, 1.0)):
+        inlets, parameters = arguments(processor, std, 2, channels, length, dtype)
+        if processor.latency_samples is None:
+            with pytest.raises(ParameterError, match=f"{name} cannot run block by block"):
+                processor.stream(*inlets, **parameters)
+            continue
+        whole, _ = call(processor, inlets, parameters, length)
+        edges = np.sort(rng.integers(0, length + processor.latency_samples, size=20))
+        sizes = np.diff([0, *edges, edges[-1] + 1, length + processor.latency_samples]).tolist()
+        for y, expected in zip(stream(processor, inlets, parameters, sizes), whole, strict=True):
+            assert y.dtype == dtype and y.shape == expected.shape
+            assert (y - expected).norm() <= 1e-5 * expected.norm()
+    assert processor.causal == (processor.latency_samples == 0)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+@torch.no_grad()
+def test_sounds_have_died_away_after_the_tail(name, c):
+    """By 60 dB, except for what a constant offset leaves."""
+    processor = make(name, c.options)
+    if processor.latency_samples is None:
+        return
+    inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), 500, torch.float64)
+    tail = processor.tail_samples(**parameters)
+    inlets = [torch.nn.functional.pad(x, (0, tail + 2000)) for x in inlets]
+    resting, _ = call(processor, [torch.zeros_like(x) for x in inlets], parameters, tail + 2500)
+    for y, rest in zip(call(processor, inlets, parameters, tail + 2500)[0], resting, strict=True):
+        sound = (y - rest).abs()
+        assert (sound[..., 500 + tail :].amax(-1) <= 1.01e-3 * sound.amax(-1)).all()
 
 
 @pytest.mark.parametrize("name, c", CASES)

@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core.channels import filter_channels, num_filter_channels
+from grafx.processors.core.channels import filter_channels, filters_of_channels, num_filter_channels
 
 
 def filtered(h, x):
@@ -16,7 +16,11 @@ def signals(rng):
 
 
 def run(x, h, processor_channel):
-    return filter_channels(torch.from_numpy(x)[None], torch.from_numpy(h)[None], processor_channel)[0].numpy()
+    return filter_channels(
+        torch.from_numpy(x)[None],
+        filters_of_channels(torch.from_numpy(h)[None], processor_channel),
+        processor_channel,
+    )[0].numpy()
 
 
 def test_mono_is_one_filter_for_all_channels(signals):

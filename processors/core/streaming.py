@@ -1,0 +1,143 @@
+"""Signals in blocks: what a processor has to remember from one block to the next.
+
+A ``forward`` sees a whole signal. Run inside :func:`block_by_block`, the same code sees one block, and everything in it
+that looks at the past keeps a *state* by means of the functions of this module. Outside, these do what a whole signal
+needs: the past is silence, nothing is kept, and nothing is late.
+
+States are kept in the order of the calls, so a ``forward`` must make the same calls for each block. They are plain
+data: nested tuples of tensors, which can be saved and restored.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import ParameterError
+
+Result = TypeVar("Result")
+State = tuple[Any, ...]
+
+
+class _Memory:
+    def __init__(self, before: Sequence[Any] | None) -> None:
+        self.before = None if before is None else iter(before)
+        self.after: list[Any] = []
+
+    def recall(self) -> Any:
+        if self.before is None:
+            return None
+        try:
+            return next(self.before)
+        except StopIteration:
+            raise ParameterError(
+                "The state holds less than this processor remembers: it is that of another processor, or of other "
+                "options."
+            ) from None
+
+
+_memory: ContextVar[_Memory | None] = ContextVar("_memory", default=None)
+_num_streams = 0  # in all threads; it guards what torch.compile has compiled, which cannot look into context variables
+_lock = Lock()
+
+
+def _current() -> _Memory | None:
+    return _memory.get() if _num_streams else None
+
+
+@contextmanager
+def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
+    """Run what is inside on a block of a signal.
+
+    Args:
+        state: what the block before left behind; None for the first one.
+
+    Yields:
+        A function that gives the state after the block.
+    """
+    memory = _Memory(state)
+    token = _memory.set(memory)
+    _count(1)
+    try:
+        yield lambda: tuple(memory.after)
+    finally:
+        _count(-1)
+        _memory.reset(token)
+
+
+def _count(change: int) -> None:
+    global _num_streams
+    with _lock:
+        _num_streams += change
+
+
+def in_blocks() -> bool:
+    """Whether the signal is a block of a longer one."""
+    return _current() is not None
+
+
+def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
+    """Run a function with the state that it left after the block before.
+
+    Args:
+        step: from a state, None at the beginning, to a result and the state after.
+
+    Returns:
+        The result.
+    """
+    memory = _current()
+    if memory is None:
+        return step(None)[0]
+    result, after = step(memory.recall())
+    memory.after.append(after)
+    return result
+
+
+def with_past(x: Tensor, num_samples: int) -> Tensor:
+    """A block ``(..., L)`` with the samples before it: ``(..., num_samples + L)``. Before the first is silence."""
+
+    def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
+        if past is None:
+            past = x.new_zeros(*x.shape[:-1], num_samples)
+        extended = torch.cat([past, x], -1)
+        return extended, extended[..., x.shape[-1] :].clone()
+
+    return remember(step) if num_samples else x
+
+
+def late(x: Tensor, num_samples: int) -> Tensor:
+    """A signal that has to wait for one that comes late in a stream: delayed there, and as it is on the whole."""
+    return with_past(x, num_samples)[..., : x.shape[-1]] if in_blocks() else x
+
+
+def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
+    """A result that a stream computes for the first block, and again when the values of the tensors change.
+
+    Args:
+        function: from the tensors to a tensor, or to a nested tuple of tensors.
+        tensors: what it depends on.
+
+    Returns:
+        The result.
+    """
+
+    def step(kept: tuple | None) -> tuple[Result, tuple]:
+        if kept is not None and _same(kept[0], tensors):
+            return kept[1], kept
+        result = function(*tensors)
+        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
+            return result, None  # each block has a graph of its own
+        return result, (tuple(None if t is None else t.detach().clone() for t in tensors), result)
+
+    return remember(step) if in_blocks() else function(*tensors)
+
+
+def _same(before: Sequence[Tensor | None], now: Sequence[Tensor | None]) -> bool:
+    return len(before) == len(now) and all(
+        a is b if a is None or b is None else a.dtype == b.dtype and torch.equal(a, b)
+        for a, b in zip(before, now, strict=True)
+    )
