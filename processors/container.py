@@ -25,7 +25,7 @@ from .base import Control, ParameterError, ParameterSize, Processor, latency_of,
 from .controls import Leaf, Path, Values, at, put, shape_of
 from .core.loudness import rms_difference
 from .core.maps import AMPLITUDE_DB, softplus_db
-from .core.streaming import in_blocks, late
+from .core.streaming import after_start, in_blocks, late
 
 Output = Tensor | tuple[Tensor, dict]
 
@@ -303,9 +303,12 @@ class SerialChain(Group):
             ParameterError: the parameters of a processor are missing, or there are some that nobody takes.
         """
         signal = _only_signal(self, inlet_signals)
-        collected = {}
+        collected, latency = {}, 0
         for name, parameters in self._route(raw_parameters).items():
             signal, intermediates = call_member(self.processors[name], parameters, signal)
+            if in_blocks():
+                latency += latency_of(self.processors[name])
+                signal = after_start(signal, latency)
             if intermediates:
                 collected[name] = intermediates
         return with_intermediates(signal, collected)

@@ -6,12 +6,14 @@ from .plan import RenderData, prepare_render
 from .render import render_grafx
 from .renderer import Renderer
 from .signals import Signals
+from .stream import StreamRenderer
 
 __all__ = [
     "RenderData",
     "RenderError",
     "Renderer",
     "Signals",
+    "StreamRenderer",
     "compute_render_order",
     "prepare_render",
     "render_grafx",

@@ -72,7 +72,7 @@ def render_grafx(
     )
 
     if input_signals.ndim == 4:
-        per_type_parameters, common_parameters = _per_source(
+        per_type_parameters, common_parameters = per_source(
             processors, input_signals, per_type_parameters, common_parameters, render_data
         )
 
@@ -96,7 +96,7 @@ def render_grafx(
     for outlets, intermediates in run():  # noqa: B007
         if intermediates is not None:
             intermediates_list.append(intermediates)
-    return _output(outlets[0], input_signals.ndim), intermediates_list, signals
+    return output_of(outlets[0], input_signals.ndim), intermediates_list, signals
 
 
 def _run_steps(
@@ -114,8 +114,8 @@ def _run_steps(
     segments: Segments = {}
     for index, step in enumerate(render_data.iter_list):
         read = {(r.step, r.outlet): segments[r.step, r.outlet] for inlet in step.inlets for p in inlet for r in p.reads}
-        own = _rows_of_step(step, per_type_parameters, common_parameters)
-        compute = partial(_compute, processors, step, read, own, sources, aggregation)
+        own = rows_of_step(step, per_type_parameters, common_parameters)
+        compute = partial(compute_step, processors, step, read, own, sources, aggregation)
         recompute = checkpoint and step.node_type not in BUILT_IN_TYPES
         outlets, intermediates = recomputed(compute, use_reentrant=False) if recompute else compute()
         for outlet, (rows, lengths) in enumerate(zip(outlets, step.segments, strict=True)):
@@ -127,7 +127,7 @@ def _run_steps(
         del outlets, read, compute
 
 
-def _compute(
+def compute_step(
     processors: Mapping[str, Any],
     step: Step,
     segments: Segments,
@@ -156,7 +156,7 @@ def _check_aggregation(aggregation: str) -> None:
         )
 
 
-def _per_source(
+def per_source(
     processors: Mapping[str, Any],
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
@@ -175,12 +175,12 @@ def _per_source(
     return own, nodes_first(common_parameters, {}, render_data.num_nodes, num_sources)
 
 
-def _rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
+def rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
     own = map_tensors(per_type_parameters.get(step.node_type, {}), lambda p: p[slice(*step.rows)])
     return {**map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
 
 
-def _output(rows: Rows, ndim: int) -> Tensor:
+def output_of(rows: Rows, ndim: int) -> Tensor:
     signals = same_channels(list(rows), "the 'out' nodes")
     output = signals[0] if len(signals) == 1 else torch.cat(signals)
     return output.transpose(0, 1) if ndim == 4 else output

@@ -63,12 +63,12 @@ class Renderer(nn.Module):
             )
         processors = {node_type: processors[node_type] for node_type in sorted(used)}
         if G.config is None:
-            G = _with_plugs_of(processors, G)
+            G = with_plugs_of(processors, G)
         self.G = reorder_for_fast_render(G, method, **schedule_options)
         self.render_data = prepare_render(self.G)
         self.processors = _as_modules(processors)
         if parameters is None:
-            parameters = _held_parameters(self.G, self.processors)
+            parameters = held_parameters(self.G, self.processors)
         self.per_type_parameters = as_parameters({t: parameters[t] for t in self.processors if t in parameters})
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -105,7 +105,7 @@ class Renderer(nn.Module):
         return G
 
 
-def _with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
+def with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
     """A graph without config with one, in which processors that name their inlets and outlets are right."""
     inferred = infer_configs(G).node_type_dict
     declared = NodeConfigs.from_processors(processors).node_type_dict
@@ -123,7 +123,7 @@ def _with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
     return configured
 
 
-def _held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
+def held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
     """What nodes hold, or where none holds any, random values close to zero."""
     if not any(data.get("parameters") for _, data in G.nodes(data=True)):
         return create_empty_parameters(processors, G)

@@ -19,7 +19,7 @@ def sliding_maximum(u: Tensor, size: int) -> Tensor:
 
     Args:
         u: signals of shape ``(..., L)``.
-        size: N, from 1 to L.
+        size: N, from 1 to L + 1.
 
     Returns:
         Maxima of shape ``(..., L − N + 1)``.
@@ -28,7 +28,7 @@ def sliding_maximum(u: Tensor, size: int) -> Tensor:
         ParameterError: ``size`` does not fit.
     """
     length = u.shape[-1]
-    if not 1 <= size <= length:
+    if not 1 <= size <= length + 1:
         raise ParameterError(f"size is that of a window within {length} samples and cannot be {size}.")
     return _SlidingMaximum.apply(u, size)
 

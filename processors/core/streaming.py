@@ -114,6 +114,17 @@ def late(x: Tensor, num_samples: int) -> Tensor:
     return with_past(x, num_samples)[..., : x.shape[-1]] if in_blocks() else x
 
 
+def after_start(x: Tensor, num_samples: int) -> Tensor:
+    """A signal that is late in a stream, without what it has before its time 0: silence for so many samples there."""
+
+    def step(count: int | None) -> tuple[Tensor, int]:
+        early = min(num_samples - (count or 0), x.shape[-1])
+        y = torch.cat([torch.zeros_like(x[..., :early]), x[..., early:]], -1) if early > 0 else x
+        return y, min((count or 0) + x.shape[-1], num_samples)
+
+    return remember(step) if num_samples and in_blocks() else x
+
+
 def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     """A result that a stream computes for the first block, and again when the values of the tensors change.
 

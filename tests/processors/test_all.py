@@ -325,7 +325,7 @@ def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, dtype, rng):
             continue
         whole, _ = call(processor, inlets, parameters, length)
         edges = np.sort(rng.integers(0, length + processor.latency_samples, size=20))
-        sizes = np.diff([0, *edges, edges[-1] + 1, length + processor.latency_samples]).tolist()
+        sizes = [0, *np.diff([0, *edges, edges[-1] + 1, length + processor.latency_samples]).tolist(), 0]
         for y, expected in zip(stream(processor, inlets, parameters, sizes), whole, strict=True):
             assert y.dtype == dtype and y.shape == expected.shape
             assert (y - expected).norm() <= 1e-5 * expected.norm()

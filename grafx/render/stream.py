@@ -1,0 +1,321 @@
+"""A graph block by block: for audio of any length, and live."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import networkx as nx
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ..data.configs import BUILT_IN_TYPES
+from ..data.graph import GRAFX
+from ..errors import GraphError, RenderError
+from ..utils import get_node_ids_from_type, map_tensors, scatter_parameters
+from .aligned import BEFORE, aligned
+from .check import check_inputs
+from .gather import Rows, Segments, cut, one_by_one, same_channels
+from .plan import Step
+from .render import compute_step, output_of, per_source, rows_of_step
+from .renderer import Renderer, held_parameters, with_plugs_of
+
+State = tuple[Any, ...]
+BLOCK = 4096
+
+
+class StreamRenderer(nn.Module):
+    """Renders one graph block by block, with what it remembers in :attr:`state`.
+
+    Blocks of any sizes, one after another, give what :class:`Renderer` gives on the whole, later by
+    :attr:`latency_samples`. Where processors look ahead, other signals wait for theirs, so that all that meet are in
+    time with each other, and nothing sounds before the time 0 of the whole. The graph may have cycles: each must lead
+    through the first inlet of a delay (a processor with a method ``min_delay_samples``) of at least one block. No
+    gradients are kept.
+
+    Args:
+        G: The graph. A copy, made ready for blocks and renumbered along its schedule, is kept as ``G``; its nodes have
+            their ids in the graph that was given in the attribute ``id_before``.
+        processors: Node type to processor; each has a method ``stream``.
+        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given. By default they are those
+            that the nodes hold, see :class:`Renderer`.
+        method: The schedule, see :func:`compute_render_order`.
+        **schedule_options: Options of the method.
+
+    Attributes:
+        latency_samples: How late the output is.
+        state: What it remembers: plain data, nested tuples of tensors and numbers, which ``torch.save`` takes; None at
+            the beginning. To go on from a state that was kept, set it.
+
+    Raises:
+        GraphError: As of :class:`Renderer`; a cycle has no delay in it, or something that looks ahead.
+        RenderError: A processor cannot run block by block.
+
+    Examples:
+        >>> stream = StreamRenderer(G, processors)
+        >>> outputs = [stream(block) for block in stems.split(512, -1)] + [stream.finish()]
+        >>> mix = torch.cat(outputs, -1)[..., stream.latency_samples :]
+    """
+
+    def __init__(
+        self,
+        G: GRAFX,
+        processors: Mapping[str, nn.Module],
+        parameters: Mapping[str, Any] | None = None,
+        method: str = "beam",
+        **schedule_options,
+    ):
+        super().__init__()
+        if not isinstance(G, GRAFX):
+            raise GraphError(f"A StreamRenderer takes a GRAFX, not a {type(G).__name__}.")
+        used = {data["node_type"] for _, data in G.nodes(data=True)} - set(BUILT_IN_TYPES)
+        processors = {node_type: processors[node_type] for node_type in sorted(used & set(processors))}
+        G = with_plugs_of(processors, G) if G.config is None else G.copy()
+        latencies = {node_type: _latency(node_type, processor) for node_type, processor in processors.items()}
+        scatter_parameters(G, held_parameters(G, processors) if parameters is None else parameters)
+        ready = aligned(G, latencies, lambda node_id: _least_delay(G, processors, node_id))
+        self.renderer = Renderer(ready.G, {**processors, **ready.waits}, method=method, **schedule_options)
+        self.latency_samples = ready.latency_samples
+        self.state: State | None = None
+        self._last: Tensor | None = None
+        self._last_output: Tensor | None = None
+        self._loudest = 0.0
+        self._departures = _departures(self.renderer, ready.departures)
+        self._loops = _Loops(self.renderer, ready.cuts)
+
+    @property
+    def G(self) -> GRAFX:
+        """The graph as it is rendered."""
+        return self.renderer.G
+
+    @property
+    def per_type_parameters(self) -> nn.ParameterDict:
+        """The raw parameters, in id order of ``G``. They may change from block to block."""
+        return self.renderer.per_type_parameters
+
+    @torch.no_grad()
+    def forward(self, block: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Render a block.
+
+        Args:
+            block: ``(K, C, L)`` or ``(B, K, C, L)`` for the K ``in`` nodes in id order; of any length, which may be
+                another one for each block.
+            common_parameters: See :func:`render_grafx`; rows are in id order of ``stream.G``.
+
+        Returns:
+            A row for each ``out`` node, ``(N, C, L)`` or ``(B, N, C, L)``.
+
+        Raises:
+            RenderError: As of :func:`render_grafx`; or a cycle has a delay shorter than the block.
+        """
+        return self._render(block, common_parameters or {})
+
+    def _render(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
+        """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
+        data, processors = self.renderer.render_data, self.renderer.processors
+        parameters, common = self.per_type_parameters, common_parameters
+        sources = self._loops.with_silence(block)
+        check_inputs(processors, sources, parameters, common, data)
+        if sources.ndim == 4:
+            parameters, common = per_source(processors, sources, parameters, common, data)
+            sources = sources.transpose(0, 1)
+        time, before = self.state or (0, None)
+        states: list[State] = []
+        segments: Segments = {}
+
+        def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], State]:
+            step = data.iter_list[index]
+            processor = _Streamed(processors, step, None if before is None else before[index], check_delay)
+            own = rows_of_step(step, parameters, common)
+            outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
+            outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
+            return outlets, tuple(processor.after)
+
+        for index, step in enumerate(data.iter_list):
+            outlets, state = compute(index, index in self._loops.readers)
+            for outlet, (rows, lengths) in enumerate(zip(outlets, step.segments, strict=True)):
+                segments[index, outlet] = cut(rows, lengths)
+            states.append(state)
+        if self._loops.readers:
+            # What delays gave did not depend on this block, but what they keep does.
+            sources = self._loops.fed(sources, segments)
+            segments[0, 0] = cut((sources,), data.iter_list[0].segments[0])
+            for index in self._loops.readers:
+                states[index] = compute(index, False)[1]
+        self.state = time + block.shape[-1], tuple(states)
+        output = output_of(outlets[0], block.ndim)
+        self._last, self._last_output = block, output
+        if self._loops.readers and output.numel():
+            self._loudest = max(self._loudest, output.abs().max().item())
+        return output
+
+    @torch.no_grad()
+    def finish(
+        self, common_parameters: Mapping[str, Tensor] | None = None, tail: bool = True, limit: int = 2**22
+    ) -> Tensor:
+        """What is still to come after the input has ended: what is late, and the sound until it has died away.
+
+        Args:
+            common_parameters: See :meth:`forward`.
+            tail: Whether to go on until it has died away. If not, the whole is as long as the input, as that of
+                :class:`Renderer` is.
+            limit: The most samples that a graph with cycles goes on for, which ends when it is 60 dB below its loudest
+                sample so far.
+
+        Returns:
+            As :meth:`forward`: :attr:`latency_samples` long, and with the tail :meth:`tail_samples` longer, or as long
+            as the cycles sound.
+
+        Raises:
+            RenderError: Nothing was rendered yet.
+        """
+        if self._last is None:
+            raise RenderError("There is nothing to finish: render at least one block first.")
+        loops = tail and bool(self._loops.readers)
+        most = self.latency_samples + (self.tail_samples() if tail else 0)
+        end = None if tail else self.state[0]
+        size = max(1, self._last.shape[-1]) if self._loops.readers else BLOCK
+        outputs = [self._last_output[..., :0]]
+        rendered = quiet = 0
+        while (length := min(size, (limit if loops else most) - rendered)) > 0 and quiet <= most:
+            silence = self._last.new_zeros(*self._last.shape[:-1], length)
+            outputs.append(self._render(silence, common_parameters or {}, end))
+            rendered += length
+            is_quiet = loops and outputs[-1].abs().max() <= 1e-3 * self._loudest
+            quiet = quiet + length if is_quiet else 0
+        return torch.cat(outputs, -1)
+
+    def tail_samples(self) -> int:
+        """How long the graph sounds after its inputs have ended: the longest sum of tails along any path, to −60 dB.
+
+        In a graph with cycles it is how long a sound takes to go round each of them once.
+        """
+        reach: dict[int, int] = {}
+        for node_id in nx.topological_sort(self.G):
+            own = _tail(self.renderer, node_id)
+            reach[node_id] = own + max((reach[source] for source in self.G.predecessors(node_id)), default=0)
+        return max(reach.values(), default=0)
+
+
+class _Streamed:
+    """A processor within a block: called as others are, it keeps the state of each call."""
+
+    def __init__(self, processors: Mapping[str, Any], step: Step, before: State | None, check_delay: bool) -> None:
+        self.step = step
+        self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
+        self.before = None if before is None else iter(before)
+        self.check_delay = check_delay
+        self.after: list[Any] = []
+
+    def __call__(self, *signals: Tensor, **parameters: Any) -> Any:
+        if self.check_delay:
+            self._check_delay(signals, parameters)
+        state = None if self.before is None else next(self.before)
+        output, state = self.processor.stream(*signals, state=state, **parameters)
+        self.after.append(state)
+        return output
+
+    def _check_delay(self, signals: tuple[Tensor, ...], parameters: Mapping[str, Any]) -> None:
+        least, length = self.processor.min_delay_samples(*signals, **parameters), signals[0].shape[-1]
+        if least < length:
+            raise RenderError(
+                f"Node {self.step.node_names} of type '{self.step.node_type}' delays by {least} samples in a cycle, "
+                f"which a block of {length} samples is longer than: render blocks of at most {least} samples, or make "
+                "the delay longer."
+            )
+
+
+class _Loops:
+    """Cycles of a graph, cut open: what is fed back comes through further ``in`` nodes.
+
+    Attributes:
+        readers: Steps of the delays that read them.
+    """
+
+    def __init__(self, renderer: Renderer, cuts: list[tuple[int, str, int]]) -> None:
+        G, data = renderer.G, renderer.render_data
+        ids = {node[BEFORE]: node_id for node_id, node in G.nodes(data=True) if BEFORE in node}
+        step_of = {node_id: index for index, step in enumerate(data.iter_list) for node_id in range(*step.nodes)}
+        self.num_sources = data.counts.get("in", 0) - len(cuts)
+        self.readers = sorted({step_of[ids[reader]] for _, _, reader in cuts})
+        self._fed: list[tuple[int, int, int]] = []
+        for source, outlet, _ in cuts:
+            index = step_of[ids[source]]
+            step = data.iter_list[index]
+            self._fed.append((index, step.outlet_names.index(outlet), ids[source] - step.nodes[0]))
+
+    def with_silence(self, block: Tensor) -> Tensor:
+        """The sources, and silence where something is fed back."""
+        if block.ndim in (3, 4) and block.shape[-3] != self.num_sources:
+            raise RenderError(f"A block has {block.shape[-3]} source(s), but the graph has {self.num_sources}.")
+        if not self._fed:
+            return block
+        return torch.cat([block, block.new_zeros(*block.shape[:-3], len(self._fed), *block.shape[-2:])], -3)
+
+    def fed(self, sources: Tensor, segments: Segments) -> Tensor:
+        """The sources, and what is fed back."""
+        signals = []
+        for index, outlet, row in self._fed:
+            rows = [signal for segment in segments[index, outlet] for signal in one_by_one(segment)]
+            signals.append(same_channels([rows[row], sources[:1]], "a cycle and the inputs of the graph")[0])
+            if signals[-1].shape[-2] != sources.shape[-2]:
+                raise RenderError(
+                    f"A signal of {signals[-1].shape[-2]} channels is fed back, but the inputs of the graph have "
+                    f"{sources.shape[-2]}: give them as many."
+                )
+        return torch.cat([sources[: self.num_sources], *signals])
+
+
+def _departures(renderer: Renderer, departures: Mapping[int, int]) -> list[list[int]]:
+    """How late what the nodes of each step give is."""
+    nodes = renderer.G.nodes
+    return [
+        [departures.get(nodes[node_id][BEFORE], 0) for node_id in range(*step.nodes)]
+        for step in renderer.render_data.iter_list
+    ]
+
+
+def _in_its_time(rows: Rows, departures: list[int], time: int, end: int | None) -> Rows:
+    """Signals without what they have before their time 0, and at or after the end."""
+    if time >= max(departures) and end is None:
+        return rows
+    starts = iter(departures)
+    return tuple(_within(row, [next(starts) for _ in row], time, end) for row in rows)
+
+
+def _within(signals: Tensor, starts: list[int], time: int, end: int | None) -> Tensor:
+    own_time = time + torch.arange(signals.shape[-1]) - torch.tensor(starts)[:, None]
+    sounds = (own_time >= 0) & (own_time < (math.inf if end is None else end))
+    shape = len(starts), *[1] * (signals.ndim - 2), signals.shape[-1]
+    return torch.where(sounds.to(signals.device).reshape(shape), signals, 0)
+
+
+def _latency(node_type: str, processor: Any) -> int:
+    latency = getattr(processor, "latency_samples", 0)
+    if hasattr(processor, "stream") and latency is not None:
+        return latency
+    fault = "it needs the whole signal" if hasattr(processor, "stream") else "it has no method stream"
+    raise RenderError(
+        f"The processor of type '{node_type}', a {type(processor).__name__}, cannot run block by block: {fault}."
+    )
+
+
+def _least_delay(G: GRAFX, processors: Mapping[str, Any], node_id: int) -> int | None:
+    """How many samples later than its first inlet a delay is at least, with nothing at its other inlets."""
+    data = G.nodes[node_id]
+    processor = processors.get(data["node_type"])
+    if not hasattr(processor, "min_delay_samples"):
+        return None
+    tensors: list[Tensor] = []
+    parameters = map_tensors(data["parameters"], lambda tensor: tensors.append(tensor) or tensor[None])
+    silence = (tensors or [torch.zeros(())])[0].new_zeros(1, 1, 1)
+    return processor.min_delay_samples(*[silence] * len(G.config[data["node_type"]]["inlets"]), **parameters)
+
+
+def _tail(renderer: Renderer, node_id: int) -> int:
+    node_type = renderer.G.nodes[node_id]["node_type"]
+    if node_type in BUILT_IN_TYPES or not hasattr(renderer.processors[node_type], "tail_samples"):
+        return 0
+    row = get_node_ids_from_type(renderer.G, node_type).index(node_id)
+    parameters = renderer.per_type_parameters.get(node_type, {})
+    return renderer.processors[node_type].tail_samples(**map_tensors(parameters, lambda p: p[row : row + 1]))
