@@ -2,15 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from .errors import AudioError
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 Notice = Callable[[str], None]
+LARGEST_WAV = 2**32 - 2**16
 
 
 def read_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
@@ -26,26 +32,68 @@ def read_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
         AudioError: The file is missing, cannot be read, is empty, has more than two channels, or holds values that
             are not finite.
     """
+    with open_audio(path) as file:
+        signal = _read(file, path, -1)
+        sample_rate = file.samplerate
+    if signal.shape[1] == 0:
+        raise AudioError(f"{path} is empty: it holds no samples.")
+    return signal, sample_rate
+
+
+@contextmanager
+def open_audio(path: str | os.PathLike) -> "Iterator[SoundFile]":
+    """An audio file to read from, mono or stereo.
+
+    Raises:
+        AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
+    """
     import soundfile
 
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path} is not a file: check the path.")
+    with _readable(path):
+        file = soundfile.SoundFile(path)
+    with file:
+        if file.frames == 0:
+            raise AudioError(f"{path} is empty: it holds no samples.")
+        if file.channels > 2:
+            raise AudioError(f"{path} has {file.channels} channels: mix it down to stereo or mono first.")
+        yield file
+
+
+def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:
+    """The signal of an audio file in blocks of ``(channels, size)``, the last of which may be shorter.
+
+    Raises:
+        AudioError: As :func:`read_audio`.
+    """
+    with open_audio(path) as file:
+        while (block := _read(file, path, size)).shape[1]:
+            yield block
+
+
+def _read(file: "SoundFile", path: str | os.PathLike, num_samples: int) -> Tensor:
+    start = file.tell()
+    with _readable(path):
+        samples = file.read(num_samples, dtype="float32", always_2d=True)
+    signal = torch.from_numpy(samples.T.copy())
+    if not signal.isfinite().all():
+        first = start + int((~signal.isfinite()).any(0).nonzero()[0])
+        raise AudioError(
+            f"{path} holds NaN or infinity, first at {first / file.samplerate:.3f} s: repair or export it again."
+        )
+    return signal
+
+
+@contextmanager
+def _readable(path: str | os.PathLike) -> Iterator[None]:
+    import soundfile
+
     try:
-        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        yield
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError for .raw
         raise AudioError(f"{path} cannot be read as audio ({error}): convert it to WAV or FLAC.") from None
-    signal = torch.from_numpy(samples.T.copy())
-    if signal.shape[1] == 0:
-        raise AudioError(f"{path} is empty: it holds no samples.")
-    if signal.shape[0] > 2:
-        raise AudioError(f"{path} has {signal.shape[0]} channels: mix it down to stereo or mono first.")
-    if not signal.isfinite().all():
-        first = int((~signal.isfinite()).any(0).nonzero()[0])
-        raise AudioError(
-            f"{path} holds NaN or infinity, first at {first / sample_rate:.3f} s: repair or export it again."
-        )
-    return signal, sample_rate
 
 
 def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int) -> None:
@@ -62,6 +110,30 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int) -> No
     Raises:
         AudioError: The kind of file is unknown or it cannot be written.
     """
+    with audio_writer(path, signal.shape[0], sample_rate, signal.shape[1]) as write:
+        write(signal)
+
+
+@contextmanager
+def audio_writer(
+    path: str | os.PathLike, channels: int, sample_rate: int, num_samples: int
+) -> Iterator[Callable[[Tensor], None]]:
+    """An audio file to write to, block by block; it is there when all is written. See :func:`write_audio`.
+
+    WAV files of more than 4 GB are written as RF64, their large kind.
+
+    Args:
+        path: Where to; its folder is made where it is missing.
+        channels: How many.
+        sample_rate: In Hz.
+        num_samples: How many there will be at most.
+
+    Yields:
+        A function that takes blocks ``(channels, samples)``.
+
+    Raises:
+        AudioError: The kind of file is unknown or it cannot be written.
+    """
     import soundfile
 
     path = Path(path)
@@ -69,15 +141,34 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int) -> No
     if kind not in soundfile.available_formats() or kind == "RAW":
         raise AudioError(f"{path} has no known audio suffix: use .wav or .flac.")
     subtypes = soundfile.available_subtypes(kind)
-    preferred = next((s for s in ("FLOAT", "PCM_24") if s in subtypes), soundfile.default_subtype(kind))
+    subtype = next((s for s in ("FLOAT", "PCM_24") if s in subtypes), soundfile.default_subtype(kind))
+    if kind == "WAV" and 4 * channels * num_samples > LARGEST_WAV:
+        kind = "RF64"
     partial = path.with_name(f".partial-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            soundfile.write(partial, signal.detach().cpu().numpy().T, sample_rate, subtype=preferred, format=kind)
+        with _writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = soundfile.SoundFile(partial, "w", sample_rate, channels, subtype, format=kind)
+
+        def write(block: Tensor) -> None:
+            with _writable(path):
+                file.write(block.detach().cpu().numpy().T)
+
+        with file:
+            yield write
+        with _writable(path):
             os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    finally:
+        if partial.is_file():
+            partial.unlink()
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    import soundfile
+
+    try:
+        yield
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         raise AudioError(f"{path} cannot be written: {error}.") from None
 
