@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Notice = Callable[[str], None]
 LARGEST_WAV = 2**32 - 2**16
+PIECE = 2**16
 
 
 def read_audio(path: str | os.PathLike) -> tuple[Tensor, int]:
@@ -236,3 +237,72 @@ def conform(signal: Tensor, rate: int, sample_rate: int, name: str, notice: Noti
         notice(f"{name} is mono: it is put on both channels.")
         signal = signal.expand(2, -1).clone()
     return signal
+
+
+class StemStream:
+    """Stems in blocks ``(K, 2, L)``, changed as :func:`read_stems` changes them, in constant memory.
+
+    Args:
+        paths: One file for each stem.
+        sample_rate: In Hz.
+        notice: Called with a sentence for each change.
+
+    Attributes:
+        num_samples: How many there are: those of the longest stem.
+
+    Raises:
+        AudioError: As :func:`read_audio`; while reading, too.
+    """
+
+    def __init__(self, paths: Sequence[str | os.PathLike], sample_rate: int, notice: Notice = print) -> None:
+        self.paths, self.sample_rate = paths, sample_rate
+        lengths = []
+        for path in paths:
+            with open_audio(path) as file:
+                lengths.append(round(file.frames * sample_rate / file.samplerate))
+                if file.samplerate != sample_rate:
+                    notice(f"{path} is converted from {file.samplerate} to {sample_rate} Hz.")
+                if file.channels == 1:
+                    notice(f"{path} is mono: it is put on both channels.")
+        self.num_samples = max(lengths)
+        for path, length in zip(paths, lengths, strict=True):
+            if length < self.num_samples:
+                extra, total = ((n / sample_rate) for n in (self.num_samples - length, self.num_samples))
+                notice(f"{path} is padded with {extra:.3f} s of silence at its end, to {total:.3f} s.")
+
+    def blocks(self, size: int) -> Iterator[Tensor]:
+        """All samples in blocks of a size, the last of which may be shorter."""
+        stems = [_cut(_converted(path, self.sample_rate), size) for path in self.paths]
+        for start in range(0, self.num_samples, size):
+            length = min(size, self.num_samples - start)
+            yield torch.stack([_of_length(next(stem, torch.zeros(2, 0)), length) for stem in stems])
+
+
+def _converted(path: str | os.PathLike, sample_rate: int) -> Iterator[Tensor]:
+    """A stereo signal at a sample rate, in pieces."""
+    with open_audio(path) as file:
+        rate = file.samplerate
+    pieces = (piece.expand(2, -1) for piece in audio_blocks(path, PIECE))
+    if rate == sample_rate:
+        yield from pieces
+        return
+    import soxr
+
+    converter = soxr.ResampleStream(rate, sample_rate, 2, dtype="float32")
+    for piece in pieces:
+        yield torch.from_numpy(converter.resample_chunk(piece.T.contiguous().numpy()).T.copy())
+    rest = converter.resample_chunk(torch.zeros(0, 2).numpy(), last=True)
+    yield torch.from_numpy(rest.T.copy())
+
+
+def _cut(pieces: Iterator[Tensor], size: int) -> Iterator[Tensor]:
+    """Pieces of any sizes as blocks of one size, and what is left."""
+    kept = torch.zeros(2, 0)
+    for piece in pieces:
+        *blocks, kept = torch.cat([kept, piece], -1).split(size, -1)
+        yield from blocks
+    yield kept
+
+
+def _of_length(block: Tensor, length: int) -> Tensor:
+    return torch.nn.functional.pad(block[:, :length], (0, max(0, length - block.shape[1])))

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from grafx.audio import conform, read_audio, read_stems, write_audio
+from grafx.audio import StemStream, audio_writer, conform, read_audio, read_stems, write_audio
 from grafx.errors import AudioError
 
 LENGTH = 3001
@@ -290,3 +290,48 @@ def test_notices_are_printed_by_default(store, capsys):
 def test_importing_does_not_need_soundfile():
     code = "import sys; sys.modules['soundfile'] = sys.modules['soxr'] = None; import grafx.audio"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("size", [1, 777, 10**6])
+def test_stems_in_blocks_are_those_that_are_read_on_the_whole(store, notices, size):
+    long, short = sine(440, 48000, 0.05), noise(channels=1, length=1000)
+    paths = [store("long.wav", long, 48000), store("short.wav", short, 44100)]
+    whole, _ = read_stems(paths, 44100, notice=notices)
+    said = list(notices)
+    notices.clear()
+    stream = StemStream(paths, 44100, notices)
+    blocks = list(stream.blocks(size))
+    assert sorted(notices) == sorted(said)
+    assert all(block.shape == (2, 2, size) for block in blocks[:-1])
+    assert stream.num_samples == whole.shape[-1]
+    torch.testing.assert_close(torch.cat(blocks, -1), whole, rtol=0, atol=1e-6)
+
+
+def test_a_bad_sample_is_found_in_its_block(store):
+    bad = noise(length=100000)
+    bad[0, 90000] = torch.nan
+    stream = StemStream([store("bad.wav", bad)], 44100)
+    with pytest.raises(AudioError, match=r"bad.wav holds NaN or infinity, first at 2.041 s"):
+        list(stream.blocks(1000))
+
+
+def test_what_is_written_in_blocks_is_there_when_all_is_written(tmp_path):
+    signal = noise(length=1000)
+    with audio_writer(tmp_path / "a.wav", 2, 44100, 1000) as write:
+        for block in signal.split(300, -1):
+            write(block)
+        assert not (tmp_path / "a.wav").exists()
+    assert torch.equal(read_audio(tmp_path / "a.wav")[0], signal)
+
+
+def test_errors_while_blocks_are_made_are_not_those_of_the_file(tmp_path):
+    with pytest.raises(RuntimeError, match="mine"), audio_writer(tmp_path / "a.wav", 2, 44100, 1000):
+        raise RuntimeError("mine")
+    assert not list(tmp_path.iterdir())
+
+
+def test_very_long_files_are_of_the_large_kind(tmp_path):
+    with audio_writer(tmp_path / "a.wav", 2, 44100, 2**30) as write:
+        write(noise(length=10))
+    assert soundfile.info(tmp_path / "a.wav").format == "RF64"
+    assert read_audio(tmp_path / "a.wav")[0].shape == (2, 10)

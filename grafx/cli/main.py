@@ -74,12 +74,17 @@ def render(
     folder: ResultFolder,
     stems: StemPaths,
     out: Annotated[Path, typer.Option(help="The audio file to write; .wav keeps 32-bit floats.", show_default=False)],
+    block: Annotated[
+        int | None,
+        typer.Option(min=1, help="Render so many samples at a time: files of any length fit into memory."),
+    ] = None,
+    tail: Annotated[bool, typer.Option(help="Go on after the stems until the sound has died away.")] = False,
 ) -> None:
     """Mix stems with a graph that was found or edited."""
     from .run import render_folder
 
     with _plain_errors():
-        render_folder(folder, stems, out)
+        render_folder(folder, stems, out, block, tail)
         say(f"Wrote {out}.")
 
 

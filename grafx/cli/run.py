@@ -14,14 +14,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
-from ..audio import audio_digest, conform, read_audio, read_stems, write_audio
+from ..audio import StemStream, audio_digest, audio_writer, conform, read_audio, read_stems, write_audio
 from ..data import GRAFX, load_grafx
 from ..errors import AudioError, GraphError, SearchError
-from ..search import Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
+from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.report import RESULT_FILES, describe_chains, write_results
 from .console import console, notice, say
 
+BLOCK = 65536
 CHECKPOINT = "checkpoint"
+MOST_SECONDS_OF_TAIL = 100
 SECONDS_BETWEEN_CHECKPOINTS = 20
 PHASES = {"fit": "fitting the console", "prune": "pruning", "tune": "fine-tuning"}
 
@@ -106,8 +108,10 @@ def run_search(
     return not stopped
 
 
-def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
-    """Mix stems with a saved graph."""
+def render_folder(
+    folder: Path, stem_paths: Sequence[Path], out: Path, block: int | None = None, tail: bool = False
+) -> None:
+    """Mix stems with a saved graph, on the whole or in blocks of a size, and until it has died away if asked for."""
     G, _, metadata = load_grafx(folder)
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
     if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
@@ -125,8 +129,27 @@ def render_folder(folder: Path, stem_paths: Sequence[Path], out: Path) -> None:
     else:
         pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(stem_paths, inputs, strict=True))
         notice(f"File names are not those of the search; they are taken in order: {pairs}.")
+    if block is not None or tail:
+        _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail)
+        return
     stems, sample_rate = _stems_to_render(stem_paths, metadata)
     write_audio(out, render_mix(G, stems), sample_rate)
+
+
+def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool) -> None:
+    """Mix stems of any length in constant memory, with a progress bar."""
+    mixer = MixStream(G)
+    late = mixer.latency_samples
+    columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate
+    with audio_writer(out, 2, stems.sample_rate, most) as write, Progress(*columns, console=console) as bar:
+        task = bar.add_task("mixing", total=stems.num_samples)
+        for block in stems.blocks(size):
+            mixed = mixer(block)
+            write(mixed[:, late:])
+            late = max(0, late - mixed.shape[1])
+            bar.advance(task, block.shape[-1])
+        write(mixer.finish(tail)[:, late:])
 
 
 def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tuple[Tensor, int]:

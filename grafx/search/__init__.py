@@ -4,12 +4,13 @@ from ..errors import SearchError
 from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .console import build_console, console_processors
 from .loss import MatchLoss
-from .mixer import Mixer, render_mix
+from .mixer import Mixer, MixStream, render_mix
 from .search import Found, Options, Progress, Search
 
 __all__ = [
     "Found",
     "MatchLoss",
+    "MixStream",
     "Mixer",
     "Options",
     "Progress",

@@ -7,7 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..data import GRAFX, GraphError
-from ..render import Renderer, Signals
+from ..render import Renderer, Signals, StreamRenderer
 from .console import console_processors
 
 WEIGHT = "drywet_weight"
@@ -68,6 +68,27 @@ def render_mix(G: GRAFX, stems: Tensor) -> Tensor:
     renderer = Renderer(G, console_processors())
     with torch.no_grad():
         return renderer(stems, {WEIGHT: _weights(renderer.G)})[0]
+
+
+class MixStream:
+    """The mix that a found graph makes, block by block, see :class:`StreamRenderer`.
+
+    Attributes:
+        latency_samples: How late it is.
+    """
+
+    def __init__(self, G: GRAFX) -> None:
+        self._stream = StreamRenderer(G, console_processors())
+        self._common = {WEIGHT: _weights(self._stream.G)}
+        self.latency_samples = self._stream.latency_samples
+
+    def __call__(self, stems: Tensor) -> Tensor:
+        """The next block of the mix ``(2, L)`` for one of the stems, ``(K, 2, L)``."""
+        return self._stream(stems, self._common)[0]
+
+    def finish(self, tail: bool) -> Tensor:
+        """What is still to come, see :meth:`StreamRenderer.finish`."""
+        return self._stream.finish(self._common, tail)[0]
 
 
 def _weights(G: GRAFX) -> Tensor:

@@ -312,6 +312,33 @@ def test_render_takes_other_names_in_order_and_says_so(cli, searched, tmp_path):
     assert torch.allclose(again, mix, atol=1e-5)
 
 
+@pytest.mark.parametrize("block", [1000, 30000, 10**7])
+def test_render_in_blocks_makes_the_same_mix(cli, material, searched, tmp_path, block):
+    out = tmp_path / "again.wav"
+    result = cli.run("render", searched.folder, *material.stems, "--out", out, "--block", block)
+    assert result.exit_code == 0, result.output
+    again, mix = read_audio(out)[0], read_audio(searched.folder / "mix.wav")[0]
+    assert again.shape == mix.shape and torch.allclose(again, mix, atol=1e-5)
+
+
+def test_render_goes_on_until_the_sound_has_died_away(cli, material, searched, tmp_path):
+    out = tmp_path / "again.wav"
+    assert cli.run("render", searched.folder, *material.stems, "--out", out, "--tail").exit_code == 0
+    again, mix = read_audio(out)[0], read_audio(searched.folder / "mix.wav")[0]
+    assert again.shape[1] >= mix.shape[1]
+    assert torch.allclose(again[:, : mix.shape[1] - 3000], mix[:, :-3000], atol=1e-4)
+    assert again[:, -100:].abs().max() < 0.01 * mix.abs().max()
+
+
+def test_render_in_blocks_where_it_cannot(cli, material, searched, tmp_path):
+    def run(*options, out=tmp_path / "again.wav"):
+        return cli.run("render", searched.folder, *material.stems, "--out", out, *options)
+
+    cli.refused(run("--block", 100, out=tmp_path / "again.doc"), "suffix")
+    assert run("--block", 0).exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_render_needs_as_many_stems_as_the_graph(cli, material, searched, tmp_path, count):
     stems = [*material.stems, material.stems[0]][:count]
