@@ -6,30 +6,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALLEST, LARGEST = 512, 8192
+SMALLEST, LARGEST = 64, 8192
+GROWTH = 8
 
 
-class _Partitions(NamedTuple):
-    """A response in pieces of equal length, and the signal in windows of that length.
+class _Level(NamedTuple):
+    """Taps of a response from ``size`` on, in pieces of that size, and the signal in windows of that size.
 
-    ``spectra`` are those of the windows before the present one, each with its predecessor, the latest first; ``tail``
-    is what they leave in the present window.
+    What the pieces make of the windows that are complete lies behind them, so it is computed window by window.
+
+    Attributes:
+        pieces: their spectra.
+        spectra: those of complete windows, each with its predecessor, the latest first.
+        before: the latest complete window.
+        present: parts of the window that is not complete yet.
+        tail: what the complete windows give in the present one.
     """
 
-    response: Tensor
-    pieces: Tensor
-    spectra: Tensor
+    pieces: tuple[Tensor, ...]
+    spectra: tuple[Tensor, ...]
     before: Tensor
-    present: Tensor
+    present: tuple[Tensor, ...]
     tail: Tensor
 
 
 def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
-    """Convolve a block, without latency, with a response in pieces (uniformly partitioned overlap-save).
+    """Convolve a block, without latency, with a response in pieces that are larger the later they come.
 
-    A block costs one product for each piece of the response and the transforms of a block, not of the response. The
-    size of the first block decides on theirs; the following may be of any sizes. The response may change from block to
-    block.
+    A block costs transforms of about its own size, and one product for each of the pieces of that size; those of larger
+    pieces are due when as many samples have come (non-uniformly partitioned overlap-save). The size of the first block
+    decides on the smallest piece; the following may be of any sizes. The response may change from block to block.
 
     Args:
         x: a block ``(B, C, L)``.
@@ -39,59 +45,85 @@ def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tens
     Returns:
         The filtered block ``(B, max(C, C'), L)``, and the state.
 
-    Source: Wefers, "Partitioned convolution algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
+    Source: Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; Wefers, "Partitioned
+    convolution algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
     """
-    kept = _begin(x, h) if state is None else _with_response(_Partitions(*state), h)
-    size = kept.before.shape[-1]
+    if state is None:
+        levels, head = _begin(x, h)
+    else:
+        response, head, *levels = state
+        levels = [_Level(*level) for level in levels]
+        if not _same(response, h):
+            levels, head = _with_response(levels, h)
+    size = levels[0].before.shape[-1]
+    room = size - _length(levels[0].present)
     outputs = []
-    # The first part fills the window, the others are windows of their own.
-    room = size - kept.present.shape[-1]
+    # The first part fills the smallest window, the others are such windows.
     for part in (x[..., :room], *x[..., room:].split(size, -1)):
-        output, kept = _advance(kept, part)
+        output = _through_head(levels[0], head, part)
+        for index, level in enumerate(levels):
+            start = _length(level.present)
+            output = output + level.tail[..., start : start + part.shape[-1]]
+            levels[index] = _advance(level, part)
         outputs.append(output)
-    return torch.cat(outputs, -1), tuple(kept)
+    return torch.cat(outputs, -1), (h, head, *map(tuple, levels))
 
 
-def _begin(x: Tensor, h: Tensor) -> _Partitions:
-    size = min(max(SMALLEST, 1 << (x.shape[-1] - 1).bit_length()), LARGEST)
-    pieces = _pieces(h, size)
-    spectra = pieces.new_zeros(*x.shape[:-1], pieces.shape[-2] - 1, size + 1)
-    silence = x.new_zeros(*x.shape[:-1], size)
+def _begin(x: Tensor, h: Tensor) -> tuple[list[_Level], Tensor]:
+    sizes = [min(max(SMALLEST, 1 << (x.shape[-1] - 1).bit_length()), LARGEST)]
+    while sizes[-1] < LARGEST and sizes[-1] * GROWTH < h.shape[-1]:
+        sizes.append(min(sizes[-1] * GROWTH, LARGEST))
     leading = torch.broadcast_shapes(x.shape[:-1], h.shape[:-1])
-    return _Partitions(h, pieces, spectra, silence, silence[..., :0], x.new_zeros(*leading, size))
+    silent = [(x.new_zeros(*x.shape[:-1], size), x.new_zeros(*leading, size)) for size in sizes]
+    return _with_response([_Level((), (), before, (), tail) for before, tail in silent], h)
 
 
-def _pieces(h: Tensor, size: int) -> Tensor:
-    count = -(-h.shape[-1] // size)
-    padded = F.pad(h, (0, count * size - h.shape[-1]))
-    return torch.fft.rfft(padded.unflatten(-1, (count, size)), 2 * size)
+def _with_response(levels: list[_Level], h: Tensor) -> tuple[list[_Level], Tensor]:
+    """Levels with another response, and the spectrum of its first piece."""
+    sizes = [level.before.shape[-1] for level in levels]
+    ends = [*sizes[1:], max(h.shape[-1], sizes[-1])]
+    changed = []
+    for level, size, end in zip(levels, sizes, ends, strict=True):
+        count = max(1, -(-(end - size) // size))
+        taps = h[..., size:end]
+        taps = F.pad(taps, (0, count * size - taps.shape[-1])).unflatten(-1, (count, size))
+        pieces = tuple(piece.contiguous() for piece in torch.fft.rfft(taps, 2 * size).unbind(-2))
+        changed.append(level._replace(pieces=pieces, tail=_tail(level.spectra, pieces, level.tail)))
+    return changed, torch.fft.rfft(h[..., : sizes[0]], 2 * sizes[0])
 
 
-def _with_response(kept: _Partitions, h: Tensor) -> _Partitions:
-    if kept.response is h:
-        return kept
-    if kept.response.shape == h.shape and not h.requires_grad and torch.equal(kept.response, h):
-        return kept._replace(response=h)
-    pieces = _pieces(h, kept.before.shape[-1])
-    return kept._replace(response=h, pieces=pieces, tail=_tail(kept.spectra, pieces))
+def _same(response: Tensor, h: Tensor) -> bool:
+    return response is h or (response.shape == h.shape and not h.requires_grad and torch.equal(response, h))
 
 
-def _tail(spectra: Tensor, pieces: Tensor) -> Tensor:
-    size = spectra.shape[-1] - 1
-    return torch.fft.irfft((spectra * pieces[..., 1:, :]).sum(-2), 2 * size)[..., size:]
+def _length(parts: tuple[Tensor, ...]) -> int:
+    return sum(part.shape[-1] for part in parts)
 
 
-def _advance(kept: _Partitions, part: Tensor) -> tuple[Tensor, _Partitions]:
-    """Take samples that fit into the present window."""
-    size, start = kept.before.shape[-1], kept.present.shape[-1]
-    present = torch.cat([kept.present, part], -1)
-    spectrum = torch.fft.rfft(torch.cat([kept.before, present], -1), 2 * size)
-    head = torch.fft.irfft(spectrum * kept.pieces[..., 0, :], 2 * size)
-    end = present.shape[-1]
-    output = head[..., size + start : size + end] + kept.tail[..., start:end]
-    if end < size:
-        return output, kept._replace(present=present)
-    spectra = torch.cat([spectrum.unsqueeze(-2), kept.spectra], -2)[..., : kept.spectra.shape[-2], :]
-    return output, kept._replace(
-        spectra=spectra, before=present, present=present[..., :0], tail=_tail(spectra, kept.pieces)
-    )
+def _through_head(level: _Level, head: Tensor, part: Tensor) -> Tensor:
+    """What the first taps make of a part and of the samples right before it."""
+    size, start = level.before.shape[-1], _length(level.present)
+    window = torch.cat([level.before, *level.present, part], -1)
+    y = torch.fft.irfft(torch.fft.rfft(window, 2 * size) * head, 2 * size)
+    return y[..., size + start : size + start + part.shape[-1]]
+
+
+def _advance(level: _Level, part: Tensor) -> _Level:
+    """Add a part, which fits, to the present window."""
+    size, present = level.before.shape[-1], (*level.present, part)
+    if _length(present) < size:
+        return level._replace(present=present)
+    window = torch.cat(present, -1)
+    spectrum = torch.fft.rfft(torch.cat([level.before, window], -1), 2 * size)
+    spectra = (spectrum, *level.spectra)[: len(level.pieces)]
+    return _Level(level.pieces, spectra, window, (), _tail(spectra, level.pieces, level.tail))
+
+
+def _tail(spectra: tuple[Tensor, ...], pieces: tuple[Tensor, ...], like: Tensor) -> Tensor:
+    if not spectra:
+        return torch.zeros_like(like)
+    total = spectra[0] * pieces[0]
+    for spectrum, piece in zip(spectra[1:], pieces[1:], strict=False):
+        total = torch.addcmul(total, spectrum, piece)
+    size = like.shape[-1]
+    return torch.fft.irfft(total, 2 * size)[..., size:]
