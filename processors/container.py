@@ -224,7 +224,8 @@ class GainStagingRegularization(Wrapper):
             raise ParameterError(
                 f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
             )
-        return y, {**intermediates, self.key: rms_difference(x, y)}
+        # Of a block, which is late against its input, it would say nothing.
+        return y, intermediates if in_blocks() else {**intermediates, self.key: rms_difference(x, y)}
 
 
 class Group(Container):

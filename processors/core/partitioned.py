@@ -20,6 +20,7 @@ class _Level(NamedTuple):
         spectra: those of complete windows, each with its predecessor, the latest first.
         before: the latest complete window.
         present: parts of the window that is not complete yet.
+        filled: how many samples they hold.
         tail: what the complete windows give in the present one.
     """
 
@@ -27,6 +28,7 @@ class _Level(NamedTuple):
     spectra: tuple[Tensor, ...]
     before: Tensor
     present: tuple[Tensor, ...]
+    filled: int
     tail: Tensor
 
 
@@ -56,14 +58,13 @@ def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tens
         if not _same(response, h):
             levels, head = _with_response(levels, h)
     size = levels[0].before.shape[-1]
-    room = size - _length(levels[0].present)
+    room = size - levels[0].filled
     outputs = []
     # The first part fills the smallest window, the others are such windows.
     for part in (x[..., :room], *x[..., room:].split(size, -1)):
         output = _through_head(levels[0], head, part)
         for index, level in enumerate(levels):
-            start = _length(level.present)
-            output = output + level.tail[..., start : start + part.shape[-1]]
+            output = output + level.tail[..., level.filled : level.filled + part.shape[-1]]
             levels[index] = _advance(level, part)
         outputs.append(output)
     return torch.cat(outputs, -1), (h, head, *map(tuple, levels))
@@ -75,7 +76,7 @@ def _begin(x: Tensor, h: Tensor) -> tuple[list[_Level], Tensor]:
         sizes.append(min(sizes[-1] * GROWTH, LARGEST))
     leading = torch.broadcast_shapes(x.shape[:-1], h.shape[:-1])
     silent = [(x.new_zeros(*x.shape[:-1], size), x.new_zeros(*leading, size)) for size in sizes]
-    return _with_response([_Level((), (), before, (), tail) for before, tail in silent], h)
+    return _with_response([_Level((), (), before, (), 0, tail) for before, tail in silent], h)
 
 
 def _with_response(levels: list[_Level], h: Tensor) -> tuple[list[_Level], Tensor]:
@@ -96,27 +97,25 @@ def _same(response: Tensor, h: Tensor) -> bool:
     return response is h or (response.shape == h.shape and not h.requires_grad and torch.equal(response, h))
 
 
-def _length(parts: tuple[Tensor, ...]) -> int:
-    return sum(part.shape[-1] for part in parts)
-
-
 def _through_head(level: _Level, head: Tensor, part: Tensor) -> Tensor:
     """What the first taps make of a part and of the samples right before it."""
-    size, start = level.before.shape[-1], _length(level.present)
+    size = level.before.shape[-1]
     window = torch.cat([level.before, *level.present, part], -1)
     y = torch.fft.irfft(torch.fft.rfft(window, 2 * size) * head, 2 * size)
-    return y[..., size + start : size + start + part.shape[-1]]
+    start = size + level.filled
+    return y[..., start : start + part.shape[-1]]
 
 
 def _advance(level: _Level, part: Tensor) -> _Level:
     """Add a part, which fits, to the present window."""
     size, present = level.before.shape[-1], (*level.present, part)
-    if _length(present) < size:
-        return level._replace(present=present)
+    filled = level.filled + part.shape[-1]
+    if filled < size:
+        return level._replace(present=present, filled=filled)
     window = torch.cat(present, -1)
     spectrum = torch.fft.rfft(torch.cat([level.before, window], -1), 2 * size)
     spectra = (spectrum, *level.spectra)[: len(level.pieces)]
-    return _Level(level.pieces, spectra, window, (), _tail(spectra, level.pieces, level.tail))
+    return _Level(level.pieces, spectra, window, (), 0, _tail(spectra, level.pieces, level.tail))
 
 
 def _tail(spectra: tuple[Tensor, ...], pieces: tuple[Tensor, ...], like: Tensor) -> Tensor:
