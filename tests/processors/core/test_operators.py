@@ -9,6 +9,7 @@ import torch
 from grafx.processors.core import _backends
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.convolution import convolve
+from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
 from grafx.processors.core.state_space import state_space
 from torch.autograd import gradcheck
@@ -18,7 +19,7 @@ DOUBLE = torch.float64
 CHUNK = 4
 OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
-    "no biquads", "state_space", "convolve",
+    "no biquads", "state_space", "ramp", "ramp of samples", "convolve",
 ]  # fmt: skip
 CASES = [
     (name, *case)
@@ -55,6 +56,10 @@ def arguments(name, rows, length, dtype):
         system, state, checkpoints = torch.rand(rows, 3, 3), torch.rand(rows, 2), torch.rand(rows, blocks, 2)
         system, state, checkpoints = system.double() / 4, state.double(), checkpoints.double()
         return (u, system, state, CHUNK), (grad, state, u, system, checkpoints, CHUNK)
+    if name.startswith("ramp"):
+        duration = 9 * torch.rand(rows, length if "samples" in name else 1, dtype=DOUBLE)
+        state, events = torch.rand(rows, 4, dtype=DOUBLE), torch.randint(4, u.shape, dtype=torch.uint8)
+        return (u, duration, state), (grad, state, u, duration, state, u, events)
     x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
     return (x, h, 3), (g, x, 7, 3)
 
@@ -108,6 +113,7 @@ FUNCTIONS = {
     "biquad_cascade from a state": (lambda u, c, z: weighted(*biquad_cascade(u, c + 1, z)), [(3, 1, 6), (2, 1, 1, 2)]),
     "state_space": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D)), [(2, 2), (2,), ()]),
     "state_space from a state": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D, B)), [(2, 2), (2,), (3,)]),
+    "linear_ramp": (lambda u, d, state: weighted(*linear_ramp(u, 1 + 9 * d, state)), [(3, 1), (2, 1, 4)]),
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
