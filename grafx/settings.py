@@ -27,7 +27,7 @@ def raw_row(processor: Any, parameters: Mapping[str, Any] | None, place: str) ->
     Raises:
         ValueError: A control has a wrong name or value. The message names the node, the control and its range.
     """
-    if not hasattr(processor, "dsp_to_raw") or not processor.controls or _is_raw(processor, parameters):
+    if not hasattr(processor, "dsp_to_raw") or _is_raw(processor, parameters) or not processor.controls:
         return parameters or {}
     try:
         raw = processor.dsp_to_raw(parameters or {}, batch_size=1)
@@ -36,16 +36,16 @@ def raw_row(processor: Any, parameters: Mapping[str, Any] | None, place: str) ->
     return _map(raw, lambda tensor: tensor[0])
 
 
-def settings_of(processor: Any, raw_parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Physical values of raw parameters without a batch axis: numbers and lists, nested as controls are.
+def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Physical values of the raw parameters of nodes: for each, numbers and lists, nested as controls are.
 
     There are none of processors without controls, nor of controls with many numbers, such as a spectrum.
     """
     if not hasattr(processor, "raw_to_dsp"):
-        return {}
+        return [{}] * count
     with torch.no_grad():
-        values = processor.raw_to_dsp(_map(raw_parameters, lambda tensor: tensor.unsqueeze(0)))
-    return _readable(values)
+        values = processor.raw_to_dsp(raw_parameters)
+    return [_readable(values, row) for row in range(count)]
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -90,11 +90,11 @@ def _paths(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield (*path, name)
 
 
-def _readable(values: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(values: Mapping[str, Any], row: int) -> dict[str, Any]:
     readable = {
-        name: _readable(value) if isinstance(value, Mapping) else _rounded(value[0].tolist())
+        name: _readable(value, row) if isinstance(value, Mapping) else _rounded(value[row].tolist())
         for name, value in values.items()
-        if isinstance(value, Mapping) or value[0].numel() <= LONGEST
+        if isinstance(value, Mapping) or value[row].numel() <= LONGEST
     }
     return {name: value for name, value in readable.items() if value != {}}
 

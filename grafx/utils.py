@@ -126,11 +126,12 @@ def scatter_parameters(
             ``settings``: the same in physical values, for people to read. It is saved and drawn, but never rendered.
     """
     for node_type, tree in per_type_parameters.items():
-        for row, node_id in enumerate(get_node_ids_from_type(G, node_type)):
-            parameters = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
-            G.nodes[node_id]["parameters"] = parameters
-            if processors is not None and (settings := settings_of(processors.get(node_type), parameters)):
-                G.nodes[node_id]["settings"] = settings
+        ids = get_node_ids_from_type(G, node_type)
+        settings = settings_of((processors or {}).get(node_type), tree, len(ids))
+        for row, node_id in enumerate(ids):
+            G.nodes[node_id]["parameters"] = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+            if settings[row]:
+                G.nodes[node_id]["settings"] = settings[row]
 
 
 def map_tensors(tree: Any, function: Callable[[torch.Tensor], Any]) -> Any:
