@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from grafx.processors import (
     AllPassFilter,
+    AllpassSmoother,
     ApproxCompressor,
     ApproxNoiseGate,
     BandPassFilter,
@@ -38,12 +39,14 @@ from grafx.processors import (
     MultitapDelay,
     NewZeroPhaseFIREqualizer,
     NoiseGate,
+    OnePoleSmoother,
     ParallelMix,
     ParametricEqualizer,
     PeakingFilter,
     PiecewiseTanhDistortion,
     PoleZeroFilter,
     PowerDistortion,
+    RampSmoother,
     SerialChain,
     SideGainImager,
     StateVariableFilter,
@@ -62,6 +65,7 @@ from plots import (
     Settings,
     describe,
     diagram,
+    following,
     gain_over_time,
     goniometer,
     harmonics,
@@ -408,6 +412,27 @@ def crossover() -> list[Panel]:
     return [outlet_magnitudes(LinkwitzRileyCrossover(), both, labels), diagram(nodes, edges, 0.6)]
 
 
+# --- Smoothers
+
+LEVELS = {0: 0.0, 5: 1.0, 50: 0.6, 60: 0.4, 65: 0.8}  # by milliseconds
+
+
+def onepole_smoother() -> list[Panel]:
+    settings = vary({}, *({"smoothing_ms": ms} for ms in (2, 5, 20)))
+    return [following(OnePoleSmoother(), settings, LEVELS, 110), magnitude(OnePoleSmoother(), settings, -48, 6)]
+
+
+def ramp_smoother() -> list[Panel]:
+    settings = vary({}, *({"duration_ms": ms} for ms in (5, 20, 40)))
+    return [following(RampSmoother(), settings, LEVELS, 110)]
+
+
+def allpass_smoother() -> list[Panel]:
+    settings = vary({}, *({"coefficient": a} for a in (0.5, -0.5, -0.9)))
+    levels = {0: 0.0, 0.1: 1.0}
+    return [following(AllpassSmoother(), settings, levels, 1.2), phase(AllpassSmoother(), settings)]
+
+
 # --- Containers
 
 
@@ -578,6 +603,11 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
             FilteredNoiseShapingReverb(noise_randomness="fixed"), 12, [(1500, 400), (500, 200), (100, 100)], 30000
         ),
     },
+    "Smoothers": {
+        "OnePoleSmoother": onepole_smoother(),
+        "RampSmoother": ramp_smoother(),
+        "AllpassSmoother": allpass_smoother(),
+    },
     "Containers": {
         "DryWet": dry_wet(),
         "SerialChain": serial_chain(),
@@ -597,7 +627,7 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
     Raises:
         LookupError: A processor has no picture here, or one is of a processor that there is not.
     """
-    public = {name for name in processors.__all__ if issubclass(getattr(processors, name), Processor)}
+    public = {name for name in processors.__all__ if is_processor(getattr(processors, name))}
     drawn = {name for family in PICTURES.values() for name in family}
     if public != drawn:
         raise LookupError(
@@ -613,6 +643,10 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
         family: {name: describe(name, panels) for name, panels in pictures.items()}
         for family, pictures in PICTURES.items()
     }
+
+
+def is_processor(member: object) -> bool:
+    return isinstance(member, type) and issubclass(member, Processor)
 
 
 def write(path: Path, text: str) -> None:

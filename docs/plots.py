@@ -237,6 +237,23 @@ def gain_over_time(processor: Processor, settings: Settings, soft: float, loud: 
     return Panel(draw, _text(f"gain over time while the input is at {loud:g} in place of {soft:g} dB", settings))
 
 
+def following(processor: Processor, settings: Settings, levels: Mapping[float, float], end_ms: float) -> Panel:
+    """A signal that jumps to new levels at these milliseconds, and how a smoother follows it."""
+
+    def draw(ax: Axes) -> None:
+        ms = torch.arange(0, end_ms, 1000 / SAMPLE_RATE, dtype=torch.double)
+        starts = torch.tensor(list(levels), dtype=torch.double)
+        x = torch.tensor(list(levels.values()), dtype=torch.double)[torch.searchsorted(starts, ms, right=True) - 1]
+        ax.plot(ms, x, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+        for color, setting in _curves(settings):
+            ax.plot(ms, run(processor, x.reshape(1, 1, -1), setting)[0, 0], color=color, label=setting.label)
+        ax.set(xlabel="time (ms); input dashed", ylabel="output")
+        ax.margins(x=0)
+        _legend(ax, settings)
+
+    return Panel(draw, _text("output over time for an input that jumps", settings))
+
+
 def sine_gain(processor: Processor, setting: Setting, levels: Sequence[float]) -> Panel:
     """Gain of steady sines over their frequency, for several levels."""
     settings = Settings(setting.label, [Setting(_word("input_db", level), setting.arguments) for level in levels])

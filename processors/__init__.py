@@ -25,11 +25,26 @@ from .multiband import MultiBand
 from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
+from .smoothing import (
+    AllpassSmoother,
+    OnePoleSmoother,
+    RampSmoother,
+    allpass_smoother_init,
+    allpass_smoother_process,
+    allpass_smoother_tick,
+    onepole_smoother_init,
+    onepole_smoother_process,
+    onepole_smoother_tick,
+    ramp_smoother_init,
+    ramp_smoother_process,
+    ramp_smoother_tick,
+)
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 from .transient import TransientShaper
 
 __all__ = [
     "AllPassFilter",
+    "AllpassSmoother",
     "ApproxCompressor",
     "ApproxNoiseGate",
     "BandPassFilter",
@@ -59,12 +74,14 @@ __all__ = [
     "MultitapDelay",
     "NewZeroPhaseFIREqualizer",
     "NoiseGate",
+    "OnePoleSmoother",
     "ParallelMix",
     "ParametricEqualizer",
     "PeakingFilter",
     "PiecewiseTanhDistortion",
     "PoleZeroFilter",
     "PowerDistortion",
+    "RampSmoother",
     "STFTMaskedNoiseReverb",
     "SerialChain",
     "SideGainImager",
@@ -74,4 +91,13 @@ __all__ = [
     "TanhDistortion",
     "TransientShaper",
     "ZeroPhaseFIREqualizer",
+    "allpass_smoother_init",
+    "allpass_smoother_process",
+    "allpass_smoother_tick",
+    "onepole_smoother_init",
+    "onepole_smoother_process",
+    "onepole_smoother_tick",
+    "ramp_smoother_init",
+    "ramp_smoother_process",
+    "ramp_smoother_tick",
 ]

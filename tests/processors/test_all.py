@@ -73,6 +73,7 @@ DELAY = ("delay_z",)
 
 REGISTRY = {
     "AllPassFilter": [case()],
+    "AllpassSmoother": [case()],
     "ApproxCompressor": [case(iir_len=50)],
     "ApproxNoiseGate": [case(freq_sample_n=50)],
     "BandPassFilter": [case()],
@@ -112,6 +113,7 @@ REGISTRY = {
         case(num_frequency_bins=129, processor_channel="stereo", use_filterbank=True, filterbank_kwargs=FILTERBANK),
     ],
     "NoiseGate": GATES,
+    "OnePoleSmoother": [case()],
     "ParametricEqualizer": [
         case(num_filters=4),
         case(num_filters=2, use_shelving_filters=False, processor_channel="stereo"),
@@ -121,6 +123,7 @@ REGISTRY = {
     "PiecewiseTanhDistortion": [case(), case(inverse_post_gain=False, remove_dc=True), case(pre_post_gain=False)],
     "PoleZeroFilter": SECTIONS,
     "PowerDistortion": SERIES,
+    "RampSmoother": [case()],
     "STFTMaskedNoiseReverb": [
         case(**FRAMES),
         case(processor_channel="mono", gain_envelope=True, **FRAMES),
