@@ -11,8 +11,9 @@ from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
 from .core.iir import IIRFilter
-from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, frequency, hertz, linear
+from .core.maps import AMPLITUDE_DB, hertz
 from .core.streaming import once
+from .filter import COOKBOOK_GAIN, cookbook_controls
 
 
 class ZeroPhaseFIREqualizer(Processor):
@@ -216,11 +217,8 @@ class ParametricEqualizer(Processor):
         low, high, _ = hertz(self.sample_rate)
         spread = tuple(low * (high / low) ** ((k + 0.5) / count) for k in range(count))
         return [
-            Control(
-                "frequency_hz", low, high, (spread,) * channels, "w0", None, "Hz", "log", frequency(self.sample_rate)
-            ),
-            Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
-            Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER)),
+            *cookbook_controls(self.sample_rate, (spread,) * channels),
+            COOKBOOK_GAIN,
         ]
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:

@@ -350,6 +350,18 @@ class StateVariableFilter(RecursiveFilter):
         return b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G)
 
 
+COOKBOOK_GAIN = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
+
+
+def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Control]:
+    """Those of ``w0`` and ``q_inv``, with this frequency unless another is given."""
+    low, high, _ = hertz(sample_rate)
+    return [
+        Control("frequency_hz", low, high, default_hz, "w0", None, "Hz", "log", frequency(sample_rate)),
+        Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
+    ]
+
+
 class CookbookFilter(RecursiveFilter):
     """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
 
@@ -366,10 +378,7 @@ class CookbookFilter(RecursiveFilter):
         return dict.fromkeys(("w0", "q_inv"), self.num_filters)
 
     def declare_controls(self) -> list[Control]:
-        return [
-            Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", frequency(self.sample_rate)),
-            Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
-        ]
+        return cookbook_controls(self.sample_rate, hertz(self.sample_rate)[2])
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor) -> Tensor:
         """Filter.
@@ -406,8 +415,7 @@ class CookbookEqualizer(CookbookFilter):
         return dict.fromkeys(("w0", "q_inv", "log_gain"), self.num_filters)
 
     def declare_controls(self) -> list[Control]:
-        gain = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
-        return [*super().declare_controls(), gain]
+        return [*super().declare_controls(), COOKBOOK_GAIN]
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> Tensor:
         """Filter.
