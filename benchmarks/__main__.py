@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON] [--quick]``."""
+"""The command line: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON] [--audio FILE] [--quick]``."""
 
 import argparse
 import sys
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}.")
+    if options.audio and not Path(options.audio).is_file():
+        parser.error(f"there is no recording {options.audio}.")
     threads = 1 if options.quick else None  # several would wait for each other where cores are busy
     bench = Bench(
         ours=Worker(sys.executable, "ours", threads),
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scatter=Worker(options.scatter, "ours", threads),
         pedalboard=Worker(options.peer, "pedalboard_", threads),
         quick=options.quick,
+        audio=options.audio,
     )
     recorded = options.peer and not options.quick
     try:
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a Python with GRAFX 0.6.0 and other packages; results go to docs/benchmarks.md",
     )
     parser.add_argument("--scatter", metavar="PYTHON", help="a Python with this package and torch_scatter")
+    parser.add_argument("--audio", metavar="FILE", help="a recording to compare sounds on, in place of a drum loop")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     return parser
 

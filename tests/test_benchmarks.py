@@ -1,5 +1,6 @@
 """The benchmarks run, alternate, and keep their page; nothing here depends on a time."""
 
+import math
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,6 +60,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Floor",
         "## Kernels",
         "## Inference",
+        "## Dynamics",
         "## CUDA",
         "## Schedules",
         "## Large graphs",
@@ -117,6 +120,130 @@ def test_kernels_of_a_peer_compute_the_same_and_missing_packages_leave_a_dash():
         assert cells[1] == cells[2] == cells[4] == cells[5] == cells[6] == "–"
 
 
+def test_dynamics_are_compared_with_those_packages_that_are_there():
+    result = run("dynamics", "--quick", "--peer", sys.executable)
+    speed, *sounds = result.stdout.split("Beside pedalboard's")
+    assert len(sounds) == 4
+    packages = {"diffFx-pytorch": "diffFx_pytorch", "torchcomp": "torchcomp", "dasp": "dasp_pytorch"}
+    for _, other, *cells in rows(speed):
+        assert float(cells[0]) > 0 and float(cells[3]) > 0
+        assert find_spec(packages.get(other, "grafx")) or cells[1] == cells[4] == cells[6] == "–"
+    for plugin, sound in zip(("Compressor", "Limiter", "NoiseGate"), (sounds[0], sounds[1], sounds[3]), strict=True):
+        (cells,) = rows(sound)
+        nearest = cells[-2]  # before the largest difference of a sample
+        assert float(nearest) < -70 if find_spec("pedalboard") else nearest == "–", plugin
+
+
+SAMPLE_RATE = 44100
+
+
+def peaks(u, attack_ms, release_ms):
+    """The envelope of a plug-in, whose times are 2π time constants."""
+    rise, fall = (math.exp(-2000 * math.pi / (ms * SAMPLE_RATE)) if ms else 0.0 for ms in (attack_ms, release_ms))
+    found = [0.0]
+    for sample in u:
+        alpha = rise if sample > found[-1] else fall
+        found.append(alpha * found[-1] + (1 - alpha) * sample)
+    return np.array(found[1:])
+
+
+def plugin_compressor(x, threshold_db, ratio, attack_ms, release_ms):
+    over = peaks(np.abs(x), attack_ms, release_ms) / 10 ** (threshold_db / 20)
+    return x * np.maximum(over, 1) ** (1 / ratio - 1)
+
+
+def plugin_limiter(x, threshold_db, release_ms):
+    y = plugin_compressor(plugin_compressor(x, -10, 4, 2, 200), threshold_db, 1000, 0, release_ms)
+    return np.clip(y * 10 ** ((3.75 - threshold_db) / 20), -1, 1)
+
+
+def plugin_noise_gate(x, threshold_db, ratio, attack_ms, release_ms):
+    over = peaks(np.sqrt(peaks(x**2, 0, 50)), attack_ms, release_ms) / 10 ** (threshold_db / 20)
+    return x * np.minimum(over, 1) ** (ratio - 1)
+
+
+@pytest.fixture
+def cases(monkeypatch):
+    """The package ``cases`` as workers import it."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import cases.compressors
+    import cases.drums
+    import cases.likeness
+
+    return cases
+
+
+TIMES = {"attack_ms": 5.0, "release_ms": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "reference", "settings"),
+    [
+        ("Compressor", plugin_compressor, {"threshold_db": -30.0, "ratio": 4.0, **TIMES}),
+        ("Limiter", plugin_limiter, {"threshold_db": -12.0, "release_ms": 100.0}),
+        ("NoiseGate", plugin_noise_gate, {"threshold_db": -20.0, "ratio": 4.0, **TIMES}),
+    ],
+)
+def test_step_by_step_our_sounds_become_those_of_a_plugin(cases, tmp_path, plugin, reference, settings):
+    x = cases.drums.drum_loop(SAMPLE_RATE // 3, SAMPLE_RATE)
+    y = np.stack([reference(channel.astype(float), **settings) for channel in x]).astype(np.float32)
+    np.savez(tmp_path / "sound.npz", x=x, y=y)
+    found = cases.likeness.likeness(plugin, settings, str(tmp_path / "sound.npz"))()
+    first, *_, last = found["differences"]
+    assert first > -20 and last < -80
+    assert found["largest"] < 1e-3 and found["correlation"] < 0.999
+
+
+@pytest.mark.parametrize(("factor", "difference", "level"), [(1.0, -150.0, 0.0), (0.5, 0.0, 6.021)])
+def test_sounds_are_compared_in_decibels_of_the_other(cases, tmp_path, factor, difference, level):
+    x = 0.1 * cases.drums.drum_loop(2000, SAMPLE_RATE)
+    np.savez(tmp_path / "sound.npz", x=x, y=factor * x)
+    settings = {"ceiling_db": -1.0, "release_ms": 100.0}  # that nothing reaches
+    found = cases.likeness.likeness("BrickwallLimiter", settings, str(tmp_path / "sound.npz"))()
+    assert found["differences"] == [difference] and found["level"] == level
+    assert found["largest"] == pytest.approx((1 - factor) * np.abs(x).max())
+    assert found["correlation"] == pytest.approx(1)
+
+
+def test_the_drum_loop_is_always_the_same(cases):
+    short, long = (cases.drums.drum_loop(samples, 8000) for samples in (10_000, 130_000))
+    assert short.shape == (2, 10_000) and short.dtype == np.float32
+    np.testing.assert_array_equal(short, long[:, :10_000])
+    np.testing.assert_array_equal(short, long[:, 64_000:74_000])
+    assert np.abs(long).max() == pytest.approx(0.9) and (long[0] != long[1]).any()
+
+
+def smoothed(u, attack, release, rest):
+    """A recursion that attacks where a gain falls."""
+    found = [rest]
+    for value in u:
+        alpha = attack if value < found[-1] else release
+        found.append(alpha * found[-1] + (1 - alpha) * value)
+    return np.array(found[1:])
+
+
+@pytest.mark.parametrize("package", ["difffx", "torchcomp", "dasp"])
+def test_compressors_alike_compute_what_is_said_of_the_others(cases, package):
+    x = np.random.default_rng(0).standard_normal((2, 3000))
+    settings = {"threshold_db": -12.0, "ratio": 3.0, "knee_db": 6.0, "attack_ms": 2.0, "release_ms": 60.0}
+    levels = {"difffx": np.abs(x.mean(0)), "torchcomp": np.sqrt((x**2).mean(0)), "dasp": np.abs(x.sum(0))}
+    over = 20 * np.log10(levels[package]) + 12
+    bend = np.where(np.abs(over) < 3, (over + 3) ** 2 / 12, np.maximum(over, 0))
+    decibels = -2 / 3 * (np.maximum(over, 0) if package == "torchcomp" else bend)
+    span = math.log(9) if package == "dasp" else 2.2
+    attack, release = (
+        math.exp(-span * 1000 / (settings[f"{name}_ms"] * SAMPLE_RATE)) for name in ("attack", "release")
+    )
+    if package == "torchcomp":
+        gain = smoothed(10 ** (decibels / 20), attack, release, 1.0)
+    else:
+        gain = 10 ** (smoothed(decibels, attack, attack if package == "dasp" else release, 0.0) / 20)
+    compress = getattr(cases.compressors, f"one_band_ours_like_{package}")()
+    tensors = {name: torch.tensor([value]).double() for name, value in {**settings, "makeup_db": 6.0}.items()}
+    y = compress(torch.from_numpy(x).unsqueeze(0), tensors)[0].numpy()
+    np.testing.assert_allclose(y, 10 ** (6 / 20) * gain * x, rtol=1e-4, atol=1e-5)
+
+
 def test_a_repaired_convolution_takes_even_lengths_alone_and_gives_all_samples(benchmarks, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     from cases.kernels import repair
@@ -142,6 +269,12 @@ def test_an_unknown_section_is_refused(benchmarks, capsys):
     with pytest.raises(SystemExit):
         benchmarks.__main__.main(["schedule"])
     assert "there is no section schedule: choose from consoles" in capsys.readouterr().err
+
+
+def test_a_recording_that_is_missing_is_refused(benchmarks, capsys):
+    with pytest.raises(SystemExit):
+        benchmarks.__main__.main(["dynamics", "--audio", "nowhere.wav"])
+    assert "there is no recording nowhere.wav" in capsys.readouterr().err
 
 
 class Recorder:

@@ -5,9 +5,19 @@ from typing import Any
 
 from . import both
 from .both import about, only_import, preparation, rendering, schedules
+from .compressors import compressing
 from .kernels import kernel, repair
 
-__all__ = ["about", "kernel", "only_import", "preparation", "rendering", "rendering_repaired", "schedules"]
+__all__ = [
+    "about",
+    "compressing",
+    "kernel",
+    "only_import",
+    "preparation",
+    "rendering",
+    "rendering_repaired",
+    "schedules",
+]
 
 
 def rendering_repaired(**arguments: Any) -> Callable[[], dict[str, Any]]:

@@ -5,14 +5,18 @@ from typing import Any
 
 from . import both
 from .both import about, only_import, preparation, rendering, schedules
+from .compressors import compressing
 from .floor import copying, transforms
 from .kernels import kernel
+from .likeness import likeness
 
 __all__ = [
     "about",
+    "compressing",
     "copying",
     "has_gpu",
     "kernel",
+    "likeness",
     "only_import",
     "preparation",
     "rendering",

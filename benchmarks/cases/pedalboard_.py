@@ -4,6 +4,12 @@ import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from .drums import drum_loop
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SAMPLE_RATE = 44100
 
@@ -33,6 +39,35 @@ def rendering_strips(chain: Sequence[str], tracks: int, samples: int, threads: i
             list(pool.map(process, range(tracks)))
 
     return run
+
+
+def playing(plugin: str, settings: dict[str, float], file: str, samples: int, audio: str | None) -> Callable[[], None]:
+    """Let one plug-in process the beginning of a recording, or of a drum loop, and keep both in a file.
+
+    Args:
+        plugin: Its name.
+        settings: As it takes them.
+        file: Where its input goes, as ``x``, and its output, as ``y``.
+        samples: How many, at most.
+        audio: The recording.
+    """
+    import numpy as np
+    import pedalboard
+
+    x = drum_loop(samples, SAMPLE_RATE) if audio is None else _beginning(audio, samples)
+    processor = getattr(pedalboard, plugin)(**settings)
+
+    def run() -> None:
+        np.savez(file, x=x, y=processor(x, SAMPLE_RATE))
+
+    return run
+
+
+def _beginning(audio: str, samples: int) -> "np.ndarray":
+    from pedalboard.io import AudioFile
+
+    with AudioFile(audio).resampled_to(SAMPLE_RATE) as recording:
+        return recording.read(samples)
 
 
 def _plugins(name: str) -> list:

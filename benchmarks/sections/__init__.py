@@ -16,6 +16,7 @@ SECTIONS = (
     "floor",
     "kernels",
     "inference",
+    "dynamics",
     "cuda",
     "schedules",
     "large",
@@ -39,6 +40,7 @@ class Bench:
         scatter: This package where ``torch_scatter`` is installed.
         pedalboard: The plug-in host of that name.
         quick: Whether sizes should be tiny.
+        audio: A recording to compare sounds on.
     """
 
     ours: Worker
@@ -46,6 +48,7 @@ class Bench:
     scatter: Worker
     pedalboard: Worker
     quick: bool
+    audio: str | None = None
 
     def close(self) -> None:
         """End all processes."""

@@ -60,25 +60,42 @@ def table(bench: Bench, device: str, repeats: int) -> Table:
     found = Table(f"{tracks} × 2 rows of {samples:,} samples", COLUMNS)
     for kernel in _kernels(bench.quick):
         arguments = {"name": kernel.name, "device": device, "tracks": tracks, "samples": samples, **kernel.sizes}
-        workers = {"ours": bench.ours, **dict.fromkeys(kernel.others, bench.theirs)}
-        forward, training = (
-            alternate(
-                *(
-                    Run(worker, "kernel", {**arguments, "package": name, "train": train})
-                    for name, worker in workers.items()
-                ),
-                repeats=repeats,
-            )
-            for train in (False, True)
-        )
-        for index, name in enumerate(kernel.others, start=1):
-            cells: list[Any] = []
-            for results in (forward, training):
-                ours, other = (scaled(results[i]["seconds"], 1e3) for i in (0, index))
-                cells += [ours, other, ratio(other, ours)]
-            differences = [_difference(results[0], results[index]) for results in (forward, training)]
-            found.rows.append((kernel.title, NAMES.get(name, name), *cells, _largest(differences)))
+        for name, cells in compared(bench, "kernel", arguments, "ours", kernel.others, repeats):
+            found.rows.append((kernel.title, NAMES.get(name, name), *cells))
     return found
+
+
+def compared(
+    bench: Bench, case: str, arguments: dict[str, Any], ours: str, others: Sequence[str], repeats: int
+) -> Iterator[tuple[str, list[Any]]]:
+    """Compare one of our functions with those of other packages.
+
+    Args:
+        bench: Who runs them.
+        case: What runs a function, which its argument ``package`` names; with gradients if ``train`` says so.
+        arguments: The others.
+        ours: Our function.
+        others: Theirs.
+        repeats: How many measurements of each.
+
+    Returns:
+        Each of the others with both times in ms and their ratio, forward, then with gradients, and the difference.
+    """
+    workers = {ours: bench.ours, **dict.fromkeys(others, bench.theirs)}
+    forward, training = (
+        alternate(
+            *(Run(worker, case, {**arguments, "package": name, "train": train}) for name, worker in workers.items()),
+            repeats=repeats,
+        )
+        for train in (False, True)
+    )
+    for index, name in enumerate(others, start=1):
+        cells: list[Any] = []
+        for results in (forward, training):
+            mine, other = (scaled(results[i]["seconds"], 1e3) for i in (0, index))
+            cells += [mine, other, ratio(other, mine)]
+        differences = [_difference(results[0], results[index]) for results in (forward, training)]
+        yield name, [*cells, _largest(differences)]
 
 
 def _kernels(quick: bool) -> Iterator[Kernel]:
