@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _backends, _biquad_numba, _recursion_numba, biquad, recursion
+from grafx.processors.core import _backends, _biquad_numba, _ramp_numba, _recursion_numba, biquad, ramp, recursion
 from scipy.signal import lfilter
 from torch.autograd import gradcheck
 
@@ -21,7 +21,7 @@ with pytest.MonkeyPatch.context() as patch:
     if not ON_DEVICE and not COMPILING:
         patch.setenv("TRITON_INTERPRET", "1")
     triton = pytest.importorskip("triton", reason="triton comes with torch for CUDA")
-    from grafx.processors.core import _biquad_triton, _recursion_triton, _triton_blocks
+    from grafx.processors.core import _biquad_triton, _ramp_triton, _recursion_triton, _triton_blocks
 
 # Triton decides when it is imported, and other packages import it too.
 TOO_LATE = not ON_DEVICE and not COMPILING and isinstance(triton.language.sum, triton.JITFunction)
@@ -44,8 +44,8 @@ def setting(monkeypatch, request):
 @pytest.fixture
 def operators(monkeypatch):
     """The public operators, run by triton wherever the tensors are."""
-    modules = {"recursion": _recursion_triton, "biquad": _biquad_triton}
-    for declaring in (recursion, biquad):
+    modules = {"recursion": _recursion_triton, "biquad": _biquad_triton, "ramp": _ramp_triton}
+    for declaring in (recursion, biquad, ramp):
         monkeypatch.setattr(declaring, "kernels", lambda name, _: modules[name])
 
 
@@ -60,7 +60,8 @@ def agree(kernel, reference, arguments, tolerance):
     """Hold the results of a kernel against the CPU's in double precision, relative to the largest value of each."""
 
     def wide(t):
-        return t.to(torch.promote_types(t.dtype, torch.float64)) if torch.is_tensor(t) and t.dtype != torch.bool else t
+        counts = torch.is_tensor(t) and t.dtype not in (torch.bool, torch.uint8)
+        return t.to(torch.promote_types(t.dtype, torch.float64)) if counts else t
 
     results = kernel(*(t.to(DEVICE) if torch.is_tensor(t) else t for t in arguments))
     expected = reference(*map(wide, arguments))
@@ -69,7 +70,10 @@ def agree(kernel, reference, arguments, tolerance):
     assert len(results) == len(expected)
     for result, correct in zip(results, expected, strict=True):
         assert result.shape == correct.shape
-        assert result.dtype in [t.dtype for t in arguments if torch.is_tensor(t)] or result.dtype == torch.bool
+        assert result.dtype in [t.dtype for t in arguments if torch.is_tensor(t)] or result.dtype in (
+            torch.bool,
+            torch.uint8,
+        )
         limit = tolerance * correct.abs().max().item() if correct.numel() and correct.dtype != torch.bool else 0
         torch.testing.assert_close(wide(result.cpu()), correct, rtol=0, atol=limit)
     return expected
@@ -122,6 +126,20 @@ def test_ballistics(length, dtype):
     y, rising = agree(_recursion_triton.ballistics, _recursion_numba.ballistics, arguments, TOLERANCE[dtype])
     backward = grad, *arguments, y.to(dtype), rising
     agree(_recursion_triton.ballistics_backward, _recursion_numba.ballistics_backward, backward, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(
+    "length, dtype", [(0, torch.float64), (1, torch.float32), (32, torch.float64), (75, torch.float32)]
+)
+def test_ramp(length, dtype):
+    grad, grad_final = torch.randn(3, length, dtype=dtype), torch.randn(3, 4, dtype=torch.float64)
+    state = torch.tensor([[0.5, 0.1, 0.2, 4.3], [0.0, 0.0, 0.0, 0.0], [1.0, -1.0, -0.5, 4.0]], dtype=torch.float64)
+    for held, steps in ((1, 1), (9, 1), (9, length)):
+        targets = torch.randn(3, length // held + 1, dtype=dtype).repeat_interleave(held, 1)[:, :length].contiguous()
+        arguments = targets, 12 * torch.rand(3, steps, dtype=dtype), state
+        y, _, events = agree(_ramp_triton.ramp, _ramp_numba.ramp, arguments, TOLERANCE[dtype])
+        backward = grad, grad_final, *arguments, y.to(dtype), events
+        agree(_ramp_triton.ramp_backward, _ramp_numba.ramp_backward, backward, TOLERANCE[dtype])
 
 
 def sections(rows, count):
@@ -197,6 +215,7 @@ def test_is_what_runs_on_cuda():
     signal = SimpleNamespace(device=torch.device("cuda"))
     assert _backends.kernels("recursion", signal) is _recursion_triton
     assert _backends.kernels("biquad", signal) is _biquad_triton
+    assert _backends.kernels("ramp", signal) is _ramp_triton
 
 
 def test_kernels_compile_for_devices_that_are_not_here(monkeypatch):
@@ -209,7 +228,7 @@ def test_kernels_compile_for_devices_that_are_not_here(monkeypatch):
 def compile_all():
     """Compile all kernels for CUDA, as the operators would launch them, and count the variants."""
     compiled = set()
-    _triton_blocks.launch = _recursion_triton.launch = partial(compile_launch, compiled)
+    _triton_blocks.launch = _recursion_triton.launch = _ramp_triton.launch = partial(compile_launch, compiled)
     _triton_blocks.BLOCK = 256
     for length in (1, 600):
         u, initial, a = torch.rand(2, length), torch.rand(2), torch.rand(2).double()
@@ -217,6 +236,10 @@ def compile_all():
         _recursion_triton.ballistics_backward(u, u, a, a, initial, *_recursion_triton.ballistics(u, a, a, initial))
         for signal in (u, u + 0j):
             _recursion_triton.first_order_backward(signal, signal, signal[:, 0], signal)
+        duration, state = torch.rand(2, 1).double(), torch.rand(2, 4).double()
+        for d in (duration, u):
+            y, final, events = _ramp_triton.ramp(u, d, state)
+            _ramp_triton.ramp_backward(u, final, u, d, state, y, events)
         c, state, chunk = torch.rand(2, 1, 5), torch.rand(2, 1, 2), max(1, length // 8)
         checkpoints = _biquad_triton.biquads(u, c, state, chunk)[2]
         _biquad_triton.biquads_backward(u, state, u, c, checkpoints, chunk)
@@ -228,7 +251,7 @@ def compile_launch(compiled, kernel, _, *arguments, num_warps=8, **flags):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    types = {torch.float32: "*fp32", torch.float64: "*fp64", torch.int8: "*i8"}
+    types = {torch.float32: "*fp32", torch.float64: "*fp64", torch.int8: "*i8", torch.uint8: "*u8"}
     names = kernel.arg_names
     given = dict(zip(names, arguments, strict=False)) | flags
     tensors = {name: types[value.dtype] for name, value in given.items() if torch.is_tensor(value)}
@@ -256,6 +279,7 @@ def test_operators_on_a_device_are_those_of_the_cpu():
         lambda u, a, b, sos: recursion.first_order(u, a * torch.exp(1j * b)),
         lambda u, a, b, sos: recursion.ballistics(u, a, b),
         lambda u, a, b, sos: biquad.biquad_cascade(u, sos)[0],
+        lambda u, a, b, sos: ramp.linear_ramp(u, 9 * a[:, None], torch.stack([b, b, b, b], -1))[0],
     ):
         here = [t.clone().requires_grad_() for t in (u, a, b, sos)]
         there = [t.to("cuda").requires_grad_() for t in (u, a, b, sos)]
