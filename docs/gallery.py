@@ -17,6 +17,7 @@ from grafx.processors import (
     BiquadFilter,
     ChebyshevDistortion,
     Compressor,
+    DelayLine,
     DryWet,
     Expander,
     FilteredNoiseShapingReverb,
@@ -330,6 +331,22 @@ POLYNOMIALS = {
 # --- Delay and reverb
 
 
+def delay_line() -> list[Panel]:
+    time = torch.arange(7056, dtype=torch.double) / SAMPLE_RATE
+    pulses = torch.cos(2 * torch.pi * 62.5 * time).clamp(min=0) ** 100
+    swing = torch.sin(2 * torch.pi * 12.5 * time)
+    heard = DelayLine()(pulses[None, None], 8 * swing[None, None], dsp_params={"delay_ms": 8})[0, 0]
+    impulse, gains = torch.eye(1, 1024, dtype=torch.double)[None], {}
+    for kind in ("linear", "cubic", "allpass"):
+        y = DelayLine(interpolation=kind)(impulse, dsp_params={"delay_ms": 10.5e3 / SAMPLE_RATE})
+        gains[kind] = 20 * torch.log10(torch.fft.rfft(y[0, 0]).abs()[:-20])
+    hertz = torch.arange(493) * SAMPLE_RATE / 1024
+    return [
+        lanes({"in": pulses, "time": swing, "out": heard}, 2, "delay 8 ms, and ±8 ms at the inlet time"),
+        lines(hertz / 1000, gains, "frequency (kHz)", "gain (dB)", "10½ samples late"),
+    ]
+
+
 def multitap() -> list[Panel]:
     taps, treble = np.arange(20)[:, None], np.linspace(0, 1, 20)
     color = np.tile((-2 * taps - 4 * taps * treble).clip(-60), (2, 1))  # softer and duller
@@ -595,6 +612,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "ChebyshevDistortion": series(ChebyshevDistortion(max_order=6), POLYNOMIALS),
     },
     "Delay and reverb": {
+        "DelayLine": delay_line(),
         "MultitapDelay": multitap(),
         "STFTMaskedNoiseReverb": decaying(
             STFTMaskedNoiseReverb(), 193, [(2000, 500), (500, 200), (100, 100)], SAMPLE_RATE

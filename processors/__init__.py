@@ -2,7 +2,7 @@
 
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
-from .delay import MultitapDelay
+from .delay import DelayLine, MultitapDelay
 from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
@@ -52,6 +52,7 @@ __all__ = [
     "BiquadFilter",
     "ChebyshevDistortion",
     "Compressor",
+    "DelayLine",
     "DryWet",
     "Expander",
     "FIRFilter",

@@ -8,15 +8,126 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Control, ParameterSize, Processor
+from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange, Values
 from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
+from .core.delay_line import (
+    Interpolation,
+    delay_line_init,
+    delay_line_min_delay,
+    delay_line_process,
+    delay_line_tail,
+)
 from .core.fir import ZeroPhaseFIR, normalize_impulse
-from .core.maps import AMPLITUDE_DB
-from .core.optional import check_optional
-from .core.streaming import once
+from .core.maps import AMPLITUDE_DB, Map, sigmoid
+from .core.optional import bind, check_optional
+from .core.precision import wide
+from .core.streaming import once, remember
+
+MARGIN = 0.01  # of the longest delay, that raw parameters reach beyond it and below zero
+
+
+class DelayLine(Processor):
+    r"""Delay whose time may move from sample to sample.
+
+    The time is a control plus the signal at the inlet ``"time"``, both in milliseconds, clipped to the line:
+
+    .. math:: y[n] = x(n - t[n]), \quad
+        t[n] = \mathrm{clip}\Bigl(\tfrac{f_s}{1000}\,(d + m[n]),\ 0,\ t_\text{max}\Bigr), \quad
+        d = d_\text{max} \bigl(1.02\,\sigma(\tilde d) - 0.01\bigr)
+
+    Between samples it interpolates as :func:`~grafx.processors.core.delay_line.delay_line_init` says: linearly, by a
+    cubic polynomial, or by an allpass filter, which is for times that are constant or drift. In a graph the inlet reads
+    silence while nothing is connected, and the delay is constant. An oscillator of amplitude 3 there lets it swing by
+    ±3 ms: a vibrato, and beside the dry signal a chorus, or a flanger where d is a few milliseconds. Nodes that read
+    one signal are the taps of one line.
+
+    Controls: ``delay_ms``, d, from 0 ms to the longest delay; by default half of it.
+
+    Raw parameters:
+        z_delay ``(B, 1)``: d̃. The gradient ends where the time is clipped.
+
+    Args:
+        max_delay_ms: the longest delay, in milliseconds.
+        interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
+        sample_rate: samples per second.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+
+    Raises:
+        ParameterError: the longest delay is not positive, or the interpolation is unknown.
+
+    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    """
+
+    latency_samples = 0
+    inlets = ("main", "time")
+
+    def __init__(
+        self,
+        max_delay_ms: float = 1000.0,
+        interpolation: Interpolation = "linear",
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if not 0 < max_delay_ms < math.inf:
+            raise ParameterError(f"max_delay_ms must be a positive number of milliseconds, not {max_delay_ms!r}.")
+        self.max_delay_ms = max_delay_ms
+        self.interpolation = interpolation
+        self._state, self._line = delay_line_init(max_delay_ms * sample_rate / 1000, interpolation)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"z_delay": 1}
+
+    def declare_controls(self) -> list[Control]:
+        longest = self.max_delay_ms
+        return [Control("delay_ms", 0.0, longest, longest / 2, "z_delay", unit="ms", map=self._map())]
+
+    def forward(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> Tensor:
+        """Delay signals.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            time: milliseconds that are added to the delay, ``(B, 1, L)`` or ``(B, C, L)``; none if None.
+            z_delay: ``(B, 1)``.
+
+        Returns:
+            The wet signals ``(B, C, L)``.
+
+        Raises:
+            ParameterError: the time has another batch size or length than the signals.
+        """
+        signals = (input_signals,) if time is None else (input_signals, time)
+        bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
+        times = self._times(time, z_delay)
+        return remember(lambda state: delay_line_process(input_signals, times, state or self._state, self._line))
+
+    def tail_samples(self, z_delay: Tensor) -> int:
+        return delay_line_tail(self._line)
+
+    def min_delay_samples(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> int:
+        """By how many samples each output is later, at least, than the latest input that it depends on.
+
+        Args:
+            input_signals: of any shape, as their values do not matter.
+            time: see :meth:`forward`.
+            z_delay: ``(B, 1)``.
+
+        Returns:
+            The least of all rows and samples, at least 0.
+        """
+        return delay_line_min_delay(self._times(time, z_delay), self._line)
+
+    def _map(self) -> Map:
+        margin = MARGIN * self.max_delay_ms
+        return sigmoid(-margin, self.max_delay_ms + margin)
+
+    def _times(self, time: Tensor | None, z_delay: Tensor) -> Tensor:
+        rate = self.sample_rate / 1000
+        delay = rate * self._map().to_physical(wide(z_delay)).unsqueeze(-1)
+        return delay if time is None else torch.add(delay, time, alpha=rate)
 
 
 class MultitapDelay(Processor):
@@ -137,6 +248,24 @@ class MultitapDelay(Processor):
 
     def tail_samples(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> int:
         return self.pre_delay + self.delay.N * self.tap_axes[1] - 1
+
+    def min_delay_samples(
+        self, input_signals: Tensor, *, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
+    ) -> int:
+        """By how many samples each output is later, at least, than the latest input that it depends on.
+
+        Args:
+            input_signals: of any shape, as their values do not matter.
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+
+        Returns:
+            When the first tap of all rows sounds, filters included.
+        """
+        with torch.no_grad():
+            fir, _ = self._response(delay_z, log_fir_magnitude)
+        silent = (fir == 0).flatten(0, -2).all(0)
+        return int(silent.long().cumprod(0).sum())
 
     def _response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None) -> tuple[Tensor, Tensor]:
         taps, radii_loss = self._taps(delay_z, log_fir_magnitude)

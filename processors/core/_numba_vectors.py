@@ -16,6 +16,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 8
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(64), LANES)
 CONTRACT = ("contract",)  # a product and the sum that it goes into may be rounded once
 
 
@@ -52,6 +53,7 @@ def _arithmetic(instruction: str, *symbols) -> None:
 _arithmetic("fadd", operator.add, operator.iadd)
 _arithmetic("fsub", operator.sub, operator.isub)
 _arithmetic("fmul", operator.mul, operator.imul)
+_arithmetic("fdiv", operator.truediv, operator.itruediv)
 
 
 @intrinsic
@@ -95,6 +97,44 @@ def store(typingctx, array, n, vector):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, doubles), codegen
+
+
+@intrinsic
+def ramp(typingctx, n):
+    """n, n + 1, … in the lanes."""
+
+    def codegen(context, builder, signature, args):
+        steps = VECTOR([float(lane) for lane in range(LANES)])
+        return builder.fadd(_splat(builder, builder.sitofp(args[0], ir.DoubleType())), steps)
+
+    return doubles(types.intp), codegen
+
+
+@intrinsic
+def gather(typingctx, array, places, offset):
+    """Numbers of a contiguous array at any flat indices, which lie within it: array[places + offset]."""
+
+    def codegen(context, builder, signature, args):
+        pointers = _pointers(context, builder, signature, args)
+        vector = ir.VectorType(pointers[0].type.pointee, LANES)(ir.Undefined)
+        for lane, pointer in enumerate(pointers):
+            vector = builder.insert_element(vector, builder.load(pointer), _index(lane, 32))
+        return vector if vector.type == VECTOR else builder.fpext(vector, VECTOR)
+
+    return doubles(array, doubles, types.intp), codegen
+
+
+@intrinsic
+def scatter_add(typingctx, array, places, offset, vector):
+    """Add to a contiguous array of float64 at any flat indices, which lie within it and may repeat."""
+
+    def codegen(context, builder, signature, args):
+        for lane, pointer in enumerate(_pointers(context, builder, signature, args)):
+            number = builder.extract_element(args[3], _index(lane, 32))
+            builder.store(builder.fadd(builder.load(pointer), number), pointer)
+        return context.get_dummy_value()
+
+    return types.void(array, doubles, types.intp, doubles), codegen
 
 
 @intrinsic
@@ -150,6 +190,20 @@ def total(typingctx, vector):
     return types.float64(doubles), codegen
 
 
+@intrinsic
+def least(typingctx, vector):
+    """The smallest number of all lanes."""
+
+    def codegen(context, builder, signature, args):
+        lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
+        while len(lanes) > 1:
+            pairs = zip(lanes[::2], lanes[1::2], strict=True)
+            lanes = [builder.select(builder.fcmp_ordered("<", a, b), a, b) for a, b in pairs]
+        return lanes[0]
+
+    return types.float64(doubles), codegen
+
+
 @intrinsic(prefer_literal=True)
 def delay(typingctx, vector, lanes, before):
     """Each lane moved up by a literal number of lanes, and the first ones taken from those of ``before``."""
@@ -180,6 +234,26 @@ def larger(typingctx, a, b):
         return builder.select(builder.fcmp_ordered(">", *args), *args)
 
     return doubles(doubles, doubles), codegen
+
+
+@intrinsic
+def smaller(typingctx, a, b):
+    """The smaller number in each lane."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered("<", *args), *args)
+
+    return doubles(doubles, doubles), codegen
+
+
+@intrinsic
+def truncate(typingctx, vector):
+    """Each number without what follows its point."""
+
+    def codegen(context, builder, signature, args):
+        return builder.sitofp(builder.fptosi(args[0], INTEGERS), VECTOR)
+
+    return doubles(doubles), codegen
 
 
 @intrinsic
@@ -235,6 +309,13 @@ def _shuffle(builder, a, b, lanes):
 
 def _data(context, builder, signature, args, position: int):
     return context.make_array(signature.args[position])(context, builder, args[position]).data
+
+
+def _pointers(context, builder, signature, args) -> list:
+    """Where each lane is, for the first arguments of ``gather``."""
+    data, places = _data(context, builder, signature, args, 0), builder.fptosi(args[1], INTEGERS)
+    lanes = [builder.extract_element(places, _index(lane, 32)) for lane in range(LANES)]
+    return [builder.gep(data, [builder.add(lane, args[2])]) for lane in lanes]
 
 
 def _rows(context, builder, signature, args) -> list:

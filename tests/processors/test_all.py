@@ -81,6 +81,12 @@ REGISTRY = {
     "BiquadFilter": [case(), case(num_filters=3, normalized=True)],
     "ChebyshevDistortion": SERIES,
     "Compressor": COMPRESSORS,
+    "DelayLine": [
+        case(max_delay_ms=2),
+        case(max_delay_ms=0.03, interpolation="cubic"),
+        case(max_delay_ms=20, interpolation="cubic", sample_rate=3000),
+        case(max_delay_ms=2, interpolation="allpass"),
+    ],
     "Expander": [*DESKS, case(smooth_type="iir")],
     "FIRFilter": [case(fir_len=31), case(STEREO, fir_len=8, processor_channel="midside")],
     "FilteredNoiseShapingReverb": [

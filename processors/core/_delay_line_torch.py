@@ -1,0 +1,121 @@
+"""The operators of :mod:`.delay_line` in plain torch, for every device without compiled kernels."""
+
+import torch
+from torch import Tensor
+
+from .delay_line import ALLPASS, CUBIC, LEADS, LINEAR
+from .precision import wide
+
+
+def read_line(
+    line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+) -> Tensor:
+    t, place = _places(times, time_rows, past, limit, kind, line.shape[1] - past)
+    return _weigh(line, line_rows, place, weights(t, kind), kind).to(line.dtype)
+
+
+def read_line_to_line(
+    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+) -> Tensor:
+    t, place = _places(times, time_rows, past, limit, kind, grad.shape[1])
+    sums = torch.zeros_like(wide(line))
+    for offset, weight in _taken(weights(t, kind), kind):
+        heard = place >= offset
+        values = torch.where(heard, weight * grad, 0)
+        sums.index_put_((line_rows[:, None], torch.where(heard, place - offset, 0)), values, accumulate=True)
+    return sums.to(line.dtype)
+
+
+def read_line_to_times(
+    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+) -> Tensor:
+    t, place = _places(times, time_rows, past, limit, kind, grad.shape[1])
+    slope = grad * _weigh(line, line_rows, place, slopes(t, kind), kind)
+    slope = slope.sum(1, keepdim=True) if times.shape[1] == 1 else slope
+    sums = torch.zeros_like(wide(times)).index_add_(0, time_rows, slope)
+    return torch.where(_inside(times, limit), sums, 0).to(times.dtype)
+
+
+def allpass_poles(times: Tensor, limit: float) -> Tensor:
+    t, _ = _split(times, limit, ALLPASS)
+    return weights(t, ALLPASS)[2].to(times.dtype)
+
+
+def allpass_poles_backward(grad: Tensor, times: Tensor, limit: float) -> Tensor:
+    t, _ = _split(times, limit, ALLPASS)
+    return torch.where(_inside(times, limit), grad * slopes(t, ALLPASS)[2], 0).to(times.dtype)
+
+
+def weights(t: Tensor, kind: int) -> tuple[Tensor, ...]:
+    """Those of the newest sample and the ones before, where the time is t more than the age of the newest.
+
+    For an allpass filter, the third is its pole.
+    """
+    if kind == LINEAR:
+        return 1 - t, t
+    if kind == CUBIC:
+        a, b, c = t - 1, t - 2, t - 3
+        usual = t >= 1
+        return (
+            a * b * torch.where(usual, c / -6, 0.5),
+            t * b * torch.where(usual, c / 2, -1),
+            t * a * torch.where(usual, c / -2, 0.5),
+            t * a * torch.where(usual, b / 6, 0),
+        )
+    usual = t >= 0.5
+    scale = 1 / torch.where(usual, 1 + t, 2 - t)
+    return (
+        torch.where(usual, 1 - t, 2 - 3 * t) * scale,
+        torch.where(usual, 1, 3 * t * scale),
+        torch.where(usual, t - 1, -t) * scale,
+    )
+
+
+def slopes(t: Tensor, kind: int) -> tuple[Tensor, ...]:
+    """The derivatives of the weights."""
+    if kind == LINEAR:
+        return torch.full_like(t, -1), torch.ones_like(t)
+    if kind == CUBIC:
+        f, usual = t - 1, t >= 1
+        square = 3 * f * f
+        return (
+            torch.where(usual, (square - 6 * f + 2) / -6, f - 0.5),
+            torch.where(usual, (square - 4 * f - 1) / 2, -2 * f),
+            torch.where(usual, (square - 2 * f - 2) / -2, f + 0.5),
+            torch.where(usual, (square - 1) / 6, 0),
+        )
+    usual = t >= 0.5
+    square = torch.where(usual, 1 + t, 2 - t) ** -2
+    return tuple(square * torch.where(usual, x, y) for x, y in ((-2.0, -4.0), (0.0, 6.0), (2.0, -2.0)))
+
+
+def _split(times: Tensor, limit: float, kind: int) -> tuple[Tensor, Tensor]:
+    """How much earlier than the newest sample that is read the time is, and how old that one is."""
+    t = wide(times).clamp(0, limit)
+    age = (t - LEADS[kind]).nan_to_num().clamp(min=0).long()
+    return t - age, age
+
+
+def _places(times: Tensor, time_rows: Tensor, past: int, limit: float, kind: int, length: int) -> tuple[Tensor, Tensor]:
+    """The same for each tap, and where in the line the newest sample is."""
+    t, age = _split(times, limit, kind)
+    place = past + torch.arange(length, device=times.device) - age
+    return t[time_rows], place[time_rows]
+
+
+def _weigh(line: Tensor, line_rows: Tensor, place: Tensor, factors: tuple[Tensor, ...], kind: int) -> Tensor:
+    """Sums of samples of a line, before which there is silence."""
+    rows, total = wide(line)[line_rows], torch.zeros(())
+    for offset, factor in _taken(factors, kind):
+        samples = rows.gather(1, (place - offset).clamp(min=0))
+        total = total + factor * torch.where(place >= offset, samples, 0)
+    return total
+
+
+def _taken(factors: tuple[Tensor, ...], kind: int) -> list[tuple[int, Tensor]]:
+    """Those of samples, and how much earlier than the newest each sample is."""
+    return list(enumerate(factors))[: 4 if kind == CUBIC else 2]
+
+
+def _inside(times: Tensor, limit: float) -> Tensor:
+    return (times >= 0) & (times <= limit)
