@@ -5,6 +5,7 @@ from .crossover import LinkwitzRileyCrossover
 from .delay import DelayLine, MultitapDelay
 from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
+from .envelope import ADSR, ExponentialEnvelope
 from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
 from .filter import (
     AllPassFilter,
@@ -21,6 +22,7 @@ from .filter import (
     StateVariableFilter,
 )
 from .limiter import Limiter
+from .modal import ModalResonators
 from .multiband import MultiBand
 from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
@@ -43,6 +45,7 @@ from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, S
 from .transient import TransientShaper
 
 __all__ = [
+    "ADSR",
     "AllPassFilter",
     "AllpassSmoother",
     "ApproxCompressor",
@@ -55,6 +58,7 @@ __all__ = [
     "DelayLine",
     "DryWet",
     "Expander",
+    "ExponentialEnvelope",
     "FIRFilter",
     "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
@@ -66,6 +70,7 @@ __all__ = [
     "LowPassFilter",
     "LowShelf",
     "MidSideToStereo",
+    "ModalResonators",
     "MonoToStereo",
     "MultiBand",
     "MultiBandCompressor",
