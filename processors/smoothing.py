@@ -54,7 +54,7 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
     have it the other way round; the equation is what counts. Beyond 0 and 1 it is clipped and has no gradient.
 
     Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does. Signals, states and parameters all get gradients.
+    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
 
     Args:
         xs: x, of shape ``(..., samples)``, float32 or float64.
@@ -110,7 +110,7 @@ def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[V
     lands on the target.
 
     Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does. Signals, states and parameters all get gradients. Those of the signal arrive at the samples that ramps start
+    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients. Those of the signal arrive at the samples that ramps start
     at, for others are not looked at but to see that the target has not moved.
 
     Args:
@@ -162,7 +162,7 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
     Beyond ±0.999 a is clipped and has no gradient.
 
     Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does. Signals, states and parameters all get gradients.
+    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
 
     Args:
         xs: x, of shape ``(..., samples)``, float32 or float64.

@@ -298,6 +298,20 @@ def test_nothing_leaves_the_state_as_it_is(name, items):
             torch.testing.assert_close(a, b.float().expand(items))
 
 
+@pytest.mark.parametrize("shape", [(), (3, 2), (3, 2, SAMPLES)])
+@pytest.mark.parametrize("name", SMOOTHERS)
+def test_compiles_as_one_graph(name, shape):
+    _, _, process = SMOOTHERS[name]
+    state, x = begin(name), signals(name, dtype=torch.float32).requires_grad_()
+    parameter = random_parameter(name, *shape).float()
+    torch._dynamo.reset()
+    compiled = torch.compile(process, fullgraph=True, backend="aot_eager")
+    (y, after), (expected, expected_after) = (run(x, state, (parameter,)) for run in (compiled, process))
+    torch.testing.assert_close((y, *after), (expected, *expected_after))
+    gradients = [torch.autograd.grad(result.square().sum(), x)[0] for result in (y, expected)]
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("name", SMOOTHERS)
 def test_a_state_outlives_the_signal_that_it_comes_from(name):
     _, _, process = SMOOTHERS[name]
