@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from grafx.processors import (
+    ADSR,
     AllPassFilter,
     AllpassSmoother,
     ApproxCompressor,
@@ -20,6 +21,7 @@ from grafx.processors import (
     DelayLine,
     DryWet,
     Expander,
+    ExponentialEnvelope,
     FilteredNoiseShapingReverb,
     FIRFilter,
     GainStagingRegularization,
@@ -31,6 +33,7 @@ from grafx.processors import (
     LowPassFilter,
     LowShelf,
     MidSideToStereo,
+    ModalResonators,
     MonoToStereo,
     MultiBand,
     MultiBandCompressor,
@@ -370,6 +373,55 @@ def decaying(processor: Processor, num_bands: int, times: list[tuple[float, floa
     return [waveform(processor, settings, 0.8, sample_rate), spectrogram(processor, settings, 0.8, sample_rate)]
 
 
+# --- Synthesis
+
+
+def over_time(curves: Mapping[str, torch.Tensor], title: str = "") -> Panel:
+    """Signals that a generator makes."""
+    (length,) = {len(curve) for curve in curves.values()}
+    ms = torch.arange(length) / SAMPLE_RATE * 1000
+    return lines(ms[::20], {label: curve[::20] for label, curve in curves.items()}, "time (ms)", "level", title)
+
+
+def gated(processor: Processor, values: Mapping[str, float], title: str) -> Panel:
+    gate = torch.zeros(30000)
+    for start, stop in ((1000, 9000), (13000, 14000), (15000, 21000)):
+        gate[start:stop] = 1
+    return lanes({"gate": gate, "out": processor(gate[None, None], dsp_params=values)[0, 0]}, 1, title)
+
+
+def adsr() -> list[Panel]:
+    times = {"attack_ms": 20, "decay_ms": 80, "sustain": 0.4, "release_ms": 100}
+    curves = {
+        f"{curve}, hold {hold} ms": ADSR(curve)(num_samples=17640, dsp_params={**times, "hold_ms": hold})[0, 0]
+        for curve, hold in (("exponential", 250), ("linear", 250), ("linear", 50))
+    }
+    common = "attack 20 ms, decay 80 ms, sustain 0.4, release 100 ms"
+    return [over_time(curves, common), gated(ADSR("linear", gated=True), times, "linear")]
+
+
+def exponential() -> list[Panel]:
+    rates = (5, 20, 100)
+    curves = {
+        f"{rate} per second": ExponentialEnvelope()(num_samples=13230, dsp_params={"decay_rate": rate})[0, 0]
+        for rate in rates
+    }
+    return [over_time(curves), gated(ExponentialEnvelope(gated=True), {"decay_rate": 10}, "10 per second")]
+
+
+def modal() -> list[Panel]:
+    membrane = {"frequency_hz": (100, 159.4, 213.6, 265.3), "gain_db": (0, -6, -9, -12)}
+    string = {"frequency_hz": (100, 200, 300, 400), "gain_db": (0, -6, -9.5, -12)}
+    settings = named(
+        {
+            "modes of a string, 600 ms": {**string, "decay_ms": (600, 500, 450, 400)},
+            "modes of a membrane, 300 ms": {**membrane, "decay_ms": (300, 200, 150, 100)},
+        }
+    )
+    processor = ModalResonators(4)
+    return [waveform(processor, settings, 0.3), magnitude(processor, settings, 0, 80)]
+
+
 # --- Stereo
 
 
@@ -625,6 +677,11 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "OnePoleSmoother": onepole_smoother(),
         "RampSmoother": ramp_smoother(),
         "AllpassSmoother": allpass_smoother(),
+    },
+    "Synthesis": {
+        "ADSR": adsr(),
+        "ExponentialEnvelope": exponential(),
+        "ModalResonators": modal(),
     },
     "Containers": {
         "DryWet": dry_wet(),
