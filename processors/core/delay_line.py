@@ -35,18 +35,19 @@ def delay_line_init(max_delay: float, interpolation: Interpolation = "linear") -
 
     Between samples a tap interpolates. With t = d + f, where d is a whole number and 0 ≤ f < 1:
 
-    - ``"linear"`` takes :math:`(1 - f)\,x[n-d] + f\,x[n-d-1]`. It is what moves best, as nothing lingers, and dulls the
-      highest frequencies: at f = ½, by 3 dB at half of the Nyquist frequency.
-    - ``"cubic"`` runs Lagrange's polynomial through four samples, two on each side, and dulls less: by 0.8 dB there.
-      Where t < 1, the later one is not there yet, and a parabola runs through the three that are; at t = 1, both are
-      :math:`x[n-1]`. No frequency ever comes out louder.
+    - ``"linear"`` takes :math:`(1 - f)\,x[n-d] + f\,x[n-d-1]`. It moves best, as nothing lingers, and dulls the highest
+      frequencies: where f = ½, by 3 dB at half of the Nyquist frequency.
+    - ``"cubic"`` runs Lagrange's polynomial through four samples, two on each side, and dulls less: by 1.1 dB there.
+      Where t < 1, the latest of them is not there yet, and a parabola runs through the first three of the past; where
+      the two meet, both are :math:`x[n-1]`. No frequency comes out louder.
     - ``"allpass"`` takes :math:`y[n] = \eta\,(x[n-d] - y[n-1]) + x[n-d-1]`, with :math:`\eta = (1-\Delta)/(1+\Delta)`
-      and :math:`d = \lfloor t - ½ \rfloor`, so that :math:`½ \le \Delta = t - d < 1½`. It leaves all magnitudes as they
-      are, but delays only low frequencies by t; and where d changes, the filter goes on from the output of
-      another one, which is heard as a faint click in loud treble. So it is good for times that are constant or drift,
-      above all within loops, where losses would add up, and bad for fast or far movements. Where t < ½ there is no such
-      filter of the past that is stable, and :math:`y[n] = ((2-3t)\,x[n] + 3t\,x[n-1] + t\,y[n-1])/(2-t)`
-      leads on to a plain wire at t = 0; low frequencies are delayed by t there too, and high ones become softer.
+      and :math:`d = \lfloor t - \tfrac12 \rfloor`, so that :math:`\tfrac12 \le \Delta = t - d < \tfrac32`. It leaves
+      all magnitudes as they are, and delays low frequencies by t, but not high ones. Where d changes, the filter goes
+      on from the output of another one, which clicks if there is much treble. So it is good for times that are constant
+      or drift, above all in loops, where losses add up, and bad for fast or wide movements. Where t < ½, such a filter
+      would need a sample that is not there yet, or ring for long. There
+      :math:`y[n] = ((2-3t)\,x[n] + 3t\,x[n-1] - t\,y[n-1])/(2-t)` leads on to a plain wire at t = 0, which delays low
+      frequencies by t too, and makes high ones softer.
 
     Where t is a whole number, all take the sample itself.
 
