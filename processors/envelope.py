@@ -14,7 +14,7 @@ from .core.adsr import TO_SILENCE, gated_adsr, timed_adsr
 from .core.bounds import safe_exp
 from .core.maps import exponential, sigmoid
 from .core.optional import bind
-from .core.precision import wide, wide_dtype
+from .core.precision import wide
 from .core.segments import segments
 from .core.streaming import remember
 from .dynamic_range import check_option
@@ -75,8 +75,8 @@ class Envelope(Processor):
 
     @abstractmethod
     def _follow(
-        self, held: Tensor, dtype: torch.dtype, raw: dict[str, Tensor], state: Tensor | tuple | None
-    ) -> tuple[Tensor, Tensor | tuple]:
+        self, held: Tensor, dtype: torch.dtype, raw: dict[str, Tensor], state: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """What a gate ``(B, C, L)`` makes, which is open where ``held``, and the state after it."""
 
 
@@ -215,13 +215,15 @@ class ExponentialEnvelope(Envelope):
         return segments(shapes, (False,), num_samples, raw["log_decay"].dtype, first_sample)
 
     def _follow(
-        self, held: Tensor, dtype: torch.dtype, raw: dict[str, Tensor], state: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        amplitude, rate = (value.unsqueeze(-1) for value in self._shape(raw))
-        elapsed, state = since_opened(held, state)
-        opened = elapsed.isfinite()
-        y = amplitude * torch.exp(-rate * elapsed.where(opened, 0))
-        return y.where(opened & (y >= torch.finfo(dtype).tiny), 0).to(dtype), state
+        self, held: Tensor, dtype: torch.dtype, raw: dict[str, Tensor], state: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        amplitude, rate = self._shape(raw)
+        none, time = torch.zeros_like(rate), TO_SILENCE / rate
+        was_held = held.new_zeros(*held.shape[:-1], 1) if state is None else state[..., 2:] > 0.5
+        opens = held & ~torch.cat([was_held, held], -1)[..., :-1]
+        # The release goes on as the decay did. An attack of no time is over at the next sample: here it is at once.
+        decay, state = gated_adsr(held, none, time, none, time, dtype=dtype, state=state)
+        return amplitude.to(dtype).unsqueeze(-1) * decay.masked_fill(opens, 1), state
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return _longest(TO_SILENCE / self._shape(raw_parameters)[1])
@@ -231,20 +233,6 @@ class ExponentialEnvelope(Envelope):
         *_, reference = RATES
         rate = reference / self.sample_rate * safe_exp(wide(raw["log_decay"]))
         return safe_exp(wide(raw["log_amplitude"])).expand_as(rate), rate
-
-
-def since_opened(held: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """How many samples ago a gate ``(B, C, L)`` was opened, infinite before the first time, and the state."""
-    if state is None:
-        shape, dtype = (*held.shape[:-1], 1), wide_dtype(False, held.device)
-        never = torch.full(shape, math.inf, dtype=dtype, device=held.device)
-        state = never, torch.zeros_like(never, dtype=torch.bool)
-    since, was_held = state
-    held = torch.cat([was_held, held], -1)
-    n = torch.arange(held.shape[-1] - 1, dtype=since.dtype, device=since.device)
-    openings = n.where(held[..., 1:] & ~held[..., :-1], -math.inf)
-    last = torch.cat([-since, openings], -1).cummax(-1).values
-    return n - last[..., 1:], (len(n) - last[..., -1:], held[..., -1:].clone())
 
 
 def _time(name: str, raw: str) -> Control:

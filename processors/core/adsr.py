@@ -13,7 +13,7 @@ from .segments import segments
 TO_SILENCE = 3 * math.log(10)
 """Time constants that an exponential takes to −60 dB."""
 
-SHORTEST = 1e-6  # in samples, of what takes no time
+SHORTEST = 1e-12  # in samples, of what takes no time
 
 
 def timed_adsr(
