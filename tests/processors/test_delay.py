@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.delay import MultitapDelay
+from grafx.processors.delay import DelayLine, MultitapDelay
 
 BINS = 4
 
@@ -137,3 +137,146 @@ def test_surrogate_options_reach_the_delay(zp_filter_per_tap, straight_through, 
     assert no_loss == 0
     torch.testing.assert_close(y_plain, y)
     torch.testing.assert_close(plain / plain.norm(dim=-1, keepdim=True), gradient, rtol=1e-3, atol=1e-3)
+
+
+RATE = 10_000  # ten samples in a millisecond
+
+
+def hold(*shape, time):
+    """A signal of one value."""
+    return torch.full(shape, time, dtype=torch.float64)
+
+
+def test_first_taps_tell_the_least_delay(rng):
+    for options in (
+        {"zp_filter_per_tap": False},
+        {"zp_filter_bins": BINS, "processor_channel": "pseudo_midside"},
+        {"zp_filter_bins": BINS, "straight_through": False},
+        {"zp_filter_bins": BINS, "num_delay_per_segment": 2, "pre_delay": 7},
+    ):
+        processor = MultitapDelay(40, 2, **options)
+        p = raw(processor, 3, rng)
+        x = torch.from_numpy(rng.standard_normal((3, 2, 120)))
+        least = processor.min_delay_samples(x, **p)
+        impulse = torch.zeros_like(x)
+        impulse[..., 0] = 1
+        y, _ = processor(impulse, **p)
+        sounds = (y.abs() > 1e-9).flatten(0, 1).any(0)
+        assert least == sounds.nonzero()[0].item() >= options.get("pre_delay", 0)
+    assert least >= 7
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_control_and_a_signal_tell_the_time_in_milliseconds(channels, dtype, rng):
+    processor = DelayLine(50, sample_rate=RATE)
+    x = rng.standard_normal((2, channels, 601))
+    swing = 30 * rng.random((2, 1, 601)) - 5
+    delays = [20.0, 3.5]
+    tensors = (torch.from_numpy(v).to(dtype) for v in (x, swing))
+    y = processor(*tensors, dsp_params={"delay_ms": torch.tensor(delays, dtype=dtype)})
+    assert y.dtype == dtype
+    for row, delay in enumerate(delays):
+        samples = (10 * (delay + swing[row, 0])).clip(0, 500)
+        past = np.concatenate([np.zeros((channels, 501)), x[row]], 1)
+        expected = [np.interp(np.arange(601) - samples, np.arange(-501, 601), channel) for channel in past]
+        np.testing.assert_allclose(y[row], expected, atol=1e-3 if dtype == torch.float32 else 1e-9)
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "allpass"])
+def test_a_silent_inlet_leaves_the_delay_constant(interpolation, rng):
+    processor = DelayLine(50, interpolation, sample_rate=RATE)
+    x = torch.from_numpy(rng.standard_normal((2, 2, 300)))
+    p = processor.dsp_to_raw({"delay_ms": [12.34, 0.02]}, like=x)
+    y = processor(x, **p)
+    torch.testing.assert_close(processor(x, torch.zeros_like(x), **p), y, atol=1e-12, rtol=0)
+    torch.testing.assert_close(processor(x, torch.zeros_like(x[:, :1]), **p), y, atol=1e-12, rtol=0)
+
+
+def test_each_channel_can_have_a_time_of_its_own(rng):
+    processor = DelayLine(50, sample_rate=RATE)
+    x = torch.from_numpy(rng.standard_normal((1, 1, 300)))
+    time = torch.cat([hold(1, 1, 300, time=0.0), hold(1, 1, 300, time=2.0)], 1)
+    y = processor(x, time, dsp_params={"delay_ms": 3.0})
+    assert y.shape == (1, 2, 300)
+    torch.testing.assert_close(y[0, 0, 30:], x[0, 0, :-30], atol=1e-9, rtol=0)
+    torch.testing.assert_close(y[0, 1, 50:], x[0, 0, :-50], atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "allpass"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_without_delay_it_is_a_wire(interpolation, dtype, rng):
+    processor = DelayLine(interpolation=interpolation)
+    x = torch.from_numpy(rng.standard_normal((2, 2, 300))).to(dtype)
+    assert torch.equal(processor(x, z_delay=torch.full((2, 1), -1e4)), x)
+    y = processor(x, dsp_params={"delay_ms": 0.0})
+    torch.testing.assert_close(y, x, atol=2e-3 if dtype == torch.float32 else 1e-9, rtol=0)
+
+
+def test_the_range_of_the_raw_parameter_is_that_of_the_line():
+    processor = DelayLine(80.0)
+    assert str(processor.controls["delay_ms"]) == "delay_ms from 0 to 80 ms"
+    assert processor.raw_to_dsp({"z_delay": torch.zeros(1, 1)})["delay_ms"].item() == pytest.approx(40)
+    ends = processor.dsp_to_raw({"delay_ms": torch.tensor([0.0, 80.0])})["z_delay"]
+    assert ends.isfinite().all() and ends.abs().max() < 5
+    far = processor.raw_to_dsp({"z_delay": torch.tensor([[-1e30], [1e30]])})["delay_ms"]
+    torch.testing.assert_close(far, torch.tensor([-0.8, 80.8]))
+
+
+def test_an_oscillator_bends_the_pitch():
+    """The phase is that of the past; the frequency swings by 2π·rate·depth times what it is, here by 13 %."""
+    rate, depth, tone = 5.0, 0.004, 440.0
+    time = torch.arange(44100, dtype=torch.float64) / 44100
+    swing = depth * torch.sin(2 * torch.pi * rate * time)
+    x = torch.sin(2 * torch.pi * tone * time)
+    y = DelayLine(interpolation="cubic")(x[None, None], 1000 * swing[None, None], dsp_params={"delay_ms": 20.0})
+    expected = torch.sin(2 * torch.pi * tone * (time - 0.02 - swing))
+    torch.testing.assert_close(y[0, 0, 1100:], expected[1100:], atol=1e-6, rtol=0)
+
+
+def test_the_delay_can_be_learned(rng):
+    processor = DelayLine(10, "cubic")
+    x = torch.from_numpy(np.cumsum(rng.standard_normal((1, 1, 3000)), -1) / 50)
+    target = processor(x, dsp_params={"delay_ms": 3.21})
+    z = torch.zeros(1, 1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([z], lr=0.03)
+    for _ in range(200):
+        optimizer.zero_grad()
+        (processor(x, z_delay=z) - target).square().mean().backward()
+        optimizer.step()
+    assert processor.raw_to_dsp({"z_delay": z})["delay_ms"].item() == pytest.approx(3.21, abs=0.02)
+
+
+@pytest.mark.parametrize("interpolation, ahead", [("linear", 0), ("cubic", 1), ("allpass", 0)])
+def test_how_late_a_delay_line_is_at_least(interpolation, ahead):
+    processor = DelayLine(50, interpolation, sample_rate=RATE)
+    p = processor.dsp_to_raw({"delay_ms": [20.06, 30.0]}, like=torch.zeros(1).double())
+    silence = torch.zeros(1, 1, 1)
+    assert processor.min_delay_samples(silence, **p) == 200 - ahead
+    assert processor.min_delay_samples(silence, silence, **p) == 200 - ahead
+    time = hold(2, 1, 9, time=0.0)
+    time[0, 0, 4] = -5.0
+    assert processor.min_delay_samples(silence, time, **p) == 150 - ahead
+    assert processor.min_delay_samples(silence, time - 100, **p) == 0
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "allpass"])
+def test_the_tail_is_as_long_as_the_line(interpolation):
+    processor = DelayLine(50, interpolation, sample_rate=RATE)
+    x = torch.zeros(1, 1, 600).double()
+    x[..., 99] = 1
+    y = processor(x, hold(1, 1, 600, time=100.0), z_delay=torch.zeros(1, 1))
+    assert y[0, 0].abs().argmax() == 599
+    assert 500 <= processor.tail_samples(z_delay=torch.zeros(1, 1)) <= 510
+
+
+def test_misuse_of_a_delay_line_is_explained():
+    for longest in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ParameterError, match="max_delay_ms must be a positive number of milliseconds, not"):
+            DelayLine(longest)
+    with pytest.raises(ParameterError, match="Unknown interpolation 'sinc'"):
+        DelayLine(interpolation="sinc")
+    x = torch.zeros(2, 1, 8)
+    for time in (torch.zeros(1, 1, 8), torch.zeros(2, 1, 1), torch.zeros(8)):
+        with pytest.raises(ParameterError, match="at the inlet 'time' of DelayLine must be"):
+            DelayLine()(x, time, z_delay=torch.zeros(2, 1))

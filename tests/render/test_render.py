@@ -4,6 +4,7 @@ import weakref
 
 import pytest
 import torch
+from grafx.processors import DelayLine
 from grafx.processors.base import ParameterError
 
 from grafx.data import GRAFX, NodeConfigs, convert_to_tensor
@@ -82,6 +83,34 @@ def test_a_step_is_one_call_however_many_read_it(toys):
     parameters = toys.parameters(processors, G, dtype=torch.float32)
     render_grafx(processors, torch.randn(1, 1, 5), parameters, prepare_render(G))
     assert {t: p.calls for t, p in processors.items() if p.calls} == {"gain": 1, "fir": 1}
+
+
+@pytest.mark.parametrize("method, delay_calls", [("beam", 1), ("one-by-one", 3)])
+def test_taps_of_one_delay_line_and_all_who_read_them_have_its_signal_computed_once(
+    toys, reference_render, method, delay_calls
+):
+    processors = {**toys.make(), "delay": DelayLine(max_delay_ms=2)}
+    calls = []
+    processors["delay"].register_forward_hook(lambda *_: calls.append(1))
+    G = GRAFX(config=NodeConfigs.from_processors(processors))
+    source, line, swing, out = G.add("in"), G.add("gain"), G.add("in"), G.add("out")
+    G.connect(source, line)
+    for _ in range(3):
+        tap = G.add("delay")
+        G.connect(line, tap)
+        G.connect(swing, tap, inlet="time")
+        for _ in range(4):
+            fir = G.add("fir")
+            G.connect(tap, fir)
+            G.connect(fir, out)
+    G = reorder_for_fast_render(G, method=method)
+    parameters = toys.parameters(processors, G)
+    x = torch.randn(2, 2, 200, dtype=torch.float64)
+    _, _, signals = render_grafx(processors, x, parameters, prepare_render(G))
+    assert processors["gain"].calls == 1 and len(calls) == delay_calls
+    expected, _ = reference_render(G, processors, x, parameters)
+    for node_id, (signal,) in expected.items():
+        torch.testing.assert_close(signals[node_id], signal)
 
 
 def test_rows_of_parameters_follow_ids():

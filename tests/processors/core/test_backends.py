@@ -5,7 +5,7 @@ import pytest
 import torch
 from grafx.processors.core import _backends
 
-ALL = ["recursion", "biquad", "state_space", "convolution"]
+ALL = ["recursion", "biquad", "state_space", "convolution", "delay_line"]
 
 
 def loaded(monkeypatch, operators, device, installed):
