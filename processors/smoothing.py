@@ -1,6 +1,7 @@
 """Smoothers of control signals: functions that keep their state in the caller's hands, and processors for graphs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -110,8 +111,9 @@ def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[V
     lands on the target.
 
     Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients. Those of the signal arrive at the samples that ramps start
-    at, for others are not looked at but to see that the target has not moved.
+    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
+    Those of the signal arrive at the samples that ramps start at, for others are not looked at but to see that the
+    target has not moved.
 
     Args:
         xs: targets, of shape ``(..., samples)``, float32 or float64.
@@ -177,10 +179,15 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
     """
     before_x, before_y = _states(xs, state, "prev_x", "prev_y")
     a = wide(_parameter(xs, params, "a")).clamp(-MAX_COEFFICIENT, MAX_COEFFICIENT)
-    # In single precision, little would be left of a x[n] + x[n − 1] beside a = −1.
-    x = wide(xs)
-    past = torch.cat([wide(before_x).expand(xs.shape[:-1]).unsqueeze(-1), x], -1)[..., :-1]
-    y = first_order(torch.addcmul(past, a, x), -a, wide(before_y)).to(xs.dtype)
+    if a.shape[-1] == 1:
+        a = a.squeeze(-1)
+        before = before_x - a * before_y
+        y, _ = biquad_cascade(xs, _section(a), torch.stack([before, torch.zeros_like(before)], -1).unsqueeze(-2))
+    else:
+        # In single precision, little would be left of a x[n] + x[n − 1] beside a = −1.
+        x = wide(xs)
+        past = torch.cat([wide(before_x).expand(xs.shape[:-1]).unsqueeze(-1), x], -1)[..., :-1]
+        y = first_order(torch.addcmul(past, a, x), -a, wide(before_y)).to(xs.dtype)
     return y, (_last(xs, before_x), _last(y, before_y))
 
 
@@ -309,10 +316,10 @@ class AllpassSmoother(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return remember(lambda state: biquad_cascade(input_signals, _allpass_section(z_a), state))
+        return remember(partial(biquad_cascade, input_signals, _section(_coefficient(z_a))))
 
     def tail_samples(self, z_a: Tensor) -> int:
-        return decay_samples(_allpass_section(z_a)[..., 3:])
+        return decay_samples(_section(_coefficient(z_a))[..., 3:])
 
 
 def _pole(z_alpha: Tensor) -> Tensor:
@@ -320,14 +327,17 @@ def _pole(z_alpha: Tensor) -> Tensor:
     return torch.sigmoid(-wide(z_alpha))
 
 
-def _allpass_section(z_a: Tensor) -> Tensor:
-    """``(B, 1, 1, 6)``, for all channels."""
-    a = COEFFICIENT.to_physical(wide(z_a))
+def _coefficient(z_a: Tensor) -> Tensor:
+    return COEFFICIENT.to_physical(wide(z_a))
+
+
+def _section(a: Tensor) -> Tensor:
+    """An allpass as one of several biquads in series, ``(..., 1, 6)``."""
     one, zero = torch.ones_like(a), torch.zeros_like(a)
-    return torch.stack([a, one, zero, one, a, zero], -1).unsqueeze(1)
+    return torch.stack([a, one, zero, one, a, zero], -1).unsqueeze(-2)
 
 
-def _tick(process, x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
+def _tick(process: Callable, x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
     ys, after = process(_tensor(x).unsqueeze(-1), state, params)
     return ys.squeeze(-1), after
 
