@@ -1,7 +1,8 @@
 """A picture of every processor, made when the site is built."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from grafx.processors import (
     ADSR,
+    LFO,
     AllPassFilter,
     AllpassSmoother,
     ApproxCompressor,
@@ -48,20 +50,29 @@ from grafx.processors import (
     ParametricEqualizer,
     PeakingFilter,
     PiecewiseTanhDistortion,
+    PinkNoise,
     PoleZeroFilter,
     PowerDistortion,
     RampSmoother,
+    SawOscillator,
     SerialChain,
     SideGainImager,
+    SineOscillator,
+    SquareOscillator,
     StateVariableFilter,
     StereoGain,
     StereoToMidSide,
     STFTMaskedNoiseReverb,
     TanhDistortion,
     TransientShaper,
+    TriangleOscillator,
+    WavetableOscillator,
+    WhiteNoise,
     ZeroPhaseFIREqualizer,
 )
 from grafx.processors.base import Processor
+from grafx.processors.core.oscillator import triangle
+from matplotlib.axes import Axes
 from plots import (
     SAMPLE_RATE,
     Panel,
@@ -390,6 +401,118 @@ def gated(processor: Processor, values: Mapping[str, float], title: str) -> Pane
     return lanes({"gate": gate, "out": processor(gate[None, None], dsp_params=values)[0, 0]}, 1, title)
 
 
+def levels(signal: torch.Tensor, width: int = 1) -> torch.Tensor:
+    """Spectrum in dB of a signal that repeats, relative to a sine, as means over some neighbours each."""
+    power = (torch.fft.rfft(signal.double()).abs() / len(signal) * 2).square()
+    return 10 * torch.log10(power[: len(power) // width * width].reshape(-1, width).mean(-1).clamp(1e-16))
+
+
+def over_frequency(hertz: torch.Tensor, curves: Mapping[str, torch.Tensor], ylabel: str, title: str = "") -> Panel:
+    """Curves over frequency on a logarithmic scale."""
+    panel = lines(hertz, curves, "frequency (Hz)", ylabel, title)
+
+    def draw(ax: Axes) -> None:
+        panel.draw(ax)
+        ax.set_xscale("log")
+        ax.set_xticks([100, 1000, 10000], ["100", "1k", "10k"])
+
+    return replace(panel, draw=draw)
+
+
+def tone(oscillator: Processor, hertz: float, num_samples: int, **values: float) -> torch.Tensor:
+    pitch = torch.tensor([hertz], dtype=torch.double)
+    return oscillator(num_samples=num_samples, dsp_params={"frequency_hz": pitch, **values})[0, 0]
+
+
+def aliases(signal: torch.Tensor, hertz: int) -> float:
+    """Power of all that is no harmonic, relative to that of all that is, in dB, in one second of a signal."""
+    power = torch.fft.rfft(signal).abs().square()
+    harmonic = torch.arange(len(power)) % hertz == 0
+    return 10 * math.log10(power[~harmonic].sum() / power[harmonic].sum())
+
+
+def band_limited(oscillator: Processor, plain: Callable[[torch.Tensor], torch.Tensor]) -> list[Panel]:
+    """An oscillator beside the waveform that is merely sampled."""
+    name, seconds = type(oscillator).__name__, torch.arange(SAMPLE_RATE, dtype=torch.double) / SAMPLE_RATE
+    primes = (53, 113, 223, 439, 881, 1759, 3527, 7043, 10007)  # so that no alias meets a harmonic
+    left = {
+        "sampled": [aliases(plain(hertz * seconds), hertz) for hertz in primes],
+        name: [aliases(tone(oscillator, hertz, SAMPLE_RATE), hertz) for hertz in primes],
+    }
+    one, length = 40 * SAMPLE_RATE / 1024, 1024  # Hz, and samples that it takes for 40 cycles
+    spectra = {
+        "sampled": levels(plain(one * seconds[:length])),
+        name: levels(tone(oscillator, one, length)),
+    }
+    return [
+        lines(torch.arange(length // 2 + 1) * SAMPLE_RATE / length / 1000, spectra, "frequency (kHz)", "level (dB)"),
+        over_frequency(torch.tensor(primes), left, "aliases (dB)"),
+    ]
+
+
+def saw(cycles: torch.Tensor) -> torch.Tensor:
+    return 2 * cycles.remainder(1) - 1
+
+
+def square(cycles: torch.Tensor) -> torch.Tensor:
+    return torch.where(cycles.remainder(1) < 0.5, 1.0, -1.0).double()
+
+
+def sine_oscillator() -> list[Panel]:
+    swing = tone(SineOscillator(), 100, 1323)
+    heard = SineOscillator(("frequency",))(1000 * swing[None, None], dsp_params={"frequency_hz": 1000})[0, 0]
+    turns, length = (0.4, 0.1, 0), 4096
+    steps = SAMPLE_RATE / length
+    swing = tone(SineOscillator(), 20 * steps, length)[None, None]
+    modulated = SineOscillator(("phase",))
+    spectra = {
+        f"phase ±{turn:g}": levels(modulated(turn * swing, dsp_params={"frequency_hz": 100 * steps})[0, 0])[:300]
+        for turn in turns
+    }
+    title = f"{100 * steps:.0f} Hz, modulated by {20 * steps:.0f} Hz"
+    return [
+        lanes({"1000 Hz": swing[0, 0, :1323], "out": heard}, 1, "frequency 1000 Hz, modulated by ±1000 Hz"),
+        lines(torch.arange(300) * steps / 1000, spectra, "frequency (kHz)", "level (dB)", title),
+    ]
+
+
+def wavetable() -> list[Panel]:
+    oscillator, positions = WavetableOscillator(), (0, 1 / 3, 0.5, 2 / 3, 1)
+    waves = {f"{position:.2g}": tone(oscillator, 220, 600, position=position) for position in positions}
+    spectra = {
+        label: levels(tone(oscillator, 16 * SAMPLE_RATE / 1024, 1024, position=position))[:257]
+        for label, position in (("saw", 2 / 3), ("halfway", 5 / 6), ("square", 1))
+    }
+    return [
+        lanes(waves, 0, "position, from sine over triangle and saw to square"),
+        lines(torch.arange(257) * SAMPLE_RATE / 1024 / 1000, spectra, "frequency (kHz)", "level (dB)"),
+    ]
+
+
+def lfo() -> list[Panel]:
+    kinds = ("sine", "triangle", "saw", "square")
+    waves = {kind: LFO(kind)(num_samples=17640, dsp_params={"rate_hz": 5})[0, 0] for kind in kinds}
+    vibrato = SineOscillator(("frequency",))(100 * waves["sine"][:8820][None, None], dsp_params={"frequency_hz": 150})[
+        0, 0
+    ]
+    return [
+        lanes(waves, 0, "rate 5 Hz"),
+        lanes({"sine": waves["sine"][:8820], "vibrato": vibrato}, 1, "150 Hz, modulated by ±100 Hz"),
+    ]
+
+
+def noise(processor: Processor) -> list[Panel]:
+    seeds = {f"seed {seed}": processor(num_samples=1323, dsp_params={"seed": seed})[0, 0] / 2 for seed in range(3)}
+    edges = np.unique(np.geomspace(20, 20000, 61).astype(int))
+    means = {}
+    for kind in (WhiteNoise(), PinkNoise()):
+        power = torch.fft.rfft(kind(num_samples=8 * SAMPLE_RATE, dsp_params={})[0, 0].double()).abs().square()
+        bands = [power[8 * low : 8 * high].mean() for low, high in pairwise(edges)]
+        means[type(kind).__name__] = 10 * torch.log10(torch.stack(bands) / power.mean())
+    middles = torch.tensor(np.sqrt(edges[1:] * edges[:-1]))
+    return [lanes(seeds, 0), over_frequency(middles, means, "power density (dB)")]
+
+
 def adsr() -> list[Panel]:
     times = {"attack_ms": 20, "decay_ms": 80, "sustain": 0.4, "release_ms": 100}
     curves = {
@@ -679,6 +802,14 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "AllpassSmoother": allpass_smoother(),
     },
     "Synthesis": {
+        "SineOscillator": sine_oscillator(),
+        "SawOscillator": band_limited(SawOscillator(), saw),
+        "SquareOscillator": band_limited(SquareOscillator(), square),
+        "TriangleOscillator": band_limited(TriangleOscillator(), triangle),
+        "WavetableOscillator": wavetable(),
+        "LFO": lfo(),
+        "WhiteNoise": noise(WhiteNoise()),
+        "PinkNoise": noise(PinkNoise()),
         "ADSR": adsr(),
         "ExponentialEnvelope": exponential(),
         "ModalResonators": modal(),

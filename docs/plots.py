@@ -377,7 +377,8 @@ def lanes(signals: Mapping[str, Tensor], num_inputs: int, title: str = "") -> Pa
             color = PORT_COLOR if row < num_inputs else COLORS[(row - num_inputs) % len(COLORS)]
             ax.axhline(-row, color="#e5e7eb", linewidth=0.7)
             ax.plot(torch.arange(len(signal)) / SAMPLE_RATE * 1000, 0.45 * signal - row, color=color)
-        ax.axhline(0.5 - num_inputs, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)))
+        if num_inputs:
+            ax.axhline(0.5 - num_inputs, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)))
         ax.set(yticks=-np.arange(len(signals)), ylim=(-len(signals) + 0.4, 0.6), xlabel="time (ms)")
         ax.set_yticklabels(signals)
         ax.margins(x=0)
@@ -386,7 +387,8 @@ def lanes(signals: Mapping[str, Tensor], num_inputs: int, title: str = "") -> Pa
         ax.set_title(title, fontsize=8, loc="left")
 
     names = list(signals)
-    return Panel(draw, f"waveforms of {', '.join(names[:num_inputs])}, and of {', '.join(names[num_inputs:])}")
+    inputs = f"{', '.join(names[:num_inputs])}, and of " if num_inputs else ""
+    return Panel(draw, f"waveforms of {inputs}{', '.join(names[num_inputs:])}")
 
 
 def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str = "") -> Panel:

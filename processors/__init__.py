@@ -25,7 +25,9 @@ from .limiter import Limiter
 from .modal import ModalResonators
 from .multiband import MultiBand
 from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
+from .noise import PinkNoise, WhiteNoise
 from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
+from .oscillator import LFO, SawOscillator, SineOscillator, SquareOscillator, TriangleOscillator, WavetableOscillator
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .smoothing import (
     AllpassSmoother,
@@ -46,6 +48,7 @@ from .transient import TransientShaper
 
 __all__ = [
     "ADSR",
+    "LFO",
     "AllPassFilter",
     "AllpassSmoother",
     "ApproxCompressor",
@@ -85,17 +88,24 @@ __all__ = [
     "ParametricEqualizer",
     "PeakingFilter",
     "PiecewiseTanhDistortion",
+    "PinkNoise",
     "PoleZeroFilter",
     "PowerDistortion",
     "RampSmoother",
     "STFTMaskedNoiseReverb",
+    "SawOscillator",
     "SerialChain",
     "SideGainImager",
+    "SineOscillator",
+    "SquareOscillator",
     "StateVariableFilter",
     "StereoGain",
     "StereoToMidSide",
     "TanhDistortion",
     "TransientShaper",
+    "TriangleOscillator",
+    "WavetableOscillator",
+    "WhiteNoise",
     "ZeroPhaseFIREqualizer",
     "allpass_smoother_init",
     "allpass_smoother_process",

@@ -56,7 +56,7 @@ class Control:
         return self.low * (1 - norm) + self.high * norm
 
     def within(self, limits: Sequence[float]) -> "Control":
-        """The same with another range.
+        """The same with another range, on a linear scale if it is not above 0, where there are no logarithms.
 
         Raises:
             ParameterError: The range does not ascend, or reaches where there are no raw values.
@@ -65,7 +65,8 @@ class Control:
         if not (low < high and self.map.to_raw(torch.tensor([low, high]).double()).isfinite().all()):
             raise ParameterError(f"{self.name} cannot have the range {low:g} to {high:g}; {self} is possible.")
         default = torch.tensor(self.default).clamp(low, high)
-        return replace(self, low=low, high=high, default=_as_tuple(default.tolist()))
+        scale = self.scale if low > 0 else "linear"
+        return replace(self, low=low, high=high, default=_as_tuple(default.tolist()), scale=scale)
 
     def __str__(self) -> str:
         return f"{self.name} from {self.low:g} to {self.high:g}{self.unit and ' '}{self.unit}"

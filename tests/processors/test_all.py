@@ -24,17 +24,19 @@ BATCHES = [1, 16]
 class Case:
     """Options of a class, and what is particular about it then.
 
-    ``surrogates`` names the raw parameters whose gradient is not the slope of the output, by design.
+    ``surrogates`` names the raw parameters whose gradient is not the slope of the output, by design. What is
+    ``endless`` does not return to what it would have been without its input.
     """
 
     options: dict = field(default_factory=dict)
     channels: tuple[int, ...] = (1, 2)
     draws: bool = False
     surrogates: tuple[str, ...] = ()
+    endless: bool = False
 
 
-def case(channels=(1, 2), draws=False, surrogates=(), **options):
-    return Case(options, channels, draws, surrogates)
+def case(channels=(1, 2), draws=False, surrogates=(), endless=False, **options):
+    return Case(options, channels, draws, surrogates, endless)
 
 
 STEREO = (2,)
@@ -74,6 +76,18 @@ DELAY = ("delay_z",)
 # How long a gate is open has no slope by its level. At this rate, a few samples see all of an envelope.
 GATED = {"surrogates": ("inlet 0",), "gated": True, "sample_rate": 200}
 TIMED = {"channels": (1,), "sample_rate": 200}
+# A frequency that has moved for a while leaves the phase somewhere else for ever.
+ENDLESS = {"endless": True, "sample_rate": 2000}
+OSCILLATORS = [
+    case((1,), sample_rate=2000),
+    case(inlets=("frequency",), **ENDLESS),
+    case(inlets=("amplitude", "phase", "frequency"), **ENDLESS),
+]
+NOISES = [
+    case((1,), surrogates=("stream",)),
+    case((1,), surrogates=("stream",), num_channels=2),
+    case(surrogates=("stream",), inlets=("amplitude",)),
+]
 
 REGISTRY = {
     "ADSR": [case(**TIMED), case(curve="linear", **TIMED), case(**GATED), case(curve="linear", **GATED)],
@@ -103,6 +117,7 @@ REGISTRY = {
     "GraphicEqualizer": [case(), case(scale="third_octave", processor_channel="stereo")],
     "HighPassFilter": [case()],
     "HighShelf": SECTIONS,
+    "LFO": [case(waveform=waveform, **TIMED) for waveform in ("sine", "triangle", "saw", "square")],
     "LinkwitzRileyCrossover": [case(), case(num_bands=6)],
     "Limiter": [*DESKS, case(lookahead_ms=0.5), case(lookahead_ms=0.7, knee_type="exponential", sidechain=True)],
     "LowPassFilter": [case()],
@@ -134,6 +149,7 @@ REGISTRY = {
     ],
     "PeakingFilter": SECTIONS,
     "PiecewiseTanhDistortion": [case(), case(inverse_post_gain=False, remove_dc=True), case(pre_post_gain=False)],
+    "PinkNoise": NOISES,
     "PoleZeroFilter": SECTIONS,
     "PowerDistortion": SERIES,
     "RampSmoother": [case()],
@@ -142,12 +158,18 @@ REGISTRY = {
         case(processor_channel="mono", gain_envelope=True, **FRAMES),
         case(STEREO, True, processor_channel="midside", fixed_noise=False, **FRAMES),
     ],
+    "SawOscillator": OSCILLATORS,
     "SideGainImager": [case(STEREO)],
+    "SineOscillator": OSCILLATORS,
+    "SquareOscillator": OSCILLATORS,
     "StateVariableFilter": SECTIONS,
     "StereoGain": [case()],
     "StereoToMidSide": [case(STEREO), case(STEREO, normalize=False)],
     "TanhDistortion": [case(), case(inverse_post_gain=False, use_bias=True, remove_dc=True)],
     "TransientShaper": [case(), case(sidechain=True)],
+    "TriangleOscillator": OSCILLATORS,
+    "WavetableOscillator": [*OSCILLATORS, case(inlets=("position",))],
+    "WhiteNoise": NOISES,
     "ZeroPhaseFIREqualizer": [case(num_magnitude_bins=17)],
 }
 
@@ -189,6 +211,7 @@ def arguments(processor, std, batch, channels, length, dtype, level=1.0, seed=0)
 
     # From loud to soft, for thresholds to lie in between.
     envelope = level * torch.logspace(-0.5, -3, length, dtype=torch.float64)
+
     def signal(name):
         noise = normal(batch, channels, length)
         return level * (noise.cumsum(-1) > 0) if name == "gate" else envelope * noise
@@ -359,7 +382,7 @@ def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, dtype, rng):
 def test_sounds_have_died_away_after_the_tail(name, c):
     """By 60 dB, except for what a constant offset leaves."""
     processor = make(name, c.options)
-    if processor.latency_samples is None:
+    if processor.latency_samples is None or c.endless:
         return
     inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), 500, torch.float64)
     tail = processor.tail_samples(**parameters)
