@@ -61,6 +61,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Kernels",
         "## Inference",
         "## Dynamics",
+        "## Streaming",
         "## CUDA",
         "## Schedules",
         "## Large graphs",
@@ -92,6 +93,15 @@ def test_the_floor_lies_below_the_render(quick):
     assert len(parts) == 3 and all(row[1] > 0 for row in parts)
     assert floor == ["floor", pytest.approx(sum(row[1] for row in parts), rel=0.01)]
     assert render[0] == "render"
+
+
+def test_streams_are_as_fast_as_their_blocks(quick):
+    streaming = quick.stdout.partition("## Streaming")[2].partition("## CUDA")[0]
+    table = [[float(cell.replace(",", "").rstrip("×")) for cell in row[1:]] for row in rows(streaming)]
+    assert [len(row) for row in table] == [5] * 6 + [4] * 3
+    for _, of_sound, mean, slowest, times in table[:6]:
+        assert slowest >= 0.99 * mean > 0
+        assert times == pytest.approx(of_sound / mean, rel=0.02)
 
 
 def test_tensors_are_counted(quick):

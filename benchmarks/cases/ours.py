@@ -9,14 +9,17 @@ from .compressors import compressing
 from .floor import copying, transforms
 from .kernels import kernel
 from .likeness import likeness
+from .streaming import blocks, long_sound
 
 __all__ = [
     "about",
+    "blocks",
     "compressing",
     "copying",
     "has_gpu",
     "kernel",
     "likeness",
+    "long_sound",
     "only_import",
     "preparation",
     "rendering",

@@ -17,6 +17,7 @@ SECTIONS = (
     "kernels",
     "inference",
     "dynamics",
+    "streaming",
     "cuda",
     "schedules",
     "large",

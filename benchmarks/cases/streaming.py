@@ -1,0 +1,71 @@
+"""Consoles that render stereo noise block by block. They import what they measure themselves, as memory is measured."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import both, graphs
+
+RATE = 44100
+GROUPS_OF = 4
+"""Tracks in each group."""
+
+
+def blocks(console: str, tracks: int, length: int, count: int) -> Callable[[], dict[str, float]]:
+    """Render blocks, one after another.
+
+    Args:
+        console: ``"plain"``, that of the other cases, or ``"search"``, that which a search starts from.
+        tracks: Number of its inputs.
+        length: Samples of a block.
+        count: How many blocks.
+
+    Returns:
+        What renders. Its results are ``mean`` and ``slowest``, the seconds for a block.
+    """
+    import torch
+
+    render = _stream(console, tracks)
+
+    def run() -> dict[str, float]:
+        seconds = []
+        for _ in range(count):
+            block = torch.randn(tracks, 2, length)
+            start = time.perf_counter()
+            render(block)
+            seconds.append(time.perf_counter() - start)
+        return {"mean": sum(seconds) / count, "slowest": max(seconds)}
+
+    return run
+
+
+def long_sound(tracks: int, length: int, seconds: float) -> Callable[[], None]:
+    """Render so many seconds with the plain console, and keep nothing of what comes out."""
+    import torch
+
+    render = _stream("plain", tracks)
+    render(torch.randn(tracks, 2, length))  # compiles, and loads libraries
+
+    def run() -> None:
+        left = round(seconds * RATE)
+        while left > 0:
+            render(torch.randn(tracks, 2, min(length, left)))
+            left -= length
+
+    return run
+
+
+def _stream(console: str, tracks: int) -> Callable[[Any], Any]:
+    import torch
+
+    from grafx.render import StreamRenderer
+    from grafx.search import build_console, console_processors
+
+    if console == "plain":
+        G = graphs.console(tracks, graphs.CHANNEL_STRIP, groups=tracks // GROUPS_OF)
+        return StreamRenderer(G, both.processors_of(set(G.config.node_types)))
+    names = [f"track {index}" for index in range(tracks)]
+    groups = {f"group {first}": names[first : first + GROUPS_OF] for first in range(0, tracks, GROUPS_OF)}
+    stream = StreamRenderer(build_console(names, groups), console_processors())
+    weights = {"drywet_weight": torch.full((len(stream.G),), 0.5)}
+    return lambda block: stream(block, weights)

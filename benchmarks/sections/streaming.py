@@ -1,0 +1,78 @@
+"""Streaming.
+
+The console of 16 tracks, rendered block by block by `StreamRenderer`, and the one that a search starts from, in which
+each processor has a dry/wet weight besides. Signals are stereo noise at 44.1 kHz. *Times real time* is how many seconds
+of sound are rendered in a second: above 1 a block is done before the next one comes, on average. *Slowest* is the
+longest time that a block took among those of a run, which live sound has to leave room for; the reverb's response of
+60,000 samples is convolved in parts, and some blocks have more of them to do.
+
+Memory is measured in processes of their own, as the peak of all that is resident: of a minute and of an hour in blocks,
+made block by block and dropped, and of the minute at once by `Renderer`. We know of no other package that renders such
+graphs block by block, and GRAFX 0.6.0 does not, so all columns are ours.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..measure import Result, Run, Unanswered, alternate
+from ..page import Table, ratio, scaled
+from . import Bench
+from .consoles import console
+
+WORKERS = ("ours",)
+RATE = 44100
+CONSOLES = {"plain": "console", "search": "console of a search"}
+PATIENCE = 20
+"""How many times the length of a sound its render may take."""
+
+
+def run(bench: Bench) -> Iterator[Table]:
+    tracks, seconds = (4, 0.05) if bench.quick else (16, 4)
+    lengths = (64, 512, 4096)
+    cases = {(name, length): _blocks(bench, name, tracks, length, seconds) for name in CONSOLES for length in lengths}
+    results = alternate(*cases.values(), repeats=1 if bench.quick else 3)
+    yield _speeds(f"{tracks} tracks in blocks", dict(zip(cases, results, strict=True)))
+    yield _memory(bench, tracks, 4096, (0.1, 0.2) if bench.quick else (60, 3600))
+
+
+def _blocks(bench: Bench, name: str, tracks: int, length: int, seconds: float) -> Run:
+    count = max(1, round(seconds * RATE / length))
+    return Run(bench.ours, "blocks", {"console": name, "tracks": tracks, "length": length, "count": count})
+
+
+def _speeds(title: str, results: dict[tuple[str, int], Result]) -> Table:
+    columns = ("", "samples in a block", "ms of sound", "ms to render it", "slowest", "times real time")
+    table = Table(title, columns)
+    for (name, length), result in results.items():
+        lasts = length / RATE
+        mean, slowest = result["mean"], result["slowest"]
+        times = mean if isinstance(mean, str) else lasts / mean
+        milliseconds = [scaled(value, 1e3) for value in (lasts, mean, slowest)]
+        table.rows.append((CONSOLES[name], length, *milliseconds, times))
+    return table
+
+
+def _memory(bench: Bench, tracks: int, length: int, durations: tuple[float, float]) -> Table:
+    title = f"{tracks} tracks of some length, in blocks of {length:,} samples"
+    table = Table(title, ("", "seconds of sound", "resident MB", "ratio", "seconds"))
+    rows = [("in blocks", d, "long_sound", {"tracks": tracks, "length": length, "seconds": d}) for d in durations]
+    at_once = {**console(tracks, round(durations[0] * RATE)), "train": False}
+    rows.append(("at once", durations[0], "rendering", at_once))
+    first = None
+    for name, duration, case, arguments in rows:
+        answer = _fresh(bench, case, arguments, PATIENCE * duration)
+        first = first or answer
+        table.rows.append((name, duration, answer["peak"], ratio(answer["peak"], first["peak"]), answer["seconds"]))
+    return table
+
+
+def _fresh(bench: Bench, case: str, arguments: dict[str, Any], limit: float) -> Result:
+    """One run in a process of its own, which may take longer than others."""
+    worker = bench.ours if bench.quick else bench.ours.fresh()
+    try:
+        return Result([worker.ask(case, arguments, max(limit, 600))])
+    except Unanswered as unanswered:
+        return Result([], str(unanswered))
+    finally:
+        if worker is not bench.ours:
+            worker.close()
