@@ -95,12 +95,12 @@ def weights(t, kind):
         return one - t, t, t, t
     if kind == CUBIC:
         a, b, c = t - one, t - two, t - splat(3.0)
-        early = at_least(t, one)
+        usual = at_least(t, one)
         return (
-            a * b * where(early, c * splat(-1 / 6), half),
-            t * b * where(early, c * half, splat(-1.0)),
-            t * a * where(early, c * splat(-0.5), half),
-            t * a * where(early, b * splat(1 / 6), splat(0.0)),
+            a * b * where(usual, c * splat(-1 / 6), half),
+            t * b * where(usual, c * half, splat(-1.0)),
+            t * a * where(usual, c * splat(-0.5), half),
+            t * a * where(usual, b * splat(1 / 6), splat(0.0)),
         )
     usual = at_least(t, half)
     scale = one / where(usual, one + t, two - t)
