@@ -15,6 +15,7 @@ from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.delay_line import (
     Interpolation,
+    State,
     delay_line_init,
     delay_line_min_delay,
     delay_line_process,
@@ -101,8 +102,13 @@ class DelayLine(Processor):
         """
         signals = (input_signals,) if time is None else (input_signals, time)
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
-        times = self._times(time, z_delay)
-        return remember(lambda state: delay_line_process(input_signals, times, state or self._state, self._line))
+        times, base = 0.0 if time is None else time, self._samples(z_delay)
+        rate = self.sample_rate / 1000
+
+        def step(state: State | None) -> tuple[Tensor, State]:
+            return delay_line_process(input_signals, times, state or self._state, self._line, base, rate)
+
+        return remember(step)
 
     def tail_samples(self, z_delay: Tensor) -> int:
         return delay_line_tail(self._line)
@@ -118,16 +124,15 @@ class DelayLine(Processor):
         Returns:
             The least of all rows and samples, at least 0.
         """
-        return delay_line_min_delay(self._times(time, z_delay), self._line)
+        swing = 0.0 if time is None else self.sample_rate / 1000 * wide(time)
+        return delay_line_min_delay(self._samples(z_delay).unsqueeze(-1) + swing, self._line)
 
     def _map(self) -> Map:
         margin = MARGIN * self.max_delay_ms
         return sigmoid(-margin, self.max_delay_ms + margin)
 
-    def _times(self, time: Tensor | None, z_delay: Tensor) -> Tensor:
-        rate = self.sample_rate / 1000
-        delay = rate * self._map().to_physical(wide(z_delay)).unsqueeze(-1)
-        return delay if time is None else torch.add(delay, time, alpha=rate)
+    def _samples(self, z_delay: Tensor) -> Tensor:
+        return self.sample_rate / 1000 * self._map().to_physical(wide(z_delay))
 
 
 class MultitapDelay(Processor):

@@ -25,44 +25,63 @@ from ._numba_vectors import (
     where,
 )
 from .delay_line import ALLPASS, CUBIC, LEADS, LINEAR
+from .precision import wide
 
 MOST = 4  # samples that are read for one
 
 
 def read_line(
-    line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
 ) -> Tensor:
-    y = torch.empty(len(line_rows), line.shape[1] - past, dtype=line.dtype)
-    run_rows(read_rows, y, line, times, line_rows, time_rows, past, limit, kind)
+    y = torch.empty(rows.shape[1], line.shape[1] - past, dtype=line.dtype)
+    run_rows(read_rows, y, line, times, wide(base), rows, past, limit, scale, kind)
     return y
 
 
 def read_line_to_line(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
 ) -> Tensor:
     grad_line = empty(line)
-    run_rows(line_gradient_rows, grad_line, grad, times, line_rows, time_rows, past, limit, kind)
+    run_rows(line_gradient_rows, grad_line, grad, times, wide(base), rows, past, limit, scale, kind)
     return grad_line
 
 
 def read_line_to_times(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
-) -> Tensor:
-    grad_times = empty(times)
-    run_rows(time_gradient_rows, grad_times, grad, line, times, line_rows, time_rows, past, limit, kind)
-    return grad_times
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
+) -> tuple[Tensor, Tensor]:
+    grads = empty(times), empty(wide(base))
+    run_rows(time_gradient_rows, grads[0], grads[1], grad, line, times, wide(base), rows, past, limit, scale, kind)
+    return grads[0], grads[1].to(base.dtype)
 
 
-def allpass_poles(times: Tensor, limit: float) -> Tensor:
+def allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
     poles = empty(times)
-    run_rows(pole_rows, poles, times, limit)
+    run_rows(pole_rows, poles, times, wide(base), limit, scale)
     return poles
 
 
-def allpass_poles_backward(grad: Tensor, times: Tensor, limit: float) -> Tensor:
-    grad_times = empty(times)
-    run_rows(pole_gradient_rows, grad_times, grad, times, limit)
-    return grad_times
+def allpass_poles_backward(
+    grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    grads = empty(times), empty(wide(base))
+    run_rows(pole_gradient_rows, grads[0], grads[1], grad, times, wide(base), limit, scale)
+    return grads[0], grads[1].to(base.dtype)
 
 
 @inline
@@ -175,48 +194,49 @@ def rest_of_times(row, whole):
 
 
 @inline
-def moment(time, n):
+def moment(time, n, base, scale):
     """Times of eight samples from n on; a constant is all there is."""
-    return load(time, n) if time.size > 1 else splat(np.float64(time[0]))
+    own = load(time, n) if time.size > 1 else splat(np.float64(time[0]))
+    return splat(base) + splat(scale) * own
 
 
 @inline
-def read_as(kind, line, time, begin, limit, y):
+def read_as(kind, line, time, base, scale, begin, limit, y):
     for n in range(0, y.size, LANES):
-        t = clip(moment(time, n), limit)
+        t = clip(moment(time, n, base, scale), limit)
         age = newest(t, kind)
         store(y, n, weigh(line, ramp(begin + n) - age, weights(t - age, kind), kind))
 
 
 @kernel
-def read(kind, line, time, begin, limit, y):
+def read(kind, line, time, base, scale, begin, limit, y):
     """Read a tap, in whole vectors from sample ``begin`` of its line on."""
     if kind == LINEAR:
-        read_as(LINEAR, line, time, begin, limit, y)
+        read_as(LINEAR, line, time, base, scale, begin, limit, y)
     elif kind == CUBIC:
-        read_as(CUBIC, line, time, begin, limit, y)
+        read_as(CUBIC, line, time, base, scale, begin, limit, y)
     else:
-        read_as(ALLPASS, line, time, begin, limit, y)
+        read_as(ALLPASS, line, time, base, scale, begin, limit, y)
 
 
 @kernel
-def read_rows(start, stop, y, line, times, line_rows, time_rows, past, limit, kind):
+def read_rows(start, stop, y, lines, times, bases, rows, past, limit, scale, kind):
     length = y.shape[1]
     whole = length // LANES * LANES
     lanes = np.empty(LANES, y.dtype)
     for r in range(start, stop):
-        row, time = line[line_rows[r]], times[time_rows[r]]
-        read(kind, row, time, past, limit, y[r, :whole])
+        line, time, base = lines[rows[0, r]], times[rows[1, r]], bases[rows[1, r]]
+        read(kind, line, time, base, scale, past, limit, y[r, :whole])
         if whole < length:
-            read(kind, row, rest_of_times(time, whole), past + whole, limit, lanes)
+            read(kind, line, rest_of_times(time, whole), base, scale, past + whole, limit, lanes)
             y[r, whole:] = lanes[: length - whole]
 
 
 @inline
-def write_as(kind, grad, time, begin, limit, sums):
+def write_as(kind, grad, time, base, scale, begin, limit, sums):
     highest = splat(sums.size - MOST - 1.0)
     for n in range(0, grad.size, LANES):
-        t = clip(moment(time, n), limit)
+        t = clip(moment(time, n, base, scale), limit)
         age = newest(t, kind)
         w, g = weights(t - age, kind), load(grad, n)
         place = larger(smaller(ramp(begin + n) - age, highest), splat(-1.0))
@@ -228,111 +248,117 @@ def write_as(kind, grad, time, begin, limit, sums):
 
 
 @kernel
-def write(kind, grad, time, begin, limit, sums):
+def write(kind, grad, time, base, scale, begin, limit, sums):
     """The adjoint of ``read``, added to sums of which the first are from before the line."""
     if kind == LINEAR:
-        write_as(LINEAR, grad, time, begin, limit, sums)
+        write_as(LINEAR, grad, time, base, scale, begin, limit, sums)
     elif kind == CUBIC:
-        write_as(CUBIC, grad, time, begin, limit, sums)
+        write_as(CUBIC, grad, time, base, scale, begin, limit, sums)
     else:
-        write_as(ALLPASS, grad, time, begin, limit, sums)
+        write_as(ALLPASS, grad, time, base, scale, begin, limit, sums)
 
 
 @kernel
-def line_gradient_rows(start, stop, grad_line, grad, times, line_rows, time_rows, past, limit, kind):
+def line_gradient_rows(start, stop, grad_lines, grad, times, bases, rows, past, limit, scale, kind):
     length = grad.shape[1]
     whole = length // LANES * LANES
-    sums = np.empty(MOST + grad_line.shape[1])
+    sums = np.empty(MOST + grad_lines.shape[1])
     for r in range(start, stop):
         sums[:] = 0.0
-        for tap in np.flatnonzero(line_rows == r):
-            time = times[time_rows[tap]]
-            write(kind, grad[tap, :whole], time, past, limit, sums)
+        for tap in np.flatnonzero(rows[0] == r):
+            time, base = times[rows[1, tap]], bases[rows[1, tap]]
+            write(kind, grad[tap, :whole], time, base, scale, past, limit, sums)
             if whole < length:
-                write(kind, rest(grad[tap], whole), rest_of_times(time, whole), past + whole, limit, sums)
-        grad_line[r] = sums[MOST:]
+                left = rest_of_times(time, whole)
+                write(kind, rest(grad[tap], whole), left, base, scale, past + whole, limit, sums)
+        grad_lines[r] = sums[MOST:]
 
 
 @inline
-def tilt_as(kind, grad, line, time, begin, limit, grad_time):
+def tilt_as(kind, grad, line, time, base, scale, begin, limit, grad_time):
     sums = splat(0.0)
     for n in range(0, grad.size, LANES):
-        now = moment(time, n)
+        now = moment(time, n, base, scale)
         t = clip(now, limit)
         age = newest(t, kind)
         slope = weigh(line, ramp(begin + n) - age, slopes(t - age, kind), kind)
         slope = inside(now, limit, slope * load(grad, n))
+        sums += slope
         if time.size > 1:
-            store(grad_time, n, load(grad_time, n) + slope)
-        else:
-            sums += slope
+            store(grad_time, n, load(grad_time, n) + splat(scale) * slope)
     return total(sums)
 
 
 @kernel
-def tilt(kind, grad, line, time, begin, limit, grad_time):
-    """Add to the gradient of a tap's times, or return that of its constant time."""
+def tilt(kind, grad, line, time, base, scale, begin, limit, grad_time):
+    """Add to the gradient of a tap's times unless they are constant, and return that of their base."""
     if kind == LINEAR:
-        return tilt_as(LINEAR, grad, line, time, begin, limit, grad_time)
+        return tilt_as(LINEAR, grad, line, time, base, scale, begin, limit, grad_time)
     if kind == CUBIC:
-        return tilt_as(CUBIC, grad, line, time, begin, limit, grad_time)
-    return tilt_as(ALLPASS, grad, line, time, begin, limit, grad_time)
+        return tilt_as(CUBIC, grad, line, time, base, scale, begin, limit, grad_time)
+    return tilt_as(ALLPASS, grad, line, time, base, scale, begin, limit, grad_time)
 
 
 @kernel
-def time_gradient_rows(start, stop, grad_times, grad, line, times, line_rows, time_rows, past, limit, kind):
+def time_gradient_rows(start, stop, grad_times, grad_bases, grad, lines, times, bases, rows, past, limit, scale, kind):
     length = grad.shape[1]
     whole = length // LANES * LANES
     for r in range(start, stop):
-        time, grad_time, constant = times[r], grad_times[r], 0.0
+        time, base, grad_time, sums = times[r], bases[r], grad_times[r], 0.0
         grad_time[:] = 0.0
-        for tap in np.flatnonzero(time_rows == r):
-            row = line[line_rows[tap]]
-            constant += tilt(kind, grad[tap, :whole], row, time, past, limit, grad_time)
+        for tap in np.flatnonzero(rows[1] == r):
+            line = lines[rows[0, tap]]
+            sums += tilt(kind, grad[tap, :whole], line, time, base, scale, past, limit, grad_time)
             if whole < length:
-                left, lanes = rest_of_times(time, whole), rest_of_times(grad_time, whole)
-                constant += tilt(kind, rest(grad[tap], whole), row, left, past + whole, limit, lanes)
+                g, left, lanes = rest(grad[tap], whole), rest_of_times(time, whole), rest_of_times(grad_time, whole)
+                sums += tilt(kind, g, line, left, base, scale, past + whole, limit, lanes)
                 if time.size > 1:
                     grad_time[whole:] = lanes[: length - whole]
+        grad_bases[r] = sums
         if time.size == 1:
-            grad_time[0] = constant
+            grad_time[0] = scale * sums
 
 
 @kernel
-def poles_of(time, limit, poles):
-    for n in range(0, time.size, LANES):
-        t = clip(load(time, n), limit)
+def poles_of(time, base, scale, limit, poles):
+    for n in range(0, poles.size, LANES):
+        t = clip(moment(time, n, base, scale), limit)
         store(poles, n, weights(t - newest(t, ALLPASS), ALLPASS)[2])
 
 
 @kernel
-def pole_rows(start, stop, poles, times, limit):
+def pole_rows(start, stop, poles, times, bases, limit, scale):
     length = times.shape[1]
     whole = length // LANES * LANES
     lanes = np.empty(LANES, poles.dtype)
     for r in range(start, stop):
-        poles_of(times[r, :whole], limit, poles[r])
+        poles_of(times[r], bases[r], scale, limit, poles[r, :whole])
         if whole < length:
-            poles_of(rest(times[r], whole), limit, lanes)
+            poles_of(rest(times[r], whole), bases[r], scale, limit, lanes)
             poles[r, whole:] = lanes[: length - whole]
 
 
 @kernel
-def pole_gradient(grad, time, limit, grad_time):
-    for n in range(0, time.size, LANES):
-        now = load(time, n)
+def pole_gradient(grad, time, base, scale, limit, grad_time):
+    """Write the gradient of times, and return that of their base."""
+    sums = splat(0.0)
+    for n in range(0, grad.size, LANES):
+        now = moment(time, n, base, scale)
         t = clip(now, limit)
-        slope = slopes(t - newest(t, ALLPASS), ALLPASS)[2] * load(grad, n)
-        store(grad_time, n, inside(now, limit, slope))
+        slope = inside(now, limit, slopes(t - newest(t, ALLPASS), ALLPASS)[2] * load(grad, n))
+        sums += slope
+        store(grad_time, n, splat(scale) * slope)
+    return total(sums)
 
 
 @kernel
-def pole_gradient_rows(start, stop, grad_times, grad, times, limit):
+def pole_gradient_rows(start, stop, grad_times, grad_bases, grad, times, bases, limit, scale):
     length = times.shape[1]
     whole = length // LANES * LANES
     lanes = np.empty(LANES, grad_times.dtype)
     for r in range(start, stop):
-        pole_gradient(grad[r, :whole], times[r, :whole], limit, grad_times[r])
+        sums = pole_gradient(grad[r, :whole], times[r], bases[r], scale, limit, grad_times[r])
         if whole < length:
-            pole_gradient(rest(grad[r], whole), rest(times[r], whole), limit, lanes)
+            sums += pole_gradient(rest(grad[r], whole), rest(times[r], whole), bases[r], scale, limit, lanes)
             grad_times[r, whole:] = lanes[: length - whole]
+        grad_bases[r] = sums

@@ -8,42 +8,63 @@ from .precision import wide
 
 
 def read_line(
-    line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
 ) -> Tensor:
-    t, place = _places(times, time_rows, past, limit, kind, line.shape[1] - past)
-    return _weigh(line, line_rows, place, weights(t, kind), kind).to(line.dtype)
+    t, place = _places(_moments(times, base, scale), rows[1], past, limit, kind, line.shape[1] - past)
+    return _weigh(line, rows[0], place, weights(t, kind), kind).to(line.dtype)
 
 
 def read_line_to_line(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
 ) -> Tensor:
-    t, place = _places(times, time_rows, past, limit, kind, grad.shape[1])
+    t, place = _places(_moments(times, base, scale), rows[1], past, limit, kind, grad.shape[1])
     sums = torch.zeros_like(wide(line))
     for offset, weight in _taken(weights(t, kind), kind):
         heard = place >= offset
         values = torch.where(heard, weight * grad, 0)
-        sums.index_put_((line_rows[:, None], torch.where(heard, place - offset, 0)), values, accumulate=True)
+        sums.index_put_((rows[0, :, None], torch.where(heard, place - offset, 0)), values, accumulate=True)
     return sums.to(line.dtype)
 
 
 def read_line_to_times(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
-) -> Tensor:
-    t, place = _places(times, time_rows, past, limit, kind, grad.shape[1])
-    slope = grad * _weigh(line, line_rows, place, slopes(t, kind), kind)
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
+) -> tuple[Tensor, Tensor]:
+    moments = _moments(times, base, scale)
+    t, place = _places(moments, rows[1], past, limit, kind, grad.shape[1])
+    slope = grad * _weigh(line, rows[0], place, slopes(t, kind), kind)
     slope = slope.sum(1, keepdim=True) if times.shape[1] == 1 else slope
-    sums = torch.zeros_like(wide(times)).index_add_(0, time_rows, slope)
-    return torch.where(_inside(times, limit), sums, 0).to(times.dtype)
+    slope = _inside(moments, limit, torch.zeros_like(moments).index_add_(0, rows[1], slope))
+    return (scale * slope).to(times.dtype), slope.sum(1).to(base.dtype)
 
 
-def allpass_poles(times: Tensor, limit: float) -> Tensor:
-    t, _ = _split(times, limit, ALLPASS)
+def allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
+    t, _ = _split(_moments(times, base, scale), limit, ALLPASS)
     return weights(t, ALLPASS)[2].to(times.dtype)
 
 
-def allpass_poles_backward(grad: Tensor, times: Tensor, limit: float) -> Tensor:
-    t, _ = _split(times, limit, ALLPASS)
-    return torch.where(_inside(times, limit), grad * slopes(t, ALLPASS)[2], 0).to(times.dtype)
+def allpass_poles_backward(
+    grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    moments = _moments(times, base, scale)
+    t, _ = _split(moments, limit, ALLPASS)
+    slope = _inside(moments, limit, grad * slopes(t, ALLPASS)[2])
+    return (scale * slope).to(times.dtype), slope.sum(1).to(base.dtype)
 
 
 def weights(t: Tensor, kind: int) -> tuple[Tensor, ...]:
@@ -89,17 +110,23 @@ def slopes(t: Tensor, kind: int) -> tuple[Tensor, ...]:
     return tuple(square * torch.where(usual, x, y) for x, y in ((-2.0, -4.0), (0.0, 6.0), (2.0, -2.0)))
 
 
-def _split(times: Tensor, limit: float, kind: int) -> tuple[Tensor, Tensor]:
+def _moments(times: Tensor, base: Tensor, scale: float) -> Tensor:
+    return wide(base)[:, None] + scale * wide(times)
+
+
+def _split(moments: Tensor, limit: float, kind: int) -> tuple[Tensor, Tensor]:
     """How much earlier than the newest sample that is read the time is, and how old that one is."""
-    t = wide(times).clamp(0, limit)
+    t = moments.clamp(0, limit)
     age = (t - LEADS[kind]).nan_to_num().clamp(min=0).long()
     return t - age, age
 
 
-def _places(times: Tensor, time_rows: Tensor, past: int, limit: float, kind: int, length: int) -> tuple[Tensor, Tensor]:
+def _places(
+    moments: Tensor, time_rows: Tensor, past: int, limit: float, kind: int, length: int
+) -> tuple[Tensor, Tensor]:
     """The same for each tap, and where in the line the newest sample is."""
-    t, age = _split(times, limit, kind)
-    place = past + torch.arange(length, device=times.device) - age
+    t, age = _split(moments, limit, kind)
+    place = past + torch.arange(length, device=moments.device) - age
     return t[time_rows], place[time_rows]
 
 
@@ -117,5 +144,6 @@ def _taken(factors: tuple[Tensor, ...], kind: int) -> list[tuple[int, Tensor]]:
     return list(enumerate(factors))[: 4 if kind == CUBIC else 2]
 
 
-def _inside(times: Tensor, limit: float) -> Tensor:
-    return (times >= 0) & (times <= limit)
+def _inside(moments: Tensor, limit: float, values: Tensor) -> Tensor:
+    """The values where times were not clipped, and else zero."""
+    return torch.where((moments >= 0) & (moments <= limit), values, 0)

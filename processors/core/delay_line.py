@@ -91,24 +91,34 @@ def delay_line_tick(x: Tensor, times: Tensor | float, state: State, params: Para
     return y.squeeze(-1), state
 
 
-def delay_line_process(xs: Tensor, times: Tensor | float, state: State, params: Params) -> tuple[Tensor, State]:
+def delay_line_process(
+    xs: Tensor,
+    times: Tensor | float,
+    state: State,
+    params: Params,
+    base: Tensor | float = 0.0,
+    scale: float = 1.0,
+) -> tuple[Tensor, State]:
     r"""Write signals into a delay line, and read its taps.
 
-    .. math:: y[n] = x(n - t[n]), \quad 0 \le t[n] \le t_\text{max}
+    .. math:: y[n] = x(n - t[n]), \quad t[n] = \mathrm{clip}(b + s\,m[n],\ 0,\ t_\text{max})
 
-    where x between the samples is as :func:`delay_line_init` says. Times are clipped to that range, and have no
-    gradient outside of it. The taps can be differentiated once, with respect to signals and times.
+    where x between the samples is as :func:`delay_line_init` says. Where the time is clipped, it has no gradient. The
+    taps can be differentiated once, with respect to signals and times.
 
     Several taps of one line have a leading axis more: signals ``(B, C, L)`` read at times ``(K, B, 1, L)`` give K taps
     ``(K, B, C, L)``. The signals are not copied for it.
 
     Args:
-        xs: signals ``(..., L)``, float32 or float64.
-        times: in samples, ``(..., L)``, or ``(..., 1)`` where they are constant, or a number. Leading axes
-            broadcast with those of the signals. In float64 they are finer than in float32, which resolves a second at
-            44.1 kHz to 0.004 samples; the signals may still be float32.
+        xs: signals x, ``(..., L)``, float32 or float64.
+        times: m, in samples unless there is a scale: ``(..., L)``, or ``(..., 1)`` where they are constant, or a
+            number. Leading axes broadcast with those of the signals. They may have another precision than the signals:
+            float32 resolves a second at 44.1 kHz to 0.004 samples.
         state: from :func:`delay_line_init`, or what the samples before left.
         params: see :func:`delay_line_init`.
+        base: b, in samples, ``(...)``, which is added in double precision, so that times which swing around it keep
+            theirs.
+        scale: s, such as samples per millisecond.
 
     Returns:
         The taps ``(..., L)``, in the precision of the signals; and the state after the last sample.
@@ -121,11 +131,14 @@ def delay_line_process(xs: Tensor, times: Tensor | float, state: State, params: 
     max_delay, interpolation = params
     kind = INTERPOLATIONS.index(interpolation)
     past, last = state
-    times, leading = _broadcast(xs, _tensor(times, xs))
+    times, base, leading = _broadcast(xs, _tensor(times, xs), _tensor(base, xs))
     line = torch.cat([past.to(xs).expand(*xs.shape[:-1], -1), xs], -1) if past.shape[-1] else xs
-    ys = _read_line(*_as_rows(line, times, leading), past.shape[-1], max_delay, kind).reshape(*leading, xs.shape[-1])
+    numbers = torch.stack([_number(t.shape[:-1], xs.device).expand(leading).flatten() for t in (xs, times)])
+    moments = _rows(times), base.flatten()
+    ys = _read_line(_rows(line), *moments, numbers, past.shape[-1], max_delay, scale, kind)
+    ys = ys.reshape(*leading, xs.shape[-1])
     if kind == ALLPASS:
-        poles = _allpass_poles(_rows(times), max_delay).reshape(times.shape)
+        poles = _allpass_poles(*moments, max_delay, scale).reshape(times.shape)
         ys = first_order(ys, poles, last.to(xs))
         last = last_output(ys, last)
     return ys, (line[..., -_memory(max_delay, kind) :].clone(), last.clone())
@@ -170,8 +183,8 @@ def _tensor(times: Tensor | float, like: Tensor) -> Tensor:
     return torch.as_tensor(times, dtype=wide_dtype(False, like.device), device=like.device)
 
 
-def _broadcast(xs: Tensor, times: Tensor) -> tuple[Tensor, torch.Size]:
-    """The times with an axis for each of the taps, and the leading axes of those."""
+def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
+    """The times and their base with an axis for each of the taps, and the leading axes of those."""
     times = times if times.ndim else times.reshape(1)
     if times.shape[-1] not in (1, xs.shape[-1]):
         raise ParameterError(
@@ -179,19 +192,15 @@ def _broadcast(xs: Tensor, times: Tensor) -> tuple[Tensor, torch.Size]:
             "they are constant."
         )
     try:
-        leading = torch.broadcast_shapes(xs.shape[:-1], times.shape[:-1])
+        own = torch.broadcast_shapes(times.shape[:-1], base.shape)
+        leading = torch.broadcast_shapes(xs.shape[:-1], own)
     except RuntimeError:
         raise ParameterError(
-            f"The leading axes of xs {tuple(xs.shape)} and times {tuple(times.shape)} do not broadcast: give several "
-            "taps of one line an axis before those of the line."
+            f"The leading axes of xs {tuple(xs.shape)}, times {tuple(times.shape)} and their base {tuple(base.shape)} "
+            "do not broadcast: give several taps of one line an axis before those of the line."
         ) from None
-    return times.reshape(*[1] * (len(leading) + 1 - times.ndim), *times.shape), leading
-
-
-def _as_rows(line: Tensor, times: Tensor, leading: torch.Size) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Lines and times as rows, and which of them each tap reads."""
-    numbers = (_number(t.shape[:-1], line.device).expand(leading).reshape(-1) for t in (line, times))
-    return _rows(line), _rows(times), *numbers
+    own = (*[1] * (len(leading) - len(own)), *own)
+    return times.expand(*own, times.shape[-1]), base.expand(own), leading
 
 
 def _rows(t: Tensor) -> Tensor:
@@ -204,48 +213,64 @@ def _number(shape: torch.Size, device: torch.device) -> Tensor:
 
 @torch.library.custom_op("grafx::read_line", mutates_args=())
 def _read_line(
-    line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
 ) -> Tensor:
-    return kernels("delay_line", line).read_line(line, times, line_rows, time_rows, past, limit, kind)
+    return kernels("delay_line", line).read_line(line, times, base, rows, past, limit, scale, kind)
 
 
 @torch.library.custom_op("grafx::read_line_to_line", mutates_args=())
 def _read_line_to_line(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
 ) -> Tensor:
-    arguments = grad, line, times, line_rows, time_rows, past, limit, kind
+    arguments = grad, line, times, base, rows, past, limit, scale, kind
     return kernels("delay_line", line).read_line_to_line(*arguments)
 
 
 @torch.library.custom_op("grafx::read_line_to_times", mutates_args=())
 def _read_line_to_times(
-    grad: Tensor, line: Tensor, times: Tensor, line_rows: Tensor, time_rows: Tensor, past: int, limit: float, kind: int
-) -> Tensor:
-    arguments = grad, line, times, line_rows, time_rows, past, limit, kind
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
+) -> tuple[Tensor, Tensor]:
+    arguments = grad, line, times, base, rows, past, limit, scale, kind
     return kernels("delay_line", line).read_line_to_times(*arguments)
 
 
 @torch.library.custom_op("grafx::allpass_poles", mutates_args=())
-def _allpass_poles(times: Tensor, limit: float) -> Tensor:
-    return kernels("delay_line", times).allpass_poles(times, limit)
+def _allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
+    return kernels("delay_line", times).allpass_poles(times, base, limit, scale)
 
 
 @torch.library.custom_op("grafx::allpass_poles_backward", mutates_args=())
-def _allpass_poles_backward(grad: Tensor, times: Tensor, limit: float) -> Tensor:
-    return kernels("delay_line", times).allpass_poles_backward(grad, times, limit)
+def _allpass_poles_backward(
+    grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    return kernels("delay_line", times).allpass_poles_backward(grad, times, base, limit, scale)
 
 
 def _empty(like: Tensor) -> Tensor:
     return like.new_empty(like.shape)
 
 
-_read_line.register_fake(
-    lambda line, times, line_rows, time_rows, past, *_: line.new_empty(line_rows.shape[0], line.shape[1] - past)
-)
+_read_line.register_fake(lambda line, times, base, rows, past, *_: line.new_empty(rows.shape[1], line.shape[1] - past))
 _read_line_to_line.register_fake(lambda grad, line, *_: _empty(line))
-_read_line_to_times.register_fake(lambda grad, line, times, *_: _empty(times))
-_allpass_poles.register_fake(lambda times, limit: _empty(times))
-_allpass_poles_backward.register_fake(lambda grad, times, limit: _empty(times))
+_read_line_to_times.register_fake(lambda grad, line, times, base, *_: (_empty(times), _empty(base)))
+_allpass_poles.register_fake(lambda times, *_: _empty(times))
+_allpass_poles_backward.register_fake(lambda grad, times, base, *_: (_empty(times), _empty(base)))
 
 
 def _save(ctx, inputs, output) -> None:
@@ -256,15 +281,15 @@ def _save(ctx, inputs, output) -> None:
 
 def _read_line_gradients(ctx, grad: Tensor) -> tuple:
     arguments = grad, *ctx.saved_tensors, *ctx.rest
-    to_line, to_times, *_ = ctx.needs_input_grad
+    to_line, to_times, to_base, *_ = ctx.needs_input_grad
     return (
         _read_line_to_line(*arguments) if to_line else None,
-        _read_line_to_times(*arguments) if to_times else None,
+        *(_read_line_to_times(*arguments) if to_times or to_base else (None, None)),
         *[None] * 5,
     )
 
 
 _read_line.register_autograd(_read_line_gradients, setup_context=_save)
 _allpass_poles.register_autograd(
-    lambda ctx, grad: (_allpass_poles_backward(grad, *ctx.saved_tensors, *ctx.rest), None), setup_context=_save
+    lambda ctx, grad: (*_allpass_poles_backward(grad, *ctx.saved_tensors, *ctx.rest), None, None), setup_context=_save
 )

@@ -172,12 +172,12 @@ def test_gradients(interpolation, limit, steps):
     """From the past, and to several taps of stereo signals with times of their own and common ones."""
     _, params = delay_line_init(limit, interpolation)
     for length in (1, 8, 13):
-        xs, past, last = random(2, 2, length), random(2, 2, 11), random(3, 2, 2)
+        xs, past, last, base = random(2, 2, length), random(2, 2, 11), random(3, 2, 2), 0.1 * random(3, 1, 1)
         times = (1.3 * torch.rand(3, 2, 1, length if steps == "moving" else 1, dtype=DOUBLE) - 0.15) * max(limit, 1)
-        inputs = tuple(t.requires_grad_() for t in (xs, times, past, last))
+        inputs = tuple(t.requires_grad_() for t in (xs, times, past, last, base))
 
-        def run(xs, times, past, last):
-            ys, state = delay_line_process(xs, times, (past, last), params)
+        def run(xs, times, past, last, base):
+            ys, state = delay_line_process(xs, times, (past, last), params, base, 1.1)
             return ys, *state
 
         assert gradcheck(run, inputs)
@@ -247,6 +247,25 @@ def test_numbers_have_double_precision():
     torch.testing.assert_close(y.double(), exact, atol=2e-7, rtol=0)
 
 
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_times_are_scaled_and_added_to_a_base(interpolation):
+    x, (state, params) = random(2, 3, 40), delay_line_init(30, interpolation)
+    for times, base in (((2, 1, 40), (2, 1)), ((40,), (2, 3)), ((4, 1, 1, 40), ()), ((1,), (5, 1, 1)), ((), (2, 3))):
+        m, b = random(*times), 12 + 3 * random(*base)
+        y, _ = delay_line_process(x, m, state, params, b, 2.5)
+        expected = tap(x, b.unsqueeze(-1) + 2.5 * m, 30, interpolation)
+        torch.testing.assert_close(y, expected, atol=1e-12, rtol=0)
+
+
+def test_times_that_swing_around_a_base_keep_their_precision():
+    n = torch.arange(100_000, dtype=DOUBLE)
+    swing = torch.sin(n / 1000)
+    state, params = delay_line_init(1e5, "cubic")
+    y, _ = delay_line_process(torch.sin(n / 3), swing.float(), state, params, 80_000.1)
+    expected, _ = delay_line_process(torch.sin(n / 3), swing, state, params, 80_000.1)
+    torch.testing.assert_close(y, expected, atol=1e-7, rtol=0)
+
+
 def test_whole_numbers_as_times():
     x = random(20)
     torch.testing.assert_close(tap(x, torch.full((20,), 3), 5, "cubic"), tap(x, 3.0, 5, "cubic"), atol=0, rtol=0)
@@ -282,8 +301,7 @@ def test_extreme_times_and_levels(interpolation):
 def test_a_time_that_is_no_number_shows_and_stays_where_it_is(module, kind):
     times = torch.full((1, 21), 3.3)
     times[0, [4, 20]] = torch.nan
-    rows = torch.zeros(1, dtype=torch.long)
-    y = module.read_line(torch.randn(1, 21), times, rows, rows, 0, 9.0, kind)
+    y = module.read_line(torch.randn(1, 21), times, torch.zeros(1), torch.zeros(2, 1).long(), 0, 9.0, 1.0, kind)
     assert y.isnan().nonzero()[:, 1].tolist() == [4, 20]
 
 
@@ -291,15 +309,15 @@ def test_a_time_that_is_no_number_shows_and_stays_where_it_is(module, kind):
 @pytest.mark.parametrize("kind", range(3))
 def test_plain_torch_agrees(kind, limit):
     for past, length, steps in product((0, 5), (0, 1, 30, 48), (1, None)):
-        line, grad = random(3, past + length), random(5, length)
-        times = moving(4, steps or length, limit=limit)
-        tensors = line, times, torch.tensor([0, 0, 2, 1, 2]), torch.tensor([3, 0, 1, 0, 3])
+        line, grad, base = random(3, past + length), random(5, length), random(4)
+        times = moving(4, steps or length, limit=limit) / 1.5
+        tensors = line, times, base, torch.tensor([[0, 0, 2, 1, 2], [3, 0, 1, 0, 3]])
         for name, given in (
-            ("read_line", (*tensors, past, limit, kind)),
-            ("read_line_to_line", (grad, *tensors, past, limit, kind)),
-            ("read_line_to_times", (grad, *tensors, past, limit, kind)),
-            ("allpass_poles", (times, limit)),
-            ("allpass_poles_backward", (random(*times.shape), times, limit)),
+            ("read_line", (*tensors, past, limit, 1.5, kind)),
+            ("read_line_to_line", (grad, *tensors, past, limit, 1.5, kind)),
+            ("read_line_to_times", (grad, *tensors, past, limit, 1.5, kind)),
+            ("allpass_poles", (times, base, limit, 1.5)),
+            ("allpass_poles_backward", (random(*times.shape), times, base, limit, 1.5)),
         ):
             numba, plain = (getattr(m, name)(*given) for m in (_delay_line_numba, _delay_line_torch))
             torch.testing.assert_close(numba, plain, atol=1e-12, rtol=0)
@@ -309,15 +327,16 @@ def test_plain_torch_agrees(kind, limit):
 @pytest.mark.parametrize("rows, length, dtype", [(3, 9, torch.float32), (2, 0, DOUBLE), (0, 5, DOUBLE)])
 def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
     monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_{backend}"))
-    operators, numbers = torch.ops.grafx, torch.arange(rows)
-    given = random(rows, length + 4, dtype=dtype), 7 * torch.rand(rows, length)
+    operators, numbers = torch.ops.grafx, torch.arange(rows).repeat(2, 1)
+    line, times, base = random(rows, length + 4, dtype=dtype), 7 * torch.rand(rows, length), torch.rand(rows)
+    given, grad = (line, times, base), random(rows, length, dtype=dtype)
     for kind in range(3):
-        rest = numbers, numbers, 4, 6.0, kind
+        rest = numbers, 4, 6.0, 0.9, kind
         opcheck(operators.read_line, (*(t.clone().requires_grad_() for t in given), *rest))
         for name in ("read_line_to_line", "read_line_to_times"):
-            opcheck(getattr(operators, name), (random(rows, length, dtype=dtype), *given, *rest))
-    opcheck(operators.allpass_poles, (given[1].clone().requires_grad_(), 6.0))
-    opcheck(operators.allpass_poles_backward, (given[1], given[1], 6.0))
+            opcheck(getattr(operators, name), (grad, *given, *rest))
+    opcheck(operators.allpass_poles, (*(t.clone().requires_grad_() for t in (times, base)), 6.0, 0.9))
+    opcheck(operators.allpass_poles_backward, (times, times, base, 6.0, 0.9))
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
@@ -404,7 +423,7 @@ def test_what_does_not_fit_is_refused_by_name():
             delay_line_init(limit)
     with pytest.raises(ParameterError, match=r"last axis of times \(2, 5\) must be as long as that of xs \(2, 6\)"):
         tap(torch.zeros(2, 6), torch.zeros(2, 5), 9, "linear")
-    with pytest.raises(ParameterError, match=r"xs \(2, 6\) and times \(3, 6\) do not broadcast: give several taps"):
+    with pytest.raises(ParameterError, match=r"xs \(2, 6\), times \(3, 6\) and their base \(\) do not broadcast: give"):
         tap(torch.zeros(2, 6), torch.zeros(3, 6), 9, "linear")
     with pytest.raises(ParameterError, match=r"not torch\.int64: convert it"):
         tap(torch.arange(6), torch.zeros(6), 9, "linear")
