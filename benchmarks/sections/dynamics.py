@@ -20,7 +20,8 @@ after another done as the plug-in does it, which was found from its answers to c
   constants, so 10 ms mean 1.59 ms: wherever there is much of a difference, this is most of it. It smooths amplitudes,
   ours energies, whose root takes half the time to rise and twice the time to fall; *for energies* has twice the attack,
   half the release, and a threshold 1 dB lower, as such an envelope reads sines 0.2 to 1.3 dB lower. *Of amplitudes* is
-  `Compressor("ballistics")` with √|x| as its sidechain, the energy of which is |x|: then both are the same.
+  `Compressor("ballistics")` with √|x| as its sidechain, the energy of which is |x|: then both are the same, but for the
+  10⁻⁵ that it adds to a level.
 - `Limiter` is for loudness. A compressor (−10 dB, 4:1, 2 and 200 ms) is followed by one of 1000:1 with the settings, a
   gain of 3.75 dB less the threshold, and clipping. Ours by name has nothing of this, and is quieter by that gain; *its
   makeup* has gain and clipping, *its stages* has them after two of our compressors.
@@ -28,8 +29,8 @@ after another done as the plug-in does it, which was found from its answers to c
   stays while any sample of the next 5 ms is above the ceiling, and then returns to 1; ours glides down, and recovers
   between peaks. Where few peaks reach the ceiling they are nearly equal. Other times bring them hardly nearer.
 - `NoiseGate` follows an rms level, which rises at once and falls within 50 ms / 2π, by attack and release. Its ratio is
-  that of `Expander`; that of `NoiseGate("ballistics")`, which is first here, counts twice. *Its times* come with a
-  hard knee for each channel, *its level* is that rms level as the sidechain of `Expander`.
+  that of `Expander`; a ratio R of `NoiseGate("ballistics")`, which is first here, is heard as 2R − 1. *Its times* come
+  with a hard knee for each channel, *its level* is that rms level as the sidechain of `Expander`.
 """
 
 from collections.abc import Iterator
