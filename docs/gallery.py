@@ -401,10 +401,9 @@ def gated(processor: Processor, values: Mapping[str, float], title: str) -> Pane
     return lanes({"gate": gate, "out": processor(gate[None, None], dsp_params=values)[0, 0]}, 1, title)
 
 
-def levels(signal: torch.Tensor, width: int = 1) -> torch.Tensor:
-    """Spectrum in dB of a signal that repeats, relative to a sine, as means over some neighbours each."""
-    power = (torch.fft.rfft(signal.double()).abs() / len(signal) * 2).square()
-    return 10 * torch.log10(power[: len(power) // width * width].reshape(-1, width).mean(-1).clamp(1e-16))
+def levels(signal: torch.Tensor) -> torch.Tensor:
+    """Spectrum in dB of a signal that repeats, relative to a sine."""
+    return 20 * torch.log10((torch.fft.rfft(signal.double()).abs() / len(signal) * 2).clamp(1e-8))
 
 
 def over_frequency(hertz: torch.Tensor, curves: Mapping[str, torch.Tensor], ylabel: str, title: str = "") -> Panel:

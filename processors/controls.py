@@ -211,7 +211,7 @@ def _check_names(given: Any, paths: list[Path], who: str) -> None:
 
 def _as_tensor(value: Any, like: Tensor, path: Path) -> Tensor:
     try:
-        return torch.as_tensor(value).to(like)
+        return torch.as_tensor(value, dtype=like.dtype, device=like.device)
     except (TypeError, ValueError, RuntimeError):
         raise ParameterError(f"{'.'.join(path)} must be a number or a tensor of numbers, not {value!r}.") from None
 

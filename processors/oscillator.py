@@ -54,18 +54,19 @@ class Oscillator(Generator):
     ) -> None:
         super().__init__(inlets, sample_rate, param_range)
         self.reference = min(CONCERT_PITCH, 0.1 * sample_rate)
-        self.pitch = pitch(sample_rate, self.reference)
 
     def declare_controls(self) -> list[Control]:
         low, high, _ = hertz(self.sample_rate)
+        to_hertz = pitch(self.sample_rate, self.reference)
         return [
-            Control("frequency_hz", low, high, self.reference, "z_frequency", None, "Hz", "log", self.pitch),
+            Control("frequency_hz", low, high, self.reference, "z_frequency", None, "Hz", "log", to_hertz),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("amplitude", 0.0, 1.0, 1.0, "gain"),
         ]
 
     def generate(self, num_samples: int, raw: Raw, added: Added) -> Tensor:
-        frequency, offset = self.pitch.to_physical(wide(raw["z_frequency"])), self.modulate("phase", raw, added)
+        frequency = pitch(self.sample_rate, self.reference).to_physical(wide(raw["z_frequency"]))
+        offset = self.modulate("phase", raw, added)
         run = partial(running_phase, frequency, self.sample_rate, offset, num_samples, added.get("frequency"))
         increment = partial(self._increment, frequency.to(offset.dtype), added)
         return self.modulate("amplitude", raw, added) * self.wave(remember(run), increment, raw, added)

@@ -19,9 +19,8 @@ def phase(
     else:
         steps = _units(frequency / sample_rate)[:, None]
         units = start + steps * torch.arange(num_samples + 1, device=offset.device)
-    cycles = _cycles(units)
-    turned = cycles[:, :num_samples] + offset
-    return (turned - turned.round()).to(offset.dtype), cycles[:, num_samples]
+    turned = _cycles(units[:, :num_samples]) + offset
+    return (turned - turned.round()).to(offset.dtype), _cycles(units[:, num_samples].clone())
 
 
 def phase_backward(
@@ -30,7 +29,8 @@ def phase_backward(
     grad = wide(grad)
     later = torch.cat([grad, grad_final[:, None]], 1).flip(1).cumsum(1).flip(1)
     by_step = later[:, 1:] / sample_rate
-    return by_step[:, : grad.shape[1]].sum(1), by_step[:, : modulation.shape[1]].to(modulation.dtype), later[:, 0]
+    by_modulation = by_step[:, : modulation.shape[1]].to(modulation.dtype, copy=True)
+    return by_step.sum(1), by_modulation, later[:, 0].contiguous()
 
 
 def _units(cycles: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ def _levels(increment: Tensor, harmonics: Tensor, levels: Tensor) -> tuple[Tenso
     """The last level with no harmonic too many; the weight of its highest group, and its slope."""
     increment = wide(increment)
     room = 0.5 / increment.abs()
-    level = levels[room.clamp(max=len(levels) - 1).nan_to_num().long()]
+    most = len(levels) - 1
+    level = levels[room.clamp(max=most).nan_to_num(most).long()]
     count = wide(harmonics[level])
     x = torch.where(count > 0, (room / count - 1) / (FADE - 1), 1).clamp(max=1)
     by_room = 6 * x * (1 - x) / (count.clamp(min=1) * (FADE - 1))

@@ -28,7 +28,8 @@ def running_phase(
 
     Each increment is rounded to a multiple of 2⁻⁵³ cycles. Sums of these modulo 1 are exact in float64, so nothing else
     is lost however long the sum is, and blocks of any sizes give the same bits. The error grows by at most
-    2⁻⁵³ cycles per sample: in an hour at 44.1 kHz, to 2·10⁻⁸ cycles. It can be differentiated once.
+    2⁻⁵³ cycles per sample for frequencies below the sample rate: in an hour at 44.1 kHz, to 2·10⁻⁸ cycles. It can be
+    differentiated once.
 
     Args:
         frequency: f in Hz, ``(...)``, of any sign and size. Give float64 for the accuracy above.

@@ -160,6 +160,21 @@ def test_ranges_can_be_replaced():
         tone(X, dsp_params={"left_db": 7})
 
 
+def test_a_logarithmic_scale_becomes_linear_where_a_range_begins_at_zero():
+    class Slow(Tone):
+        def declare_controls(self):
+            return [Control("rate_hz", 0.1, 20, 1.0, "log_gain", 0, "Hz", "log", maps.linear(2))]
+
+    control = Slow(param_range={"rate_hz": (0, 10)}).controls["rate_hz"]
+    assert control.scale == "linear" and control.from_norm(torch.tensor([0.0, 0.5, 1.0])).tolist() == [0, 5, 10]
+    assert Slow(param_range={"rate_hz": (1, 10)}).controls["rate_hz"].scale == "log"
+
+
+def test_numbers_keep_the_precision_of_the_tensors_beside_them():
+    raw = Tone().dsp_to_raw({"left_db": torch.zeros(1, dtype=torch.float64), "ratio": 1.1})
+    assert abs(raw["log_ratio"].item() - math.log(0.1 + 1e-6)) < 1e-12
+
+
 @pytest.mark.parametrize(
     "param_range, message",
     [

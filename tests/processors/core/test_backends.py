@@ -5,7 +5,7 @@ import pytest
 import torch
 from grafx.processors.core import _backends
 
-ALL = ["recursion", "biquad", "state_space", "convolution", "delay_line"]
+ALL = ["recursion", "biquad", "state_space", "convolution", "delay_line", "phase", "wavetable", "noise"]
 
 
 def loaded(monkeypatch, operators, device, installed):

@@ -9,9 +9,11 @@ import torch
 from grafx.processors.core import _backends
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.convolution import convolve
+from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
 from grafx.processors.core.state_space import state_space
+from grafx.processors.core.wavetable import Wavetable
 from torch.autograd import gradcheck
 from torch.library import opcheck
 
@@ -19,7 +21,7 @@ DOUBLE = torch.float64
 CHUNK = 4
 OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
-    "no biquads", "state_space", "ramp", "ramp of samples", "convolve",
+    "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
 ]  # fmt: skip
 CASES = [
     (name, *case)
@@ -60,6 +62,13 @@ def arguments(name, rows, length, dtype):
         duration = 9 * torch.rand(rows, length if "samples" in name else 1, dtype=DOUBLE)
         state, events = torch.rand(rows, 4, dtype=DOUBLE), torch.randint(4, u.shape, dtype=torch.uint8)
         return (u, duration, state), (grad, state, u, duration, state, u, events)
+    if name.startswith("phase"):
+        offset, modulation = (u, 50 * grad) if "samples" in name else (u[:, :1], u[:, :0])
+        return (50 * a, modulation, offset, initial.double(), 99.0, length), (grad, a, modulation, 99.0)
+    if name == "wavetable":
+        table = Wavetable(torch.randn(2, 6, dtype=torch.complex128))
+        given = u, a[:, None] / 2, u.cos(), table.tables, table.harmonics, table.levels, table.starts
+        return given, (grad, *given)
     x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
     return (x, h, 3), (g, x, 7, 3)
 
@@ -74,7 +83,7 @@ def operator_pair(name):
 
 def leaves(values):
     return tuple(
-        v.requires_grad_() if torch.is_tensor(v) and v.dtype != torch.bool and not v.requires_grad else v
+        v.requires_grad_() if torch.is_tensor(v) and (v.is_floating_point() or v.is_complex()) and v.is_leaf else v
         for v in values
     )
 
@@ -102,6 +111,15 @@ def weighted(output, final):
     return output + final.sum()
 
 
+SERIES = torch.randn(2, 6, dtype=torch.complex128, generator=torch.Generator().manual_seed(0))
+
+
+def phase_of(frequency, offset, modulation=None):
+    length = max(7, offset.shape[-1])
+    modulation = None if modulation is None else modulation.expand(offset.shape)
+    return running_phase(frequency, 99.0, offset, length, modulation)
+
+
 FUNCTIONS = {
     "onepole": (onepole, [(3,), (3,)]),
     "truncated onepole": (lambda u, a, initial: onepole(u, a, initial, taps=8), [(3,), (3,)]),
@@ -114,6 +132,9 @@ FUNCTIONS = {
     "state_space": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D)), [(2, 2), (2,), ()]),
     "state_space from a state": (lambda u, A, B, D: weighted(*state_space(u, A / 4, B, B, D, B)), [(2, 2), (2,), (3,)]),
     "linear_ramp": (lambda u, d, state: weighted(*linear_ramp(u, 1 + 9 * d, state)), [(3, 1), (2, 1, 4)]),
+    "running_phase": (lambda u, f: weighted(*phase_of(f, u[..., :1])), [(3,)]),
+    "running_phase of samples": (lambda u, f, m: weighted(*phase_of(f, u, 9 * m)), [(3,), (2, 1, 1)]),
+    "wavetable": (lambda u, d, p: Wavetable(SERIES)(u, 0.05 + d / 4, p), [(3, 1), (2, 1, 1)]),
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
