@@ -1,5 +1,6 @@
 """Differentiable audio processors."""
 
+from .amplifier import Amplifier
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
 from .delay import DelayLine, MultitapDelay
@@ -26,7 +27,14 @@ from .modal import ModalResonators
 from .multiband import MultiBand
 from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
 from .noise import PinkNoise, WhiteNoise
-from .nonlinear import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
+from .nonlinear import (
+    ArctanDistortion,
+    ChebyshevDistortion,
+    HardClip,
+    PiecewiseTanhDistortion,
+    PowerDistortion,
+    TanhDistortion,
+)
 from .oscillator import LFO, SawOscillator, SineOscillator, SquareOscillator, TriangleOscillator, WavetableOscillator
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .smoothing import (
@@ -44,15 +52,19 @@ from .smoothing import (
     ramp_smoother_tick,
 )
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
+from .synth import KICKS, KickSynth
 from .transient import TransientShaper
 
 __all__ = [
     "ADSR",
+    "KICKS",
     "LFO",
     "AllPassFilter",
     "AllpassSmoother",
+    "Amplifier",
     "ApproxCompressor",
     "ApproxNoiseGate",
+    "ArctanDistortion",
     "BandPassFilter",
     "BandRejectFilter",
     "BiquadFilter",
@@ -66,8 +78,10 @@ __all__ = [
     "FilteredNoiseShapingReverb",
     "GainStagingRegularization",
     "GraphicEqualizer",
+    "HardClip",
     "HighPassFilter",
     "HighShelf",
+    "KickSynth",
     "Limiter",
     "LinkwitzRileyCrossover",
     "LowPassFilter",

@@ -1,5 +1,6 @@
 """Memoryless nonlinearities."""
 
+import math
 from collections.abc import Collection
 
 import torch
@@ -90,6 +91,75 @@ class TanhDistortion(Processor):
             bias = bias.unsqueeze(-1)
             y = torch.tanh(y + bias) - torch.tanh(bias)
         return _after(y, log_pre_gain, log_post_gain)
+
+
+class ArctanDistortion(Processor):
+    r"""Soft clipping by an arctangent, which is reached more slowly than a hyperbolic tangent.
+
+    .. math:: y = \tfrac{2}{\pi} \arctan(d\,u)
+
+    The output is within ±1 for every input. Quiet signals are scaled by 2d/π.
+
+    Controls: ``drive`` (d, 0.1 to 100).
+
+    Raw parameters:
+        log_drive ``(B, 1)``: ln d.
+
+    Args:
+        sample_rate: samples per second.
+        param_range: control name to (lowest, highest), in place of the range above.
+    """
+
+    latency_samples = 0
+
+    def parameter_size(self) -> ParameterSize:
+        return {"log_drive": 1}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("drive", 0.1, 100, 1.0, "log_drive", None, "", "log", exponential(floor=0))]
+
+    def forward(self, input_signals: Tensor, log_drive: Tensor) -> Tensor:
+        """Distort ``(B, C, L)`` signals.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            log_drive: ``(B, 1)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        return torch.atan(safe_exp(log_drive).unsqueeze(-1) * input_signals) / (math.pi / 2)
+
+
+class HardClip(Processor):
+    r"""Keeps signals within a range.
+
+    .. math:: y = \min(\max(u, l), h)
+
+    It has no parameters. As a range of Hertz it keeps the pitch of an oscillator within bounds.
+
+    Args:
+        low: l.
+        high: h.
+
+    Raises:
+        ParameterError: the range does not ascend.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
+        super().__init__()
+        if not low < high:
+            raise ParameterError(f"HardClip needs low < high, not {low:g} and {high:g}.")
+        self.low, self.high = low, high
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, input_signals: Tensor) -> Tensor:
+        """Clip ``(B, C, L)`` signals."""
+        return input_signals.clamp(self.low, self.high)
 
 
 class PiecewiseTanhDistortion(Processor):

@@ -1,0 +1,348 @@
+"""Drums, made of the oscillators, envelopes and filters of this package."""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from .amplifier import Amplifier
+from .base import Control, ParameterSize, Processor
+from .controls import ParamRange
+from .core.adsr import TO_SILENCE
+from .core.bounds import safe_exp, soft_bound
+from .core.maps import IDENTITY, RECIPROCAL, exponential, frequency, hertz, sigmoid
+from .core.optional import bind
+from .core.precision import wide
+from .dynamic_range import check_option
+from .envelope import ADSR, RATES, TIMES, ExponentialEnvelope
+from .filter import BandPassFilter, HighPassFilter, LowPassFilter
+from .modal import ModalResonators
+from .noise import WhiteNoise
+from .nonlinear import ArctanDistortion, HardClip
+from .oscillator import LFO, SineOscillator
+
+PITCHES = 20.0, 5000.0  # Hz
+*_, RATE = RATES
+BEYOND = 1e-3  # what amounts reach below 0 and above 1, so that both have a finite raw value
+AMOUNT = sigmoid(-BEYOND, 1 + BEYOND)
+START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3  # Hz, 1/s, 1/s, s: what raw parameters of 0 stand for
+LOUDEST = 10.0, 10.0  # up to which a level is itself, and what is between that and the highest one
+STILL = 0.0, 20.0  # Hz, of oscillators by themselves, whose inlets have all the say
+AT_ONCE = 20.0  # a logarithmic rate by which nothing is left after one sample
+VOICES = "main", "detuned", "sub"
+SHELL_FILTERS = {"low": LowPassFilter, "band": BandPassFilter, "high": HighPassFilter}
+
+KICKS: dict[str, dict[str, float]] = {
+    "classic": {
+        "f_start": 100.0,
+        "pitch_decay": 10.0,
+        "detune_amount": 0.2,
+        "attack_time": 0.005,
+        "decay_time": 0.02,
+        "sustain_level": 0.0,
+        "release_time": 0.02,
+        "distortion_drive": 1.5,
+        "shell_filter_cutoff": 120.0,
+        "shell_decay": 0.3,
+        "shell_mix": 0.4,
+        "transient_decay": 1200.0,
+        "transient_level": 2.0,
+        "transient_hp_cutoff": 1040.0,
+    },
+    "hard": {
+        "f_start": 100.0,
+        "pitch_decay": 10.0,
+        "detune_amount": 0.0,
+        "attack_time": 0.005,
+        "decay_time": 0.1,
+        "sustain_level": 0.0,
+        "release_time": 0.05,
+        "distortion_drive": 3.0,
+        "shell_filter_cutoff": 120.0,
+        "shell_decay": 0.3,
+        "shell_mix": 0.4,
+        "transient_decay": 400.0,
+        "transient_level": 2.0,
+        "transient_hp_cutoff": 4000.0,
+    },
+    "electro": {
+        "f_start": 900.0,
+        "pitch_decay": 50.0,
+        "detune_amount": 0.1,
+        "attack_time": 0.005,
+        "decay_time": 0.08,
+        "sustain_level": 0.1,
+        "release_time": 0.1,
+        "distortion_drive": 2.0,
+        "shell_filter_cutoff": 150.0,
+        "shell_decay": 0.4,
+        "shell_mix": 0.6,
+        "transient_decay": 300.0,
+        "transient_level": 1.0,
+        "transient_hp_cutoff": 5000.0,
+        "modal_freq": 250.0,
+        "modal_decay": 0.05,
+        "modal_amp": 0.1,
+    },
+}
+"""Physical values of three kicks. ``"electro"`` is one of ``KickSynth(use_modal=True)``."""
+
+
+class KickSynth(Processor):
+    r"""Kick drum: an oscillator that falls in pitch, its resonating shell and the click of the beater.
+
+    .. math::
+        y &= \tfrac{2}{\pi} \arctan\bigl(g\,(e \cdot o + m\,s + c + r)\bigr) \\
+        o[n] &= \frac{\sin 2\pi\theta_1[n] + d \sin 2\pi\theta_{1 + d}[n] + b \sin 2\pi\theta_{1/2}[n]}{1 + d + b},
+        \quad \theta_k[n] = \frac{1}{f_s} \sum_{i=0}^{n-1} f_k(i / f_s) \\
+        f_k(t) &= \min\bigl(\max\bigl(k\,f_0\,e^{-\lambda t}\,(1 + a \sin 2\pi \nu t),\,20\bigr),\,5000\bigr)
+        \text{ Hz} \\
+        s &= 10^{-3 t / T_s} \cdot (h_s * o), \quad c = h_c * \bigl(l\,e^{-\mu t}\,w\bigr), \quad
+        r = A_r\,10^{-3 t / T_r} \sin 2\pi f_r t
+
+    The *body* is the tone o under an envelope e with attack, decay to the sustained level and release, which follow
+    upon each other; see :class:`~grafx.processors.ADSR`. The tone is that of an oscillator, of a second one that
+    sounds higher by the detune amount d, as a part of the frequency, and as loud as d, and of one an octave below. The
+    *shell* s is the same tone through a filter h_s of second order, with a decay of its own. The *click* c is white
+    noise w, which falls fast, through a high-pass h_c. With ``use_modal`` a mode r rings besides. The arctangent keeps
+    all within ±1.
+
+    It is a generator, ``KickSynth()(num_samples=44100, dsp_params=KICKS["hard"])``. The same seed makes the same kick.
+    Decay times are those to −60 dB. It is made of :class:`~grafx.processors.LFO`,
+    :class:`~grafx.processors.ExponentialEnvelope`, :class:`~grafx.processors.ADSR`,
+    :class:`~grafx.processors.Amplifier`, :class:`~grafx.processors.HardClip`,
+    :class:`~grafx.processors.SineOscillator`, :class:`~grafx.processors.LowPassFilter` or another,
+    :class:`~grafx.processors.HighPassFilter`, :class:`~grafx.processors.WhiteNoise`,
+    :class:`~grafx.processors.ModalResonators` and :class:`~grafx.processors.ArctanDistortion`;
+    ``grafx.synth.kick_graph`` makes the graph of these.
+
+    Controls: ``f_start`` (f₀, 20 to 5000 Hz), ``pitch_decay`` (λ, 0.1 to 1000 per second), ``detune_amount`` (d),
+    ``sub_osc_mix`` (b), ``sustain_level``, ``shell_mix`` (m) and ``lfo_amount`` (a), all 0 to 1; ``attack_time``
+    (0.0001 to 1 s), ``decay_time``, ``release_time``, ``shell_decay`` (T_s) and ``modal_decay`` (T_r), all 0.001 to
+    5 s; ``distortion_drive`` (g, 0.1 to 20); ``shell_filter_cutoff``, ``transient_hp_cutoff`` and ``modal_freq`` (f_r),
+    all 20 Hz to 20 kHz, or 49 % of the sample rate where that is less; ``shell_filter_res`` (Q, 0.1 to 20);
+    ``lfo_rate`` (ν, 0.1 to 20 Hz); ``transient_decay`` (μ, 10 to 10000 per second); ``transient_level`` (l, 0 to 4);
+    ``modal_amp`` (A_r, 0.001 to 4). The defaults are those of ``KICKS["classic"]``.
+
+    Raw parameters:
+        log_f_start, log_pitch_decay, log_attack_time, log_decay_time, log_release_time, log_distortion_drive,
+            log_shell_decay, log_lfo_rate, log_transient_decay ``(B, 1)``: natural logarithms, relative to 100 Hz,
+            10 per second, 5, 100 and 200 ms, 1, 300 ms, 1 Hz and 1000 per second.
+        z_detune_amount, z_sub_osc_mix, z_sustain_level, z_shell_mix, z_lfo_amount ``(B, 1)``: logits, of amounts
+            between −0.001 and 1.001.
+        w0_shell_filter_cutoff, w0_transient_hp_cutoff ``(B, 1)``: logits of cutoffs, as parts of the Nyquist frequency.
+        q_inv_shell ``(B, 1)``: natural logarithm of 1/Q.
+        transient_gain ``(B, 1)``: l, of any sign. Numbers beyond ±10 are bounded softly.
+        w0_modal_freq, log_modal_decay, log_modal_amp ``(B, 1)``, with ``use_modal``: as the others, relative to 500 ms
+            and 1.
+
+    Args:
+        shell_filter_type: ``"low"``, ``"band"`` or ``"high"``.
+        use_modal: have a mode.
+        seed: that of the noise.
+        sample_rate: samples per second.
+        param_range: control name to (lowest, highest), in place of the range above.
+
+    Raises:
+        ParameterError: another type of filter.
+
+    Source: analog kicks of this kind, Werner, Abel and Smith, "A physically-informed, circuit-bendable, digital model
+    of the Roland TR-808 bass drum circuit", DAFx 2014.
+    """
+
+    latency_samples = 0
+    inlets = ()
+
+    def __init__(
+        self,
+        shell_filter_type: Literal["low", "band", "high"] = "low",
+        use_modal: bool = False,
+        seed: int = 0,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+    ) -> None:
+        check_option("shell_filter_type", shell_filter_type, tuple(SHELL_FILTERS))
+        super().__init__(sample_rate, param_range)
+        self.use_modal = use_modal
+        self.seed = seed
+        rate = {"sample_rate": sample_rate}
+        parts = {
+            "lfo": LFO(**rate),
+            "exponential": ExponentialEnvelope(**rate),
+            "adsr": ADSR(**rate),
+            "amplifier": Amplifier(**rate),
+            "pitch": HardClip(*PITCHES),
+            "oscillator": SineOscillator(("frequency",), param_range={"frequency_hz": STILL}, **rate),
+            "shell": SHELL_FILTERS[shell_filter_type](**rate),
+            "noise": WhiteNoise(**rate),
+            "highpass": HighPassFilter(**rate),
+            "drive": ArctanDistortion(**rate),
+        }
+        if use_modal:
+            parts["modal"] = ModalResonators(1, **rate)
+        self.parts = nn.ModuleDict(parts)
+
+    def parameter_size(self) -> ParameterSize:
+        return {control.raw: 1 for control in self.declare_controls()}
+
+    def declare_controls(self) -> list[Control]:
+        default = KICKS["classic"]
+        low, high, _ = hertz(self.sample_rate)
+
+        def amount(name: str) -> Control:
+            return Control(name, 0.0, 1.0, default.get(name, 0.0), f"z_{name}", map=AMOUNT)
+
+        def positive(name: str, low: float, high: float, unit: str = "", factor: float = 1.0, otherwise: float = 1.0):
+            map = exponential(factor, floor=0)
+            return Control(name, low, high, default.get(name, otherwise), f"log_{name}", None, unit, "log", map)
+
+        def filter_hertz(name: str, otherwise: float = 0.0) -> Control:
+            value = min(default.get(name, otherwise), high)
+            return Control(name, low, high, value, f"w0_{name}", None, "Hz", "log", frequency(self.sample_rate))
+
+        modal = [
+            filter_hertz("modal_freq", 250.0),
+            positive("modal_decay", 0.001, 5.0, "s", 0.5, 0.05),
+            positive("modal_amp", 0.001, 4.0, otherwise=0.1),
+        ]
+        return [
+            positive("f_start", *PITCHES, "Hz", START),
+            positive("pitch_decay", 0.1, 1000.0, "1/s", FALL),
+            amount("detune_amount"),
+            amount("sub_osc_mix"),
+            positive("attack_time", 0.0001, 1.0, "s", 0.005),
+            positive("decay_time", 0.001, 5.0, "s", 0.1),
+            amount("sustain_level"),
+            positive("release_time", 0.001, 5.0, "s", 0.2),
+            positive("distortion_drive", 0.1, 20.0),
+            filter_hertz("shell_filter_cutoff"),
+            Control("shell_filter_res", 0.1, 20, 0.7071, "q_inv_shell", scale="log", map=RECIPROCAL),
+            positive("shell_decay", 0.001, 5.0, "s", SHELL),
+            amount("shell_mix"),
+            positive("lfo_rate", 0.1, 20.0, "Hz", otherwise=5.0),
+            amount("lfo_amount"),
+            positive("transient_decay", 10.0, 10000.0, "1/s", STRIKE),
+            Control("transient_level", 0.0, 4.0, default["transient_level"], "transient_gain", map=IDENTITY),
+            filter_hertz("transient_hp_cutoff"),
+            *(modal if self.use_modal else []),
+        ]
+
+    def forward(self, num_samples: int, **raw_parameters: Tensor) -> Tensor:
+        """Make kicks.
+
+        Args:
+            num_samples: L.
+            raw_parameters: ``(B, 1)`` each.
+
+        Returns:
+            ``(B, 1, L)``.
+
+        Raises:
+            ParameterError: a parameter is missing or unknown.
+        """
+        settings = self.settings_of_parts(**raw_parameters)
+
+        def play(node: str, *signals: Tensor) -> Tensor:
+            part, parameters = settings[node]
+            length = {} if signals else {"num_samples": num_samples}
+            return self.parts[part](*signals, **length, **parameters)
+
+        sweep, lfo = play("sweep"), play("lfo")
+        tone = sum(play(f"{voice}", play(f"{voice} range", play(f"{voice} pitch", sweep, lfo))) for voice in VOICES)
+        del sweep, lfo
+        kick = play("body", tone, play("body envelope"))
+        kick = kick + play("shell", play("shell filter", tone), play("shell envelope"))
+        del tone
+        kick = kick + play("click filter", play("click", play("noise"), play("click envelope")))
+        if self.use_modal:
+            kick = kick + play("mode", play("strike"))
+        return play("drive", kick)
+
+    def settings_of_parts(self, **raw_parameters: Tensor) -> dict[str, tuple[str, dict[str, Tensor]]]:
+        """What the parts are set to.
+
+        Args:
+            raw_parameters: those of :meth:`forward`.
+
+        Returns:
+            Name of a node to the name of its type, which is that of one of ``parts``, and its raw parameters.
+
+        Raises:
+            ParameterError: a parameter is missing or unknown.
+        """
+        _, raw = bind(self, (), (), raw_parameters)
+        zero = torch.zeros_like(raw["log_f_start"])
+        one = zero + 1
+        detune, sub, shell, vibrato = (
+            AMOUNT.to_physical(raw[f"z_{name}"]) for name in ("detune_amount", "sub_osc_mix", "shell_mix", "lfo_amount")
+        )
+        loudness = 1 / (1 + detune + sub)
+        still = self.parts["oscillator"].dsp_to_raw({"frequency_hz": 0.0}, len(zero), zero)["z_frequency"]
+
+        def decay(seconds: Tensor, reference: float) -> dict[str, Tensor]:
+            rate = TO_SILENCE / reference / RATE
+            return {"log_amplitude": zero, "log_decay": math.log(rate) - seconds}
+
+        settings = {
+            "lfo": ("lfo", {"log_rate": raw["log_lfo_rate"], "phase": zero, "gain": vibrato, "bias": one}),
+            "sweep": (
+                "exponential",
+                {
+                    "log_amplitude": raw["log_f_start"] + math.log(START),
+                    "log_decay": raw["log_pitch_decay"] + math.log(FALL / RATE),
+                },
+            ),
+            "body envelope": ("adsr", self._adsr(raw)),
+            "body": ("amplifier", {"factor": one}),
+            "shell filter": ("shell", {"w0": raw["w0_shell_filter_cutoff"], "q_inv": raw["q_inv_shell"]}),
+            "shell envelope": ("exponential", decay(raw["log_shell_decay"], SHELL)),
+            "shell": ("amplifier", {"factor": shell}),
+            "noise": (
+                "noise",
+                {"stream": zero + self.seed, "gain": soft_bound(raw["transient_gain"], *LOUDEST)},
+            ),
+            "click envelope": (
+                "exponential",
+                {"log_amplitude": zero, "log_decay": raw["log_transient_decay"] + math.log(STRIKE / RATE)},
+            ),
+            "click": ("amplifier", {"factor": one}),
+            "click filter": (
+                "highpass",
+                {"w0": raw["w0_transient_hp_cutoff"], "q_inv": zero + math.log(2) / 2},
+            ),
+            "drive": ("drive", {"log_drive": raw["log_distortion_drive"]}),
+        }
+        for voice, ratio, gain in zip(VOICES, (one, 1 + detune, one / 2), (one, detune, sub), strict=True):
+            settings[f"{voice} pitch"] = ("amplifier", {"factor": ratio})
+            settings[f"{voice} range"] = ("pitch", {})
+            settings[voice] = ("oscillator", {"z_frequency": still, "phase": zero, "gain": gain * loudness})
+        if self.use_modal:
+            names = {"w0": "w0_modal_freq", "log_decay": "log_modal_decay", "log_gain": "log_modal_amp"}
+            settings["strike"] = ("exponential", {"log_amplitude": zero, "log_decay": zero + AT_ONCE})
+            settings["mode"] = ("modal", {**{name: raw[control] for name, control in names.items()}, "phase": zero})
+        return settings
+
+    def tail_samples(self, **raw_parameters: Tensor) -> int:
+        settings = self.settings_of_parts(**raw_parameters)
+        tails = {node: self.parts[part].tail_samples(**parameters) for node, (part, parameters) in settings.items()}
+        shell = tails["shell envelope"]
+        click = tails["click envelope"] + tails["click filter"]
+        longest = max(tails["body envelope"], shell, click, tails.get("mode", 0))
+        drive = safe_exp(wide(raw_parameters["log_distortion_drive"].detach()))
+        # What is soft is driven more than what is loud, which the arctangent keeps down.
+        return math.ceil(longest * (1 + math.log(4 * max(drive.max(), 1)) / TO_SILENCE)) if len(drive) else 0
+
+    def _adsr(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """An envelope that is let go as soon as attack and decay are over."""
+        seconds = {name: TIMES[f"{name}_ms"][2] / 1000 for name in ("attack", "decay", "hold")}
+        attack, decay = (raw[f"log_{name}_time"] + math.log(seconds[name]) for name in ("attack", "decay"))
+        return {
+            "log_attack": raw["log_attack_time"],
+            "log_decay": raw["log_decay_time"],
+            "z_sustain": raw["z_sustain_level"],
+            "log_release": raw["log_release_time"],
+            "log_hold": torch.logaddexp(attack, decay) - math.log(seconds["hold"]),
+        }
