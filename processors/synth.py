@@ -103,15 +103,15 @@ class KickSynth(Processor):
         s &= 10^{-3 t / T_s} \cdot (h_s * o), \quad c = h_c * \bigl(l\,e^{-\mu t}\,w\bigr), \quad
         r = A_r\,10^{-3 t / T_r} \sin 2\pi f_r t
 
-    The *body* is the tone o under an envelope e with attack, decay to the sustained level and release, which follow
-    upon each other; see :class:`~grafx.processors.ADSR`. The tone is that of an oscillator, of a second one that
+    The *body* is the tone o under an envelope e, which leads from 0 to 1 in the attack, to the sustained level in the
+    decay and to 0 in the release, in straight lines that follow upon each other. The tone is that of an oscillator, of a second one that
     sounds higher by the detune amount d, as a part of the frequency, and as loud as d, and of one an octave below. The
     *shell* s is the same tone through a filter h_s of second order, with a decay of its own. The *click* c is white
     noise w, which falls fast, through a high-pass h_c. With ``use_modal`` a mode r rings besides. The arctangent keeps
     all within ±1.
 
     It is a generator, ``KickSynth()(num_samples=44100, dsp_params=KICKS["hard"])``. The same seed makes the same kick.
-    Decay times are those to −60 dB. It is made of :class:`~grafx.processors.LFO`,
+    Shell and mode fall to −60 dB within their decay times. It is made of :class:`~grafx.processors.LFO`,
     :class:`~grafx.processors.ExponentialEnvelope`, :class:`~grafx.processors.ADSR`,
     :class:`~grafx.processors.Amplifier`, :class:`~grafx.processors.HardClip`,
     :class:`~grafx.processors.SineOscillator`, :class:`~grafx.processors.LowPassFilter` or another,
@@ -172,7 +172,7 @@ class KickSynth(Processor):
         parts = {
             "lfo": LFO(**rate),
             "exponential": ExponentialEnvelope(**rate),
-            "adsr": ADSR(**rate),
+            "adsr": ADSR("linear", **rate),
             "amplifier": Amplifier(**rate),
             "pitch": HardClip(*PITCHES),
             "oscillator": SineOscillator(("frequency",), param_range={"frequency_hz": STILL}, **rate),
