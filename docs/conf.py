@@ -62,7 +62,7 @@ INHERITED_FROM = "Processor, Module"  # whose own members are documented once, o
 IDENTITY = "(<function <lambda>>, <function <lambda>>)"  # as a default is written that a dataclass has
 DECLARATIONS = (  # what a processor is made of, and does not do for those who use it
     "parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, values_to_raw, "
-    "curve, level, detector, gain, log_gain, formula"
+    "curve, level, detector, gain, log_gain, formula, generate, modulate, wave, color"
 )
 
 

@@ -160,9 +160,9 @@ class SawOscillator(BandLimitedOscillator):
 
     The gains g let all harmonics sound that lie below half the sample rate, and none above. They fade within two
     semitones below it, with the frequency that the oscillator has at the time; so a sweep brings no clicks, and all is
-    differentiable. See :class:`~grafx.processors.core.wavetable.Wavetable`, which also tells of the error of
-    interpolation that remains: at least 100 dB below the fundamental. Above half the sample rate there is silence, and
-    a negative frequency runs backwards.
+    differentiable. What remains of aliases is the error of interpolation, in all 115 dB below the harmonics, see
+    :class:`~grafx.processors.core.wavetable.Wavetable`. Only the side bands of fast modulation may reach beyond half
+    the sample rate. A frequency above that is silent, and a negative one runs backwards.
 
     How frequency, phase and amplitude are modulated, controls and raw parameters are as those of
     :class:`SineOscillator`. What a signal at ``"phase"`` adds to the frequency counts too, though where it jumps all
