@@ -1,14 +1,18 @@
-"""Finding the graph that explains how stems became a mix."""
+"""Finding the graph that explains how stems became a mix, and the settings that make a sound."""
 
 from ..errors import SearchError
 from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .console import build_console, console_processors
+from .invert import Effort, Inversion, Step, invert
 from .loss import MatchLoss
 from .mixer import Mixer, MixStream, render_mix
 from .search import Found, Options, Progress, Search
+from .spectral import SpectralLoss
 
 __all__ = [
+    "Effort",
     "Found",
+    "Inversion",
     "MatchLoss",
     "MixStream",
     "Mixer",
@@ -16,8 +20,11 @@ __all__ = [
     "Progress",
     "Search",
     "SearchError",
+    "SpectralLoss",
+    "Step",
     "build_console",
     "console_processors",
+    "invert",
     "load_checkpoint",
     "remove_checkpoint",
     "render_mix",

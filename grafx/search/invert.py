@@ -1,0 +1,358 @@
+"""From a sound to the settings that make it: many starts, evolution, gradient descent and least squares, in turn."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ..data import GRAFX
+from ..errors import AudioError
+from ..processors.base import Processor
+from .least_squares import levenberg_marquardt
+from .playable import Playable, PlayableGraph, PlayableProcessor
+from .spectral import SpectralLoss
+
+CHUNK = 64  # sounds that are made at once
+LEVEL_WEIGHT = 0.02  # what a factor of e in level costs, so that settings with the target's own level win
+SILENCE = 1e-3  # −60 dB relative to the peak
+LONGEST_LEAD = 0.002  # s of silence that may be a part of the attack
+SCANNED, SEARCHED = 0.25, 1.0  # s of the target that count at first, and in the end
+FOUND = 1e-3  # spectral loss
+EXACT = 1e-8  # energy of the difference of waveforms, relative to the target's
+HOPELESS = 0.03  # the same, where a target is none that the synthesizer can make
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long an inversion searches.
+
+    Attributes:
+        candidates: points of the scan.
+        survivors: how many of them evolve.
+        generations: how often.
+        starts: how many of these descend.
+        coarse_steps: of the descent over the coarse distance.
+        fine_steps: of the descent over the fine one.
+        waveform_steps: of least squares on the waveform, for all, a half and a quarter of the starts.
+        last_steps: of the last descent, over the fine distance again.
+    """
+
+    candidates: int = 2048
+    survivors: int = 96
+    generations: int = 20
+    starts: int = 16
+    coarse_steps: int = 50
+    fine_steps: int = 60
+    waveform_steps: int = 12
+    last_steps: int = 120
+
+    @property
+    def steps(self) -> int:
+        """How many reports of progress there are at most."""
+        scan = -(-self.candidates // CHUNK)
+        return scan + self.generations + self.coarse_steps + self.fine_steps + 4 * self.waveform_steps + self.last_steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an inversion has just done.
+
+    Attributes:
+        phase: ``"scan"``, ``"evolve"``, ``"descend"``, ``"waveform"`` or ``"finish"``.
+        step: how many steps are done.
+        total: how many there are at most; some are left out where they are of no use.
+        loss: the least spectral loss so far.
+    """
+
+    phase: str
+    step: int
+    total: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What :func:`invert` finds.
+
+    Attributes:
+        settings: physical values by the names of controls; of a graph, a copy whose nodes hold what was found.
+        parameters: the same as raw parameters, as the processor takes them, or a renderer of ``settings``.
+        norm: ``(P,)``: the same as numbers from 0 to 1.
+        gain: a factor on the sound, which gets it to the level of the target; 1 where there are inputs.
+        loss: spectral loss, see :class:`~grafx.search.SpectralLoss`.
+        starting_loss: that of the default settings.
+        audio: ``(channels, samples)``, as long as the target, gain included.
+        starting_audio: the same for the default settings.
+        lead: how many samples of silence the target, and so the audio, begins with.
+        losses: the least loss so far, step by step.
+    """
+
+    settings: Any
+    parameters: Mapping[str, Any]
+    norm: Tensor
+    gain: float
+    loss: float
+    starting_loss: float
+    audio: Tensor
+    starting_audio: Tensor
+    lead: int
+    losses: list[float]
+
+
+def invert(
+    synth: Processor | GRAFX,
+    target: Tensor,
+    sample_rate: float = 44100,
+    *,
+    processors: Mapping[str, nn.Module] | None = None,
+    inputs: Tensor | None = None,
+    starts: Sequence[Mapping[str, Any]] = (),
+    seed: int = 0,
+    effort: Effort | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> Inversion:
+    r"""Find the settings with which a processor, or a graph of them, makes a sound.
+
+    Frequencies are what gradient descent cannot find: over the frequency of a sine, a spectral distance is flat but for
+    a narrow valley around the right one, see Turian and Henry. So the search begins without gradients:
+
+    1. *Scan*: settings that are spread evenly over all their ranges (Sobol's sequence) are rendered and compared.
+    2. *Evolve*: the best recombine by differences of each other (differential evolution), and the better survive.
+    3. *Descend*: the best of these go down the gradient by Adam, all at once; first over a coarse distance, with few
+       bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
+    4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
+       where the spectra have a long flat valley. It is left where it leads nowhere, as with recordings of real drums.
+    5. *Finish*: the best of all descend once more over the spectral loss.
+
+    Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned.
+
+    Args:
+        synth: A processor with controls, or a graph of such.
+        target: ``(channels, samples)`` or ``(samples,)``: the sound. Silence before it begins is set aside.
+        sample_rate: In Hz.
+        processors: Node type to processor, for a graph.
+        inputs: ``(channels, samples)`` for a processor with one inlet, ``(inputs, channels, samples)`` for a graph; by
+            default none, of a generator.
+        starts: Physical values to try as well as the defaults, for a processor.
+        seed: Everything random follows from it.
+        effort: How long to search.
+        progress: Called after each step.
+
+    Returns:
+        The best settings found, with their sound and loss.
+
+    Raises:
+        AudioError: The target is silent, too short or not finite, or the inputs have another length.
+        SearchError: There is nothing to be found.
+        ParameterError: A start has a wrong name or value.
+
+    Examples:
+        >>> found = invert(KickSynth(), kick, 44100, progress=print)
+        >>> found.settings["f_start"], found.loss / found.starting_loss
+
+    Source: Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB
+    workshop at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt,
+    "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
+    """
+    target = _checked(target, inputs)
+    lead = _lead(target, sample_rate) if inputs is None else 0
+    sound = target[..., lead:]
+    playable = _playable(synth, processors, inputs, sound)
+    defaults = playable.defaults.to(sound)
+    tried = torch.stack([defaults, *(playable.norm_of(start).to(sound) for start in starts)])
+    whole = Match(playable, sound, sample_rate)
+    effort, losses, best = effort or Effort(), [], defaults
+    for phase, done, now, loss in _search(playable, sound, sample_rate, tried, effort, seed):
+        best = now
+        losses.append(min([loss, *losses[-1:]]))
+        if progress is not None:
+            progress(Step(phase, done, effort.steps, losses[-1]))
+    with torch.no_grad():
+        both = torch.stack([defaults, best])
+        sounds, gains = whole.play(both)
+        found_losses = whole.fine(sounds)
+    padded = nn.functional.pad(sounds, (lead, 0))
+    return Inversion(
+        settings=playable.settings(best),
+        parameters=playable.raw(best),
+        norm=best,
+        gain=gains[1].item(),
+        loss=found_losses[1].item(),
+        starting_loss=found_losses[0].item(),
+        audio=padded[1],
+        starting_audio=padded[0],
+        lead=lead,
+        losses=losses,
+    )
+
+
+class Match:
+    """How far what is played is from a sound."""
+
+    def __init__(self, playable: Playable, target: Tensor, sample_rate: float) -> None:
+        self.playable, self.target, self.num_samples = playable, target, target.shape[-1]
+        self.fine = SpectralLoss(target, sample_rate)
+        self.coarse = SpectralLoss(target, sample_rate, (512, 2048), 24)
+
+    def play(self, norm: Tensor) -> tuple[Tensor, Tensor]:
+        """Sounds at the target's level, and the factors that this took, ``(batch,)``."""
+        sounds = self.playable.play(norm, self.num_samples).expand(-1, self.target.shape[0], -1)
+        if not self.playable.free_level:
+            return sounds, sounds.new_ones(sounds.shape[0])
+        norms = sounds.flatten(1).square().sum(1).add(1e-20).sqrt()
+        gains = self.target.norm() / (norms + 1e-6 * self.target.norm())
+        return sounds * gains[:, None, None], gains
+
+    def objective(self, norm: Tensor, loss: nn.Module) -> Tensor:
+        """The loss ``(batch,)`` and what the level costs."""
+        sounds, gains = self.play(norm)
+        return loss(sounds) + LEVEL_WEIGHT * gains.log().abs()
+
+    @torch.no_grad()
+    def rank(self, norm: Tensor) -> Tensor:
+        """The fine objective ``(batch,)``, without gradients."""
+        parts = [self.objective(part, self.fine) for part in norm.split(CHUNK)]
+        return torch.cat(parts).nan_to_num(torch.inf)
+
+    @torch.no_grad()
+    def errors(self, norm: Tensor) -> Tensor:
+        """Differences of waveforms ``(batch, channels · samples)``, relative to the target."""
+        sounds = torch.cat([self.play(part)[0] for part in norm.split(CHUNK)])
+        return ((sounds - self.target) / self.target.norm()).flatten(1)
+
+
+Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
+
+
+def _search(
+    playable: Playable, sound: Tensor, sample_rate: float, tried: Tensor, effort: Effort, seed: int
+) -> Iterator[Found]:
+    """All phases in turn."""
+    first = Match(playable, sound[..., : int(SCANNED * sample_rate)], sample_rate)
+    last = Match(playable, sound[..., : int(SEARCHED * sample_rate)], sample_rate)
+    generator = torch.Generator().manual_seed(seed)
+    done = 0
+    for rows, losses in _scan(first, tried, effort, seed):
+        done += 1
+        yield "scan", done, rows[0], losses[0].item()
+    scanned = rows, losses
+    for rows, losses in _evolve(first, scanned, effort.generations, generator):
+        done += 1
+        yield "evolve", done, rows[losses.argmin()], losses.min().item()
+    descended = rows[losses.argsort()[: effort.starts]]
+    for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
+        for rows, losses in _descend(first, descended, loss, rate, steps):
+            done += 1
+            yield "descend", done, rows[losses.argmin()], losses.min().item()
+        descended = rows
+    fitted = descended[first.rank(descended).argsort()]
+    for match, part, steps in ((first, 1, 1), (first, 2, 1), (last, 4, 2)):
+        few = fitted[: max(1, effort.starts // part)]
+        for rows, costs in levenberg_marquardt(match.errors, few, steps * effort.waveform_steps):
+            done += 1
+            best = rows[costs.argmin()]
+            yield "waveform", done, best, match.rank(best[None]).item()
+            if costs.min() < EXACT:
+                break
+        fitted = rows[costs.argsort()]
+        if costs.min() > HOPELESS:
+            break
+    pool = torch.cat([fitted, descended])
+    losses = last.rank(pool)
+    pool = pool[losses.argsort()[: max(1, effort.starts // 2)]]
+    done = effort.steps - effort.last_steps
+    if losses.min() < FOUND:
+        yield "finish", effort.steps, pool[0], losses.min().item()
+        return
+    for rows, losses in _descend(last, pool, last.fine, 0.02, effort.last_steps):
+        done += 1
+        yield "finish", done, rows[losses.argmin()], losses.min().item()
+
+
+def _scan(match: Match, tried: Tensor, effort: Effort, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The best of a low-discrepancy sequence, in order."""
+    points = torch.quasirandom.SobolEngine(tried.shape[1], scramble=True, seed=seed)
+    rows, losses = tried, match.rank(tried)
+    for start in range(0, effort.candidates, CHUNK):
+        candidates = points.draw(min(CHUNK, effort.candidates - start)).to(tried)
+        rows = torch.cat([rows, candidates])
+        losses = torch.cat([losses, match.rank(candidates)])
+        order = losses.argsort()[: effort.survivors]
+        rows, losses = rows[order], losses[order]
+        yield rows, losses
+
+
+def _evolve(
+    match: Match, scanned: tuple[Tensor, Tensor], generations: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Differential evolution towards the better fifth."""
+    population, losses = scanned
+    count, shape = len(population), population.shape
+    for _ in range(generations):
+        elite = losses.argsort()[torch.randint(max(1, count // 5), (count,), generator=generator)]
+        one, other = torch.randint(count, (2, count), generator=generator)
+        mutants = population + 0.6 * (population[elite] - population) + 0.6 * (population[one] - population[other])
+        mutants = 1 - (1 - mutants.abs()).abs()  # reflected at the limits
+        crossed = torch.rand(shape, generator=generator).to(population) < 0.6
+        children = torch.where(crossed, mutants.clamp(0, 1), population)
+        new = match.rank(children)
+        better = new < losses
+        population = torch.where(better[:, None], children, population)
+        losses = torch.where(better, new, losses)
+        yield population, losses
+
+
+def _descend(match: Match, starts: Tensor, loss: nn.Module, rate: float, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Adam on many starts at once; the best of each path so far."""
+    values = starts.clone().requires_grad_()
+    best, best_losses = starts, starts.new_full((len(starts),), torch.inf)
+    optimizer = torch.optim.Adam([values], betas=(0.9, 0.99))
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - 0.95 * step / steps)
+        losses = match.objective(values, loss)
+        better = losses.detach() < best_losses
+        best = torch.where(better[:, None], values.detach(), best)
+        best_losses = torch.where(better, losses.detach(), best_losses)
+        optimizer.zero_grad()
+        losses.sum().backward()
+        values.grad.nan_to_num_(0.0, 0.0, 0.0)
+        optimizer.step()
+        with torch.no_grad():
+            values.clamp_(0, 1)
+        yield best, best_losses
+
+
+def _playable(
+    synth: Processor | GRAFX, processors: Mapping[str, nn.Module] | None, inputs: Tensor | None, sound: Tensor
+) -> Playable:
+    if isinstance(synth, GRAFX):
+        return PlayableGraph(synth, processors or {}, inputs, sound.shape[0])
+    return PlayableProcessor(synth, () if inputs is None else (inputs[None],))
+
+
+def _checked(target: Tensor, inputs: Tensor | None) -> Tensor:
+    target = target[None] if target.ndim == 1 else target
+    if target.ndim != 2 or not target.is_floating_point() or target.shape[-1] < 64:
+        raise AudioError(
+            f"A target is a floating point tensor (channels, samples) of at least 64 samples, not {target.dtype} of"
+            f" shape {tuple(target.shape)}."
+        )
+    if not target.isfinite().all():
+        raise AudioError("The target holds NaN or infinity: repair or export it again.")
+    if not target.any():
+        raise AudioError("The target is silent: there is nothing to match.")
+    if inputs is not None and inputs.shape[-1] != target.shape[-1]:
+        raise AudioError(
+            f"The inputs have {inputs.shape[-1]} samples, but the target {target.shape[-1]}: cut or pad one."
+        )
+    return target
+
+
+def _lead(target: Tensor, sample_rate: float) -> int:
+    """How many samples of silence there are, none if there are but few, which may be a part of the attack."""
+    loud = target.abs().amax(0) > SILENCE * target.abs().max()
+    first = int(loud.nonzero()[0])
+    return first if first > LONGEST_LEAD * sample_rate and first <= target.shape[-1] - 64 else 0
