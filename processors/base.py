@@ -13,7 +13,7 @@ from .controls import Control, Leaf, ParamRange, Values, control_shape, join, li
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
 
-__all__ = ["Control", "ParameterError", "ParameterSize", "Processor"]
+__all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
 ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]

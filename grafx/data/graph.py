@@ -309,7 +309,7 @@ class GRAFX(nx.MultiDiGraph):
             0
             >>> for problem in G.validate():
             ...     print(problem)
-            There is a cycle 0 (eq) -> 1 (reverb) -> 0 (eq), which cannot be rendered: remove one of its cables.
+            There is a cycle 0 (eq) -> 1 (reverb) -> 0 (eq), which renders in blocks only: remove one of its cables.
             The graph has no 'out' node: add one and connect to it what should be heard.
         """
         return find_problems(self, self.config)

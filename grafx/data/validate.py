@@ -126,7 +126,7 @@ def _cycles(G: nx.MultiDiGraph) -> Iterator[str]:
             cycle = [source_id for source_id, _ in nx.find_cycle(flow.subgraph(component))]
             names = " -> ".join(describe(G, node_id) for node_id in [*cycle, cycle[0]])
             among = f", one of those among {len(component)} nodes" if len(component) > len(cycle) else ""
-            yield f"There is a cycle {names}{among}, which cannot be rendered: remove one of its cables."
+            yield f"There is a cycle {names}{among}, which renders in blocks only: remove one of its cables."
 
 
 def _unfed_inlets(G: nx.MultiDiGraph, config: NodeConfigs | None) -> Iterator[str]:

@@ -60,7 +60,9 @@ class Precedence:
         edges = [(v, dest) for v in rest for dest in self.dests[v] if dest in rest]
         cycle = [source for source, _ in nx.find_cycle(nx.DiGraph(edges))]
         names = [f"{ids[v]} ({self.config.node_types[self.types[v]]})" for v in cycle]
-        raise GraphError(f"The graph has a cycle: {' -> '.join([*names, names[0]])}. Remove one of these edges.")
+        raise GraphError(
+            f"The graph has a cycle: {' -> '.join([*names, names[0]])}. Remove one of these edges, or render in blocks."
+        )
 
 
 class Progress:

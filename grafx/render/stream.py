@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import torch
@@ -16,7 +16,7 @@ from ..utils import get_node_ids_from_type, map_tensors, scatter_parameters
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
-from .plan import Step
+from .plan import RenderData, Step
 from .render import compute_step, output_of, per_source, rows_of_step
 from .renderer import Renderer, held_parameters, with_plugs_of
 
@@ -44,8 +44,8 @@ class StreamRenderer(nn.Module):
 
     Attributes:
         latency_samples: How late the output is.
-        state: What it remembers: plain data, nested tuples of tensors and numbers, which ``torch.save`` takes; None at
-            the beginning. To go on from a state that was kept, set it.
+        state: What it remembers: plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes;
+            None at the beginning. To go on from a state that was kept, set it.
 
     Raises:
         GraphError: As of :class:`Renderer`; a cycle has no delay in it, or something that looks ahead.
@@ -77,9 +77,6 @@ class StreamRenderer(nn.Module):
         self.renderer = Renderer(ready.G, {**processors, **ready.waits}, method=method, **schedule_options)
         self.latency_samples = ready.latency_samples
         self.state: State | None = None
-        self._last: Tensor | None = None
-        self._last_output: Tensor | None = None
-        self._loudest = 0.0
         self._departures = _departures(self.renderer, ready.departures)
         self._loops = _Loops(self.renderer, ready.cuts)
 
@@ -106,7 +103,8 @@ class StreamRenderer(nn.Module):
             A row for each ``out`` node, ``(N, C, L)`` or ``(B, N, C, L)``.
 
         Raises:
-            RenderError: As of :func:`render_grafx`; or a cycle has a delay shorter than the block.
+            RenderError: As of :func:`render_grafx`; a cycle has a delay shorter than the block, or the state is of
+                another graph. The state stays as it was.
         """
         return self._render(block, common_parameters or {})
 
@@ -119,15 +117,21 @@ class StreamRenderer(nn.Module):
         if sources.ndim == 4:
             parameters, common = per_source(processors, sources, parameters, common, data)
             sources = sources.transpose(0, 1)
-        time, before = self.state or (0, None)
+        before = self._before()
+        time = 0 if before is None else before.time
         states: list[State] = []
         segments: Segments = {}
 
         def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], State]:
             step = data.iter_list[index]
-            processor = _Streamed(processors, step, None if before is None else before[index], check_delay)
+            processor = _Streamed(processors, step, None if before is None else before.steps[index], check_delay)
             own = rows_of_step(step, parameters, common)
-            outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
+            try:
+                outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
+            except Exception as error:
+                former = ", ".join(str(self.G.nodes[node_id][BEFORE]) for node_id in range(*step.nodes))
+                error.add_note(f"In the graph that was given, the nodes of this step are {former}.")
+                raise
             outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
             return outlets, tuple(processor.after)
 
@@ -142,12 +146,34 @@ class StreamRenderer(nn.Module):
             segments[0, 0] = cut((sources,), data.iter_list[0].segments[0])
             for index in self._loops.readers:
                 states[index] = compute(index, False)[1]
-        self.state = time + block.shape[-1], tuple(states)
         output = output_of(outlets[0], block.ndim)
-        self._last, self._last_output = block, output
+        loudest = 0.0 if before is None else before.loudest
         if self._loops.readers and output.numel():
-            self._loudest = max(self._loudest, output.abs().max().item())
+            loudest = max(loudest, output.abs().max().item())
+        length = block.shape[-1]
+        # Copies, as views would keep whole blocks alive.
+        kept = _Kept(
+            _steps_of(data),
+            time + length,
+            length,
+            loudest,
+            block[..., :0].clone(),
+            output[..., :0].clone(),
+            tuple(states),
+        )
+        self.state = tuple(kept)
         return output
+
+    def _before(self) -> "_Kept | None":
+        if self.state is None:
+            return None
+        try:
+            kept = _Kept(*self.state)
+        except TypeError:
+            kept = None
+        if kept is None or kept.steps_of != _steps_of(self.renderer.render_data):
+            raise RenderError("The state is of another graph: set stream.state to one of this graph, or to None.")
+        return kept
 
     @torch.no_grad()
     def finish(
@@ -169,19 +195,25 @@ class StreamRenderer(nn.Module):
         Raises:
             RenderError: Nothing was rendered yet.
         """
-        if self._last is None:
+        last = self._before()
+        if last is None:
             raise RenderError("There is nothing to finish: render at least one block first.")
         loops = tail and bool(self._loops.readers)
         most = self.latency_samples + (self.tail_samples() if tail else 0)
-        end = None if tail else self.state[0]
-        size = max(1, self._last.shape[-1]) if self._loops.readers else BLOCK
-        outputs = [self._last_output[..., :0]]
+        size = max(1, last.length) if self._loops.readers else BLOCK
+        outputs = [last.output]
         rendered = quiet = 0
         while (length := min(size, (limit if loops else most) - rendered)) > 0 and quiet <= most:
-            silence = self._last.new_zeros(*self._last.shape[:-1], length)
-            outputs.append(self._render(silence, common_parameters or {}, end))
+            silence = last.input.new_zeros(*last.input.shape[:-1], length)
+            try:
+                outputs.append(self._render(silence, common_parameters or {}, None if tail else last.time))
+            except _DelayTooShort as error:
+                if error.least < 1:
+                    raise
+                size = error.least  # the time of a delay has moved
+                continue
             rendered += length
-            is_quiet = loops and outputs[-1].abs().max() <= 1e-3 * self._loudest
+            is_quiet = loops and outputs[-1].abs().max() <= 1e-3 * self._before().loudest
             quiet = quiet + length if is_quiet else 0
         return torch.cat(outputs, -1)
 
@@ -195,6 +227,39 @@ class StreamRenderer(nn.Module):
             own = _tail(self.renderer, node_id)
             reach[node_id] = own + max((reach[source] for source in self.G.predecessors(node_id)), default=0)
         return max(reach.values(), default=0)
+
+
+class _Kept(NamedTuple):
+    """What a state consists of.
+
+    Attributes:
+        steps_of: what tells the graph from others.
+        time: how many samples were rendered.
+        length: those of the latest block.
+        loudest: the largest sample of the outputs of a graph with cycles.
+        input, output: blocks of no samples, which tell shape and type.
+        steps: states of the processors in each step.
+    """
+
+    steps_of: tuple[tuple[str, int], ...]
+    time: int
+    length: int
+    loudest: float
+    input: Tensor
+    output: Tensor
+    steps: tuple[State, ...]
+
+
+def _steps_of(data: RenderData) -> tuple[tuple[str, int], ...]:
+    return tuple((step.node_type, step.num_nodes) for step in data.iter_list)
+
+
+class _DelayTooShort(RenderError):
+    """A block is longer than a delay in a cycle."""
+
+    def __init__(self, message: str, least: int) -> None:
+        super().__init__(message)
+        self.least = least
 
 
 class _Streamed:
@@ -218,10 +283,11 @@ class _Streamed:
     def _check_delay(self, signals: tuple[Tensor, ...], parameters: Mapping[str, Any]) -> None:
         least, length = self.processor.min_delay_samples(*signals, **parameters), signals[0].shape[-1]
         if least < length:
-            raise RenderError(
+            raise _DelayTooShort(
                 f"Node {self.step.node_names} of type '{self.step.node_type}' delays by {least} samples in a cycle, "
                 f"which a block of {length} samples is longer than: render blocks of at most {least} samples, or make "
-                "the delay longer."
+                "the delay longer.",
+                least,
             )
 
 

@@ -21,6 +21,7 @@ from ..errors import ParameterError
 
 Result = TypeVar("Result")
 State = tuple[Any, ...]
+FOREIGN = "The state holds {} than this processor remembers: it is that of another processor, or of other options."
 
 
 class _Memory:
@@ -34,10 +35,12 @@ class _Memory:
         try:
             return next(self.before)
         except StopIteration:
-            raise ParameterError(
-                "The state holds less than this processor remembers: it is that of another processor, or of other "
-                "options."
-            ) from None
+            raise ParameterError(FOREIGN.format("less")) from None
+
+    def result(self) -> State:
+        if self.before is not None and next(self.before, self) is not self:
+            raise ParameterError(FOREIGN.format("more"))
+        return tuple(self.after)
 
 
 _memory: ContextVar[_Memory | None] = ContextVar("_memory", default=None)
@@ -63,7 +66,7 @@ def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
     token = _memory.set(memory)
     _count(1)
     try:
-        yield lambda: tuple(memory.after)
+        yield memory.result
     finally:
         _count(-1)
         _memory.reset(token)

@@ -95,7 +95,7 @@ PROBLEMS = {
         lambda: with_edge(1, 0, **MAIN),
         [
             "Edge 1 (eq) -> 0 (in) has the inlet 'main', expected a node that has inlets: remove",
-            "There is a cycle 0 (in) -> 1 (eq) -> 0 (in), which cannot be rendered: remove one of its cables.",
+            "There is a cycle 0 (in) -> 1 (eq) -> 0 (in), which renders in blocks only: remove one of its cables.",
         ],
     ),
     "duplicate": (
@@ -112,7 +112,7 @@ PROBLEMS = {
     ),
     "cycle": (
         lambda: with_edge(2, 1, **MAIN),
-        ["There is a cycle 1 (eq) -> 2 (eq) -> 1 (eq), which cannot be rendered: remove one of its cables."],
+        ["There is a cycle 1 (eq) -> 2 (eq) -> 1 (eq), which renders in blocks only: remove one of its cables."],
     ),
     "nothing connected": (
         lambda: without_edge(1, 2),

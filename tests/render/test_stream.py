@@ -341,3 +341,36 @@ def test_a_node_with_many_readers_is_computed_once():
     for _ in range(2):
         stream(torch.zeros(1, 1, 10))
     assert Counting.calls == 2
+
+
+@torch.no_grad()
+def test_a_state_holds_all_that_finishing_needs():
+    expected, restored = (StreamRenderer(*looped(100)) for _ in range(2))
+    x = torch.zeros(1, 1, 100)
+    x[..., 0] = 1
+    expected(x)
+    restored.state = expected.state
+    assert torch.equal(restored.finish(), expected.finish())
+    restored.state = None
+    with pytest.raises(RenderError, match="render at least one block first"):
+        restored.finish(tail=False)
+
+
+@torch.no_grad()
+def test_a_state_of_another_graph_is_refused():
+    first, second = (StreamRenderer(chain(*types), PROCESSORS) for types in (["drive"], ["drive", "filter"]))
+    first(torch.zeros(1, 1, 10))
+    for state in (first.state, (1, 2), "state"):
+        second.state = state
+        with pytest.raises(RenderError, match="of another graph: set stream.state to one of this graph, or to None"):
+            second(torch.zeros(1, 1, 10))
+
+
+def test_errors_name_the_nodes_of_the_graph_that_was_given():
+    G = GRAFX(config=NodeConfigs.from_processors(PROCESSORS))
+    end, imager, source = G.add("out"), G.add("imager"), G.add("in")
+    G.connect(source, imager)
+    G.connect(imager, end)
+    with pytest.raises(ValueError, match="stereo") as caught:
+        StreamRenderer(G, PROCESSORS)(torch.zeros(1, 1, 10))
+    assert f"In the graph that was given, the nodes of this step are {imager}." in caught.value.__notes__

@@ -118,3 +118,10 @@ def test_other_threads_are_not_in_the_stream():
 def test_a_state_of_something_else_is_refused():
     with block_by_block(()), pytest.raises(ParameterError, match="that of another processor"):
         remember(lambda before: (before, before))
+
+
+def test_a_state_that_holds_too_much_is_refused():
+    with block_by_block((1, 2)) as after:
+        remember(lambda before: (before, before))
+    with pytest.raises(ParameterError, match="holds more than this processor remembers"):
+        after()
