@@ -362,7 +362,7 @@ def test_a_state_of_another_graph_is_refused():
     first(torch.zeros(1, 1, 10))
     for state in (first.state, (1, 2), "state"):
         second.state = state
-        with pytest.raises(RenderError, match="of another graph: set stream.state to one of this graph, or to None"):
+        with pytest.raises(RenderError, match=r"of another graph: set stream.state to one of this graph, or to None"):
             second(torch.zeros(1, 1, 10))
 
 
