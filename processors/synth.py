@@ -16,6 +16,7 @@ from .core.bounds import safe_exp, soft_bound
 from .core.maps import IDENTITY, RECIPROCAL, exponential, frequency, hertz, sigmoid
 from .core.optional import bind
 from .core.precision import wide
+from .core.streaming import in_blocks
 from .dynamic_range import check_option
 from .envelope import ADSR, RATES, TIMES, ExponentialEnvelope
 from .filter import BandPassFilter, HighPassFilter, LowPassFilter
@@ -31,6 +32,7 @@ AMOUNT = sigmoid(-BEYOND, 1 + BEYOND)
 START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3  # Hz, 1/s, 1/s, s: what raw parameters of 0 stand for
 LOUDEST = 10.0, 10.0  # up to which a level is itself, and what is between that and the highest one
 STILL = 0.0, 20.0  # Hz, of oscillators by themselves, whose inlets have all the say
+IN_CACHE = 2**19  # samples of all kicks that are made at a time
 AT_ONCE = 20.0  # a logarithmic rate by which nothing is left after one sample
 VOICES = "main", "detuned", "sub"
 SHELL_FILTERS = {"low": LowPassFilter, "band": BandPassFilter, "high": HighPassFilter}
@@ -104,11 +106,11 @@ class KickSynth(Processor):
         r = A_r\,10^{-3 t / T_r} \sin 2\pi f_r t
 
     The *body* is the tone o under an envelope e, which leads from 0 to 1 in the attack, to the sustained level in the
-    decay and to 0 in the release, in straight lines that follow upon each other. The tone is that of an oscillator, of a second one that
-    sounds higher by the detune amount d, as a part of the frequency, and as loud as d, and of one an octave below. The
-    *shell* s is the same tone through a filter h_s of second order, with a decay of its own. The *click* c is white
-    noise w, which falls fast, through a high-pass h_c. With ``use_modal`` a mode r rings besides. The arctangent keeps
-    all within ±1.
+    decay and to 0 in the release, in straight lines that follow upon each other. The tone is that of one oscillator; of
+    a second one, which sounds higher by the detune amount d, as a part of the frequency, and is as loud as d; and of
+    one an octave below. The *shell* s is the same tone through a filter h_s of second order, with a decay of its own.
+    The *click* c is white noise w, which falls fast, through a high-pass h_c of second order, without resonance. With
+    ``use_modal`` a mode r rings besides. The arctangent keeps all within ±1.
 
     It is a generator, ``KickSynth()(num_samples=44100, dsp_params=KICKS["hard"])``. The same seed makes the same kick.
     Shell and mode fall to −60 dB within their decay times. It is made of :class:`~grafx.processors.LFO`,
@@ -243,6 +245,15 @@ class KickSynth(Processor):
         Raises:
             ParameterError: a parameter is missing or unknown.
         """
+        bind(self, (), (), raw_parameters)
+        values = tuple(raw_parameters.values())
+        rows = max(1, IN_CACHE // max(1, num_samples))
+        if values[0].is_cpu and len(values[0]) > rows and not (in_blocks() or torch.compiler.is_compiling()):
+            parts = zip(*(value.split(rows) for value in values), strict=True)
+            return torch.cat([self._play(num_samples, dict(zip(raw_parameters, part, strict=True))) for part in parts])
+        return self._play(num_samples, raw_parameters)
+
+    def _play(self, num_samples: int, raw_parameters: Mapping[str, Tensor]) -> Tensor:
         settings = self.settings_of_parts(**raw_parameters)
 
         def play(node: str, *signals: Tensor) -> Tensor:

@@ -4,7 +4,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from grafx.processors import ChebyshevDistortion, PiecewiseTanhDistortion, PowerDistortion, TanhDistortion
+from grafx.processors import (
+    ArctanDistortion,
+    ChebyshevDistortion,
+    HardClip,
+    PiecewiseTanhDistortion,
+    PowerDistortion,
+    TanhDistortion,
+)
 from grafx.processors.base import ParameterError
 
 OPTIONS = list(itertools.product([True, False], repeat=4))
@@ -229,3 +236,36 @@ def test_distortions_compile_to_one_graph(processor):
     p = {name: torch.zeros(1, size) for name, size in processor.parameter_size().items()}
     compiled = torch.compile(processor, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(x, **p), processor(x, **p))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("drive", [0.1, 1.0, 30.0])
+def test_arctangent_is_the_formula(drive, dtype):
+    x = torch.linspace(-3, 3, 101, dtype=dtype).reshape(1, 1, -1)
+    y = ArctanDistortion()(x, dsp_params={"drive": drive})
+    assert y.dtype == dtype
+    expected = 2 / np.pi * np.arctan(drive * x[0, 0].double().numpy())
+    np.testing.assert_allclose(y[0, 0], expected, atol=1e-6 if dtype == torch.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_arctangent_stays_within_one(dtype):
+    x = torch.tensor([[[1e30, -1e30, 1.0, 0.0]]], dtype=dtype, requires_grad=True)
+    log_drive = torch.full((1, 1), 1e6, dtype=dtype, requires_grad=True)
+    y = ArctanDistortion()(x, log_drive)
+    assert y.abs().max() <= 1
+    y.sum().backward()
+    assert x.grad.isfinite().all() and log_drive.grad.isfinite().all()
+
+
+def test_hard_clip_keeps_within_its_range():
+    x = torch.tensor([[[-7.0, -2.0, 0.3, 5.0, 9.0]]], requires_grad=True)
+    y = HardClip(-2, 5)(x)
+    torch.testing.assert_close(y, torch.tensor([[[-2, -2, 0.3, 5, 5]]]))
+    y.sum().backward()
+    assert x.grad[0, 0, [0, 2, 4]].tolist() == [0, 1, 0]
+
+
+def test_a_range_that_does_not_ascend_is_refused():
+    with pytest.raises(ParameterError, match="HardClip needs low < high, not 1 and 1"):
+        HardClip(1, 1)
