@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from grafx.processors import (
     ADSR,
+    KICKS,
     LFO,
     AllPassFilter,
     AllpassSmoother,
+    Amplifier,
     ApproxCompressor,
     ApproxNoiseGate,
+    ArctanDistortion,
     BandPassFilter,
     BandRejectFilter,
     BiquadFilter,
@@ -28,8 +31,10 @@ from grafx.processors import (
     FIRFilter,
     GainStagingRegularization,
     GraphicEqualizer,
+    HardClip,
     HighPassFilter,
     HighShelf,
+    KickSynth,
     Limiter,
     LinkwitzRileyCrossover,
     LowPassFilter,
@@ -544,6 +549,38 @@ def modal() -> list[Panel]:
     return [waveform(processor, settings, 0.3), magnitude(processor, settings, 0, 80)]
 
 
+def amplifier() -> list[Panel]:
+    plucked = {"attack_ms": 3, "decay_ms": 30, "sustain": 0.3, "hold_ms": 20, "release_ms": 20}
+    control = {
+        "an envelope at control": ADSR()(num_samples=1764, dsp_params=plucked),
+        "a tone at control": tone(SineOscillator(), 60, 1764)[None, None].float(),
+    }
+    saw = tone(SawOscillator(), 500, 1764).float()
+    return [
+        lanes({"in": saw, "control": c[0, 0], "out": Amplifier()(saw[None, None], c, dsp_params={})[0, 0]}, 2, title)
+        for title, c in control.items()
+    ]
+
+
+def kick() -> list[Panel]:
+    kicks = {
+        name: KickSynth(use_modal="modal_freq" in values)(num_samples=SAMPLE_RATE, dsp_params=values)[0, 0]
+        for name, values in KICKS.items()
+    }
+    edges = np.unique(np.geomspace(20, 20000, 61).astype(int))
+    spectra = {}
+    for name, signal in kicks.items():
+        power = torch.fft.rfft(signal.double()).abs().square()
+        spectra[name] = 10 * torch.log10(torch.stack([power[low:high].sum() for low, high in pairwise(edges)]))
+    loudest = max(levels.max() for levels in spectra.values())
+    spectra = {name: levels - loudest for name, levels in spectra.items()}
+    middles = torch.tensor(np.sqrt(edges[1:] * edges[:-1]))
+    return [
+        lanes({name: signal[:11025] for name, signal in kicks.items()}, 0, "KICKS"),
+        over_frequency(middles, spectra, "energy of bands (dB)"),
+    ]
+
+
 # --- Stereo
 
 
@@ -781,6 +818,8 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
             TanhDistortion(use_bias=True),
             vary({}, {"pre_gain_db": 0}, {"pre_gain_db": 12}, {"pre_gain_db": 12, "offset": 0.5}),
         ),
+        "ArctanDistortion": distortion(ArctanDistortion(), vary({}, *({"drive": drive} for drive in (0.5, 2, 10)))),
+        "HardClip": distortion(HardClip(-0.4, 0.7), named({"low −0.4, high 0.7": {}})),
         "PiecewiseTanhDistortion": piecewise(),
         "PowerDistortion": series(PowerDistortion(max_order=4), POWERS),
         "ChebyshevDistortion": series(ChebyshevDistortion(max_order=6), POLYNOMIALS),
@@ -812,6 +851,8 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "ADSR": adsr(),
         "ExponentialEnvelope": exponential(),
         "ModalResonators": modal(),
+        "Amplifier": amplifier(),
+        "KickSynth": kick(),
     },
     "Containers": {
         "DryWet": dry_wet(),
