@@ -6,7 +6,7 @@ import torch.nn as nn
 
 from .data import GRAFX, NodeConfigs
 from .processors import KickSynth
-from .processors.synth import VOICES
+from .processors.synth import NODES, VOICES
 
 
 def kick_graph(
@@ -33,8 +33,8 @@ def kick_graph(
     processors = dict(synth.parts.items())
     G = GRAFX(config=NodeConfigs.from_processors(processors))
     ids = {}
-    for name, (node_type, parameters) in synth.settings_of_parts(**synth.dsp_to_raw(settings or {})).items():
-        ids[name] = G.add(node_type, {raw: value[0] for raw, value in parameters.items()}, name)
+    for name, parameters in synth.settings_of_parts(**synth.dsp_to_raw(settings or {})).items():
+        ids[name] = G.add(NODES[name], {raw: value[0] for raw, value in parameters.items()}, name)
 
     def connect(source: str, dest: str, inlet: str = "main") -> None:
         G.connect(ids[source], ids[dest], inlet=inlet)

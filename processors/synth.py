@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 from typing import Literal
 
 import torch
@@ -20,22 +22,45 @@ from .core.streaming import in_blocks
 from .dynamic_range import check_option
 from .envelope import ADSR, RATES, TIMES, ExponentialEnvelope
 from .filter import BandPassFilter, HighPassFilter, LowPassFilter
-from .modal import ModalResonators
+from .modal import DECAYS, ModalResonators
 from .noise import WhiteNoise
 from .nonlinear import ArctanDistortion, HardClip
 from .oscillator import LFO, SineOscillator
 
 PITCHES = 20.0, 5000.0  # Hz
-*_, RATE = RATES
 BEYOND = 1e-3  # what amounts reach below 0 and above 1, so that both have a finite raw value
 AMOUNT = sigmoid(-BEYOND, 1 + BEYOND)
-START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3  # Hz, 1/s, 1/s, s: what raw parameters of 0 stand for
+# What raw parameters of 0 stand for, in Hz, per second and in seconds. Those of envelopes and modes are theirs.
+START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3
+ATTACK, DECAY, RELEASE, HOLD = (TIMES[f"{name}_ms"][2] / 1000 for name in ("attack", "decay", "release", "hold"))
+MODE = DECAYS[2] / 1000
+RATE = RATES[2]
 LOUDEST = 10.0, 10.0  # up to which a level is itself, and what is between that and the highest one
-STILL = 0.0, 20.0  # Hz, of oscillators by themselves, whose inlets have all the say
-IN_CACHE = 2**19  # samples of all kicks that are made at a time
 AT_ONCE = 20.0  # a logarithmic rate by which nothing is left after one sample
-VOICES = "main", "detuned", "sub"
+IN_CACHE = 2**19  # samples of all kicks that are made at a time
+
 SHELL_FILTERS = {"low": LowPassFilter, "band": BandPassFilter, "high": HighPassFilter}
+VOICES = "main", "detuned", "sub"
+NODES = {
+    "sweep": "exponential",
+    "lfo": "lfo",
+    **{f"{voice} pitch": "amplifier" for voice in VOICES},
+    **{f"{voice} range": "range" for voice in VOICES},
+    **dict.fromkeys(VOICES, "oscillator"),
+    "body envelope": "adsr",
+    "body": "amplifier",
+    "shell filter": "shell_filter",
+    "shell envelope": "exponential",
+    "shell": "amplifier",
+    "noise": "noise",
+    "click envelope": "exponential",
+    "click": "amplifier",
+    "click filter": "highpass",
+    "strike": "exponential",
+    "mode": "modal",
+    "drive": "drive",
+}
+"""What a kick is made of: the name of a node to that of its type, one of the ``parts`` of a :class:`KickSynth`."""
 
 KICKS: dict[str, dict[str, float]] = {
     "classic": {
@@ -130,9 +155,11 @@ class KickSynth(Processor):
     ``modal_amp`` (A_r, 0.001 to 4). The defaults are those of ``KICKS["classic"]``.
 
     Raw parameters:
-        log_f_start, log_pitch_decay, log_attack_time, log_decay_time, log_release_time, log_distortion_drive,
-            log_shell_decay, log_lfo_rate, log_transient_decay ``(B, 1)``: natural logarithms, relative to 100 Hz,
-            10 per second, 5, 100 and 200 ms, 1, 300 ms, 1 Hz and 1000 per second.
+        log_f_start, log_pitch_decay ``(B, 1)``: natural logarithms, relative to 100 Hz and 10 per second.
+        log_attack_time, log_decay_time, log_release_time, log_shell_decay ``(B, 1)``: natural logarithms, relative to
+            5, 100, 200 and 300 ms.
+        log_distortion_drive, log_lfo_rate, log_transient_decay ``(B, 1)``: natural logarithms, relative to 1, 1 Hz and
+            1000 per second.
         z_detune_amount, z_sub_osc_mix, z_sustain_level, z_shell_mix, z_lfo_amount ``(B, 1)``: logits, of amounts
             between −0.001 and 1.001.
         w0_shell_filter_cutoff, w0_transient_hp_cutoff ``(B, 1)``: logits of cutoffs, as parts of the Nyquist frequency.
@@ -171,14 +198,16 @@ class KickSynth(Processor):
         self.use_modal = use_modal
         self.seed = seed
         rate = {"sample_rate": sample_rate}
+        oscillator = SineOscillator(("frequency",), param_range={"frequency_hz": (0.0, PITCHES[0])}, **rate)
+        self.still = oscillator.dsp_to_raw({"frequency_hz": torch.zeros(()).double()})["z_frequency"].item()
         parts = {
             "lfo": LFO(**rate),
             "exponential": ExponentialEnvelope(**rate),
             "adsr": ADSR("linear", **rate),
             "amplifier": Amplifier(**rate),
-            "pitch": HardClip(*PITCHES),
-            "oscillator": SineOscillator(("frequency",), param_range={"frequency_hz": STILL}, **rate),
-            "shell": SHELL_FILTERS[shell_filter_type](**rate),
+            "range": HardClip(*PITCHES),
+            "oscillator": oscillator,
+            "shell_filter": SHELL_FILTERS[shell_filter_type](**rate),
             "noise": WhiteNoise(**rate),
             "highpass": HighPassFilter(**rate),
             "drive": ArctanDistortion(**rate),
@@ -197,9 +226,11 @@ class KickSynth(Processor):
         def amount(name: str) -> Control:
             return Control(name, 0.0, 1.0, default.get(name, 0.0), f"z_{name}", map=AMOUNT)
 
-        def positive(name: str, low: float, high: float, unit: str = "", factor: float = 1.0, otherwise: float = 1.0):
-            map = exponential(factor, floor=0)
-            return Control(name, low, high, default.get(name, otherwise), f"log_{name}", None, unit, "log", map)
+        def positive(
+            name: str, low: float, high: float, unit: str = "", factor: float = 1.0, otherwise: float = 1.0
+        ) -> Control:
+            value = default.get(name, otherwise)
+            return Control(name, low, high, value, f"log_{name}", None, unit, "log", exponential(factor, floor=0))
 
         def filter_hertz(name: str, otherwise: float = 0.0) -> Control:
             value = min(default.get(name, otherwise), high)
@@ -207,7 +238,7 @@ class KickSynth(Processor):
 
         modal = [
             filter_hertz("modal_freq", 250.0),
-            positive("modal_decay", 0.001, 5.0, "s", 0.5, 0.05),
+            positive("modal_decay", 0.001, 5.0, "s", MODE, 0.05),
             positive("modal_amp", 0.001, 4.0, otherwise=0.1),
         ]
         return [
@@ -215,10 +246,10 @@ class KickSynth(Processor):
             positive("pitch_decay", 0.1, 1000.0, "1/s", FALL),
             amount("detune_amount"),
             amount("sub_osc_mix"),
-            positive("attack_time", 0.0001, 1.0, "s", 0.005),
-            positive("decay_time", 0.001, 5.0, "s", 0.1),
+            positive("attack_time", 0.0001, 1.0, "s", ATTACK),
+            positive("decay_time", 0.001, 5.0, "s", DECAY),
             amount("sustain_level"),
-            positive("release_time", 0.001, 5.0, "s", 0.2),
+            positive("release_time", 0.001, 5.0, "s", RELEASE),
             positive("distortion_drive", 0.1, 20.0),
             filter_hertz("shell_filter_cutoff"),
             Control("shell_filter_res", 0.1, 20, 0.7071, "q_inv_shell", scale="log", map=RECIPROCAL),
@@ -257,13 +288,12 @@ class KickSynth(Processor):
         settings = self.settings_of_parts(**raw_parameters)
 
         def play(node: str, *signals: Tensor) -> Tensor:
-            part, parameters = settings[node]
             length = {} if signals else {"num_samples": num_samples}
-            return self.parts[part](*signals, **length, **parameters)
+            return self.parts[NODES[node]](*signals, **length, **settings[node])
 
         sweep, lfo = play("sweep"), play("lfo")
-        tone = sum(play(f"{voice}", play(f"{voice} range", play(f"{voice} pitch", sweep, lfo))) for voice in VOICES)
-        del sweep, lfo
+        tone = reduce(add, (play(v, play(f"{v} range", play(f"{v} pitch", sweep, lfo))) for v in VOICES))
+        del sweep, lfo  # a batch of them is large
         kick = play("body", tone, play("body envelope"))
         kick = kick + play("shell", play("shell filter", tone), play("shell envelope"))
         del tone
@@ -272,88 +302,77 @@ class KickSynth(Processor):
             kick = kick + play("mode", play("strike"))
         return play("drive", kick)
 
-    def settings_of_parts(self, **raw_parameters: Tensor) -> dict[str, tuple[str, dict[str, Tensor]]]:
-        """What the parts are set to.
+    def settings_of_parts(self, **raw_parameters: Tensor) -> dict[str, dict[str, Tensor]]:
+        """What each part is set to, in the order of ``NODES``.
 
         Args:
             raw_parameters: those of :meth:`forward`.
 
         Returns:
-            Name of a node to the name of its type, which is that of one of ``parts``, and its raw parameters.
+            Name of a node to its raw parameters. Without a mode, ``"strike"`` and ``"mode"`` are missing.
 
         Raises:
             ParameterError: a parameter is missing or unknown.
         """
         _, raw = bind(self, (), (), raw_parameters)
-        zero = torch.zeros_like(raw["log_f_start"])
-        one = zero + 1
-        detune, sub, shell, vibrato = (
-            AMOUNT.to_physical(raw[f"z_{name}"]) for name in ("detune_amount", "sub_osc_mix", "shell_mix", "lfo_amount")
-        )
-        loudness = 1 / (1 + detune + sub)
-        still = self.parts["oscillator"].dsp_to_raw({"frequency_hz": 0.0}, len(zero), zero)["z_frequency"]
-
-        def decay(seconds: Tensor, reference: float) -> dict[str, Tensor]:
-            rate = TO_SILENCE / reference / RATE
-            return {"log_amplitude": zero, "log_decay": math.log(rate) - seconds}
-
+        like = raw["log_f_start"]
+        zero, one = torch.zeros_like(like), torch.ones_like(like)
         settings = {
-            "lfo": ("lfo", {"log_rate": raw["log_lfo_rate"], "phase": zero, "gain": vibrato, "bias": one}),
-            "sweep": (
-                "exponential",
-                {
-                    "log_amplitude": raw["log_f_start"] + math.log(START),
-                    "log_decay": raw["log_pitch_decay"] + math.log(FALL / RATE),
-                },
-            ),
-            "body envelope": ("adsr", self._adsr(raw)),
-            "body": ("amplifier", {"factor": one}),
-            "shell filter": ("shell", {"w0": raw["w0_shell_filter_cutoff"], "q_inv": raw["q_inv_shell"]}),
-            "shell envelope": ("exponential", decay(raw["log_shell_decay"], SHELL)),
-            "shell": ("amplifier", {"factor": shell}),
-            "noise": (
-                "noise",
-                {"stream": zero + self.seed, "gain": soft_bound(raw["transient_gain"], *LOUDEST)},
-            ),
-            "click envelope": (
-                "exponential",
-                {"log_amplitude": zero, "log_decay": raw["log_transient_decay"] + math.log(STRIKE / RATE)},
-            ),
-            "click": ("amplifier", {"factor": one}),
-            "click filter": (
-                "highpass",
-                {"w0": raw["w0_transient_hp_cutoff"], "q_inv": zero + math.log(2) / 2},
-            ),
-            "drive": ("drive", {"log_drive": raw["log_distortion_drive"]}),
+            **self._voices(raw, zero, one),
+            "body envelope": _body_envelope(raw),
+            "body": {"factor": one},
+            "shell filter": {"w0": raw["w0_shell_filter_cutoff"], "q_inv": raw["q_inv_shell"]},
+            "shell envelope": _exponential(math.log(TO_SILENCE / SHELL) - raw["log_shell_decay"]),
+            "shell": {"factor": AMOUNT.to_physical(raw["z_shell_mix"])},
+            "noise": {"stream": zero + self.seed, "gain": soft_bound(raw["transient_gain"], *LOUDEST)},
+            "click envelope": _exponential(math.log(STRIKE) + raw["log_transient_decay"]),
+            "click": {"factor": one},
+            "click filter": {"w0": raw["w0_transient_hp_cutoff"], "q_inv": zero + math.log(2) / 2},
+            "drive": {"log_drive": raw["log_distortion_drive"]},
         }
-        for voice, ratio, gain in zip(VOICES, (one, 1 + detune, one / 2), (one, detune, sub), strict=True):
-            settings[f"{voice} pitch"] = ("amplifier", {"factor": ratio})
-            settings[f"{voice} range"] = ("pitch", {})
-            settings[voice] = ("oscillator", {"z_frequency": still, "phase": zero, "gain": gain * loudness})
         if self.use_modal:
-            names = {"w0": "w0_modal_freq", "log_decay": "log_modal_decay", "log_gain": "log_modal_amp"}
-            settings["strike"] = ("exponential", {"log_amplitude": zero, "log_decay": zero + AT_ONCE})
-            settings["mode"] = ("modal", {**{name: raw[control] for name, control in names.items()}, "phase": zero})
-        return settings
+            settings["strike"] = _exponential(zero + AT_ONCE)
+            mode = {"w0": "w0_modal_freq", "log_decay": "log_modal_decay", "log_gain": "log_modal_amp"}
+            settings["mode"] = {**{name: raw[control] for name, control in mode.items()}, "phase": zero}
+        return {node: settings[node] for node in NODES if node in settings}
+
+    def _voices(self, raw: Mapping[str, Tensor], zero: Tensor, one: Tensor) -> dict[str, dict[str, Tensor]]:
+        detune, sub, vibrato = (
+            AMOUNT.to_physical(raw[f"z_{name}"]) for name in ("detune_amount", "sub_osc_mix", "lfo_amount")
+        )
+        ratios, gains = (one, 1 + detune, one / 2), (one, detune, sub)
+        still = {"z_frequency": zero + self.still, "phase": zero}  # what comes in has all the say
+        return {
+            "sweep": _exponential(math.log(FALL) + raw["log_pitch_decay"], math.log(START) + raw["log_f_start"]),
+            "lfo": {"log_rate": raw["log_lfo_rate"], "phase": zero, "gain": vibrato, "bias": one},
+            **{f"{voice} pitch": {"factor": ratio} for voice, ratio in zip(VOICES, ratios, strict=True)},
+            **{f"{voice} range": {} for voice in VOICES},
+            **{v: {**still, "gain": gain / (1 + detune + sub)} for v, gain in zip(VOICES, gains, strict=True)},
+        }
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         settings = self.settings_of_parts(**raw_parameters)
-        tails = {node: self.parts[part].tail_samples(**parameters) for node, (part, parameters) in settings.items()}
-        shell = tails["shell envelope"]
+        tails = {node: self.parts[NODES[node]].tail_samples(**parameters) for node, parameters in settings.items()}
         click = tails["click envelope"] + tails["click filter"]
-        longest = max(tails["body envelope"], shell, click, tails.get("mode", 0))
+        longest = max(tails["body envelope"], tails["shell envelope"], click, tails.get("mode", 0))
         drive = safe_exp(wide(raw_parameters["log_distortion_drive"].detach()))
         # What is soft is driven more than what is loud, which the arctangent keeps down.
         return math.ceil(longest * (1 + math.log(4 * max(drive.max(), 1)) / TO_SILENCE)) if len(drive) else 0
 
-    def _adsr(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """An envelope that is let go as soon as attack and decay are over."""
-        seconds = {name: TIMES[f"{name}_ms"][2] / 1000 for name in ("attack", "decay", "hold")}
-        attack, decay = (raw[f"log_{name}_time"] + math.log(seconds[name]) for name in ("attack", "decay"))
-        return {
-            "log_attack": raw["log_attack_time"],
-            "log_decay": raw["log_decay_time"],
-            "z_sustain": raw["z_sustain_level"],
-            "log_release": raw["log_release_time"],
-            "log_hold": torch.logaddexp(attack, decay) - math.log(seconds["hold"]),
-        }
+
+def _exponential(log_rate: Tensor, log_amplitude: Tensor | None = None) -> dict[str, Tensor]:
+    """Raw parameters of an exponential envelope from logarithms of its rate per second and its amplitude, else 1."""
+    amplitude = torch.zeros_like(log_rate) if log_amplitude is None else log_amplitude
+    return {"log_amplitude": amplitude, "log_decay": log_rate - math.log(RATE)}
+
+
+def _body_envelope(raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Raw parameters of an envelope that is let go as soon as attack and decay are over."""
+    attack, decay = raw["log_attack_time"], raw["log_decay_time"]
+    return {
+        "log_attack": attack,
+        "log_decay": decay,
+        "z_sustain": raw["z_sustain_level"],
+        "log_release": raw["log_release_time"],
+        "log_hold": torch.logaddexp(attack + math.log(ATTACK), decay + math.log(DECAY)) - math.log(HOLD),
+    }

@@ -68,7 +68,7 @@ def test_every_part_can_be_learned():
     renderer(torch.zeros(0, 1, 10000)).square().sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in renderer.parameters())
     learned = {name for name, parameter in renderer.named_parameters() if parameter.grad.any()}
-    for part in ("adsr", "oscillator", "shell", "modal", "highpass", "drive", "exponential", "amplifier"):
+    for part in ("adsr", "oscillator", "shell_filter", "modal", "highpass", "drive", "exponential", "amplifier"):
         assert any(part in name for name in learned), f"{part} has no gradient"
 
 
