@@ -1,7 +1,7 @@
 """Drums, made of the oscillators, envelopes and filters of this package."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import add
 from typing import Literal
@@ -291,12 +291,10 @@ class KickSynth(Processor):
             length = {} if signals else {"num_samples": num_samples}
             return self.parts[NODES[node]](*signals, **length, **settings[node])
 
-        sweep, lfo = play("sweep"), play("lfo")
-        tone = reduce(add, (play(v, play(f"{v} range", play(f"{v} pitch", sweep, lfo))) for v in VOICES))
-        del sweep, lfo  # a batch of them is large
+        tone = _tone(play)
         kick = play("body", tone, play("body envelope"))
         kick = kick + play("shell", play("shell filter", tone), play("shell envelope"))
-        del tone
+        del tone  # a batch of it is large
         kick = kick + play("click filter", play("click", play("noise"), play("click envelope")))
         if self.use_modal:
             kick = kick + play("mode", play("strike"))
@@ -358,6 +356,11 @@ class KickSynth(Processor):
         drive = safe_exp(wide(raw_parameters["log_distortion_drive"].detach()))
         # What is soft is driven more than what is loud, which the arctangent keeps down.
         return math.ceil(longest * (1 + math.log(4 * max(drive.max(), 1)) / TO_SILENCE)) if len(drive) else 0
+
+
+def _tone(play: Callable[..., Tensor]) -> Tensor:
+    sweep, lfo = play("sweep"), play("lfo")
+    return reduce(add, [play(v, play(f"{v} range", play(f"{v} pitch", sweep, lfo))) for v in VOICES])
 
 
 def _exponential(log_rate: Tensor, log_amplitude: Tensor | None = None) -> dict[str, Tensor]:

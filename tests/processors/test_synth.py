@@ -208,3 +208,11 @@ def test_what_does_not_fit_is_refused():
         KickSynth()(num_samples=10, dsp_params={"f_start": 10})
     with pytest.raises(ParameterError, match="KickSynth needs log_f_start"):
         KickSynth()(num_samples=10, log_pitch_decay=torch.zeros(1, 1))
+
+
+@torch.no_grad()
+def test_compiles_as_one_graph():
+    processor = KickSynth(use_modal=True)
+    raw = raw_of(processor, 2, 6, dtype=torch.float32)
+    compiled = torch.compile(lambda **raw: processor(num_samples=300, **raw), fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(**raw), processor(num_samples=300, **raw), rtol=0, atol=1e-6)
