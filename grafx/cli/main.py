@@ -105,6 +105,23 @@ def draw(
 
 
 @app.command()
+def invert(
+    file: Annotated[Path, typer.Argument(help="An audio file, mono or stereo.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where the results go.", show_default=False)],
+    synth: Annotated[str, typer.Option(help="The synthesizer: kick.")] = "kick",
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+) -> None:
+    """Find the settings with which a synthesizer makes a sound.
+
+    Writes them with their sound and spectrograms of before and after.
+    """
+    from .invert import run_invert
+
+    with _plain_errors():
+        run_invert(file, synth, out, seed)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("grafx-demo"),
 ) -> None:

@@ -15,13 +15,16 @@ from .least_squares import levenberg_marquardt
 from .playable import Playable, PlayableGraph, PlayableProcessor
 from .spectral import SpectralLoss
 
+SHORTEST = 64  # samples
 CHUNK = 64  # sounds that are made at once
 LEVEL_WEIGHT = 0.02  # what a factor of e in level costs, so that settings with the target's own level win
-SILENCE = 1e-3  # −60 dB relative to the peak
+SILENT, SOUNDING = 1e-3, 0.1  # −60 and −20 dB relative to the peak
 LONGEST_LEAD = 0.002  # s of silence that may be a part of the attack
+ONSET = 0.00025  # s, in which a sound gets from where it begins to −20 dB
 SCANNED, SEARCHED = 0.25, 1.0  # s of the target that count at first, and in the end
-FOUND = 1e-3  # spectral loss
-EXACT = 1e-8  # energy of the difference of waveforms, relative to the target's
+FOUND = 1e-3  # spectral loss where no more is to be done
+CLOSE = 0.05  # spectral loss where no other beginning of the sound is tried
+EXACT = 1e-11  # energy of the difference of waveforms, relative to the target's
 HOPELESS = 0.03  # the same, where a target is none that the synthesizer can make
 
 
@@ -46,7 +49,7 @@ class Effort:
     starts: int = 16
     coarse_steps: int = 50
     fine_steps: int = 60
-    waveform_steps: int = 12
+    waveform_steps: int = 14
     last_steps: int = 120
 
     @property
@@ -127,11 +130,13 @@ def invert(
        where the spectra have a long flat valley. It is left where it leads nowhere, as with recordings of real drums.
     5. *Finish*: the best of all descend once more over the spectral loss.
 
-    Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned.
+    Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned. So is
+    the beginning: silence before the sound is set aside, and where it starts softly, another search begins where it is
+    loud, and the better of both is returned.
 
     Args:
         synth: A processor with controls, or a graph of such.
-        target: ``(channels, samples)`` or ``(samples,)``: the sound. Silence before it begins is set aside.
+        target: ``(channels, samples)`` or ``(samples,)``: the sound.
         sample_rate: In Hz.
         processors: Node type to processor, for a graph.
         inputs: ``(channels, samples)`` for a processor with one inlet, ``(inputs, channels, samples)`` for a graph; by
@@ -158,32 +163,40 @@ def invert(
     "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
     target = _checked(target, inputs)
-    lead = _lead(target, sample_rate) if inputs is None else 0
-    sound = target[..., lead:]
-    playable = _playable(synth, processors, inputs, sound)
-    defaults = playable.defaults.to(sound)
-    tried = torch.stack([defaults, *(playable.norm_of(start).to(sound) for start in starts)])
-    whole = Match(playable, sound, sample_rate)
-    effort, losses, best = effort or Effort(), [], defaults
-    for phase, done, now, loss in _search(playable, sound, sample_rate, tried, effort, seed):
-        best = now
-        losses.append(min([loss, *losses[-1:]]))
-        if progress is not None:
-            progress(Step(phase, done, effort.steps, losses[-1]))
+    effort, losses = effort or Effort(), []
+    leads = _leads(target, sample_rate) if inputs is None else [0]
+    whole = SpectralLoss(target, sample_rate)
+    found: list[Inversion] = []
+    for turn, lead in enumerate(leads):
+        playable = _playable(synth, processors, inputs, target)
+        values = torch.stack([playable.defaults, *map(playable.norm_of, starts)]).to(target)
+        match = Match(playable, target[..., lead:], sample_rate)
+        for phase, done, values_now, loss in _search(match, sample_rate, values, effort, seed):
+            best = values_now
+            losses.append(min([loss, *losses[-1:]]))
+            if progress is not None:
+                progress(Step(phase, turn * effort.steps + done, len(leads) * effort.steps, losses[-1]))
+        found.append(_inversion(match, whole, lead, torch.stack([playable.defaults.to(target), best]), losses))
+        if found[-1].loss < CLOSE:
+            break
+    return min(found, key=lambda inversion: inversion.loss)
+
+
+def _inversion(match: "Match", whole: SpectralLoss, lead: int, norm: Tensor, losses: list[float]) -> Inversion:
+    """What was found, from the defaults and the best values."""
     with torch.no_grad():
-        both = torch.stack([defaults, best])
-        sounds, gains = whole.play(both)
-        found_losses = whole.fine(sounds)
-    padded = nn.functional.pad(sounds, (lead, 0))
+        sounds, gains = match.play(norm)
+        sounds = nn.functional.pad(sounds, (lead, 0))
+        starting_loss, loss = whole(sounds).tolist()
     return Inversion(
-        settings=playable.settings(best),
-        parameters=playable.raw(best),
-        norm=best,
+        settings=match.playable.settings(norm[1]),
+        parameters=match.playable.raw(norm[1]),
+        norm=norm[1],
         gain=gains[1].item(),
-        loss=found_losses[1].item(),
-        starting_loss=found_losses[0].item(),
-        audio=padded[1],
-        starting_audio=padded[0],
+        loss=loss,
+        starting_loss=starting_loss,
+        audio=sounds[1],
+        starting_audio=sounds[0],
         lead=lead,
         losses=losses,
     )
@@ -227,12 +240,12 @@ class Match:
 Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
 
 
-def _search(
-    playable: Playable, sound: Tensor, sample_rate: float, tried: Tensor, effort: Effort, seed: int
-) -> Iterator[Found]:
+def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, seed: int) -> Iterator[Found]:
     """All phases in turn."""
-    first = Match(playable, sound[..., : int(SCANNED * sample_rate)], sample_rate)
-    last = Match(playable, sound[..., : int(SEARCHED * sample_rate)], sample_rate)
+    first, last = (
+        Match(match.playable, match.target[..., : int(seconds * sample_rate)], sample_rate)
+        for seconds in (SCANNED, SEARCHED)
+    )
     generator = torch.Generator().manual_seed(seed)
     done = 0
     for rows, losses in _scan(first, tried, effort, seed):
@@ -335,10 +348,10 @@ def _playable(
 
 def _checked(target: Tensor, inputs: Tensor | None) -> Tensor:
     target = target[None] if target.ndim == 1 else target
-    if target.ndim != 2 or not target.is_floating_point() or target.shape[-1] < 64:
+    if target.ndim != 2 or not target.is_floating_point() or target.shape[-1] < SHORTEST:
         raise AudioError(
-            f"A target is a floating point tensor (channels, samples) of at least 64 samples, not {target.dtype} of"
-            f" shape {tuple(target.shape)}."
+            f"A target is a floating point tensor (channels, samples) of at least {SHORTEST} samples, not"
+            f" {target.dtype} of shape {tuple(target.shape)}."
         )
     if not target.isfinite().all():
         raise AudioError("The target holds NaN or infinity: repair or export it again.")
@@ -351,8 +364,11 @@ def _checked(target: Tensor, inputs: Tensor | None) -> Tensor:
     return target
 
 
-def _lead(target: Tensor, sample_rate: float) -> int:
-    """How many samples of silence there are, none if there are but few, which may be a part of the attack."""
-    loud = target.abs().amax(0) > SILENCE * target.abs().max()
-    first = int(loud.nonzero()[0])
-    return first if first > LONGEST_LEAD * sample_rate and first <= target.shape[-1] - 64 else 0
+def _leads(target: Tensor, sample_rate: float) -> list[int]:
+    """Where the target may begin, in samples: after what is silent, and shortly before it is loud."""
+    level = target.abs().amax(0) / target.abs().max()
+    silent, quiet = (int((level > threshold).nonzero()[0]) for threshold in (SILENT, SOUNDING))
+    early = silent if silent > LONGEST_LEAD * sample_rate else 0
+    late = quiet - round(ONSET * sample_rate)
+    leads = [early, late] if late - early > LONGEST_LEAD / 2 * sample_rate else [early]
+    return [lead for lead in leads if lead <= target.shape[-1] - SHORTEST] or [0]

@@ -9,9 +9,9 @@ from torch import Tensor
 
 REFERENCE_RATE = 48000
 FRAMES = (256, 1024, 4096)
-NUM_BANDS = 80
+NUM_BANDS = 40
 LOWEST_HZ = 30.0
-FLOOR = 1e-3  # −60 dB relative to the loudest band of the target
+FLOOR = 1e-2  # −40 dB relative to the loudest band of the target
 
 
 class SpectralLoss(nn.Module):
@@ -21,10 +21,11 @@ class SpectralLoss(nn.Module):
 
     .. math:: \frac{\lVert M - \hat M \rVert}{\lVert M \rVert}
         + \mathrm{mean}\,\bigl|\log (M + \varepsilon) - \log (\hat M + \varepsilon)\bigr|,
-        \quad \varepsilon = 10^{-3} \max M
+        \quad \varepsilon = 10^{-2} \max M
 
     where M are magnitudes of the short-time Fourier transform of the target, in bands that are spaced as the mel scale
-    is; averaged over frame sizes. Two silences are 0 apart. ε keeps what is 60 dB below the peak from counting.
+    is; averaged over frame sizes. Two silences are 0 apart. ε keeps
+    what is 40 dB below the loudest from counting, as it lies hidden beneath that.
 
     Args:
         target: ``(channels, samples)``, not silent.
