@@ -8,6 +8,7 @@ from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .floor import copying, transforms
 from .kernels import kernel
+from .kicks import kicks
 from .likeness import likeness
 from .streaming import blocks, long_sound
 
@@ -18,6 +19,7 @@ __all__ = [
     "copying",
     "has_gpu",
     "kernel",
+    "kicks",
     "likeness",
     "long_sound",
     "only_import",

@@ -23,6 +23,7 @@ SECTIONS = (
     "large",
     "memory",
     "aggregation",
+    "kicks",
 )
 """All sections in the order of the page."""
 
