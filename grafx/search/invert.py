@@ -25,12 +25,15 @@ SCANNED, SEARCHED = 0.25, 1.0  # s of the target that count at first, and in the
 FOUND = 1e-3  # spectral loss where no more is to be done
 CLOSE = 0.05  # spectral loss where no other beginning of the sound is tried
 EXACT = 1e-11  # energy of the difference of waveforms, relative to the target's
-HOPELESS = 0.03  # the same, where a target is none that the synthesizer can make
+HOPELESS = 0.3  # the same, where a target is none that the synthesizer can make
 
 
 @dataclass(frozen=True)
 class Effort:
     """How long an inversion searches.
+
+    Plain gradient descent from the defaults is
+    ``Effort(candidates=0, generations=0, starts=1, coarse_steps=0, fine_steps=300, waveform_steps=0)``.
 
     Attributes:
         candidates: points of the scan.
@@ -39,7 +42,8 @@ class Effort:
         starts: how many of these descend.
         coarse_steps: of the descent over the coarse distance.
         fine_steps: of the descent over the fine one.
-        waveform_steps: of least squares on the waveform, for all, a half and a quarter of the starts.
+        waveform_steps: of least squares on the waveform: so many for all starts and for the better half, and twice as
+            many for the best quarter; and twice at the end.
         last_steps: of the last descent, over the fine distance again.
     """
 
@@ -56,7 +60,8 @@ class Effort:
     def steps(self) -> int:
         """How many reports of progress there are at most."""
         scan = -(-self.candidates // CHUNK)
-        return scan + self.generations + self.coarse_steps + self.fine_steps + 4 * self.waveform_steps + self.last_steps
+        descents = self.coarse_steps + self.fine_steps + self.last_steps
+        return scan + self.generations + descents + 6 * self.waveform_steps
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def invert(
        bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
     4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
        where the spectra have a long flat valley. It is left where it leads nowhere, as with recordings of real drums.
-    5. *Finish*: the best of all descend once more over the spectral loss.
+    5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near.
 
     Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned. So is
     the beginning: silence before the sound is set aside, and where it starts softly, another search begins where it is
@@ -237,6 +242,7 @@ class Match:
         return ((sounds - self.target) / self.target.norm()).flatten(1)
 
 
+Population = tuple[Tensor, Tensor]  # values (count, P) and their losses (count,)
 Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
 
 
@@ -248,21 +254,23 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
     )
     generator = torch.Generator().manual_seed(seed)
     done = 0
-    for rows, losses in _scan(first, tried, effort, seed):
-        done += 1
+    population = tried, first.rank(tried)
+    for rows, losses in _scan(first, population, effort, seed):
+        done, population = done + 1, (rows, losses)
         yield "scan", done, rows[0], losses[0].item()
-    scanned = rows, losses
-    for rows, losses in _evolve(first, scanned, effort.generations, generator):
-        done += 1
+    for rows, losses in _evolve(first, population, effort.generations, generator):
+        done, population = done + 1, (rows, losses)
         yield "evolve", done, rows[losses.argmin()], losses.min().item()
+    rows, losses = population
     descended = rows[losses.argsort()[: effort.starts]]
     for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
         for rows, losses in _descend(first, descended, loss, rate, steps):
             done += 1
             yield "descend", done, rows[losses.argmin()], losses.min().item()
-        descended = rows
+        descended = rows if steps else descended
     fitted = descended[first.rank(descended).argsort()]
-    for match, part, steps in ((first, 1, 1), (first, 2, 1), (last, 4, 2)):
+    turns = ((first, 1, 1), (first, 2, 1), (last, 4, 2)) if effort.waveform_steps else ()
+    for match, part, steps in turns:
         few = fitted[: max(1, effort.starts // part)]
         for rows, costs in levenberg_marquardt(match.errors, few, steps * effort.waveform_steps):
             done += 1
@@ -274,23 +282,32 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
         if costs.min() > HOPELESS:
             break
     pool = torch.cat([fitted, descended])
-    losses = last.rank(pool)
+    losses, done = last.rank(pool), effort.steps - effort.last_steps - 2 * effort.waveform_steps
     pool = pool[losses.argsort()[: max(1, effort.starts // 2)]]
-    done = effort.steps - effort.last_steps
-    if losses.min() < FOUND:
-        yield "finish", effort.steps, pool[0], losses.min().item()
-        return
-    for rows, losses in _descend(last, pool, last.fine, 0.02, effort.last_steps):
-        done += 1
-        yield "finish", done, rows[losses.argmin()], losses.min().item()
+    yield "finish", done, pool[0], losses.min().item()
+    if losses.min() > FOUND:
+        best = pool
+        for rows, losses in _descend(last, pool, last.fine, 0.02, effort.last_steps):
+            done, best = done + 1, rows
+            yield "finish", done, rows[losses.argmin()], losses.min().item()
+        few = best[last.rank(best).argsort()[: max(1, effort.starts // 4)]]
+        pool = few
+        for rows, costs in levenberg_marquardt(last.errors, few, 2 * effort.waveform_steps):
+            pool, done = torch.cat([few, rows]), done + 1
+            losses = last.rank(pool)
+            yield "finish", done, pool[losses.argmin()], losses.min().item()
+            if not EXACT < costs.min() < HOPELESS:
+                break
+    losses = last.rank(pool)
+    yield "finish", effort.steps, pool[losses.argmin()], losses.min().item()
 
 
-def _scan(match: Match, tried: Tensor, effort: Effort, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _scan(match: Match, tried: Population, effort: Effort, seed: int) -> Iterator[Population]:
     """The best of a low-discrepancy sequence, in order."""
-    points = torch.quasirandom.SobolEngine(tried.shape[1], scramble=True, seed=seed)
-    rows, losses = tried, match.rank(tried)
+    rows, losses = tried
+    points = torch.quasirandom.SobolEngine(rows.shape[1], scramble=True, seed=seed)
     for start in range(0, effort.candidates, CHUNK):
-        candidates = points.draw(min(CHUNK, effort.candidates - start)).to(tried)
+        candidates = points.draw(min(CHUNK, effort.candidates - start)).to(rows)
         rows = torch.cat([rows, candidates])
         losses = torch.cat([losses, match.rank(candidates)])
         order = losses.argsort()[: effort.survivors]
@@ -298,9 +315,7 @@ def _scan(match: Match, tried: Tensor, effort: Effort, seed: int) -> Iterator[tu
         yield rows, losses
 
 
-def _evolve(
-    match: Match, scanned: tuple[Tensor, Tensor], generations: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _evolve(match: Match, scanned: Population, generations: int, generator: torch.Generator) -> Iterator[Population]:
     """Differential evolution towards the better fifth."""
     population, losses = scanned
     count, shape = len(population), population.shape

@@ -12,6 +12,7 @@ FRAMES = (256, 1024, 4096)
 NUM_BANDS = 40
 LOWEST_HZ = 30.0
 FLOOR = 1e-2  # −40 dB relative to the loudest band of the target
+SMOOTH = 1e-10
 
 
 class SpectralLoss(nn.Module):
@@ -54,7 +55,7 @@ class SpectralLoss(nn.Module):
         target, found = self.targets[index], self._magnitudes(estimates, index)
         floor = FLOOR * target.max()
         difference = (found - target).flatten(1)
-        convergence = (difference.square().sum(1) + floor**2).sqrt() / target.norm()
+        convergence = (difference.square().sum(1) / target.square().sum() + SMOOTH).sqrt()  # sloped at 0 too
         ratios = ((found + floor) / (target + floor)).log().abs()
         return convergence + ratios.flatten(1).mean(1)
 
