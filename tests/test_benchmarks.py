@@ -68,6 +68,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Memory",
         "## Aggregation",
         "## Kicks",
+        "## Inversion",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -7,6 +7,7 @@ from . import both
 from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .floor import copying, transforms
+from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
 from .likeness import likeness
@@ -18,6 +19,7 @@ __all__ = [
     "compressing",
     "copying",
     "has_gpu",
+    "inversion",
     "kernel",
     "kicks",
     "likeness",

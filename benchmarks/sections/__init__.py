@@ -24,6 +24,7 @@ SECTIONS = (
     "memory",
     "aggregation",
     "kicks",
+    "inversion",
 )
 """All sections in the order of the page."""
 
