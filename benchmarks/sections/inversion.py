@@ -1,14 +1,15 @@
 """Inversion.
 
 Kick drums whose settings are known, because they were drawn at random, and what `grafx.search.invert` makes of their
-sound alone: errors of the pitch that they start with and of how fast it falls, and the spectral loss relative to that of
-the default settings. "Plain descent" is Adam from the default settings, 300 steps over the same loss. Kicks are drawn
-evenly from ranges that drums have, which `benchmarks/cases/inversion.py` lists; what looks for them knows only the
-ranges of the synthesizer. Each sound is half a second long.
+sound alone: errors of the pitch that they start with and of how fast it falls, and the spectral loss relative to that
+of the default settings. "Plain descent" is Adam from the default settings, 300 steps over the same loss. Kicks are
+drawn evenly from ranges that drums have, which `benchmarks/cases/inversion.py` lists; what looks for them knows only
+the ranges of the synthesizer. Each sound is half a second long.
 """
 
 import statistics
 from collections.abc import Iterator
+
 from ..measure import Result, Run, alternate
 from ..page import Table
 from . import Bench

@@ -71,15 +71,21 @@ def plot_inversion(found: Inversion, target: Tensor, sample_rate: float):
     loudest = None
     for wave, picture, title, sound in zip(waves, pictures, titles, sounds, strict=True):
         seconds = torch.arange(sound.shape[-1]) / sample_rate
-        wave.plot(seconds, sound.mean(0), color="#33658a", linewidth=0.8)
+        wave.plot(seconds.numpy(), sound.mean(0).numpy(), color="#33658a", linewidth=0.8)
         wave.set(title=title, ylim=(-1.05 * peak, 1.05 * peak), xlim=(0, seconds[-1].item()))
         wave.grid(alpha=0.25)
         times, frequencies, decibels = spectrogram(sound, sample_rate)
         loudest = decibels.max().item() if loudest is None else loudest
         mesh = picture.pcolormesh(
-            times, frequencies, decibels - loudest, vmin=-RANGE_DB, vmax=0, cmap="magma", shading="nearest",
+            times.numpy(),
+            frequencies.numpy(),
+            (decibels - loudest).numpy(),
+            vmin=-RANGE_DB,
+            vmax=0,
+            cmap="magma",
+            shading="nearest",
             rasterized=True,
-        )  # fmt: skip
+        )
         picture.set(xlabel="time in s", yscale="log", ylim=(LOWEST, min(HIGHEST, sample_rate / 2)))
         picture.set_yticks([50, 100, 200, 500, 1000, 2000, 5000, 10000])
         picture.yaxis.set_major_formatter("{x:g}")

@@ -43,7 +43,7 @@ class Effort:
         coarse_steps: of the descent over the coarse distance.
         fine_steps: of the descent over the fine one.
         waveform_steps: of least squares on the waveform: so many for all starts and for the better half, and twice as
-            many for the best quarter; and twice at the end.
+            many for the best quarter; and four times as many for the best eighth at the end.
         last_steps: of the last descent, over the fine distance again.
     """
 
@@ -61,7 +61,7 @@ class Effort:
         """How many reports of progress there are at most."""
         scan = -(-self.candidates // CHUNK)
         descents = self.coarse_steps + self.fine_steps + self.last_steps
-        return scan + self.generations + descents + 6 * self.waveform_steps
+        return scan + self.generations + descents + 8 * self.waveform_steps
 
 
 @dataclass(frozen=True)
@@ -282,22 +282,20 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
         if costs.min() > HOPELESS:
             break
     pool = torch.cat([fitted, descended])
-    losses, done = last.rank(pool), effort.steps - effort.last_steps - 2 * effort.waveform_steps
+    losses, done = last.rank(pool), effort.steps - effort.last_steps - 4 * effort.waveform_steps
     pool = pool[losses.argsort()[: max(1, effort.starts // 2)]]
-    yield "finish", done, pool[0], losses.min().item()
-    if losses.min() > FOUND:
-        best = pool
-        for rows, losses in _descend(last, pool, last.fine, 0.02, effort.last_steps):
-            done, best = done + 1, rows
-            yield "finish", done, rows[losses.argmin()], losses.min().item()
-        few = best[last.rank(best).argsort()[: max(1, effort.starts // 4)]]
-        pool = few
-        for rows, costs in levenberg_marquardt(last.errors, few, 2 * effort.waveform_steps):
-            pool, done = torch.cat([few, rows]), done + 1
-            losses = last.rank(pool)
-            yield "finish", done, pool[losses.argmin()], losses.min().item()
-            if not EXACT < costs.min() < HOPELESS:
-                break
+    steps = effort.last_steps if losses.min() > FOUND else 0
+    for rows, losses in _descend(last, pool, last.fine, 0.02, steps):
+        done, pool = done + 1, rows
+        yield "finish", done, rows[losses.argmin()], losses.min().item()
+    pool = few = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
+    done = effort.steps - 4 * effort.waveform_steps
+    for rows, costs in levenberg_marquardt(last.errors, few, 4 * effort.waveform_steps):
+        done, pool = done + 1, torch.cat([few, rows])
+        losses = last.rank(pool)
+        yield "finish", done, pool[losses.argmin()], losses.min().item()
+        if not EXACT < costs.min() < HOPELESS:
+            break
     losses = last.rank(pool)
     yield "finish", effort.steps, pool[losses.argmin()], losses.min().item()
 
