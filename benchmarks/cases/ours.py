@@ -11,6 +11,7 @@ from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
 from .likeness import likeness
+from .recovery import recovery
 from .streaming import blocks, long_sound
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "long_sound",
     "only_import",
     "preparation",
+    "recovery",
     "rendering",
     "rendering_all",
     "rendering_strips",

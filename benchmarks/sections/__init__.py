@@ -25,6 +25,7 @@ SECTIONS = (
     "aggregation",
     "kicks",
     "inversion",
+    "recovery",
 )
 """All sections in the order of the page."""
 
