@@ -41,9 +41,9 @@ def inversion(seed: int, method: str, quick: bool) -> Callable[[], dict[str, Any
     with torch.no_grad():
         target = maker(norm_params=norm[None], num_samples=2000 if quick else SAMPLES)[0]
     truth = {name: value.item() for name, value in maker.norm_to_dsp(norm[None]).items()}
-    effort = Effort(64, 16, 1, 2, 2, 2, 1, 2) if quick else Effort()
+    effort = Effort(64, 16, 1, 2, 2, 2, 1, 0, 2) if quick else Effort()
     if method == "plain descent":
-        effort = Effort(0, 0, 0, 1, 0, 2 if quick else STEPS, 0, 0)
+        effort = Effort(0, 0, 0, 1, 0, 2 if quick else STEPS, 0, 0, 0)
 
     def run() -> dict[str, Any]:
         found = invert(KickSynth(), target, SAMPLE_RATE, effort=effort)

@@ -43,7 +43,8 @@ class Effort:
         coarse_steps: of the descent over the coarse distance.
         fine_steps: of the descent over the fine one.
         waveform_steps: of least squares on the waveform: so many for all starts and for the better half, and twice as
-            many for the best quarter; and four times as many for the best eighth at the end.
+            many for the best quarter.
+        variations: how often the best is varied, to fit the waveform once more.
         last_steps: of the last descent, over the fine distance again.
     """
 
@@ -54,6 +55,7 @@ class Effort:
     coarse_steps: int = 50
     fine_steps: int = 60
     waveform_steps: int = 14
+    variations: int = 2
     last_steps: int = 120
 
     @property
@@ -61,7 +63,14 @@ class Effort:
         """How many reports of progress there are at most."""
         scan = -(-self.candidates // CHUNK)
         descents = self.coarse_steps + self.fine_steps + self.last_steps
-        return scan + self.generations + descents + 8 * self.waveform_steps
+        return scan + self.generations + descents + 4 * self.waveform_steps + self.last_waveform_steps
+
+    @property
+    def last_waveform_steps(self) -> int:
+        """How many of them belong to variations."""
+        if not self.waveform_steps:
+            return 0
+        return (self.variations + 1) * (self.waveform_steps + 5 * (self.waveform_steps // 2))
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,10 @@ def invert(
     3. *Descend*: the best of these go down the gradient by Adam, all at once; first over a coarse distance, with few
        bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
     4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
-       where the spectra have a long flat valley. It is left where it leads nowhere, as with recordings of real drums.
-    5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near.
+       where the spectra have a long flat valley. Values are drawn towards the defaults at first, and less and less, so
+       that no control does what another one is for. It is left where it leads nowhere, as with recordings of real drums.
+    5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near, also
+       with one control after another put back to its default.
 
     Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned. So is
     the beginning: silence before the sound is set aside, and where it starts softly, another search begins where it is
@@ -235,11 +246,16 @@ class Match:
         parts = [self.objective(part, self.fine) for part in norm.split(CHUNK)]
         return torch.cat(parts).nan_to_num(torch.inf)
 
-    @torch.no_grad()
-    def errors(self, norm: Tensor) -> Tensor:
-        """Differences of waveforms ``(batch, channels · samples)``, relative to the target."""
-        sounds = torch.cat([self.play(part)[0] for part in norm.split(CHUNK)])
-        return ((sounds - self.target) / self.target.norm()).flatten(1)
+    def errors(self, towards: Tensor, weight: float) -> Callable[[Tensor], Tensor]:
+        """What least squares lower: differences of waveforms, and of values from others ``(P,)``, as rows."""
+
+        @torch.no_grad()
+        def errors_of(norm: Tensor) -> Tensor:
+            sounds = torch.cat([self.play(part)[0] for part in norm.split(CHUNK)])
+            waveforms = ((sounds - self.target) / self.target.norm()).flatten(1)
+            return torch.cat([waveforms, weight**0.5 * (norm - towards)], 1)
+
+        return errors_of
 
 
 Population = tuple[Tensor, Tensor]  # values (count, P) and their losses (count,)
@@ -269,35 +285,51 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
             yield "descend", done, rows[losses.argmin()], losses.min().item()
         descended = rows if steps else descended
     fitted = descended[first.rank(descended).argsort()]
-    turns = ((first, 1, 1), (first, 2, 1), (last, 4, 2)) if effort.waveform_steps else ()
-    for match, part, steps in turns:
+    turns = ((first, 1, 1, 1e-2), (first, 2, 1, 1e-3), (last, 4, 2, 1e-4)) if effort.waveform_steps else ()
+    for match, part, steps, weight in turns:
         few = fitted[: max(1, effort.starts // part)]
-        for rows, costs in levenberg_marquardt(match.errors, few, steps * effort.waveform_steps):
+        errors_of = match.errors(tried[0], weight)
+        for rows, costs in levenberg_marquardt(errors_of, few, steps * effort.waveform_steps):
             done += 1
             best = rows[costs.argmin()]
             yield "waveform", done, best, match.rank(best[None]).item()
-            if costs.min() < EXACT:
-                break
         fitted = rows[costs.argsort()]
         if costs.min() > HOPELESS:
             break
-    pool = torch.cat([fitted, descended])
-    losses, done = last.rank(pool), effort.steps - effort.last_steps - 4 * effort.waveform_steps
-    pool = pool[losses.argsort()[: max(1, effort.starts // 2)]]
+    descents = torch.cat([fitted, descended])
+    losses, done = last.rank(descents), effort.steps - effort.last_steps - effort.last_waveform_steps
+    pool = descents[losses.argsort()[: max(1, effort.starts // 2)]]
     steps = effort.last_steps if losses.min() > FOUND else 0
     for rows, losses in _descend(last, pool, last.fine, 0.02, steps):
         done, pool = done + 1, rows
         yield "finish", done, rows[losses.argmin()], losses.min().item()
-    pool = few = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
-    done = effort.steps - 4 * effort.waveform_steps
-    for rows, costs in levenberg_marquardt(last.errors, few, 4 * effort.waveform_steps):
-        done, pool = done + 1, torch.cat([few, rows])
-        losses = last.rank(pool)
-        yield "finish", done, pool[losses.argmin()], losses.min().item()
-        if not EXACT < costs.min() < HOPELESS:
-            break
-    losses = last.rank(pool)
-    yield "finish", effort.steps, pool[losses.argmin()], losses.min().item()
+    pool = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
+    done = effort.steps - effort.last_waveform_steps
+    best = pool
+    for rows in _vary(last, pool, tried[0], effort):
+        best, done = torch.cat([pool, rows]), done + 1
+        losses = last.rank(best)
+        yield "finish", done, best[losses.argmin()], losses.min().item()
+    losses = last.rank(best)
+    yield "finish", effort.steps, best[losses.argmin()], losses.min().item()
+
+
+def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort) -> Iterator[Tensor]:
+    """Least squares on the waveform, again and again from what is the best with one control at its default."""
+    for turn in range(effort.variations + 1 if effort.waveform_steps else 0):
+        best = rows[:1]
+        if turn:
+            changed = torch.eye(len(defaults), dtype=torch.bool, device=rows.device)
+            rows = torch.where(changed, defaults, rows[0])
+        for weight in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0.0):
+            steps = effort.waveform_steps if not weight else effort.waveform_steps // 2
+            for now, costs in levenberg_marquardt(match.errors(defaults, weight), rows, steps):
+                yield torch.cat([best, now])
+                if (not weight and costs.min() < EXACT) or costs.min() > HOPELESS:
+                    return
+            rows = now[costs.argsort()][: max(1, effort.starts // 4)]
+        rows = torch.cat([rows, best])
+        rows = rows[match.errors(defaults, 0.0)(rows).square().sum(1).argsort()]
 
 
 def _scan(match: Match, tried: Population, effort: Effort, seed: int) -> Iterator[Population]:

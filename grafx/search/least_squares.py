@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-NUDGE = 1e-3
+NUDGE = 1e-4  # more would miss how fast phases turn, less would be lost in rounding
 FACTORS = 0.1, 1.0, 10.0, 100.0
 LONGEST_MOVE = 0.2
 

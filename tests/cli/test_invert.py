@@ -15,7 +15,7 @@ from grafx.search import Effort
 @pytest.fixture
 def kick(cli, tmp_path, monkeypatch):
     """A stereo file; searches are as short as can be."""
-    monkeypatch.setattr(invert, "Effort", lambda: Effort(64, 8, 1, 2, 1, 1, 1, 1))
+    monkeypatch.setattr(invert, "Effort", lambda: Effort(64, 8, 1, 2, 1, 1, 1, 0, 1))
     with torch.no_grad():
         sound = KickSynth()(num_samples=3000, dsp_params={"f_start": 200.0})[0]
     return cli.write(tmp_path / "kick.wav", torch.nn.functional.pad(sound, (400, 0)).expand(2, -1))

@@ -13,9 +13,9 @@ from grafx.search import Effort, SpectralLoss, invert
 from grafx.search.least_squares import levenberg_marquardt
 
 RATE = 44100
-SMALL = Effort(384, 48, 10, 6, 15, 25, 12, 0)
-PLAIN = Effort(0, 0, 0, 1, 0, 150, 0, 0)
-TINY = Effort(64, 16, 1, 2, 2, 2, 1, 2)
+SMALL = Effort(384, 48, 10, 6, 15, 25, 12, 0, 0)
+PLAIN = Effort(0, 0, 0, 1, 0, 150, 0, 0, 0)
+TINY = Effort(64, 16, 1, 2, 2, 2, 1, 0, 2)
 NARROW = {
     "f_start": (50, 2000),
     "pitch_decay": (2, 100),
@@ -82,7 +82,7 @@ def test_a_graph_is_inverted():
     G.connect(sine, out)
     time = torch.arange(4000) / RATE
     target = 0.5 * torch.sin(2 * math.pi * 700 * time)
-    found = invert(G, target, RATE, processors=processors, effort=Effort(128, 32, 4, 4, 10, 20, 6, 0))
+    found = invert(G, target, RATE, processors=processors, effort=Effort(128, 32, 4, 4, 10, 20, 6, 0, 0))
     (settings,) = (data["settings"] for _, data in found.settings.nodes(data=True) if data["node_type"] == "sine")
     assert settings["frequency_hz"] == pytest.approx(700, rel=0.01)
     assert found.loss < 0.1 * found.starting_loss
@@ -93,7 +93,7 @@ def test_a_processor_is_inverted_with_its_input():
     x = 0.1 * torch.randn(2, 3000, generator=generator)
     gain = StereoGain()
     target = gain(x[None], **gain.dsp_to_raw({"left_gain_db": -6.0, "right_gain_db": 3.0}))[0]
-    found = invert(gain, target, RATE, inputs=x, effort=Effort(64, 16, 2, 2, 5, 10, 8, 0))
+    found = invert(gain, target, RATE, inputs=x, effort=Effort(64, 16, 2, 2, 5, 10, 8, 0, 0))
     assert found.gain == 1
     assert found.settings == pytest.approx({"left_gain_db": -6, "right_gain_db": 3}, abs=0.05)
 
@@ -161,5 +161,5 @@ def test_a_recording_comes_nearer_than_any_setting_that_is_built_in():
         with torch.no_grad():
             sound = KickSynth(use_modal=True, sample_rate=rate)(num_samples=4000, dsp_params=settings)
         built_in.append(loss(sound * target.norm() / sound.norm()).item())
-    found = invert(KickSynth(sample_rate=rate), target, rate, effort=Effort(256, 48, 8, 4, 15, 20, 2, 20))
+    found = invert(KickSynth(sample_rate=rate), target, rate, effort=Effort(256, 48, 8, 4, 15, 20, 2, 0, 20))
     assert found.loss < 0.6 * min(built_in)
