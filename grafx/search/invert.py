@@ -66,11 +66,16 @@ class Effort:
         return scan + self.generations + descents + 4 * self.waveform_steps + self.last_waveform_steps
 
     @property
+    def half_waveform_steps(self) -> int:
+        """A half of them, but for none at all."""
+        return -(-self.waveform_steps // 2)
+
+    @property
     def last_waveform_steps(self) -> int:
         """How many of them belong to variations."""
         if not self.waveform_steps:
             return 0
-        return (self.variations + 1) * (self.waveform_steps + 5 * (self.waveform_steps // 2))
+        return (self.variations + 1) * (self.waveform_steps + 5 * self.half_waveform_steps)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def invert(
        bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
     4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
        where the spectra have a long flat valley. Values are drawn towards the defaults at first, and less and less, so
-       that no control does what another one is for. It is left where it leads nowhere, as with recordings of real drums.
+       that no control does what another one is for. It is left where it leads nowhere, as with recordings of drums.
     5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near, also
        with one control after another put back to its default.
 
@@ -322,7 +327,7 @@ def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort) -> Itera
             changed = torch.eye(len(defaults), dtype=torch.bool, device=rows.device)
             rows = torch.where(changed, defaults, rows[0])
         for weight in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0.0):
-            steps = effort.waveform_steps if not weight else effort.waveform_steps // 2
+            steps = effort.waveform_steps if not weight else effort.half_waveform_steps
             for now, costs in levenberg_marquardt(match.errors(defaults, weight), rows, steps):
                 yield torch.cat([best, now])
                 if (not weight and costs.min() < EXACT) or costs.min() > HOPELESS:
