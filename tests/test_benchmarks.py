@@ -69,6 +69,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Aggregation",
         "## Kicks",
         "## Inversion",
+        "## Recovery",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -18,7 +18,7 @@ SILENCE = 1e-8
 DB = 10 / math.log(10)
 
 
-def recovery(knee: str, seed: int, count: int, steps: int, samples: int, audio: str | None) -> Callable[[], dict]:
+def recovery(knee: str, seed: int, count: int, steps: int, seconds: float, audio: str | None) -> Callable[[], dict]:
     """Compress a sound with random settings, and recover these from both sounds.
 
     Args:
@@ -26,28 +26,38 @@ def recovery(knee: str, seed: int, count: int, steps: int, samples: int, audio: 
         seed: Of the settings.
         count: How many compressors.
         steps: Of the descent.
-        samples: Length of the sound, at most.
+        seconds: Length of the sound, at most.
         audio: A recording, in place of a drum loop.
 
     Returns:
-        What runs it, and returns the settings that were ``asked`` and ``found`` by their names, the difference of gains
-        that is ``left``, and how far the level gets ``beyond`` the knee, all with a number for each compressor.
+        What runs it, and returns as ``compressors`` a dict for each: the settings that were ``asked`` and those
+        ``found`` by their names, the standard deviation that is ``left``, and how far the level gets ``beyond`` the
+        knee.
     """
     import torch
     from grafx.processors import Compressor
 
     from grafx.audio import read_audio
 
-    x, rate = (torch.from_numpy(drum_loop(samples, RATE)), RATE) if audio is None else read_audio(audio)
-    x = x[:, :samples]
+    x, rate = (torch.from_numpy(drum_loop(round(seconds * RATE), RATE)), RATE) if audio is None else read_audio(audio)
+    x = x[:, : round(seconds * rate)]
     asked = random_settings(x, rate, count, seed)
     y = Compressor(sample_rate=rate, knee_type=knee)(x.expand(count, -1, -1), dsp_params=asked)
 
-    def run() -> dict[str, Any]:
+    def run() -> dict[str, list[dict[str, Any]]]:
         found, left = recover(Compressor(sample_rate=rate, knee_type=knee, makeup=False), x, y, steps)
-        settings = {"asked": asked, "found": found}
-        lists = {key: {name: values.tolist() for name, values in of.items()} for key, of in settings.items()}
-        return {**lists, "left": left.tolist(), "beyond": beyond_knee(x, rate, asked).tolist()}
+        beyond = beyond_knee(x, rate, asked)
+        return {
+            "compressors": [
+                {
+                    "asked": {name: values[row].item() for name, values in asked.items()},
+                    "found": {name: values[row].item() for name, values in found.items()},
+                    "left": left[row].item(),
+                    "beyond": beyond[row].item(),
+                }
+                for row in range(count)
+            ]
+        }
 
     return run
 
