@@ -8,6 +8,7 @@ import pytest
 import torch
 from grafx.processors.core import _backends
 from grafx.processors.core.biquad import biquad_cascade
+from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
 from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
@@ -22,6 +23,7 @@ CHUNK = 4
 OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
     "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
+    "comb",
 ]  # fmt: skip
 CASES = [
     (name, *case)
@@ -69,6 +71,10 @@ def arguments(name, rows, length, dtype):
         table = Wavetable(torch.randn(2, 6, dtype=torch.complex128))
         given = u, a[:, None] / 2, u.cos(), table.tables, table.harmonics, table.levels, table.starts
         return given, (grad, *given)
+    if name == "comb":
+        c, past, inner = (torch.rand(rows, size, dtype=DOUBLE) / 9 for size in (8, 5, 2))
+        delays, line = torch.full((rows,), 3), torch.rand(rows, 5 + length, dtype=DOUBLE)
+        return (u, delays, c, past, inner), (grad, line, inner, u, delays, c, line)
     x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
     return (x, h, 3), (g, x, 7, 3)
 
@@ -136,6 +142,7 @@ FUNCTIONS = {
     "running_phase of samples": (lambda u, f, m: weighted(*phase_of(f, u, 9 * m)), [(3,), (2, 1, 1)]),
     "wavetable": (lambda u, d, p: Wavetable(SERIES)(u, 0.05 + d / 4, p), [(3, 1), (2, 1, 1)]),
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
+    "comb_filter": (lambda u, b: comb_filter(u, torch.tensor(3), b / 4, max_delay=5)[0], [(2, 1, 3)]),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
 }
