@@ -3,9 +3,11 @@
 from .amplifier import Amplifier
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
+from .dc_blocker import DCBlocker
 from .delay import DelayLine, MultitapDelay
 from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
+from .echo import FeedbackDelay, PingPongDelay
 from .envelope import ADSR, ExponentialEnvelope
 from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
 from .filter import (
@@ -24,6 +26,7 @@ from .filter import (
 )
 from .limiter import Limiter
 from .modal import ModalResonators
+from .modulation import AutoPan, Chorus, Flanger, RingModulator, Tremolo, Vibrato
 from .multiband import MultiBand
 from .multiband_dynamics import MultiBandCompressor, MultiBandExpander, MultiBandLimiter, MultiBandNoiseGate
 from .noise import PinkNoise, WhiteNoise
@@ -36,7 +39,10 @@ from .nonlinear import (
     TanhDistortion,
 )
 from .oscillator import LFO, SawOscillator, SineOscillator, SquareOscillator, TriangleOscillator, WavetableOscillator
+from .panner import HaasEnhancer, Panner, StereoWidener
+from .phaser import Phaser
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
+from .rotary import RotarySpeaker
 from .smoothing import (
     AllpassSmoother,
     OnePoleSmoother,
@@ -65,19 +71,25 @@ __all__ = [
     "ApproxCompressor",
     "ApproxNoiseGate",
     "ArctanDistortion",
+    "AutoPan",
     "BandPassFilter",
     "BandRejectFilter",
     "BiquadFilter",
     "ChebyshevDistortion",
+    "Chorus",
     "Compressor",
+    "DCBlocker",
     "DelayLine",
     "DryWet",
     "Expander",
     "ExponentialEnvelope",
     "FIRFilter",
+    "FeedbackDelay",
     "FilteredNoiseShapingReverb",
+    "Flanger",
     "GainStagingRegularization",
     "GraphicEqualizer",
+    "HaasEnhancer",
     "HardClip",
     "HighPassFilter",
     "HighShelf",
@@ -98,14 +110,19 @@ __all__ = [
     "NewZeroPhaseFIREqualizer",
     "NoiseGate",
     "OnePoleSmoother",
+    "Panner",
     "ParallelMix",
     "ParametricEqualizer",
     "PeakingFilter",
+    "Phaser",
     "PiecewiseTanhDistortion",
+    "PingPongDelay",
     "PinkNoise",
     "PoleZeroFilter",
     "PowerDistortion",
     "RampSmoother",
+    "RingModulator",
+    "RotarySpeaker",
     "STFTMaskedNoiseReverb",
     "SawOscillator",
     "SerialChain",
@@ -115,9 +132,12 @@ __all__ = [
     "StateVariableFilter",
     "StereoGain",
     "StereoToMidSide",
+    "StereoWidener",
     "TanhDistortion",
     "TransientShaper",
+    "Tremolo",
     "TriangleOscillator",
+    "Vibrato",
     "WavetableOscillator",
     "WhiteNoise",
     "ZeroPhaseFIREqualizer",
