@@ -1,6 +1,7 @@
 """Differentiable audio processors."""
 
 from .amplifier import Amplifier
+from .butterworth import ButterworthFilter
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
 from .dc_blocker import DCBlocker
@@ -60,6 +61,7 @@ from .smoothing import (
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 from .synth import KICKS, KickSynth
 from .transient import TransientShaper
+from .waveshaper import BitCrusher, SplineDistortion, Waveshaper
 
 __all__ = [
     "ADSR",
@@ -75,6 +77,8 @@ __all__ = [
     "BandPassFilter",
     "BandRejectFilter",
     "BiquadFilter",
+    "BitCrusher",
+    "ButterworthFilter",
     "ChebyshevDistortion",
     "Chorus",
     "Compressor",
@@ -128,6 +132,7 @@ __all__ = [
     "SerialChain",
     "SideGainImager",
     "SineOscillator",
+    "SplineDistortion",
     "SquareOscillator",
     "StateVariableFilter",
     "StereoGain",
@@ -138,6 +143,7 @@ __all__ = [
     "Tremolo",
     "TriangleOscillator",
     "Vibrato",
+    "Waveshaper",
     "WavetableOscillator",
     "WhiteNoise",
     "ZeroPhaseFIREqualizer",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -20,21 +20,24 @@ from .core.streaming import once, remember
 
 LOWEST, HIGHEST = 20.0, 20000.0  # Hz
 UP_TO_NYQUIST = 0.95  # of half the sample rate, that crossovers reach
+ORDERS = 2, 4, 8
 MARGIN = 0.04  # natural logarithm of what raw parameters reach beyond
 
 
 class LinkwitzRileyCrossover(Processor):
-    r"""Fourth-order Linkwitz–Riley crossover network: K bands on the outlets ``band0``, ``band1``, …
+    r"""Linkwitz–Riley crossover network: K bands on the outlets ``band0``, ``band1``, …
 
     Each crossover splits what is above the previous one by two Butterworth filters in a row, which take 6 dB at its
-    frequency and 24 dB more for each octave beyond. The bands below pass the allpass filter that the two sides sum to,
-    so that all bands stay in phase:
+    frequency and, of the fourth order, 24 dB more for each octave beyond. The bands below pass the allpass filter that
+    the two sides sum to, so that all bands stay in phase:
 
     .. math:: \sum_{k=0}^{K-1} y_k = u * \prod_{i=0}^{K-2} a_i, \quad
         A_i(s) = \frac{s^2 - \sqrt 2\, s + 1}{s^2 + \sqrt 2\, s + 1}, \quad
         s = \frac{1}{\tan(\pi f_i / f_s)} \frac{1 - z^{-1}}{1 + z^{-1}}
 
-    which has the magnitude 1 at all frequencies. The frequencies are
+    which has the magnitude 1 at all frequencies. Of other orders, A is the allpass filter with the poles of one of the
+    Butterworth filters. Both sides of the second order are in opposition at its frequency: what is above is inverted,
+    so that they sum to such a filter too. The frequencies are
 
     .. math:: (f_0, \ldots, f_{K-2}) = \mathrm{sort}_i\,(r_i e^{\tilde f_i}), \quad
         r_i = 20 \left(\tfrac{F}{20}\right)^{(i + 1)/K}
@@ -52,9 +55,10 @@ class LinkwitzRileyCrossover(Processor):
         num_bands: K, at least 2.
         sample_rate: samples per second.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        order: 2, 4 or 8, for slopes of 12, 24 or 48 dB per octave.
 
     Raises:
-        ParameterError: fewer than two bands; values of controls that do not ascend.
+        ParameterError: fewer than two bands, or another order; values of controls that do not ascend.
 
     Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
     D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
@@ -67,10 +71,14 @@ class LinkwitzRileyCrossover(Processor):
         num_bands: int = 3,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        order: Literal[2, 4, 8] = 4,
     ):
         super().__init__(sample_rate, param_range)
         if num_bands < 2:
             raise ParameterError(f"A crossover splits into at least 2 bands: num_bands cannot be {num_bands}.")
+        if order not in ORDERS:
+            raise ParameterError(f"order must be one of {', '.join(map(str, ORDERS))}, not {order!r}.")
+        self.order = order
         self.num_bands = num_bands
         self.outlets = tuple(f"band{k}" for k in range(num_bands))
         self.highest = min(HIGHEST, UP_TO_NYQUIST * sample_rate / 2)
@@ -121,7 +129,7 @@ class LinkwitzRileyCrossover(Processor):
         return decay_samples(self._sections(log_freq)[..., 3:])
 
     def _sections(self, log_freq: Tensor) -> Tensor:
-        return crossover_sections(self._frequencies(log_freq), self.sample_rate).unsqueeze(2)
+        return crossover_sections(self._frequencies(log_freq), self.sample_rate, self.order).unsqueeze(2)
 
     def _fraction(self, position: float) -> float:
         """The frequency at a part of the whole range, on a logarithmic scale."""

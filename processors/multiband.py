@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn as nn
@@ -35,9 +35,10 @@ class MultiBand(Group):
         num_bands: K, at least 2.
         sample_rate: samples per second, which the crossovers refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
-        ParameterError: fewer than two bands, or a processor that cannot be wrapped.
+        ParameterError: fewer than two bands, another order, or a processor that cannot be wrapped.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class MultiBand(Group):
         num_bands: int = 3,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        crossover_order: Literal[2, 4, 8] = 4,
     ) -> None:
-        crossover = LinkwitzRileyCrossover(num_bands, sample_rate)
+        crossover = LinkwitzRileyCrossover(num_bands, sample_rate, order=crossover_order)
         super().__init__(dict.fromkeys(crossover.outlets, processor), sample_rate=sample_rate, param_range=param_range)
         self.crossover = crossover
         self.inlets = tuple(getattr(processor, "inlets", ("main",)))

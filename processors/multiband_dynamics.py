@@ -9,6 +9,7 @@ from .limiter import Limiter
 from .multiband import MultiBand
 
 DeskSmoother = Literal["ballistics", "iir"]
+CrossoverOrder = Literal[2, 4, 8]
 BAND_RANGES = {
     **COMPRESSOR_RANGES,
     "attack_ms": (1, 500, 5.0),
@@ -41,9 +42,10 @@ class _InBands(MultiBand):
         num_bands: int = 3,
         knee_type: Knee = "quadratic",
         smooth_type: DeskSmoother = "ballistics",
+        crossover_order: CrossoverOrder = 4,
     ) -> None:
         processor = self.single(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
-        super().__init__(processor, num_bands, sample_rate, param_range)
+        super().__init__(processor, num_bands, sample_rate, param_range, crossover_order)
 
 
 class _HardKneedInBands(_InBands):
@@ -56,8 +58,9 @@ class _HardKneedInBands(_InBands):
         num_bands: int = 3,
         knee_type: Knee = "hard",
         smooth_type: DeskSmoother = "ballistics",
+        crossover_order: CrossoverOrder = 4,
     ) -> None:
-        super().__init__(sample_rate, param_range, num_bands, knee_type, smooth_type)
+        super().__init__(sample_rate, param_range, num_bands, knee_type, smooth_type, crossover_order)
 
 
 class MultiBandCompressor(_InBands):
@@ -77,6 +80,7 @@ class MultiBandCompressor(_InBands):
         num_bands: K, at least 2.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
         smooth_type: ``"ballistics"``, or ``"iir"`` with ``band{k}_smoothing_ms`` in place of attack and release.
+        crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
         ParameterError: an option has no such value, or there are fewer than two bands.

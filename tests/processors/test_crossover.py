@@ -30,17 +30,18 @@ def control_values(crossover, **raw):
     return torch.stack(list(crossover.raw_to_dsp(raw).values()), -1)
 
 
-@pytest.mark.parametrize("num_bands", [2, 3, 4, 5, 6])
-def test_bands_sum_to_allpass_filters(num_bands, rng):
-    crossover = LinkwitzRileyCrossover(num_bands)
+@pytest.mark.parametrize("num_bands, order", [*((k, 4) for k in range(2, 7)), (2, 2), (5, 2), (4, 8)])
+def test_bands_sum_to_allpass_filters(num_bands, order, rng):
+    crossover = LinkwitzRileyCrossover(num_bands, order=order)
     log_freq = torch.from_numpy(rng.normal(scale=2, size=(4, num_bands - 1)))
     total = responses(crossover, log_freq).sum(0)
     assert abs(decibels(total)).max() < 1e-6
     expected = np.ones_like(total)
     for row, frequencies in zip(expected, control_values(crossover, log_freq=log_freq), strict=True):
         for f in frequencies:
-            _, a = scipy.signal.butter(2, f.item(), fs=SAMPLE_RATE)
-            row *= scipy.signal.freqz(a[::-1], a, HERTZ, fs=SAMPLE_RATE)[1]
+            _, poles, _ = scipy.signal.butter(order // 2, f.item(), fs=SAMPLE_RATE, output="zpk")
+            gain = np.prod(-poles).real
+            row *= scipy.signal.freqz_zpk(1 / poles, poles, gain, HERTZ, fs=SAMPLE_RATE)[1]
     np.testing.assert_allclose(total, expected, atol=1e-6)
 
 
@@ -125,6 +126,11 @@ def test_raw_values_far_out_keep_finite_gradients():
 def test_too_few_bands_are_refused(num_bands):
     with pytest.raises(ParameterError, match=f"at least 2 bands: num_bands cannot be {num_bands}"):
         LinkwitzRileyCrossover(num_bands)
+
+
+def test_other_orders_are_refused():
+    with pytest.raises(ParameterError, match="order must be one of 2, 4, 8, not 3"):
+        LinkwitzRileyCrossover(order=3)
 
 
 def test_values_that_do_not_ascend_are_refused():
