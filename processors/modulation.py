@@ -266,7 +266,7 @@ class Chorus(ModulatedDelay):
         return [*super().own_controls(), mix_control()]
 
     def oscillate(self, x: Tensor, raw: Raw, offsets: Tensor | None = None) -> Tensor:
-        voices = torch.arange(self.num_voices, device=x.device).reshape(-1, 1, 1, 1) / self.num_voices
+        voices = torch.arange(self.num_voices, dtype=x.dtype, device=x.device).reshape(-1, 1, 1, 1) / self.num_voices
         return super().oscillate(x, raw, voices if self.num_voices > 1 else None)
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:

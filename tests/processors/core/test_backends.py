@@ -5,7 +5,18 @@ import pytest
 import torch
 from grafx.processors.core import _backends
 
-ALL = ["recursion", "biquad", "state_space", "convolution", "delay_line", "phase", "wavetable", "noise"]
+ALL = [
+    "recursion",
+    "biquad",
+    "state_space",
+    "convolution",
+    "delay_line",
+    "phase",
+    "wavetable",
+    "noise",
+    "feedback_delay",
+    "allpass_chain",
+]
 
 
 def loaded(monkeypatch, operators, device, installed):
