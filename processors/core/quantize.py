@@ -1,0 +1,77 @@
+"""Rounding and holding samples, with gradients that estimators give in place of slopes."""
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from .streaming import remember
+
+TURN = 1 << 32  # of a phase that is counted in integers, so that blocks tick where the whole signal does
+
+
+def quantize(x: Tensor, step: Tensor) -> Tensor:
+    r"""Round to multiples of a step, :math:`y = q \lfloor x / q + 1/2 \rfloor`.
+
+    Gradients pass straight through to the signal. To the step they go as if the rounded number x/q were its own slope,
+    which leaves the rounding error: :math:`\partial y / \partial q = (y - x) / q`.
+
+    Args:
+        x: signals ``(B, C, L)``.
+        step: q > 0, of shape ``(B, 1, 1)``.
+
+    Returns:
+        ``(B, C, L)``, differentiable once.
+
+    References:
+        S. K. Esser et al., "Learned step size quantization", ICLR 2020.
+    """
+    return _Quantize.apply(x, step)
+
+
+class _Quantize(Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, step: Tensor) -> Tensor:
+        ctx.save_for_backward(x, step)
+        return step * torch.floor(x / step + 0.5)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, step = ctx.saved_tensors
+        scaled = x / step
+        error = torch.floor(scaled + 0.5) - scaled
+        return grad, (grad * error).sum((1, 2), keepdim=True)
+
+
+def hold(x: Tensor, duration: Tensor) -> Tensor:
+    r"""Hold samples of a signal, or of a block: :math:`y[n] = x[\lceil \lfloor n / h \rfloor h \rceil]`.
+
+    The gradient by the duration is that of :math:`x(n - r h)`, where r, from 0 to 1, is the part of it that has
+    passed, with the difference from the sample before for the slope of the signal.
+
+    Args:
+        x: signals ``(B, C, L)``.
+        duration: h of shape ``(B,)``, in samples. Below 1 it counts as 1.
+
+    Returns:
+        ``(B, C, L)``.
+    """
+    ticks = (TURN / duration.detach().double()).round().clamp(1, TURN).long()[:, None]
+
+    def step(state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        phase, held = (torch.zeros_like(ticks), x.new_zeros(*x.shape[:-1], 1)) if state is None else state
+        times = torch.arange(x.shape[-1] + 1, device=x.device)
+        phases = (phase + ticks * times) % TURN
+        passed = phases[:, :-1]
+        index = (times[:-1] - passed // ticks + 1).clamp(min=0)[:, None].expand(x.shape)
+        extended = torch.cat([held, x], -1)
+        y = extended.gather(-1, index)
+        if duration.requires_grad and torch.is_grad_enabled():
+            before = x[..., :1] * 0  # of what was before there is no slope
+            rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].detach().gather(-1, index)
+            delay = (passed / TURN).to(x.dtype)[:, None] * (duration - duration.detach())[:, None, None]
+            y = y - rise * delay.to(x.dtype)
+        return y, (phases[:, -1:], (y if x.shape[-1] else held)[..., -1:].detach().clone())
+
+    return remember(step)
