@@ -23,14 +23,17 @@ from grafx.processors import (
     BiquadFilter,
     ChebyshevDistortion,
     Compressor,
+    DCBlocker,
     DelayLine,
     DryWet,
     Expander,
     ExponentialEnvelope,
+    FeedbackDelay,
     FilteredNoiseShapingReverb,
     FIRFilter,
     GainStagingRegularization,
     GraphicEqualizer,
+    HaasEnhancer,
     HardClip,
     HighPassFilter,
     HighShelf,
@@ -51,10 +54,12 @@ from grafx.processors import (
     NewZeroPhaseFIREqualizer,
     NoiseGate,
     OnePoleSmoother,
+    Panner,
     ParallelMix,
     ParametricEqualizer,
     PeakingFilter,
     PiecewiseTanhDistortion,
+    PingPongDelay,
     PinkNoise,
     PoleZeroFilter,
     PowerDistortion,
@@ -67,6 +72,7 @@ from grafx.processors import (
     StateVariableFilter,
     StereoGain,
     StereoToMidSide,
+    StereoWidener,
     STFTMaskedNoiseReverb,
     TanhDistortion,
     TransientShaper,
@@ -159,6 +165,14 @@ def state_variable() -> list[Panel]:
     return [
         magnitude(StateVariableFilter(), named(kinds, "frequency 1 kHz, Q 1")),
         magnitude(StateVariableFilter(), qualities),
+    ]
+
+
+def dc_blocker() -> list[Panel]:
+    settings = vary({}, *({"cutoff_hz": hertz} for hertz in (5, 20, 100)))
+    return [
+        following(DCBlocker(), settings, {0: 0.0, 5: 1.0, 40: 0.2}, 60),
+        magnitude(DCBlocker(), vary({}, *({"cutoff_hz": hertz} for hertz in (20, 100, 400))), -30, 6),
     ]
 
 
@@ -364,6 +378,24 @@ def delay_line() -> list[Panel]:
         lanes({"in": pulses, "time": swing, "out": heard}, 2, "delay 8 ms, and ±8 ms at the inlet time"),
         lines(hertz / 1000, gains, "frequency (kHz)", "gain (dB)", "10½ samples late"),
     ]
+
+
+def echo() -> list[Panel]:
+    settings = vary({"time_ms": 150, "high_cut_hz": 3000}, {"feedback": 0.7}, {"feedback": -0.7, "low_cut_hz": 500})
+    return [waveform(FeedbackDelay(), settings, 1), spectrogram(FeedbackDelay(), settings, 1)]
+
+
+def ping_pong() -> list[Panel]:
+    time = torch.arange(35280, dtype=torch.double) / SAMPLE_RATE
+    hit = torch.sin(2 * torch.pi * 100 * time) * torch.exp(-60 * time)
+    panels = []
+    for entrance, x in (("mono", hit[None, None]), ("stereo", torch.stack((hit, 0.5 * hit))[None])):
+        processor = PingPongDelay(entrance=entrance)
+        left, right = processor(x, dsp_params={"time_ms": 150, "feedback": 0.75, "high_cut_hz": 3000})[0]
+        names = ("in",) if entrance == "mono" else ("left in", "right in")
+        signals = {**dict(zip(names, x[0], strict=True)), "left": left, "right": right}
+        panels.append(lanes(signals, len(names), f"entrance {entrance}, time 150 ms, feedback 0.75"))
+    return panels
 
 
 def multitap() -> list[Panel]:
@@ -603,6 +635,39 @@ def before_and_after(processor: Processor, setting: Setting) -> Panel:
     return lanes(dict(zip(names, (*signals, left, right), strict=True)), 2, setting.label)
 
 
+def panner() -> list[Panel]:
+    places = torch.linspace(-1, 1, 101, dtype=torch.double)
+    x = torch.ones(101, 1, 1, dtype=torch.double)
+    left, power = {}, {}
+    for law in ("linear", "-4.5dB", "constant_power", "balance"):
+        gains = Panner(law)(x, dsp_params={"pan": places})[..., 0]
+        left[law] = 20 * torch.log10(gains[:, 0].clamp(min=1e-3))
+        power[law] = 10 * torch.log10(gains.square().sum(1))
+    return [lines(places, left, "pan", "gain of the left (dB)"), lines(places, power, "pan", "power of both (dB)")]
+
+
+def widener() -> list[Panel]:
+    hertz, impulse = torch.fft.rfftfreq(2**15, 1 / SAMPLE_RATE)[15:], torch.zeros(1, 2, 2**15, dtype=torch.double)
+    impulse[..., 0] = torch.tensor([1.0, -1.0])
+    widths, sides = vary({}, *({"width": width} for width in (1, 2, 0.5, 0))), {}
+    for below in (60, 120, 250):
+        values = {"width": 1.5, "mono_below_hz": below}
+        left, right = StereoWidener(mono_bass=True)(impulse, dsp_params=values)[0]
+        side = torch.fft.rfft(left - right).abs()[15:] / 2
+        sides[f"mono below {below} Hz"] = 20 * torch.log10(side.clamp(min=1e-3))
+    return [goniometer(StereoWidener(), widths), over_frequency(hertz, sides, "gain of the side (dB)", "width 1.5")]
+
+
+def haas() -> list[Panel]:
+    [late] = vary({}, {"delay_ms": 8, "gain_db": -3}).each
+    hertz, impulse = torch.fft.rfftfreq(2**13, 1 / SAMPLE_RATE)[4:], torch.eye(1, 2**13, dtype=torch.double)[None]
+    sums = {}
+    for gain in (0, -6, -12):
+        heard = HaasEnhancer()(impulse, dsp_params={"delay_ms": 1, "gain_db": gain})[0].sum(0)
+        sums[f"gain {gain} dB".replace("-", "−")] = 20 * torch.log10(torch.fft.rfft(heard).abs()[4:].clamp(min=1e-2))
+    return [before_and_after(HaasEnhancer(), late), over_frequency(hertz, sums, "mono sum (dB)", "delay 1 ms")]
+
+
 def mono_to_stereo() -> list[Panel]:
     signal, _ = burst()
     left, right = MonoToStereo()(signal[None, None])[0]
@@ -755,6 +820,9 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
             ),
         ),
         "SideGainImager": stereo(SideGainImager(), vary({}, *({"side_gain_db": gain} for gain in (0, 6, -12, -60)))),
+        "Panner": panner(),
+        "StereoWidener": widener(),
+        "HaasEnhancer": haas(),
         "MonoToStereo": mono_to_stereo(),
         "StereoToMidSide": stereo_to_mid_side(),
         "MidSideToStereo": mid_side_to_stereo(),
@@ -777,6 +845,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "BiquadFilter": biquad(),
         "PoleZeroFilter": pole_zero(),
         "StateVariableFilter": state_variable(),
+        "DCBlocker": dc_blocker(),
         "FIRFilter": fir(),
         "LinkwitzRileyCrossover": crossover(),
     },
@@ -826,6 +895,8 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
     },
     "Delay and reverb": {
         "DelayLine": delay_line(),
+        "FeedbackDelay": echo(),
+        "PingPongDelay": ping_pong(),
         "MultitapDelay": multitap(),
         "STFTMaskedNoiseReverb": decaying(
             STFTMaskedNoiseReverb(), 193, [(2000, 500), (500, 200), (100, 100)], SAMPLE_RATE

@@ -1,5 +1,6 @@
 """Differentiable audio processors."""
 
+from .allpass import AllpassCascade, AllpassLattice, SchroederAllpass
 from .amplifier import Amplifier
 from .butterworth import ButterworthFilter
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
@@ -68,6 +69,8 @@ __all__ = [
     "KICKS",
     "LFO",
     "AllPassFilter",
+    "AllpassCascade",
+    "AllpassLattice",
     "AllpassSmoother",
     "Amplifier",
     "ApproxCompressor",
@@ -129,6 +132,7 @@ __all__ = [
     "RotarySpeaker",
     "STFTMaskedNoiseReverb",
     "SawOscillator",
+    "SchroederAllpass",
     "SerialChain",
     "SideGainImager",
     "SineOscillator",

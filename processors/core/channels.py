@@ -81,3 +81,13 @@ def check_stereo(x: Tensor, who: str) -> None:
             f"{who} needs a stereo signal (batch, 2, samples), not {tuple(x.shape)}. "
             "Repeat a mono signal on two channels first."
         )
+
+
+def check_mono_or_stereo(x: Tensor, who: str) -> None:
+    """Refuse signals that have more than two channels.
+
+    Raises:
+        ParameterError: ``x`` is neither ``(batch, 1, samples)`` nor ``(batch, 2, samples)``.
+    """
+    if x.ndim != 3 or x.shape[1] not in (1, 2):
+        raise ParameterError(f"{who} needs a mono or stereo signal (batch, 1 or 2, samples), not {tuple(x.shape)}.")

@@ -55,6 +55,18 @@ def frequency(sample_rate: float) -> Map:
     return sigmoid(0, sample_rate / 2)
 
 
+def frequency_around(hertz: float, sample_rate: float) -> Map:
+    """Hertz as of :func:`frequency`, but with a raw value of 0 at a frequency, which may be close to zero."""
+    middle = logit_of(hertz, sample_rate)
+    to_raw, to_physical = frequency(sample_rate)
+    return Map(lambda value: to_raw(value) - middle, lambda raw: to_physical(raw + middle))
+
+
+def logit_of(hertz: float, sample_rate: float) -> float:
+    """The raw value of a frequency for :func:`frequency`."""
+    return math.log(hertz / (sample_rate / 2 - hertz))
+
+
 def hertz(sample_rate: float) -> tuple[float, float, float]:
     """Lowest, highest and default frequency of a filter, for :func:`frequency`."""
     return 20.0, min(20000.0, 0.49 * sample_rate), min(1000.0, 0.1 * sample_rate)

@@ -92,6 +92,8 @@ NOISES = [
 REGISTRY = {
     "ADSR": [case(**TIMED), case(curve="linear", **TIMED), case(**GATED), case(curve="linear", **GATED)],
     "AllPassFilter": [case()],
+    "AllpassCascade": [case(), case(num_filters=1)],
+    "AllpassLattice": [case(), case(order=1)],
     "AllpassSmoother": [case()],
     "Amplifier": [case()],
     "ApproxCompressor": [case(iir_len=50)],
@@ -197,6 +199,12 @@ REGISTRY = {
         case(STEREO, True, processor_channel="midside", fixed_noise=False, **FRAMES),
     ],
     "SawOscillator": OSCILLATORS,
+    "SchroederAllpass": [
+        case(max_delay_ms=2, num_stages=2),
+        case(delay_ms=(0.5, 0.1), num_stages=2),
+        case(frequency_dependent=True, max_delay_ms=1),
+        case(frequency_dependent=True, delay_ms=1.0),
+    ],
     "SideGainImager": [case(STEREO)],
     "SineOscillator": OSCILLATORS,
     "SplineDistortion": [case(), case(num_bins=2, oversampling=2)],
