@@ -9,9 +9,11 @@ from .dc_blocker import DCBlocker
 from .delay import DelayLine, MultitapDelay
 from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
+from .dynamics_factorized import FactorizedCompressor, FactorizedNoiseGate
 from .echo import FeedbackDelay, PingPongDelay
 from .envelope import ADSR, ExponentialEnvelope
 from .eq import GraphicEqualizer, NewZeroPhaseFIREqualizer, ParametricEqualizer, ZeroPhaseFIREqualizer
+from .fdn import FeedbackDelayNetwork
 from .filter import (
     AllPassFilter,
     BandPassFilter,
@@ -61,6 +63,7 @@ from .smoothing import (
 )
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 from .synth import KICKS, KickSynth
+from .tone_stack import ToneStack
 from .transient import TransientShaper
 from .waveshaper import BitCrusher, SplineDistortion, Waveshaper
 
@@ -91,7 +94,10 @@ __all__ = [
     "Expander",
     "ExponentialEnvelope",
     "FIRFilter",
+    "FactorizedCompressor",
+    "FactorizedNoiseGate",
     "FeedbackDelay",
+    "FeedbackDelayNetwork",
     "FilteredNoiseShapingReverb",
     "Flanger",
     "GainStagingRegularization",
@@ -143,6 +149,7 @@ __all__ = [
     "StereoToMidSide",
     "StereoWidener",
     "TanhDistortion",
+    "ToneStack",
     "TransientShaper",
     "Tremolo",
     "TriangleOscillator",

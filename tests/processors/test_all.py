@@ -126,6 +126,20 @@ REGISTRY = {
         case(max_time_ms=5, sample_rate=8000),
         case(max_time_ms=3, damped=False, sample_rate=20000),
     ],
+    "FeedbackDelayNetwork": [
+        case(num_lines=3, delays=(5, 9, 16), sample_rate=1000),
+        case(num_lines=4, matrix="householder", method="frequency", delay_ms=(3, 5, 8, 13), sample_rate=1000),
+    ],
+    "FactorizedCompressor": [
+        case(hop=16),
+        case(surrogates=(*KNEE, "transient_log_knee"), knee_type="hard", smooth_type="iir", sidechain=True, hop=7),
+        case(knee_type="exponential", transients=False, makeup=False, hop=1),
+    ],
+    "FactorizedNoiseGate": [
+        case(hop=4),
+        case(knee_type="hard", hop=8, makeup=True, surrogates=(*STEP, *(f"transient_{name}" for name in STEP))),
+        case(transients=False, smooth_type="iir", sidechain=True, hop=5),
+    ],
     "FilteredNoiseShapingReverb": [
         case(STEREO, True, **BANDS),
         case(noise_randomness="fixed", use_fade_in=True, processor_channel="stereo", **BANDS),
@@ -214,6 +228,7 @@ REGISTRY = {
     "StereoToMidSide": [case(STEREO), case(STEREO, normalize=False)],
     "StereoWidener": [case(STEREO), case(STEREO, mono_bass=True)],
     "TanhDistortion": [case(), case(inverse_post_gain=False, use_bias=True, remove_dc=True)],
+    "ToneStack": [case(), case(components="top_boost")],
     "TransientShaper": [case(), case(sidechain=True)],
     "Tremolo": [case(sample_rate=2000), case(waveform="triangle", sample_rate=200), case(external=True)],
     "TriangleOscillator": OSCILLATORS,
