@@ -75,6 +75,7 @@ from grafx.processors import (
     StereoWidener,
     STFTMaskedNoiseReverb,
     TanhDistortion,
+    ToneStack,
     TransientShaper,
     TriangleOscillator,
     WavetableOscillator,
@@ -166,6 +167,24 @@ def state_variable() -> list[Panel]:
         magnitude(StateVariableFilter(), named(kinds, "frequency 1 kHz, Q 1")),
         magnitude(StateVariableFilter(), qualities),
     ]
+
+
+def tone_stack() -> list[Panel]:
+    hertz, impulse = torch.fft.rfftfreq(2**15, 1 / SAMPLE_RATE)[15:], torch.eye(1, 2**15, dtype=torch.double)[None]
+    middle, settings = (
+        {},
+        vary(
+            {},
+            {"bass": 0.5, "mid": 0.5, "treble": 0.5},
+            {"bass": 1, "mid": 0.5, "treble": 0},
+            {"bass": 0.5, "mid": 1, "treble": 0.5},
+            {"bass": 0, "mid": 0, "treble": 1},
+        ),
+    )
+    for name in ("bassman", "twin_reverb", "jcm800", "top_boost"):
+        gain = torch.fft.rfft(ToneStack(name)(impulse, dsp_params={})[0, 0]).abs()[15:]
+        middle[name] = 20 * torch.log10(gain)
+    return [magnitude(ToneStack(), settings, -25, 3), over_frequency(hertz, middle, "gain (dB)", "all knobs at 0.5")]
 
 
 def dc_blocker() -> list[Panel]:
@@ -845,6 +864,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "BiquadFilter": biquad(),
         "PoleZeroFilter": pole_zero(),
         "StateVariableFilter": state_variable(),
+        "ToneStack": tone_stack(),
         "DCBlocker": dc_blocker(),
         "FIRFilter": fir(),
         "LinkwitzRileyCrossover": crossover(),
