@@ -57,7 +57,8 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
     Returns:
         ``(B, C, L)``.
     """
-    ticks = (TURN / duration.detach().double()).round().clamp(1, TURN).long()[:, None]
+    # Rounded up, so that whole numbers of samples are not missed by one.
+    ticks = (TURN / duration.detach().double()).ceil().clamp(1, TURN).long()[:, None]
 
     def step(state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         phase, held = (torch.zeros_like(ticks), x.new_zeros(*x.shape[:-1], 1)) if state is None else state
