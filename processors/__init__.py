@@ -6,7 +6,9 @@ from .butterworth import ButterworthFilter
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from .crossover import LinkwitzRileyCrossover
 from .dc_blocker import DCBlocker
+from .de_esser import DeEsser
 from .delay import DelayLine, MultitapDelay
+from .dynamic_eq import DynamicEqualizer
 from .dynamics import Compressor, Expander, NoiseGate
 from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
 from .dynamics_factorized import FactorizedCompressor, FactorizedNoiseGate
@@ -28,6 +30,7 @@ from .filter import (
     PoleZeroFilter,
     StateVariableFilter,
 )
+from .ladder import LadderFilter
 from .limiter import Limiter
 from .modal import ModalResonators
 from .modulation import AutoPan, Chorus, Flanger, RingModulator, Tremolo, Vibrato
@@ -89,8 +92,10 @@ __all__ = [
     "Chorus",
     "Compressor",
     "DCBlocker",
+    "DeEsser",
     "DelayLine",
     "DryWet",
+    "DynamicEqualizer",
     "Expander",
     "ExponentialEnvelope",
     "FIRFilter",
@@ -107,6 +112,7 @@ __all__ = [
     "HighPassFilter",
     "HighShelf",
     "KickSynth",
+    "LadderFilter",
     "Limiter",
     "LinkwitzRileyCrossover",
     "LowPassFilter",

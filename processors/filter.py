@@ -346,8 +346,8 @@ class StateVariableFilter(RecursiveFilter):
     def sections(self, twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor) -> cookbook.Coefficients:
         G = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(G), 10, 5)))
         twoR = F.softplus(_weight(twoR)) / math.log(2) + 1e-2
-        b = _bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
-        return b, _bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G)
+        b = cookbook.bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
+        return b, cookbook.bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G)
 
 
 COOKBOOK_GAIN = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
@@ -562,9 +562,3 @@ def _conjugate_pair(root: Tensor) -> Tensor:
     """Polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
     real, square = root[..., 0], root.square().sum(-1)
     return torch.stack([torch.ones_like(real), -2 * real, square], -1)
-
-
-def _bilinear(c2: Tensor, c1: Tensor, c0: Tensor, G: Tensor) -> Tensor:
-    """Polynomial in 1/z of c₂ s² + c₁ s + c₀, times (G (1 + 1/z))²."""
-    high, band, low = c2, c1 * G, c0 * G.square()
-    return torch.stack([high + band + low, 2 * (low - high), high - band + low], -1)

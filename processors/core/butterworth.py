@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import cookbook
-from .cookbook import Coefficients
+from .cookbook import Coefficients, bilinear
 
 
 def low_pass(w0: Tensor, order: int) -> Coefficients:
@@ -63,9 +63,9 @@ def band_pass(low: Tensor, high: Tensor, order: int) -> Coefficients:
     if order % 2:
         sums.append(-width)
         products.append(square)
-    c1, c0 = -torch.stack(sums, -1), torch.stack(products, -1)
-    b = torch.stack([torch.ones_like(c1), torch.zeros_like(c1), -torch.ones_like(c1)], -1) * width[..., None, None]
-    return b, torch.stack([1 + c1 + c0, 2 * (c0 - 1), 1 - c1 + c0], -1)
+    one, zero = torch.ones_like(sums[0]), torch.zeros_like(sums[0])
+    b = bilinear(zero, width, zero, 1.0)[..., None, :].expand(*width.shape, order, 3)
+    return b, torch.stack([bilinear(one, -c, d, 1.0) for c, d in zip(sums, products, strict=True)], -2)
 
 
 def _inverse_qualities(order: int) -> list[float]:

@@ -77,6 +77,22 @@ def low_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
     return gain.square().unsqueeze(-1) * b, a
 
 
+def bilinear(c2: Tensor, c1: Tensor, c0: Tensor, G: Tensor | float) -> Tensor:
+    """Polynomial in 1/z of c₂ s² + c₁ s + c₀, times (G (1 + 1/z))², where G s is (1 − 1/z)/(1 + 1/z).
+
+    Args:
+        c2: of shape ``(…)``, which broadcasts.
+        c1: likewise.
+        c0: likewise.
+        G: tan(ω/2) of the angle ω that s = j becomes.
+
+    Returns:
+        ``(…, 3)``.
+    """
+    high, band, low = torch.broadcast_tensors(c2, c1 * G, c0 * G**2)
+    return torch.stack([high + band + low, 2 * (low - high), high - band + low], -1)
+
+
 def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple[Tensor, ...]:
     r"""Unconstrained parameters to the arguments of the formulas, in double precision.
 

@@ -10,6 +10,8 @@ from grafx.processors.core import _backends
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
+from grafx.processors.core.ladder import saturating_ladder
+from grafx.processors.core.feedback_delays import Network, feedback_delays, feedback_delays_by_frequency
 from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
@@ -23,7 +25,7 @@ CHUNK = 4
 OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
     "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
-    "comb",
+    "comb", "ladder",
 ]  # fmt: skip
 CASES = [
     (name, *case)
@@ -71,10 +73,26 @@ def arguments(name, rows, length, dtype):
         table = Wavetable(torch.randn(2, 6, dtype=torch.complex128))
         given = u, a[:, None] / 2, u.cos(), table.tables, table.harmonics, table.levels, table.starts
         return given, (grad, *given)
+    if name == "ladder":
+        c, state, checkpoints = torch.rand(rows, 7), torch.rand(rows, 4), torch.rand(rows, blocks, 4)
+        c, state, checkpoints = c.double(), state.double(), checkpoints.double()
+        return (u, c, state, CHUNK), (grad, state, u, c, checkpoints, CHUNK)
     if name == "comb":
         c, past, inner = (torch.rand(rows, size, dtype=DOUBLE) / 9 for size in (8, 5, 2))
         delays, line = torch.full((rows,), 3), torch.rand(rows, 5 + length, dtype=DOUBLE)
         return (u, delays, c, past, inner), (grad, line, inner, u, delays, c, line)
+    if "feedback_delays" in name:
+        sos, matrix = torch.rand(rows, 3, 2, 5, dtype=DOUBLE) / 9, torch.rand(rows, 3, 3, dtype=DOUBLE) / 4
+        sos[..., 0] += 0.5
+        b, c, past = matrix[..., :1], matrix[:, :2], torch.rand(rows, 3, 5, dtype=DOUBLE)
+        if name.startswith("solve"):
+            u, g = (torch.randn(rows, n, length, dtype=torch.complex128) for n in (1, 2))
+            signals = torch.randn(rows, 3, length, dtype=torch.complex128)
+            rest = 0.1, 2 * length + 2
+            return (u, (2, 5, 4), sos, matrix, b, c, *rest), (g, u, (2, 5, 4), sos, matrix, b, c, signals, *rest)
+        lines, kept = torch.rand(rows, 3, 5 + length).double(), torch.rand(rows, -(-length // 2), 3, 2, 2).double()
+        given, state, g = (u[:, None], (2, 5, 4), sos, matrix, b, c), kept[:, :1].sum(1), grad[:, None].repeat(1, 2, 1)
+        return (*given, past, state, 2), (g, lines, state, *given, lines, kept, 2)
     x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
     return (x, h, 3), (g, x, 7, 3)
 
@@ -126,6 +144,10 @@ def phase_of(frequency, offset, modulation=None):
     return running_phase(frequency, 99.0, offset, length, modulation)
 
 
+def network(matrix, inputs, sos):
+    return Network((3, 4), sos / 8 + torch.tensor([0.5, 0, 0, 1, 0, 0]), matrix / 4, inputs, inputs.mT)
+
+
 FUNCTIONS = {
     "onepole": (onepole, [(3,), (3,)]),
     "truncated onepole": (lambda u, a, initial: onepole(u, a, initial, taps=8), [(3,), (3,)]),
@@ -142,7 +164,16 @@ FUNCTIONS = {
     "running_phase of samples": (lambda u, f, m: weighted(*phase_of(f, u, 9 * m)), [(3,), (2, 1, 1)]),
     "wavetable": (lambda u, d, p: Wavetable(SERIES)(u, 0.05 + d / 4, p), [(3, 1), (2, 1, 1)]),
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
+    "saturating_ladder": (lambda u, g, mix: weighted(*saturating_ladder(u, g, 4 * g, mix)), [(3,), (2, 1, 5)]),
     "comb_filter": (lambda u, b: comb_filter(u, torch.tensor(3), b / 4, max_delay=5)[0], [(2, 1, 3)]),
+    "feedback_delays": (
+        lambda u, a, b, s: feedback_delays(u, network(a, b, s))[0],
+        [(2, 2, 2), (2, 2, 3), (2, 2, 1, 6)],
+    ),
+    "feedback_delays_by_frequency": (
+        lambda u, a, b, s: feedback_delays_by_frequency(u, network(a, b, s)),
+        [(2, 2, 2), (2, 2, 3), (2, 2, 1, 6)],
+    ),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
 }
