@@ -24,8 +24,10 @@ from grafx.processors import (
     ChebyshevDistortion,
     Compressor,
     DCBlocker,
+    DeEsser,
     DelayLine,
     DryWet,
+    DynamicEqualizer,
     Expander,
     ExponentialEnvelope,
     FeedbackDelay,
@@ -318,6 +320,45 @@ def limiter() -> list[Panel]:
     return [
         static_curve(Limiter(), thresholds, -60),
         gain_over_time(Limiter(lookahead_ms=5), releases, -30, -5),
+    ]
+
+
+def dynamic_equalizer() -> list[Panel]:
+    processor = DynamicEqualizer(3)
+    place = {"frequency_hz": (150, 1500, 6000), "q": 2, "attack_ms": 5, "release_ms": 50}
+    setting = Setting(
+        "low shelf 150 Hz, peak 1.5 kHz, high shelf 6 kHz; threshold −40 dB, ratio 4, ranges 6, −12, −9 dB",
+        {"dsp_params": {**place, "threshold_db": -40, "range_db": (6, -12, -9)}},
+    )
+    curves = {f"range {most} dB".replace("-", "−"): [] for most in (-12, -6, 6)}
+    levels = np.linspace(-60, -3, 20)
+    time = torch.arange(8820, dtype=torch.double) / SAMPLE_RATE
+    sines = 2**0.5 * 10 ** (torch.tensor(levels).reshape(-1, 1, 1) / 20) * torch.sin(2 * torch.pi * 1000 * time)
+    for label, most in zip(curves, (-12, -6, 6), strict=True):
+        values = {"frequency_hz": 1000, "q": 2, "threshold_db": -40, "range_db": most, "release_ms": 50}
+        y = DynamicEqualizer(1, False)(sines, dsp_params=values)
+        gain = y[:, 0, -2000:].norm(dim=-1) / sines[:, 0, -2000:].norm(dim=-1)
+        curves[label] = 20 * torch.log10(gain)
+    return [
+        sine_gain(processor, setting, (-60, -40, -30, -20)),
+        lines(levels, curves, "level at the centre (dB)", "gain (dB)", "threshold −40 dB, ratio 4"),
+    ]
+
+
+def de_esser() -> list[Panel]:
+    time = torch.arange(22050, dtype=torch.double) / SAMPLE_RATE
+    noise = torch.randn(22050, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    hiss = HighPassFilter()(noise[None, None], dsp_params={"frequency_hz": 7000})[0, 0]
+    vowel = 0.8 * torch.sin(2 * torch.pi * 30 * time) * (1 - 0.5 * torch.cos(2 * torch.pi * 4 * time))
+    sung = 0.6 * vowel + 0.2 * hiss * ((time % 0.25 > 0.15) & (time % 0.25 < 0.22))
+    values = {"threshold_db": -30, "range_db": -18, "ratio": 8}
+    out = DeEsser()(sung[None, None], dsp_params=values)[0, 0]
+    [setting] = named(
+        {"frequency 6 kHz, threshold −30 dB, ratio 4, range −12 dB": {"threshold_db": -30, "range_db": -12}}
+    ).each
+    return [
+        sine_gain(DeEsser(), setting, (-40, -25, -15, -5)),
+        lanes({"in": sung, "out": out, "taken out": sung - out}, 1, "a low tone and hiss"),
     ]
 
 
@@ -874,6 +915,8 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "NoiseGate": gate(),
         "Expander": expander(),
         "Limiter": limiter(),
+        "DynamicEqualizer": dynamic_equalizer(),
+        "DeEsser": de_esser(),
         "TransientShaper": transient_shaper(),
         "MultiBandCompressor": bands(
             MultiBandCompressor(),

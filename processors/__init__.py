@@ -64,6 +64,7 @@ from .smoothing import (
     ramp_smoother_process,
     ramp_smoother_tick,
 )
+from .stacked_svf import StackedStateVariableFilter
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 from .synth import KICKS, KickSynth
 from .tone_stack import ToneStack
@@ -150,6 +151,7 @@ __all__ = [
     "SineOscillator",
     "SplineDistortion",
     "SquareOscillator",
+    "StackedStateVariableFilter",
     "StateVariableFilter",
     "StereoGain",
     "StereoToMidSide",

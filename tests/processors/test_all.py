@@ -235,6 +235,7 @@ REGISTRY = {
     "SineOscillator": OSCILLATORS,
     "SplineDistortion": [case(), case(num_bins=2, oversampling=2)],
     "SquareOscillator": OSCILLATORS,
+    "StackedStateVariableFilter": [case(), case(num_filters=3)],
     "StateVariableFilter": SECTIONS,
     "StereoGain": [case()],
     "StereoToMidSide": [case(STEREO), case(STEREO, normalize=False)],
