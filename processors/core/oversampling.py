@@ -6,9 +6,7 @@ convolution. Only the first doubling needs a steep filter; those after it have r
 """
 
 from collections.abc import Callable
-from functools import cache
 
-import numpy as np
 import scipy.signal
 import torch
 from torch import Tensor
@@ -52,7 +50,7 @@ def oversampling_latency(factor: int, latency: int = 0, stage: int = 0) -> int:
     if factor == 1:
         return latency
     inside = oversampling_latency(factor // 2, latency, stage + 1)
-    return len(_half_band(stage)) - 1 + (inside + 1) // 2
+    return len(HALF_BANDS[stage]) - 1 + (inside + 1) // 2
 
 
 def check_factor(factor: int) -> None:
@@ -65,21 +63,23 @@ def check_factor(factor: int) -> None:
         raise ParameterError(f"oversampling must be one of {', '.join(map(str, FACTORS))}, not {factor!r}.")
 
 
-@cache
-def _half_band(stage: int) -> np.ndarray:
-    """The 2K taps besides the middle one of 4K − 1, without the zeros: h[0], h[2], …"""
+def _half_band(stage: int) -> Tensor:
+    """The 2K taps besides the middle one of 4K − 1, without the zeros: h[0], h[2], …; their sum is a half."""
     lower = 2**stage  # the rate before it is doubled
     width = (lower - 2 * PASSBAND) / (2 * lower)
     num_taps, beta = scipy.signal.kaiserord(ATTENUATION, 2 * width)
     num_pairs = -(-(num_taps + 1) // 4) + 1  # Kaiser's estimate is short by a few dB where taps are few
-    return scipy.signal.firwin(4 * num_pairs - 1, 0.5, window=("kaiser", beta))[::2].copy()
+    taps = torch.from_numpy(scipy.signal.firwin(4 * num_pairs - 1, 0.5, window=("kaiser", beta))[::2].copy())
+    return taps / (2 * taps.sum())
+
+
+HALF_BANDS = tuple(_half_band(stage) for stage in range(len(FACTORS) - 1))
 
 
 def _filtered(x: Tensor, stage: int, gain: float) -> tuple[Tensor, int]:
     """The short convolution, and by how many samples the middle tap is late."""
-    taps = _half_band(stage)
-    h = torch.from_numpy(gain * taps / taps.sum() / 2).to(x.device, x.dtype)
-    return FIRConvolution()(x, h[None, None]), len(taps) // 2
+    h = gain * HALF_BANDS[stage].to(x)
+    return FIRConvolution()(x, h[None, None]), len(h) // 2
 
 
 def _delayed(x: Tensor, num_samples: int) -> Tensor:
