@@ -17,7 +17,7 @@ from .core.comb import comb_filter
 from .core.maps import Map, frequency, hertz, sigmoid
 from .core.optional import check_optional
 from .core.precision import wide
-from .core.state_space import state_space
+from .core.state_space import decay_samples, state_space
 from .core.streaming import once, remember
 from .filter import CookbookFilter, cookbook_controls
 
@@ -317,9 +317,7 @@ class AllpassLattice(Processor):
         return remember(lambda state: state_space(input_signals, A, B, C, D, state))
 
     def tail_samples(self, z_reflection: Tensor) -> int:
-        A, *_ = _lattice(z_reflection.detach())
-        radii = torch.linalg.eigvals(A).abs().clamp(1e-30, 1 - 1e-9)
-        return math.ceil((TO_SILENCE / -radii.log()).sum(1).max()) + self.order if len(A) else 0
+        return decay_samples(_lattice(z_reflection.detach())[0])
 
 
 def _lattice(z_reflection: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -71,6 +71,21 @@ def state_space(
     return y.reshape(*leading, length), final.reshape(*leading, order)
 
 
+def decay_samples(A: Tensor) -> int:
+    """How long a stable system rings: until all modes have fallen by 60 dB, one after another.
+
+    Args:
+        A: transitions from state to state, ``(..., N, N)``.
+
+    Returns:
+        Samples, the most of all rows.
+    """
+    if A.numel() == 0:
+        return 0
+    radii = torch.linalg.eigvals(wide(A.detach())).abs().clamp(1e-30, 1 - 1e-9)
+    return math.ceil((3 * math.log(10) / -radii.log()).sum(-1).max()) + A.shape[-1]
+
+
 @torch.library.custom_op("grafx::state_space", mutates_args=())
 def _state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     """``system`` takes (x[n], u[n]) to (x[n + 1], y[n]). The last output are the states at the start of each chunk."""

@@ -6,7 +6,7 @@ import torch
 from grafx.processors.base import ParameterError
 from grafx.processors.core import _state_space_numba, _state_space_torch
 from grafx.processors.core.biquad import biquad_cascade
-from grafx.processors.core.state_space import _state_space, state_space
+from grafx.processors.core.state_space import _state_space, decay_samples, state_space
 from scipy.signal import butter, dlsim, ellip, sosfilt, tf2ss
 from torch.autograd import gradcheck
 
@@ -141,6 +141,14 @@ def test_decays_to_silence_rather_than_to_subnormal_numbers():
     for decay in (y, grad.flip(1)):
         assert decay[0, 1:6000].min() > smallest
         assert (decay[0, 10_000:] == 0).all()
+
+
+def test_a_mode_has_fallen_by_60_decibels_when_it_is_told_to_have():
+    A = torch.tensor([[[0.9]], [[-0.99]]], dtype=DOUBLE)
+    y, _ = state_space(torch.eye(1, 1000).expand(2, -1), A, torch.ones(1), torch.ones(1), torch.zeros(()))
+    samples = decay_samples(A)
+    assert 0.99e-3 < y[1, samples].abs() < 1e-3 < y[1, samples - 2].abs()
+    assert decay_samples(A[:0]) == 0
 
 
 def test_what_does_not_fit_is_refused_by_name():
