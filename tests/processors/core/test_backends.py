@@ -16,6 +16,7 @@ ALL = [
     "noise",
     "feedback_delay",
     "allpass_chain",
+    "delay_network",
 ]
 
 

@@ -10,8 +10,8 @@ from grafx.processors.core import _backends
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
+from grafx.processors.core.delay_network import Network, delay_network, delay_network_by_frequency
 from grafx.processors.core.ladder import saturating_ladder
-from grafx.processors.core.feedback_delays import Network, feedback_delays, feedback_delays_by_frequency
 from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
@@ -25,13 +25,15 @@ CHUNK = 4
 OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
     "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
-    "comb", "ladder",
+    "comb", "ladder", "delay_network",
+    "solve_delay_network",
 ]  # fmt: skip
 CASES = [
     (name, *case)
     for name in OPERATORS
     for case in [(3, 9, torch.float32), (3, 9, DOUBLE), (2, 1, DOUBLE), (2, 0, torch.float32), (0, 5, DOUBLE)]
-    if name != "convolve" or 0 not in case  # where nothing is to be convolved, nothing is called
+    if name not in ("convolve", "solve_delay_network")
+    or 0 not in case  # where nothing is to be convolved, nothing is called
 ]
 
 
@@ -81,7 +83,7 @@ def arguments(name, rows, length, dtype):
         c, past, inner = (torch.rand(rows, size, dtype=DOUBLE) / 9 for size in (8, 5, 2))
         delays, line = torch.full((rows,), 3), torch.rand(rows, 5 + length, dtype=DOUBLE)
         return (u, delays, c, past, inner), (grad, line, inner, u, delays, c, line)
-    if "feedback_delays" in name:
+    if "delay_network" in name:
         sos, matrix = torch.rand(rows, 3, 2, 5, dtype=DOUBLE) / 9, torch.rand(rows, 3, 3, dtype=DOUBLE) / 4
         sos[..., 0] += 0.5
         b, c, past = matrix[..., :1], matrix[:, :2], torch.rand(rows, 3, 5, dtype=DOUBLE)
@@ -166,12 +168,12 @@ FUNCTIONS = {
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
     "saturating_ladder": (lambda u, g, mix: weighted(*saturating_ladder(u, g, 4 * g, mix)), [(3,), (2, 1, 5)]),
     "comb_filter": (lambda u, b: comb_filter(u, torch.tensor(3), b / 4, max_delay=5)[0], [(2, 1, 3)]),
-    "feedback_delays": (
-        lambda u, a, b, s: feedback_delays(u, network(a, b, s))[0],
+    "delay_network": (
+        lambda u, a, b, s: delay_network(u, network(a, b, s))[0],
         [(2, 2, 2), (2, 2, 3), (2, 2, 1, 6)],
     ),
-    "feedback_delays_by_frequency": (
-        lambda u, a, b, s: feedback_delays_by_frequency(u, network(a, b, s)),
+    "delay_network_by_frequency": (
+        lambda u, a, b, s: delay_network_by_frequency(u, network(a, b, s)),
         [(2, 2, 2), (2, 2, 3), (2, 2, 1, 6)],
     ),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
