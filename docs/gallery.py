@@ -12,7 +12,9 @@ from grafx.processors import (
     ADSR,
     KICKS,
     LFO,
+    AllpassCascade,
     AllPassFilter,
+    AllpassLattice,
     AllpassSmoother,
     Amplifier,
     ApproxCompressor,
@@ -21,6 +23,7 @@ from grafx.processors import (
     BandPassFilter,
     BandRejectFilter,
     BiquadFilter,
+    ButterworthFilter,
     ChebyshevDistortion,
     Compressor,
     DCBlocker,
@@ -40,6 +43,7 @@ from grafx.processors import (
     HighPassFilter,
     HighShelf,
     KickSynth,
+    LadderFilter,
     Limiter,
     LinkwitzRileyCrossover,
     LowPassFilter,
@@ -67,10 +71,12 @@ from grafx.processors import (
     PowerDistortion,
     RampSmoother,
     SawOscillator,
+    SchroederAllpass,
     SerialChain,
     SideGainImager,
     SineOscillator,
     SquareOscillator,
+    StackedStateVariableFilter,
     StateVariableFilter,
     StereoGain,
     StereoToMidSide,
@@ -195,6 +201,105 @@ def dc_blocker() -> list[Panel]:
         following(DCBlocker(), settings, {0: 0.0, 5: 1.0, 40: 0.2}, 60),
         magnitude(DCBlocker(), vary({}, *({"cutoff_hz": hertz} for hertz in (20, 100, 400))), -30, 6),
     ]
+
+
+def responses(curves: Mapping[str, torch.Tensor], title: str = "", low: float = -48, high: float = 12) -> Panel:
+    """Gain over frequency of impulse responses from filters with different options."""
+    length = len(next(iter(curves.values())))
+    hertz = torch.fft.rfftfreq(length, 1 / SAMPLE_RATE)
+    seen = (hertz >= 20) & (hertz <= 20000)
+    gains = {label: 20 * torch.log10(torch.fft.rfft(h).abs()[seen].clamp(1e-10)) for label, h in curves.items()}
+    panel = over_frequency(hertz[seen], gains, "gain (dB)", title)
+
+    def draw(ax: Axes) -> None:
+        panel.draw(ax)
+        ax.set(ylim=(low, high))
+
+    return replace(panel, draw=draw)
+
+
+def response_of(processor: Processor, **values) -> torch.Tensor:
+    return processor(torch.eye(1, 2**15, dtype=torch.double)[None], dsp_params=values)[0, 0]
+
+
+def late_by(processor: Processor, settings: Settings, high: float) -> Panel:
+    """Group delay over frequency of an allpass filter."""
+    x = torch.eye(1, 2**15, dtype=torch.double)[None]
+    curves = {}
+    for setting in settings.each:
+        h = run(processor, x, setting)[0, 0]
+        spectrum, moments = torch.fft.rfft(h), torch.fft.rfft(h * torch.arange(len(h)))
+        curves[setting.label] = (moments / spectrum).real[15:14861] * 1000 / SAMPLE_RATE
+    panel = over_frequency(
+        torch.fft.rfftfreq(2**15, 1 / SAMPLE_RATE)[15:14861], curves, "group delay (ms)", settings.title
+    )
+
+    def draw(ax: Axes) -> None:
+        panel.draw(ax)
+        ax.set(ylim=(0, high))
+
+    return replace(panel, draw=draw)
+
+
+def butterworth() -> list[Panel]:
+    orders = {f"order {order}": response_of(ButterworthFilter(order), **AT_1K) for order in (1, 2, 4, 8)}
+    edges = vary({}, {"low_hz": 300, "high_hz": 3000}, {"low_hz": 900, "high_hz": 1100}, {"low_hz": 50, "high_hz": 500})
+    return [
+        responses(orders, "low-pass, frequency 1 kHz", -60),
+        magnitude(ButterworthFilter(kind="band"), edges, -60, 12),
+    ]
+
+
+def ladder() -> list[Panel]:
+    resonances = vary(AT_1K, *({"resonance": resonance} for resonance in (0, 0.5, 0.9, 0.99)))
+    modes = ("low12", "band24", "high24", "high12")
+    kinds = {mode: response_of(LadderFilter(mode), **AT_1K, resonance=0.5) for mode in modes}
+    return [
+        magnitude(LadderFilter(), resonances, -48, 36),
+        responses(kinds, "frequency 1 kHz, resonance 0.5", -48, 24),
+    ]
+
+
+def stacked() -> list[Panel]:
+    processor, values = StackedStateVariableFilter(), {**AT_1K, "resonance": 0.5}
+    pairs = ((1, 1), (0.3, 0.3), (0.1, 1), (3, 3))
+    dampings = vary(values, *({"damping": pair} for pair in pairs))
+    numbers_of_filters = {
+        f"{count} filters": response_of(StackedStateVariableFilter(count), **values, damping=(0.3,) * count)
+        for count in (2, 3, 4)
+    }
+    return [
+        magnitude(processor, dampings, -48, 24),
+        responses(numbers_of_filters, "frequency 1 kHz, resonance 0.5, damping 0.3", -48, 36),
+    ]
+
+
+def schroeder() -> list[Panel]:
+    processor = SchroederAllpass(4, (31.7, 19.3, 11.9, 7.1))
+    settings = vary({}, *({"gain": gain} for gain in (0.7, 0.5, -0.3)))
+    dull = SchroederAllpass(2, (13.7, 9.1), frequency_dependent=True)
+    decays = named(
+        {"gains 0.9 low and 0.3 high, crossover 2 kHz": {"gain_low": 0.9, "gain_high": 0.3, "crossover_hz": 2e3}}
+    )
+    return [waveform(processor, settings, 0.4), spectrogram(dull, decays, 0.4)]
+
+
+def allpass_cascade() -> list[Panel]:
+    processor = AllpassCascade(8)
+    settings = vary({}, *({"q": q} for q in (0.5, 2, 8)))
+    spread = np.geomspace(200, 8000, 8)
+    settings = named({s.label: {**s.arguments["dsp_params"], "frequency_hz": spread} for s in settings.each})
+    return [late_by(processor, settings, 12), waveform(processor, settings, 0.02)]
+
+
+def allpass_lattice() -> list[Panel]:
+    shapes = {
+        "reflections −0.9, 0.9": (-0.9, 0.9, 0, 0),
+        "reflections 0, 0.8, 0, 0": (0, 0.8, 0, 0),
+        "reflections 0.5, −0.3, 0.7, 0.5": (0.5, -0.3, 0.7, 0.5),
+    }
+    settings = named({label: {"reflection": each} for label, each in shapes.items()})
+    return [late_by(AllpassLattice(), settings, 1.5), waveform(AllpassLattice(), settings, 0.0182)]
 
 
 def fir() -> list[Panel]:
@@ -905,6 +1010,11 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "BiquadFilter": biquad(),
         "PoleZeroFilter": pole_zero(),
         "StateVariableFilter": state_variable(),
+        "ButterworthFilter": butterworth(),
+        "LadderFilter": ladder(),
+        "StackedStateVariableFilter": stacked(),
+        "AllpassCascade": allpass_cascade(),
+        "AllpassLattice": allpass_lattice(),
         "ToneStack": tone_stack(),
         "DCBlocker": dc_blocker(),
         "FIRFilter": fir(),
@@ -961,6 +1071,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "FeedbackDelay": echo(),
         "PingPongDelay": ping_pong(),
         "MultitapDelay": multitap(),
+        "SchroederAllpass": schroeder(),
         "STFTMaskedNoiseReverb": decaying(
             STFTMaskedNoiseReverb(), 193, [(2000, 500), (500, 200), (100, 100)], SAMPLE_RATE
         ),

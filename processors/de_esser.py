@@ -11,7 +11,7 @@ from .controls import ParamRange
 from .core import cookbook
 from .core.band_energy import band_energy
 from .core.biquad import biquad_cascade, decay_samples
-from .core.bounds import safe_exp
+from .core.bounds import soft_bound
 from .core.envelope import Ballistics
 from .core.gain import apply_gain
 from .core.linkwitz_riley import crossover_sections
@@ -20,7 +20,7 @@ from .core.optional import bind
 from .core.precision import wide
 from .core.streaming import once, remember
 from .dynamic_eq import ranged
-from .dynamic_range import LOW_FLOOR, THRESHOLD, check_option, threshold
+from .dynamic_range import THRESHOLD, check_option, threshold
 
 Detector = Literal["highpass", "bandpass"]
 Mode = Literal["split", "wideband"]
@@ -60,7 +60,8 @@ class DeEsser(Processor):
         w0 ``(B, 1)``: the frequency is πσ(w0 + c), where c makes it 6 kHz for 0.
         log_threshold ``(B, 1)``: T + 6, natural logarithm of an energy.
         log_ratio ``(B, 1)``: R = 1 + exp(log_ratio).
-        log_range ``(B, 1)``: the range is −6 dB · (exp(log_range) − 0.001).
+        log_range ``(B, 1)``: the range is −6 dB · (exp(log_range) − 0.001), where
+            numbers beyond ±7 are bounded softly to ±8.
         z_alpha ``(B, 2)``: logits of the coefficients of attack and release.
 
     Args:
@@ -131,15 +132,14 @@ class DeEsser(Processor):
         w0, sos = once(self._sections, raw["w0"])
         x, bands = signals[0], self._bands(signals[0], sos) if self.mode == "split" or len(signals) == 1 else None
         heard = bands if len(signals) == 1 else self._bands(signals[-1], sos)
-        energy = band_energy(heard[:, -1:], w0).squeeze(1)
-        level = torch.log(self.smoother(energy, raw["z_alpha"]) + LOW_FLOOR)
-        most = RANGE.to_physical(raw["log_range"].clamp(max=3)).squeeze(-1) / NEPER
-        gain = safe_exp(ranged(level, threshold(raw), raw["log_ratio"].squeeze(-1), most))
+        energy = self.smoother(band_energy(heard[:, -1], w0), raw["z_alpha"])
+        most = RANGE.to_physical(soft_bound(raw["log_range"], 7, 1)) / NEPER
+        change = ranged(energy, threshold(raw), raw["log_ratio"], most)
         if self.mode == "wideband":
-            return apply_gain(x, gain)
+            return apply_gain(x, change.exp())
         if self.detector == "highpass":
-            return torch.addcmul(bands[:, 0], gain.unsqueeze(1), bands[:, 1])
-        return torch.addcmul(x, gain.unsqueeze(1) - 1, bands[:, 0])
+            return bands[:, 0] + change.exp().unsqueeze(1) * bands[:, 1]
+        return x + change.expm1().unsqueeze(1) * bands[:, 0]
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         _, sos = self._sections(raw_parameters["w0"])

@@ -13,14 +13,14 @@ from .controls import ParamRange
 from .core import butterworth, cookbook
 from .core.band_energy import band_energy
 from .core.biquad import biquad_cascade, decay_samples
-from .core.bounds import safe_exp, soft_bound
+from .core.bounds import soft_bound, soft_bound_sum
 from .core.envelope import Ballistics
 from .core.knees import quadratic_knee
 from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, Map, exponential, frequency, hertz, linear, time_constant
 from .core.optional import bind
 from .core.precision import wide
 from .core.streaming import once, remember
-from .dynamic_range import LOW_FLOOR, THRESHOLD, Raw, threshold
+from .dynamic_range import LOW_FLOOR, THRESHOLD, threshold
 
 Direction = Literal["above", "below"]
 
@@ -71,7 +71,8 @@ class DynamicEqualizer(Processor):
     Raw parameters:
         w0 ``(B, K)``: ω₀ = πσ(w0 + c), where c spreads the bands from 80 Hz to 8 kHz for 0.
         q_inv ``(B, K)``, or ``(B, K - 2)`` with shelves: natural logarithms of 1/Q.
-        log_gain ``(B, K)``: s, natural logarithm of an amplitude.
+        log_gain ``(B, K)``: s, natural logarithm of an amplitude. Beyond ±10 (87 dB), in all bands together beyond ±15,
+            gains are bounded softly, and so are ranges.
         log_threshold ``(B, K)``: T + 6, natural logarithm of an energy.
         log_ratio ``(B, K)``: R = 1 + exp(log_ratio).
         log_range ``(B, K)``: r, natural logarithm of an amplitude, of which 0 is −6 dB.
@@ -161,29 +162,28 @@ class DynamicEqualizer(Processor):
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         w0, sos = once(self._sections, raw["w0"], raw.get("q_inv"))
-        gains = self._gains(signals[-1], w0, sos, raw)
+        static = soft_bound_sum(soft_bound(raw["log_gain"], 10, 5), 15, 5)
+        most = soft_bound_sum(soft_bound(raw["log_range"] + RANGE_DB / NEPER, 10, 5), 15, 5)
         y = signals[0]
-        for band in range(self.num_bands):
-            part = remember(partial(biquad_cascade, y, sos[:, band]))
-            y = torch.addcmul(y, gains[:, band, None] - 1, part)
+        for band, direction in enumerate(self.directions):
+            k = slice(band, band + 1)
+            energy = self._energy(signals[-1], w0[:, k], sos[:, band], raw["z_alpha"][:, band])
+            moving = ranged(energy, threshold(raw)[:, k], raw["log_ratio"][:, k], most[:, k], DIRECTIONS[direction])
+            change = torch.expm1(moving + static[:, k]).unsqueeze(1)
+            y = y + change * remember(partial(biquad_cascade, y, sos[:, band]))
         return y
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         _, sos = self._sections(raw_parameters["w0"], raw_parameters.get("q_inv"))
         return decay_samples(sos[:, :, 0, 0, 3:])
 
-    def _gains(self, key: Tensor, w0: Tensor, sos: Tensor, raw: Raw) -> Tensor:
-        """Of amplitudes in each band, ``(B, K, L)``."""
-        bands = remember(partial(biquad_cascade, key.unsqueeze(1), sos))
-        energy = band_energy(bands, w0)
-        smooth = self.smoother(energy.flatten(0, 1), raw["z_alpha"].flatten(0, 1)).reshape(energy.shape)
-        sign = raw["log_range"].new_tensor([DIRECTIONS[direction] for direction in self.directions]).unsqueeze(-1)
-        level, at, static = torch.log(smooth + LOW_FLOOR), threshold(raw).unsqueeze(-1), raw["log_gain"].unsqueeze(-1)
-        moving = ranged(sign * level, sign * at, raw["log_ratio"], raw["log_range"] + RANGE_DB / NEPER)
-        return safe_exp(moving + static)
+    def _energy(self, key: Tensor, w0: Tensor, sos: Tensor, z_alpha: Tensor) -> Tensor:
+        """That of a band, averaged over channels and smoothed, ``(B, L)``."""
+        return self.smoother(band_energy(remember(partial(biquad_cascade, key, sos)), w0), z_alpha)
 
     def _sections(self, w0: Tensor, q_inv: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Frequencies ``(B, K)`` and the filters of the bands, ``(B, K, 1, 1, 6)``."""
+        """Frequencies ``(B, K)`` and the filters of the bands, ``(B, K, 1, 1, 6)``, whose axes of 1 are a channel and a
+        section."""
         middles = w0.new_tensor([math.log(f / (self.sample_rate / 2 - f)) for f in self._usual()])
         w0, _ = cookbook.from_raw(wide(w0) + middles, torch.zeros_like(w0))
         designs = []
@@ -209,23 +209,24 @@ class DynamicEqualizer(Processor):
         return Map(lambda value: to_raw(value) - middles.to(value), lambda raw: to_physical(raw + middles.to(raw)))
 
 
-def ranged(level: Tensor, at: Tensor, log_ratio: Tensor, log_range: Tensor) -> Tensor:
-    """A ramp with a ratio from a threshold on, which ends at a range.
+def ranged(energy: Tensor, at: Tensor, log_ratio: Tensor, most: Tensor, direction: float = 1.0) -> Tensor:
+    """The logarithm of a gain that changes with a ratio from a threshold on, up to a range.
 
     Args:
-        level: ln of energies ``(..., L)``.
-        at: the threshold, ``(..., 1)``.
-        log_ratio: ln(R − 1), ``(...)``.
-        log_range: ln of the amplitude at the end, of either sign, ``(...)``.
+        energy: ``(B, L)``.
+        at: the threshold, ln of an energy, ``(B, 1)``.
+        log_ratio: ln(R − 1), ``(B, 1)``.
+        most: the range, ln of an amplitude, of either sign, ``(B, 1)``.
+        direction: 1 where it changes above the threshold, −1 below.
 
     Returns:
-        ln of amplitudes ``(..., L)``.
+        ln of amplitudes ``(B, L)``.
     """
-    slope = 0.5 * torch.sigmoid(soft_bound(log_ratio, 10, 5)).unsqueeze(-1)
-    log_range = soft_bound(log_range).unsqueeze(-1)
-    width = torch.full_like(slope, KNEE)
-    end = at + log_range.abs() / slope
-    return log_range.sign() * (quadratic_knee(level, at, slope, width) - quadratic_knee(level, end, slope, width))
+    level, at = direction * torch.log(energy + LOW_FLOOR), direction * at
+    slope = 0.5 * torch.sigmoid(soft_bound(log_ratio, 10, 5))
+    towards, width = most.sign() * slope, torch.full_like(slope, KNEE)
+    end = at + most.abs() / slope
+    return quadratic_knee(level, at, towards, width) - quadratic_knee(level, end, towards, width)
 
 
 def _first_order(side, w0: Tensor) -> Tensor:

@@ -20,12 +20,12 @@ def band_energy(bands: Tensor, w0: Tensor) -> Tensor:
     energy.
 
     Args:
-        bands: x, ``(B, K, C, L)``.
-        w0: ω₀, the middle of each band, in radians per sample, ``(B, K)``.
+        bands: x, ``(B, C, L)``.
+        w0: ω₀, the middle of the band, in radians per sample, ``(B, 1)``.
 
     Returns:
-        ``(B, K, L)``.
+        ``(B, L)``.
     """
-    turn = torch.cat(butterworth.all_pass(w0, 1), -1).unsqueeze(-3)
+    turn = torch.cat(butterworth.all_pass(w0, 1), -1)
     quarter = remember(lambda state: biquad_cascade(bands, turn, state))
-    return mean_square(torch.cat([bands, quarter], 2))
+    return 0.5 * (mean_square(bands) + mean_square(quarter))
