@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..search.search import Options
 from .console import fail, say
 
-app = typer.Typer(
-    help="Find, render and draw audio processing graphs.", no_args_is_help=True, pretty_exceptions_enable=False
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 INTERRUPTED = 130  # what shells use for a program that was interrupted
 
@@ -32,6 +31,21 @@ def _plain_errors() -> Iterator[None]:
         fail(f"This needs the package {error.name}: install grafx with its extra 'demo'.")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"grafx {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    """Find, render and draw audio processing graphs."""
 
 
 @app.command()

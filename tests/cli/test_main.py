@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
+import grafx
 from grafx.audio import read_audio
 from grafx.data import load_grafx, save_grafx
 from grafx.search.mixer import WEIGHT
@@ -28,6 +29,10 @@ def test_help(cli, command):
 @pytest.mark.parametrize("option", ["--mix", "--out", "--group", "--seed", "--tolerance", "--method"])
 def test_help_names_the_options(cli, option):
     assert option in cli.run("search", "--help").stdout
+
+
+def test_it_tells_its_version(cli):
+    assert cli.run("--version").output.split() == ["grafx", grafx.__version__]
 
 
 def test_without_arguments_it_shows_its_help(cli):
