@@ -241,6 +241,13 @@ def late_by(processor: Processor, settings: Settings, high: float) -> Panel:
     return replace(panel, draw=draw)
 
 
+def clicks(processor: Processor, settings: Settings, ms: float) -> Panel:
+    """What a click becomes."""
+    x = torch.eye(1, round(ms / 1000 * SAMPLE_RATE), dtype=torch.double)[None]
+    heard = {setting.label: run(processor, x, setting)[0, 0] for setting in settings.each}
+    return lanes({"click": x[0, 0], **{label: h / h.abs().max() for label, h in heard.items()}}, 1, "at full height")
+
+
 def butterworth() -> list[Panel]:
     orders = {f"order {order}": response_of(ButterworthFilter(order), **AT_1K) for order in (1, 2, 4, 8)}
     edges = vary({}, {"low_hz": 300, "high_hz": 3000}, {"low_hz": 900, "high_hz": 1100}, {"low_hz": 50, "high_hz": 500})
@@ -281,7 +288,7 @@ def schroeder() -> list[Panel]:
     decays = named(
         {"gains 0.9 low and 0.3 high, crossover 2 kHz": {"gain_low": 0.9, "gain_high": 0.3, "crossover_hz": 2e3}}
     )
-    return [waveform(processor, settings, 0.4), spectrogram(dull, decays, 0.4)]
+    return [clicks(processor, settings, 300), spectrogram(dull, decays, 0.4)]
 
 
 def allpass_cascade() -> list[Panel]:
@@ -289,17 +296,17 @@ def allpass_cascade() -> list[Panel]:
     settings = vary({}, *({"q": q} for q in (0.5, 2, 8)))
     spread = np.geomspace(200, 8000, 8)
     settings = named({s.label: {**s.arguments["dsp_params"], "frequency_hz": spread} for s in settings.each})
-    return [late_by(processor, settings, 12), waveform(processor, settings, 0.02)]
+    return [late_by(processor, settings, 12), clicks(processor, settings, 20)]
 
 
 def allpass_lattice() -> list[Panel]:
     shapes = {
-        "reflections −0.9, 0.9": (-0.9, 0.9, 0, 0),
-        "reflections 0, 0.8, 0, 0": (0, 0.8, 0, 0),
-        "reflections 0.5, −0.3, 0.7, 0.5": (0.5, -0.3, 0.7, 0.5),
+        "−0.9, 0.9, 0, 0": (-0.9, 0.9, 0, 0),
+        "0, 0.8, 0, 0": (0, 0.8, 0, 0),
+        "0.5, −0.3, 0.7, 0.5": (0.5, -0.3, 0.7, 0.5),
     }
-    settings = named({label: {"reflection": each} for label, each in shapes.items()})
-    return [late_by(AllpassLattice(), settings, 1.5), waveform(AllpassLattice(), settings, 0.0182)]
+    settings = named({label: {"reflection": each} for label, each in shapes.items()}, "reflection")
+    return [late_by(AllpassLattice(), settings, 1.5), clicks(AllpassLattice(), settings, 2)]
 
 
 def fir() -> list[Panel]:
