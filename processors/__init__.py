@@ -4,6 +4,7 @@ from .allpass import AllpassCascade, AllpassLattice, SchroederAllpass
 from .amplifier import Amplifier
 from .butterworth import ButterworthFilter
 from .container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
+from .convolution_reverb import ConvolutionReverb
 from .crossover import LinkwitzRileyCrossover
 from .dc_blocker import DCBlocker
 from .de_esser import DeEsser
@@ -30,6 +31,7 @@ from .filter import (
     PoleZeroFilter,
     StateVariableFilter,
 )
+from .freeverb import Freeverb
 from .ladder import LadderFilter
 from .limiter import Limiter
 from .modal import ModalResonators
@@ -92,6 +94,7 @@ __all__ = [
     "ChebyshevDistortion",
     "Chorus",
     "Compressor",
+    "ConvolutionReverb",
     "DCBlocker",
     "DeEsser",
     "DelayLine",
@@ -106,6 +109,7 @@ __all__ = [
     "FeedbackDelayNetwork",
     "FilteredNoiseShapingReverb",
     "Flanger",
+    "Freeverb",
     "GainStagingRegularization",
     "GraphicEqualizer",
     "HaasEnhancer",

@@ -161,6 +161,7 @@ REGISTRY = {
         case(waveform="saw", sample_rate=8000),
         case(external=True, sample_rate=2000),
     ],
+    "Freeverb": [case(sample_rate=2000)],
     "GraphicEqualizer": [case(), case(scale="third_octave", processor_channel="stereo")],
     "HaasEnhancer": [case(**LOW), case(delayed="left", invert=True, interpolation="linear", **LOW)],
     "HardClip": [case(low=-0.1, high=0.05)],
