@@ -23,9 +23,11 @@ from grafx.processors import (
     BandPassFilter,
     BandRejectFilter,
     BiquadFilter,
+    BitCrusher,
     ButterworthFilter,
     ChebyshevDistortion,
     Compressor,
+    ConvolutionReverb,
     DCBlocker,
     DeEsser,
     DelayLine,
@@ -33,6 +35,8 @@ from grafx.processors import (
     DynamicEqualizer,
     Expander,
     ExponentialEnvelope,
+    FactorizedCompressor,
+    FactorizedNoiseGate,
     FeedbackDelay,
     FilteredNoiseShapingReverb,
     FIRFilter,
@@ -75,6 +79,7 @@ from grafx.processors import (
     SerialChain,
     SideGainImager,
     SineOscillator,
+    SplineDistortion,
     SquareOscillator,
     StackedStateVariableFilter,
     StateVariableFilter,
@@ -86,6 +91,7 @@ from grafx.processors import (
     ToneStack,
     TransientShaper,
     TriangleOscillator,
+    Waveshaper,
     WavetableOscillator,
     WhiteNoise,
     ZeroPhaseFIREqualizer,
@@ -402,6 +408,22 @@ def approx_compressor() -> list[Panel]:
     ]
 
 
+def factorized_compressor() -> list[Panel]:
+    processor, slow = FactorizedCompressor(), {**THRESHOLD, "ratio": 2, "attack_ms": 30}
+    limits = [{"transient_threshold_db": level} for level in (0, -15, -25)]
+    return [static_curve(processor, vary(slow, *limits)), gain_over_time(processor, vary(slow, *limits), -40, -10)]
+
+
+def factorized_gate() -> list[Panel]:
+    processor, slow = FactorizedNoiseGate(), {**THRESHOLD, "range_db": -20, "attack_ms": 20, "release_ms": 30}
+    opens = vary(slow, *({"transient_threshold_db": level} for level in (0, -20)))
+    ms = (torch.arange(882, dtype=torch.double) - 220) / SAMPLE_RATE * 1000
+    x = torch.where(ms < 0, 0.01, 0.3)[None, None]
+    gains = {label: 20 * torch.log10(processor(x, **arguments) / x)[0, 0] for label, arguments in opens.each}
+    time = lines(ms, gains, "time (ms); input −40 dB, then −10 dB", "gain (dB)", opens.title)
+    return [time, static_curve(processor, opens)]
+
+
 def gate() -> list[Panel]:
     processor = NoiseGate(sample_rate=SAMPLE_RATE, knee_type="quadratic")
     ranges = vary({**THRESHOLD, "knee_db": 6, "attack_ms": 1}, *({"range_db": depth} for depth in (-10, -20, -40)))
@@ -533,6 +555,48 @@ POLYNOMIALS = {
     "0.9 T₅": (0, 0, 0, 0, 0, 0.9),
 }
 
+
+def waveshaper() -> list[Panel]:
+    x = torch.linspace(-3, 3, 601, dtype=torch.double)
+    shapes = ("hard", "tanh", "tube", "sine_fold")
+    curves = {shape: Waveshaper(shape)(x[None, None], dsp_params={})[0, 0] for shape in shapes}
+    sine = torch.sin(2 * math.pi * 5000 / SAMPLE_RATE * torch.arange(SAMPLE_RATE, dtype=torch.double))[None, None]
+    window = torch.signal.windows.kaiser(SAMPLE_RATE, beta=16, dtype=torch.double)
+    spectra = {}
+    for label, options in {"plain": (), "adaa2": ("adaa2",), "adaa2, 4 times oversampled": ("adaa2", 4)}.items():
+        y = Waveshaper("hard", *options)(sine, dsp_params={"drive_db": 20.0})[0, 0]
+        level = 20 * torch.log10(torch.fft.rfft(y * window).abs().clamp(min=1e-9))
+        spectra[label] = level[:20000].unflatten(0, (-1, 50)).amax(1) - level.max()
+    panel = lines(torch.arange(400) * 0.05, spectra, "frequency (kHz)", "level (dB)", "hard, 5 kHz, drive 20 dB")
+
+    def draw(ax: Axes) -> None:
+        panel.draw(ax)
+        ax.set(ylim=(-120, 5))
+        for line in ax.lines:
+            line.set_linewidth(0.9)
+
+    return [lines(x, curves, "input", "output"), replace(panel, draw=draw, width=1.3)]
+
+
+def spline_distortion() -> list[Panel]:
+    even = {
+        "bin_gain_db": (-30, -18, -6, 0, 0, -6, -18, -30),
+        "knot_gain_db": (-36, -24, -12, -3, 0, -3, -12, -24, -36),
+    }
+    dead = {"bin_gain_db": (0, 0, 0, -30, -30, 0, 0, 0), "knot_gain_db": (0, 0, 0, -3, -36, -3, 0, 0, 0)}
+    uneven = {**even, "bin_gain_db": (0, 0, 0, 0, *even["bin_gain_db"][4:])}
+    uneven["knot_gain_db"] = (0, 0, 0, 0, *even["knot_gain_db"][4:])
+    settings = named({"soft clipping": even, "a dead zone": dead, "clipping of one half": uneven})
+    return distortion(SplineDistortion(), settings)
+
+
+def bit_crusher() -> list[Panel]:
+    sine = 0.9 * torch.sin(2 * math.pi * 120 / SAMPLE_RATE * torch.arange(500, dtype=torch.double))
+    settings = {"3 bits": {"bits": 3}, "held for 24.5": {"bits": 16, "downsampling": 24.5}}
+    crushed = {label: BitCrusher()(sine[None, None], dsp_params=values)[0, 0] for label, values in settings.items()}
+    return [lanes({"in": sine, **crushed}, 1), transfer(BitCrusher(), vary({}, {"bits": 2}, {"bits": 4}))]
+
+
 # --- Delay and reverb
 
 
@@ -579,6 +643,24 @@ def multitap() -> list[Panel]:
         "20 segments of 68 ms",
     )
     return [waveform(MultitapDelay(), settings, 1.36), spectrogram(MultitapDelay(), settings, 1.36)]
+
+
+def convolution_reverb() -> list[Panel]:
+    """A response as a hall might have it: a direct sound, reflections, and noise that is duller the later it is."""
+    noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+    hall = LowPassFilter()(noise[None], dsp_params={"frequency_hz": 3000})[0] * 10 ** (-3 * time / 1.2)
+    hall = 0.12 * (hall + 0.3 * noise * 10 ** (-3 * time / 0.5)) * (time > 0.03)
+    hall[:, [0, 500, 900]] += torch.tensor([[1.0, 0.5, 0.2], [1.0, 0.2, 0.5]], dtype=torch.double)
+    processor = ConvolutionReverb(hall)
+    settings = named(
+        {
+            "as it is": {},
+            "decay 0.5, of treble 0.2": {"low_decay": 0.5, "mid_decay": 0.5, "high_decay": 0.2},
+            "pre-delay 150 ms, decay 0.3": {"pre_delay_ms": 150, "low_decay": 0.3, "mid_decay": 0.3, "high_decay": 0.3},
+        }
+    )
+    return [waveform(processor, settings, 0.8), spectrogram(processor, settings, 0.8, index=1)]
 
 
 def decaying(processor: Processor, num_bands: int, times: list[tuple[float, float]], sample_rate: float) -> list[Panel]:
@@ -1059,10 +1141,13 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
             threshold_db=(-40, -30, -20),
             range_db=(-20, -20, -20),
         ),
+        "FactorizedCompressor": factorized_compressor(),
+        "FactorizedNoiseGate": factorized_gate(),
         "ApproxCompressor": approx_compressor(),
         "ApproxNoiseGate": approx_gate(),
     },
     "Distortion": {
+        "Waveshaper": waveshaper(),
         "TanhDistortion": distortion(
             TanhDistortion(use_bias=True),
             vary({}, {"pre_gain_db": 0}, {"pre_gain_db": 12}, {"pre_gain_db": 12, "offset": 0.5}),
@@ -1072,6 +1157,8 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "PiecewiseTanhDistortion": piecewise(),
         "PowerDistortion": series(PowerDistortion(max_order=4), POWERS),
         "ChebyshevDistortion": series(ChebyshevDistortion(max_order=6), POLYNOMIALS),
+        "SplineDistortion": spline_distortion(),
+        "BitCrusher": bit_crusher(),
     },
     "Delay and reverb": {
         "DelayLine": delay_line(),
@@ -1079,6 +1166,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "PingPongDelay": ping_pong(),
         "MultitapDelay": multitap(),
         "SchroederAllpass": schroeder(),
+        "ConvolutionReverb": convolution_reverb(),
         "STFTMaskedNoiseReverb": decaying(
             STFTMaskedNoiseReverb(), 193, [(2000, 500), (500, 200), (100, 100)], SAMPLE_RATE
         ),
