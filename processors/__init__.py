@@ -71,6 +71,7 @@ from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, S
 from .synth import KICKS, KickSynth
 from .tone_stack import ToneStack
 from .transient import TransientShaper
+from .velvet import VelvetNoiseReverb
 from .waveshaper import BitCrusher, SplineDistortion, Waveshaper
 
 __all__ = [
@@ -165,6 +166,7 @@ __all__ = [
     "TransientShaper",
     "Tremolo",
     "TriangleOscillator",
+    "VelvetNoiseReverb",
     "Vibrato",
     "Waveshaper",
     "WavetableOscillator",

@@ -88,6 +88,7 @@ NOISES = [
     case((1,), surrogates=("stream",), num_channels=2),
     case(surrogates=("stream",), inlets=("amplitude",)),
 ]
+ROOM = torch.randn(4, 80, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, -2, 80)
 
 REGISTRY = {
     "ADSR": [case(**TIMED), case(curve="linear", **TIMED), case(**GATED), case(curve="linear", **GATED)],
@@ -112,6 +113,11 @@ REGISTRY = {
         case(external=True, interpolation="allpass", sample_rate=2000),
     ],
     "Compressor": COMPRESSORS,
+    "ConvolutionReverb": [
+        case(ir=ROOM[0], crossovers_hz=(200, 900), **LOW),
+        case(ir=ROOM[:2], crossovers_hz=(100, 500), **LOW),
+        case(ir=ROOM, crossovers_hz=(100, 500), **LOW),
+    ],
     "DCBlocker": [case()],
     "DeEsser": [
         case(**LOW),
@@ -246,6 +252,11 @@ REGISTRY = {
     "TransientShaper": [case(), case(sidechain=True)],
     "Tremolo": [case(sample_rate=2000), case(waveform="triangle", sample_rate=200), case(external=True)],
     "TriangleOscillator": OSCILLATORS,
+    "VelvetNoiseReverb": [
+        case(ir_len=300, sample_rate=2000, density=500),
+        case(STEREO, ir_len=300, color="dark", processor_channel="midside", num_widths=3),
+        case(ir_len=301, color="segments", processor_channel="pseudo_midside", num_segments=3, num_magnitudes=4),
+    ],
     "Vibrato": [
         case(sample_rate=4000),
         case(waveform="triangle", interpolation="linear", sample_rate=4000),
@@ -273,9 +284,14 @@ def is_plain(cls):
     return all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in options)
 
 
-CLASSES = [name for name in grafx.processors.__all__ if is_plain(getattr(grafx.processors, name))]
+def in_short(value):
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else value
+
+
+PLAIN = [name for name in grafx.processors.__all__ if is_plain(getattr(grafx.processors, name))]
+CLASSES = [name for name in grafx.processors.__all__ if name in {*PLAIN, *REGISTRY}]
 CASES = [
-    pytest.param(name, c, id=f"{name}({', '.join(f'{key}={value}' for key, value in c.options.items())})")
+    pytest.param(name, c, id=f"{name}({', '.join(f'{key}={in_short(value)}' for key, value in c.options.items())})")
     for name in CLASSES
     for c in REGISTRY.get(name, [])
 ]
@@ -380,7 +396,7 @@ def test_silence_is_processed(name, c):
         check(processor, std, 2, channels, 1000, dtype, level=0.0)
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
+@pytest.mark.parametrize("name", [name for name in PLAIN if name in REGISTRY])
 def test_long_signals_are_processed_with_the_options_that_it_has_by_default(name):
     check(make(name), 1.0, 1, max(REGISTRY[name][0].channels), 2**17, torch.float32)
 
