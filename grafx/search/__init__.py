@@ -3,6 +3,7 @@
 from ..errors import SearchError
 from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .console import build_console, console_processors
+from .effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
 from .invert import Effort, Inversion, Step, invert
 from .loss import MatchLoss
 from .mixer import Mixer, MixStream, render_mix
@@ -10,9 +11,12 @@ from .search import Found, Options, Progress, Search
 from .spectral import SpectralLoss
 
 __all__ = [
+    "COARSE_TO_FINE",
+    "EffectInversion",
     "Effort",
     "Found",
     "Inversion",
+    "Level",
     "MatchLoss",
     "MixStream",
     "Mixer",
@@ -25,6 +29,7 @@ __all__ = [
     "build_console",
     "console_processors",
     "invert",
+    "invert_effect",
     "load_checkpoint",
     "remove_checkpoint",
     "render_mix",

@@ -183,7 +183,7 @@ def invert(
     workshop at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt,
     "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
-    target = _checked(target, inputs)
+    target = checked(target, inputs)
     effort, losses = effort or Effort(), []
     leads = _leads(target, sample_rate) if inputs is None else [0]
     whole = SpectralLoss(target, sample_rate)
@@ -279,7 +279,7 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
     for rows, losses in _scan(first, population, effort, seed):
         done, population = done + 1, (rows, losses)
         yield "scan", done, rows[0], losses[0].item()
-    for rows, losses in _evolve(first, population, effort.generations, generator):
+    for rows, losses in evolve(first.rank, population, effort.generations, generator):
         done, population = done + 1, (rows, losses)
         yield "evolve", done, rows[losses.argmin()], losses.min().item()
     rows, losses = population
@@ -350,7 +350,9 @@ def _scan(match: Match, tried: Population, effort: Effort, seed: int) -> Iterato
         yield rows, losses
 
 
-def _evolve(match: Match, scanned: Population, generations: int, generator: torch.Generator) -> Iterator[Population]:
+def evolve(
+    rank: Callable[[Tensor], Tensor], scanned: Population, generations: int, generator: torch.Generator
+) -> Iterator[Population]:
     """Differential evolution towards the better fifth."""
     population, losses = scanned
     count, shape = len(population), population.shape
@@ -361,7 +363,7 @@ def _evolve(match: Match, scanned: Population, generations: int, generator: torc
         mutants = 1 - (1 - mutants.abs()).abs()  # reflected at the limits
         crossed = torch.rand(shape, generator=generator).to(population) < 0.6
         children = torch.where(crossed, mutants.clamp(0, 1), population)
-        new = match.rank(children)
+        new = rank(children)
         better = new < losses
         population = torch.where(better[:, None], children, population)
         losses = torch.where(better, new, losses)
@@ -396,7 +398,12 @@ def _playable(
     return PlayableProcessor(synth, () if inputs is None else (inputs[None],))
 
 
-def _checked(target: Tensor, inputs: Tensor | None) -> Tensor:
+def checked(target: Tensor, inputs: Tensor | None) -> Tensor:
+    """A target as ``(channels, samples)``.
+
+    Raises:
+        AudioError: it is silent, too short or not finite, or the inputs have another length.
+    """
     target = target[None] if target.ndim == 1 else target
     if target.ndim != 2 or not target.is_floating_point() or target.shape[-1] < SHORTEST:
         raise AudioError(
