@@ -48,19 +48,14 @@ class TanhDistortion(Processor):
         super().__init__(**controls)
         self.remove_dc = remove_dc
         self.latency_samples = None if remove_dc else 0  # the mean is that of the whole signal
-        names = {
-            "log_pre_gain": pre_post_gain,
-            "log_post_gain": pre_post_gain and not inverse_post_gain,
-            "bias": use_bias,
-        }
-        self._names = [name for name, used in names.items() if used]
+        self._size: ParameterSize = _gain_size(pre_post_gain, inverse_post_gain) | ({"bias": 1} if use_bias else {})
 
     def parameter_size(self) -> ParameterSize:
-        return dict.fromkeys(self._names, 1)
+        return dict(self._size)
 
     def declare_controls(self) -> list[Control]:
-        bias = [Control("offset", -1, 1, 0.0, "bias")] if "bias" in self._names else []
-        return [*_gain_controls(self._names), *bias]
+        bias = [Control("offset", -1, 1, 0.0, "bias")] if "bias" in self._size else []
+        return [*_gain_controls(self._size), *bias]
 
     def forward(
         self,
@@ -194,11 +189,8 @@ class PiecewiseTanhDistortion(Processor):
         super().__init__(**controls)
         self.remove_dc = remove_dc
         self.latency_samples = None if remove_dc else 0  # the mean is that of the whole signal
-        self._size: ParameterSize = {"log_hardness": 2, "z_threshold": 2}
-        if pre_post_gain:
-            self._size["log_pre_gain"] = 1
-        if pre_post_gain and not inverse_post_gain:
-            self._size["log_post_gain"] = 1
+        gains = _gain_size(pre_post_gain, inverse_post_gain)
+        self._size: ParameterSize = {"log_hardness": 2, "z_threshold": 2, **gains}
 
     def parameter_size(self) -> ParameterSize:
         return dict(self._size)
@@ -355,6 +347,12 @@ class ChebyshevDistortion(_SeriesDistortion):
     """
 
     basis = "chebyshev"
+
+
+def _gain_size(pre_post_gain: bool, inverse_post_gain: bool) -> ParameterSize:
+    """Raw parameters of the gains before and after."""
+    used = {"log_pre_gain": pre_post_gain, "log_post_gain": pre_post_gain and not inverse_post_gain}
+    return {name: 1 for name, is_used in used.items() if is_used}
 
 
 def _gain_controls(raw: Collection[str]) -> list[Control]:

@@ -67,8 +67,8 @@ class Waveshaper(_Oversampled):
     **Aliasing.** Harmonics beyond the Nyquist frequency fold back. There are two remedies, which can be combined:
     ``"adaa1"`` and ``"adaa2"`` apply the curve to lines between samples, or triangles of three, by its antiderivatives
     (:func:`~grafx.processors.core.antialiasing.antialiased`), and ``oversampling`` applies it at a higher rate.
-    Antiderivatives are cheap and dull the highest octave (−2.4 or −4.9 dB at 10 kHz, at 44.1 kHz, and much less if
-    oversampled); oversampling passes it as it is, up to 0.45 of the sample rate. A guide of this site measures both.
+    Antiderivatives dull the highest octave (−2.4 or −7.3 dB at 10 kHz, at 44.1 kHz, but −0.6 or −1.5 dB at twice that
+    rate); oversampling passes it as it is, up to 0.45 of the sample rate. A guide of this site measures both.
 
     **Latency.** ``"adaa1"`` delays by half a sample, or its part of it if oversampled, and needs no latency. All else
     looks ahead as far as it would be late, so that the output is in time with the input, and ``stream`` is late by
