@@ -38,8 +38,10 @@ from grafx.processors import (
     FactorizedCompressor,
     FactorizedNoiseGate,
     FeedbackDelay,
+    FeedbackDelayNetwork,
     FilteredNoiseShapingReverb,
     FIRFilter,
+    Freeverb,
     GainStagingRegularization,
     GraphicEqualizer,
     HaasEnhancer,
@@ -76,6 +78,7 @@ from grafx.processors import (
     RampSmoother,
     SawOscillator,
     SchroederAllpass,
+    Send,
     SerialChain,
     SideGainImager,
     SineOscillator,
@@ -91,6 +94,7 @@ from grafx.processors import (
     ToneStack,
     TransientShaper,
     TriangleOscillator,
+    VelvetNoiseReverb,
     Waveshaper,
     WavetableOscillator,
     WhiteNoise,
@@ -675,6 +679,48 @@ def decaying(processor: Processor, num_bands: int, times: list[tuple[float, floa
     return [waveform(processor, settings, 0.8, sample_rate), spectrogram(processor, settings, 0.8, sample_rate)]
 
 
+def reverb(processor: Processor, settings: Settings, seconds: float, index: int = 0) -> list[Panel]:
+    return [
+        waveform(processor, settings, seconds, SAMPLE_RATE),
+        spectrogram(processor, settings, seconds, SAMPLE_RATE, index),
+    ]
+
+
+def delay_network() -> list[Panel]:
+    times = {
+        "2.5 s at low frequencies, 0.4 s at high ones": np.geomspace(2.5, 0.4, 9),
+        "0.6 s everywhere": 0.6,
+        "0.2 s, and 1.2 s at 1 kHz": [0.2, 0.2, 0.2, 0.4, 1.2, 0.4, 0.2, 0.2, 0.2],
+    }
+    settings = named({name: {"t60_s": seconds} for name, seconds in times.items()}, "decay by 60 dB in")
+    return reverb(FeedbackDelayNetwork(), settings, 1.0)
+
+
+def freeverb() -> list[Panel]:
+    settings = vary(
+        {},
+        {"room_size": 0.9, "damping": 0.2},
+        {"room_size": 0.5, "damping": 0.5},
+        {"room_size": 0.2, "damping": 0.9},
+    )
+    return reverb(Freeverb(), settings, 1.0)
+
+
+def velvet() -> list[Panel]:
+    bands = VelvetNoiseReverb()
+    times = {
+        "1.5 s at low frequencies, 0.3 s at high ones": np.tile(np.geomspace(1.5, 0.3, 9), (2, 1)),
+        "0.5 s everywhere": 0.5,
+        "0.1 s everywhere": 0.1,
+    }
+    settings = named({name: {"t60_s": seconds} for name, seconds in times.items()}, "decay by 60 dB in")
+    dark = named({"dark velvet noise, from pulses of 1 to 16 samples": {}})
+    return [
+        waveform(bands, settings, 0.8),
+        spectrogram(VelvetNoiseReverb(color="dark"), dark, 0.8),
+    ]
+
+
 # --- Synthesis
 
 
@@ -946,6 +992,22 @@ def mid_side_to_stereo() -> list[Panel]:
     return [lanes({"mid in": mid, "side in": side, "left out": left, "right out": right}, 2), diagram(nodes, edges)]
 
 
+def send() -> list[Panel]:
+    signal, _ = burst()
+    main, sent = (y[0, 0] for y in Send()(signal[None, None], dsp_params={"send_db": -9}))
+    nodes = {
+        "in": (0, 0, "in"),
+        "send": (1, 0, "gain"),
+        "fader": (2.5, 0.6, "gain"),
+        "reverb": (2.5, -0.6, "reverb"),
+        "+": (3.8, 0, "mix"),
+        "out": (4.6, 0, "out"),
+    }
+    edges = [("in", "send", ""), ("send", "fader", "main"), ("send", "reverb", "send"), ("fader", "+", "")]
+    edges += [("reverb", "+", ""), ("+", "out", "")]
+    return [lanes({"in": signal, "main": main, "send": sent}, 1, "send −9 dB"), diagram(nodes, edges, 1.2)]
+
+
 def crossover() -> list[Panel]:
     setting = {"crossover0_freq": 200, "crossover1_freq": 3000}
     labels = ("band0", "band1", "band2")
@@ -1077,6 +1139,7 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "Panner": panner(),
         "StereoWidener": widener(),
         "HaasEnhancer": haas(),
+        "Send": send(),
         "MonoToStereo": mono_to_stereo(),
         "StereoToMidSide": stereo_to_mid_side(),
         "MidSideToStereo": mid_side_to_stereo(),
@@ -1173,6 +1236,9 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
         "FilteredNoiseShapingReverb": decaying(
             FilteredNoiseShapingReverb(noise_randomness="fixed"), 12, [(1500, 400), (500, 200), (100, 100)], 30000
         ),
+        "FeedbackDelayNetwork": delay_network(),
+        "Freeverb": freeverb(),
+        "VelvetNoiseReverb": velvet(),
     },
     "Smoothers": {
         "OnePoleSmoother": onepole_smoother(),

@@ -52,6 +52,7 @@ from .panner import HaasEnhancer, Panner, StereoWidener
 from .phaser import Phaser
 from .reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 from .rotary import RotarySpeaker
+from .send import Send
 from .smoothing import (
     AllpassSmoother,
     OnePoleSmoother,
@@ -151,6 +152,7 @@ __all__ = [
     "STFTMaskedNoiseReverb",
     "SawOscillator",
     "SchroederAllpass",
+    "Send",
     "SerialChain",
     "SideGainImager",
     "SineOscillator",

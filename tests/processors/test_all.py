@@ -238,6 +238,7 @@ REGISTRY = {
         case(frequency_dependent=True, max_delay_ms=1),
         case(frequency_dependent=True, delay_ms=1.0),
     ],
+    "Send": [case()],
     "SideGainImager": [case(STEREO)],
     "SineOscillator": OSCILLATORS,
     "SplineDistortion": [case(), case(num_bins=2, oversampling=2)],
