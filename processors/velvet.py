@@ -40,9 +40,9 @@ class VelvetNoiseReverb(Processor):
     - ``color="bands"``: the noise is split into K octaves, from 62.5 Hz up, by a Linkwitz–Riley crossover network that
       shifts no phase, and each has a level and decays exponentially,
       :math:`h[n] = \sum_k 10^{g_k / 20}\,10^{-3 n / (f_s T_k)}\,v_k[n]`.
-    - ``"dark"``: each pulse is a rectangle of 1, 2, 4, … or :math:`2^{K-1}` samples, drawn with equal chance and of the
-      same energy, and those of one width have a level and decay exponentially. Wide pulses sound dark; by default they
-      last longer, as reverberation gets darker in rooms.
+    - ``"dark"``: each pulse is a rectangle, of 1, 2, 3 to 4, 5 to 8, … or up to :math:`2^{K-1}` samples, drawn with
+      equal chance and of the same energy, and those of one range of widths have a level and decay exponentially. Wide
+      pulses sound dark; by default they last longer, as reverberation gets darker in rooms.
     - ``"segments"``: the response is cut into M segments, and each of them is filtered by a zero-phase FIR of its own
       from K magnitudes, evenly spread from 0 Hz to the Nyquist frequency. There is no decay but that of the magnitudes,
       so that a reverb can also swell, or end as if by a gate.
@@ -61,7 +61,7 @@ class VelvetNoiseReverb(Processor):
         color: ``"bands"``, ``"dark"`` or ``"segments"``.
         density: pulses per second. From about 1500 on, it sounds smooth.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        num_widths: K, of ``"dark"``.
+        num_widths: K, octaves of widths, of ``"dark"``.
         num_segments: M, of ``"segments"``.
         num_magnitudes: K, of ``"segments"``, whose filters have 2 K − 1 taps.
         seed: of all that is drawn. Another one gives another response that sounds alike.
@@ -222,15 +222,13 @@ class _Pulses:
         return torch.from_numpy(noise)
 
     def rectangles(self, num_widths: int) -> Tensor:
-        """Those of one width each, ``(num_widths, num_samples)``."""
-        width, found = self._random.randint(num_widths, size=len(self._times)), []
-        for k in range(num_widths):
-            steps = np.zeros(self._num_samples + 2**k)
-            chosen = width == k
-            np.add.at(steps, self._times[chosen], self._signs[chosen] / 2 ** (k / 2))
-            np.add.at(steps, self._times[chosen] + 2**k, -self._signs[chosen] / 2 ** (k / 2))
-            found.append(np.cumsum(steps)[: self._num_samples])
-        return torch.from_numpy(np.stack(found))
+        """Those of each octave of widths, ``(num_widths, num_samples)``."""
+        octave = self._random.randint(num_widths, size=len(self._times))
+        width = np.ceil(2.0**octave * (1 - self._random.uniform(size=len(octave)) / 2)).astype(int)
+        steps = np.zeros((num_widths, self._num_samples + 2**num_widths))
+        np.add.at(steps, (octave, self._times), self._signs / np.sqrt(width))
+        np.add.at(steps, (octave, self._times + width), -self._signs / np.sqrt(width))
+        return torch.from_numpy(np.cumsum(steps, -1)[:, : self._num_samples])
 
 
 def _nested(values: Tensor) -> float | tuple:

@@ -100,8 +100,8 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
         ParameterError: see :func:`delay_network`.
 
     Source: Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, for sampling the
-    frequency response to train; a circle outside the unit circle, Bini, "Numerical computation of the coefficients of a
-    power series", 1986.
+    frequency response to train; circles of another radius, Abate and Whitt, "Numerical inversion of probability
+    generating functions", Operations Research Letters 12(4), 1992.
     """
     delays, *rest = _checked(u, network)
     length = u.shape[-1]

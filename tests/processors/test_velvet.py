@@ -63,11 +63,14 @@ def test_levels_are_those_of_the_bands():
 def test_wide_pulses_sound_dark():
     reverb = VelvetNoiseReverb(20000, "dark", processor_channel="mono", num_widths=3, sample_rate=RATE)
     pulses = reverb.noise[0]
-    for width, noise in zip((1, 2, 4), pulses.numpy(), strict=True):
-        kernel = np.ones(width) / np.sqrt(width)
-        deconvolved = scipy.signal.lfilter([1.0], kernel, noise)  # pulses of one sample again
-        assert (np.abs(np.round(deconvolved, 3)) <= 2.001).all()
-        assert np.mean(np.abs(deconvolved) > 0.5) == pytest.approx(2000 / RATE / 3, rel=0.15)
+    for width, noise in zip((1, 2), pulses.numpy(), strict=False):
+        starts = scipy.signal.lfilter([1.0], np.ones(width) / np.sqrt(width), noise)  # pulses of one sample again
+        assert set(np.unique(np.round(starts, 3))) <= {-1, 0, 1}
+        assert np.mean(np.abs(starts) > 0.5) == pytest.approx(2000 / RATE / 3, rel=0.15)
+    lengths = np.diff(np.flatnonzero(np.diff(np.abs(pulses[2].numpy()) > 0.1, prepend=False)))[::2]
+    assert np.mean((lengths == 3) | (lengths == 4)) > 0.9  # but for those that touch
+    for noise in pulses.numpy():
+        assert (noise**2).mean() == pytest.approx(2000 / RATE / 3, rel=0.2)
     bright, dark = (
         np.abs(np.fft.rfft(response(reverb, t60_s=5.0, level_db=torch.tensor([levels]))[0])) ** 2
         for levels in ([0.0, -60, -60], [-60, -60, 0.0])
