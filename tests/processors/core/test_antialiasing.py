@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
+from grafx.processors.core import _antialiasing_numba, _antialiasing_torch
 from grafx.processors.core.antialiasing import antialiased
 from grafx.processors.core.waveshapes import WAVESHAPES
 from torch.autograd import gradcheck
@@ -127,6 +128,23 @@ def test_means_stay_within_the_curve_at_all_levels(shape, order, level, dtype, r
     assert y.dtype == dtype and y.abs().max() <= 1 + 1e-6
     (slope,) = torch.autograd.grad(y.sum(), x)
     assert slope.isfinite().all() and slope.abs().max() <= order + 1 + 1e-3
+
+
+@ALL
+@pytest.mark.parametrize("order", BOTH)
+@pytest.mark.parametrize("spread", [30.0, *SPREADS])
+def test_compiled_kernels_compute_what_plain_ones_do(shape, order, spread, rng):
+    x = torch.tensor(rng.normal(size=(3, 1)) + spread * rng.normal(size=(3, 60)))
+    x[0] *= 1e3
+    grad = torch.tensor(rng.normal(size=(3, 60 - order)))
+    compiled, plain = _antialiasing_numba, _antialiasing_torch
+    torch.testing.assert_close(
+        compiled.antialiased(x, shape, order), plain.antialiased(x, shape, order), rtol=0, atol=1e-9
+    )
+    slopes = [kernels.antialiased_backward(grad, x, shape, order) for kernels in (compiled, plain)]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-6)
+    single = compiled.antialiased(x.float(), shape, order)
+    torch.testing.assert_close(single, compiled.antialiased(x.float().double(), shape, order).float())
 
 
 @pytest.mark.parametrize("order", BOTH)

@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 import torch
 from grafx.processors.core import _backends
+from grafx.processors.core.antialiasing import antialiased
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
@@ -27,6 +28,7 @@ OPERATORS = [
     "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
     "comb", "ladder", "delay_network",
     "solve_delay_network",
+    "antialiased", "antialiased of second order",
 ]  # fmt: skip
 CASES = [
     (name, *case)
@@ -95,6 +97,10 @@ def arguments(name, rows, length, dtype):
         lines, kept = torch.rand(rows, 3, 5 + length).double(), torch.rand(rows, -(-length // 2), 3, 2, 2).double()
         given, state, g = (u[:, None], (2, 5, 4), sos, matrix, b, c), kept[:, :1].sum(1), grad[:, None].repeat(1, 2, 1)
         return (*given, past, state, 2), (g, lines, state, *given, lines, kept, 2)
+    if name.startswith("antialiased"):
+        order = 2 if "second" in name else 1
+        x = torch.randn(rows, length + order, dtype=dtype)
+        return (x, "tanh", order), (grad, x, "tanh", order)
     x, h, g = u[:, None], torch.randn(1, 2, 7, dtype=dtype), torch.randn(rows, 2, length, dtype=dtype)
     return (x, h, 3), (g, x, 7, 3)
 
@@ -165,6 +171,8 @@ FUNCTIONS = {
     "running_phase": (lambda u, f: weighted(*phase_of(f, u[..., :1])), [(3,)]),
     "running_phase of samples": (lambda u, f, m: weighted(*phase_of(f, u, 9 * m)), [(3,), (2, 1, 1)]),
     "wavetable": (lambda u, d, p: Wavetable(SERIES)(u, 0.05 + d / 4, p), [(3, 1), (2, 1, 1)]),
+    "antialiased": (lambda u: antialiased(u, "cubic", 1), []),
+    "antialiased of second order": (lambda u: antialiased(u, "arctan", 2), []),
     "numbers": (lambda u: first_order(ballistics(onepole(u, 0.9, 1), 0.5, 0.9, 1.0), last_output(u, 0.5)), []),
     "saturating_ladder": (lambda u, g, mix: weighted(*saturating_ladder(u, g, 4 * g, mix)), [(3,), (2, 1, 5)]),
     "comb_filter": (lambda u, b: comb_filter(u, torch.tensor(3), b / 4, max_delay=5)[0], [(2, 1, 3)]),
