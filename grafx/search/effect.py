@@ -20,7 +20,7 @@ CHUNK = 256  # settings that are tried at once
 OVERSAMPLING = 8  # samples in a period of the frequency where a low-pass begins to fall
 POPULATION, SURVIVORS = 96, 32  # that evolve, and how many of them have descended
 FOUND = 0.01  # error where it is not tried again
-LAST_STEPS = 8  # of least squares
+FITTED = 4  # the most that least squares fit
 ENDING = "phase_cycles"  # of controls whose range has no ends
 
 
@@ -35,6 +35,7 @@ class Level:
         steps: how often.
         rate: the step of Adam in normalized values, which falls to a twentieth.
         generations: how often those that are left evolve before, together with others that are drawn by chance.
+        fits: steps of least squares after the descent, of the best few.
     """
 
     band_hz: float | None
@@ -43,6 +44,7 @@ class Level:
     steps: int
     rate: float
     generations: int = 0
+    fits: int = 0
 
 
 COARSE_TO_FINE = (
@@ -52,8 +54,8 @@ COARSE_TO_FINE = (
     Level(250.0, 4.0, 32, 40, 0.02),
     Level(1000.0, 1.0, 24, 30, 0.01, 40),
     Level(1000.0, 2.0, 24, 30, 0.01, 40),
-    Level(1000.0, None, 8, 60, 0.01),
-    Level(None, None, 2, 40, 0.003),
+    Level(1000.0, None, 8, 60, 0.01, fits=8),
+    Level(None, None, 2, 30, 0.003, fits=8),
 )
 
 
@@ -101,7 +103,8 @@ def invert_effect(
        fewer settings go on.
     3. *Evolve*: where a shallow swing hardly shows in low frequencies, those that are left and others that are drawn by
        chance recombine by differences of each other (differential evolution), as soon as higher frequencies come in.
-    4. *Finish*: the method of Levenberg and Marquardt fits the best of all to the whole waveform.
+    4. *Fit*: as soon as all of the sounds counts, the method of Levenberg and Marquardt takes the best few to the
+       bottom of their valleys.
     5. *Try again*, with other candidates, while the error is not small.
 
     Plain gradient descent from the defaults is ``invert_effect(…, candidates=0, levels=[Level(None, None, 1, 300,
@@ -151,8 +154,8 @@ def _search(whole: "_Match", candidates: int, scanned: Sequence[float], levels: 
     """The best values ``(P,)`` of one attempt."""
     generator = torch.Generator().manual_seed(seed)
     rows = whole.defaults[None]
-    drawn = SobolEngine(rows.shape[1], scramble=True, seed=seed).draw(candidates).to(rows)
     if candidates:
+        drawn = SobolEngine(rows.shape[1], scramble=True, seed=seed).draw(candidates).to(rows)
         scans = [whole.zoom(levels[0].band_hz, seconds) for seconds in scanned]
         share = -(-levels[0].starts // max(1, len(scans)))
         rows = torch.cat([rows, *(drawn[scan.rank(drawn).argsort()[:share]] for scan in scans)])
@@ -163,10 +166,9 @@ def _search(whole: "_Match", candidates: int, scanned: Sequence[float], levels: 
             rows = torch.cat([rows[:SURVIVORS], others])
             *_, (rows, _) = evolve(match.rank, (rows, match.rank(rows)), level.generations, generator)
         rows = match.descend(rows[match.rank(rows).argsort()[: level.starts]], level.steps, level.rate)
-    best = rows[whole.rank(rows).argmin()]
-    for values, _ in levenberg_marquardt(whole.differences, best[None], LAST_STEPS if candidates else 0):
-        best = values[0]
-    return best
+        if level.fits:
+            *_, (rows, _) = levenberg_marquardt(match.differences, rows[:FITTED], level.fits)
+    return rows[whole.rank(rows).argmin()]
 
 
 class _Match:
