@@ -1,5 +1,6 @@
 """Kinds of plots that show what a processor does to a signal, each on axes of its own."""
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -346,6 +347,31 @@ def spectrogram(
         ax.set_title(setting.label, fontsize=8, loc="left")
 
     return Panel(draw, f"spectrogram of the left impulse response for {setting.label}")
+
+
+def noise_spectrogram(
+    processor: Processor, setting: Setting, seconds: float, highest: float, n_fft: int = 1024, rows: int = 24
+) -> Panel:
+    """Power over time and frequency of white noise, on average, relative to the loudest."""
+
+    def draw(ax: Axes) -> None:
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(rows, 1, round(seconds * SAMPLE_RATE), generator=generator)
+        window = torch.hann_window(n_fft)
+        y = run(processor, x, setting)[:, 0]
+        power = torch.stft(y, n_fft, n_fft // 4, window=window, return_complex=True).abs().square().mean(0)
+        shown = power[: math.ceil(highest / SAMPLE_RATE * n_fft) + 1]
+        levels = 10 * torch.log10(shown / shown.max())
+        extent = (0, seconds, 0, (len(shown) - 1) * SAMPLE_RATE / n_fft / 1000)
+        place = {"extent": extent, "origin": "lower", "aspect": "auto", "interpolation": "bilinear"}
+        image = ax.imshow(levels, cmap=LOUDNESS, vmin=-24, vmax=0, **place)
+        ax.set(xlabel="time (s)", ylabel="frequency (kHz)")
+        ax.grid(False)
+        bar = ax.figure.colorbar(image, ax=ax, label="level (dB)", ticks=(-24, -12, 0), aspect=30, pad=0.02)
+        bar.outline.set_visible(False)
+        ax.set_title(setting.label, fontsize=8, loc="left")
+
+    return Panel(draw, f"spectrogram of noise for {setting.label}")
 
 
 def goniometer(processor: Processor, settings: Settings) -> Panel:
