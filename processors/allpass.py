@@ -22,6 +22,7 @@ from .core.streaming import once, remember
 from .filter import CookbookFilter, cookbook_controls
 
 MOST_GAIN = 0.9995  # of a loop
+LEAST_GAIN = 1e-6  # that is not zero
 USUAL_GAIN = math.atanh(0.5 / MOST_GAIN)
 MARGIN = 0.01  # of the longest delay, that raw parameters reach beyond it and below zero
 TO_SILENCE = math.log(1000)
@@ -202,9 +203,15 @@ class SchroederAllpass(Processor):
     def _stage(self, x: Tensor, whole: Tensor, eta: Tensor, gains: Tensor) -> Tensor:
         delay = partial(comb_filter, max_delay=self.longest)
         n, d = gains.unbind(-2)
-        if self.fixed and not self.frequency_dependent:
-            mix = torch.cat([n, d, torch.zeros_like(n)], -1)
-            return remember(lambda state: delay(x, whole + 1, -n, None, mix, state=state))
+        if not self.frequency_dependent:
+            # y = g v + P v, where −g P v is what the loop adds to the input.
+            n = n + torch.where(n.abs() < LEAST_GAIN, LEAST_GAIN - n, 0).detach()
+            if self.fixed:
+                mix = torch.cat([n, d, torch.zeros_like(n)], -1)
+                return remember(lambda state: delay(x, whole + 1, -n, None, mix, state=state))
+            mix, eta = torch.cat([n, torch.zeros_like(n), -1 / n], -1), eta[..., None]
+            b, a = torch.cat([-n * eta, -n], -1), torch.cat([d, eta], -1)
+            return remember(lambda state: delay(x, whole, b, a, mix, state=state))
         # A(z) = D(z) (1 + η/z) + z⁻ᵐ N(z) (η + 1/z), and its reverse.
         n, d = _times(n, eta, torch.ones_like(eta)), _times(d, torch.ones_like(eta), eta)
         v = remember(partial(biquad_cascade, x, _section(torch.ones_like(d[..., :1]), d)))

@@ -73,6 +73,22 @@ def test_between_samples_low_frequencies_are_late_by_the_delay():
     torch.testing.assert_close(y @ torch.arange(2.0**12).double(), delays / 3, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("delay_ms", [None, 2.0])
+def test_without_a_gain_it_is_a_delay_whose_gain_can_be_learned(delay_ms, rng):
+    processor = SchroederAllpass(1, delay_ms, sample_rate=RATE)
+    values = {"gain": torch.zeros(1, dtype=torch.float64)} | ({} if delay_ms else {"delay_ms": 2.0})
+    raw = processor.dsp_to_raw(values, like=values["gain"])
+    raw["z_gain"].requires_grad_()
+    x = torch.from_numpy(rng.standard_normal((1, 1, 1000)))
+    y = processor(x, **raw)
+    late = torch.nn.functional.pad(x, (96, 0))[..., :1000]
+    torch.testing.assert_close(y, late, rtol=0, atol=1e-5)
+    (slope,) = torch.autograd.grad((y * x).sum(), raw["z_gain"])
+    twice = torch.nn.functional.pad(x, (192, 0))[..., :1000]
+    expected = 0.9995 * ((x - twice) * x).sum()  # y = g x + z⁻ᵐ (1 − g²) x + …, where g is 0.9995 tanh
+    torch.testing.assert_close(slope.sum(), expected, rtol=1e-3, atol=0)
+
+
 def test_gains_depend_on_the_frequency(rng):
     low, high, hertz = 0.9, -0.3, 2000.0
     values = {"gain_low": low, "gain_high": high, "crossover_hz": hertz}
