@@ -6,17 +6,25 @@ from typing import Any
 from . import both
 from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
+from .desk import desk
+from .filters import filtering
 from .kernels import kernel, repair
+from .reverbs import reverberation
+from .waveshapers import shaping
 
 __all__ = [
     "about",
     "compressing",
+    "desk",
+    "filtering",
     "kernel",
     "only_import",
     "preparation",
     "rendering",
     "rendering_repaired",
+    "reverberation",
     "schedules",
+    "shaping",
 ]
 
 

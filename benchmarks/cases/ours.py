@@ -6,19 +6,26 @@ from typing import Any
 from . import both
 from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
+from .desk import desk
+from .filters import filtering
 from .floor import copying, transforms
 from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
 from .likeness import likeness
 from .recovery import recovery
+from .reverbs import reverberation
 from .streaming import blocks, long_sound
+from .waveshapers import aliasing, shaping
 
 __all__ = [
     "about",
+    "aliasing",
     "blocks",
     "compressing",
     "copying",
+    "desk",
+    "filtering",
     "has_gpu",
     "inversion",
     "kernel",
@@ -29,9 +36,11 @@ __all__ = [
     "preparation",
     "recovery",
     "rendering",
+    "reverberation",
     "rendering_all",
     "rendering_strips",
     "schedules",
+    "shaping",
     "transforms",
 ]
 

@@ -94,7 +94,7 @@ def compared(
         for results in (forward, training):
             mine, other = (scaled(results[i]["seconds"], 1e3) for i in (0, index))
             cells += [mine, other, ratio(other, mine)]
-        differences = [_difference(results[0], results[index]) for results in (forward, training)]
+        differences = [difference(results[0], results[index]) for results in (forward, training)]
         yield name, [*cells, _largest(differences)]
 
 
@@ -115,7 +115,8 @@ def _kernels(quick: bool) -> Iterator[Kernel]:
     yield Kernel("gain with ballistics", "gain", {}, ("torchcomp",))
 
 
-def _difference(ours: Result, other: Result) -> float | str:
+def difference(ours: Result, other: Result) -> float | str:
+    """The norm of the difference of probes relative to that of ours, or why there is none."""
     if word := ours.word or other.word:
         return word
     pairs = list(zip(ours["probes"], other["probes"], strict=True))
