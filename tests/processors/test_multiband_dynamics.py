@@ -147,6 +147,13 @@ def test_smoothing_by_a_filter_has_one_time(kind):
 
 
 @pytest.mark.parametrize("kind", RANGES)
+def test_crossovers_may_be_of_another_order(kind):
+    assert kind(SAMPLE_RATE, crossover_order=8).crossover.order == 8
+    with pytest.raises(ParameterError, match="order must be one of 2, 4, 8, not 6"):
+        kind(SAMPLE_RATE, crossover_order=6)
+
+
+@pytest.mark.parametrize("kind", RANGES)
 def test_what_cannot_be_is_refused(kind):
     x = torch.zeros(2, 1, 10)
     with pytest.raises(ParameterError, match="knee_type must be one of"):
