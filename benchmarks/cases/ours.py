@@ -13,6 +13,7 @@ from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
 from .likeness import likeness
+from .modulation import chorus_recovery, modulating
 from .recovery import recovery
 from .reverbs import reverberation
 from .streaming import blocks, long_sound
@@ -22,6 +23,7 @@ __all__ = [
     "about",
     "aliasing",
     "blocks",
+    "chorus_recovery",
     "compressing",
     "copying",
     "desk",
@@ -32,13 +34,14 @@ __all__ = [
     "kicks",
     "likeness",
     "long_sound",
+    "modulating",
     "only_import",
     "preparation",
     "recovery",
     "rendering",
-    "reverberation",
     "rendering_all",
     "rendering_strips",
+    "reverberation",
     "schedules",
     "shaping",
     "transforms",

@@ -63,6 +63,20 @@ def playing(plugin: str, settings: dict[str, float], file: str, samples: int, au
     return run
 
 
+def modulating(plugin: str, samples: int) -> Callable[[], None]:
+    """Let one plug-in with default settings process stereo noise."""
+    import numpy as np
+    import pedalboard
+
+    processor = getattr(pedalboard, plugin)()
+    x = np.random.default_rng(0).standard_normal((2, samples), dtype=np.float32)
+
+    def run() -> None:
+        processor(x, SAMPLE_RATE, reset=True)
+
+    return run
+
+
 def _beginning(audio: str, samples: int) -> "np.ndarray":
     from pedalboard.io import AudioFile
 

@@ -22,6 +22,7 @@ SECTIONS = (
     "desk",
     "waveshapers",
     "factorized",
+    "modulation",
     "streaming",
     "cuda",
     "schedules",
@@ -31,6 +32,7 @@ SECTIONS = (
     "kicks",
     "inversion",
     "recovery",
+    "chorus_recovery",
 )
 """All sections in the order of the page."""
 
