@@ -25,7 +25,7 @@ def run(bench: Bench) -> Iterator[Table]:
     for method in methods:
         for seed in range(kicks):
             case = Run(bench.ours, "inversion", {"seed": seed, "method": method, "quick": bench.quick})
-            rows[method] += alternate(case, repeats=1)
+            rows[method] += alternate(case, repeats=1, fresh=True)
     columns = ("f_start in Hz", "error", "pitch_decay in 1/s", "error", "loss", "of that of the defaults", "seconds")
     each = Table("Each kick, by the search", columns)
     for row in rows["search"]:
