@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.comb import State, comb_filter
+from .core.freeverb import State, combs_and_allpasses
 from .core.maps import sigmoid
 from .core.precision import wide
 from .core.streaming import once, remember
@@ -66,9 +66,8 @@ class Freeverb(Processor):
         super().__init__(sample_rate, param_range)
         if not sample_rate > 0:
             raise ParameterError(f"sample_rate must be positive, not {sample_rate}.")
-        self.register_buffer("combs", self._scaled(COMBS), persistent=False)
-        self.register_buffer("allpasses", self._scaled(ALLPASSES), persistent=False)
-        self._longest = int(self.combs.max()), *(int(delays.max()) for delays in self.allpasses.T)
+        left = (*COMBS, *ALLPASSES)
+        self.delays = [self._scaled(side) for side in (left, [m + SPREAD for m in left])]
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("z_room", "z_damping", "z_width"), 1)
@@ -97,46 +96,22 @@ class Freeverb(Processor):
             raise ParameterError(
                 f"Freeverb takes mono or stereo signals (batch, 1 or 2, samples), not {tuple(input_signals.shape)}."
             )
-        x = INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)
-        b, a = once(_loop, wide(z_room), wide(z_damping))
-        y = remember(lambda states: self._sides(x, b, a, states))
+        x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
+        loop = once(_loop, z_room, z_damping).repeat_interleave(2, 0)
+        y = remember(lambda state: _in_pieces(x, self.delays, loop, state)).unflatten(0, (-1, 2))
         width = KNOB.to_physical(z_width).unsqueeze(-1)
         return (1 + width) / 2 * y + (1 - width) / 2 * y.flip(1)
 
     def tail_samples(self, z_room: Tensor, **raw_parameters: Tensor) -> int:
         if not z_room.numel():
             return 0
-        comb, *allpasses = self._longest
+        _, right = self.delays
         passes = SILENCE / math.log(_feedback(z_room.detach()).max())
-        return math.ceil(comb * (1 + passes) + sum(allpasses) * (1 + SILENCE / math.log(ALLPASS_GAIN)))
+        combs, allpasses = right[: len(COMBS)], sum(right[len(COMBS) :])
+        return math.ceil(max(combs) * (1 + passes) + allpasses * (1 + SILENCE / math.log(ALLPASS_GAIN)))
 
-    def _sides(
-        self, x: Tensor, b: Tensor, a: Tensor, states: Sequence[State] | None
-    ) -> tuple[Tensor, tuple[State, ...]]:
-        """Left and right ``(B, 2, L)`` of what both hear, ``(B, L)``, in pieces, for delays take much memory."""
-        states, outputs = states or [None] * (1 + len(ALLPASSES)), []
-        for piece in x.split(PIECE, -1):
-            y, states = self._piece(piece, b, a, states)
-            outputs.append(y)
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), states
-
-    def _piece(
-        self, x: Tensor, b: Tensor, a: Tensor, states: Sequence[State | None]
-    ) -> tuple[Tensor, tuple[State, ...]]:
-        first, *rest = states
-        delayed, allpass = b.new_tensor([0.0, 1.0, 0.0]), b.new_tensor([-1.0, 1.0, 1.0])
-        combs, first = comb_filter(x[:, None, None], self.combs, b, a, delayed, self._longest[0], first)
-        y, after = combs.sum(2), [first]
-        gain = b.new_tensor([ALLPASS_GAIN])
-        for delays, longest, state in zip(self.allpasses.T, self._longest[1:], rest, strict=True):
-            y, state = comb_filter(y, delays, gain, mix=allpass, max_delay=longest, state=state)
-            after.append(state)
-        return y, tuple(after)
-
-    def _scaled(self, delays: Sequence[int]) -> Tensor:
-        """Left and right, ``(2, n)``."""
-        sides = delays, [m + SPREAD for m in delays]
-        return torch.tensor([[max(1, int(m * self.sample_rate // 44100)) for m in side] for side in sides])
+    def _scaled(self, delays: Sequence[int]) -> list[int]:
+        return [max(1, int(m * self.sample_rate // 44100)) for m in delays]
 
 
 def _feedback(z_room: Tensor) -> Tensor:
@@ -144,9 +119,17 @@ def _feedback(z_room: Tensor) -> Tensor:
     return least + more * KNOB.to_physical(z_room)
 
 
-def _loop(z_room: Tensor, z_damping: Tensor) -> tuple[Tensor, Tensor]:
-    """Numerators ``(B, 1, 1, 1)`` and denominators ``(B, 1, 1, 2)`` of the filters in the loops."""
-    damping = MOST_DAMPING * KNOB.to_physical(z_damping)
-    b = _feedback(z_room) * (1 - damping)
-    a = torch.cat([torch.ones_like(damping), -damping], -1)
-    return b[:, None, None], a[:, None, None]
+def _loop(z_room: Tensor, z_damping: Tensor) -> Tensor:
+    """Gain and pole of the filters in the loops, ``(B, 2)``."""
+    damping = MOST_DAMPING * KNOB.to_physical(wide(z_damping))
+    return torch.cat([_feedback(wide(z_room)) * (1 - damping), damping], -1)
+
+
+def _in_pieces(
+    x: Tensor, delays: Sequence[Sequence[int]], loop: Tensor, state: State | None
+) -> tuple[Tensor, State | None]:
+    outputs = []
+    for piece in x.split(PIECE, -1):
+        y, state = combs_and_allpasses(piece, delays, loop, ALLPASS_GAIN, state)
+        outputs.append(y)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), state
