@@ -34,8 +34,8 @@ CASES = [
     (name, *case)
     for name in OPERATORS
     for case in [(3, 9, torch.float32), (3, 9, DOUBLE), (2, 1, DOUBLE), (2, 0, torch.float32), (0, 5, DOUBLE)]
-    if name not in ("convolve", "solve_delay_network")
-    or 0 not in case  # where nothing is to be convolved, nothing is called
+    # Where nothing is to be convolved or solved, nothing is called.
+    if name not in ("convolve", "solve_delay_network") or 0 not in case
 ]
 
 
