@@ -13,7 +13,7 @@ from .controls import ParamRange
 from .core.bounds import soft_bound
 from .core.channels import check_mono_or_stereo
 from .core.convolution import FIRConvolution
-from .core.delay_line import State, delay_line_init, delay_line_min_delay, delay_line_process
+from .core.delay_line import delay_line_init, delay_line_min_delay, delay_line_process
 from .core.maps import AMPLITUDE_DB, exponential
 from .core.precision import wide
 from .core.streaming import once, remember
@@ -155,12 +155,8 @@ class ConvolutionReverb(Processor):
         if self.bands.shape[1] > 1:
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
         response = once(self._response, log_gain, log_decay).to(input_signals.dtype)
-        x, samples = input_signals, self._samples(log_pre_delay)
-
-        def step(state: State | None) -> tuple[Tensor, State]:
-            return delay_line_process(x, 0.0, state or self._state, self._line, samples)
-
-        x = remember(step)
+        samples = self._samples(log_pre_delay)
+        x = remember(lambda state: delay_line_process(input_signals, 0.0, state or self._state, self._line, samples))
         if response.shape[1] < 4:
             return self.conv(x, response)
         left, right = x.expand(-1, 2, -1).split(1, 1)

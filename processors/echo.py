@@ -218,8 +218,7 @@ class FeedbackDelay(_Echo):
         Raises:
             ParameterError: cutoffs are missing, or given though nothing is damped.
         """
-        loop = torch.ones(1, dtype=torch.float64, device=input_signals.device)
-        return self._echoes(input_signals, loop, z_time, z_feedback, w0_low, w0_high)
+        return self._echoes(input_signals, input_signals.new_ones(1), z_time, z_feedback, w0_low, w0_high)
 
 
 class PingPongDelay(_Echo):
@@ -288,8 +287,7 @@ class PingPongDelay(_Echo):
             both = half.expand(-1, 2, -1)
         else:
             both = lr_to_ms(input_signals.expand(-1, 2, -1))
-        loop = torch.tensor([1.0, -1.0], dtype=torch.float64, device=input_signals.device)
-        return ms_to_lr(self._echoes(both, loop, z_time, z_feedback, w0_low, w0_high))
+        return ms_to_lr(self._echoes(both, input_signals.new_tensor([1.0, -1.0]), z_time, z_feedback, w0_low, w0_high))
 
 
 def _times(polynomial: Tensor, coefficient: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from .core import cookbook
 from .core.biquad import biquad_cascade, decay_samples
 from .core.bounds import safe_exp
 from .core.channels import check_mono_or_stereo, check_stereo
-from .core.delay_line import Interpolation, State, delay_line_init, delay_line_process, delay_line_tail
+from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from .core.maps import AMPLITUDE_DB, Map, frequency_around, logit_of, sigmoid
 from .core.midside import lr_to_ms, ms_to_lr
 from .core.optional import check_optional
@@ -262,11 +262,8 @@ class HaasEnhancer(Processor):
         gain = (-1 if self.invert else 1) * safe_exp(log_gain).unsqueeze(-1)
         time = self.sample_rate / 1000 * HAAS_MS.to_physical(wide(z_delay))
 
-        def step(state: State | None) -> tuple[Tensor, State]:
-            x = left if self.delayed == "left" else right
-            return delay_line_process(x, 0.0, state or self._state, self._line, time)
-
-        late = gain * remember(step)
+        side = left if self.delayed == "left" else right
+        late = gain * remember(lambda state: delay_line_process(side, 0.0, state or self._state, self._line, time))
         return torch.cat([late, right] if self.delayed == "left" else [left, late], 1)
 
     def tail_samples(self, z_delay: Tensor, log_gain: Tensor) -> int:
