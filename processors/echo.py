@@ -168,8 +168,8 @@ class FeedbackDelay(_Echo):
         R = \tan\bigl(\tfrac{\pi}{4} - \tfrac{\omega_l}{2}\bigr)
 
     which are 3 dB down at their cutoffs ω_h and ω_l, and nowhere above 0 dB. So the loop is stable whatever the
-    parameters are, as g is within ±1. Without, each echo is the one before times g. It is an exact recursion,
-    however long.
+    parameters are, as g is within ±1. Without, each echo is the one before times g, but for the
+    treble that interpolation takes where t lies between samples. It is an exact recursion, however long.
 
     The output is wet; :class:`DryWet` mixes it with the input. In a stream, cycles of a graph may lead through it.
 
