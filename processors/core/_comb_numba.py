@@ -70,7 +70,7 @@ def comb_rows(start, stop, x, delays, coefficients, tiny, y, lines, finals):
         for begin in range(0, length, delay):
             end = min(begin + delay, length)
             u, v = line[past + begin - delay : past + end - delay], line[past + begin : past + end]
-            if is_gain(c) and begin >= 0 and finals[r, 0] == 0 and finals[r, 1] == 0:
+            if is_gain(c) and finals[r, 0] == 0 and finals[r, 1] == 0:
                 by_gain(x[r, begin:end], u, c[0], c[5:], tiny, v, y[r, begin:end])
             else:
                 by_filter(
