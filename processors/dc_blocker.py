@@ -25,7 +25,7 @@ class DCBlocker(RecursiveFilter):
     At its cutoff ω₀ it is 3 dB below its gain at the Nyquist frequency, which is 2/(1 + R), 0.01 dB for 20 Hz at
     44.1 kHz. It is computed in double precision, as R is close to 1.
 
-    Controls: ``cutoff_hz`` (1 to 500 Hz).
+    Controls: ``cutoff_hz`` (1 to 500 Hz, or 45 % of the sample rate where that is less).
 
     Raw parameters:
         w0 ``(B, 1)``: ω₀ = πσ(w0 + c), where c makes it 20 Hz for 0. Sums beyond ±12 are bounded softly to ±14.
@@ -45,8 +45,9 @@ class DCBlocker(RecursiveFilter):
         return {"w0": 1}
 
     def declare_controls(self) -> list[Control]:
-        to = frequency_around(CUTOFF[2], self.sample_rate)
-        return [Control("cutoff_hz", *CUTOFF, "w0", unit="Hz", scale="log", map=to)]
+        low, high, usual = CUTOFF
+        to = frequency_around(usual, self.sample_rate)
+        return [Control("cutoff_hz", low, min(high, 0.45 * self.sample_rate), usual, "w0", None, "Hz", "log", to)]
 
     def forward(self, input_signals: Tensor, w0: Tensor) -> Tensor:
         """Filter.
