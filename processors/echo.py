@@ -15,7 +15,7 @@ from .core.maps import Map, frequency_around, logit_of, sigmoid
 from .core.midside import lr_to_ms, ms_to_lr
 from .core.optional import check_optional
 from .core.precision import wide
-from .core.streaming import once, remember, with_past
+from .core.streaming import in_blocks, once, remember, with_past
 
 SHORTEST_MS, SHORTEST = 1.0, 2.0  # and in samples
 USUAL_MS = 375.0
@@ -114,7 +114,9 @@ class _Echo(Processor):
         check_optional(self, w0_low=cuts[0], w0_high=cuts[1])
         whole, fraction, b, a = once(self._design, z_time, z_feedback, *cuts)
         b = b.unsqueeze(1) * loop[:, None]
-        mix, longest = b.new_tensor([0.0, 1.0, 0.0]), math.ceil(self._longest())
+        mix = b.new_tensor([0.0, 1.0, 0.0])
+        # Only later blocks may have longer times; compiled, values are unknown.
+        longest = math.ceil(self._longest()) if in_blocks() or torch.compiler.is_compiling() else None
 
         def step(state):
             return comb_filter(x, whole, b, a.unsqueeze(1), mix, longest, state)
