@@ -25,6 +25,7 @@ from .modulation import (
     within,
 )
 
+FAR = 1e3  # how far a signal at the inlet may swing
 LOWEST, HIGHEST = 20.0, 0.45  # Hz, and a part of the sample rate, that corners are confined to
 
 
@@ -112,7 +113,7 @@ class Phaser(Modulated):
         raw = {name: wide(value.detach()) for name, value in raw_parameters.items()}
         if not raw["z_feedback"].numel():
             return 0
-        swings = torch.tensor([-torch.inf, torch.inf] if self.external else [-1.0, 1.0], dtype=torch.float64)
+        swings = torch.tensor([-FAR, FAR] if self.external else [-1.0, 1.0], dtype=torch.float64)
         corners = self._corner(swings.to(raw["z_depth"]).reshape(1, 1, 2), raw)[:, 0]
         c = self._coefficient(corners).unsqueeze(-1)
         # The poles of the loop are where the filters in series make 1/g.

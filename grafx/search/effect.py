@@ -57,6 +57,7 @@ COARSE_TO_FINE = (
     Level(1000.0, None, 8, 60, 0.01, fits=8),
     Level(None, None, 2, 30, 0.003, fits=8),
 )
+"""What :func:`invert_effect` goes through."""
 
 
 @dataclass(frozen=True)
