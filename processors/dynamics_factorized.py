@@ -119,9 +119,12 @@ class FactorizedCompressor(_Factorized):
     .. math:: y = a\,b\,u, \quad b = \exp g'(\ln(e' + \varepsilon))
 
     where e′ is the energy of a·u, averaged over channels and smoothed with an attack and a release of its own, and
-    g′ has a threshold, a ratio and a knee of its own. Without ``transients`` b = 1, and the whole takes a fraction of
-    the time of a :class:`Compressor`. The energy of frames fluctuates less than that of samples, so it reads noise and
-    beats 1 to 2 dB lower, where an attack is much shorter than the release.
+    g′ has a threshold, a ratio and a knee of its own. Without ``transients`` b = 1, and the whole takes half the time of
+    a :class:`Compressor` or less; with them, twice that time.
+
+    Levels are those of a :class:`Compressor` where the energy moves slowly, or where attack and release are the same.
+    Where the attack is shorter, that one rises with each peak, while the mean of a frame has none left: frames read
+    sines 1 to 3 dB lower, and noise 3 to 6 dB.
 
     Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
     100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB), as those of :class:`Compressor`, of the

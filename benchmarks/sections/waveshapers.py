@@ -42,8 +42,8 @@ OTHERS = (
 
 
 def run(bench: Bench) -> Iterator[Table]:
-    signals, samples = (2, 2**12) if bench.quick else (16, 2**17)
-    sizes, repeats = {"signals": signals, "samples": samples}, 1 if bench.quick else 5
+    signals, samples = (2, 2**12) if bench.quick else (8, 2**16)
+    sizes, repeats = {"signals": signals, "samples": samples}, 1 if bench.quick else 3
     shapes, remedies, others = SHAPES, REMEDIES, OTHERS
     if bench.quick:
         shapes, remedies, others = SHAPES[:1], {name: REMEDIES[name] for name in ("plain", "adaa1, ×2")}, OTHERS[2:4]

@@ -188,6 +188,15 @@ def test_frames_sound_as_samples_do(rng):
     assert (gains[0] - gains[1]).abs().mean() < 0.1
 
 
+def test_frames_read_noise_lower_unless_attack_and_release_are_the_same(rng):
+    x = torch.tensor(rng.normal(size=(1, 1, RATE)))
+    for attack, low, high in ((100.0, -0.1, 0.1), (20.0, 2.0, 3.2), (1.0, 5.0, 7.0)):
+        settings = {"threshold_db": -60.0, "ratio": 20.0, "attack_ms": attack, "release_ms": 100.0}
+        processors = Compressor(sample_rate=RATE), FactorizedCompressor(RATE, transients=False)
+        gains = [20 * torch.log10((p(x, dsp_params=settings) / x).abs())[..., RATE // 2 :].mean() for p in processors]
+        assert low < (gains[1] - gains[0]) / 0.95 < high
+
+
 def test_the_factor_of_samples_catches_what_frames_miss():
     x = torch.full((1, 1, 4000), 0.01)
     x[..., 2000:] = 1.0
