@@ -119,8 +119,8 @@ class FactorizedCompressor(_Factorized):
     .. math:: y = a\,b\,u, \quad b = \exp g'(\ln(e' + \varepsilon))
 
     where e′ is the energy of a·u, averaged over channels and smoothed with an attack and a release of its own, and
-    g′ has a threshold, a ratio and a knee of its own. Without ``transients`` b = 1, and the whole takes half the time of
-    a :class:`Compressor` or less; with them, twice that time.
+    g′ has a threshold, a ratio and a knee of its own. Without ``transients`` b = 1, and the whole takes about half
+    the time of a :class:`Compressor`; with them, twice that time.
 
     Levels are those of a :class:`Compressor` where the energy moves slowly, or where attack and release are the same.
     Where the attack is shorter, that one rises with each peak, while the mean of a frame has none left: frames read
