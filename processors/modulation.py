@@ -12,14 +12,14 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor, run
 from .controls import ParamRange
 from .core.bounds import safe_exp
-from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
+from .core.delay_line import Interpolation, Params, State, delay_line_init, delay_line_process, delay_line_tail
 from .core.feedback_delay import feedback_delay
 from .core.maps import NEPER, Map, exponential, sigmoid
 from .core.optional import bind
 from .core.oscillator import pitch
 from .core.phase import running_phase
 from .core.precision import wide
-from .core.streaming import State, remember
+from .core.streaming import remember
 from .dynamic_range import check_option
 from .oscillator import (
     BEYOND,
@@ -163,6 +163,13 @@ def mixed(dry: Tensor, wet: Tensor, raw: Raw) -> Tensor:
     return torch.lerp(dry, wet, MIX.to_physical(raw["z_mix"]).unsqueeze(-1).to(dry.dtype))
 
 
+def read(
+    x: Tensor, times: Tensor, initial: State, line: Params, base: Tensor | float, scale: float, state: State | None
+) -> tuple[Tensor, State]:
+    """Taps of a delay line, from the state that is given last, or else from the initial one."""
+    return delay_line_process(x, times, state or initial, line, base, scale)
+
+
 def loop_samples(round_trip: float, gain: float) -> int:
     """How long it takes for a loop to fall by 60 dB."""
     return math.ceil(round_trip * TO_SILENCE / -math.log(gain)) if gain > 0 else 0
@@ -270,13 +277,8 @@ class Chorus(ModulatedDelay):
         return super().oscillate(x, raw, voices if self.num_voices > 1 else None)
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
-        base, scale = self.delay(raw), self.sample_rate / 1000
-        times = self.depth(raw) * swing
-
-        def step(state: State | None) -> tuple[Tensor, State]:
-            return delay_line_process(x, times, state or self._state, self._line, base, scale)
-
-        wet = remember(step)
+        line = self._state, self._line, self.delay(raw), self.sample_rate / 1000
+        wet = remember(partial(read, x, self.depth(raw) * swing, *line))
         return mixed(x, wet if self.num_voices == 1 else wet.sum(0) / self.num_voices**0.5, raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -329,12 +331,8 @@ class Flanger(ModulatedDelay):
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         base, scale, gain = self.delay(raw), self.sample_rate / 1000, LOOP.to_physical(wide(raw["z_feedback"]))
-        times = self.depth(raw) * swing
-
-        def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
-            return feedback_delay(x, times, gain, self.max_delay, past, base, scale)
-
-        return mixed(x, remember(step), raw)
+        loop = partial(feedback_delay, x, self.depth(raw) * swing, gain, self.max_delay, base=base, scale=scale)
+        return mixed(x, remember(loop), raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         gain = LOOP.to_physical(wide(raw_parameters["z_feedback"].detach())).abs()
@@ -409,11 +407,7 @@ class Vibrato(Modulated):
             cents = within(*self.cents).to_physical(wide(raw["z_depth"]))
             depth = _stretch(cents) / self.slope * self.sample_rate / self.rate(raw)
         times = depth.to(x.dtype).unsqueeze(-1) * swing
-
-        def step(state: State | None) -> tuple[Tensor, State]:
-            return delay_line_process(x, times, state or self._state, self._line, depth)
-
-        return remember(step)
+        return remember(partial(read, x, times, self._state, self._line, depth, 1.0))
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return delay_line_tail(self._line)

@@ -10,15 +10,15 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor, run
 from .controls import ParamRange
 from .core.bounds import safe_exp
-from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
+from .core.delay_line import Interpolation, delay_line_init, delay_line_tail
 from .core.maps import NEPER, exponential
 from .core.optional import bind
 from .core.oscillator import sine
 from .core.phase import running_phase
 from .core.precision import wide
-from .core.streaming import State, remember
+from .core.streaming import remember
 from .crossover import LinkwitzRileyCrossover
-from .modulation import MARGIN, within
+from .modulation import MARGIN, read, within
 from .oscillator import RATES
 
 Raw = Mapping[str, Tensor]
@@ -135,13 +135,11 @@ class RotarySpeaker(Processor):
         away = 1 - self._facing(x, speed[0] if speed else None, raw)
         swing = within(*SWINGS).to_physical(raw["z_swing"])[..., None, None]
         depth = within(*DEPTHS).to_physical(raw["z_depth"])[..., None, None]
-        times, split, rate = swing * away, torch.stack(bands, 1), self.sample_rate / 1000
-
-        def step(state: State | None) -> tuple[Tensor, State]:
-            return delay_line_process(split.expand_as(times), times, state or self._state, self._line, 0.0, rate)
-
+        times = swing * away
+        split = torch.stack(bands, 1).expand_as(times)
+        heard = remember(partial(read, split, times, self._state, self._line, 0.0, self.sample_rate / 1000))
         gains = 1 + torch.expm1(-depth / NEPER) / 2 * away
-        return (gains * remember(step)).sum(1)
+        return (gains * heard).sum(1)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return delay_line_tail(self._line) + self.crossover.tail_samples(raw_parameters["log_freq"])
