@@ -35,11 +35,10 @@ GATE_TRANSIENTS = {
 class _Factorized(KeyedGain):
     """A gain of two factors, each of which is that of a dynamic range processor of a desk.
 
-    A subclass names that processor in ``kind``, and in ``ranges`` and ``transient_ranges`` those of the two factors.
+    A subclass names that processor in ``_kind``, and in ``ranges`` and ``transient_ranges`` those of the two factors.
     """
 
-    kind: type[DynamicRangeProcessor]
-    knee_type: Knee
+    _kind: type[DynamicRangeProcessor]
     ranges: Ranges
     transient_ranges: Ranges
 
@@ -47,7 +46,7 @@ class _Factorized(KeyedGain):
         self,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
-        knee_type: Knee | None = None,
+        knee_type: Knee = "quadratic",
         smooth_type: Literal["ballistics", "iir"] = "ballistics",
         *,
         hop: int = 64,
@@ -60,8 +59,8 @@ class _Factorized(KeyedGain):
             raise ParameterError(f"hop is the number of samples of a frame and must be at least 1, not {hop}.")
         self.hop = hop
         options = {"knee_type": knee_type, "smooth_type": smooth_type}
-        self.frame = self.kind(sample_rate=sample_rate / hop, makeup=makeup, **options)
-        self.transient = self.kind(sample_rate=sample_rate, makeup=False, **options) if transients else None
+        self.frame = self._kind(sample_rate=sample_rate / hop, makeup=makeup, **options)
+        self.transient = self._kind(sample_rate=sample_rate, makeup=False, **options) if transients else None
 
     def parameter_size(self) -> ParameterSize:
         size = self.frame.parameter_size()
@@ -160,7 +159,7 @@ class FactorizedCompressor(_Factorized):
         PyTorch", DAFx 2024, which asks for such processors.
     """
 
-    kind = Compressor
+    _kind = Compressor
     ranges = COMPRESSOR_RANGES
     transient_ranges = COMPRESSOR_TRANSIENTS
 
@@ -213,7 +212,7 @@ class FactorizedNoiseGate(_Factorized):
     References: as of :class:`FactorizedCompressor`.
     """
 
-    kind = NoiseGate
+    _kind = NoiseGate
     ranges = GATE_RANGES
     transient_ranges = GATE_TRANSIENTS
 
