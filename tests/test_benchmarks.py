@@ -62,6 +62,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Inference",
         "## Dynamics",
         "## Filters",
+        "## Reverbs",
         "## Desk",
         "## Waveshapers",
         "## Factorized dynamics",
