@@ -127,17 +127,16 @@ class Waveshaper(_Oversampled):
         Returns:
             ``(B, C, L)``.
         """
-        driven = input_signals * safe_exp(log_drive).unsqueeze(-1)
-        y = self._run(partial(self._distort, bias.unsqueeze(-1)), driven)
-        return y * safe_exp(log_post_gain).unsqueeze(-1)
+        drive, post_gain = (safe_exp(gain).unsqueeze(-1) for gain in (log_drive, log_post_gain))
+        return self._run(partial(self._distort, drive, bias.unsqueeze(-1)), input_signals) * post_gain
 
     def tail_samples(self, log_drive: Tensor, bias: Tensor, log_post_gain: Tensor) -> int:
         return max(self.latency_samples, ORDERS[self.antialiasing])
 
-    def _distort(self, bias: Tensor, u: Tensor) -> Tensor:
+    def _distort(self, drive: Tensor, bias: Tensor, u: Tensor) -> Tensor:
         curve, order = WAVESHAPES[self.shape].curve, ORDERS[self.antialiasing]
-        y = antialiased(with_past(u, order) + bias, self.shape, order) if order else curve(u + bias)
-        return y - curve(bias)
+        v = torch.addcmul(bias, with_past(u, order), drive)
+        return (antialiased(v, self.shape, order) if order else curve(v)) - curve(bias)
 
 
 class SplineDistortion(_Oversampled):

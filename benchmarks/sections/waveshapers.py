@@ -6,8 +6,8 @@ passes reach signals and settings.
 
 **Beside others.** pedalboard's `Distortion` and dasp's are a tanh, `Clipping` clips hard, `Bitcrush` rounds; none of
 them has anti-aliasing, and those of pedalboard no gradients. They take one signal after another, here as many at once
-as there are cores. *Differs by* is as for kernels; `Bitcrush` with 8 bits has the
-steps of 9.
+as there are cores. *Differs by* is as for kernels; `Bitcrush` with 8 bits has the steps
+of 9.
 
 **Aliases.** Energy of sines of 1.2, 2.5, 5 and 7.5 kHz, driven by 20 dB, that is in no harmonic, relative to that which
 is, up to 0.45 of the sample rate: the worst of all four, in decibels.

@@ -259,8 +259,8 @@ def test_bits_are_steps(bits, rng):
     x = torch.tensor(rng.uniform(-1, 1, size=(1, 2, 400)))
     y = BitCrusher()(x, dsp_params={"bits": bits})
     step = 2 ** (1 - bits)
-    np.testing.assert_allclose(y, step * np.floor(x / step + 0.5), rtol=1e-9, atol=1e-9)
-    assert len(np.unique(np.round(y / step))) <= 2**bits + 1
+    torch.testing.assert_close(y, step * torch.floor(x / step + 0.5), rtol=1e-9, atol=1e-9)
+    assert len(torch.unique(torch.round(y / step))) <= 2**bits + 1
 
 
 def test_samples_are_held(rng):
