@@ -21,6 +21,7 @@ Function = Callable[["Tensor"], "Tensor"]
 SAMPLE_RATE = 44100
 DELAY_MS, FEEDBACK = 50.0, 0.5
 CUTOFF_HZ = 20.0
+PLUGIN_LEVEL = 0.125  # root of the energy that the plug-in scales the louder channel of a response to
 
 
 def desk(name: str, package: str, train: bool, signals: int, samples: int) -> Callable[[], dict[str, list[float]]]:
@@ -124,7 +125,9 @@ def echo_pedalboard() -> Function:
 def convolution_pedalboard() -> Function:
     from pedalboard import Convolution
 
-    return _plugins(partial(Convolution, response().numpy(), 1.0, SAMPLE_RATE))
+    ir = response()
+    loudest = ir.norm(dim=-1).max().item()
+    return _plugins(partial(Convolution, ir.numpy(), 1.0, SAMPLE_RATE), loudest / PLUGIN_LEVEL)
 
 
 def dc_blocker_scipy() -> Function:
@@ -145,7 +148,7 @@ TONE_STACK = (
 )
 
 
-def _plugins(make: Callable[[], Any]) -> Function:
+def _plugins(make: Callable[[], Any], gain: float = 1.0) -> Function:
     import torch
 
     made: list[Any] = []
@@ -154,7 +157,7 @@ def _plugins(make: Callable[[], Any]) -> Function:
     def process(x: "Tensor") -> "Tensor":
         made.extend(make() for _ in range(len(x) - len(made)))
         rows = pool.map(lambda plugin, row: plugin(row, SAMPLE_RATE, reset=True), made, x.numpy())
-        return torch.stack([torch.from_numpy(row) for row in rows])
+        return torch.stack([torch.from_numpy(row) for row in rows]).mul_(gain)
 
     return process
 

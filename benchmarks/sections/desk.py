@@ -8,7 +8,7 @@ settings; pedalboard and SciPy have none. They take one signal after another, he
 The echo is `FeedbackDelay`, whose time lies between samples and can be learned, where pedalboard's is a whole number of
 samples; *damped* has two filters in the loop, which theirs has not. The response of the reverb is stereo and has two
 seconds; ours makes it anew from three bands with each call, as their decay can be learned, where pedalboard transforms
-it when the plug-in is made, which does not count, and scales it to a level of its own. SciPy filters with given
+it when the plug-in is made, which does not count, and to a level of its own, which is undone. SciPy filters with given
 coefficients, by `lfilter` in double precision. Of dynamic equalizers (four bands) and de-essers there is none to
 compare with.
 """
