@@ -139,6 +139,16 @@ def test_mono_is_heard_as_the_same_left_and_right():
     torch.testing.assert_close(fdn(x, dsp_params={}), fdn(x.expand(-1, 2, -1), dsp_params={}))
 
 
+@pytest.mark.parametrize("method", ["recursive", "frequency"])
+def test_nothing_is_heard_before_the_shortest_line(method):
+    fdn = FeedbackDelayNetwork(3, method=method, delays=(50, 33, 70), sample_rate=RATE)
+    x = torch.randn(2, 2, 200, dtype=torch.float64)
+    raw = fdn.dsp_to_raw({}, 2, x)
+    y = fdn(x, **raw)
+    assert fdn.min_delay_samples(x, **raw) == 33
+    assert y[..., :33].abs().max() < 1e-4 and y[..., 33].abs().min() > 1e-3
+
+
 def test_lengths_are_primes_of_their_own():
     fdn = FeedbackDelayNetwork(5, delay_ms=(1.0, 1.0, 2.0, 0.1, 7), sample_rate=8000)
     assert fdn.delays == (11, 13, 17, 2, 59)
