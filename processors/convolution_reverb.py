@@ -5,6 +5,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,7 +110,8 @@ class ConvolutionReverb(Processor):
     def from_file(cls, path: str | os.PathLike, sample_rate: float = 44100, **options) -> "ConvolutionReverb":
         """A reverb with the response in an audio file.
 
-        A response of another sample rate is converted, and scaled, so that its gain stays.
+        A response of another sample rate is converted, and scaled, so that its gain stays. One that sounds at once
+        comes later by up to 10 samples of the lower rate, in which the filter rings.
 
         Args:
             path: of any kind that libsndfile knows, with 1, 2 or 4 channels.
@@ -219,11 +221,22 @@ def read_response(path: str | os.PathLike, sample_rate: float) -> Tensor:
     if not len(samples):
         raise ParameterError(f"{path} is empty: it holds no samples.")
     if rate != sample_rate:
-        from scipy.signal import resample_poly
-
-        ratio = Fraction(sample_rate).limit_denominator(1000) / rate
-        samples = resample_poly(samples, ratio.numerator, ratio.denominator) / float(ratio)
+        samples = _resampled(samples, Fraction(sample_rate).limit_denominator(1000) / rate)
     return torch.from_numpy(samples.T.copy()).float()
+
+
+def _resampled(samples: np.ndarray, ratio: Fraction) -> np.ndarray:
+    """Responses ``(N, C)`` at ``ratio`` times their sample rate, with the same gain.
+
+    The filter rings before each sample as well as after. What sounds at once waits for it, since cutting that off
+    would take half of the filter from it.
+    """
+    from scipy.signal import resample_poly
+
+    ringing = math.ceil(10 * max(1, 1 / ratio))  # samples on either side, in resample_poly's own filter
+    level = np.abs(samples).max(1)
+    lead = max(0, ringing - int(np.argmax(level > 1e-3 * level.max())))
+    return resample_poly(np.pad(samples, ((lead, ringing), (0, 0))), ratio.numerator, ratio.denominator) / float(ratio)
 
 
 def _checked(ir: Tensor) -> Tensor:
