@@ -12,7 +12,7 @@ from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
 from .core.cookbook import Coefficients, bilinear
 from .core.ladder import saturating_ladder
-from .core.maps import AMPLITUDE_DB, frequency, hertz, sigmoid
+from .core.maps import AMPLITUDE_DB, Map, frequency, hertz, sigmoid
 from .core.optional import check_optional
 from .core.precision import wide
 from .core.streaming import remember
@@ -109,7 +109,6 @@ class LadderFilter(RecursiveFilter):
             raise ParameterError(f"Unknown mode {mode!r}: use one of {', '.join(MODES)}.")
         self.mode = mode
         self.saturate = saturate
-        self._resonance = sigmoid(LEAST, MOST_SATURATING if saturate else MOST)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "z_resonance", *(["log_drive"] if self.saturate else [])), 1)
@@ -118,7 +117,7 @@ class LadderFilter(RecursiveFilter):
         most = 1.05 if self.saturate else 0.99
         controls = [
             Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", frequency(self.sample_rate)),
-            Control("resonance", 0.0, most, 0.5, "z_resonance", map=self._resonance),
+            Control("resonance", 0.0, most, 0.5, "z_resonance", map=self._resonance()),
         ]
         drive = Control("drive_db", -24, 48, 0.0, "log_drive", unit="dB", map=AMPLITUDE_DB)
         return [*controls, drive] if self.saturate else controls
@@ -159,8 +158,11 @@ class LadderFilter(RecursiveFilter):
         b = (bilinear(*(c * one for c in factor), g) for factor in NUMERATORS[self.mode])
         return torch.cat(list(b), 1), torch.cat(list(a), 1)
 
+    def _resonance(self) -> Map:
+        return sigmoid(LEAST, MOST_SATURATING if self.saturate else MOST)
+
     def _bounded(self, z_resonance: Tensor) -> Tensor:
-        return self._resonance.to_physical(wide(z_resonance)).clamp(min=0)
+        return self._resonance().to_physical(wide(z_resonance)).clamp(min=0)
 
 
 def _angle(w0: Tensor) -> Tensor:

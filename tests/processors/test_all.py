@@ -7,6 +7,7 @@ import inspect
 import io
 import itertools
 import math
+import pickle
 from dataclasses import dataclass, field
 
 import grafx.processors
@@ -394,6 +395,16 @@ def test_silence_is_processed(name, c):
     processor = make(name, c.options)
     for std, channels, dtype in itertools.product(STDS, c.channels, (torch.float32, torch.float64)):
         check(processor, std, 2, channels, 1000, dtype, level=0.0)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_can_be_sent_to_another_process(name, c):
+    processor = make(name, c.options)
+    there = pickle.loads(pickle.dumps(processor))
+    inlets, parameters = arguments(processor, 1.0, 2, max(c.channels), 100, torch.float32)
+    here, _ = call(processor, inlets, parameters, 100)
+    for y, expected in zip(call(there, inlets, parameters, 100)[0], here, strict=True):
+        torch.testing.assert_close(y, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in PLAIN if name in REGISTRY])
