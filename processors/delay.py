@@ -15,7 +15,6 @@ from .core.convolution import FIRConvolution
 from .core.delay import SurrogateDelay
 from .core.delay_line import (
     Interpolation,
-    State,
     delay_line_init,
     delay_line_min_delay,
     delay_line_process,
@@ -102,13 +101,9 @@ class DelayLine(Processor):
         """
         signals = (input_signals,) if time is None else (input_signals, time)
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
-        times, base = 0.0 if time is None else time, self._samples(z_delay)
-        rate = self.sample_rate / 1000
-
-        def step(state: State | None) -> tuple[Tensor, State]:
-            return delay_line_process(input_signals, times, state or self._state, self._line, base, rate)
-
-        return remember(step)
+        times, base, line = 0.0 if time is None else time, self._samples(z_delay), self._line
+        rate, silence = self.sample_rate / 1000, self._state
+        return remember(lambda state: delay_line_process(input_signals, times, state or silence, line, base, rate))
 
     def tail_samples(self, z_delay: Tensor) -> int:
         return delay_line_tail(self._line)

@@ -495,6 +495,19 @@ def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, dtype, rng):
     assert processor.causal == (processor.latency_samples == 0)
 
 
+@pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
+@torch.no_grad()
+def test_compiles_as_one_graph(name):
+    c, length = REGISTRY[name][0], 300
+    processor = make(name, c.options)
+    torch.compiler.reset()
+    compiled = torch.compile(processor, backend="eager", fullgraph=True)
+    inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), length, torch.float32)
+    signals, _ = call(compiled, inlets, parameters, length)
+    for y, expected in zip(signals, call(processor, inlets, parameters, length)[0], strict=True):
+        torch.testing.assert_close(y, expected, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name, c", CASES)
 @torch.no_grad()
 def test_sounds_have_died_away_after_the_tail(name, c):
