@@ -112,15 +112,31 @@ class Processor(nn.Module, ABC):
             The output, a tensor or a tuple of one for each outlet, without intermediates; and the state.
 
         Raises:
-            ParameterError: The processor needs the whole signal, or the state is of another processor.
+            ParameterError: The processor needs the whole signal, or the state is of another processor or of other
+                signals.
         """
         check_streams(self)
-        with block_by_block(state) as after:
-            result = self(*blocks, **parameters)
-        if isinstance(result, Tensor):
-            return result, after()
-        outputs = tuple(part for part in result if isinstance(part, Tensor))
-        return (outputs[0] if len(outputs) == 1 else outputs), after()
+        try:
+            with block_by_block(state) as after:
+                result = self(*blocks, **parameters)
+                new_state = after()
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            if state is None or isinstance(error, ParameterError):
+                raise
+            self(*blocks, **parameters)  # raises again unless the state is the cause
+            raise ParameterError(self._no_such_state(blocks)) from error
+        parts = (result,) if isinstance(result, Tensor) else result
+        outputs = tuple(part for part in parts if isinstance(part, Tensor))
+        if state is not None and blocks and any(y.shape[0] != blocks[0].shape[0] for y in outputs):
+            raise ParameterError(self._no_such_state(blocks))
+        return (outputs[0] if len(outputs) == 1 else outputs), new_state
+
+    def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
+        shapes = " and ".join(str(tuple(block.shape)) for block in blocks)
+        return (
+            f"{type(self).__name__} cannot go on from this state: give one that it left itself, with the same options, "
+            f"after blocks of as many signals and channels as in {shapes}; or None to begin anew."
+        )
 
     def count_num_parameters(self) -> int:
         """How many normalized values there are for each signal of a batch."""

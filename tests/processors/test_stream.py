@@ -1,13 +1,19 @@
 """Containers in blocks, and what holds for streams of any processor."""
 
+from itertools import permutations
+
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from grafx.processors import (
     Compressor,
+    DeEsser,
     DryWet,
+    FeedbackDelay,
     GainStagingRegularization,
+    HaasEnhancer,
+    LadderFilter,
     Limiter,
     LowShelf,
     MultiBand,
@@ -162,3 +168,35 @@ def test_a_state_of_another_processor_is_refused():
         SerialChain({"a": Compressor(sample_rate=44100), "b": LowShelf()}).stream(
             torch.zeros(1, 1, 8), state=state, dsp_params={}
         )
+
+
+STATEFUL = [LadderFilter, HaasEnhancer, DeEsser, FeedbackDelay]
+
+
+@pytest.mark.parametrize("state", [5, "state", (torch.zeros(3), ()), ((torch.zeros(2, 2), None),)])
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_what_is_no_state_is_refused(kind, state):
+    with pytest.raises(ParameterError, match="state"):
+        kind().stream(torch.zeros(3, 2, 8), state=state, dsp_params={})
+
+
+@pytest.mark.parametrize("kind, other", list(permutations(STATEFUL, 2)))
+def test_a_state_is_refused_whatever_it_holds(kind, other):
+    x = torch.zeros(3, 2, 8)
+    _, state = other().stream(x, dsp_params={})
+    with pytest.raises(ParameterError, match="state"):
+        kind().stream(x, state=state, dsp_params={})
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_a_state_of_another_number_of_signals_is_refused(kind, batch):
+    _, state = kind().stream(torch.zeros(3, 2, 8), dsp_params={})
+    with pytest.raises(ParameterError):
+        kind().stream(torch.zeros(batch, 2, 8), state=state, dsp_params={})
+
+
+def test_a_mistake_beside_a_state_that_fits_is_reported_itself():
+    _, state = LadderFilter().stream(torch.zeros(1, 2, 8), dsp_params={})
+    with pytest.raises(TypeError, match="cutoff"):
+        LadderFilter().stream(torch.zeros(1, 2, 8), state=state, cutoff=torch.zeros(1, 1))
