@@ -12,9 +12,10 @@ from torch.quasirandom import SobolEngine
 
 from ..errors import SearchError
 from ..processors.base import Processor
-from .invert import SHORTEST, SILENT, checked, evolve
+from .invert import SHORTEST, SILENT, checked
 from .least_squares import levenberg_marquardt
 from .playable import PlayableProcessor
+from .population import descend, evolve
 
 CHUNK = 256  # settings that are tried at once
 OVERSAMPLING = 8  # samples in a period of the frequency where a low-pass begins to fall
@@ -219,22 +220,9 @@ class _Match:
 
     def descend(self, starts: Tensor, steps: int, rate: float) -> Tensor:
         """The best of each path of Adam, and the best of all paths first."""
-        values = starts.clone().requires_grad_()
-        best, best_errors = starts, self.rank(starts)
-        optimizer = torch.optim.Adam([values], betas=(0.9, 0.99))
-        for step in range(steps):
-            optimizer.param_groups[0]["lr"] = rate * (1 - 0.95 * step / steps)
-            errors = self.errors(values)
-            better = errors.detach() < best_errors
-            best = torch.where(better[:, None], values.detach(), best)
-            best_errors = torch.where(better, errors.detach(), best_errors)
-            optimizer.zero_grad()
-            errors.sum().backward()
-            values.grad.nan_to_num_(0.0, 0.0, 0.0)
-            optimizer.step()
-            with torch.no_grad():
-                values.copy_(torch.where(self.turns, values.remainder(1), values.clamp(0, 1)))
-        return best[best_errors.argsort()]
+        paths = descend(self.errors, starts, steps, rate, self.turns)
+        *_, (best, errors) = [(starts, self.rank(starts)), *paths]
+        return best[errors.argsort()]
 
 
 def low_passed(x: Tensor, sample_rate: float, band_hz: float) -> tuple[Tensor, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from ..errors import AudioError
 from ..processors.base import Processor
 from .least_squares import levenberg_marquardt
 from .playable import Playable, PlayableGraph, PlayableProcessor
+from .population import Population, descend, evolve
 from .spectral import SpectralLoss
 
 SHORTEST = 64  # samples
@@ -263,7 +265,6 @@ class Match:
         return errors_of
 
 
-Population = tuple[Tensor, Tensor]  # values (count, P) and their losses (count,)
 Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
 
 
@@ -285,7 +286,7 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
     rows, losses = population
     descended = rows[losses.argsort()[: effort.starts]]
     for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
-        for rows, losses in _descend(first, descended, loss, rate, steps):
+        for rows, losses in descend(partial(first.objective, loss=loss), descended, steps, rate):
             done += 1
             yield "descend", done, rows[losses.argmin()], losses.min().item()
         descended = rows if steps else descended
@@ -305,7 +306,7 @@ def _search(match: Match, sample_rate: float, tried: Tensor, effort: Effort, see
     losses, done = last.rank(descents), effort.steps - effort.last_steps - effort.last_waveform_steps
     pool = descents[losses.argsort()[: max(1, effort.starts // 2)]]
     steps = effort.last_steps if losses.min() > FOUND else 0
-    for rows, losses in _descend(last, pool, last.fine, 0.02, steps):
+    for rows, losses in descend(partial(last.objective, loss=last.fine), pool, steps, 0.02):
         done, pool = done + 1, rows
         yield "finish", done, rows[losses.argmin()], losses.min().item()
     pool = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
@@ -348,46 +349,6 @@ def _scan(match: Match, tried: Population, effort: Effort, seed: int) -> Iterato
         order = losses.argsort()[: effort.survivors]
         rows, losses = rows[order], losses[order]
         yield rows, losses
-
-
-def evolve(
-    rank: Callable[[Tensor], Tensor], scanned: Population, generations: int, generator: torch.Generator
-) -> Iterator[Population]:
-    """Differential evolution towards the better fifth."""
-    population, losses = scanned
-    count, shape = len(population), population.shape
-    for _ in range(generations):
-        elite = losses.argsort()[torch.randint(max(1, count // 5), (count,), generator=generator)]
-        one, other = torch.randint(count, (2, count), generator=generator)
-        mutants = population + 0.6 * (population[elite] - population) + 0.6 * (population[one] - population[other])
-        mutants = 1 - (1 - mutants.abs()).abs()  # reflected at the limits
-        crossed = torch.rand(shape, generator=generator).to(population) < 0.6
-        children = torch.where(crossed, mutants.clamp(0, 1), population)
-        new = rank(children)
-        better = new < losses
-        population = torch.where(better[:, None], children, population)
-        losses = torch.where(better, new, losses)
-        yield population, losses
-
-
-def _descend(match: Match, starts: Tensor, loss: nn.Module, rate: float, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Adam on many starts at once; the best of each path so far."""
-    values = starts.clone().requires_grad_()
-    best, best_losses = starts, starts.new_full((len(starts),), torch.inf)
-    optimizer = torch.optim.Adam([values], betas=(0.9, 0.99))
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * (1 - 0.95 * step / steps)
-        losses = match.objective(values, loss)
-        better = losses.detach() < best_losses
-        best = torch.where(better[:, None], values.detach(), best)
-        best_losses = torch.where(better, losses.detach(), best_losses)
-        optimizer.zero_grad()
-        losses.sum().backward()
-        values.grad.nan_to_num_(0.0, 0.0, 0.0)
-        optimizer.step()
-        with torch.no_grad():
-            values.clamp_(0, 1)
-        yield best, best_losses
 
 
 def _playable(
