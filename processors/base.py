@@ -1,5 +1,6 @@
 """What every processor is, and the three views of its parameters."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -161,10 +162,17 @@ class Processor(nn.Module, ABC):
             What :meth:`forward` returns.
 
         Raises:
-            ParameterError: More than one view is given, or a control has a wrong name, value or batch size.
+            ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
+                parameter a shape that cannot be computed with.
         """
         if dsp_params is None and norm_params is None:
-            return super().__call__(*inlet_signals, **raw_parameters)
+            try:
+                return super().__call__(*inlet_signals, **raw_parameters)
+            except ParameterError:
+                raise
+            except (RuntimeError, ValueError) as error:
+                _check_shapes(self, inlet_signals, raw_parameters, error)
+                raise
         given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]
         given += sorted({*raw_parameters} & {*self.parameter_size()})
         if len(given) > 1:
@@ -287,6 +295,27 @@ class Processor(nn.Module, ABC):
         if norm and isinstance(given, Tensor):
             given = split(given, leaves, who)
         return read(given, leaves, who, norm, batch_size, like)
+
+
+def _check_shapes(
+    processor: Processor, inlet_signals: Sequence[Tensor], raw_parameters: Mapping[str, Any], cause: Exception
+) -> None:
+    """Blame a failure on the first raw parameter whose shape does not fit, if there is one."""
+    if not (inlet_signals and isinstance(inlet_signals[0], Tensor) and inlet_signals[0].ndim):
+        return
+    given = inspect.signature(processor.forward).bind_partial(*inlet_signals, **raw_parameters).arguments
+    given = {**given, **given.get("raw_parameters", {})}
+    num_signals = inlet_signals[0].shape[0]
+    for name, size in processor.parameter_size().items():
+        value = given.get(name)
+        if not isinstance(value, Tensor) or isinstance(size, dict):
+            continue
+        shape = shape_of(size)
+        if value.shape not in ((num_signals, *shape), (1, *shape)):
+            raise ParameterError(
+                f"{type(processor).__name__} needs {name} of shape {(num_signals, *shape)} for {num_signals} signals, "
+                f"not {tuple(value.shape)}."
+            ) from cause
 
 
 def latency_of(processor: nn.Module) -> int | None:

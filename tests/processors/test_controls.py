@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
-from grafx.processors import DryWet, GainStagingRegularization, ParallelMix, SerialChain, StereoGain
+from grafx.processors import (
+    DryWet,
+    GainStagingRegularization,
+    LadderFilter,
+    Panner,
+    ParallelMix,
+    SerialChain,
+    StereoGain,
+    ToneStack,
+)
 from grafx.processors.base import Control, ParameterError, Processor
 from grafx.processors.core import maps
 
@@ -149,6 +158,36 @@ def test_wrong_normalized_values_are_refused():
 def test_two_views_at_once_are_refused(views, message):
     with pytest.raises(ParameterError, match=message):
         Tone()(X, **views)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda x, three: Panner()(x, z_pan=three),
+            r"Panner needs z_pan of shape \(2, 1\) for 2 signals, not \(3, 1\)",
+        ),
+        (lambda x, three: Panner()(x, three), r"Panner needs z_pan .* not \(3, 1\)"),
+        (lambda x, three: LadderFilter()(x, three[:2], three), r"LadderFilter needs z_resonance .* not \(3, 1\)"),
+        (
+            lambda x, three: ToneStack()(x, torch.zeros(2, 2)),
+            r"ToneStack needs z_knobs of shape \(2, 3\) .* not \(2, 2\)",
+        ),
+        (lambda x, three: SerialChain({"a": Panner()})(x, a={"z_pan": three}), r"Panner needs z_pan .* not \(3, 1\)"),
+    ],
+)
+def test_raw_parameters_of_wrong_shapes_are_named(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call(torch.zeros(2, 2, 9), torch.zeros(3, 1))
+
+
+def test_a_failure_that_has_another_cause_stays():
+    class Broken(Panner):
+        def forward(self, input_signals, z_pan):
+            raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        Broken()(torch.zeros(2, 2, 9), z_pan=torch.zeros(2, 1))
 
 
 def test_ranges_can_be_replaced():
