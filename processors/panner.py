@@ -124,7 +124,8 @@ class StereoWidener(Processor):
     that of the input. With ``mono_bass``, h is a high-pass of second order (Butterworth), so that the side has no bass;
     without, it does nothing. In contrast to :class:`SideGainImager`, width is bounded and linear.
 
-    Controls: ``width`` (w, 0 to 2) and, with ``mono_bass``, ``mono_below_hz`` (20 to 500 Hz).
+    Controls: ``width`` (w, 0 to 2) and, with ``mono_bass``, ``mono_below_hz`` (20 to 500 Hz, or 45 % of the
+    sample rate where that is less).
 
     Raw parameters:
         z_width ``(B, 1)``: w̃, where w is 2σ(w̃), and reaches 0.001 beyond 0 and 2.
@@ -153,8 +154,9 @@ class StereoWidener(Processor):
     def declare_controls(self) -> list[Control]:
         controls = [Control("width", 0.0, 2.0, 1.0, "z_width", map=WIDTH)]
         if self.mono_bass:
-            to = frequency_around(BASS[2], self.sample_rate)
-            controls.append(Control("mono_below_hz", *BASS, "w0", unit="Hz", scale="log", map=to))
+            low, high, usual = BASS
+            high, to = min(high, 0.45 * self.sample_rate), frequency_around(usual, self.sample_rate)
+            controls.append(Control("mono_below_hz", low, high, usual, "w0", None, "Hz", "log", to))
         return controls
 
     def forward(self, input_signals: Tensor, z_width: Tensor, w0: Tensor | None = None) -> Tensor:

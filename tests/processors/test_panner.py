@@ -140,3 +140,11 @@ def test_mono_tracks_are_mixed_to_stereo_in_a_graph(rng):
         y = Renderer(G, processors)(x)
     expected = torch.stack([x[0, 0] + 0.25 * x[1, 0], 0.75 * x[1, 0]])
     torch.testing.assert_close(y.reshape(2, 100), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("rate", [400, 1000, 44100])
+def test_bass_ends_below_half_the_sample_rate(rate):
+    widener = StereoWidener(mono_bass=True, sample_rate=rate)
+    raw = widener.norm_to_raw(torch.ones(1, 2, dtype=torch.float64))
+    assert widener.raw_to_dsp(raw)["mono_below_hz"].item() == pytest.approx(min(500, 0.45 * rate))
+    assert widener(torch.ones(1, 2, 9).double(), **raw).isfinite().all()
