@@ -198,6 +198,10 @@ def put(tree: Values, path: Path, value: Any) -> None:
 
 def _check_names(given: Any, paths: list[Path], who: str) -> None:
     known = list(dict.fromkeys(path[0] for path in paths))
+    if not hasattr(given, "items"):
+        raise ParameterError(
+            f"{who} takes its controls by name, in a dict, or normalized ones in one tensor, not {given!r}."
+        )
     for name, value in given.items():
         if name not in known:
             has = f"its controls are {', '.join(known)}" if known else "it has no controls, only raw parameters"

@@ -130,6 +130,7 @@ def test_values_get_gradients():
         ({"ratio": torch.ones(4)}, r"ratio has the shape \(4,\).*of shape \(3,\) for a batch of 3"),
         ({"time_ms": torch.ones(3, 2)}, r"time_ms has the shape \(3, 2\).*\(3,\) or \(3, 3\)"),
         ({"ratio": "loud"}, "ratio must be a number"),
+        (5, "Tone takes its controls by name, in a dict, .* not 5"),
     ],
 )
 def test_wrong_values_are_refused(given, message):
@@ -145,6 +146,8 @@ def test_wrong_normalized_values_are_refused():
         tone(X, norm_params={"right_db": 1.5})
     with pytest.raises(ParameterError, match="for a batch of 3"):
         tone(X, norm_params=torch.zeros(2, 6))
+    with pytest.raises(ParameterError, match=r"in one tensor, not \[0\.5\]"):
+        tone(X, norm_params=[0.5])
 
 
 @pytest.mark.parametrize(
