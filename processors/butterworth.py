@@ -38,8 +38,9 @@ class ButterworthFilter(RecursiveFilter):
         m = \frac{\tilde\omega_1 + \tilde\omega_2}{2}, \quad
         d = \left|\frac{\tilde\omega_2 - \tilde\omega_1}{2} + 1\right|
 
-    so that the lower one is below the upper one whatever the raw parameters are; the maximum is smooth, and exact for
-    d > 0.02. All of ω̃ are bounded softly beyond ±9, see :func:`~grafx.processors.core.cookbook.from_raw`.
+    so that the lower one is below the upper one whatever the raw parameters are: edges given the wrong way round change
+    places. The maximum is smooth, and exact for d > 0.02. All of ω̃ are bounded softly beyond ±9, see
+    :func:`~grafx.processors.core.cookbook.from_raw`.
 
     Controls: ``frequency_hz``, or of a band ``low_hz`` and ``high_hz``, 20 Hz to 20 kHz, or 49 % of the sample rate
     where that is less.

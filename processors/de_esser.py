@@ -54,7 +54,8 @@ class DeEsser(Processor):
     Controls: ``frequency_hz`` (of the crossover or the band, 1 to 16 kHz, or 45 % of the sample rate where that is
     less), ``threshold_db`` (−80 to 0 dB), ``ratio`` (R, 1 to 20), ``range_db`` (−40 to 0 dB), ``attack_ms`` (0.1 to
     50 ms), ``release_ms`` (5 to 500 ms). Thresholds are 10·log₁₀ of energies, as those of :class:`Compressor`. Times
-    are those to 1 − 1/e of the energy.
+    are those to 1 − 1/e of the energy. The energy is free of ripple at the frequency; where the release is longer
+    than the attack, a sine far from it counts as up to 3 dB louder than it is.
 
     Raw parameters:
         w0 ``(B, 1)``: the frequency is πσ(w0 + c), where c makes it 6 kHz for 0.

@@ -37,6 +37,12 @@ def test_edges_ascend_whatever_the_raw_parameters_are():
     torch.testing.assert_close(processor.sections(2 - raw, raw - 2), (b, a))
 
 
+def test_edges_given_the_wrong_way_round_change_places():
+    impulse, processor = torch.eye(1, 500, dtype=torch.float64)[None], ButterworthFilter(4, "band", RATE)
+    right, wrong = ({"low_hz": low, "high_hz": high} for low, high in ((300, 2000), (2000, 300)))
+    torch.testing.assert_close(processor(impulse, dsp_params=wrong), processor(impulse, dsp_params=right))
+
+
 def test_what_does_not_fit_is_refused_by_name():
     with pytest.raises(ParameterError, match="Unknown kind 'notch'"):
         ButterworthFilter(kind="notch")

@@ -42,6 +42,12 @@ def test_above_a_crossover_the_curve_holds_too():
     np.testing.assert_allclose(found, curve(LEVELS), atol=0.15)
 
 
+def test_far_from_a_crossover_a_sine_counts_as_up_to_3_dB_louder():
+    quick = {**SETTINGS, "attack_ms": 0.1, "release_ms": 500.0, "frequency_hz": 2000.0}
+    (found,) = steady_gain(DeEsser("wideband", sample_rate=RATE), sines(7000.0, [-20.0]), quick)
+    assert curve(-17.0) < found < curve(-20.0) - 1
+
+
 def test_at_a_crossover_the_detector_hears_half_of_the_amplitude():
     settings = {**SETTINGS, "frequency_hz": 6000.0}
     found = steady_gain(DeEsser("wideband"), sines(6000, LEVELS), settings)
