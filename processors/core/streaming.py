@@ -106,7 +106,7 @@ def with_past(x: Tensor, num_samples: int) -> Tensor:
     def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
         if past is None:
             past = x.new_zeros(*x.shape[:-1], num_samples)
-        extended = torch.cat([past, x], -1)
+        extended = torch.cat([past.to(x), x], -1)
         return extended, extended[..., x.shape[-1] :].clone()
 
     return remember(step) if num_samples else x

@@ -196,6 +196,16 @@ def test_a_state_of_another_number_of_signals_is_refused(kind, batch):
         kind().stream(torch.zeros(batch, 2, 8), state=state, dsp_params={})
 
 
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_a_state_of_another_precision_is_converted(kind):
+    x = torch.linspace(-1, 1, 200, dtype=torch.float64).expand(1, 2, -1)
+    first, second = x.split(100, -1)
+    _, state = kind().stream(first, dsp_params={})
+    y, _ = kind().stream(second.float(), state=state, dsp_params={})
+    expected, _ = kind().stream(second, state=state, dsp_params={})
+    torch.testing.assert_close(y, expected.float(), rtol=1e-3, atol=1e-5)
+
+
 def test_a_mistake_beside_a_state_that_fits_is_reported_itself():
     _, state = LadderFilter().stream(torch.zeros(1, 2, 8), dsp_params={})
     with pytest.raises(TypeError, match="cutoff"):
