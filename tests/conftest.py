@@ -1,6 +1,12 @@
 """What all tests share: a reference renderer that they trust, and toy processors to render with."""
 
+import os
 from types import SimpleNamespace
+
+# Where tests run side by side, each has a core. Torch reads it when it is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 import torch

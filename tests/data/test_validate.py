@@ -162,7 +162,7 @@ def test_each_problem_is_named_and_the_graph_stays(case, snapshot):
     assert snapshot(G) == before
 
 
-@pytest.mark.parametrize("case", PROBLEMS.keys() - {"duplicate"})
+@pytest.mark.parametrize("case", [case for case in PROBLEMS if case != "duplicate"])
 def test_what_is_reported_cannot_be_rendered(case):
     with pytest.raises((GraphError, RenderError)):
         prepare_render(reorder_for_fast_render(PROBLEMS[case][0]()))
