@@ -38,6 +38,9 @@ class Processor(nn.Module, ABC):
         sample_rate: Samples per second, which controls in Hertz and milliseconds refer to.
         param_range: Control name to (lowest, highest), in place of the range it has otherwise.
 
+    Raises:
+        ParameterError: The sample rate is not a positive number.
+
     Attributes:
         latency_samples: How many samples :meth:`forward` looks ahead, by which :meth:`stream` is late; 0 if it is
             causal, None if it needs the whole signal. A subclass tells; None unless it does.
@@ -47,6 +50,10 @@ class Processor(nn.Module, ABC):
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__()
+        if not 0 < sample_rate < math.inf:
+            raise ParameterError(
+                f"{type(self).__name__} needs a positive number of samples per second, not {sample_rate!r}."
+            )
         self.sample_rate = sample_rate
         self._param_range = dict(param_range or {})
 

@@ -495,6 +495,14 @@ def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, dtype, rng):
     assert processor.causal == (processor.latency_samples == 0)
 
 
+@pytest.mark.parametrize("name", PLAIN)
+def test_impossible_sample_rates_are_refused(name):
+    if "sample_rate" in inspect.signature(getattr(grafx.processors, name)).parameters:
+        for sample_rate in (0, -44100.0, math.nan, math.inf):
+            with pytest.raises(ParameterError, match="needs a positive number of samples per second"):
+                make(name, {"sample_rate": sample_rate})
+
+
 @pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
 @torch.no_grad()
 def test_compiles_as_one_graph(name):
