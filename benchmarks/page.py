@@ -30,10 +30,10 @@ python -m benchmarks --peer path/to/python-with-grafx-0.6.0 --scatter path/to/py
 python -m benchmarks schedules memory --peer path/to/python-with-grafx-0.6.0
 ```
 
-The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard flamo`, or as many of them as are
-to be compared; `diffFx-pytorch`, which asks for other versions of some, goes there by `pip install --no-deps`. Without
-`--peer` only our columns are filled, and the page stays as it is. `--audio` names a recording to compare sounds on, in
-place of a drum loop. `--quick` runs tiny sizes.
+The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard flamo`, or as many of them as
+are to be compared; `diffFx-pytorch`, which asks for other versions of some, goes there by `pip install --no-deps`.
+Without `--peer` only our columns are filled, and the page stays as it is. `--audio` names a recording to compare sounds
+on, in place of a drum loop. `--quick` runs tiny sizes.
 """
 
 
