@@ -180,6 +180,8 @@ class VelvetNoiseReverb(Processor):
     def _segments(self, log_magnitude: Tensor) -> Tensor:
         """Each segment filtered by its own response, all of which overlap where they ring on."""
         size = -(-self.ir_len // self.num_segments)
+        if not log_magnitude.numel():
+            return log_magnitude.new_zeros(*log_magnitude.shape[:2], self.ir_len)
         filters = self.fir(log_magnitude)
         taps = filters.shape[-1]
         noise = F.pad(self.noise.to(filters), (0, size * self.num_segments - self.ir_len))

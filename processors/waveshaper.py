@@ -22,6 +22,7 @@ from .dynamic_range import RATIO, check_option
 
 Shape = Literal["hard", "cubic", "tanh", "arctan", "tube", "sine_fold", "triangle_fold"]
 BITS = sigmoid(0, 24)
+SLOPE_BOUNDS = 5.0, 2.5  # of logarithms, since slopes multiply with both gains
 ORDERS = {None: 0, "adaa1": 1, "adaa2": 2}
 DRIVE = Control("drive_db", -24, 48, 0.0, "log_drive", unit="dB", map=AMPLITUDE_DB)
 POST_GAIN = Control("post_gain_db", -48, 24, 0.0, "log_post_gain", unit="dB", map=AMPLITUDE_DB)
@@ -158,8 +159,8 @@ class SplineDistortion(_Oversampled):
 
     Raw parameters:
         log_drive ``(B, 1)``: p, natural logarithm of the gain before.
-        log_bin_gain ``(B, K)``: ln s.
-        log_knot_gain ``(B, K + 1)``: ln d.
+        log_bin_gain ``(B, K)``: ln s; beyond ±5 it is bounded to ±7.5.
+        log_knot_gain ``(B, K + 1)``: ln d, likewise.
         log_post_gain ``(B, 1)``: q, natural logarithm of the gain after.
 
     Args:
@@ -219,7 +220,8 @@ class SplineDistortion(_Oversampled):
         Returns:
             ``(B, C, L)``.
         """
-        rises, slopes = safe_exp(log_bin_gain) * (2 / self.num_bins), safe_exp(log_knot_gain)
+        mean, slopes = (torch.exp(soft_bound(gain, *SLOPE_BOUNDS)) for gain in (log_bin_gain, log_knot_gain))
+        rises = mean * (2 / self.num_bins)
         driven = input_signals * safe_exp(log_drive).unsqueeze(-1)
         y = self._run(lambda u: rational_quadratic(u, rises, slopes), driven)
         return y * safe_exp(log_post_gain).unsqueeze(-1)

@@ -17,7 +17,7 @@ import torch
 from grafx.processors.base import ParameterError, Processor
 
 STDS = [0.01, 1.0, 10.0]
-SHAPES = [(1, 1), (16, 2), (1, 1000), (4, 999)]  # batch, samples
+SHAPES = [(2, 0), (1, 1), (16, 2), (1, 1000), (4, 999)]  # batch, samples
 
 
 @dataclass(frozen=True)
