@@ -64,8 +64,6 @@ class Freeverb(Processor):
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__(sample_rate, param_range)
-        if not sample_rate > 0:
-            raise ParameterError(f"sample_rate must be positive, not {sample_rate}.")
         left = (*COMBS, *ALLPASSES)
         self.delays = [self._scaled(side) for side in (left, [m + SPREAD for m in left])]
 

@@ -92,7 +92,5 @@ def test_long_signals_run_in_pieces(monkeypatch):
 
 
 def test_misuse_is_refused():
-    with pytest.raises(ParameterError, match="sample_rate must be positive, not 0"):
-        Freeverb(sample_rate=0)
     with pytest.raises(ParameterError, match=r"takes mono or stereo signals .* not \(1, 3, 9\)"):
         Freeverb()(torch.zeros(1, 3, 9), dsp_params={})
