@@ -14,7 +14,7 @@ from .core import cookbook
 from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
 from .core.comb import comb_filter
-from .core.maps import Map, frequency, hertz, sigmoid
+from .core.maps import TO_SILENCE, Map, frequency, hertz, within
 from .core.optional import check_optional
 from .core.precision import wide
 from .core.state_space import decay_samples, state_space
@@ -24,8 +24,6 @@ from .filter import CookbookFilter, cookbook_controls
 MOST_GAIN = 0.9995  # of a loop
 LEAST_GAIN = 1e-6  # that is not zero
 USUAL_GAIN = math.atanh(0.5 / MOST_GAIN)
-MARGIN = 0.01  # of the longest delay, that raw parameters reach beyond it and below zero
-TO_SILENCE = math.log(1000)
 MOST_REFLECTION = 4.0  # its inverse tanh
 
 GAIN = Map(lambda g: torch.atanh(g / MOST_GAIN) - USUAL_GAIN, lambda z: MOST_GAIN * torch.tanh(z + USUAL_GAIN))
@@ -176,8 +174,7 @@ class SchroederAllpass(Processor):
         return math.ceil((passes * (whole + longer) + ringing).sum(1).max())
 
     def _map(self) -> Map:
-        margin = MARGIN * self.max_delay_ms
-        return sigmoid(-margin, self.max_delay_ms + margin)
+        return within(0, self.max_delay_ms)
 
     def _fractions(self, z_gain: Tensor, z_delay: Tensor | None) -> tuple[Tensor, Tensor]:
         """Whole samples of each stage, and the coefficient of what is between them, ``(B, K)``."""

@@ -15,7 +15,7 @@ from .core.bounds import soft_bound
 from .core.channels import check_mono_or_stereo
 from .core.convolution import FIRConvolution
 from .core.delay_line import delay_line_init, delay_line_min_delay, delay_line_process
-from .core.maps import AMPLITUDE_DB, exponential
+from .core.maps import AMPLITUDE_DB, TO_SILENCE, exponential
 from .core.precision import wide
 from .core.streaming import once, remember
 
@@ -27,7 +27,6 @@ FASTEST = 6  # times that a response may decay by 60 dB within its length, as fa
 ONSET = 0.1  # of the largest sample, from which on a response decays
 LONGEST_PRE_DELAY = 200.0  # ms
 PRE_DELAY = exponential(20.0, floor=1e-3)
-SIXTY_DB = 3 * math.log(10)
 
 
 class ConvolutionReverb(Processor):
@@ -98,7 +97,7 @@ class ConvolutionReverb(Processor):
                 f"and {high:g}."
             )
         self.conv = FIRConvolution("causal", **conv)
-        self._state, self._line = delay_line_init(LONGEST_PRE_DELAY * sample_rate / 1000, "cubic")
+        _, self._line = delay_line_init(LONGEST_PRE_DELAY * sample_rate / 1000, "cubic")
         loudest = ir.abs().amax(0)
         bands = _bands(wide(ir), 2 * low / sample_rate, 2 * high / sample_rate)
         bands[..., : _first(loudest > 0)] = 0
@@ -126,7 +125,7 @@ class ConvolutionReverb(Processor):
     @property
     def decay_ms(self) -> Tensor:
         """Times to −60 dB of each band; infinite where none can be told."""
-        return SIXTY_DB * 1000 / self.sample_rate / self.rates
+        return TO_SILENCE * 1000 / self.sample_rate / self.rates
 
     def parameter_size(self) -> ParameterSize:
         return {"log_pre_delay": 1, "log_gain": 1, "log_decay": len(BANDS)}
@@ -158,7 +157,7 @@ class ConvolutionReverb(Processor):
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
         response = once(self._response, log_gain, log_decay).to(input_signals.dtype)
         samples = self._samples(log_pre_delay)
-        x = remember(lambda state: delay_line_process(input_signals, 0.0, state or self._state, self._line, samples))
+        x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples))
         if response.shape[1] < 4:
             return self.conv(x, response)
         left, right = x.expand(-1, 2, -1).split(1, 1)
@@ -285,5 +284,5 @@ def _rates(bands: Tensor) -> Tensor:
             continue
         centered = inside - inside.mean()
         slope = (centered * level[inside.long()]).sum() / centered.square().sum()  # dB of energy
-        rates.append((-slope * math.log(10) / 20).clamp(0, FASTEST * SIXTY_DB / bands.shape[-1]))
+        rates.append((-slope * math.log(10) / 20).clamp(0, FASTEST * TO_SILENCE / bands.shape[-1]))
     return torch.stack(rates)

@@ -16,11 +16,11 @@ from .core.envelope import Ballistics
 from .core.gain import apply_gain
 from .core.linkwitz_riley import crossover_sections
 from .core.maps import NEPER, exponential, frequency_around, logit_of, time_constant
-from .core.optional import bind
+from .core.optional import bind, check_option
 from .core.precision import wide
 from .core.streaming import once, remember
 from .dynamic_eq import ranged
-from .dynamic_range import THRESHOLD, check_option, threshold
+from .dynamic_range import THRESHOLD, threshold
 
 Detector = Literal["highpass", "bandpass"]
 Mode = Literal["split", "wideband"]

@@ -21,12 +21,10 @@ from .core.delay_line import (
     delay_line_tail,
 )
 from .core.fir import ZeroPhaseFIR, normalize_impulse
-from .core.maps import AMPLITUDE_DB, Map, sigmoid
+from .core.maps import AMPLITUDE_DB, Map, within
 from .core.optional import bind, check_optional
 from .core.precision import wide
 from .core.streaming import once, remember
-
-MARGIN = 0.01  # of the longest delay, that raw parameters reach beyond it and below zero
 
 
 class DelayLine(Processor):
@@ -76,7 +74,7 @@ class DelayLine(Processor):
             raise ParameterError(f"max_delay_ms must be a positive number of milliseconds, not {max_delay_ms!r}.")
         self.max_delay_ms = max_delay_ms
         self.interpolation = interpolation
-        self._state, self._line = delay_line_init(max_delay_ms * sample_rate / 1000, interpolation)
+        _, self._line = delay_line_init(max_delay_ms * sample_rate / 1000, interpolation)
 
     def parameter_size(self) -> ParameterSize:
         return {"z_delay": 1}
@@ -102,8 +100,8 @@ class DelayLine(Processor):
         signals = (input_signals,) if time is None else (input_signals, time)
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
         times, base, line = 0.0 if time is None else time, self._samples(z_delay), self._line
-        rate, silence = self.sample_rate / 1000, self._state
-        return remember(lambda state: delay_line_process(input_signals, times, state or silence, line, base, rate))
+        rate = self.sample_rate / 1000
+        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate))
 
     def tail_samples(self, z_delay: Tensor) -> int:
         return delay_line_tail(self._line)
@@ -123,8 +121,7 @@ class DelayLine(Processor):
         return delay_line_min_delay(self._samples(z_delay).unsqueeze(-1) + swing, self._line)
 
     def _map(self) -> Map:
-        margin = MARGIN * self.max_delay_ms
-        return sigmoid(-margin, self.max_delay_ms + margin)
+        return within(0, self.max_delay_ms)
 
     def _samples(self, z_delay: Tensor) -> Tensor:
         return self.sample_rate / 1000 * self._map().to_physical(wide(z_delay))

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .base import Control, ParameterError, ParameterSize, Processor
+from .base import Control, ParameterSize, Processor
 from .core.bounds import safe_exp
 from .core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from .core.gain import apply_gain, mean_square
@@ -202,13 +202,3 @@ def make_smoother(kind: Smoother, iir_len: int) -> TruncatedOnePoleIIRFilter | B
     if kind is None:
         return None
     return TruncatedOnePoleIIRFilter(iir_len) if kind == "iir" else Ballistics()
-
-
-def check_option(option: str, value: object, choices: tuple) -> None:
-    """Refuse what is none of the choices.
-
-    Raises:
-        ParameterError: the message names the option, the choices and the value.
-    """
-    if value not in choices:
-        raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")

@@ -9,6 +9,7 @@ from .base import ParameterError
 from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import hard_step, quadratic_step
+from .core.optional import check_option
 from .dynamic_range import (
     KNEES,
     LOW_FLOOR,
@@ -18,7 +19,6 @@ from .dynamic_range import (
     Knee,
     Raw,
     Smoother,
-    check_option,
     compression,
 )
 

@@ -11,9 +11,9 @@ from .controls import ParamRange
 from .core.bounds import soft_bound
 from .core.channels import check_mono_or_stereo
 from .core.comb import comb_filter
-from .core.maps import Map, frequency_around, logit_of, sigmoid
+from .core.maps import TO_SILENCE, Map, frequency_around, logit_of, sigmoid, tanh
 from .core.midside import lr_to_ms, ms_to_lr
-from .core.optional import check_optional
+from .core.optional import check_option, check_optional
 from .core.precision import wide
 from .core.streaming import in_blocks, once, remember, with_past
 
@@ -23,7 +23,7 @@ MARGIN = 0.01  # of the shortest and the longest time, that raw parameters reach
 MOST_FEEDBACK = 0.995
 LOW_CUT = (10.0, 2000.0, 40.0)  # Hz
 HIGH_CUT = (200.0, 20000.0, 6000.0)
-FEEDBACK = Map(lambda g: torch.atanh(g / MOST_FEEDBACK), lambda z: MOST_FEEDBACK * torch.tanh(z))
+FEEDBACK = tanh(MOST_FEEDBACK)
 
 Entrance = Literal["mono", "stereo"]
 
@@ -83,7 +83,7 @@ class _Echo(Processor):
             return 0
         # Each round is softer by the feedback, and the filter, which rings for a while, takes its share.
         gain = FEEDBACK.to_physical(wide(z_feedback)).abs().clamp(1e-30)
-        rounds = 1 + (3 * math.log(10) / -gain.log()).ceil()
+        rounds = 1 + (TO_SILENCE / -gain.log()).ceil()
         samples = self._samples(z_time) + 1
         if w0_low is not None:
             samples = samples + 2 / (math.pi * torch.sigmoid(self._logit(w0_low, LOW_CUT)))
@@ -256,8 +256,7 @@ class PingPongDelay(_Echo):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(max_time_ms, damped, sample_rate, param_range)
-        if entrance not in ("mono", "stereo"):
-            raise ParameterError(f"entrance must be one of 'mono', 'stereo', not {entrance!r}.")
+        check_option("entrance", entrance, ("mono", "stereo"))
         self.entrance = entrance
 
     def forward(

@@ -10,14 +10,13 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.adsr import TO_SILENCE, gated_adsr, timed_adsr
+from .core.adsr import gated_adsr, timed_adsr
 from .core.bounds import safe_exp
-from .core.maps import exponential, sigmoid
-from .core.optional import bind
+from .core.maps import TO_SILENCE, exponential, sigmoid
+from .core.optional import bind, check_option
 from .core.precision import wide
 from .core.segments import segments
 from .core.streaming import remember
-from .dynamic_range import check_option
 
 OPEN = 0.5  # a gate is open above
 # Lowest, highest and default values.

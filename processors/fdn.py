@@ -15,7 +15,7 @@ from .controls import ParamRange
 from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
 from .core.delay_network import Network, delay_network, delay_network_by_frequency
-from .core.maps import AMPLITUDE_DB, Map, exponential
+from .core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
 from .core.octaves import OctaveFilters
 from .core.optional import check_optional
 from .core.precision import wide
@@ -24,7 +24,6 @@ from .core.streaming import in_blocks, once, remember
 MATRICES = ("exponential", "householder")
 METHODS = ("recursive", "frequency")
 DELAYS_MS = 17.0, 61.0
-TO_SILENCE = 3 * math.log(10)
 LEVEL = 1.0
 DECAY_BOUNDS = 4.0, 1.0  # of the logarithm of seconds
 MARGIN = 1.05  # for what lies between the frequencies where gains are looked at

@@ -9,7 +9,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.freeverb import State, combs_and_allpasses
-from .core.maps import sigmoid
+from .core.maps import within
 from .core.precision import wide
 from .core.streaming import once, remember
 
@@ -22,7 +22,7 @@ INPUT_GAIN = 0.015
 FEEDBACK = 0.7, 0.28  # in the smallest room, and how much more there is in the largest
 MOST_DAMPING = 0.4
 ALLPASS_GAIN = 0.5
-KNOB = sigmoid(-0.01, 1.01)
+KNOB = within(0, 1)
 PIECE = 1 << 16  # samples of the delays that are kept at once
 SILENCE = math.log(1e-3)
 

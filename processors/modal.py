@@ -8,10 +8,9 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.adsr import TO_SILENCE
 from .core.biquad import biquad_cascade
 from .core.bounds import safe_exp, soft_bound
-from .core.maps import AMPLITUDE_DB, exponential, frequency, hertz, linear
+from .core.maps import AMPLITUDE_DB, TO_SILENCE, exponential, frequency, hertz, linear
 from .core.precision import wide
 from .core.streaming import once, remember
 

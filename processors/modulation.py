@@ -12,15 +12,14 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor, run
 from .controls import ParamRange
 from .core.bounds import safe_exp
-from .core.delay_line import Interpolation, Params, State, delay_line_init, delay_line_process, delay_line_tail
+from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from .core.feedback_delay import feedback_delay
-from .core.maps import NEPER, Map, exponential, sigmoid
-from .core.optional import bind
+from .core.maps import MARGIN, NEPER, TO_SILENCE, exponential, sigmoid, tanh, within
+from .core.optional import bind, check_option
 from .core.oscillator import pitch
 from .core.phase import running_phase
 from .core.precision import wide
 from .core.streaming import remember
-from .dynamic_range import check_option
 from .oscillator import (
     BEYOND,
     RATES,
@@ -34,9 +33,7 @@ from .oscillator import (
 Raw = Mapping[str, Tensor]
 Waveform = Literal["sine", "triangle", "saw", "square"]
 
-MARGIN = 0.01  # of a range, that raw parameters reach beyond it
 FEEDBACK = 0.98  # the most there is
-TO_SILENCE = 3 * math.log(10)
 SLOWEST = 0.1  # Hz of a vibrato whose full depth the line is long enough for
 STEADY_WAVES = ("sine", "triangle")  # those that do not jump
 CARRIERS = {
@@ -140,14 +137,8 @@ class Modulated(Processor):
         return self.default_rate * safe_exp(wide(raw["log_rate"]))
 
 
-def within(low: float, high: float) -> Map:
-    """A sigmoid that reaches a little beyond both ends of a range, so that these have finite raw values."""
-    margin = MARGIN * (high - low)
-    return sigmoid(low - margin, high + margin)
-
-
 MIX = sigmoid(-BEYOND, 1 + BEYOND)
-LOOP = Map(lambda value: torch.atanh(value / FEEDBACK), lambda raw: FEEDBACK * torch.tanh(raw))
+LOOP = tanh(FEEDBACK)
 
 
 def mix_control() -> Control:
@@ -161,13 +152,6 @@ def feedback_control() -> Control:
 def mixed(dry: Tensor, wet: Tensor, raw: Raw) -> Tensor:
     """Dry and wet signals ``(B, C, L)``, crossfaded."""
     return torch.lerp(dry, wet, MIX.to_physical(raw["z_mix"]).unsqueeze(-1).to(dry.dtype))
-
-
-def read(
-    x: Tensor, times: Tensor, initial: State, line: Params, base: Tensor | float, scale: float, state: State | None
-) -> tuple[Tensor, State]:
-    """Taps of a delay line, from the state that is given last, or else from the initial one."""
-    return delay_line_process(x, times, state or initial, line, base, scale)
 
 
 def loop_samples(round_trip: float, gain: float) -> int:
@@ -267,7 +251,7 @@ class Chorus(ModulatedDelay):
         super().__init__(waveform, external, sample_rate, param_range)
         self.num_voices = num_voices
         self.interpolation = interpolation
-        self._state, self._line = delay_line_init(self.max_delay, interpolation)
+        _, self._line = delay_line_init(self.max_delay, interpolation)
 
     def own_controls(self) -> list[Control]:
         return [*super().own_controls(), mix_control()]
@@ -277,8 +261,8 @@ class Chorus(ModulatedDelay):
         return super().oscillate(x, raw, voices if self.num_voices > 1 else None)
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
-        line = self._state, self._line, self.delay(raw), self.sample_rate / 1000
-        wet = remember(partial(read, x, self.depth(raw) * swing, *line))
+        times, line, base, scale = self.depth(raw) * swing, self._line, self.delay(raw), self.sample_rate / 1000
+        wet = remember(lambda state: delay_line_process(x, times, state, line, base, scale))
         return mixed(x, wet if self.num_voices == 1 else wet.sum(0) / self.num_voices**0.5, raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -393,7 +377,7 @@ class Vibrato(Modulated):
         self.interpolation = interpolation
         self.slope = {"sine": 2 * math.pi, "triangle": 4.0}[waveform]
         deepest = self.milliseconds[1] / 1000 if external else _stretch(self.cents[1]) / self.slope / SLOWEST
-        self._state, self._line = delay_line_init(2 * (1 + MARGIN) * deepest * sample_rate, interpolation)
+        _, self._line = delay_line_init(2 * (1 + MARGIN) * deepest * sample_rate, interpolation)
 
     def own_controls(self) -> list[Control]:
         if self.external:
@@ -407,7 +391,8 @@ class Vibrato(Modulated):
             cents = within(*self.cents).to_physical(wide(raw["z_depth"]))
             depth = _stretch(cents) / self.slope * self.sample_rate / self.rate(raw)
         times = depth.to(x.dtype).unsqueeze(-1) * swing
-        return remember(partial(read, x, times, self._state, self._line, depth, 1.0))
+        line = self._line
+        return remember(lambda state: delay_line_process(x, times, state, line, depth))
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return delay_line_tail(self._line)

@@ -13,6 +13,7 @@ from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.bounds import safe_exp
 from .core.maps import exponential, hertz, sigmoid
+from .core.optional import check_option
 from .core.oscillator import (
     pitch,
     rounded_saw,
@@ -28,7 +29,6 @@ from .core.phase import running_phase
 from .core.precision import wide
 from .core.streaming import remember
 from .core.wavetable import Wavetable
-from .dynamic_range import check_option
 from .generator import Added, Generator, Raw
 
 CONCERT_PITCH = 440.0  # Hz

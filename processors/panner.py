@@ -6,16 +6,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .base import Control, ParameterError, ParameterSize, Processor
+from .base import Control, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
 from .core.biquad import biquad_cascade, decay_samples
 from .core.bounds import safe_exp
 from .core.channels import check_mono_or_stereo, check_stereo
 from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
-from .core.maps import AMPLITUDE_DB, Map, frequency_around, logit_of, sigmoid
+from .core.maps import AMPLITUDE_DB, frequency_around, logit_of, sigmoid, tanh, within
 from .core.midside import lr_to_ms, ms_to_lr
-from .core.optional import check_optional
+from .core.optional import check_option, check_optional
 from .core.precision import wide
 from .core.streaming import once, remember
 
@@ -29,7 +29,8 @@ BASS = (20.0, 500.0, 120.0)  # Hz
 HAAS = 40.0  # ms; beyond, an echo is heard as such
 BUTTERWORTH = math.sqrt(2)  # 1/Q
 
-PAN = Map(lambda pan: torch.atanh(pan / BEYOND), lambda raw: BEYOND * torch.tanh(raw))
+PAN = tanh(BEYOND)
+HAAS_MS = within(0, HAAS)
 WIDTH = sigmoid(1 - BEYOND, 1 + BEYOND)
 
 
@@ -74,8 +75,7 @@ class Panner(Processor):
         self, law: Law = "constant_power", sample_rate: float = 44100, param_range: ParamRange | None = None
     ) -> None:
         super().__init__(sample_rate, param_range)
-        if law not in LAWS:
-            raise ParameterError(f"law must be one of {', '.join(map(repr, LAWS))}, not {law!r}.")
+        check_option("law", law, LAWS)
         self.law = law
 
     def parameter_size(self) -> ParameterSize:
@@ -230,11 +230,10 @@ class HaasEnhancer(Processor):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(sample_rate, param_range)
-        if delayed not in SIDES:
-            raise ParameterError(f"delayed must be one of {', '.join(map(repr, SIDES))}, not {delayed!r}.")
+        check_option("delayed", delayed, SIDES)
         self.delayed = delayed
         self.invert = invert
-        self._state, self._line = delay_line_init(HAAS * sample_rate / 1000, interpolation)
+        _, self._line = delay_line_init(HAAS * sample_rate / 1000, interpolation)
 
     def parameter_size(self) -> ParameterSize:
         return {"z_delay": 1, "log_gain": 1}
@@ -265,11 +264,8 @@ class HaasEnhancer(Processor):
         time = self.sample_rate / 1000 * HAAS_MS.to_physical(wide(z_delay))
 
         side = left if self.delayed == "left" else right
-        late = gain * remember(lambda state: delay_line_process(side, 0.0, state or self._state, self._line, time))
+        late = gain * remember(lambda state: delay_line_process(side, 0.0, state, self._line, time))
         return torch.cat([late, right] if self.delayed == "left" else [left, late], 1)
 
     def tail_samples(self, z_delay: Tensor, log_gain: Tensor) -> int:
         return delay_line_tail(self._line)
-
-
-HAAS_MS = sigmoid(-0.01 * HAAS, 1.01 * HAAS)

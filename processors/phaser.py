@@ -9,20 +9,18 @@ from torch import Tensor
 from .base import Control, ParameterError
 from .controls import ParamRange
 from .core.allpass_chain import allpass_chain
-from .core.maps import Map
+from .core.maps import TO_SILENCE, Map, within
 from .core.oscillator import pitch
 from .core.precision import wide
 from .core.streaming import remember
 from .modulation import (
     LOOP,
-    TO_SILENCE,
     Modulated,
     Raw,
     Waveform,
     feedback_control,
     mix_control,
     mixed,
-    within,
 )
 
 FAR = 1e3  # how far a signal at the inlet may swing

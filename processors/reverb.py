@@ -16,7 +16,7 @@ from .core.convolution import FIRConvolution
 from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
-from .core.maps import AMPLITUDE_DB, NEPER, linear, reciprocal_softplus, sigmoid
+from .core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
 from .core.streaming import once
@@ -325,7 +325,7 @@ class FilteredNoiseShapingReverb(Processor):
     def _rate(self, z: Tensor) -> Tensor:
         """Decay per sample, in nepers."""
         time = self.min_decay_ms + (self.max_decay_ms - self.min_decay_ms) * torch.sigmoid(z)
-        return 3 * math.log(10) * 1000 / self.sr / time
+        return TO_SILENCE * 1000 / self.sr / time
 
     def _noise(self, like: Tensor) -> Tensor:
         if self.noise_randomness == "random":

@@ -10,15 +10,14 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor, run
 from .controls import ParamRange
 from .core.bounds import safe_exp
-from .core.delay_line import Interpolation, delay_line_init, delay_line_tail
-from .core.maps import NEPER, exponential
+from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
+from .core.maps import MARGIN, NEPER, exponential, within
 from .core.optional import bind
 from .core.oscillator import sine
 from .core.phase import running_phase
 from .core.precision import wide
 from .core.streaming import remember
 from .crossover import LinkwitzRileyCrossover
-from .modulation import MARGIN, read, within
 from .oscillator import RATES
 
 Raw = Mapping[str, Tensor]
@@ -89,7 +88,7 @@ class RotarySpeaker(Processor):
         self.external = external
         self.inlets = ("main", "speed") if external else ("main",)
         self.crossover = LinkwitzRileyCrossover(2, sample_rate)
-        self._state, self._line = delay_line_init(2 * (1 + MARGIN) * SWINGS[1] * sample_rate / 1000, interpolation)
+        _, self._line = delay_line_init(2 * (1 + MARGIN) * SWINGS[1] * sample_rate / 1000, interpolation)
 
     def parameter_size(self) -> ParameterSize:
         rotors = dict.fromkeys(("log_rate", "phase", "z_swing", "z_depth"), 2)
@@ -137,7 +136,8 @@ class RotarySpeaker(Processor):
         depth = within(*DEPTHS).to_physical(raw["z_depth"])[..., None, None]
         times = swing * away
         split = torch.stack(bands, 1).expand_as(times)
-        heard = remember(partial(read, split, times, self._state, self._line, 0.0, self.sample_rate / 1000))
+        line, scale = self._line, self.sample_rate / 1000
+        heard = remember(lambda state: delay_line_process(split, times, state, line, scale=scale))
         gains = 1 + torch.expm1(-depth / NEPER) / 2 * away
         return (gains * heard).sum(1)
 

@@ -10,7 +10,7 @@ from .base import Control, ParameterError, ParameterSize, Processor
 from .core.biquad import biquad_cascade, decay_samples
 from .core.bounds import safe_exp
 from .core.envelope import carry_on
-from .core.maps import Map, exponential, reciprocal_softplus
+from .core.maps import exponential, reciprocal_softplus, tanh
 from .core.precision import wide
 from .core.ramp import linear_ramp
 from .core.recursion import first_order, last_output, onepole
@@ -21,10 +21,7 @@ Values = tuple[Tensor, ...]
 
 REAL = torch.float32, torch.float64
 MAX_COEFFICIENT = 0.999  # of an allpass; at 1 it would ring for ever
-COEFFICIENT = Map(
-    lambda a: torch.atanh(a / MAX_COEFFICIENT),
-    lambda raw: MAX_COEFFICIENT * torch.tanh(raw),
-)
+COEFFICIENT = tanh(MAX_COEFFICIENT)
 
 
 def onepole_smoother_init(initial_value: Value, alpha: Value) -> tuple[Values, Values]:

@@ -13,13 +13,11 @@ from torch import Tensor
 from .amplifier import Amplifier
 from .base import Control, ParameterSize, Processor
 from .controls import ParamRange
-from .core.adsr import TO_SILENCE
 from .core.bounds import safe_exp, soft_bound
-from .core.maps import IDENTITY, RECIPROCAL, exponential, frequency, hertz, sigmoid
-from .core.optional import bind
+from .core.maps import IDENTITY, RECIPROCAL, TO_SILENCE, exponential, frequency, hertz, sigmoid
+from .core.optional import bind, check_option
 from .core.precision import wide
 from .core.streaming import in_blocks
-from .dynamic_range import check_option
 from .envelope import ADSR, RATES, TIMES, ExponentialEnvelope
 from .filter import BandPassFilter, HighPassFilter, LowPassFilter
 from .modal import DECAYS, ModalResonators

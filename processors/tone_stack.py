@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.maps import sigmoid
+from .core.maps import TO_SILENCE, sigmoid
 from .core.precision import wide
 from .core.state_space import state_space
 from .core.streaming import once, remember
@@ -135,7 +135,7 @@ class ToneStack(Processor):
         if not z_knobs.numel():
             return 0
         slowest = torch.linalg.eigvals(self._system(z_knobs.detach())[0]).abs().max().clamp(1e-30, 1 - 1e-9)
-        return math.ceil(3 * math.log(10) / -slowest.log()) + 3
+        return math.ceil(TO_SILENCE / -slowest.log()) + 3
 
     def transfer(self, z_knobs: Tensor) -> tuple[Tensor, Tensor]:
         """The coefficients b and a of the powers of s, ``(B, 4)``, that of 1 first."""

@@ -16,13 +16,12 @@ from .core.convolution import FIRConvolution
 from .core.crossover import linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import ZeroPhaseFIR, normalize_impulse
-from .core.maps import AMPLITUDE_DB, exponential
+from .core.maps import AMPLITUDE_DB, TO_SILENCE, exponential
 from .core.octaves import octave_centres
 from .core.optional import check_optional
 from .core.streaming import once
 
 COLORS = ("bands", "dark", "segments")
-TO_SILENCE = 3 * math.log(10)
 ORDER = 4  # of the Butterworth filters between octaves, two of which in a row make each edge
 DECAY_BOUNDS = 4.0, 1.0  # of the logarithm of seconds
 

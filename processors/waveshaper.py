@@ -13,12 +13,13 @@ from .controls import ParamRange
 from .core.antialiasing import antialiased
 from .core.bounds import safe_exp, soft_bound
 from .core.maps import AMPLITUDE_DB, sigmoid
+from .core.optional import check_option
 from .core.oversampling import check_factor, oversampled, oversampling_latency
 from .core.quantize import hold, quantize
 from .core.spline import rational_quadratic
 from .core.streaming import in_blocks, with_past
 from .core.waveshapes import WAVESHAPES
-from .dynamic_range import RATIO, check_option
+from .dynamic_range import RATIO
 
 Shape = Literal["hard", "cubic", "tanh", "arctan", "tube", "sine_fold", "triangle_fold"]
 BITS = sigmoid(0, 24)

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .maps import TO_SILENCE
 from .precision import wide
 from .segments import segments
 
-TO_SILENCE = 3 * math.log(10)
 """Time constants that an exponential takes to −60 dB."""
 
 SHORTEST = 1e-12  # in samples, of what takes no time

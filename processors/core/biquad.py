@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .maps import TO_SILENCE
 from .precision import wide
 
 
@@ -79,7 +80,7 @@ def decay_samples(denominators: Tensor) -> int:
     half, product = a1 / a0 / 2, a2 / a0
     root = torch.sqrt((half.square() - product).clamp(min=0))
     radius = torch.where(half.square() > product, half.abs() + root, product.abs().sqrt())
-    samples = 3 * math.log(10) / -radius.clamp(1e-30, 1 - 1e-9).log()
+    samples = TO_SILENCE / -radius.clamp(1e-30, 1 - 1e-9).log()
     return math.ceil(samples.sum(-1).max()) + 2 * denominators.shape[-2]
 
 

@@ -71,7 +71,11 @@ def delay_line_init(max_delay: float, interpolation: Interpolation = "linear") -
         raise ParameterError(f"Unknown interpolation {interpolation!r}: use one of {', '.join(INTERPOLATIONS)}.")
     if not 0 <= max_delay < math.inf:
         raise ParameterError(f"max_delay is the longest time and must be 0 or more samples, not {max_delay!r}.")
-    return (torch.zeros(0), torch.zeros(())), (float(max_delay), interpolation)
+    return _silence(), (float(max_delay), interpolation)
+
+
+def _silence() -> State:
+    return torch.zeros(0), torch.zeros(())
 
 
 def delay_line_tick(x: Tensor, times: Tensor | float, state: State, params: Params) -> tuple[Tensor, State]:
@@ -94,7 +98,7 @@ def delay_line_tick(x: Tensor, times: Tensor | float, state: State, params: Para
 def delay_line_process(
     xs: Tensor,
     times: Tensor | float,
-    state: State,
+    state: State | None,
     params: Params,
     base: Tensor | float = 0.0,
     scale: float = 1.0,
@@ -114,7 +118,7 @@ def delay_line_process(
         times: m, in samples unless there is a scale: ``(..., L)``, or ``(..., 1)`` where they are constant, or a
             number. Leading axes broadcast with those of the signals. They may have another precision than the signals:
             float32 resolves a second at 44.1 kHz to 0.004 samples.
-        state: from :func:`delay_line_init`, or what the samples before left.
+        state: from :func:`delay_line_init`, or what the samples before left; None as at the beginning.
         params: see :func:`delay_line_init`.
         base: b, in samples, ``(...)``, which is added in double precision, so that times which swing around it keep
             theirs.
@@ -130,7 +134,7 @@ def delay_line_process(
         raise ParameterError(f"xs must be float32 or float64, not {xs.dtype}: convert it before it is delayed.")
     max_delay, interpolation = params
     kind = INTERPOLATIONS.index(interpolation)
-    past, last = state
+    past, last = state or _silence()
     times, base, leading = _broadcast(xs, _tensor(times, xs), _tensor(base, xs))
     line = torch.cat([past.to(xs).expand(*xs.shape[:-1], -1), xs], -1) if past.shape[-1] else xs
     numbers = torch.stack([_number(t.shape[:-1], xs.device).expand(leading).flatten() for t in (xs, times)])

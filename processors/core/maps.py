@@ -11,6 +11,12 @@ from torch import Tensor
 NEPER = 20 / math.log(10)
 """Decibels of one natural logarithm of an amplitude."""
 
+TO_SILENCE = 3 * math.log(10)
+"""Natural logarithm of an amplitude of 60 dB."""
+
+MARGIN = 0.01
+"""Of a range, by which raw parameters reach beyond it."""
+
 
 class Map(NamedTuple):
     """Two inverse functions of tensors of any shape, both differentiable."""
@@ -48,6 +54,12 @@ def sigmoid(low: float, high: float) -> Map:
     return Map(
         lambda value: torch.logit((value - low) / (high - low)), lambda raw: low + (high - low) * torch.sigmoid(raw)
     )
+
+
+def within(low: float, high: float) -> Map:
+    """A sigmoid that reaches a little beyond both ends of a range, so that these have finite raw values."""
+    margin = MARGIN * (high - low)
+    return sigmoid(low - margin, high + margin)
 
 
 def frequency(sample_rate: float) -> Map:
@@ -99,6 +111,12 @@ def softplus_db(divisor: float) -> Map:
 
 ENERGY_DB = linear(NEPER / 2)
 """Decibels of an energy whose natural logarithm is the raw parameter."""
+
+
+def tanh(most: float) -> Map:
+    """The value is ``most`` · tanh(raw)."""
+    return Map(lambda value: torch.atanh(value / most), lambda raw: most * torch.tanh(raw))
+
 
 TANH = Map(torch.atanh, torch.tanh)
 """Numbers between −1 and 1."""

@@ -1,4 +1,4 @@
-"""Inlets and raw parameters that only some options bring."""
+"""Options, and the inlets and raw parameters that only some of them bring."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +24,16 @@ def check_optional(processor: nn.Module, **parameters: object) -> None:
             fault = "needs" if value is None else "takes no"
             has = f"its raw parameters are {', '.join(sizes)}" if sizes else "it has no raw parameters"
             raise ParameterError(f"{type(processor).__name__} {fault} {name} with its options; {has}.")
+
+
+def check_option(option: str, value: object, choices: tuple) -> None:
+    """Refuse what is none of the choices.
+
+    Raises:
+        ParameterError: the message names the option, the choices and the value.
+    """
+    if value not in choices:
+        raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
 
 
 def bind(

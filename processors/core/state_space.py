@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .maps import TO_SILENCE
 from .precision import wide
 
 
@@ -83,7 +84,7 @@ def decay_samples(A: Tensor) -> int:
     if A.numel() == 0:
         return 0
     radii = torch.linalg.eigvals(wide(A.detach())).abs().clamp(1e-30, 1 - 1e-9)
-    return math.ceil((3 * math.log(10) / -radii.log()).sum(-1).max()) + A.shape[-1]
+    return math.ceil((TO_SILENCE / -radii.log()).sum(-1).max()) + A.shape[-1]
 
 
 @torch.library.custom_op("grafx::state_space", mutates_args=())
