@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .kernels import PROBES
+from .probes import probed
 
 if TYPE_CHECKING:
     from grafx.processors.base import Processor
@@ -45,14 +45,7 @@ def desk(name: str, package: str, train: bool, signals: int, samples: int) -> Ca
     process, leaves = made if package == "ours" else (made, [])
     raw = [leaf.expand(signals, -1).clone().requires_grad_(train) for leaf in leaves]
 
-    def run() -> dict[str, list[float]]:
-        with torch.set_grad_enabled(train):
-            y = process(x, *raw)
-        if train:
-            y, *_ = torch.autograd.grad(y, [x, *raw], weights)
-        return {"probes": y.flatten()[:: y.numel() // PROBES].tolist()}
-
-    return run
+    return probed(process, x, raw, weights, train)
 
 
 def response() -> "Tensor":

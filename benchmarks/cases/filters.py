@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .kernels import PROBES
+from .probes import probed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,13 +49,10 @@ def filtering(name: str, package: str, train: bool, signals: int, samples: int) 
     weights = torch.randn(x.shape)
     run_filter = globals()[f"{name}_{package}"]()
 
-    def run() -> dict[str, list[float]]:
-        y = run_filter(x, settings)
-        if train:
-            y, *_ = torch.autograd.grad(y, [x, *settings.values()], weights)
-        return {"probes": y.flatten()[:: y.numel() // PROBES].tolist()}
+    def process(x: "Tensor", *values: "Tensor") -> "Tensor":
+        return run_filter(x, dict(zip(settings, values, strict=True)))
 
-    return run
+    return probed(process, x, [*settings.values()], weights, train)
 
 
 def _ladder_ours(mode: str, saturate: bool) -> Function:

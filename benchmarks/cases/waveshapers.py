@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from .kernels import PROBES
+from .probes import probed
 
 if TYPE_CHECKING:
     from grafx.processors.base import Processor
@@ -47,14 +47,7 @@ def shaping(
     process, settings = globals()[f"{name}_{package}"](signals, **options)
     leaves = [value.clone().requires_grad_(train) for value in settings]
 
-    def run() -> dict[str, list[float]]:
-        with torch.set_grad_enabled(train):
-            y = process(x, *leaves)
-        if train:
-            y, *_ = torch.autograd.grad(y, [x, *leaves], weights)
-        return {"probes": y.flatten()[:: y.numel() // PROBES].tolist()}
-
-    return run
+    return probed(process, x, leaves, weights, train)
 
 
 def aliasing(shape: str, remedies: list[tuple[str | None, int]]) -> Callable[[], dict[str, list[float]]]:
