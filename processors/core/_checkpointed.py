@@ -5,12 +5,13 @@ are kept, and return signals, final states and those kept, ``(rows, chunks, …)
 """
 
 from torch import Tensor
-from torch.library import CustomOpDef
+
+from .operators import Operator
 
 CHUNK = 256  # samples between two states
 
 
-def register(forward: CustomOpDef, backward: CustomOpDef) -> None:
+def register(forward: Operator, backward: Operator) -> None:
     """Tell torch the shapes of what two operators return, and that the second is the gradient of the first."""
 
     def save(ctx, inputs, output) -> None:

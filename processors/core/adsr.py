@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from .maps import TO_SILENCE
+from .operators import operator
 from .precision import wide
 from .segments import segments
 
@@ -136,13 +137,13 @@ def gated_adsr(
     return y.reshape(*leading, length), final.reshape(*leading, 3)
 
 
-@torch.library.custom_op("grafx::adsr", mutates_args=())
+@operator("adsr")
 def _adsr(held: Tensor, values: Tensor, state: Tensor, linear: bool, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """``values`` are the rates of attack and decay, the sustained level and the rate of the release."""
     return kernels("adsr", held).adsr(held, values, state, linear, dtype)
 
 
-@torch.library.custom_op("grafx::adsr_backward", mutates_args=())
+@operator("adsr_backward")
 def _adsr_backward(
     grad: Tensor, grad_final: Tensor, held: Tensor, values: Tensor, state: Tensor, y: Tensor, linear: bool
 ) -> tuple[Tensor, Tensor]:

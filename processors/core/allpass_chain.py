@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide, wide_dtype
 
 
@@ -64,12 +65,12 @@ def allpass_chain(
     return y.reshape(*leading, length), final.reshape(*leading, num_stages)
 
 
-@torch.library.custom_op("grafx::allpass_chain", mutates_args=())
+@operator("allpass_chain")
 def _allpass_chain(x: Tensor, coefficient: Tensor, feedback: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     return kernels("allpass_chain", x).allpass_chain(x, coefficient, feedback, state)
 
 
-@torch.library.custom_op("grafx::allpass_chain_backward", mutates_args=())
+@operator("allpass_chain_backward")
 def _allpass_chain_backward(
     grad: Tensor, grad_final: Tensor, coefficient: Tensor, feedback: Tensor, y: Tensor, final: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

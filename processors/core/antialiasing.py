@@ -26,11 +26,11 @@ References:
     memoryless nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
 """
 
-import torch
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .waveshapes import WAVESHAPES
 
 
@@ -54,12 +54,12 @@ def antialiased(x: Tensor, shape: str, order: int) -> Tensor:
     return y.reshape(*x.shape[:-1], x.shape[-1] - order)
 
 
-@torch.library.custom_op("grafx::antialiased", mutates_args=())
+@operator("antialiased")
 def _antialiased(x: Tensor, shape: str, order: int) -> Tensor:
     return kernels("antialiasing", x).antialiased(x, shape, order)
 
 
-@torch.library.custom_op("grafx::antialiased_backward", mutates_args=())
+@operator("antialiased_backward")
 def _antialiased_backward(grad: Tensor, x: Tensor, shape: str, order: int) -> Tensor:
     return kernels("antialiasing", x).antialiased_backward(grad, x, shape, order)
 

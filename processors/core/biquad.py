@@ -9,6 +9,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
 from .maps import TO_SILENCE
+from .operators import operator
 from .precision import wide
 
 
@@ -94,12 +95,12 @@ def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
         ) from None
 
 
-@torch.library.custom_op("grafx::biquads", mutates_args=())
+@operator("biquads")
 def _biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     return kernels("biquad", x).biquads(x, coefficients, state, chunk)
 
 
-@torch.library.custom_op("grafx::biquads_backward", mutates_args=())
+@operator("biquads_backward")
 def _biquads_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:

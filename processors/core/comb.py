@@ -9,6 +9,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import shape_text
+from .operators import operator
 from .precision import wide
 
 State = tuple[Tensor, Tensor]
@@ -104,7 +105,7 @@ def _coefficients(b: Tensor, a: Tensor, mix: Tensor) -> Tensor:
     return torch.cat([c.expand(*leading, c.shape[-1]) for c in (b, a, mix)], -1)
 
 
-@torch.library.custom_op("grafx::comb", mutates_args=())
+@operator("comb")
 def _comb(
     x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,7 +113,7 @@ def _comb(
     return kernels("comb", x).comb(x, delays, coefficients, past, inner)
 
 
-@torch.library.custom_op("grafx::comb_backward", mutates_args=())
+@operator("comb_backward")
 def _comb_backward(
     grad: Tensor, grad_line: Tensor, grad_final: Tensor, x: Tensor, delays: Tensor, coefficients: Tensor, line: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from . import _flash_fft
 from ._backends import kernels
+from .operators import operator
 from .partitioned import convolve_partitions
 from .streaming import in_blocks, remember
 
@@ -60,13 +61,13 @@ def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
 # Each of the two is the gradient of the other, so that they can be differentiated any number of times.
 
 
-@torch.library.custom_op("grafx::convolve", mutates_args=())
+@operator("convolve")
 def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     """y[n] = Σ h[m] x[n + delay − m]."""
     return kernels("convolution", x).convolve(x, h, delay)
 
 
-@torch.library.custom_op("grafx::correlate", mutates_args=())
+@operator("correlate")
 def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     """h[m] = Σ g[n] x[n + delay − m]."""
     return kernels("convolution", x).correlate(g, x, num_taps, delay)

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from .operators import formula
 
 FLOOR = -60.0  # 520 dB down: numbers below the normal range would take many times as long
 
@@ -19,9 +19,9 @@ def decaying_sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
         rates: r ≥ 0, of shape ``(B, C, K, E)``.
 
     Returns:
-        ``(B, C, N)``, differentiable once. No envelope is kept for that.
+        ``(B, C, N)``. No envelope is kept for the gradient.
     """
-    return _DecayingSum.apply(noise, amplitudes, rates)
+    return _decaying_sum(noise, amplitudes, rates)
 
 
 def _decays(rates: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
@@ -30,29 +30,28 @@ def _decays(rates: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
     return n, torch.mul(-rates.unsqueeze(-1), n).clamp_(min=FLOOR).exp_()
 
 
-class _DecayingSum(Function):
-    # Band by band, since all envelopes at once would be many times the size of the sum.
+# Band by band, since all envelopes at once would be many times the size of the sum.
 
-    @staticmethod
-    def forward(ctx, noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
-        ctx.save_for_backward(noise, amplitudes, rates)
-        h = noise.new_zeros(*rates.shape[:2], noise.shape[-1])
-        for k, band in enumerate(noise.unbind(2)):
-            for a, r in zip(amplitudes[:, :, k].unbind(-1), rates[:, :, k].unbind(-1), strict=True):
-                _, decay = _decays(r, h.shape[-1])
-                h.addcmul_(decay.mul_(a.unsqueeze(-1)), band)
-        return h
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        noise, amplitudes, rates = ctx.saved_tensors
-        by_amplitude, by_rate = torch.empty_like(amplitudes), torch.empty_like(rates)
-        for k, band in enumerate(noise.unbind(2)):
-            product = grad * band
-            for e, r in enumerate(rates[:, :, k].unbind(-1)):
-                n, decay = _decays(r, grad.shape[-1])
-                decay.mul_(product)
-                by_amplitude[:, :, k, e] = decay.sum(-1)
-                by_rate[:, :, k, e] = -torch.mv(decay.flatten(0, 1), n).unflatten(0, r.shape)
-        return None, by_amplitude, by_rate.mul_(amplitudes)
+def _sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
+    h = noise.new_zeros(*rates.shape[:2], noise.shape[-1])
+    for k, band in enumerate(noise.unbind(2)):
+        for a, r in zip(amplitudes[:, :, k].unbind(-1), rates[:, :, k].unbind(-1), strict=True):
+            _, decay = _decays(r, h.shape[-1])
+            h.addcmul_(decay * a.unsqueeze(-1), band)
+    return h
+
+
+def _sum_gradient(grad: Tensor, needed: tuple, noise: Tensor, amplitudes: Tensor, rates: Tensor) -> tuple:
+    by_amplitude, by_rate = torch.empty_like(amplitudes), torch.empty_like(rates)
+    for k, band in enumerate(noise.unbind(2)):
+        product = grad * band
+        for e, r in enumerate(rates[:, :, k].unbind(-1)):
+            n, decay = _decays(r, grad.shape[-1])
+            decay.mul_(product)
+            by_amplitude[:, :, k, e] = decay.sum(-1)
+            by_rate[:, :, k, e] = -torch.mv(decay.flatten(0, 1), n).unflatten(0, r.shape)
+    return None, by_amplitude, by_rate.mul_(amplitudes)
+
+
+_decaying_sum = formula(_sum, _sum_gradient, "decaying_sum")

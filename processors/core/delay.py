@@ -6,10 +6,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from .convolution import convolve
+from .operators import formula
 
 EPS = 1e-7
 LARGEST = 1e15
@@ -65,70 +64,46 @@ class SurrogateDelay(nn.Module):
         # Moduli of larger numbers overflow; tanh is 1 long before.
         z = torch.complex(z.real.clamp(-LARGEST, LARGEST), z.imag.clamp(-LARGEST, LARGEST))
         if self.normalize_gradients:
-            z = _NormalizeGradient.apply(z)
+            z = _normalize_gradient(z)
         modulus = z.abs()
         radius = torch.tanh(modulus)
         z = z * (radius / (modulus + EPS))
         if color is None:
-            fir = _SoftImpulse.apply(z, self.N, self.straight_through)
+            fir = _soft_impulse(z, self.N, self.straight_through)
         elif self.straight_through:
-            fir = _PlacedFilter.apply(z, color, self.N)
+            fir = _placed_filter(z, color, self.N)
         else:
-            fir = _color(_SoftImpulse.apply(z, self.N, False), color)
+            fir = _color(_soft_impulse(z, self.N, False), color)
         loss = (1 - radius).square().sum() if self.radii_loss else radius.new_zeros(())
         return fir, loss
 
 
-class _NormalizeGradient(Function):
-    @staticmethod
-    def forward(ctx, z: Tensor) -> Tensor:
-        return z.view_as(z)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g: Tensor) -> Tensor:
-        return g / (EPS + g.abs())
-
-
-class _SoftImpulse(Function):
+def _impulse(z: Tensor, N: int, hard: bool) -> Tensor:
     """IDFT of the powers of z, or the impulse at its maximum; the gradient is that of the former."""
-
-    @staticmethod
-    def forward(ctx, z: Tensor, N: int, hard: bool) -> Tensor:
-        z = z + EPS
-        ctx.save_for_backward(z)
-        if not hard:
-            coarse, fine = _power_tables(z, N // 2 + 1)
-            powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
-            return torch.fft.irfft(powers, n=N)
-        impulse = torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device)
-        return impulse.scatter_(-1, _nearest_delay(z, N).unsqueeze(-1), 1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g: Tensor):
-        (z,) = ctx.saved_tensors
-        return _soft_gradient(g, z), None, None
+    z = z + EPS
+    if not hard:
+        coarse, fine = _power_tables(z, N // 2 + 1)
+        powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
+        return torch.fft.irfft(powers, n=N)
+    impulse = torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device)
+    return impulse.scatter_(-1, _nearest_delay(z, N).unsqueeze(-1), 1)
 
 
-class _PlacedFilter(Function):
+def _filter(z: Tensor, color: Tensor, N: int) -> Tensor:
     """A filter where the impulse is: the convolution of the two without a transform."""
+    reach = color.shape[-1] // 2
+    response = color.new_zeros(*z.shape, N + 2 * reach)
+    return response.scatter_(-1, _places(z, color, N), color)[..., reach : reach + N]
 
-    @staticmethod
-    def forward(ctx, z: Tensor, color: Tensor, N: int) -> Tensor:
-        z, reach = z + EPS, color.shape[-1] // 2
-        places = _nearest_delay(z, N).unsqueeze(-1) + torch.arange(color.shape[-1], device=z.device)
-        ctx.save_for_backward(z, color, places)
-        response = color.new_zeros(*z.shape, N + 2 * reach)
-        return response.scatter_(-1, places, color)[..., reach : reach + N]
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g: Tensor):
-        z, color, places = ctx.saved_tensors
-        reach = color.shape[-1] // 2
-        by_color = F.pad(g, (reach, reach)).gather(-1, places)
-        return _soft_gradient(_color(g, color.flip(-1)), z), by_color, None
+def _filter_gradient(grad: Tensor, needed: tuple, z: Tensor, color: Tensor, N: int) -> tuple[Tensor, Tensor, None]:
+    reach = color.shape[-1] // 2
+    by_color = F.pad(grad, (reach, reach)).gather(-1, _places(z, color, N))
+    return _soft_gradient(_color(grad, color.flip(-1)), z + EPS), by_color, None
+
+
+def _places(z: Tensor, color: Tensor, N: int) -> Tensor:
+    return _nearest_delay(z + EPS, N).unsqueeze(-1) + torch.arange(color.shape[-1], device=z.device)
 
 
 def _color(x: Tensor, color: Tensor) -> Tensor:
@@ -167,3 +142,12 @@ def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:
     steps = torch.arange(width, device=z.device, dtype=torch.float64)
     coarse, fine = steps[:height] * width, steps
     return tuple(torch.polar(modulus**k, angle * k).to(z.dtype) for k in (coarse, fine))
+
+
+_normalize_gradient = formula(
+    lambda z: z.view_as(z), lambda grad, needed, z: (grad / (EPS + grad.abs()),), "normalized gradients", surrogate=True
+)
+_soft_impulse = formula(
+    _impulse, lambda grad, needed, z, N, hard: (_soft_gradient(grad, z + EPS), None, None), "SurrogateDelay", True
+)
+_placed_filter = formula(_filter, _filter_gradient, "SurrogateDelay", surrogate=True)

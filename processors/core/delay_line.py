@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide, wide_dtype
 from .recursion import first_order, last_output
 
@@ -215,14 +216,14 @@ def _number(shape: torch.Size, device: torch.device) -> Tensor:
     return torch.arange(math.prod(shape), device=device).reshape(shape)
 
 
-@torch.library.custom_op("grafx::read_line", mutates_args=())
+@operator("read_line")
 def _read_line(
     line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
 ) -> Tensor:
     return kernels("delay_line", line).read_line(line, times, base, rows, past, limit, scale, kind)
 
 
-@torch.library.custom_op("grafx::read_line_to_line", mutates_args=())
+@operator("read_line_to_line")
 def _read_line_to_line(
     grad: Tensor,
     line: Tensor,
@@ -238,7 +239,7 @@ def _read_line_to_line(
     return kernels("delay_line", line).read_line_to_line(*arguments)
 
 
-@torch.library.custom_op("grafx::read_line_to_times", mutates_args=())
+@operator("read_line_to_times")
 def _read_line_to_times(
     grad: Tensor,
     line: Tensor,
@@ -254,12 +255,12 @@ def _read_line_to_times(
     return kernels("delay_line", line).read_line_to_times(*arguments)
 
 
-@torch.library.custom_op("grafx::allpass_poles", mutates_args=())
+@operator("allpass_poles")
 def _allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
     return kernels("delay_line", times).allpass_poles(times, base, limit, scale)
 
 
-@torch.library.custom_op("grafx::allpass_poles_backward", mutates_args=())
+@operator("allpass_poles_backward")
 def _allpass_poles_backward(
     grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
 ) -> tuple[Tensor, Tensor]:

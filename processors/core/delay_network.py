@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import shape_text
+from .operators import operator
 from .precision import wide
 
 State = tuple[Tensor, Tensor]
@@ -138,7 +139,7 @@ def _checked(u: Tensor, network: Network) -> tuple[list[int], Tensor, Tensor, Te
     return [int(m) for m in delays], sections, wide(matrix), wide(b), wide(c)
 
 
-@torch.library.custom_op("grafx::delay_network", mutates_args=())
+@operator("delay_network")
 def _run(
     u: Tensor,
     delays: Sequence[int],
@@ -154,7 +155,7 @@ def _run(
     return kernels("delay_network", u).run(u, delays, sos, matrix, b, c, past, state, chunk)
 
 
-@torch.library.custom_op("grafx::delay_network_backward", mutates_args=())
+@operator("delay_network_backward")
 def _run_backward(
     grad: Tensor,
     grad_lines: Tensor,
@@ -173,7 +174,7 @@ def _run_backward(
     return kernels("delay_network", u).run_backward(*arguments)
 
 
-@torch.library.custom_op("grafx::solve_delay_network", mutates_args=())
+@operator("solve_delay_network")
 def _solve(
     u: Tensor,
     delays: Sequence[int],
@@ -188,7 +189,7 @@ def _solve(
     return kernels("delay_network", u).solve(u, delays, sos, matrix, b, c, log_radius, num_points)
 
 
-@torch.library.custom_op("grafx::solve_delay_network_backward", mutates_args=())
+@operator("solve_delay_network_backward")
 def _solve_backward(
     grad: Tensor,
     u: Tensor,

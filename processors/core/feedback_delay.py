@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide, wide_dtype
 
 SHORTEST = 1.0  # samples, as a sample cannot wait for itself
@@ -74,14 +75,14 @@ def feedback_delay(
     return taps.reshape(*leading, length), past.reshape(*leading, kept)
 
 
-@torch.library.custom_op("grafx::feedback_delay", mutates_args=())
+@operator("feedback_delay")
 def _feedback_delay(
     x: Tensor, times: Tensor, base: Tensor, feedback: Tensor, past: Tensor, limit: float, scale: float
 ) -> tuple[Tensor, Tensor]:
     return kernels("feedback_delay", x).feedback_delay(x, times, base, feedback, past, limit, scale)
 
 
-@torch.library.custom_op("grafx::feedback_delay_backward", mutates_args=())
+@operator("feedback_delay_backward")
 def _feedback_delay_backward(
     grad: Tensor,
     grad_final: Tensor,

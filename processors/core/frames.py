@@ -3,9 +3,8 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
+from .operators import formula
 from .streaming import remember
 
 
@@ -17,15 +16,15 @@ def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
         size: of a frame, H.
 
     Returns:
-        Mean squares over the channels and samples of each frame ``(B, K)``, differentiable once, and how many samples
-        of the first frame came in the blocks before.
+        Mean squares over the channels and samples of each frame ``(B, K)``, and how many samples of the first frame
+        came in the blocks before.
     """
 
     def step(past: Tensor | None) -> tuple[tuple[Tensor, int], Tensor]:
         begun = 0 if past is None else past.shape[-1]
         extended = torch.cat([past, x], -1) if begun else x
         whole = extended.shape[-1] // size * size
-        return (_FrameEnergies.apply(extended[..., :whole], size), begun), extended[..., whole:].clone()
+        return (_frame_energies(extended[..., :whole], size), begun), extended[..., whole:].clone()
 
     return remember(step)
 
@@ -44,45 +43,38 @@ def between_frames(values: Tensor, size: int, begun: int, length: int) -> Tensor
         length: L, of the signal or block.
 
     Returns:
-        ``(B, L)``, differentiable once.
+        ``(B, L)``.
     """
-    return _BetweenFrames.apply(values, size, begun, length)
+    return _between_frames(values, size, begun, length)
 
 
-class _FrameEnergies(Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, size: int) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.size = size
-        frames = x.unflatten(-1, (-1, size))
-        return torch.linalg.vecdot(frames, frames).sum(1).div_(x.shape[1] * size)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        scale = (grad * (2 / (x.shape[1] * ctx.size)))[:, None, :, None]
-        return (x.unflatten(-1, (-1, ctx.size)) * scale).flatten(-2), None
+def _energies(x: Tensor, size: int) -> Tensor:
+    frames = x.unflatten(-1, (-1, size))
+    return torch.linalg.vecdot(frames, frames).sum(1).div_(x.shape[1] * size)
 
 
-class _BetweenFrames(Function):
-    @staticmethod
-    def forward(ctx, values: Tensor, size: int, begun: int, length: int) -> Tensor:
-        ctx.options = values.shape[-1] - 1, size, begun
-        share = _shares(values, size)
-        # Unlike a sum with the difference, it ends at the very value, however small.
-        lines = torch.lerp(values[:, :-1, None], values[:, 1:, None], share)
-        return lines.flatten(1)[:, begun : begun + length]
+def _energies_gradient(grad: Tensor, needed: tuple, x: Tensor, size: int) -> tuple[Tensor, None]:
+    scale = (grad * (2 / (x.shape[1] * size)))[:, None, :, None]
+    return (x.unflatten(-1, (-1, size)) * scale).flatten(-2), None
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        count, size, begun = ctx.options
-        frames = F.pad(grad, (begun, count * size - begun - grad.shape[-1])).unflatten(-1, (count, size))
-        share = _shares(grad, size)
-        by_start, by_end = (frames @ torch.stack([1 - share, share], -1)).unbind(-1)
-        return F.pad(by_start, (0, 1)) + F.pad(by_end, (1, 0)), None, None, None
+
+def _lines(values: Tensor, size: int, begun: int, length: int) -> Tensor:
+    # Unlike a sum with the difference, it ends at the very value, however small.
+    lines = torch.lerp(values[:, :-1, None], values[:, 1:, None], _shares(values, size))
+    return lines.flatten(1)[:, begun : begun + length]
+
+
+def _lines_gradient(grad: Tensor, needed: tuple, values: Tensor, size: int, begun: int, length: int) -> tuple:
+    count = values.shape[-1] - 1
+    frames = F.pad(grad, (begun, count * size - begun - grad.shape[-1])).unflatten(-1, (count, size))
+    share = _shares(grad, size)
+    by_start, by_end = (frames @ torch.stack([1 - share, share], -1)).unbind(-1)
+    return F.pad(by_start, (0, 1)) + F.pad(by_end, (1, 0)), None, None, None
 
 
 def _shares(like: Tensor, size: int) -> Tensor:
     return torch.arange(1, size + 1, device=like.device, dtype=like.dtype) / size
+
+
+_frame_energies = formula(_energies, _energies_gradient, "frame_energies")
+_between_frames = formula(_lines, _lines_gradient, "between_frames")

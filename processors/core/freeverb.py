@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ._backends import kernels
 from .comb import comb_filter
+from .operators import operator
 from .precision import wide
 
 State = tuple[Tensor, Tensor]
@@ -72,7 +73,7 @@ def combs_output(lines: Tensor, x: Tensor, inner: Tensor) -> Tensor:
     return lines[..., -1] - wide(x)[:, -1:] if x.shape[1] else inner
 
 
-@torch.library.custom_op("grafx::freeverb", mutates_args=())
+@operator("freeverb")
 def _run(
     x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,7 +84,7 @@ def _run(
     return kernels("freeverb", x).run(x, delays, loop, gain, past, inner, keep)
 
 
-@torch.library.custom_op("grafx::freeverb_backward", mutates_args=())
+@operator("freeverb_backward")
 def _run_backward(
     grad: Tensor,
     grad_lines: Tensor,

@@ -1,7 +1,8 @@
 """The energy that channels share and the gain applied to all of them, without temporaries of their full size."""
 
-import torch
 from torch import Tensor
+
+from .operators import formula
 
 
 def mean_square(u: Tensor) -> Tensor:
@@ -13,7 +14,7 @@ def mean_square(u: Tensor) -> Tensor:
     Returns:
         Energies of shape ``(..., L)``.
     """
-    return _MeanSquare.apply(u)
+    return _mean_square(u)
 
 
 def peak_square(u: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ def apply_gain(u: Tensor, gain: Tensor) -> Tensor:
     Returns:
         Signals in the shape of ``u``.
     """
-    return _ApplyGain.apply(u, gain)
+    return _apply_gain(u, gain)
 
 
 def channel_dot(a: Tensor, b: Tensor) -> Tensor:
@@ -49,27 +50,17 @@ def channel_dot(a: Tensor, b: Tensor) -> Tensor:
     return total
 
 
-class _MeanSquare(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u: Tensor) -> Tensor:
-        ctx.save_for_backward(u)
-        return channel_dot(u, u).div_(u.shape[-2])
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (u,) = ctx.saved_tensors
-        return u * (grad * (2 / u.shape[-2]))[..., None, :]
+_mean_square = formula(
+    lambda u: channel_dot(u, u).div_(u.shape[-2]),
+    lambda grad, needed, u: (u * (grad * (2 / u.shape[-2]))[..., None, :],),
+    "mean_square",
+)
 
 
-class _ApplyGain(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u: Tensor, gain: Tensor) -> Tensor:
-        ctx.save_for_backward(u, gain)
-        return u * gain[..., None, :]
+def _gain_gradient(grad: Tensor, needed: tuple, u: Tensor, gain: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    by_u = grad * gain[..., None, :] if needed[0] else None
+    by_gain = channel_dot(grad, u) if needed[1] else None
+    return by_u, by_gain
 
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        u, gain = ctx.saved_tensors
-        grad_u = grad * gain[..., None, :] if ctx.needs_input_grad[0] else None
-        grad_gain = channel_dot(grad, u) if ctx.needs_input_grad[1] else None
-        return grad_u, grad_gain
+
+_apply_gain = formula(lambda u, gain: u * gain[..., None, :], _gain_gradient, "apply_gain")

@@ -7,19 +7,24 @@ level and threshold, and let the slope be 1 − R.
 
 A step in place of the ramp makes a gate that holds one gain on its far side.
 
-Levels are ``(…, L)``, the other arguments ``(…, 1)``, and all broadcast. Curves can be differentiated once.
+Levels are ``(…, L)``, the other arguments ``(…, 1)``, and all broadcast.
 
 References:
     D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
     analysis", JAES 60(6), 2012.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
+from .operators import formula
+
+Ramp = Callable[[Tensor, Tensor, Tensor], Tensor]
+Slopes = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 GUARD = 1e-3
 SURROGATE_WIDTH = 1.0
 
@@ -37,7 +42,7 @@ def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor | N
         The log gain, in the unit of ``level``; never above 0.
     """
     width = torch.ones_like(slope) if width is None else width
-    return _Curve.apply(level, threshold, slope, width, _hard, _hard_slopes)
+    return _curve(level, threshold, slope, width, _hard, _hard_slopes)
 
 
 def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
@@ -54,7 +59,7 @@ def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tenso
     Returns:
         The log gain, in the unit of ``level``; never above 0.
     """
-    return _Curve.apply(level, threshold, slope, width, _quadratic, _quadratic_slopes)
+    return _curve(level, threshold, slope, width, _quadratic, _quadratic_slopes)
 
 
 def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
@@ -73,7 +78,7 @@ def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, widt
     Returns:
         The log gain, in the unit of ``level``, of the sign of the slope.
     """
-    return _Curve.apply(level, threshold, slope, width, _guarded, _guarded_slopes)
+    return _curve(level, threshold, slope, width, _guarded, _guarded_slopes)
 
 
 def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness: Tensor) -> Tensor:
@@ -88,7 +93,7 @@ def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness:
     Returns:
         The log gain, in the unit of ``level``; below 0.
     """
-    return _Curve.apply(level, threshold, slope, sharpness, _exponential, _exponential_slopes)
+    return _curve(level, threshold, slope, sharpness, _exponential, _exponential_slopes)
 
 
 def hard_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor | None = None) -> Tensor:
@@ -107,7 +112,7 @@ def hard_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor | No
         The log gain, either ``gain`` or 0.
     """
     width = torch.ones_like(gain) if width is None else width
-    return _Curve.apply(level, threshold, gain, width, _hard_step, _hard_step_slopes)
+    return _surrogate_curve(level, threshold, gain, width, _hard_step, _hard_step_slopes)
 
 
 def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor) -> Tensor:
@@ -125,7 +130,7 @@ def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor
     Returns:
         The log gain, from 0 to ``gain``, continuous in value and slope.
     """
-    return _Curve.apply(level, threshold, gain, width, _quadratic_step, _quadratic_step_slopes)
+    return _curve(level, threshold, gain, width, _quadratic_step, _quadratic_step_slopes)
 
 
 # Each ramp k, and its derivatives by level and width. What is changed in place is their own.
@@ -144,7 +149,7 @@ def _quadratic(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
     # With c = t clipped to [0, 1] one product serves all three parts.
     t = _widths_from_foot(level, threshold, width)
     c = t.clamp(0, 1)
-    return t.sub_(c, alpha=0.5).mul_(c).mul_(width)
+    return t.sub(c, alpha=0.5).mul_(c).mul_(width)
 
 
 def _quadratic_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
@@ -190,7 +195,7 @@ def _hard_step_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[
 def _quadratic_step(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
     c = _widths_from_foot(level, threshold, width).clamp_(0, 1)
     below = c.clamp(max=0.5)
-    return below.square_().mul_(2).add_(_parabola(c.sub_(0.5).clamp_(min=0)))
+    return below.square_().mul_(2).add_(_parabola((c - 0.5).clamp_(min=0)))
 
 
 def _parabola(c: Tensor) -> Tensor:
@@ -204,27 +209,27 @@ def _quadratic_step_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> t
     return by_level, c.sub_(0.5).mul_(by_level).neg_()
 
 
-class _Curve(Function):
-    """A ramp or step times the slope. It keeps nothing but its arguments, and makes few passes over memory."""
+# A ramp or step times the slope. It keeps nothing but its arguments, and makes few passes over memory.
 
-    @staticmethod
-    def forward(ctx, level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor, ramp, slopes) -> Tensor:
-        ctx.save_for_backward(level, threshold, slope, width)
-        ctx.ramp, ctx.slopes = ramp, slopes
-        return ramp(level, threshold, width).mul_(slope)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        level, threshold, slope, width = arguments = ctx.saved_tensors  # once, as checkpointing demands
-        by_level, by_width = ctx.slopes(level, threshold, width)
-        by_slope = _inner(grad, ctx.ramp(level, threshold, width))
-        by_width = slope * _inner(grad, by_width)
-        by_level = by_level.mul_(grad).mul_(slope)
-        by_threshold = -by_level.sum(-1, keepdim=True)
-        grads = (by_level, by_threshold, by_slope, by_width)
-        return *(g.sum_to_size(v.shape) for g, v in zip(grads, arguments, strict=True)), None, None
+def _times_slope(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor, ramp: Ramp, slopes: Slopes) -> Tensor:
+    return ramp(level, threshold, width).mul_(slope)
+
+
+def _curve_gradient(grad: Tensor, needed: tuple, *arguments: Any) -> tuple:
+    level, threshold, slope, width, ramp, slopes = arguments
+    by_level, by_width = slopes(level, threshold, width)
+    by_slope = _inner(grad, ramp(level, threshold, width))
+    by_width = slope * _inner(grad, by_width)
+    by_level = by_level.mul_(grad).mul_(slope)
+    by_threshold = -by_level.sum(-1, keepdim=True)
+    grads = (by_level, by_threshold, by_slope, by_width)
+    return *(g.sum_to_size(v.shape) for g, v in zip(grads, arguments[:4], strict=True)), None, None
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a, b).unsqueeze(-1)
+
+
+_curve = formula(_times_slope, _curve_gradient, "knee")
+_surrogate_curve = formula(_times_slope, _curve_gradient, "hard_step", surrogate=True)

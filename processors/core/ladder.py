@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .operators import operator
 from .precision import wide
 
 NUM_COEFFICIENTS = 7  # G, k, and the mix of five taps
@@ -67,12 +68,12 @@ def saturating_ladder(
     return y.reshape(*leading, length), final.reshape(*leading, 4)
 
 
-@torch.library.custom_op("grafx::ladder", mutates_args=())
+@operator("ladder")
 def _ladder(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     return kernels("ladder", x).ladder(x, coefficients, state, chunk)
 
 
-@torch.library.custom_op("grafx::ladder_backward", mutates_args=())
+@operator("ladder_backward")
 def _ladder_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:

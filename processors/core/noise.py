@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ._backends import kernels
+from .operators import operator
 
 LARGEST_SEED = 2.0**53
 
@@ -80,7 +81,7 @@ def _mean_power(poles: np.ndarray, zeros: np.ndarray) -> float:
     return float(np.trapezoid(power * np.exp(log_w), log_w) / math.pi)
 
 
-@torch.library.custom_op("grafx::white_noise", mutates_args=())
+@operator("white_noise")
 def _white_noise(seed: Tensor, num_samples: int, num_channels: int, start: int) -> Tensor:
     module = kernels("noise", seed)
     keys = module.keys(seed.clamp(-LARGEST_SEED, LARGEST_SEED).round().long(), num_channels)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide
 
 REAL = torch.float32, torch.float64
@@ -69,14 +70,14 @@ def running_phase(
     return phase.reshape(*leading, num_samples), final.reshape(leading)
 
 
-@torch.library.custom_op("grafx::phase", mutates_args=())
+@operator("phase")
 def _phase(
     frequency: Tensor, modulation: Tensor, offset: Tensor, initial: Tensor, sample_rate: float, num_samples: int
 ) -> tuple[Tensor, Tensor]:
     return kernels("phase", offset).phase(frequency, modulation, offset, initial, sample_rate, num_samples)
 
 
-@torch.library.custom_op("grafx::phase_backward", mutates_args=())
+@operator("phase_backward")
 def _phase_backward(
     grad: Tensor, grad_final: Tensor, modulation: Tensor, sample_rate: float
 ) -> tuple[Tensor, Tensor, Tensor]:

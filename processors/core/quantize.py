@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
+from .operators import formula
 from .streaming import remember
 
 TURN = 1 << 32  # of a phase that is counted in integers, so that blocks tick where the whole signal does
@@ -26,22 +25,20 @@ def quantize(x: Tensor, step: Tensor) -> Tensor:
     References:
         S. K. Esser et al., "Learned step size quantization", ICLR 2020.
     """
-    return _Quantize.apply(x, step)
+    return _quantize(x, step)
 
 
-class _Quantize(Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, step: Tensor) -> Tensor:
-        ctx.save_for_backward(x, step)
-        return step * torch.floor(x / step + 0.5)
+def _round(x: Tensor, step: Tensor) -> Tensor:
+    return step * torch.floor(x / step + 0.5)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
-        x, step = ctx.saved_tensors
-        scaled = x / step
-        error = torch.floor(scaled + 0.5) - scaled
-        return grad, (grad * error).sum((1, 2), keepdim=True)
+
+def _round_gradient(grad: Tensor, needed: tuple, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    scaled = x / step
+    error = torch.floor(scaled + 0.5) - scaled
+    return grad, (grad * error).sum((1, 2), keepdim=True)
+
+
+_quantize = formula(_round, _round_gradient, "quantize", surrogate=True)
 
 
 def hold(x: Tensor, duration: Tensor) -> Tensor:

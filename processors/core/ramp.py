@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import shape_text
+from .operators import operator
 from .precision import wide
 
 REAL = torch.float32, torch.float64
@@ -73,13 +74,13 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
     return y.reshape(*leading, length), final.reshape(*leading, 4)
 
 
-@torch.library.custom_op("grafx::ramp", mutates_args=())
+@operator("ramp")
 def _ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The last output tells of each sample whether a ramp has started (1), and whether one has landed (2)."""
     return kernels("ramp", targets).ramp(targets, duration, state)
 
 
-@torch.library.custom_op("grafx::ramp_backward", mutates_args=())
+@operator("ramp_backward")
 def _ramp_backward(
     grad: Tensor, grad_final: Tensor, targets: Tensor, duration: Tensor, state: Tensor, y: Tensor, events: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide, wide_dtype
 
 Coefficient = Tensor | float
@@ -155,34 +156,34 @@ def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
     return leading, u, *(c.expand(leading).reshape(rows) for c in as_tensors)
 
 
-@torch.library.custom_op("grafx::onepole", mutates_args=())
+@operator("onepole")
 def _onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
     return kernels("recursion", u).onepole(u, alpha, initial, taps)
 
 
-@torch.library.custom_op("grafx::onepole_backward", mutates_args=())
+@operator("onepole_backward")
 def _onepole_backward(
     grad: Tensor, u: Tensor, alpha: Tensor, initial: Tensor, y: Tensor, taps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     return kernels("recursion", u).onepole_backward(grad, u, alpha, initial, y, taps)
 
 
-@torch.library.custom_op("grafx::first_order", mutates_args=())
+@operator("first_order")
 def _first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
     return kernels("recursion", u).first_order(u, a, initial)
 
 
-@torch.library.custom_op("grafx::first_order_backward", mutates_args=())
+@operator("first_order_backward")
 def _first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return kernels("recursion", y).first_order_backward(grad, a, initial, y)
 
 
-@torch.library.custom_op("grafx::ballistics", mutates_args=())
+@operator("ballistics")
 def _ballistics(u: Tensor, attack: Tensor, release: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
     return kernels("recursion", u).ballistics(u, attack, release, initial)
 
 
-@torch.library.custom_op("grafx::ballistics_backward", mutates_args=())
+@operator("ballistics_backward")
 def _ballistics_backward(
     grad: Tensor, u: Tensor, attack: Tensor, release: Tensor, initial: Tensor, y: Tensor, rising: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

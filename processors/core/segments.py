@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 from .precision import wide
 
 REAL = torch.float32, torch.float64
@@ -52,12 +53,12 @@ def segments(
     return y.reshape(*shapes.shape[:-2], num_samples)
 
 
-@torch.library.custom_op("grafx::segments", mutates_args=())
+@operator("segments")
 def _segments(shapes: Tensor, linear: list[bool], length: int, dtype: torch.dtype, first: int) -> Tensor:
     return kernels("segments", shapes).segments(shapes, linear, length, dtype, first)
 
 
-@torch.library.custom_op("grafx::segments_backward", mutates_args=())
+@operator("segments_backward")
 def _segments_backward(grad: Tensor, shapes: Tensor, linear: list[bool], first: int) -> Tensor:
     return kernels("segments", shapes).segments_backward(grad, shapes, linear, first)
 

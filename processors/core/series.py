@@ -6,10 +6,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from .bounds import soft_bound
+from .operators import formula
 
 Basis = Literal["powers", "chebyshev"]
 LARGEST = 1e14  # products with gains of up to exp(30), and sums of their squares, are finite in float32
@@ -31,10 +30,10 @@ def polynomial_sum(u: Tensor, weights: Tensor, basis: Basis, saturate: bool = Fa
         saturate: whether f is tanh.
 
     Returns:
-        ``(B, C, L)``, differentiable once.
+        ``(B, C, L)``.
     """
     u = soft_bound(u, *_range(weights.shape[-1] - 1, basis))
-    return _PolynomialSum.apply(u, weights, basis == "chebyshev", saturate)
+    return _polynomial_sum(u, weights, basis == "chebyshev", saturate)
 
 
 def _range(degree: int, basis: Basis) -> tuple[float, float]:
@@ -66,26 +65,22 @@ def _step(product: Tensor, previous: Tensor, chebyshev: bool) -> Tensor:
     return product.mul_(2).sub_(previous) if chebyshev else product
 
 
-class _PolynomialSum(Function):
-    @staticmethod
-    def forward(ctx, u: Tensor, weights: Tensor, chebyshev: bool, saturate: bool) -> Tensor:
-        ctx.save_for_backward(u, weights)
-        ctx.options = chebyshev, saturate
-        y = torch.zeros_like(u)
-        for k, value in enumerate(_values(u, weights.shape[-1], chebyshev)):
-            y.addcmul_(value.tanh() if saturate else value, weights[:, k, None, None])
-        return y
+def _sum(u: Tensor, weights: Tensor, chebyshev: bool, saturate: bool) -> Tensor:
+    y = torch.zeros_like(u)
+    for k, value in enumerate(_values(u, weights.shape[-1], chebyshev)):
+        y.addcmul_(value.tanh() if saturate else value, weights[:, k, None, None])
+    return y
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        u, weights = ctx.saved_tensors
-        chebyshev, saturate = ctx.options
-        by_u, by_weights = torch.zeros_like(u), torch.zeros_like(weights)
-        for k, (value, slope) in enumerate(_values_and_slopes(u, weights.shape[-1], chebyshev)):
-            if saturate:
-                value = value.tanh()
-                slope = slope * (1 - value.square())
-            by_u.addcmul_(slope, weights[:, k, None, None])
-            by_weights[:, k] = torch.linalg.vecdot(grad, value).sum(1)
-        return by_u.mul_(grad), by_weights, None, None
+
+def _sum_gradient(grad: Tensor, needed: tuple, u: Tensor, weights: Tensor, chebyshev: bool, saturate: bool) -> tuple:
+    by_u, by_weights = torch.zeros_like(u), torch.zeros_like(weights)
+    for k, (value, slope) in enumerate(_values_and_slopes(u, weights.shape[-1], chebyshev)):
+        if saturate:
+            value = value.tanh()
+            slope = slope * (1 - value.square())
+        by_u.addcmul_(slope, weights[:, k, None, None])
+        by_weights[:, k] = torch.linalg.vecdot(grad, value).sum(1)
+    return by_u.mul_(grad), by_weights, None, None
+
+
+_polynomial_sum = formula(_sum, _sum_gradient, "polynomial_sum")

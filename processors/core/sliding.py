@@ -3,10 +3,9 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from ..errors import ParameterError
+from .operators import formula
 
 
 def sliding_maximum(u: Tensor, size: int) -> Tensor:
@@ -30,7 +29,7 @@ def sliding_maximum(u: Tensor, size: int) -> Tensor:
     length = u.shape[-1]
     if not 1 <= size <= length + 1:
         raise ParameterError(f"size is that of a window within {length} samples and cannot be {size}.")
-    return _SlidingMaximum.apply(u, size)
+    return _sliding_maximum(u, size)
 
 
 def _shifts(size: int) -> list[int]:
@@ -42,25 +41,23 @@ def _shifts(size: int) -> list[int]:
     return shifts
 
 
-class _SlidingMaximum(Function):
-    @staticmethod
-    def forward(ctx, u: Tensor, size: int) -> Tensor:
-        ctx.save_for_backward(u)
-        ctx.shifts = _shifts(size)
-        y = u.clone()
-        for shift in ctx.shifts:
-            y = torch.maximum(y[..., :-shift], y[..., shift:])
-        return y
+def _maximum(u: Tensor, size: int) -> Tensor:
+    y = u
+    for shift in _shifts(size):
+        y = torch.maximum(y[..., :-shift], y[..., shift:])
+    return y.clone() if y is u else y
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (u,) = ctx.saved_tensors
-        steps = [u]
-        for shift in ctx.shifts[:-1]:
-            steps.append(torch.maximum(steps[-1][..., :-shift], steps[-1][..., shift:]))
-        for y, shift in zip(reversed(steps), reversed(ctx.shifts), strict=False):
-            later = grad * (y[..., shift:] > y[..., :-shift]).to(grad.dtype)
-            grad = F.pad(grad - later, (0, shift))
-            grad[..., shift:] += later
-        return grad, None
+
+def _maximum_gradient(grad: Tensor, needed: tuple, u: Tensor, size: int) -> tuple[Tensor, None]:
+    steps, shifts = [u], _shifts(size)
+    for shift in shifts[:-1]:
+        steps.append(torch.maximum(steps[-1][..., :-shift], steps[-1][..., shift:]))
+    for y, shift in zip(reversed(steps), reversed(shifts), strict=False):
+        later = grad * (y[..., shift:] > y[..., :-shift]).to(grad.dtype)
+        grad = F.pad(grad - later, (0, shift))
+        grad[..., shift:] += later
+    return grad, None
+
+
+# Where samples are equal, its gradient is not the one that autograd would find.
+_sliding_maximum = formula(_maximum, _maximum_gradient, "sliding_maximum", surrogate=True)

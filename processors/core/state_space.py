@@ -9,6 +9,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
 from .maps import TO_SILENCE
+from .operators import operator
 from .precision import wide
 
 
@@ -87,13 +88,13 @@ def decay_samples(A: Tensor) -> int:
     return math.ceil((TO_SILENCE / -radii.log()).sum(-1).max()) + A.shape[-1]
 
 
-@torch.library.custom_op("grafx::state_space", mutates_args=())
+@operator("state_space")
 def _state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     """``system`` takes (x[n], u[n]) to (x[n + 1], y[n]). The last output are the states at the start of each chunk."""
     return kernels("state_space", u).state_space(u, system, state, chunk)
 
 
-@torch.library.custom_op("grafx::state_space_backward", mutates_args=())
+@operator("state_space_backward")
 def _state_space_backward(
     grad: Tensor, grad_final: Tensor, u: Tensor, system: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:

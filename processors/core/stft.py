@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from .operators import formula
 
 
 def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
@@ -35,9 +35,9 @@ def masked_istft(spectra: Tensor, mask: Tensor, windows: Tensor, hop: int, num_s
         num_samples: how many samples to return.
 
     Returns:
-        ``(…, num_samples)``, differentiable once in the mask, of which nothing is kept.
+        ``(…, num_samples)``.
     """
-    return _MaskedISTFT.apply(mask, spectra, windows, hop, num_samples)
+    return _masked_istft(mask, spectra, windows, hop, num_samples)
 
 
 def synthesis_windows(window: Tensor, hop: int, num_frames: int) -> Tensor:
@@ -65,29 +65,27 @@ def frames_of(x: Tensor, num_frames: int, n: int, hop: int) -> Tensor:
     return torch.nn.functional.pad(x, (0, needed - x.shape[-1])).unfold(-1, n, hop)
 
 
-class _MaskedISTFT(Function):
-    @staticmethod
-    def forward(ctx, mask: Tensor, spectra: Tensor, windows: Tensor, hop: int, num_samples: int) -> Tensor:
-        ctx.save_for_backward(spectra, windows)
-        ctx.layout = mask.shape, hop, num_samples
-        n = windows.shape[-1]
-        # As reals, since a real mask would first be copied to complex numbers.
-        masked = torch.view_as_complex(torch.view_as_real(spectra) * mask.unsqueeze(-1))
-        frames = torch.fft.irfft(masked, n).mul_(windows)
-        return overlap_add(frames, hop)[..., n // 2 :][..., :num_samples]
+def _istft(mask: Tensor, spectra: Tensor, windows: Tensor, hop: int, num_samples: int) -> Tensor:
+    n = windows.shape[-1]
+    # As reals, since a real mask would first be copied to complex numbers.
+    masked = torch.view_as_complex(torch.view_as_real(spectra) * mask.unsqueeze(-1))
+    frames = torch.fft.irfft(masked, n).mul_(windows)
+    return overlap_add(frames, hop)[..., n // 2 :][..., :num_samples]
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        spectra, windows = ctx.saved_tensors
-        shape, hop, _ = ctx.layout
-        n = windows.shape[-1]
-        frames = frames_of(torch.nn.functional.pad(grad, (n // 2, 0)), shape[-2], n, hop)
-        G = torch.fft.rfft(frames * windows)
-        # A real signal's spectrum has each bin but the first, and the last of an even length, twice.
-        weights = windows.new_full((shape[-1],), 2 / n)
-        weights[0] = 1 / n
-        if n % 2 == 0:
-            weights[-1] = 1 / n
-        V = spectra * weights
-        return (V.real * G.real).addcmul_(V.imag, G.imag).sum_to_size(shape), None, None, None, None
+
+def _istft_gradient(
+    grad: Tensor, needed: tuple, mask: Tensor, spectra: Tensor, windows: Tensor, hop: int, num_samples: int
+) -> tuple:
+    n = windows.shape[-1]
+    frames = frames_of(torch.nn.functional.pad(grad, (n // 2, 0)), mask.shape[-2], n, hop)
+    G = torch.fft.rfft(frames * windows)
+    # A real signal's spectrum has each bin but the first, and the last of an even length, twice.
+    weights = windows.new_full((mask.shape[-1],), 2 / n)
+    weights[0] = 1 / n
+    if n % 2 == 0:
+        weights[-1] = 1 / n
+    V = spectra * weights
+    return (V.real * G.real).addcmul_(V.imag, G.imag).sum_to_size(mask.shape), None, None, None, None
+
+
+_masked_istft = formula(_istft, _istft_gradient, "masked_istft")

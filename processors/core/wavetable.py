@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .operators import operator
 
 REAL = torch.float32, torch.float64
 FADE = 2 ** (1 / 12)  # harmonics fade in a semitone below half the sample rate
@@ -124,7 +125,7 @@ def spline_coefficients(series: Tensor, below: int, highest: int) -> Tensor:
     return torch.cat([values, values[..., :PAD]], -1).mT.contiguous()
 
 
-@torch.library.custom_op("grafx::wavetable", mutates_args=())
+@operator("wavetable")
 def _lookup(
     phase: Tensor,
     increment: Tensor,
@@ -137,7 +138,7 @@ def _lookup(
     return kernels("wavetable", phase).lookup(phase, increment, position, tables, harmonics, levels, starts)
 
 
-@torch.library.custom_op("grafx::wavetable_backward", mutates_args=())
+@operator("wavetable_backward")
 def _lookup_backward(
     grad: Tensor,
     phase: Tensor,

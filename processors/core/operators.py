@@ -1,0 +1,227 @@
+"""How what has a gradient of its own is declared to torch: compiled kernels, and formulas of tensors.
+
+:func:`operator` declares what a compiled kernel computes, :func:`formula` what operations of torch compute together.
+Both see to what torch leaves open: a derivative that is not there is refused in a sentence, and never taken for zero;
+and ``torch.func.grad``, ``vjp``, ``jacrev`` and ``vmap`` go through them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+from torch._C import _are_functorch_transforms_active, _AutoDispatchBelowAutograd
+from torch.autograd import Function, forward_ad
+
+from ..errors import DerivativeError
+
+LIBRARY = torch.library.Library("grafx", "FRAGMENT")
+
+
+class Operator:
+    """An operation that torch does not look into, as ``torch.library.custom_op`` makes one, in half the time of a call.
+
+    Args:
+        name: of ``torch.ops.grafx``.
+        run: a function with annotations. It neither changes its arguments nor returns one.
+    """
+
+    def __init__(self, name: str, run: Callable[..., Any]) -> None:
+        self.name = name
+        LIBRARY.define(name + torch.library.infer_schema(run, mutates_args=()), tags=(torch.Tag.pt2_compliant_tag,))
+        LIBRARY.impl(name, run, "CompositeExplicitAutograd")
+        LIBRARY.impl(name, self._recorded, "Autograd", with_keyset=True)
+        torch.library.register_vmap(f"grafx::{name}", _one_by_one(self), lib=LIBRARY)
+        self._overload = getattr(torch.ops.grafx, name).default
+        self.register_autograd(lambda ctx, *grads: _refuse_second(name), lambda ctx, inputs, output: None)
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not torch.compiler.is_compiling() and _are_functorch_transforms_active():
+            return self._transformed.apply(*arguments)
+        return self._overload(*arguments)
+
+    def register_fake(self, fake: Callable[..., Any]) -> Callable[..., Any]:
+        """Tell the shapes and types of what it returns, as a function of its arguments."""
+        return torch.library.register_fake(f"grafx::{self.name}", fake, lib=LIBRARY)
+
+    def register_autograd(self, backward: Callable[..., Any], setup_context: Callable[..., None]) -> None:
+        """Tell its gradient, in the two parts that ``torch.autograd.Function`` has. Without, it is refused."""
+        overload, name = self._overload, self.name
+
+        class Node(Function):
+            @staticmethod
+            def forward(ctx: Any, *arguments: Any) -> Any:
+                output = overload(*arguments)
+                setup_context(ctx, arguments, output)
+                return output
+
+            @staticmethod
+            def backward(ctx: Any, *grads: Tensor) -> Any:
+                return backward(ctx, *grads)
+
+        class Transformed(Node):
+            """What ``torch.func`` asks for, which takes longer to call."""
+
+            @staticmethod
+            def forward(*arguments: Any) -> Any:
+                return overload(*arguments)
+
+            @staticmethod
+            def jvp(ctx: Any, *tangents: Tensor) -> NoReturn:
+                _refuse_forward_mode(name)
+
+        Transformed.setup_context, Transformed.vmap = staticmethod(setup_context), staticmethod(_one_by_one(self))
+        Node.__name__ = Transformed.__name__ = name
+        self._node, self._transformed = Node, Transformed
+
+    def _recorded(self, keyset: Any, *arguments: Any) -> Any:
+        tensors = [value for value in arguments if isinstance(value, Tensor)]
+        if forward_ad._current_level >= 0 and any(_has_tangent(tensor) for tensor in tensors):
+            _refuse_forward_mode(self.name)
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+            return self._node.apply(*arguments)
+        with _AutoDispatchBelowAutograd():
+            return self._overload.redispatch(keyset & torch._C._after_autograd_keyset, *arguments)
+
+
+def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:
+    """Declare a function as an operator of torch, see :class:`Operator`."""
+    return lambda run: Operator(name, run)
+
+
+def formula(
+    value: Callable[..., Tensor], gradient: Callable[..., tuple], name: str, surrogate: bool = False
+) -> Callable[..., Tensor]:
+    """A function that is differentiated by hand, since that makes fewer passes over memory than autograd does.
+
+    All other derivatives, such as second ones, are those that autograd finds for it; but those of a surrogate, whose
+    gradient is not its slope, are refused.
+
+    Args:
+        value: the function, of torch's operations on tensors. It changes no argument.
+        gradient: what the gradient of the output, which arguments need one, and the arguments give for each argument.
+        name: for messages.
+        surrogate: whether the gradient is, by design, another one than that of ``value``.
+    """
+
+    class Node(Function):
+        @staticmethod
+        def forward(ctx: Any, *arguments: Any) -> Tensor:
+            _keep(ctx, arguments)
+            return value(*arguments)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> tuple:
+            arguments = _kept(ctx)
+            if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+                return gradient(grad, ctx.needs_input_grad, *arguments)
+            if not surrogate:
+                return _by_autograd(value, arguments, ctx.needs_input_grad, grad)
+            with torch.no_grad():
+                results = gradient(grad, ctx.needs_input_grad, *arguments)
+            given = [value for value in (grad, *arguments) if isinstance(value, Tensor)]
+            found = [result for result in results if result is not None]
+            found = iter(_Once.apply(name, len(found), *found, *given))
+            return tuple(None if result is None else next(found) for result in results)
+
+    class Transformed(Node):
+        @staticmethod
+        def forward(*arguments: Any) -> Tensor:
+            return value(*arguments)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+            _keep(ctx, inputs)
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Tensor) -> NoReturn:
+            _refuse_forward_mode(name)
+
+    Transformed.vmap = staticmethod(_one_by_one(Transformed.apply))
+    Node.__name__ = Transformed.__name__ = name
+
+    def call(*arguments: Any) -> Tensor:
+        if torch.compiler.is_compiling() or not (_are_functorch_transforms_active() or forward_ad._current_level >= 0):
+            return Node.apply(*arguments)
+        return Transformed.apply(*arguments) if surrogate else value(*_alike(arguments))
+
+    return call
+
+
+def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:
+    """What ``torch.func.vmap`` makes of a batch. Where speed counts, rows are the batch."""
+
+    def run(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
+        pairs = list(zip(arguments, in_dims, strict=True))
+        results = [
+            function(*(a.select(dim, i) if isinstance(dim, int) else a for a, dim in pairs))
+            for i in range(info.batch_size)
+        ]
+        if isinstance(results[0], Tensor):
+            return torch.stack(results), 0
+        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+
+    return run
+
+
+def _keep(ctx: Any, arguments: tuple) -> None:
+    ctx.others = {i: value for i, value in enumerate(arguments) if not isinstance(value, Tensor)}
+    ctx.save_for_backward(*(value if isinstance(value, Tensor) else None for value in arguments))
+
+
+def _kept(ctx: Any) -> list[Any]:
+    # Tensors are unpacked once, as checkpointing demands.
+    return [ctx.others.get(i, value) for i, value in enumerate(ctx.saved_tensors)]
+
+
+def _by_autograd(value: Callable[..., Tensor], arguments: Sequence[Any], needed: Sequence[bool], grad: Tensor) -> tuple:
+    # Each argument by itself, though one may have been made of another.
+    apart = [a.view_as(a) if isinstance(a, Tensor) else a for a in arguments]
+    wanted = [a for a, needs in zip(apart, needed, strict=True) if needs]
+    slopes = iter(torch.autograd.grad(value(*apart), wanted, grad, create_graph=True, materialize_grads=True))
+    return tuple(next(slopes) if needs else None for needs in needed)
+
+
+class _Once(Function):
+    """The gradient of a surrogate: constant for whoever does not ask, and refused to whoever does."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(name: str, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(tensor.view_as(tensor) for tensor in tensors[:count])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        ctx.name = inputs[0]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> NoReturn:
+        _refuse_second(ctx.name)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> NoReturn:
+        _refuse_forward_mode(ctx.name)
+
+
+def _alike(arguments: Sequence[Any]) -> list[Any]:
+    """All within the same transforms, so that ``value`` may write what comes from one into what comes from another."""
+    zero = sum(a.flatten()[:0].sum() for a in arguments if isinstance(a, Tensor) and not a.is_complex())
+    return [a + zero.to(a.dtype) if isinstance(a, Tensor) else a for a in arguments]
+
+
+def _has_tangent(tensor: Tensor) -> bool:
+    return forward_ad.unpack_dual(tensor).tangent is not None
+
+
+def _refuse_second(name: str) -> NoReturn:
+    raise DerivativeError(
+        f"The gradient of {name} cannot be differentiated again: take second derivatives from differences of gradients."
+    )
+
+
+def _refuse_forward_mode(name: str) -> NoReturn:
+    raise DerivativeError(
+        f"{name} has no derivative in forward mode (torch.func.jvp, jacfwd and hessian, torch.autograd.forward_ad): "
+        "take it in reverse, by torch.func.vjp or jacrev, or torch.autograd.grad."
+    )
