@@ -99,7 +99,7 @@ class SchroederAllpass(Processor):
             raise ParameterError(f"max_delay_ms must be 2 samples or more, not {max_delay_ms!r} ms.")
 
     def _whole(self, delay_ms: float | Sequence[float]) -> list[int]:
-        each = [delay_ms] * self.num_stages if isinstance(delay_ms, int | float) else list(delay_ms)
+        each = [delay_ms] * self.num_stages if isinstance(delay_ms, (int, float)) else list(delay_ms)
         if len(each) != self.num_stages:
             raise ParameterError(f"delay_ms has {len(each)} values for {self.num_stages} stages: give one for each.")
         samples = [round(ms * self.sample_rate / 1000) for ms in each]

@@ -2,8 +2,8 @@
 
 import inspect
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,16 +11,20 @@ import torch.nn as nn
 from torch import Tensor
 
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
+from .core.autocast import autocast_of, in_full_precision
+from .core.lasting import Lasting
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
+REAL = torch.float32, torch.float64
+
 ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]
 
 
-class Processor(nn.Module, ABC):
+class Processor(nn.Module, metaclass=Lasting):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
@@ -172,14 +176,18 @@ class Processor(nn.Module, ABC):
             ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
                 parameter a shape that cannot be computed with.
         """
+        views = {"dsp_params": dsp_params, "norm_params": norm_params}
+        given = inlet_signals, {**raw_parameters, **{name: v for name, v in views.items() if v is not None}}
+        if device := autocast_of(given):
+            return in_full_precision(device, lambda given: self._called(*given), given)
+        return self._called(*given)
+
+    def _called(self, inlet_signals: tuple[Tensor, ...], parameters: dict[str, Any]) -> Any:
+        raw_parameters = dict(parameters)
+        dsp_params, norm_params = raw_parameters.pop("dsp_params", None), raw_parameters.pop("norm_params", None)
+        _check_types(self, inlet_signals, raw_parameters)
         if dsp_params is None and norm_params is None:
-            try:
-                return super().__call__(*inlet_signals, **raw_parameters)
-            except ParameterError:
-                raise
-            except (RuntimeError, ValueError) as error:
-                _check_shapes(self, inlet_signals, raw_parameters, error)
-                raise
+            return self._from_raw(*inlet_signals, **raw_parameters)
         given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]
         given += sorted({*raw_parameters} & {*self.parameter_size()})
         if len(given) > 1:
@@ -192,7 +200,21 @@ class Processor(nn.Module, ABC):
             raw = self.dsp_to_raw(dsp_params, batch_size, like)
         else:
             raw = self.norm_to_raw(norm_params, batch_size, like)
-        return super().__call__(*inlet_signals, **raw, **raw_parameters)
+        return self._from_raw(*inlet_signals, **raw, **raw_parameters)
+
+    def _from_raw(self, *inlet_signals: Tensor, **raw_parameters: Any) -> Any:
+        try:
+            return super().__call__(*inlet_signals, **raw_parameters)
+        except ParameterError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            _check_shapes(self, inlet_signals, raw_parameters, error)
+            if str(error).startswith("vmap:"):
+                raise ParameterError(
+                    f"{type(self).__name__} does not run in torch.func.vmap ({str(error).split(chr(10))[0]}): "
+                    "give it all rows as one batch."
+                ) from error
+            raise
 
     def dsp_to_raw(
         self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
@@ -302,6 +324,24 @@ class Processor(nn.Module, ABC):
         if norm and isinstance(given, Tensor):
             given = split(given, leaves, who)
         return read(given, leaves, who, norm, batch_size, like)
+
+
+def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_parameters: Mapping[str, Any]) -> None:
+    """Refuse what is neither in single nor in double precision, before anything is computed."""
+    for place, value in (*((f"inlet {i}", x) for i, x in enumerate(inlet_signals)), *_flat(raw_parameters)):
+        if isinstance(value, Tensor) and value.dtype not in REAL:
+            remedy = "give its real part" if value.is_complex() else "convert it, by .float() for one"
+            raise ParameterError(
+                f"{type(processor).__name__} computes in float32 or float64, but {place} is {value.dtype}: {remedy}."
+            )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _check_shapes(

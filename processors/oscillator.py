@@ -12,6 +12,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.bounds import safe_exp
+from .core.lasting import lasting
 from .core.maps import exponential, hertz, sigmoid
 from .core.optional import check_option
 from .core.oscillator import (
@@ -353,6 +354,7 @@ def _basic(*waveforms: str) -> Wavetable:
 
 
 @cache
+@lasting()
 def _computed(*waveforms: str) -> Wavetable:
     return Wavetable(torch.stack([SERIES[name](NUM_HARMONICS) for name in waveforms]))
 

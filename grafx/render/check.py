@@ -62,7 +62,7 @@ def _check_plugs(where: Where, processor: Any, step: Step) -> None:
     """Refuse a graph that knows inlets and outlets in another order than the processor, which takes them in its own."""
     for side, names in (("inlets", step.inlet_names), ("outlets", step.outlet_names)):
         own = getattr(processor, side, None)
-        if isinstance(own, list | tuple) and tuple(own) != names:
+        if isinstance(own, (list, tuple)) and tuple(own) != names:
             raise RenderError(
                 f"The {where()} has the {side} {list(names)} in the graph, but {list(own)} in its processor: build the"
                 " graph with config=NodeConfigs.from_processors(processors)."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 
@@ -156,6 +157,7 @@ def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
         ) from None
 
 
+@torch.inference_mode(False)  # so that what is made can be trained later
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
     """A nested dict of tensors as modules, so that optimizers and ``state_dict`` see them.
 

@@ -34,6 +34,7 @@ class MatchLoss(nn.Module):
         mid and side as in Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
+    @torch.inference_mode(False)  # so that what is made can be trained with later
     def __init__(self, sample_rate: int):
         super().__init__()
         # auraloss is heavy to import and only a search needs it.

@@ -37,6 +37,7 @@ class SpectralLoss(nn.Module):
     Source: Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
     """
 
+    @torch.inference_mode(False)  # so that what is made can be trained with later
     def __init__(
         self, target: Tensor, sample_rate: float, frames: Sequence[int] = FRAMES, num_bands: int = NUM_BANDS
     ) -> None:

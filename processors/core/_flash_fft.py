@@ -9,6 +9,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from .lasting import lasting
+
 SHORTEST, LONGEST = 2**8, 2**22  # transforms that it has
 ROWS = 16  # long transforms take so many rows at a time
 
@@ -51,5 +53,6 @@ def _transform_length(x: Tensor, h: Tensor, delay: int) -> int:
 
 
 @cache
+@lasting()
 def _transform(length: int, device: torch.device) -> nn.Module:
     return import_module("flashfftconv").FlashFFTConv(length, dtype=torch.bfloat16).to(device)

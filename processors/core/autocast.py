@@ -1,0 +1,71 @@
+"""Full precision for what runs inside ``torch.autocast``: recursions and spectra would not survive less."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+LOW = torch.float16, torch.bfloat16
+
+
+def autocast_of(tree: Any) -> str | None:
+    """The type of device on which autocast is enabled, of that of the first tensor; None if there is none."""
+    device = next((tensor.device.type for tensor in tensors_of(tree)), "cpu")
+    return device if torch.is_autocast_enabled(device) else None
+
+
+def in_full_precision(device: str, function: Callable[..., Any], given: Any) -> Any:
+    """Call a function on what it is given, forward and backward, without autocast.
+
+    Args:
+        device: the type of device whose autocast is enabled.
+        function: takes ``given``, with what is in half precision in float32.
+        given: tensors in nested dicts, lists and tuples.
+    """
+    given = _widened(given)
+    with torch.autocast(device, enabled=False):
+        result = function(given)
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # compiled code goes backward without autocast
+        _go_back_without(device, tensors_of(result), tensors_of(given))
+    return result
+
+
+def tensors_of(tree: Any) -> Iterable[Tensor]:
+    """All tensors of nested dicts, lists and tuples."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (dict, list, tuple)):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from tensors_of(part)
+
+
+def _widened(tree: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return tree.float() if tree.dtype in LOW else tree
+    if isinstance(tree, dict):
+        return {name: _widened(part) for name, part in tree.items()}
+    return type(tree)(map(_widened, tree)) if type(tree) in (list, tuple) else tree
+
+
+def _go_back_without(device: str, outputs: Iterable[Tensor], inputs: Iterable[Tensor]) -> None:
+    """Disable autocast while the steps from outputs back to inputs run."""
+    seen: set[Node | None] = {None, *(tensor.grad_fn for tensor in inputs)}
+    ahead = [tensor.grad_fn for tensor in outputs]
+    enabled: list[bool] = []
+
+    def enter(grads: Any) -> None:
+        enabled.append(torch.is_autocast_enabled(device))
+        torch.set_autocast_enabled(device, False)
+
+    def leave(grads: Any, results: Any) -> None:
+        torch.set_autocast_enabled(device, enabled.pop())
+
+    while ahead:
+        node = ahead.pop()
+        if node not in seen:
+            seen.add(node)
+            node.register_prehook(enter)
+            node.register_hook(leave)
+            ahead += [following for following, _ in node.next_functions]
