@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -11,12 +10,13 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import TOLERANCE, ParamRange, Values
-from .core.biquad import biquad_cascade, decay_samples
+from .core.biquad import decay_samples
 from .core.bounds import soft_bound
 from .core.linkwitz_riley import crossover_sections
 from .core.maps import Map
 from .core.precision import wide
-from .core.streaming import once, remember
+from .core.state_variable import biquads
+from .core.streaming import once
 
 LOWEST, HIGHEST = 20.0, 20000.0  # Hz
 UP_TO_NYQUIST = 0.95  # of half the sample rate, that crossovers reach
@@ -122,7 +122,7 @@ class LinkwitzRileyCrossover(Processor):
         Returns:
             K bands ``(B, C, L)``, from the lowest to the highest.
         """
-        bands = remember(partial(biquad_cascade, input_signals.unsqueeze(1), once(self._sections, log_freq)))
+        bands = biquads(input_signals.unsqueeze(1), once(self._sections, log_freq))
         return bands.unbind(1)
 
     def tail_samples(self, log_freq: Tensor) -> int:

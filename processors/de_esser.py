@@ -1,6 +1,5 @@
 """Softer sibilants."""
 
-from functools import partial
 from typing import Literal
 
 import torch
@@ -10,7 +9,7 @@ from .base import Control, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
 from .core.band_energy import band_energy
-from .core.biquad import biquad_cascade, decay_samples
+from .core.biquad import decay_samples
 from .core.bounds import soft_bound
 from .core.envelope import Ballistics
 from .core.gain import apply_gain
@@ -18,7 +17,8 @@ from .core.linkwitz_riley import crossover_sections
 from .core.maps import NEPER, exponential, frequency_around, logit_of, time_constant
 from .core.optional import bind, check_option
 from .core.precision import wide
-from .core.streaming import once, remember
+from .core.state_variable import biquads
+from .core.streaming import once
 from .dynamic_eq import ranged
 from .dynamic_range import THRESHOLD, threshold
 
@@ -148,7 +148,7 @@ class DeEsser(Processor):
 
     def _bands(self, x: Tensor, sos: Tensor) -> Tensor:
         """``(B, n, C, L)``, of which the last is what the detector listens to."""
-        return remember(partial(biquad_cascade, x.unsqueeze(1), sos))
+        return biquads(x.unsqueeze(1), sos)
 
     def _sections(self, w0: Tensor) -> tuple[Tensor, Tensor]:
         """The frequency ``(B, 1)`` and the filters ``(B, n, 1, K, 6)``."""

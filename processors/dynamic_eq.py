@@ -2,24 +2,25 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core import butterworth, cookbook
 from .core.band_energy import band_energy
-from .core.biquad import biquad_cascade, decay_samples
+from .core.biquad import decay_samples
 from .core.bounds import soft_bound, soft_bound_sum
 from .core.envelope import Ballistics
 from .core.knees import quadratic_knee
 from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, Map, exponential, frequency, hertz, linear, time_constant
 from .core.optional import bind
 from .core.precision import wide
-from .core.streaming import once, remember
+from .core.state_variable import biquads
+from .core.streaming import once
 from .dynamic_range import LOW_FLOOR, THRESHOLD, threshold
 
 Direction = Literal["above", "below"]
@@ -164,13 +165,15 @@ class DynamicEqualizer(Processor):
         w0, sos = once(self._sections, raw["w0"], raw.get("q_inv"))
         static = soft_bound_sum(soft_bound(raw["log_gain"], 10, 5), 15, 5)
         most = soft_bound_sum(soft_bound(raw["log_range"] + RANGE_DB / NEPER, 10, 5), 15, 5)
+        # How loud the bands before may have made it.
+        loudest = torch.exp(F.relu(static + F.relu(most)).cumsum(-1) - F.relu(static + F.relu(most)))
         y = signals[0]
         for band, direction in enumerate(self.directions):
             k = slice(band, band + 1)
             energy = self._energy(signals[-1], w0[:, k], sos[:, band], raw["z_alpha"][:, band])
             moving = ranged(energy, threshold(raw)[:, k], raw["log_ratio"][:, k], most[:, k], DIRECTIONS[direction])
             change = torch.expm1(moving + static[:, k]).unsqueeze(1)
-            y = y + change * remember(partial(biquad_cascade, y, sos[:, band]))
+            y = y + change * biquads(y, sos[:, band], loudest[:, k])
         return y
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -179,7 +182,7 @@ class DynamicEqualizer(Processor):
 
     def _energy(self, key: Tensor, w0: Tensor, sos: Tensor, z_alpha: Tensor) -> Tensor:
         """That of a band, averaged over channels and smoothed, ``(B, L)``."""
-        return self.smoother(band_energy(remember(partial(biquad_cascade, key, sos)), w0), z_alpha)
+        return self.smoother(band_energy(biquads(key, sos), w0), z_alpha)
 
     def _sections(self, w0: Tensor, q_inv: Tensor | None) -> tuple[Tensor, Tensor]:
         """Frequencies ``(B, K)`` and the filters of the bands, ``(B, K, 1, 1, 6)``, whose axes of 1 are a channel and a

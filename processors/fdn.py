@@ -12,13 +12,13 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
 from .core.delay_network import Network, delay_network, delay_network_by_frequency
 from .core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
 from .core.octaves import OctaveFilters
 from .core.optional import check_optional
 from .core.precision import wide
+from .core.state_variable import biquads
 from .core.streaming import in_blocks, once, remember
 
 MATRICES = ("exponential", "householder")
@@ -173,7 +173,7 @@ class FeedbackDelayNetwork(Processor):
             y = delay_network_by_frequency(u, network)
         else:
             y = remember(partial(delay_network, u, network))
-        return remember(partial(biquad_cascade, y, tone))
+        return biquads(y, tone)
 
     def tail_samples(self, log_decay: Tensor, **raw_parameters: Tensor) -> int:
         if not log_decay.numel():

@@ -15,6 +15,7 @@ from .core.ladder import saturating_ladder
 from .core.maps import AMPLITUDE_DB, Map, frequency, hertz, sigmoid
 from .core.optional import check_optional
 from .core.precision import wide
+from .core.state_variable import quieter
 from .core.streaming import remember
 from .filter import RecursiveFilter
 
@@ -147,7 +148,13 @@ class LadderFilter(RecursiveFilter):
         mix = torch.tensor(MODES[self.mode], dtype=drive.dtype, device=drive.device) / drive
         driven = input_signals * drive.to(input_signals.dtype)[..., None]
         ladder = partial(saturating_ladder, driven, g / (1 + g), 4 * resonance, mix[:, None])
-        return remember(lambda state: ladder(state))
+        level = (drive * g.sqrt()).detach()  # of the states, for noise
+
+        def step(state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            y, after = ladder(None if state is None else quieter(*state, level))
+            return y, (after, level)
+
+        return remember(step)
 
     def sections(self, w0: Tensor, z_resonance: Tensor, log_drive: Tensor | None = None) -> Coefficients:
         g = torch.tan(_angle(w0) / 2)

@@ -1,7 +1,6 @@
 """Modal synthesis: bodies that ring in a few modes."""
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +11,10 @@ from .core.biquad import biquad_cascade
 from .core.bounds import safe_exp, soft_bound
 from .core.maps import AMPLITUDE_DB, TO_SILENCE, exponential, frequency, hertz, linear
 from .core.precision import wide
-from .core.streaming import once, remember
+from .core.state_space import state_space
+from .core.streaming import in_blocks, once, remember
 
+REFERENCE = 44100.0  # samples per second
 FUNDAMENTAL = 200.0  # Hz, of the modes by default
 DECAYS = 1, 20000, 500.0  # ms
 
@@ -24,7 +25,7 @@ class ModalResonators(Processor):
     Each mode is a resonator with two poles. The impulse response of all is, at n samples,
 
     .. math::
-        h[n] = \sum_{k=1}^{K} a_k\,10^{-3 n / T_k} \sin(\omega_k n + \varphi_k)
+        h[n] = \frac{44100}{f_s} \sum_{k=1}^{K} a_k\,10^{-3 n / T_k} \sin(\omega_k n + \varphi_k)
 
     with :math:`\omega = \pi \sigma(\tilde\omega)`, the time T to −60 dB and the amplitude a. It is computed as K exact
     recursions in parallel,
@@ -33,7 +34,9 @@ class ModalResonators(Processor):
         H(z) = \sum_{k=1}^{K} a_k \frac{\sin \varphi_k + r_k \sin(\omega_k - \varphi_k)\,z^{-1}}
             {1 - 2 r_k \cos \omega_k\,z^{-1} + r_k^2\,z^{-2}}, \quad r_k = 10^{-3 / T_k}
 
-    which are stable whatever the raw parameters.
+    times :math:`44100 / f_s`, by which a sound makes them as loud at every sample rate. They are stable whatever the
+    raw parameters. In a stream each mode turns a complex number, :math:`s[n] = r e^{j\omega} s[n-1] + u[n]`, so that
+    what rings goes on as loud when its pitch or decay change.
 
     Controls, each for K modes: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less),
     ``decay_ms`` (T, 1 to 20000 ms), ``gain_db`` (of a, −60 to 24 dB), ``phase_deg`` (φ, −180 to 180°).
@@ -87,9 +90,12 @@ class ModalResonators(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        sos = once(self._sections, w0, log_decay, log_gain, phase)
-        modes = remember(partial(biquad_cascade, input_signals.unsqueeze(2), sos))
-        return modes.sum(2)
+        raw = w0, log_decay, log_gain, phase
+        x = input_signals.unsqueeze(2)
+        if in_blocks():
+            system = once(self._rotations, *raw)
+            return remember(lambda state: state_space(x, *system, state)).sum(2)
+        return biquad_cascade(x, self._sections(*raw))[0].sum(2)
 
     def tail_samples(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> int:
         if not log_decay.numel():
@@ -99,11 +105,23 @@ class ModalResonators(Processor):
 
     def _sections(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> Tensor:
         """Biquads ``(B, 1, K, 1, 6)``: the modes are parallel, so each is a series of one."""
-        w, r = math.pi * torch.sigmoid(wide(w0)), torch.exp(-self._rate(log_decay))
-        a, phase = safe_exp(wide(log_gain)), wide(phase)
+        w, r, a, phase = self._modes(w0, log_decay, log_gain, phase)
         zero, one = torch.zeros_like(w), torch.ones_like(w)
         sos = (a * torch.sin(phase), a * r * torch.sin(w - phase), zero, one, -2 * r * torch.cos(w), r.square())
         return torch.stack(sos, -1)[:, None, :, None]
+
+    def _rotations(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> tuple[Tensor, ...]:
+        """A ``(B, 1, K, 2, 2)``, B, C ``(B, 1, K, 2)`` and D ``(B, 1, K)`` of what turns with each mode."""
+        w, r, a, phase = (t[:, None] for t in self._modes(w0, log_decay, log_gain, phase))
+        cos, sin = r * torch.cos(w), r * torch.sin(w)
+        A = torch.stack([cos, -sin, sin, cos], -1).unflatten(-1, (2, 2))
+        C = a.unsqueeze(-1) * torch.stack([torch.sin(phase), torch.cos(phase)], -1)
+        return A, A[..., 0], C, C[..., 0]
+
+    def _modes(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> tuple[Tensor, ...]:
+        """Angles and factors from sample to sample, amplitudes and phases."""
+        w, r = math.pi * torch.sigmoid(wide(w0)), torch.exp(-self._rate(log_decay))
+        return w, r, REFERENCE / self.sample_rate * safe_exp(wide(log_gain)), wide(phase)
 
     def _rate(self, log_decay: Tensor) -> Tensor:
         *_, reference = DECAYS

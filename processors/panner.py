@@ -9,7 +9,7 @@ from torch import Tensor
 from .base import Control, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
-from .core.biquad import biquad_cascade, decay_samples
+from .core.biquad import decay_samples
 from .core.bounds import safe_exp
 from .core.channels import check_mono_or_stereo, check_stereo
 from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
@@ -17,6 +17,7 @@ from .core.maps import AMPLITUDE_DB, frequency_around, logit_of, sigmoid, tanh, 
 from .core.midside import lr_to_ms, ms_to_lr
 from .core.optional import check_option, check_optional
 from .core.precision import wide
+from .core.state_variable import biquads
 from .core.streaming import once, remember
 
 Law = Literal["linear", "constant_power", "-4.5dB", "balance"]
@@ -178,7 +179,7 @@ class StereoWidener(Processor):
         mid, side = lr_to_ms(input_signals).split(1, 1)
         if w0 is not None:
             sos = once(self._sections, w0)
-            side = remember(lambda state: biquad_cascade(side, sos, state))
+            side = biquads(side, sos)
         width = WIDTH.to_physical(z_width).unsqueeze(-1)
         return ms_to_lr(torch.cat([mid, width * side], 1))
 

@@ -1,7 +1,6 @@
 """Smoothers of control signals: functions that keep their state in the caller's hands, and processors for graphs."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from .core.maps import exponential, reciprocal_softplus, tanh
 from .core.precision import wide
 from .core.ramp import linear_ramp
 from .core.recursion import first_order, last_output, onepole
+from .core.state_variable import biquads
 from .core.streaming import remember
 
 Value = Tensor | float
@@ -313,7 +313,7 @@ class AllpassSmoother(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return remember(partial(biquad_cascade, input_signals, _section(_coefficient(z_a))))
+        return biquads(input_signals, _section(_coefficient(z_a)))
 
     def tail_samples(self, z_a: Tensor) -> int:
         return decay_samples(_section(_coefficient(z_a))[..., 3:])

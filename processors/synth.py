@@ -20,7 +20,7 @@ from .core.precision import wide
 from .core.streaming import in_blocks
 from .envelope import ADSR, RATES, TIMES, ExponentialEnvelope
 from .filter import BandPassFilter, HighPassFilter, LowPassFilter
-from .modal import DECAYS, ModalResonators
+from .modal import DECAYS, REFERENCE, ModalResonators
 from .noise import WhiteNoise
 from .nonlinear import ArctanDistortion, HardClip
 from .oscillator import LFO, SineOscillator
@@ -327,7 +327,8 @@ class KickSynth(Processor):
             "drive": {"log_drive": raw["log_distortion_drive"]},
         }
         if self.use_modal:
-            settings["strike"] = _exponential(zero + AT_ONCE)
+            # A single sample, of as much sound as one at 44.1 kHz.
+            settings["strike"] = _exponential(zero + AT_ONCE, zero + math.log(self.sample_rate / REFERENCE))
             mode = {"w0": "w0_modal_freq", "log_decay": "log_modal_decay", "log_gain": "log_modal_amp"}
             settings["mode"] = {**{name: raw[control] for name, control in mode.items()}, "phase": zero}
         return {node: settings[node] for node in NODES if node in settings}

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from . import butterworth
-from .biquad import biquad_cascade
 from .gain import mean_square
-from .streaming import remember
+from .state_variable import biquads
 
 
 def band_energy(bands: Tensor, w0: Tensor) -> Tensor:
@@ -27,5 +26,5 @@ def band_energy(bands: Tensor, w0: Tensor) -> Tensor:
         ``(B, L)``.
     """
     turn = torch.cat(butterworth.all_pass(w0, 1), -1)
-    quarter = remember(lambda state: biquad_cascade(bands, turn, state))
+    quarter = biquads(bands, turn)
     return 0.5 * (mean_square(bands) + mean_square(quarter))

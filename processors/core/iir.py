@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ParameterError
-from .biquad import biquad_cascade, decay_samples
+from .biquad import decay_samples
 from .convolution import FIRConvolution
 from .precision import wide
 from .state_space import state_space
-from .streaming import once, remember
+from .state_variable import biquads
+from .streaming import in_blocks, once
 
 BACKENDS = ("lfilter", "fsm", "ssm")
 SMALLEST_SQUARE = 1e-18  # of a denominator where rounding puts a pole onto the unit circle, relative to a₀²
@@ -28,7 +29,7 @@ class IIRFilter(nn.Module):
     The backends differ in how they get there:
 
     ========= =========================================================================================
-    lfilter   The exact recursion in one pass, :func:`~grafx.processors.core.biquad.biquad_cascade`.
+    lfilter   The exact recursion in one pass, :func:`~grafx.processors.core.state_variable.biquads`.
     ssm       The exact recursion of each section as a linear system with two states,
               :func:`~grafx.processors.core.state_space.state_space`.
     fsm       The frequency-sampling method: H is sampled at N points of the unit circle, and the response of N
@@ -99,9 +100,9 @@ class IIRFilter(nn.Module):
             Bs, As = (c.to(input_signals.dtype) for c in (Bs, As))
             return self.conv(input_signals, once(partial(sampled_response, num_taps=self.fsm_fir_len), Bs, As))
         sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)
-        if self.backend == "ssm":
+        if self.backend == "ssm" and not in_blocks():
             return _in_state_space(input_signals, sos)
-        return remember(partial(biquad_cascade, input_signals, sos))
+        return biquads(input_signals, sos)
 
     def tail_samples(self, Bs: Tensor, As: Tensor) -> int:
         """How long the output goes on after the input has ended, see :func:`decay_samples`."""
@@ -151,5 +152,5 @@ def _in_state_space(x: Tensor, sos: Tensor) -> Tensor:
         one, zero = torch.ones_like(a1), torch.zeros_like(a1)
         A = torch.stack([torch.stack([-a1, one], -1), torch.stack([-a2, zero], -1)], -2)
         B = torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1)
-        x = remember(partial(state_space, x, A, B, torch.stack([one, zero], -1), b0))
+        x, _ = state_space(x, A, B, torch.stack([one, zero], -1), b0)
     return x

@@ -1,0 +1,109 @@
+r"""Biquads in series, which in a stream stay bounded however their coefficients jump.
+
+On the whole they run as :func:`~.biquad.biquad_cascade`. What the state of its sections means depends on their
+coefficients: at a tenth of a cutoff, what is left of the block before may be a hundred times as loud. So a block runs
+each section as a state-variable filter, with trapezoidal integrators, whose transfer function is the same:
+
+.. math::
+    s[n+1] &= \begin{pmatrix} m/2 - 1 & -q/2 \\ q/2 & 1 - p/2 \end{pmatrix} s[n]
+        + \begin{pmatrix} q/2 \\ p/2 \end{pmatrix} u[n], \quad
+        p = 1 + a_1 + a_2, \; m = 1 - a_1 + a_2, \; q = \sqrt{p m} \\
+    y[n] &= \frac{b_0 m - b_0 + b_1 - b_2}{q}\,s_1[n] + \left(\frac{b_0 + b_1 + b_2}{p} - b_0\right) s_2[n] + b_0\,u[n]
+
+Its matrix never makes the state longer, whatever the poles are, so that it cannot grow by changing them. Where a change
+makes a section quieter, as a lower cutoff does, or a cut before it, its state becomes quieter as much. So it is never
+louder than white noise would make it with the new coefficients, and where these do not change it stays as it is.
+
+Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014, for the structure.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .biquad import biquad_cascade
+from .precision import wide
+from .state_space import state_space
+from .streaming import in_blocks, once, remember
+
+State = tuple[Tensor, Tensor]
+SMALLEST = 1e-15  # of p and m where rounding puts a pole onto the unit circle
+SILENCE = 1e-30  # of a loudness
+DOUBLINGS = 12  # of the samples of noise that loudness is measured by
+
+
+def biquads(x: Tensor, sos: Tensor, loudness: Tensor | None = None) -> Tensor:
+    """Filter a signal, or a block of one, by biquads in series.
+
+    Args:
+        x: signals ``(..., L)``, float32 or float64.
+        sos: stable sections (b₀, b₁, b₂, a₀, a₁, a₂), ``(..., K, 6)``; see :func:`~.biquad.biquad_cascade`.
+        loudness: how loud parameters make the signals, ``(...)``; 1 if None. Where it falls from one block to the next,
+            what is left of the block before becomes quieter as much.
+
+    Returns:
+        ``(..., L)``, where leading axes broadcast.
+
+    Raises:
+        ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
+    """
+    if not (in_blocks() and sos.shape[-2]):
+        return biquad_cascade(x, sos)[0]
+    *systems, level = once(_systems, sos)
+    level = level if loudness is None else level * wide(loudness.detach())[..., None]
+    return remember(partial(_section_by_section, x, systems, level))
+
+
+def quieter(state: Tensor, before: Tensor, level: Tensor) -> Tensor:
+    """A state ``(..., N)`` where what it should be as loud as, ``(...)``, has become less; else as it is."""
+    return state * (level / before).clamp(max=1)[..., None]
+
+
+def _section_by_section(
+    x: Tensor, systems: tuple[Tensor, ...], level: Tensor, state: State | None
+) -> tuple[Tensor, State]:
+    A, B, C, D = systems
+    past = None if state is None else quieter(*state, level)
+    y, states = wide(x), []
+    for k in range(D.shape[-1]):
+        initial = None if past is None else past[..., k, :]
+        y, after = state_space(y, A[..., k, :, :], B[..., k, :], C[..., k, :], D[..., k], initial)
+        states.append(after)
+    return y.to(x.dtype), (torch.stack(torch.broadcast_tensors(*states), -2), level)
+
+
+def _systems(sos: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """A, B, C and D of each section, and how loud noise makes its state."""
+    b0, b1, b2, a0, a1, a2 = wide(sos).unbind(-1)
+    b0, b1, b2, a1, a2 = (c / a0 for c in (b0, b1, b2, a1, a2))
+    p, m = (c.clamp(min=SMALLEST) for c in (1 + a1 + a2, 1 - a1 + a2))
+    q = torch.sqrt(p * m)
+    A = torch.stack([m / 2 - 1, -q / 2, q / 2, 1 - p / 2], -1).unflatten(-1, (2, 2))
+    B = torch.stack([q, p], -1) / 2
+    C = torch.stack([(b0 * m - b0 + b1 - b2) / q, (b0 + b1 + b2) / p - b0], -1)
+    return A, B, C, b0, _loudness(A, B, C, b0)
+
+
+@torch.no_grad()
+def _loudness(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+    """Root mean squares ``(..., K)`` of the states of sections in series, after some time of white noise."""
+    count = D.shape[-1]
+    whole = A.new_zeros(*D.shape[:-1], 2 * count, 2 * count)
+    driven = A.new_zeros(*D.shape[:-1], 2 * count)
+    heard, direct = (
+        torch.zeros_like(driven),
+        torch.ones_like(D[..., 0]),
+    )  # what comes in, of the states and of the noise
+    for k in range(count):
+        own = slice(2 * k, 2 * k + 2)
+        whole[..., own, :] = B[..., k, :, None] * heard[..., None, :]
+        whole[..., own, own] += A[..., k, :, :]
+        driven[..., own] = B[..., k, :] * direct[..., None]
+        heard, direct = D[..., k, None] * heard, D[..., k] * direct
+        heard[..., own] += C[..., k, :]
+    covariance = driven[..., :, None] * driven[..., None, :]
+    for _ in range(DOUBLINGS):
+        covariance = covariance + whole @ covariance @ whole.mT
+        whole = whole @ whole
+    return (covariance.diagonal(dim1=-2, dim2=-1).unflatten(-1, (count, 2)).sum(-1) + SILENCE).sqrt()
