@@ -115,8 +115,9 @@ class SchroederAllpass(Processor):
     def declare_controls(self) -> list[Control]:
         longest = self.max_delay_ms
         low, high, _ = hertz(self.sample_rate)
+        apart = tuple(longest * (k + 0.5) / self.num_stages for k in range(self.num_stages))
         controls = {
-            "z_delay": Control("delay_ms", 0.0, longest, longest / 2, "z_delay", unit="ms", map=self._map()),
+            "z_delay": Control("delay_ms", 0.0, longest, apart, "z_delay", unit="ms", map=self._map()),
             "z_gain": Control("gain", -0.99, 0.99, 0.5, "z_gain", map=GAIN),
         }
         if self.frequency_dependent:

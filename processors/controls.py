@@ -64,9 +64,13 @@ class Control:
         low, high = map(float, limits)
         if not (low < high and self.map.to_raw(torch.tensor([low, high]).double()).isfinite().all()):
             raise ParameterError(f"{self.name} cannot have the range {low:g} to {high:g}; {self} is possible.")
-        default = torch.tensor(self.default).clamp(low, high)
         scale = self.scale if low > 0 else "linear"
-        return replace(self, low=low, high=high, default=_as_tuple(default.tolist()), scale=scale)
+        limited = replace(self, low=low, high=high, scale=scale)
+        default = torch.tensor(self.default, dtype=torch.double)
+        inside = default.clamp(low, high)
+        if self.scale == scale == "log" and inside.unique().numel() < default.unique().numel():
+            inside = limited.from_norm(self.to_norm(default))  # What was spread shall not pile up at the ends.
+        return replace(limited, default=_as_tuple(inside.tolist()))
 
     def __str__(self) -> str:
         return f"{self.name} from {self.low:g} to {self.high:g}{self.unit and ' '}{self.unit}"

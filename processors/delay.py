@@ -199,8 +199,10 @@ class MultitapDelay(Processor):
 
     def declare_controls(self) -> list[Control]:
         longest = (self.delay.N - 1) * 1000 / self.sample_rate
+        channels, segments, taps = self.tap_axes
+        apart = tuple(longest * (p + 0.5) / taps for p in range(taps)) * (channels * segments)
         controls = [
-            Control("delay_ms", 0, longest, longest / 2, "delay_z", 0, "ms"),
+            Control("delay_ms", 0, longest, apart, "delay_z", 0, "ms"),
             Control("focus", 0.01, 0.999, 0.9, "delay_z", 1),
         ]
         if self.color is not None:

@@ -11,7 +11,7 @@ from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
 from .core.iir import IIRFilter
-from .core.maps import AMPLITUDE_DB, hertz
+from .core.maps import AMPLITUDE_DB, spread_hertz
 from .core.streaming import once
 from .filter import COOKBOOK_GAIN, cookbook_controls
 
@@ -214,10 +214,8 @@ class ParametricEqualizer(Processor):
 
     def declare_controls(self) -> list[Control]:
         channels, count = self._size
-        low, high, _ = hertz(self.sample_rate)
-        spread = tuple(low * (high / low) ** ((k + 0.5) / count) for k in range(count))
         return [
-            *cookbook_controls(self.sample_rate, (spread,) * channels),
+            *cookbook_controls(self.sample_rate, (spread_hertz(self.sample_rate, count),) * channels),
             COOKBOOK_GAIN,
         ]
 

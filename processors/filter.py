@@ -17,7 +17,19 @@ from .core.channels import filter_channels, filters_of_channels, num_filter_chan
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
 from .core.iir import IIRFilter
-from .core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, TANH, Map, frequency, hertz, inverse_softplus, linear, polar
+from .core.maps import (
+    AMPLITUDE_DB,
+    NEPER,
+    RECIPROCAL,
+    TANH,
+    Map,
+    default_hertz,
+    frequency,
+    hertz,
+    inverse_softplus,
+    linear,
+    polar,
+)
 from .core.optional import check_optional
 from .core.precision import wide
 from .core.streaming import once
@@ -232,12 +244,14 @@ class PoleZeroFilter(RecursiveFilter):
         return {"log_gain": 1, "poles": (self.num_filters, 2), "zeros": (self.num_filters, 2)}
 
     def declare_controls(self) -> list[Control]:
+        low, high, _ = hertz(self.sample_rate)
+        default = default_hertz(self.sample_rate, self.num_filters)
         return [
             Control("gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
             Control("pole_radius", 0.01, 0.9999, 0.5, "poles", 0),
-            Control("pole_hz", *hertz(self.sample_rate), "poles", 1, "Hz", "log"),
+            Control("pole_hz", low, high, default, "poles", 1, "Hz", "log"),
             Control("zero_radius", 0.01, 2, 0.5, "zeros", 0),
-            Control("zero_hz", *hertz(self.sample_rate), "zeros", 1, "Hz", "log"),
+            Control("zero_hz", low, high, default, "zeros", 1, "Hz", "log"),
         ]
 
     # Poles and zeros are complex numbers, of which controls are radius and angle.
@@ -319,10 +333,16 @@ class StateVariableFilter(RecursiveFilter):
         quality = Map(
             lambda q: inverse_softplus((1 / q - 1e-2) * math.log(2)), lambda z: 1 / (F.softplus(z) / math.log(2) + 1e-2)
         )
+        low, high, _ = hertz(self.sample_rate)
+        default = default_hertz(self.sample_rate, self.num_filters)
+        # One is a low-pass, several let all pass, as those of an equalizer do.
+        high_and_band = (0.0, 0.0) if self.num_filters == 1 else (1.0, 2**0.5)
         return [
-            Control("frequency_hz", *hertz(self.sample_rate), "G", None, "Hz", "log", frequency(self.sample_rate)),
-            Control("q", 0.1, 50, 0.7071, "twoR", scale="log", map=quality),
-            *(Control(f"{kind}pass", -2, 2, float(kind == "low"), f"c_{kind[0]}p") for kind in ("high", "band", "low")),
+            Control("frequency_hz", low, high, default, "G", None, "Hz", "log", frequency(self.sample_rate)),
+            Control("q", 0.1, 50, 0.5**0.5, "twoR", scale="log", map=quality),
+            Control("highpass", -2, 2, high_and_band[0], "c_hp"),
+            Control("bandpass", -2, 2, high_and_band[1], "c_bp"),
+            Control("lowpass", -2, 2, 1.0, "c_lp"),
         ]
 
     def forward(
@@ -378,7 +398,7 @@ class CookbookFilter(RecursiveFilter):
         return dict.fromkeys(("w0", "q_inv"), self.num_filters)
 
     def declare_controls(self) -> list[Control]:
-        return cookbook_controls(self.sample_rate, hertz(self.sample_rate)[2])
+        return cookbook_controls(self.sample_rate, default_hertz(self.sample_rate, self.num_filters))
 
     def forward(self, input_signals: Tensor, w0: Tensor, q_inv: Tensor) -> Tensor:
         """Filter.

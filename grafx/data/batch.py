@@ -33,12 +33,11 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
             raise GraphError(f"Graph {index} has another config than graph 0: build all with one NodeConfigs.")
     union = GRAFX(config=G_list[0].config, invalid_op=G_list[0].invalid_op)
     for index, G in enumerate(G_list):
-        shift = union.counter
-        union.add_nodes_from(
-            (shift + i, {**_without_schedule(G.nodes[i]), "graph_index": index}) for i in integer_ids(G)
-        )
+        ids = integer_ids(G)
+        shift = union.counter - min([0, *ids])
+        union.add_nodes_from((shift + i, {**_without_schedule(G.nodes[i]), "graph_index": index}) for i in ids)
         union.add_edges_from((shift + u, shift + v, data) for u, v, data in G.edges(data=True))
-        union.counter = shift + _span(G)
+        union.counter = shift + G.counter
     union.batch = True
     union.graph["num_graphs"] = len(G_list)
     union.consecutive_ids = set(union.nodes) == set(range(union.counter))
@@ -76,10 +75,6 @@ def unbatch_grafx(G: GRAFX) -> list[GRAFX]:
     for u, v, data in G.edges(data=True):
         graphs[G.nodes[u]["graph_index"]].add_edges_from([(local[u], local[v], data)])
     return graphs
-
-
-def _span(G: GRAFX) -> int:
-    return max(G.counter, 1 + max(G.nodes, default=-1))
 
 
 def _without_schedule(data: dict) -> dict:

@@ -215,8 +215,9 @@ def _add_node(G: GRAFX, place: str, node: Any) -> None:
     position = _parse_position(place, _entry(place, node, "position", list, type(None), default=None))
     attributes = _entry(place, node, "attributes", dict, default={})
     _refuse_own(place, attributes, _RESERVED)
-    G.graph["counter"] = node_id
-    G.add(node_type, parameters=node.get("parameters"), name=name)
+    G.graph["consecutive_ids"] = G.graph["consecutive_ids"] and node_id == len(G)
+    # Not by GRAFX.add, which chooses an id.
+    G.add_node(node_id, node_type=node_type, parameters=node.get("parameters"), name=name)
     G.nodes[node_id].update(position | attributes)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import networkx as nx
@@ -32,7 +33,13 @@ def _graph_attribute(name: str, doc: str, settable: bool = True, compute: Callab
 
 
 def _next_id(G: nx.MultiDiGraph) -> int:
-    return next(i for i in itertools.count(G.graph["counter"]) if i not in G)
+    """What follows the largest id, whoever gave it. Nodes up to the one that :meth:`GRAFX.add` added last are known."""
+    last, counter = vars(G).get("_last_added", (None, None))
+    nodes = G._node.items()
+    if counter == G.graph["counter"]:
+        nodes = itertools.takewhile(lambda node: node[1] is not last, reversed(nodes))
+    end = max((int(node_id) + 1 for node_id, _ in nodes if isinstance(node_id, Integral)), default=0)
+    return next(i for i in itertools.count(max(G.graph["counter"], end)) if i not in G)
 
 
 def _has_consecutive_ids(G: nx.MultiDiGraph) -> bool:
@@ -81,7 +88,7 @@ class GRAFX(nx.MultiDiGraph):
         )
 
     # networkx knows nothing of these two, and leaves in the graph attributes what was there.
-    counter = _graph_attribute("counter", "The id that the next added node gets.", compute=_next_id)
+    counter = _graph_attribute("counter", "The id that the next added node gets: above all others.", compute=_next_id)
     consecutive_ids = _graph_attribute(
         "consecutive_ids", "Whether the ids are 0, 1, … without a gap.", compute=_has_consecutive_ids
     )
@@ -112,6 +119,7 @@ class GRAFX(nx.MultiDiGraph):
         consecutive = self.graph["consecutive_ids"] and node_id == len(self)
         self.add_node(node_id, node_type=node_type, parameters=parameters, name=name)
         self.graph.update(counter=node_id + 1, consecutive_ids=consecutive)
+        self._last_added = self.nodes[node_id], node_id + 1
         self._forget_schedule()
         return node_id
 

@@ -51,10 +51,11 @@ class Wait(nn.Module):
     def parameter_size(self) -> dict:
         return {}
 
-    def forward(self, input_signals: Tensor) -> Tensor:
+    # What is handed to all nodes alike is not meant for one that the graph did not have.
+    def forward(self, input_signals: Tensor, **_: Tensor) -> Tensor:
         return input_signals
 
-    def stream(self, block: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def stream(self, block: Tensor, state: Tensor | None = None, **_: Tensor) -> tuple[Tensor, Tensor]:
         past = block.new_zeros(*block.shape[:-1], self.num_samples) if state is None else state
         extended = torch.cat([past, block], -1)
         return extended[..., : block.shape[-1]], extended[..., block.shape[-1] :].clone()
@@ -86,7 +87,8 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
         for edge in G.edges(keys=True)
         if edge not in cuts and (lag := arrivals[edge[1]] - departure(edge[0])) > 0
     }
-    waits = {f"wait {lag}": Wait(lag) for lag in sorted(set(lags.values()))}
+    wait_types = _new_types(G, lags.values())
+    waits = {wait_types[lag]: Wait(lag) for lag in wait_types}
     ready = GRAFX(config=_with_types(G.config, waits), invalid_op=G.invalid_op)
     ready.graph.update({k: v for k, v in G.graph.items() if k not in ("config", "config_hash")})
     ready.add_nodes_from(G.nodes(data=True))
@@ -102,7 +104,7 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
         if edge in lags:
             place = source, outlet, lags[edge]
             if place not in waiting:
-                waiting[place] = ready.add(f"wait {lags[edge]}")
+                waiting[place] = ready.add(wait_types[lags[edge]])
                 ready.add_edge(source, waiting[place], outlet=outlet, inlet="main")
             source, outlet = waiting[place], "main"
         ready.add_edge(source, dest, **{**data, "outlet": outlet})
@@ -113,6 +115,17 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
     departures = {node_id: departure(node_id) for node_id in G.nodes}
     departures |= {wait: departures[source] + lag for (source, _, lag), wait in waiting.items()}
     return Aligned(ready, total, departures, waits, inputs)
+
+
+def _new_types(G: GRAFX, lags: Iterable[int]) -> dict[int, str]:
+    """Samples to wait to the name of a type that waits for so long, which the graph does not have yet."""
+    types = {}
+    for lag in sorted(set(lags)):
+        name = f"wait {lag}"
+        while name in G.config:
+            name += "+"
+        types[lag] = name
+    return types
 
 
 def _with_types(config: NodeConfigs, names: Iterable[str]) -> NodeConfigs:

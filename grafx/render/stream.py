@@ -97,7 +97,8 @@ class StreamRenderer(nn.Module):
         Args:
             block: ``(K, C, L)`` or ``(B, K, C, L)`` for the K ``in`` nodes in id order; of any length, which may be
                 another one for each block.
-            common_parameters: See :func:`render_grafx`; rows are in id order of ``stream.G``.
+            common_parameters: See :func:`render_grafx`; rows are in id order of ``stream.G``. Those of nodes that were
+                put in are ignored.
 
         Returns:
             A row for each ``out`` node, ``(N, C, L)`` or ``(B, N, C, L)``.

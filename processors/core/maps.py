@@ -84,6 +84,17 @@ def hertz(sample_rate: float) -> tuple[float, float, float]:
     return 20.0, min(20000.0, 0.49 * sample_rate), min(1000.0, 0.1 * sample_rate)
 
 
+def spread_hertz(sample_rate: float, count: int) -> tuple[float, ...]:
+    """Default frequencies of filters beside each other: in the middles of equal parts of a logarithmic scale."""
+    low, high, _ = hertz(sample_rate)
+    return tuple(low * (high / low) ** ((k + 0.5) / count) for k in range(count))
+
+
+def default_hertz(sample_rate: float, count: int) -> float | tuple[float, ...]:
+    """Default frequency of a filter, or of several in series, which are spread."""
+    return hertz(sample_rate)[2] if count == 1 else spread_hertz(sample_rate, count)
+
+
 def time_constant(sample_rate: float) -> Map:
     """Milliseconds that a smoother takes to 1 − 1/e, whose coefficient is α = σ(raw) = exp(−1 / (τ · sample rate))."""
     per_sample = 1000 / sample_rate

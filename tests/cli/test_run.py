@@ -7,8 +7,9 @@ import torch
 
 from grafx.audio import read_audio
 from grafx.cli.run import parse_groups, stem_names
-from grafx.data import GraphError, load_grafx
+from grafx.data import GraphError, load_grafx, save_grafx
 from grafx.search import Search
+from grafx.search.console import console_processors
 
 # Names
 
@@ -198,6 +199,27 @@ def test_stems_that_were_padded_and_cut_render_as_they_did_then(cli, material, t
     other = cli.run("render", out, *paths, "--out", tmp_path / "other.wav")
     assert other.exit_code == 0 and "cut" not in other.output
     assert read_audio(tmp_path / "other.wav")[0].shape == (2, 13025)
+
+
+@pytest.mark.parametrize("left", [[("kick", "eq")], [("pad", "eq"), ("master", "delay")], []])
+def test_pruned_graphs_render_in_blocks_and_with_their_tail(cli, result_folder, material, tmp_path, left):
+    G, _, metadata = load_grafx(result_folder)
+    for node in [node for node, data in G.nodes(data=True) if "owner" in data]:
+        G.bypass(node)
+    for owner, node_type in left:
+        bus = next(node for node, data in G.nodes(data=True) if data["name"] == owner)
+        added = G.insert(node_type, bus, next(G.successors(bus)))
+        size = {name: torch.zeros(n) for name, n in console_processors()[node_type].parameter_size().items()}
+        G.nodes[added].update(owner=owner, parameters=size, drywet_weight=0.7)
+    save_grafx(G, result_folder, metadata=metadata)
+    found = {}
+    for name, options in {"whole": [], "small": ["--block", 999], "large": ["--block", 20000, "--tail"]}.items():
+        result = cli.run("render", result_folder, *material.stems, "--out", tmp_path / f"{name}.wav", *options)
+        assert result.exit_code == 0, (result.output, result.exception)
+        found[name] = read_audio(tmp_path / f"{name}.wav")[0]
+    torch.testing.assert_close(found["small"], found["whole"], rtol=1e-4, atol=1e-5)
+    same = found["whole"].shape[1] - 1024  # before the equalizer hears what is cut off there
+    torch.testing.assert_close(found["large"][:, :same], found["whole"][:, :same], rtol=1e-4, atol=1e-5)
 
 
 def test_a_render_does_not_replace_a_stem(cli, result_folder, material):

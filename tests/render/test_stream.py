@@ -193,6 +193,83 @@ def test_common_parameters_reach_processors():
     assert_close(y[..., stream.latency_samples :], renderer(x, weight))
 
 
+WET = {
+    "eq": gp.DryWet(gp.ZeroPhaseFIREqualizer(16)),
+    "limiter": gp.DryWet(gp.Limiter(lookahead_ms=1.0)),
+    "delay": gp.DryWet(gp.MultitapDelay(segment_len=100, num_segments=2, zp_filter_bins=4)),
+    "gain": gp.DryWet(gp.LowShelf()),
+    "chain": gp.SerialChain({"eq": gp.DryWet(gp.ZeroPhaseFIREqualizer(8)), "drive": gp.DryWet(gp.TanhDistortion())}),
+    "mix of": gp.ParallelMix({"eq": gp.DryWet(gp.ZeroPhaseFIREqualizer(8)), "d": gp.DryWet(gp.LowShelf())}),
+}
+"""All take a weight that is given for all nodes at once, and look ahead by different times."""
+
+
+def pruned_desk(seed):
+    """Strips, buses and a master, each with any of the processors; a bus may have one strip, or nothing to do."""
+    rng = random.Random(seed)
+    G = GRAFX(config=NodeConfigs.from_processors(WET))
+    density = rng.random()
+
+    def strip(node):
+        for node_type in WET:
+            if rng.random() < density:
+                before, node = node, G.add(node_type)
+                G.connect(before, node)
+        return node
+
+    master = G.add("mix")
+    buses = [G.add("mix") for _ in range(rng.randint(0, 2))]
+    loose = list(buses)
+    for _ in range(max(len(buses), rng.randint(1, 4))):
+        G.connect(strip(G.add("in")), loose.pop() if loose else rng.choice([*buses, master]))
+    for bus in buses:
+        G.connect(strip(bus), master)
+    G.connect(strip(master), G.add("out"))
+    strip(rng.choice(list(G)[:-1]))  # leads nowhere
+    return G
+
+
+@pytest.mark.parametrize("seeds", [range(first, first + 10) for first in range(0, 20, 10)], ids=lambda r: f"{r[0]}…")
+@torch.no_grad()
+def test_pruned_desks_take_weights_for_all_nodes(seeds):
+    for seed in seeds:
+        torch.manual_seed(seed)
+        rng = random.Random(seed)
+        renderer = Renderer(pruned_desk(seed), WET)
+        for parameter in renderer.parameters():
+            parameter.normal_(std=0.3)
+        batch = rng.choice([(), (2,)])
+        x = torch.randn(*batch, renderer.render_data.counts["in"], rng.choice([1, 2]), LENGTH)
+        weights = torch.rand(*batch, len(renderer.G))
+        stream = StreamRenderer(renderer.graph(), WET)
+        before = [data["id_before"] for _, data in sorted(stream.G.nodes(data=True))]
+        rows = [i if i in renderer.G else 0 for i in before]
+        size = rng.choice([61, 255, 2 * LENGTH])
+        blocks = [stream(block, {"drywet_weight": weights[..., rows]}) for block in x.split(size, -1)]
+        for tail in (False, True) if size > LENGTH else (False,):
+            state = stream.state
+            end = stream.finish({"drywet_weight": weights[..., rows]}, tail=tail)
+            stream.state = state
+            y = torch.cat([*blocks, end], -1)[..., stream.latency_samples :]
+            silence = stream.tail_samples() if tail else 0
+            assert_close(y, renderer(F.pad(x, (0, silence)), {"drywet_weight": weights}), 2e-5)
+
+
+@torch.no_grad()
+def test_names_of_types_that_wait_do_not_take_those_of_the_graph():
+    processors = {"wait 15": gp.TanhDistortion(), "eq": gp.ZeroPhaseFIREqualizer(16)}
+    G = GRAFX(config=NodeConfigs.from_processors(processors))
+    mix = G.add("mix")
+    for node_type in processors:
+        G.connect(G.add_serial_chain(["in", node_type])[1], mix)
+    G.connect(mix, G.add("out"))
+    renderer = Renderer(G, processors)
+    x = torch.randn(2, 1, LENGTH)
+    stream = StreamRenderer(renderer.graph(), processors)
+    assert_close(rendered(stream, x), renderer(x))
+    assert "wait 15+" in stream.G.config and stream.G.validate() == []
+
+
 def looped(delay, gain=0.5, between=()):
     """An echo: what comes out of a delay goes into it again."""
     processors = {"hold": Hold(delay), **PROCESSORS}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from grafx.data import GraphError
-from grafx.search import Mixer, build_console, render_mix
+from grafx.search import Mixer, MixStream, build_console, render_mix
 from grafx.search.console import CHAIN
 from grafx.search.initial import set_initial_parameters
 from grafx.search.mixer import WEIGHT
@@ -115,6 +115,21 @@ def test_weights_at_the_ends_stay_finite(console, stems, weight, expected):
     assert all(p.grad.isfinite().all() for p in mixer.parameters() if p.grad is not None)
     found = [mixer.graph().nodes[i][WEIGHT] for i in mixer.processor_ids]
     assert found == pytest.approx([expected] * len(found), abs=1e-5)
+
+
+@pytest.mark.parametrize("left", [set(), {"eq"}, {"eq", "delay"}, {"reverb", "imager", "gain"}])
+@pytest.mark.parametrize("strips", [("kick",), ("group", "pad"), ("master", "pad"), ("kick", "group", "master")])
+def test_pruned_consoles_mix_in_blocks_as_on_the_whole(console, stems, left, strips):
+    """The strips have what is left; all others keep an equalizer or nothing at all."""
+    for others in (set(), {"eq"}):
+        G = console.copy()
+        for node in processors_of(G):
+            kept = left if G.nodes[node]["owner"] in strips else others
+            if G.nodes[node]["node_type"] not in kept:
+                G.bypass(node)
+        whole, stream = render_mix(G, stems), MixStream(G)
+        blocks = [*[stream(block) for block in stems.split(3001, -1)], stream.finish(tail=False)]
+        torch.testing.assert_close(torch.cat(blocks, -1)[:, stream.latency_samples :], whole, rtol=1e-4, atol=1e-5)
 
 
 def test_nothing_left_is_the_plain_sum(stems):
