@@ -10,7 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..data import GRAFX
-from ..errors import AudioError
+from ..errors import AudioError, SearchError
 from ..processors.base import Processor
 from .arguments import HIGHEST_RATE, LOWEST_RATE, number, whole_number
 from .conditions import in_usual_torch, plain_tensor, usual_torch
@@ -400,9 +400,7 @@ def _search(
     yield "finish", effort.steps + 1, best[losses.argmin()], losses.min().item()
 
 
-def _vary(
-    match: Match, rows: Tensor, defaults: Tensor, effort: Effort, memory: Memory
-) -> Iterator[tuple[int, Tensor]]:
+def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort, memory: Memory) -> Iterator[tuple[int, Tensor]]:
     """Least squares on the waveform, again and again from what is the best with one control at its default."""
     before = 0
     for turn in range(effort.variations + 1 if effort.waveform_steps else 0):

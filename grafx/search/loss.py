@@ -1,7 +1,13 @@
 """How far a mix is from the one to be matched."""
 
+import atexit
+import importlib
 import math
+import shutil
+import tempfile
+from types import ModuleType
 
+import numba
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -48,14 +54,13 @@ class MatchLoss(nn.Module):
     def __init__(self, sample_rate: int):
         super().__init__()
         self.sample_rate = whole_rate(sample_rate)
-        # auraloss is heavy to import and only a search needs it.
-        from auraloss.freq import MultiResolutionSTFTLoss
+        stft_loss = _auraloss().MultiResolutionSTFTLoss
 
         # Shorter frames than half would leave mel bands empty, whose logarithm turns the loss into NaN.
         scale = 2.0 ** max(-1, math.ceil(math.log2(sample_rate / REFERENCE_RATE)))
         sizes = [int(size * scale) for size in FFT_SIZES]
         with usual_torch():
-            self.distance = MultiResolutionSTFTLoss(
+            self.distance = stft_loss(
                 fft_sizes=sizes,
                 hop_sizes=[size // 4 for size in sizes],
                 win_lengths=sizes,
@@ -95,6 +100,25 @@ class MatchLoss(nn.Module):
             raise AudioError(f"Mixes are compared from {self.min_samples // 2 + 1} samples on, not {shapes[0][1]}.")
         if not (estimate.dtype == target.dtype == torch.float32):
             raise AudioError(f"Mixes of float32 are compared, not {estimate.dtype} with {target.dtype}: convert them.")
+
+
+def _auraloss() -> ModuleType:
+    """auraloss.freq, which is heavy to import, and which only a search needs.
+
+    librosa, which it takes filters from, wants a folder for what numba compiles; where none can be written, it is a
+    temporary one.
+    """
+    try:
+        importlib.import_module("librosa.filters")
+    except RuntimeError:
+        folder = tempfile.mkdtemp(prefix="grafx-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
+        try:
+            importlib.import_module("librosa.filters")
+        finally:
+            numba.config.CACHE_DIR = before
+    return importlib.import_module("auraloss.freq")
 
 
 def _left_right_mid_side(stereo: Tensor) -> Tensor:

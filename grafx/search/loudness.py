@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import torch
 from scipy.signal import sosfilt
 from torch import Tensor
 

@@ -14,7 +14,7 @@ from ..errors import SearchError
 State = dict[str, Tensor]
 """All that the next step of a loop depends on; what begins with an underscore, nothing else does."""
 
-FINGERPRINT = "fingerprint"
+FINGERPRINT, LOSSES = "fingerprint", "losses"
 
 
 class Memory:
@@ -67,10 +67,10 @@ def _lasting(state: State) -> State:
     return {name: value for name, value in state.items() if not name.startswith("_")}
 
 
-def save_memory(memory: Memory, more: Mapping[str, Tensor], fingerprint: str, file: str | os.PathLike) -> None:
-    """Write a memory, and more tensors, in one go: there is a whole file at any time."""
+def save_memory(memory: Memory, losses: Mapping[int, float], fingerprint: str, file: str | os.PathLike) -> None:
+    """Write a memory, and losses by the numbers of steps, in one go: there is a whole file at any time."""
     file = Path(file)
-    tensors = {f"more/{name}": value for name, value in more.items()}
+    tensors = {LOSSES: torch.tensor(list(losses.items()), dtype=torch.float64)}
     for index, (done, state) in enumerate(memory.loops):
         tensors[f"{index}/done"] = torch.tensor(done)
         tensors |= {f"{index}/state/{name}": value for name, value in state.items()}
@@ -81,26 +81,25 @@ def save_memory(memory: Memory, more: Mapping[str, Tensor], fingerprint: str, fi
     os.replace(fresh, file)
 
 
-def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict[str, Tensor]] | None:
+def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict[int, float]] | None:
     """What :func:`save_memory` wrote, or None if there is no file.
 
     Raises:
         SearchError: it is damaged, or of something else.
     """
-    file, memory, more = Path(file), Memory(), {}
+    file, memory = Path(file), Memory()
     if not file.exists():
         return None
     try:
         with safe_open(file, "pt") as opened:
             same = (opened.metadata() or {}).get(FINGERPRINT) == fingerprint
         tensors = load(file.read_bytes())
+        losses = {int(number): loss for number, loss in tensors.pop(LOSSES).reshape(-1, 2).tolist()}
         loops: dict[int, tuple[int, State]] = {}
         for path, tensor in tensors.items():
-            owner, _, name = path.partition("/")
-            if owner == "more":
-                more[name] = tensor
-            elif name != "done":
-                done, state = loops.setdefault(int(owner), (int(tensors[f"{owner}/done"]), {}))
+            index, _, name = path.partition("/")
+            if name != "done":
+                _, state = loops.setdefault(int(index), (int(tensors[f"{index}/done"]), {}))
                 state[name.removeprefix("state/")] = tensor
         memory.loops = [loops[index] for index in range(len(loops))]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -110,4 +109,4 @@ def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict
             f"{file.parent} belongs to an inversion of other audio or options: give the same ones to go on with it, or"
             " another output folder to begin anew."
         )
-    return memory, more
+    return memory, losses

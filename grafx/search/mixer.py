@@ -65,9 +65,7 @@ class Mixer(nn.Module):
             for node_type, raw in self.renderer.per_type_parameters.items()
         }
         weights = {WEIGHT: self.z_drywet.sigmoid()}
-        return render_grafx(
-            self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights
-        )
+        return render_grafx(self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights)
 
     def graph(self) -> GRAFX:
         """A copy of the graph whose nodes hold the present parameters and weights."""
