@@ -111,6 +111,8 @@ def run_search(
         say(f"Going on after step {search.step} of {search.total_steps}.")
     else:
         _refuse_results(out)
+    for text in search.diagnosis.notes:
+        notice(text)
     # At once, so that a folder that cannot be written to is found before the search rather than after it.
     save_checkpoint(search, out / CHECKPOINT)
     stopped = _run_with_progress(search, out)

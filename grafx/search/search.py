@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from .arguments import number, tensor, text_groups, texts, whole_number, whole_r
 from .bypass import level_changes, without
 from .conditions import in_usual_torch, plain_tensor
 from .console import build_console, console_processors, with_owners
+from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
@@ -156,6 +157,7 @@ class Search:
         self.sample_rate = whole_rate(sample_rate)
         names, groups = texts("names", names), text_groups("groups", groups)
         G = build_console(names, groups)
+        self.names = names
         self.match_loss = MatchLoss(self.sample_rate)
         _check_audio(stems, mix, names, self.match_loss.min_samples)
         self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
@@ -172,6 +174,11 @@ class Search:
         self.seconds = 0.0
         set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate)
         self.take(G)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Whether stems and mix belong together, see :func:`diagnose`."""
+        return diagnose(self.stems, self.mix, self.sample_rate, self.names)
 
     @property
     def finished(self) -> bool:
