@@ -1,20 +1,28 @@
 """What ``grafx invert`` does."""
 
+import hashlib
+import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from torch import Tensor
 
-from ..audio import read_audio
+from ..audio import audio_digest, read_audio
 from ..errors import SearchError
 from ..processors import KICKS, KickSynth
 from ..processors.base import Processor
-from ..search import Effort, Inversion, Step, invert
+from ..search import Effort, Inversion, remove_checkpoint
 from ..search.inversion_report import INVERSION_FILES, write_inversion
+from ..search.invert import Inverting
+from ..search.memory import load_memory, save_memory
 from .console import console, notice, say
+from .outputs import check_folder
+from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts
 
 PHASES = {
     "scan": "scanning all settings",
@@ -23,6 +31,7 @@ PHASES = {
     "waveform": "fitting the waveform",
     "finish": "finishing",
 }
+CHECKPOINT_FILE = "inversion.safetensors"
 NO_MODE = {"modal_amp": 0.001}
 
 
@@ -34,20 +43,54 @@ SYNTHS: Mapping[str, Callable[[int], tuple[Processor, list[dict[str, float]]]]] 
 """Name to a function of the sample rate that makes a synthesizer and some of its settings to begin with."""
 
 
-def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | None = None) -> None:
-    """Find the settings with which a synthesizer makes the sound in a file, with a progress bar, and write them."""
+def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | None = None) -> bool:
+    """Find the settings with which a synthesizer makes the sound in a file, with a progress bar, and write them.
+
+    An inversion that was stopped before goes on. Results of another one are never written over.
+
+    Returns:
+        Whether it is finished, rather than stopped.
+    """
     if synth not in SYNTHS:
         raise SearchError(f"There is no synthesizer '{synth}': use one of {', '.join(SYNTHS)}.")
-    if out.exists() and not out.is_dir():
-        raise SearchError(f"{out} is a file: give a folder for the results.")
-    if present := [name for name in INVERSION_FILES if (out / name).exists()]:
-        raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
+    check_folder(out, SearchError)
     signal, sample_rate = read_audio(path)
     if signal.shape[0] > 1:
         notice(f"{path} has {signal.shape[0]} channels, which are mixed down to one.")
     target = signal.mean(0, keepdim=True)
     processor, starts = SYNTHS[synth](sample_rate)
     effort = effort or Effort()
+    inverting = Inverting(processor, target, sample_rate, starts=starts, seed=seed, effort=effort)
+    fingerprint = _fingerprint(target, sample_rate, synth, seed, effort)
+    if _is_finished(out, fingerprint):
+        say(f"This inversion is finished already; its results are in {out}.")
+        return True
+    checkpoint = out / CHECKPOINT / CHECKPOINT_FILE
+    if (kept := load_memory(checkpoint, fingerprint)) is not None:
+        inverting.memory, inverting.losses = kept
+        say(f"Going on after {len(inverting.losses)} steps.")
+    elif present := [name for name in INVERSION_FILES if (out / name).exists()]:
+        raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
+    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+    stopped = _run_with_progress(inverting, checkpoint, fingerprint)
+    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+    found = inverting.result()
+    about = {"synth": synth, "seed": seed, "finished": not stopped, "fingerprint": fingerprint}
+    write_inversion(found, target, sample_rate, out, about)
+    if stopped:
+        notice(f"Stopped. The best settings so far are in {out}; the same command goes on from here.")
+    else:
+        remove_checkpoint(out / CHECKPOINT)
+    if found.lead:
+        milliseconds = 1000 * found.lead / sample_rate
+        notice(f"The sound begins {milliseconds:.1f} ms into the file; what is before it is silent in found.wav.")
+    print_inversion(found, processor)
+    say(f"Results are in {out}: {', '.join(INVERSION_FILES)}.")
+    return not stopped
+
+
+def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str) -> bool:
+    """Run an inversion to its end, or until it is interrupted; says which."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,21 +98,32 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
         TextColumn("loss {task.fields[loss]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(PHASES["scan"], total=effort.steps, loss="–")
-
-        def show(step: Step) -> None:
+    saved = time.monotonic()
+    with interrupts() as interrupted, Progress(*columns, console=console) as bar:
+        task = bar.add_task(PHASES["scan"], total=inverting.effort.steps, loss="–")
+        for step in inverting.run():
             loss = f"{step.loss:.4f}"
             bar.update(task, description=PHASES[step.phase], completed=step.step, total=step.total, loss=loss)
-
-        found = invert(processor, target, sample_rate, starts=starts, seed=seed, effort=effort, progress=show)
+            if interrupted():
+                return True
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+                saved = time.monotonic()
         bar.update(task, completed=bar.tasks[0].total)
-    if found.lead:
-        milliseconds = 1000 * found.lead / sample_rate
-        notice(f"The sound begins {milliseconds:.1f} ms into the file; what is before it is silent in found.wav.")
-    write_inversion(found, target, sample_rate, out, {"synth": synth, "seed": seed})
-    print_inversion(found, processor)
-    say(f"Results are in {out}: {', '.join(INVERSION_FILES)}.")
+    return False
+
+
+def _fingerprint(target: Tensor, *settings: Any) -> str:
+    """Tells whether two inversions are the same."""
+    return hashlib.sha256((repr(settings) + audio_digest(target)).encode()).hexdigest()[:32]
+
+
+def _is_finished(out: Path, fingerprint: str) -> bool:
+    try:
+        settings = json.loads((out / "settings.json").read_text(encoding="utf-8"))
+        return settings["fingerprint"] == fingerprint and settings["finished"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def print_inversion(found: Inversion, processor: Processor) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..errors import SearchError
 from ..search.search import Options
 from .console import fail, say
 
@@ -67,6 +68,7 @@ def search(
 
     Interrupt it at any time: the best graph so far is saved, and the same command goes on from there.
     """
+    from .outputs import check_folder
     from .run import parse_groups, read_material, run_search
 
     with _plain_errors():
@@ -78,8 +80,10 @@ def search(
             tolerance=tolerance,
             method=method,
         )
+        groups = parse_groups(group or [])
+        check_folder(out, SearchError)
         material = read_material(stems, mix)
-        if not run_search(material, parse_groups(group or []), options, out):
+        if not run_search(material, groups, options, out):
             raise typer.Exit(INTERRUPTED)
 
 
@@ -127,12 +131,14 @@ def invert(
 ) -> None:
     """Find the settings with which a synthesizer makes a sound.
 
-    Writes them with their sound and spectrograms of before and after.
+    Writes them with their sound and spectrograms of before and after. Interrupt it at any time: the best settings so
+    far are saved, and the same command goes on from there.
     """
     from .invert import run_invert
 
     with _plain_errors():
-        run_invert(file, synth, out, seed)
+        if not run_invert(file, synth, out, seed):
+            raise typer.Exit(INTERRUPTED)
 
 
 @app.command()
@@ -141,7 +147,9 @@ def demo(
 ) -> None:
     """Mix real stems with effects that are not ours, find a graph for that mix, and compare it with the truth."""
     from .demo import run_demo
+    from .outputs import check_folder
 
     with _plain_errors():
+        check_folder(out, SearchError)
         if not run_demo(out):
             raise typer.Exit(INTERRUPTED)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from torch import Tensor
@@ -20,6 +21,7 @@ from ..errors import AudioError, GraphError, SearchError
 from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.report import RESULT_FILES, describe_chains, write_results
 from .console import console, notice, say
+from .outputs import check_audio_file, check_file
 
 BLOCK = 65536
 CHECKPOINT = "checkpoint"
@@ -43,7 +45,22 @@ def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
     signal, sample_rate = read_audio(mix_path)
     mix = conform(signal, sample_rate, sample_rate, str(mix_path), notice)
     stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], notice)
+    _check_repeated(stems, mix, stem_paths, mix_path)
     return Material(stems, mix, sample_rate, stem_names(stem_paths))
+
+
+def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_path: Path) -> None:
+    """Say which stems are the same, by whatever path, and refuse the mix among them."""
+    known: dict[str, Path] = {}
+    for path, stem in zip(stem_paths, stems, strict=True):
+        if len(stems) > 1 and torch.equal(stem, mix):
+            raise SearchError(
+                f"{path} is among the stems, but is the same as the mix {mix_path}: leave it out of the stems."
+            )
+        first = known.setdefault(audio_digest(stem), path)
+        if first is not path and stem.any():
+            what = "is given twice" if first == path else f"holds the same as {first}"
+            notice(f"{path} {what}: which of the two makes a sound cannot be told.")
 
 
 def stem_names(paths: Sequence[Path]) -> list[str]:
@@ -94,6 +111,8 @@ def run_search(
         say(f"Going on after step {search.step} of {search.total_steps}.")
     else:
         _refuse_results(out)
+    for text in search.diagnosis.notes:
+        notice(text)
     # At once, so that a folder that cannot be written to is found before the search rather than after it.
     save_checkpoint(search, out / CHECKPOINT)
     stopped = _run_with_progress(search, out)
@@ -112,6 +131,7 @@ def render_folder(
     folder: Path, stem_paths: Sequence[Path], out: Path, block: int | None = None, tail: bool = False
 ) -> None:
     """Mix stems with a saved graph, on the whole or in blocks of a size, and until it has died away if asked for."""
+    check_audio_file(out)
     G, _, metadata = load_grafx(folder)
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
     if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
@@ -169,8 +189,7 @@ def draw_folder(folder: Path, out: Path, **options: Any) -> None:
     """Draw a saved graph to a file."""
     from ..draw import draw_grafx
 
-    if out.suffix.lower() not in (".svg", ".pdf", ".png"):
-        raise GraphError(f"{out} should end in .svg, .pdf or .png.")
+    check_file(out, (".svg", ".pdf", ".png"), GraphError)
     figure, _ = draw_grafx(load_grafx(folder)[0], **options)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out)
@@ -192,6 +211,8 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
         f" {metrics['cost_of_pruning']:+.4f}; {metrics['steps']} steps in {metrics['seconds']:.0f} s."
     )
+    if metrics["found_loss"] > plain > 0:
+        notice("The result is worse than the plain sum of the stems: more steps may help, and stems that line up.")
     if metrics["found_processors"] == 0:
         notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")
     console.print(_chains_table(G, truth))
@@ -240,7 +261,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
     )
     saved = started = time.monotonic()
     before = search.seconds
-    with _interrupts() as interrupted, Progress(*columns, console=console) as bar:
+    with interrupts() as interrupted, Progress(*columns, console=console) as bar:
         task = bar.add_task(PHASES["fit"], total=search.total_steps, loss="–", processors=search.num_processors)
         for progress in search.run():
             search.seconds = before + time.monotonic() - started
@@ -261,7 +282,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
+def interrupts() -> Iterator[Callable[[], bool]]:
     """Collect interrupts instead of being torn out of a step; a second one is raised."""
     received: list[int] = []
 

@@ -3,6 +3,7 @@
 from ..errors import SearchError
 from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .console import build_console, console_processors
+from .diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
 from .invert import Effort, Inversion, Step, invert
 from .loss import MatchLoss
@@ -12,6 +13,7 @@ from .spectral import SpectralLoss
 
 __all__ = [
     "COARSE_TO_FINE",
+    "Diagnosis",
     "EffectInversion",
     "Effort",
     "Found",
@@ -25,9 +27,11 @@ __all__ = [
     "Search",
     "SearchError",
     "SpectralLoss",
+    "StemDiagnosis",
     "Step",
     "build_console",
     "console_processors",
+    "diagnose",
     "invert",
     "invert_effect",
     "load_checkpoint",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import networkx as nx
 import torch.nn as nn
 
 from ..data import GRAFX, GraphError, NodeConfigs
@@ -16,6 +17,7 @@ from ..processors import (
     STFTMaskedNoiseReverb,
     ZeroPhaseFIREqualizer,
 )
+from ..processors.dynamic_range import LOW_FLOOR, DynamicRangeProcessor
 
 CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 """Processor types of a full chain, in the order of the signal."""
@@ -27,16 +29,22 @@ def console_processors() -> dict[str, nn.Module]:
     """The seven processors of a console, each under dry/wet.
 
     Those that could trade level with the gain that follows are asked to keep it (:class:`GainStagingRegularization`).
+    Compressor and gate hear down to −130 dB rather than −50, so that they work on soft songs, too.
     """
     return {
         "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer())),
-        "compressor": DryWet(Compressor(energy_smoother="ballistics", knee="quadratic")),
-        "noisegate": DryWet(NoiseGate(energy_smoother="ballistics", knee="quadratic")),
+        "compressor": DryWet(_sensitive(Compressor(energy_smoother="ballistics", knee="quadratic"))),
+        "noisegate": DryWet(_sensitive(NoiseGate(energy_smoother="ballistics", knee="quadratic"))),
         "imager": DryWet(GainStagingRegularization(SideGainImager())),
         "gain": DryWet(StereoGain()),
         "delay": DryWet(GainStagingRegularization(MultitapDelay())),
         "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb())),
     }
+
+
+def _sensitive(processor: DynamicRangeProcessor) -> DynamicRangeProcessor:
+    processor.floor = LOW_FLOOR
+    return processor
 
 
 def build_console(
@@ -75,6 +83,35 @@ def build_console(
         if bus_of_stem[stem] == MASTER:
             G.connect(ends[stem], master)
     G.connect(_append_chain(G, master, MASTER, chain), G.add("out", name="mix"))
+    return G
+
+
+def with_owners(G: GRAFX) -> GRAFX:
+    """A copy of a graph in which each processor has an owner: by default that of what comes before it.
+
+    After an input, or a sum, it is that node, by its name. Inputs and sums without a name, or with one that another
+    has, too, get one that tells them apart.
+
+    Raises:
+        GraphError: The graph has a cycle.
+    """
+    G = G.copy()
+    if not nx.is_directed_acyclic_graph(G):
+        raise GraphError("The graph has a cycle: remove a connection of it.")
+    names: set[str] = set()
+    for node, data in sorted(G.nodes(data=True)):
+        if data["node_type"] in ("in", "mix"):
+            name = data.get("name")
+            if not isinstance(name, str) or not name or name in names:
+                data["name"] = f"{name or data['node_type']} {node}"
+            names.add(data["name"])
+    for node in nx.topological_sort(G):
+        data = G.nodes[node]
+        if data["node_type"] in ("in", "mix", "out") or isinstance(data.get("owner"), str):
+            continue
+        sources = [G.nodes[source] for source in G.predecessors(node)]
+        owners = {s["name"] if s["node_type"] in ("in", "mix") else s["owner"] for s in sources}
+        data["owner"] = owners.pop() if len(owners) == 1 else f"{data['node_type']} {node}"
     return G
 
 

@@ -1,7 +1,7 @@
 """From what an effect was given and what it returned to its settings: from low to high, and from short to long."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from ..errors import SearchError
+from ..errors import AudioError, SearchError
 from ..processors.base import Processor
+from .arguments import HIGHEST_RATE, LOWEST_RATE, number, whole_number
+from .conditions import in_usual_torch
 from .invert import SHORTEST, SILENT, checked
 from .least_squares import levenberg_marquardt
 from .playable import PlayableProcessor
@@ -22,6 +24,7 @@ OVERSAMPLING = 8  # samples in a period of the frequency where a low-pass begins
 POPULATION, SURVIVORS = 96, 32  # that evolve, and how many of them have descended
 FOUND = 0.01  # error where it is not tried again
 FITTED = 4  # the most that least squares fit
+SMALLEST = 1e-6  # Hz and seconds
 ENDING = "phase_cycles"  # of controls whose range has no ends
 
 
@@ -37,6 +40,9 @@ class Level:
         rate: the step of Adam in normalized values, which falls to a twentieth.
         generations: how often those that are left evolve before, together with others that are drawn by chance.
         fits: steps of least squares after the descent, of the best few.
+
+    Raises:
+        SearchError: a number is of another kind, or out of range.
     """
 
     band_hz: float | None
@@ -46,6 +52,14 @@ class Level:
     rate: float
     generations: int = 0
     fits: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("band_hz", "seconds"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, number(name, getattr(self, name), SMALLEST))
+        object.__setattr__(self, "rate", number("rate", self.rate))
+        for name in ("starts", "steps", "generations", "fits"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 1 if name == "starts" else 0))
 
 
 COARSE_TO_FINE = (
@@ -78,6 +92,7 @@ class EffectInversion:
     audio: Tensor
 
 
+@in_usual_torch
 def invert_effect(
     effect: Callable[..., Processor],
     inputs: Tensor,
@@ -128,16 +143,33 @@ def invert_effect(
         The best settings found.
 
     Raises:
-        AudioError: The sounds differ in length, are silent, too short or not finite.
-        SearchError: There is nothing to be found, no level, or controls have other ranges at low sample rates.
+        AudioError: The sounds differ in length or type, are silent, too short or not finite, or the sample rate is no
+            number from 1 kHz to 1 MHz.
+        SearchError: There is nothing to be found, no level, controls have other ranges at low sample rates, or an
+            argument is of no use.
 
     Examples:
         >>> found = invert_effect(Chorus, dry, wet, 44100)
         >>> found.settings["rate_hz"], found.settings["depth_ms"]
     """
-    target = checked(target, inputs)
+    target, inputs = checked(target, inputs)
+    if inputs is None or inputs.ndim != 2:
+        raise AudioError("The inputs must be a tensor (channels, samples): what the effect was given.")
+    sample_rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
+    candidates, attempts, seed = (
+        whole_number(name, value)
+        for name, value in (("candidates", candidates), ("attempts", attempts), ("seed", seed))
+    )
+    levels, scanned = _several("levels", levels), _several("scanned", scanned)
     if not levels:
         raise SearchError("levels is empty: give at least one Level to descend at.")
+    if other := [level for level in levels if not isinstance(level, Level)]:
+        raise SearchError(f"levels must hold Levels, not {other[0]!r}.")
+    scanned = [number("scanned", seconds, SMALLEST) for seconds in scanned]
+    if not callable(effect) or isinstance(effect, Processor):
+        raise SearchError(
+            f"effect is {effect!r}, but must make a processor for a sample_rate: give its class, or a partial of it."
+        )
     whole = _Match(effect, inputs, target, sample_rate)
     best, error = whole.defaults, math.inf
     for attempt in range(max(1, attempts)):
@@ -150,6 +182,12 @@ def invert_effect(
     with torch.no_grad():
         audio = whole.playable.play(best[None], target.shape[-1])[0]
     return EffectInversion(whole.playable.settings(best), whole.playable.raw(best), error, audio)
+
+
+def _several(name: str, values: Any) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise SearchError(f"{name} must be several values, not {values!r}.")
+    return list(values)
 
 
 def _search(whole: "_Match", candidates: int, scanned: Sequence[float], levels: Sequence[Level], seed: int) -> Tensor:

@@ -9,7 +9,8 @@ from torch import Tensor
 from ..data import GRAFX
 from ..utils import shape_of
 from .console import console_processors
-from .mixer import WEIGHT
+from .loudness import reference_gain
+from .mixer import THRESHOLD, WEIGHT
 
 INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1, "gain": 0.99}
 """Dry/wet weights: low for what would bury the dry signal, high where the level depends on it, 0.9 for all others."""
@@ -25,18 +26,20 @@ INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
 LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
 
 
-def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int) -> None:
+def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, sample_rate: float = 44100) -> None:
     """Give every processor of a console its first raw parameters and dry/wet weight.
 
     Equalizers are flat, dynamics gentle, delays anywhere in their segments. The gains of stems are those of
-    :func:`nearest_log_gains`.
+    :func:`nearest_log_gains`. Thresholds are as high as for stems, or a mix, of −14 LUFS.
 
     Args:
         G: A console, changed in place.
         stems: ``(K, 2, L)``, in the order of the ``in`` nodes.
         mix: ``(2, L)``.
         seed: Random parameters follow from it.
+        sample_rate: In Hz.
     """
+    stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
     generator = torch.Generator().manual_seed(seed)
     processors = console_processors()
     names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
@@ -50,6 +53,8 @@ def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int) -> N
         data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
         if node_type == "gain" and data["owner"] in log_gains:
             data["parameters"]["log_gain"] = log_gains[data["owner"]]
+        if THRESHOLD in data["parameters"]:
+            data["parameters"][THRESHOLD] -= stem_rise if data["owner"] in log_gains else mix_rise
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
@@ -68,8 +73,9 @@ def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
 
     log_gains = []
     for sources, target in zip(stems.unbind(1), mix, strict=True):
-        powers = _power(sources).reshape(len(sources), -1).T
-        solution, _ = nnls(powers, _power(target).reshape(-1))
+        wanted = _power(target).reshape(-1)
+        scale = max(wanted.max(), 1e-30)  # the solver has tolerances of its own
+        solution, _ = nnls(_power(sources).reshape(len(sources), -1).T / scale, wanted / scale)
         log_gains.append(0.5 * np.log(np.maximum(solution, 1e-30)))
     return torch.tensor(np.array(log_gains).T, dtype=stems.dtype).clamp(*LOG_GAIN_RANGE)
 

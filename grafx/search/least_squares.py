@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from .memory import Memory, State
+
 NUDGE = 1e-4  # more would miss how fast phases turn, less would be lost in rounding
 FACTORS = 0.1, 1.0, 10.0, 100.0
 LONGEST_MOVE = 0.2
 
 
 def levenberg_marquardt(
-    errors_of: Callable[[Tensor], Tensor], starts: Tensor, steps: int
+    errors_of: Callable[[Tensor], Tensor], starts: Tensor, steps: int, memory: Memory | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     r"""Lower :math:`\lVert r(v) \rVert^2` for each of many vectors v, all of whose elements lie within 0 and 1.
 
@@ -25,6 +27,7 @@ def levenberg_marquardt(
         errors_of: from ``(batch, P)`` to r, ``(batch, R)``.
         starts: ``(K, P)``.
         steps: how many.
+        memory: where it may have been left.
 
     Yields:
         After each step, v and :math:`\lVert r \rVert^2`, of shapes ``(K, P)`` and ``(K,)``.
@@ -32,22 +35,29 @@ def levenberg_marquardt(
     Source: Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2),
     1963.
     """
-    values, rows = starts, torch.arange(len(starts), device=starts.device)
-    errors = errors_of(values)
-    costs = errors.square().sum(1)
-    damping = torch.full_like(costs, 1e-2)
-    factors = torch.tensor(FACTORS).to(starts)
-    for _ in range(steps):
+    rows, factors = torch.arange(len(starts), device=starts.device), torch.tensor(FACTORS).to(starts)
+
+    def start() -> State:
+        errors = errors_of(starts)
+        costs = errors.square().sum(1)
+        return {"values": starts, "costs": costs, "_errors": errors, "_damping": torch.full_like(costs, 1e-2)}
+
+    def step(_: int, state: State) -> State:
+        values, costs, errors, damping = (state[name] for name in ("values", "costs", "_errors", "_damping"))
         normal, pull = _normal_equations(errors_of, values, errors)
         tried = torch.stack([_moved(values, normal, pull, damping * factor) for factor in factors], 1)
         tried_errors = errors_of(tried.flatten(0, 1)).unflatten(0, tried.shape[:2])
         tried_costs, best = tried_errors.square().sum(2).nan_to_num(torch.inf).min(1)
         better = tried_costs < costs
-        values = torch.where(better[:, None], tried[rows, best], values)
-        errors = torch.where(better[:, None], tried_errors[rows, best], errors)
-        costs = torch.where(better, tried_costs, costs)
-        damping = (damping * torch.where(better, factors[best] / 2, 10.0)).clamp(1e-9, 1e3)
-        yield values, costs
+        return {
+            "values": torch.where(better[:, None], tried[rows, best], values),
+            "costs": torch.where(better, tried_costs, costs),
+            "_errors": torch.where(better[:, None], tried_errors[rows, best], errors),
+            "_damping": (damping * torch.where(better, factors[best] / 2, 10.0)).clamp(1e-9, 1e3),
+        }
+
+    for state in (memory or Memory()).loop(start, step, steps):
+        yield state["values"], state["costs"]
 
 
 def _normal_equations(errors_of: Callable[[Tensor], Tensor], values: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:

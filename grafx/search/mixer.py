@@ -1,5 +1,6 @@
 """A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
 
+import math
 from numbers import Real
 
 import torch
@@ -8,10 +9,14 @@ from torch import Tensor
 
 from ..data import GRAFX, GraphError
 from ..render import Renderer, Signals, StreamRenderer
+from ..render.render import render_grafx
+from .conditions import in_usual_torch, plain_tensor
 from .console import console_processors
 
 WEIGHT = "drywet_weight"
 """Node attribute that holds how much of a processor's output is heard, from 0 to 1."""
+THRESHOLD = "log_threshold"
+"""The only raw parameter of a console that depends on level; all else are factors."""
 
 
 class Mixer(nn.Module):
@@ -20,13 +25,17 @@ class Mixer(nn.Module):
     Args:
         G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
             along its schedule: ``mixer.G`` is the graph whose ids count.
+        gain: What brings the stems to the level at which they are mixed inside, and penalties measured. Neither the
+            parameters nor the mix depend on it.
 
     Raises:
         GraphError: A weight is not a number from 0 to 1.
     """
 
-    def __init__(self, G: GRAFX):
+    @in_usual_torch
+    def __init__(self, G: GRAFX, gain: float = 1.0):
         super().__init__()
+        self.gain = gain
         self.renderer = Renderer(G, console_processors())
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
@@ -37,16 +46,26 @@ class Mixer(nn.Module):
         Returns:
             The mix, ``(2, L)``, and penalties by name: ``gain_reg`` and ``radii_reg`` summed over all nodes.
         """
-        output, intermediates_list, _ = self.renderer.render(stems, {WEIGHT: self.z_drywet.sigmoid()})
+        output, intermediates_list, _ = self._render(stems)
         penalties: dict[str, Tensor] = {}
         for intermediates in intermediates_list:
             for name, value in intermediates.items():
                 penalties[name] = penalties.get(name, 0) + value.sum()
-        return output[0], penalties
+        return output[0] / self.gain, penalties
 
     def signals(self, stems: Tensor) -> Signals:
-        """Every node's output for ``(K, 2, L)`` stems."""
-        return self.renderer.render(stems, {WEIGHT: self.z_drywet.sigmoid()})[2]
+        """Every node's output for ``(K, 2, L)`` stems, at the level inside."""
+        return self._render(stems)[2]
+
+    def _render(self, stems: Tensor) -> tuple[Tensor, list[dict[str, Tensor]], Signals]:
+        """What the graph makes of amplified stems, with thresholds that are raised as much."""
+        rise = 2 * math.log(self.gain)  # of ln of an energy
+        parameters = {
+            node_type: {name: value + rise if name == THRESHOLD else value for name, value in raw.items()}
+            for node_type, raw in self.renderer.per_type_parameters.items()
+        }
+        weights = {WEIGHT: self.z_drywet.sigmoid()}
+        return render_grafx(self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights)
 
     def graph(self) -> GRAFX:
         """A copy of the graph whose nodes hold the present parameters and weights."""
@@ -63,11 +82,12 @@ class Mixer(nn.Module):
         return [i for i, data in self.G.nodes(data=True) if data["node_type"] in self.renderer.processors]
 
 
+@in_usual_torch
 def render_mix(G: GRAFX, stems: Tensor) -> Tensor:
     """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
     renderer = Renderer(G, console_processors())
     with torch.no_grad():
-        return renderer(stems, {WEIGHT: _weights(renderer.G)})[0]
+        return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
 
 
 class MixStream:
@@ -77,15 +97,18 @@ class MixStream:
         latency_samples: How late it is.
     """
 
+    @in_usual_torch
     def __init__(self, G: GRAFX) -> None:
         self._stream = StreamRenderer(G, console_processors())
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._stream.latency_samples
 
+    @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
         """The next block of the mix ``(2, L)`` for one of the stems, ``(K, 2, L)``."""
         return self._stream(stems, self._common)[0]
 
+    @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
         """What is still to come, see :meth:`StreamRenderer.finish`."""
         return self._stream.finish(self._common, tail)[0]

@@ -56,7 +56,9 @@ class PlayableProcessor(Playable):
     def __init__(self, processor: Processor, inputs: Sequence[Tensor] = ()) -> None:
         self.processor, self.inputs, self.free_level = processor, tuple(inputs), not inputs
         if not isinstance(processor, Processor) or not processor.count_num_parameters():
-            raise SearchError(f"{type(processor).__name__} has no controls: there is nothing to find.")
+            name = processor.__name__ if isinstance(processor, type) else type(processor).__name__
+            remedy = "give an instance of it" if isinstance(processor, type) else "there is nothing to find"
+            raise SearchError(f"{name} has no controls: {remedy}.")
         self.defaults = processor.dsp_to_norm({}, 1)[0]
         self.names = names_of(processor)
 

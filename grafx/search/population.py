@@ -5,12 +5,18 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from .memory import Memory, State
+
 Population = tuple[Tensor, Tensor]  # values (count, P) and their losses (count,)
 Objective = Callable[[Tensor], Tensor]  # from values to losses
 
 
 def evolve(
-    objective: Objective, population: Population, generations: int, generator: torch.Generator
+    objective: Objective,
+    population: Population,
+    generations: int,
+    generator: torch.Generator,
+    memory: Memory | None = None,
 ) -> Iterator[Population]:
     """Differential evolution towards the better fifth.
 
@@ -19,15 +25,21 @@ def evolve(
         population: values from 0 to 1, and their losses.
         generations: how many there are.
         generator: draws who is crossed with whom.
+        memory: where it may have been left.
 
     Yields:
         Each generation.
 
     Source: Storn and Price, "Differential evolution", J. Global Optimization 11, 1997.
     """
-    values, losses = population
-    count, shape = len(values), values.shape
-    for _ in range(generations):
+    count, shape = population[0].shape[0], population[0].shape
+
+    def start() -> State:
+        return {"values": population[0], "losses": population[1], "random": generator.get_state()}
+
+    def step(_: int, state: State) -> State:
+        values, losses = state["values"], state["losses"]
+        generator.set_state(state["random"])
         elite = losses.argsort()[torch.randint(max(1, count // 5), (count,), generator=generator)]
         one, other = torch.randint(count, (2, count), generator=generator)
         mutants = values + 0.6 * (values[elite] - values) + 0.6 * (values[one] - values[other])
@@ -36,13 +48,24 @@ def evolve(
         children = torch.where(crossed, mutants.clamp(0, 1), values)
         new = objective(children)
         better = new < losses
-        values = torch.where(better[:, None], children, values)
-        losses = torch.where(better, new, losses)
-        yield values, losses
+        return {
+            "values": torch.where(better[:, None], children, values),
+            "losses": torch.where(better, new, losses),
+            "random": generator.get_state(),
+        }
+
+    for state in (memory or Memory()).loop(start, step, generations):
+        generator.set_state(state["random"])
+        yield state["values"], state["losses"]
 
 
 def descend(
-    objective: Objective, starts: Tensor, steps: int, rate: float, cyclic: Tensor | None = None
+    objective: Objective,
+    starts: Tensor,
+    steps: int,
+    rate: float,
+    cyclic: Tensor | None = None,
+    memory: Memory | None = None,
 ) -> Iterator[Population]:
     """Adam on many starts at once.
 
@@ -52,25 +75,37 @@ def descend(
         steps: how many there are.
         rate: of the first step, from which it falls to a twentieth.
         cyclic: ``(P,)``, which values go on at 0 when they pass 1; the others stop there.
+        memory: where it may have been left.
 
     Yields:
         After each step, the best of each path so far.
     """
     cyclic = torch.zeros(starts.shape[1], dtype=torch.bool) if cyclic is None else cyclic
     cyclic = cyclic.to(starts.device)
-    values = starts.clone().requires_grad_()
-    best, best_losses = starts, starts.new_full((len(starts),), torch.inf)
-    optimizer = torch.optim.Adam([values], betas=(0.9, 0.99))
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * (1 - 0.95 * step / steps)
+
+    def start() -> State:
+        losses, zeros = starts.new_full((len(starts),), torch.inf), torch.zeros_like(starts)
+        return {"best": starts, "losses": losses, "_values": starts, "_exp_avg": zeros, "_exp_avg_sq": zeros}
+
+    def step(number: int, state: State) -> State:
+        values = state["_values"].clone().requires_grad_()
+        optimizer = torch.optim.Adam([values], lr=rate * (1 - 0.95 * number / steps), betas=(0.9, 0.99))
+        moments = {name: state[f"_{name}"].clone() for name in ("exp_avg", "exp_avg_sq")}
+        optimizer.state[values] = {"step": torch.tensor(float(number)), **moments}
         losses = objective(values)
-        better = losses.detach() < best_losses
-        best = torch.where(better[:, None], values.detach(), best)
-        best_losses = torch.where(better, losses.detach(), best_losses)
-        optimizer.zero_grad()
+        better = losses.detach() < state["losses"]
+        best = torch.where(better[:, None], values.detach(), state["best"])
         losses.sum().backward()
         values.grad.nan_to_num_(0.0, 0.0, 0.0)
         optimizer.step()
         with torch.no_grad():
-            values.copy_(torch.where(cyclic, values.remainder(1), values.clamp(0, 1)))
-        yield best, best_losses
+            moved = torch.where(cyclic, values.remainder(1), values.clamp(0, 1))
+        return {
+            "best": best,
+            "losses": torch.where(better, losses.detach(), state["losses"]),
+            "_values": moved,
+            **{f"_{name}": moment for name, moment in moments.items()},
+        }
+
+    for state in (memory or Memory()).loop(start, step, steps):
+        yield state["best"], state["losses"]

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from ..audio import audio_digest, write_audio
 from ..data import GRAFX, save_grafx
+from .conditions import in_usual_torch
+from .loudness import REFERENCE_LUFS
 from .mixer import WEIGHT, render_mix
 from .search import Found, Search
 
@@ -26,6 +29,7 @@ RESULT_FILES = (
 DECIBELS = 20 / math.log(10)
 
 
+@in_usual_torch
 def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
     """Write the best graph so far with all that belongs to it.
 
@@ -77,6 +81,8 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
         "found_processors": found.num_processors,
         "removed": 1 - found.num_processors / max(console.num_processors, 1),
         "fingerprint": search.fingerprint,
+        "measured_at_lufs": REFERENCE_LUFS,
+        "diagnosis": asdict(search.diagnosis),
         "steps": search.step,
         "seconds": search.seconds,
         "chains": describe_chains(found.G),

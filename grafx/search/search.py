@@ -2,10 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
-from numbers import Integral, Real
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -13,12 +12,16 @@ from torch import Tensor
 
 from ..audio import audio_digest
 from ..data import GRAFX
-from ..errors import AudioError, SearchError
+from ..errors import AudioError, GraphError, SearchError
+from .arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from .bypass import level_changes, without
-from .console import build_console
+from .conditions import in_usual_torch, plain_tensor
+from .console import build_console, console_processors, with_owners
+from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
+from .loudness import reference_gain
 from .mixer import WEIGHT, Mixer
 from .prune import METHODS
 
@@ -64,13 +67,12 @@ class Options:
     weight_penalty: float = 5e-4
 
     def __post_init__(self):
-        if self.method not in METHODS:
+        if not isinstance(self.method, str) or self.method not in METHODS:
             raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
         for field in fields(self):
-            value = getattr(self, field.name)
-            kind, words = (Integral, "whole number") if field.type is int else (Real, "number")
-            if field.type is not str and not (isinstance(value, kind) and 0 <= value < 2**63):
-                raise SearchError(f"{field.name} is {value!r}, but must be a {words}, from 0 to below 2**63.")
+            if field.type is not str:
+                check = whole_number if field.type is int else number
+                object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
 
 
 @dataclass(frozen=True)
@@ -105,22 +107,28 @@ class Search:
     """A search for a mixing graph, which can stop after any step and go on later as if it had not stopped.
 
     Args:
-        stems: ``(K, 2, L)``.
+        stems: ``(K, 2, L)``, of float32, on the CPU.
         mix: ``(2, L)``: what is to be matched.
-        sample_rate: In Hz.
+        sample_rate: A whole number of Hz.
         names: One for each stem.
         groups: Subgroup name to stem names, see :func:`build_console`.
         options: How to search.
 
+    Losses are measured at one loudness, see :class:`MatchLoss`; a search of soft or loud audio finds the same graph,
+    with thresholds that are as much lower or higher.
+
     Attributes:
+        gain: What brings the mix to −14 LUFS.
         plain_loss: Match loss of the plain sum of the stems.
         console: The fitted console, once it is.
         best: The best graph so far: of those whose loss is within the tolerance over the console's, the smallest.
         history: One entry for each gradient step and each pruning.
 
     Raises:
-        AudioError: The shapes do not fit, or the audio is not float32, too short, silent or not finite.
+        AudioError: The shapes do not fit, the audio is not float32, too short, silent or not finite, or the sample
+            rate is no whole number of Hz.
         GraphError: Names or groups are not valid.
+        SearchError: The options are no :class:`Options`.
 
     Examples:
         >>> search = Search(stems, mix, 44100, ["drums", "bass"])
@@ -133,22 +141,29 @@ class Search:
         approach", DAFx 2024.
     """
 
+    @in_usual_torch
     def __init__(
         self,
         stems: Tensor,
         mix: Tensor,
         sample_rate: int,
-        names: Sequence[str],
+        names: Iterable[str],
         groups: Mapping[str, Sequence[str]] | None = None,
         options: Options | None = None,
     ):
-        self.options = options or Options()
-        self.stems, self.mix, self.sample_rate = stems, mix, sample_rate
-        self.match_loss = MatchLoss(sample_rate)
+        self.options = Options() if options is None else options
+        if not isinstance(self.options, Options):
+            raise SearchError(f"options must be Options, not a {type(options).__name__}.")
+        self.sample_rate = whole_rate(sample_rate)
+        names, groups = texts("names", names), text_groups("groups", groups)
+        G = build_console(names, groups)
+        self.names = names
+        self.match_loss = MatchLoss(self.sample_rate)
         _check_audio(stems, mix, names, self.match_loss.min_samples)
-        names, groups = list(names), {group: list(members) for group, members in (groups or {}).items()}
-        self.fingerprint = _fingerprint(stems, mix, sample_rate, names, groups, self.options)
-        self.excerpts = evaluated_excerpts(stems, mix, sample_rate)
+        self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
+        self.gain = reference_gain(self.mix, self.sample_rate)
+        self.fingerprint = _fingerprint(self.stems, self.mix, self.sample_rate, names, groups, self.options)
+        self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
         self.history: list[dict[str, Any]] = []
         self.console: Found | None = None
@@ -157,9 +172,13 @@ class Search:
         self.pruned = self.second_chance = False
         self.headroom = self.options.tolerance
         self.seconds = 0.0
-        G = build_console(names, groups)
-        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate)
         self.take(G)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Whether stems and mix belong together, see :func:`diagnose`."""
+        return diagnose(self.stems, self.mix, self.sample_rate, self.names)
 
     @property
     def finished(self) -> bool:
@@ -182,15 +201,25 @@ class Search:
                 yield self._gradient_step()
             self._end_round()
 
+    @in_usual_torch
     def result(self) -> Found:
         """The best graph so far or, before the console is fitted, the console as it is."""
         return self.best or Found(self.mixer.graph(), self._evaluate_mixer(self.mixer), self.num_processors)
 
     # Gradient steps
 
+    @in_usual_torch
     def take(self, G: GRAFX) -> None:
-        """Make a graph the one that is being fitted."""
-        self.mixer = Mixer(G)
+        """Make a graph the one that is being fitted.
+
+        Args:
+            G: A graph of console processors with an ``in`` node for each stem and one ``out`` node. What has no
+                ``owner`` gets one, see :func:`with_owners`.
+
+        Raises:
+            GraphError: It is no such graph, or cannot be rendered.
+        """
+        self.mixer = Mixer(_checked_graph(G, len(self.stems)), self.gain)
         groups = [
             {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
             {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
@@ -200,10 +229,11 @@ class Search:
     def _steps_of_round(self) -> int:
         return self.options.tune_steps if self.round else self.options.fit_steps
 
+    @in_usual_torch
     def _gradient_step(self) -> Progress:
         excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
         estimate, penalties = self.mixer(excerpt.stems)
-        loss = self.match_loss(excerpt.scored(estimate), excerpt.mix)
+        loss = self.match_loss(excerpt.scored(estimate), excerpt.mix, self.gain)
         if self.num_processors:
             self._descend(loss, penalties)
         self.step += 1
@@ -231,6 +261,7 @@ class Search:
         warm_up = min(1.0, (self.step_in_round + 1) / WARM_UP_STEPS)
         return self.options.tune_learning_rate * warm_up * decay
 
+    @in_usual_torch
     def _end_round(self) -> None:
         loss = self._evaluate_mixer(self.mixer)
         found = Found(self.mixer.graph(), loss, self.num_processors)
@@ -251,6 +282,7 @@ class Search:
     def _bound(self) -> float:
         return self.console.loss + self.options.tolerance
 
+    @in_usual_torch
     def _prune(self) -> Progress:
         """Bypass what costs up to some headroom over the bound, which fine-tuning is expected to win back.
 
@@ -263,7 +295,7 @@ class Search:
 
         @cache  # methods come back to what they have tried
         def evaluate(removed: frozenset[int]) -> float:
-            return self._evaluate_mixer(Mixer(without(G, removed, changes)))
+            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.gain))
 
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
@@ -284,7 +316,8 @@ class Search:
     def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
         losses = []
         for excerpt in self.excerpts:
-            losses.append(self.match_loss(excerpt.scored(mix_down(excerpt.stems)), excerpt.mix).item())
+            estimate = excerpt.scored(mix_down(excerpt.stems))
+            losses.append(self.match_loss(estimate, excerpt.mix, self.gain).item())
         return sum(losses) / len(losses)
 
     def _log(self, phase: str, loss: float) -> Progress:
@@ -299,7 +332,26 @@ def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
     return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
 
 
+def _checked_graph(G: GRAFX, num_stems: int) -> GRAFX:
+    """A copy of a graph that can be searched, with owners."""
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A search takes a GRAFX, not a {type(G).__name__}.")
+    types = [data.get("node_type") for _, data in G.nodes(data=True)]
+    if types.count("in") != num_stems or types.count("out") != 1:
+        raise GraphError(
+            f"A search of {num_stems} stems takes a graph with as many inputs and one output, not"
+            f" {types.count('in')} and {types.count('out')}."
+        )
+    if foreign := sorted({str(t) for t in types} - {"in", "mix", "out", *console_processors()}):
+        raise GraphError(
+            f"A search knows the processors of a console, {', '.join(console_processors())}, but not"
+            f" {', '.join(foreign)}: replace or bypass such nodes."
+        )
+    return with_owners(G)
+
+
 def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
+    stems, mix = tensor("stems", stems), tensor("mix", mix)
     shapes = f"stems {tuple(stems.shape)} and mix {tuple(mix.shape)}"
     if stems.ndim != 3 or stems.shape[1] != 2 or mix.shape != stems.shape[1:] or len(names) != len(stems):
         raise AudioError(

@@ -1,0 +1,59 @@
+"""Where results go, checked before there are any."""
+
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+from ..errors import AudioError
+
+
+def check_folder(folder: Path, error: type[ValueError]) -> None:
+    """Refuse a folder that results cannot be written to. Nothing is made yet.
+
+    Raises:
+        ValueError: of the type ``error``: it is a file.
+        OSError: it cannot be written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise error(f"{folder} is a file: give a folder for the results.")
+    _check_writable(folder)
+
+
+def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -> None:
+    """Refuse a file that cannot be written to, or has another suffix. Nothing is made yet.
+
+    Raises:
+        ValueError: of the type ``error``: it is a folder, or has no such suffix.
+        OSError: its folder cannot be written to.
+    """
+    if file.suffix.lower() not in suffixes:
+        raise error(f"{file} should end in {' or '.join([', '.join(sorted(suffixes)[:-1]), sorted(suffixes)[-1]])}.")
+    if file.is_dir():
+        raise error(f"{file} is a folder: give a file.")
+    _check_writable(file.parent)
+
+
+def check_audio_file(file: Path) -> None:
+    """The same for a file of sound.
+
+    Raises:
+        AudioError: it is a folder, or its suffix is none of a kind of audio that can be written.
+        OSError: its folder cannot be written to.
+    """
+    import soundfile
+
+    kinds = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"}
+    if file.suffix.lower() not in kinds:
+        raise AudioError(f"{file} has no known audio suffix: use .wav or .flac.")
+    check_file(file, kinds, AudioError)
+
+
+def _check_writable(folder: Path) -> None:
+    """Try the folder or, where it is still to be made, the nearest one above it."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None

@@ -1,0 +1,93 @@
+"""Arguments of searches, checked before any work: what cannot be used is named."""
+
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import AudioError, GraphError, SearchError
+
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000  # Hz
+
+
+def whole_rate(sample_rate: Any) -> int:
+    """A sample rate as a whole number of Hz, as audio files have it.
+
+    Raises:
+        AudioError: It is no whole number within 1 kHz and 1 MHz.
+    """
+    rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
+    if rate != int(rate):
+        raise AudioError(f"sample_rate is {sample_rate!r}, but must be a whole number of Hz, as audio files have it.")
+    return int(rate)
+
+
+def number(
+    name: str, value: Any, low: float = 0, high: float = math.inf, error: type[ValueError] = SearchError
+) -> float:
+    """A finite number within limits, of Python's own type.
+
+    Raises:
+        ValueError: of the type ``error``: it is something else.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not (low <= value <= high and math.isfinite(value)):
+        limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"finite and at least {low:g}"
+        raise error(f"{name} is {value!r}, but must be a number {limits}.")
+    return float(value)
+
+
+def whole_number(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> int:
+    """A whole number within limits, of Python's own type.
+
+    Raises:
+        SearchError: It is something else.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
+        limits = f"from {low} to below 2**63" if high == 2**63 - 1 else f"from {low} to {high}"
+        raise SearchError(f"{name} is {value!r}, but must be a whole number, {limits}.")
+    return int(value)
+
+
+def tensor(name: str, value: Any) -> Tensor:
+    """A tensor on the CPU.
+
+    Raises:
+        AudioError: It is something else.
+    """
+    if not isinstance(value, Tensor):
+        raise AudioError(f"{name} must be a torch.Tensor, not a {type(value).__name__}: convert it.")
+    if value.device.type != "cpu" or value.is_sparse:
+        kind = "sparse" if value.is_sparse else f"on the device {value.device}"
+        raise AudioError(f"{name} is {kind}, but a search works on dense tensors on the CPU: convert it.")
+    return value
+
+
+def texts(name: str, values: Any) -> list[str]:
+    """Texts of any iterable, as a list.
+
+    Raises:
+        GraphError: They are something else, a single text, say.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise GraphError(f"{name} must be several texts, not {values!r}.")
+    values = list(values)
+    for value in values:
+        if not isinstance(value, str) or not value:
+            raise GraphError(f"{name} must be texts that are not empty, but one is {value!r}.")
+    return values
+
+
+def text_groups(name: str, groups: Any) -> dict[str, list[str]]:
+    """A mapping of texts to several texts each.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if groups is None:
+        return {}
+    if not isinstance(groups, Mapping):
+        raise GraphError(f"{name} must map names to names of stems, but is a {type(groups).__name__}.")
+    names = texts(f"Names of {name}", groups)
+    return {group: texts(f"The members of group '{group}'", groups[group]) for group in names}
