@@ -1,6 +1,5 @@
 """What every processor is, and the three views of its parameters."""
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from torch import Tensor
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
+from .rows import share_rows
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
@@ -124,8 +124,13 @@ class Processor(nn.Module, ABC):
                 signals.
         """
         check_streams(self)
+        signature, before = None, state
+        if state is not None and state != ():
+            signature, *before = state if isinstance(state, tuple) else (None,)
+            if not isinstance(signature, tuple) or signature[:2] != self._signed(blocks)[:2]:
+                raise ParameterError(self._no_such_state(blocks))
         try:
-            with block_by_block(state) as after:
+            with block_by_block(before) as after:
                 result = self(*blocks, **parameters)
                 new_state = after()
         except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -135,9 +140,15 @@ class Processor(nn.Module, ABC):
             raise ParameterError(self._no_such_state(blocks)) from error
         parts = (result,) if isinstance(result, Tensor) else result
         outputs = tuple(part for part in parts if isinstance(part, Tensor))
-        if state is not None and blocks and any(y.shape[0] != blocks[0].shape[0] for y in outputs):
+        signed = self._signed(blocks, outputs)
+        if signature not in (None, signed):
             raise ParameterError(self._no_such_state(blocks))
-        return (outputs[0] if len(outputs) == 1 else outputs), new_state
+        return (outputs[0] if len(outputs) == 1 else outputs), (signed, *new_state) if new_state else ()
+
+    def _signed(self, blocks: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> tuple:
+        """Whose a state is: the class, and the rows and channels at its inlets and outlets."""
+        signals = blocks[: len(getattr(self, "inlets", ("main",)))]
+        return type(self).__name__, *(tuple(tuple(x.shape[:-1]) for x in group) for group in (signals, outputs))
 
     def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
         shapes = " and ".join(str(tuple(block.shape)) for block in blocks)
@@ -159,6 +170,8 @@ class Processor(nn.Module, ABC):
     ) -> Any:
         """Process signals, with parameters in one of three views.
 
+        Signals and parameters of one row serve all rows of the others.
+
         Args:
             inlet_signals: ``(batch, channels, samples)`` for each inlet.
             dsp_params: Physical values, see :meth:`dsp_to_raw`.
@@ -170,16 +183,11 @@ class Processor(nn.Module, ABC):
 
         Raises:
             ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
-                parameter a shape that cannot be computed with.
+                parameter another shape or other rows.
         """
         if dsp_params is None and norm_params is None:
-            try:
-                return super().__call__(*inlet_signals, **raw_parameters)
-            except ParameterError:
-                raise
-            except (RuntimeError, ValueError) as error:
-                _check_shapes(self, inlet_signals, raw_parameters, error)
-                raise
+            inlet_signals, raw_parameters = share_rows(self, inlet_signals, raw_parameters)
+            return super().__call__(*inlet_signals, **raw_parameters)
         given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]
         given += sorted({*raw_parameters} & {*self.parameter_size()})
         if len(given) > 1:
@@ -187,11 +195,13 @@ class Processor(nn.Module, ABC):
                 f"{type(self).__name__} got {' and '.join(given)} at once: give either dsp_params, norm_params or raw "
                 "parameters."
             )
-        like, batch_size = (inlet_signals[0], inlet_signals[0].shape[0]) if inlet_signals else (None, None)
+        like = inlet_signals[0] if inlet_signals else None
+        batch_size = None if like is None or like.shape[0] == 1 else like.shape[0]
         if norm_params is None:
             raw = self.dsp_to_raw(dsp_params, batch_size, like)
         else:
             raw = self.norm_to_raw(norm_params, batch_size, like)
+        inlet_signals, raw = share_rows(self, inlet_signals, raw)
         return super().__call__(*inlet_signals, **raw, **raw_parameters)
 
     def dsp_to_raw(
@@ -302,27 +312,6 @@ class Processor(nn.Module, ABC):
         if norm and isinstance(given, Tensor):
             given = split(given, leaves, who)
         return read(given, leaves, who, norm, batch_size, like)
-
-
-def _check_shapes(
-    processor: Processor, inlet_signals: Sequence[Tensor], raw_parameters: Mapping[str, Any], cause: Exception
-) -> None:
-    """Blame a failure on the first raw parameter whose shape does not fit, if there is one."""
-    if not (inlet_signals and isinstance(inlet_signals[0], Tensor) and inlet_signals[0].ndim):
-        return
-    given = inspect.signature(processor.forward).bind_partial(*inlet_signals, **raw_parameters).arguments
-    given = {**given, **given.get("raw_parameters", {})}
-    num_signals = inlet_signals[0].shape[0]
-    for name, size in processor.parameter_size().items():
-        value = given.get(name)
-        if not isinstance(value, Tensor) or isinstance(size, dict):
-            continue
-        shape = shape_of(size)
-        if value.shape not in ((num_signals, *shape), (1, *shape)):
-            raise ParameterError(
-                f"{type(processor).__name__} needs {name} of shape {(num_signals, *shape)} for {num_signals} signals, "
-                f"not {tuple(value.shape)}."
-            ) from cause
 
 
 def latency_of(processor: nn.Module) -> int | None:

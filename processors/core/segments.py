@@ -9,6 +9,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from .precision import wide
+from .shapes import require, shaped
 
 REAL = torch.float32, torch.float64
 
@@ -52,13 +53,24 @@ def segments(
     return y.reshape(*shapes.shape[:-2], num_samples)
 
 
+def _check_linear(linear: Sequence[bool], shapes: Tensor) -> None:
+    require(
+        len(linear) == shapes.shape[1], f"{len(linear)} segments are told to be linear or not, of {shapes.shape[1]}."
+    )
+
+
 @torch.library.custom_op("grafx::segments", mutates_args=())
+@shaped(shapes="R K 4")
 def _segments(shapes: Tensor, linear: list[bool], length: int, dtype: torch.dtype, first: int) -> Tensor:
+    _check_linear(linear, shapes)
+    require(length >= 0, f"There cannot be {length} samples.")
     return kernels("segments", shapes).segments(shapes, linear, length, dtype, first)
 
 
 @torch.library.custom_op("grafx::segments_backward", mutates_args=())
+@shaped(grad="R L", shapes="R K 4")
 def _segments_backward(grad: Tensor, shapes: Tensor, linear: list[bool], first: int) -> Tensor:
+    _check_linear(linear, shapes)
     return kernels("segments", shapes).segments_backward(grad, shapes, linear, first)
 
 
