@@ -321,8 +321,17 @@ def latency_of(processor: nn.Module) -> int | None:
 
 
 def tail_of(processor: nn.Module, raw_parameters: Mapping[str, Any]) -> int:
-    """The ``tail_samples`` of any processor: 0 for one that does not tell."""
-    return processor.tail_samples(**raw_parameters) if hasattr(processor, "tail_samples") else 0
+    """The ``tail_samples`` of any processor: 0 for one that does not tell.
+
+    Rows that are not finite have no end that could be waited for: they count as those of raw zeros.
+    """
+    return processor.tail_samples(**_finite(raw_parameters)) if hasattr(processor, "tail_samples") else 0
+
+
+def _finite(raw: Any) -> Any:
+    if isinstance(raw, Tensor):
+        return raw.nan_to_num(0.0, 0.0, 0.0)
+    return {name: _finite(raw[name]) for name in raw} if hasattr(raw, "keys") else raw
 
 
 def check_streams(processor: nn.Module) -> None:

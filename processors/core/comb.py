@@ -78,6 +78,11 @@ def comb_filter(
     return y.reshape(*leading, length), (after, final.reshape(*leading, 2))
 
 
+def whole_samples(times: Tensor, longest: float) -> Tensor:
+    """Times rounded down to whole samples; the longest where a time is not a number, so that other rows are delayed."""
+    return times.detach().nan_to_num(nan=longest).floor().long()
+
+
 def _memory(delays: Tensor, max_delay: int | None) -> int:
     if max_delay is not None and torch.compiler.is_compiling():  # where values are unknown
         return max_delay

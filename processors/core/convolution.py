@@ -65,6 +65,8 @@ def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
 def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     """y[n] = Σ h[m] x[n + delay − m]."""
     _check(x, h, "causal")
+    if not x.numel() or not h.numel():
+        return x.new_zeros(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
     return kernels("convolution", x).convolve(x, h, delay)
 
 
@@ -77,6 +79,8 @@ def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
         f"A correlation needs signals of one length and a tap or more, not {shape_text(g)}, {shape_text(x)} and "
         f"{num_taps} taps.",
     )
+    if not g.numel() or not x.numel():
+        return x.new_zeros(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
     return kernels("convolution", x).correlate(g, x, num_taps, delay)
 
 

@@ -10,6 +10,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .convolution import convolve
+from .fourier import irfft, rfft
 
 EPS = 1e-7
 LARGEST = 1e15
@@ -100,7 +101,7 @@ class _SoftImpulse(Function):
         if not hard:
             coarse, fine = _power_tables(z, N // 2 + 1)
             powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
-            return torch.fft.irfft(powers, n=N)
+            return irfft(powers, N)
         impulse = torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device)
         return impulse.scatter_(-1, _nearest_delay(z, N).unsqueeze(-1), 1)
 
@@ -149,7 +150,7 @@ def _soft_gradient(g: Tensor, z: Tensor) -> Tensor:
     weight = k * (2 / N)
     if N % 2 == 0:
         weight[-1:] /= 2
-    spectrum = torch.fft.rfft(g)[..., 1:] * weight
+    spectrum = rfft(g)[..., 1:] * weight
     coarse, fine = _power_tables(z.conj(), N // 2)
     padding = coarse.shape[-1] * fine.shape[-1] - N // 2
     table = F.pad(spectrum, (0, padding)).unflatten(-1, (-1, fine.shape[-1]))

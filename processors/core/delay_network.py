@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import check_chunk
+from .fourier import irfft, rfft
 from .precision import wide
 from .shapes import check_rows, require, shape_text, shaped
 
@@ -113,9 +114,9 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
     num_points = STEP * -(-3 * length // (2 * STEP))
     log_radius = DAMPING / num_points
     growth = torch.exp(log_radius * wide(torch.arange(length, device=u.device)))
-    spectra = torch.fft.rfft(wide(u) / growth, num_points)
+    spectra = rfft(wide(u) / growth, num_points)
     y, _ = _solve(spectra, delays, *rest, log_radius, num_points)
-    return (torch.fft.irfft(y, num_points)[..., :length] * growth).to(u.dtype)
+    return (irfft(y, num_points)[..., :length] * growth).to(u.dtype)
 
 
 def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Tensor, Tensor, Tensor]:

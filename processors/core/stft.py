@@ -5,6 +5,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from .fourier import irfft, rfft
+
 
 def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
     """Spectra of overlapping frames, the first of them centred on the first sample.
@@ -17,6 +19,9 @@ def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
     Returns:
         Complex ``(…, T, K)``: T = 1 + ⌊L / hop⌋ frames of K = ⌊n / 2⌋ + 1 bins.
     """
+    if 0 in x.shape[:-1]:
+        num_frames, num_bins = 1 + x.shape[-1] // hop, window.shape[-1] // 2 + 1
+        return torch.complex(x, x)[..., :1, None].expand(*x.shape[:-1], num_frames, num_bins)
     frames = torch.stft(x.flatten(0, -2), window.shape[-1], hop, window=window, return_complex=True)
     return frames.mT.unflatten(0, x.shape[:-1]).contiguous()
 
@@ -73,7 +78,7 @@ class _MaskedISTFT(Function):
         n = windows.shape[-1]
         # As reals, since a real mask would first be copied to complex numbers.
         masked = torch.view_as_complex(torch.view_as_real(spectra) * mask.unsqueeze(-1))
-        frames = torch.fft.irfft(masked, n).mul_(windows)
+        frames = irfft(masked, n).mul_(windows)
         return overlap_add(frames, hop)[..., n // 2 :][..., :num_samples]
 
     @staticmethod
@@ -83,7 +88,7 @@ class _MaskedISTFT(Function):
         shape, hop, _ = ctx.layout
         n = windows.shape[-1]
         frames = frames_of(torch.nn.functional.pad(grad, (n // 2, 0)), shape[-2], n, hop)
-        G = torch.fft.rfft(frames * windows)
+        G = rfft(frames * windows)
         # A real signal's spectrum has each bin but the first, and the last of an even length, twice.
         weights = windows.new_full((shape[-1],), 2 / n)
         weights[0] = 1 / n
