@@ -13,7 +13,7 @@ from .controls import ParamRange
 from .core import cookbook
 from .core.biquad import biquad_cascade
 from .core.bounds import soft_bound
-from .core.comb import comb_filter
+from .core.comb import comb_filter, whole_samples
 from .core.maps import TO_SILENCE, Map, frequency, hertz, within
 from .core.optional import check_optional
 from .core.precision import wide
@@ -186,7 +186,7 @@ class SchroederAllpass(Processor):
         samples = samples.clamp(1.5, self.longest)
         whole = (samples.detach() - 0.5).floor()
         rest = samples - whole
-        return whole.long(), (1 - rest) / (1 + rest)
+        return whole_samples(whole, self.longest), (1 - rest) / (1 + rest)
 
     def _gains(self, z_gain: Tensor, z_gain_high: Tensor | None, w0: Tensor | None) -> Tensor:
         """The coefficients of N and D, of order 0 or 1, ``(B, K, 2, order + 1)``."""

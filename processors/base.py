@@ -1,6 +1,5 @@
 """What every processor is, and the three views of its parameters."""
 
-import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from .core.autocast import autocast_of, in_full_precision
 from .core.lasting import Lasting
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
+from .rows import share_rows
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
@@ -128,8 +128,13 @@ class Processor(nn.Module, metaclass=Lasting):
                 signals.
         """
         check_streams(self)
+        signature, before = None, state
+        if state is not None and state != ():
+            signature, *before = state if isinstance(state, tuple) else (None,)
+            if not isinstance(signature, tuple) or signature[:2] != self._signed(blocks)[:2]:
+                raise ParameterError(self._no_such_state(blocks))
         try:
-            with block_by_block(state) as after:
+            with block_by_block(before) as after:
                 result = self(*blocks, **parameters)
                 new_state = after()
         except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -139,9 +144,15 @@ class Processor(nn.Module, metaclass=Lasting):
             raise ParameterError(self._no_such_state(blocks)) from error
         parts = (result,) if isinstance(result, Tensor) else result
         outputs = tuple(part for part in parts if isinstance(part, Tensor))
-        if state is not None and blocks and any(y.shape[0] != blocks[0].shape[0] for y in outputs):
+        signed = self._signed(blocks, outputs)
+        if signature not in (None, signed):
             raise ParameterError(self._no_such_state(blocks))
-        return (outputs[0] if len(outputs) == 1 else outputs), new_state
+        return (outputs[0] if len(outputs) == 1 else outputs), (signed, *new_state) if new_state else ()
+
+    def _signed(self, blocks: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> tuple:
+        """Whose a state is: the class, and the rows and channels at its inlets and outlets."""
+        signals = blocks[: len(getattr(self, "inlets", ("main",)))]
+        return type(self).__name__, *(tuple(tuple(x.shape[:-1]) for x in group) for group in (signals, outputs))
 
     def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
         shapes = " and ".join(str(tuple(block.shape)) for block in blocks)
@@ -163,6 +174,8 @@ class Processor(nn.Module, metaclass=Lasting):
     ) -> Any:
         """Process signals, with parameters in one of three views.
 
+        Signals and parameters of one row serve all rows of the others.
+
         Args:
             inlet_signals: ``(batch, channels, samples)`` for each inlet.
             dsp_params: Physical values, see :meth:`dsp_to_raw`.
@@ -174,7 +187,7 @@ class Processor(nn.Module, metaclass=Lasting):
 
         Raises:
             ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
-                parameter a shape that cannot be computed with.
+                parameter another shape or other rows.
         """
         views = {"dsp_params": dsp_params, "norm_params": norm_params}
         given = inlet_signals, {**raw_parameters, **{name: v for name, v in views.items() if v is not None}}
@@ -195,7 +208,8 @@ class Processor(nn.Module, metaclass=Lasting):
                 f"{type(self).__name__} got {' and '.join(given)} at once: give either dsp_params, norm_params or raw "
                 "parameters."
             )
-        like, batch_size = (inlet_signals[0], inlet_signals[0].shape[0]) if inlet_signals else (None, None)
+        like = inlet_signals[0] if inlet_signals else None
+        batch_size = None if like is None or like.shape[0] == 1 else like.shape[0]
         if norm_params is None:
             raw = self.dsp_to_raw(dsp_params, batch_size, like)
         else:
@@ -203,12 +217,10 @@ class Processor(nn.Module, metaclass=Lasting):
         return self._from_raw(*inlet_signals, **raw, **raw_parameters)
 
     def _from_raw(self, *inlet_signals: Tensor, **raw_parameters: Any) -> Any:
+        inlet_signals, raw_parameters = share_rows(self, inlet_signals, raw_parameters)
         try:
             return super().__call__(*inlet_signals, **raw_parameters)
-        except ParameterError:
-            raise
-        except (RuntimeError, ValueError) as error:
-            _check_shapes(self, inlet_signals, raw_parameters, error)
+        except RuntimeError as error:
             if str(error).startswith("vmap:"):
                 raise ParameterError(
                     f"{type(self).__name__} does not run in torch.func.vmap ({str(error).split(chr(10))[0]}): "
@@ -344,27 +356,6 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield prefix + name, value
 
 
-def _check_shapes(
-    processor: Processor, inlet_signals: Sequence[Tensor], raw_parameters: Mapping[str, Any], cause: Exception
-) -> None:
-    """Blame a failure on the first raw parameter whose shape does not fit, if there is one."""
-    if not (inlet_signals and isinstance(inlet_signals[0], Tensor) and inlet_signals[0].ndim):
-        return
-    given = inspect.signature(processor.forward).bind_partial(*inlet_signals, **raw_parameters).arguments
-    given = {**given, **given.get("raw_parameters", {})}
-    num_signals = inlet_signals[0].shape[0]
-    for name, size in processor.parameter_size().items():
-        value = given.get(name)
-        if not isinstance(value, Tensor) or isinstance(size, dict):
-            continue
-        shape = shape_of(size)
-        if value.shape not in ((num_signals, *shape), (1, *shape)):
-            raise ParameterError(
-                f"{type(processor).__name__} needs {name} of shape {(num_signals, *shape)} for {num_signals} signals, "
-                f"not {tuple(value.shape)}."
-            ) from cause
-
-
 def latency_of(processor: nn.Module) -> int | None:
     """The ``latency_samples`` of any processor: 0 for one with a method ``stream`` that does not tell."""
     own_stream = not isinstance(processor, Processor) and hasattr(processor, "stream")
@@ -372,8 +363,17 @@ def latency_of(processor: nn.Module) -> int | None:
 
 
 def tail_of(processor: nn.Module, raw_parameters: Mapping[str, Any]) -> int:
-    """The ``tail_samples`` of any processor: 0 for one that does not tell."""
-    return processor.tail_samples(**raw_parameters) if hasattr(processor, "tail_samples") else 0
+    """The ``tail_samples`` of any processor: 0 for one that does not tell.
+
+    Rows that are not finite have no end that could be waited for: they count as those of raw zeros.
+    """
+    return processor.tail_samples(**_finite(raw_parameters)) if hasattr(processor, "tail_samples") else 0
+
+
+def _finite(raw: Any) -> Any:
+    if isinstance(raw, Tensor):
+        return raw.nan_to_num(0.0, 0.0, 0.0)
+    return {name: _finite(raw[name]) for name in raw} if hasattr(raw, "keys") else raw
 
 
 def check_streams(processor: nn.Module) -> None:

@@ -10,7 +10,7 @@ from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.bounds import soft_bound
 from .core.channels import check_mono_or_stereo
-from .core.comb import comb_filter
+from .core.comb import comb_filter, whole_samples
 from .core.maps import TO_SILENCE, Map, frequency_around, logit_of, sigmoid, tanh
 from .core.midside import lr_to_ms, ms_to_lr
 from .core.optional import check_option, check_optional
@@ -107,7 +107,7 @@ class _Echo(Processor):
         Returns:
             The least time of all rows, in whole samples.
         """
-        return math.floor(self._samples(z_time.detach()).min()) if z_time.numel() else 0
+        return int(whole_samples(self._samples(z_time.detach()), self._longest()).min()) if z_time.numel() else 0
 
     def _echoes(self, x: Tensor, loop: Tensor, z_time: Tensor, z_feedback: Tensor, *cuts: Tensor | None) -> Tensor:
         """The delayed signals ``(B, C, L)`` of loops whose gains have the signs ``(C,)``."""
@@ -141,7 +141,7 @@ class _Echo(Processor):
             lowpass, highpass = torch.square(torch.sqrt(1 + s * s) - s), torch.tan(math.pi / 4 - low / 2)
             b = (1 - lowpass) * (1 + highpass) / 2 * _times(b, -torch.ones_like(gain))
             a = _times(torch.cat([a, -lowpass], -1), -highpass)
-        return whole.long(), fraction, b, a
+        return whole_samples(whole, self._longest()), fraction, b, a
 
     def _logit(self, w0: Tensor, limits: tuple[float, float, float]) -> Tensor:
         usual = min(limits[2], 0.45 * self.sample_rate)

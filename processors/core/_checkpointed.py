@@ -7,6 +7,7 @@ are kept, and return signals, final states and those kept, ``(rows, chunks, …)
 from torch import Tensor
 
 from .operators import Operator
+from .shapes import require
 
 CHUNK = 256  # samples between two states
 
@@ -26,9 +27,18 @@ def register(forward: Operator, backward: Operator) -> None:
     forward.register_autograd(differentiate, setup_context=save)
 
 
-def shape_text(tensor: Tensor) -> str:
-    """A shape as it is written in messages."""
-    return str(tuple(tensor.shape))
+def check_chunk(chunk: int, checkpoints: Tensor | None = None, length: int = 0) -> None:
+    """Refuse a number of samples between two states that is none, and states that are not as many as follow from it.
+
+    Raises:
+        ParameterError: the message tells what was expected.
+    """
+    require(chunk >= 1, f"chunk must be at least 1, not {chunk}.")
+    if checkpoints is not None:
+        count = -(-length // chunk)
+        require(
+            checkpoints.shape[1] == count, f"There must be {count} states for {length} samples in chunks of {chunk}."
+        )
 
 
 def _forward_shapes(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,6 +6,7 @@ concurrent callers, and data-loader workers are forks.
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
@@ -39,12 +40,16 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, la
         work: steps to be done for each sample.
         lanes: rows that the kernel does in the time of one.
     """
-    arrays = [a.detach().contiguous().numpy() if isinstance(a, Tensor) else a for a in arguments]
+    arrays = [_array(a) if isinstance(a, Tensor) else a for a in arguments]
     rows, length = arrays[0].shape
     most = torch.get_num_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
     num_threads = max(1, min(most))
     bounds = [rows * i // num_threads for i in range(num_threads + 1)]
     run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arrays), num_threads)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().resolve_conj().resolve_neg().contiguous().numpy()
 
 
 def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:

@@ -1,7 +1,5 @@
 """Envelopes with an attack, a decay, a sustained level and a release, drawn once or by a gate."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from .maps import TO_SILENCE
 from .operators import operator
 from .precision import wide
 from .segments import segments
+from .shapes import as_rows, shape_text, shaped
 
 """Time constants that an exponential takes to −60 dB."""
 
@@ -117,33 +116,31 @@ def gated_adsr(
         ``(..., 3)`` and float64, from which the next block carries on.
 
     Raises:
-        ParameterError: ``held`` is not boolean.
+        ParameterError: ``held`` is not boolean, or a shape does not fit.
     """
-    if held.dtype != torch.bool:
-        raise ParameterError(f"held must be boolean, not {held.dtype}: compare the gate with a threshold.")
+    if held.dtype != torch.bool or not held.ndim:
+        raise ParameterError(
+            f"held must be boolean and of shape (..., samples), not {held.dtype} {shape_text(held)}: compare the gate "
+            "with a threshold."
+        )
     attack, decay, release = (1 / wide(t).clamp(min=SHORTEST) for t in (attack, decay, release))
     to_end = 1.0 if linear else TO_SILENCE
     values = torch.stack(torch.broadcast_tensors(attack, to_end * decay, wide(sustain), to_end * release), -1)
     state = values.new_zeros(3) if state is None else wide(state)
-    leading = torch.broadcast_shapes(held.shape[:-1], values.shape[:-1], state.shape[:-1])
-    rows, length = math.prod(leading), held.shape[-1]
-    y, final = _adsr(
-        held.expand(*leading, length).reshape(rows, length),
-        values.expand(*leading, 4).reshape(rows, 4),
-        state.expand(*leading, 3).reshape(rows, 3),
-        linear,
-        dtype,
-    )
-    return y.reshape(*leading, length), final.reshape(*leading, 3)
+    leading, *rows = as_rows(held=(held, held.shape[-1]), values=(values, 4), state=(state, 3))
+    y, final = _adsr(*rows, linear, dtype)
+    return y.reshape(*leading, held.shape[-1]), final.reshape(*leading, 3)
 
 
 @operator("adsr")
+@shaped(held="bool: R L", values="R 4", state="R 3")
 def _adsr(held: Tensor, values: Tensor, state: Tensor, linear: bool, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """``values`` are the rates of attack and decay, the sustained level and the rate of the release."""
     return kernels("adsr", held).adsr(held, values, state, linear, dtype)
 
 
 @operator("adsr_backward")
+@shaped(grad="R L", grad_final="R 3", held="bool: R L", values="R 4", state="R 3", y="R L")
 def _adsr_backward(
     grad: Tensor, grad_final: Tensor, held: Tensor, values: Tensor, state: Tensor, y: Tensor, linear: bool
 ) -> tuple[Tensor, Tensor]:

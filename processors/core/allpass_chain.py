@@ -1,7 +1,5 @@
 """First-order allpass filters in series within a loop, whose coefficient may change from sample to sample."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -9,6 +7,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
 from .precision import wide, wide_dtype
+from .shapes import as_rows, num_samples, shaped
 
 
 def allpass_chain(
@@ -46,31 +45,27 @@ def allpass_chain(
         raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
     if num_stages < 1:
         raise ParameterError(f"num_stages must be at least 1, not {num_stages}.")
-    length, steps = x.shape[-1], coefficient.shape[-1]
-    if steps not in (1, length):
-        raise ParameterError(
-            f"The last axis of the coefficient {tuple(coefficient.shape)} must be as long as that of x "
-            f"{tuple(x.shape)}, or 1."
-        )
     if state is None:
         state = torch.zeros(num_stages, dtype=wide_dtype(False, x.device), device=x.device)
-    leading = torch.broadcast_shapes(x.shape[:-1], coefficient.shape[:-1], feedback.shape, state.shape[:-1])
-    rows = math.prod(leading)
-    y, final = _allpass_chain(
-        x.expand(*leading, length).reshape(rows, length),
-        coefficient.expand(*leading, steps).reshape(rows, steps),
-        wide(feedback).expand(leading).reshape(rows),
-        wide(state).expand(*leading, num_stages).reshape(rows, num_stages),
+    length = num_samples(x)
+    leading, *rows = as_rows(
+        x=(x, length),
+        coefficient=(coefficient, (1, length)),
+        feedback=(wide(feedback),),
+        state=(wide(state), num_stages),
     )
+    y, final = _allpass_chain(*rows)
     return y.reshape(*leading, length), final.reshape(*leading, num_stages)
 
 
 @operator("allpass_chain")
+@shaped(x="R L", coefficient="R L|1", feedback="R", state="R K")
 def _allpass_chain(x: Tensor, coefficient: Tensor, feedback: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     return kernels("allpass_chain", x).allpass_chain(x, coefficient, feedback, state)
 
 
 @operator("allpass_chain_backward")
+@shaped(grad="R L", grad_final="R K", coefficient="R L|1", feedback="R", y="R L", final="R K")
 def _allpass_chain_backward(
     grad: Tensor, grad_final: Tensor, coefficient: Tensor, feedback: Tensor, y: Tensor, final: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

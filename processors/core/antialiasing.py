@@ -26,11 +26,14 @@ References:
     memoryless nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
 """
 
+import math
+
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
+from .shapes import require, shape_text, shaped
 from .waveshapes import WAVESHAPES
 
 
@@ -48,19 +51,31 @@ def antialiased(x: Tensor, shape: str, order: int) -> Tensor:
     Raises:
         ParameterError: there is no such shape or order.
     """
-    if shape not in WAVESHAPES or order not in (1, 2):
-        raise ParameterError(f"There is no anti-aliasing of order {order} of a shape {shape!r}.")
-    y = _antialiased(x.reshape(-1, x.shape[-1]), shape, order)
+    if not x.ndim or x.shape[-1] < order:
+        raise ParameterError(f"x must be (..., {order} + samples), not {shape_text(x)}.")
+    _check_curve(shape, order)
+    y = _antialiased(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), shape, order)
     return y.reshape(*x.shape[:-1], x.shape[-1] - order)
 
 
+def _check_curve(shape: str, order: int) -> None:
+    if shape not in WAVESHAPES or order not in (1, 2):
+        raise ParameterError(f"There is no anti-aliasing of order {order} of a shape {shape!r}.")
+
+
 @operator("antialiased")
+@shaped(x="R N")
 def _antialiased(x: Tensor, shape: str, order: int) -> Tensor:
+    _check_curve(shape, order)
+    require(x.shape[1] >= order, f"x must hold {order} samples or more, not {x.shape[1]}.")
     return kernels("antialiasing", x).antialiased(x, shape, order)
 
 
 @operator("antialiased_backward")
+@shaped(grad="R L", x="R N")
 def _antialiased_backward(grad: Tensor, x: Tensor, shape: str, order: int) -> Tensor:
+    _check_curve(shape, order)
+    require(x.shape[1] == grad.shape[1] + order, f"x must be {order} samples longer than its gradient.")
     return kernels("antialiasing", x).antialiased_backward(grad, x, shape, order)
 
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import CHUNK, register, shape_text
+from ._checkpointed import CHUNK, check_chunk, register
 from .maps import TO_SILENCE
 from .operators import operator
 from .precision import wide
+from .shapes import as_rows, num_samples, shape_text, shaped
 
 
 def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -54,15 +55,11 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
         raise ParameterError(
             f"state holds two numbers of each section, (..., {sections}, 2), but is {shape_text(state)}."
         )
-    leading = _broadcast(x, sos, state)
-    rows = math.prod(leading)
-    normalized = torch.cat([wide(sos)[..., :3], wide(sos)[..., 4:]], -1) / wide(sos)[..., 3:4]
-    y, final, _ = _biquads(
-        x.expand(*leading, x.shape[-1]).reshape(rows, x.shape[-1]),
-        normalized.expand(*leading, sections, 5).reshape(rows, sections, 5),
-        wide(state).expand(*leading, sections, 2).reshape(rows, sections, 2),
-        CHUNK,
+    leading, x, sos, state = as_rows(
+        x=(x, num_samples(x)), sos=(wide(sos), sections, 6), state=(wide(state), sections, 2)
     )
+    normalized = torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
+    y, final, _ = _biquads(x, normalized, state, CHUNK)
     return y.reshape(*leading, x.shape[-1]), final.reshape(*leading, sections, 2)
 
 
@@ -85,25 +82,19 @@ def decay_samples(denominators: Tensor) -> int:
     return math.ceil(samples.sum(-1).max()) + 2 * denominators.shape[-2]
 
 
-def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
-    try:
-        return torch.broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])
-    except RuntimeError:
-        shapes = f"x {shape_text(x)}, sos {shape_text(sos)} and state {shape_text(state)}"
-        raise ParameterError(
-            f"The leading axes of {shapes} do not broadcast: give each row its own, or one axis 1."
-        ) from None
-
-
 @operator("biquads")
+@shaped(x="R L", coefficients="R K 5", state="R K 2")
 def _biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    check_chunk(chunk)
     return kernels("biquad", x).biquads(x, coefficients, state, chunk)
 
 
 @operator("biquads_backward")
+@shaped(grad="R L", grad_final="R K 2", x="R L", coefficients="R K 5", checkpoints="R T K 2")
 def _biquads_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
+    check_chunk(chunk, checkpoints, x.shape[1])
     return kernels("biquad", x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
 
 

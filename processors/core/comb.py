@@ -1,16 +1,14 @@
 """Comb filters: delays in a loop with a filter of second order, as one operator that can be differentiated once."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import shape_text
 from .operators import operator
 from .precision import wide
+from .shapes import as_rows, check_indices, num_samples, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
 NUM_COEFFICIENTS = 8  # b0, b1, b2, a1, a2, and the gains of what is mixed
@@ -58,33 +56,32 @@ def comb_filter(
     """
     if x.dtype not in (torch.float32, torch.float64):
         raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
-    a = torch.ones_like(b[..., :1]) if a is None else a
+    a = b.new_ones(1) if a is None else a
     mix = b.new_tensor([1.0, 0.0, 0.0]) if mix is None else mix
-    if not (1 <= b.shape[-1] <= 3 and 1 <= a.shape[-1] <= 3 and mix.shape[-1] == 3):
+    if not (b.ndim and a.ndim and 1 <= b.shape[-1] <= 3 and 1 <= a.shape[-1] <= 3 and mix.shape[-1:] == (3,)):
         shapes = f"b is {shape_text(b)}, a {shape_text(a)} and mix {shape_text(mix)}"
         raise ParameterError(f"b and a hold 1 to 3 coefficients and mix 3 gains in their last axes, but {shapes}.")
-    if delays.is_floating_point():
+    if delays.is_floating_point() or delays.is_complex() or delays.dtype == torch.bool:
         raise ParameterError(f"delays are whole numbers of samples and must be integers, not {delays.dtype}.")
     memory = _memory(delays, max_delay)
     coefficients = _coefficients(b, a, mix)
     past, inner = state or (coefficients.new_zeros(memory), coefficients.new_zeros(2))
-    try:
-        leading = torch.broadcast_shapes(
-            x.shape[:-1], delays.shape, coefficients.shape[:-1], past.shape[:-1], inner.shape[:-1]
-        )
-    except RuntimeError:
-        shapes = f"x {shape_text(x)}, delays {shape_text(delays)}, b {shape_text(b)}, a {shape_text(a)}"
-        raise ParameterError(f"The leading axes of {shapes} and the state do not broadcast.") from None
-    rows, length = math.prod(leading), x.shape[-1]
-    y, line, final = _comb(
-        x.expand(*leading, length).reshape(rows, length),
-        delays.long().expand(leading).reshape(rows),
-        coefficients.expand(*leading, NUM_COEFFICIENTS).reshape(rows, NUM_COEFFICIENTS),
-        F.pad(wide(past), (memory - past.shape[-1], 0)).expand(*leading, memory).reshape(rows, memory),
-        wide(inner).expand(*leading, 2).reshape(rows, 2),
+    length = num_samples(x)
+    leading, *rows = as_rows(
+        x=(x, length),
+        delays=(delays.long(),),
+        coefficients=(coefficients, NUM_COEFFICIENTS),
+        past=(F.pad(wide(past), (memory - num_samples(past), 0)), memory),
+        inner=(wide(inner), 2),
     )
+    y, line, final = _comb(*rows)
     after = line[:, length:].clone().reshape(*leading, memory)
     return y.reshape(*leading, length), (after, final.reshape(*leading, 2))
+
+
+def whole_samples(times: Tensor, longest: float) -> Tensor:
+    """Times rounded down to whole samples; the longest where a time is not a number, so that other rows are delayed."""
+    return times.detach().nan_to_num(nan=longest).floor().long()
 
 
 def _memory(delays: Tensor, max_delay: int | None) -> int:
@@ -101,23 +98,28 @@ def _coefficients(b: Tensor, a: Tensor, mix: Tensor) -> Tensor:
     b, a, mix = wide(b), wide(a), wide(mix)
     b = F.pad(b, (0, 3 - b.shape[-1])) / a[..., :1]
     a = F.pad(a[..., 1:], (0, 3 - a.shape[-1])) / a[..., :1]
-    leading = torch.broadcast_shapes(b.shape[:-1], a.shape[:-1], mix.shape[:-1])
-    return torch.cat([c.expand(*leading, c.shape[-1]) for c in (b, a, mix)], -1)
+    parts = {"b": b, "a": a, "mix": mix}
+    leading, *rows = as_rows(**{name: (part, part.shape[-1]) for name, part in parts.items()})
+    return torch.cat(rows, -1).reshape(*leading, NUM_COEFFICIENTS)
 
 
 @operator("comb")
+@shaped(x="R L", delays="int: R", coefficients="R 8", past="R M", inner="R 2")
 def _comb(
     x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The outputs, the line v with its past before it, and the numbers of the filter after the last sample."""
+    check_indices("delays", delays, 1, past.shape[1])
     return kernels("comb", x).comb(x, delays, coefficients, past, inner)
 
 
 @operator("comb_backward")
+@shaped(grad="R L", grad_line="R N", grad_final="R 2", x="R L", delays="int: R", coefficients="R 8", line="R N")
 def _comb_backward(
     grad: Tensor, grad_line: Tensor, grad_final: Tensor, x: Tensor, delays: Tensor, coefficients: Tensor, line: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The gradients of signals, coefficients, past and the numbers of the filter."""
+    check_indices("delays", delays, 1, line.shape[1] - x.shape[1])
     return kernels("comb", x).comb_backward(grad, grad_line, grad_final, x, delays, coefficients, line)
 
 

@@ -12,6 +12,7 @@ from . import _flash_fft
 from ._backends import kernels
 from .operators import operator
 from .partitioned import convolve_partitions
+from .shapes import require, shape_text
 from .streaming import in_blocks, remember
 
 SHORT = 2048
@@ -64,12 +65,23 @@ def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
 @operator("convolve")
 def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     """y[n] = Σ h[m] x[n + delay − m]."""
+    _check(x, h, "causal")
+    if not x.numel() or not h.numel():
+        return x.new_zeros(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
     return kernels("convolution", x).convolve(x, h, delay)
 
 
 @operator("correlate")
 def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     """h[m] = Σ g[n] x[n + delay − m]."""
+    _check(x, g, "causal")
+    require(
+        num_taps > 0 and g.shape[2] == x.shape[2],
+        f"A correlation needs signals of one length and a tap or more, not {shape_text(g)}, {shape_text(x)} and "
+        f"{num_taps} taps.",
+    )
+    if not g.numel() or not x.numel():
+        return x.new_zeros(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
     return kernels("convolution", x).correlate(g, x, num_taps, delay)
 
 
@@ -160,7 +172,12 @@ def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[
     if isinstance(state, tuple) or (state is None and num_taps > max(SHORT, 4 * length)):
         return convolve_partitions(x, h.to(x.dtype), state)
     past = x.new_zeros(*x.shape[:-1], num_taps - 1) if state is None else state
-    extended = torch.cat([past, x], -1)
+    if not isinstance(past, Tensor) or past.shape != (*x.shape[:-1], num_taps - 1):
+        raise ParameterError(
+            f"The state must be the {num_taps - 1} samples before the block {shape_text(x)}: it is that of other "
+            "signals, or of another filter."
+        )
+    extended = torch.cat([past.to(x), x], -1)
     return convolve(extended, h)[..., num_taps - 1 :], extended[..., length:].clone()
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
+from .fourier import irfft, rfft
 
 SCALES = {"linear": np.linspace, "log": np.geomspace}
 
@@ -99,4 +100,4 @@ def split_bands(x: Tensor, responses: Tensor) -> Tensor:
     Returns:
         ``(…, K, N)``.
     """
-    return torch.fft.irfft(torch.fft.rfft(x).unsqueeze(-2) * responses, n=x.shape[-1])
+    return irfft(rfft(x).unsqueeze(-2) * responses, x.shape[-1])

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .convolution import convolve
+from .fourier import irfft, rfft
 from .operators import formula
 
 EPS = 1e-7
@@ -84,7 +85,7 @@ def _impulse(z: Tensor, N: int, hard: bool) -> Tensor:
     if not hard:
         coarse, fine = _power_tables(z, N // 2 + 1)
         powers = (coarse.unsqueeze(-1) * fine.unsqueeze(-2)).flatten(-2)[..., : N // 2 + 1]
-        return torch.fft.irfft(powers, n=N)
+        return irfft(powers, N)
     impulse = torch.zeros(*z.shape, N, dtype=z.real.dtype, device=z.device)
     return impulse.scatter_(-1, _nearest_delay(z, N).unsqueeze(-1), 1)
 
@@ -124,7 +125,7 @@ def _soft_gradient(g: Tensor, z: Tensor) -> Tensor:
     weight = k * (2 / N)
     if N % 2 == 0:
         weight[-1:] /= 2
-    spectrum = torch.fft.rfft(g)[..., 1:] * weight
+    spectrum = rfft(g)[..., 1:] * weight
     coarse, fine = _power_tables(z.conj(), N // 2)
     padding = coarse.shape[-1] * fine.shape[-1] - N // 2
     table = F.pad(spectrum, (0, padding)).unflatten(-1, (-1, fine.shape[-1]))

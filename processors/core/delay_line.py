@@ -10,6 +10,7 @@ Running them on a signal in pieces gives what they give on the whole.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -20,6 +21,7 @@ from ._backends import kernels
 from .operators import operator
 from .precision import wide, wide_dtype
 from .recursion import first_order, last_output
+from .shapes import check_indices, num_samples, require, shape_text, shaped
 
 Interpolation = Literal["linear", "cubic", "allpass"]
 State = tuple[Tensor, Tensor]
@@ -137,7 +139,8 @@ def delay_line_process(
     kind = INTERPOLATIONS.index(interpolation)
     past, last = state or _silence()
     times, base, leading = _broadcast(xs, _tensor(times, xs), _tensor(base, xs))
-    line = torch.cat([past.to(xs).expand(*xs.shape[:-1], -1), xs], -1) if past.shape[-1] else xs
+    past, last = _expanded("past", past, (*xs.shape[:-1], num_samples(past))), _expanded("last", last, leading)
+    line = torch.cat([past.to(xs), xs], -1) if past.shape[-1] else xs
     numbers = torch.stack([_number(t.shape[:-1], xs.device).expand(leading).flatten() for t in (xs, times)])
     moments = _rows(times), base.flatten()
     ys = _read_line(_rows(line), *moments, numbers, past.shape[-1], max_delay, scale, kind)
@@ -160,7 +163,7 @@ def delay_line_min_delay(times: Tensor | float, params: Params) -> int:
         A whole number: the least time, less what interpolation reads ahead of it.
     """
     max_delay, interpolation = params
-    times = _tensor(times, torch.zeros(())).detach()
+    times = _tensor(times, torch.zeros(())).detach().nan_to_num(nan=max_delay)
     least = min(max(0.0, times.min().item()), max_delay) if times.numel() else max_delay
     return max(0, math.floor(least - LEADS[INTERPOLATIONS.index(interpolation)]))
 
@@ -191,7 +194,7 @@ def _tensor(times: Tensor | float, like: Tensor) -> Tensor:
 def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
     """The times and their base with an axis for each of the taps, and the leading axes of those."""
     times = times if times.ndim else times.reshape(1)
-    if times.shape[-1] not in (1, xs.shape[-1]):
+    if times.shape[-1] not in (1, num_samples(xs)):
         raise ParameterError(
             f"The last axis of times {tuple(times.shape)} must be as long as that of xs {tuple(xs.shape)}, or 1 where "
             "they are constant."
@@ -208,6 +211,16 @@ def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor,
     return times.expand(*own, times.shape[-1]), base.expand(own), leading
 
 
+def _expanded(name: str, part: Tensor, shape: Sequence[int]) -> Tensor:
+    try:
+        return part.expand(shape)
+    except RuntimeError:
+        raise ParameterError(
+            f"{name} in the state must broadcast to {tuple(shape)}, not be {shape_text(part)}: it is that of other "
+            "signals."
+        ) from None
+
+
 def _rows(t: Tensor) -> Tensor:
     return t.reshape(math.prod(t.shape[:-1]), t.shape[-1])
 
@@ -216,14 +229,28 @@ def _number(shape: torch.Size, device: torch.device) -> Tensor:
     return torch.arange(math.prod(shape), device=device).reshape(shape)
 
 
+def _check_read(lines: Tensor, times: Tensor, rows: Tensor, past: int, limit: float, kind: int) -> None:
+    """Refuse what would be read outside of the lines."""
+    require(0 <= past <= lines.shape[1], f"past must be from 0 to {lines.shape[1]} samples, not {past}.")
+    require(0 <= limit < math.inf, f"limit must be 0 or more samples, not {limit}.")
+    require(kind in (LINEAR, CUBIC, ALLPASS), f"kind must be {LINEAR}, {CUBIC} or {ALLPASS}, not {kind}.")
+    length = lines.shape[1] - past
+    require(times.shape[1] in (1, length), f"times must be of 1 or {length} samples, not {times.shape[1]}.")
+    check_indices("rows of lines", rows[0], 0, lines.shape[0] - 1)
+    check_indices("rows of times", rows[1], 0, times.shape[0] - 1)
+
+
 @operator("read_line")
+@shaped(line="R N", times="T S", base="T", rows="int: 2 K")
 def _read_line(
     line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
 ) -> Tensor:
+    _check_read(line, times, rows, past, limit, kind)
     return kernels("delay_line", line).read_line(line, times, base, rows, past, limit, scale, kind)
 
 
 @operator("read_line_to_line")
+@shaped(grad="K L", line="R N", times="T S", base="T", rows="int: 2 K")
 def _read_line_to_line(
     grad: Tensor,
     line: Tensor,
@@ -235,11 +262,14 @@ def _read_line_to_line(
     scale: float,
     kind: int,
 ) -> Tensor:
+    _check_read(line, times, rows, past, limit, kind)
+    require(grad.shape[1] == line.shape[1] - past, "The gradient must be as long as the lines without their past.")
     arguments = grad, line, times, base, rows, past, limit, scale, kind
     return kernels("delay_line", line).read_line_to_line(*arguments)
 
 
 @operator("read_line_to_times")
+@shaped(grad="K L", line="R N", times="T S", base="T", rows="int: 2 K")
 def _read_line_to_times(
     grad: Tensor,
     line: Tensor,
@@ -251,16 +281,20 @@ def _read_line_to_times(
     scale: float,
     kind: int,
 ) -> tuple[Tensor, Tensor]:
+    _check_read(line, times, rows, past, limit, kind)
+    require(grad.shape[1] == line.shape[1] - past, "The gradient must be as long as the lines without their past.")
     arguments = grad, line, times, base, rows, past, limit, scale, kind
     return kernels("delay_line", line).read_line_to_times(*arguments)
 
 
 @operator("allpass_poles")
+@shaped(times="T S", base="T")
 def _allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
     return kernels("delay_line", times).allpass_poles(times, base, limit, scale)
 
 
 @operator("allpass_poles_backward")
+@shaped(grad="T S", times="T S", base="T")
 def _allpass_poles_backward(
     grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
 ) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import shape_text
+from ._checkpointed import check_chunk, shape_text
+from .fourier import irfft, rfft
 from .operators import operator
 from .precision import wide
+from .shapes import check_rows, require, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
 BLOCK = 64  # samples between two states of the filters that are kept
@@ -65,12 +67,14 @@ def delay_network(u: Tensor, network: Network, state: State | None = None) -> tu
     Raises:
         ParameterError: a shape or a type does not fit, or a delay is less than 1.
     """
-    delays, *rest = _checked(u, network)
-    sos = rest[0]
+    u, delays, *rest = _checked(u, network)
+    sos, memory = rest[0], max(delays)
     if state is None:
-        lines, filters = u.new_zeros(*sos.shape[:2], max(delays)), u.new_zeros(*sos.shape[:3], 2)
+        lines, filters = u.new_zeros(*sos.shape[:2], memory), u.new_zeros(*sos.shape[:3], 2)
     else:
         lines, filters = state
+        lines = check_rows("lines in the state", lines, *sos.shape[:2], memory)
+        filters = check_rows("filters in the state", filters, *sos.shape[:3], 2)
     # Within a block no line hears another. Longer ones suit devices that take long to start with each.
     chunk = min(delays) if u.is_cuda else min(BLOCK, *delays)
     lines, filters, outputs = wide(lines), wide(filters), []
@@ -104,42 +108,57 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
     frequency response to train; circles of another radius, Abate and Whitt, "Numerical inversion of probability
     generating functions", Operations Research Letters 12(4), 1992.
     """
-    delays, *rest = _checked(u, network)
+    u, delays, *rest = _checked(u, network)
     length = u.shape[-1]
     if u.numel() == 0:
         return u.new_zeros(u.shape[0], rest[3].shape[1], length)
     num_points = STEP * -(-3 * length // (2 * STEP))
     log_radius = DAMPING / num_points
     growth = torch.exp(log_radius * wide(torch.arange(length, device=u.device)))
-    spectra = torch.fft.rfft(wide(u) / growth, num_points)
+    spectra = rfft(wide(u) / growth, num_points)
     y, _ = _solve(spectra, delays, *rest, log_radius, num_points)
-    return (torch.fft.irfft(y, num_points)[..., :length] * growth).to(u.dtype)
+    return (irfft(y, num_points)[..., :length] * growth).to(u.dtype)
 
 
-def _checked(u: Tensor, network: Network) -> tuple[list[int], Tensor, Tensor, Tensor, Tensor]:
-    """Delays, normalized sections, the matrix and gains, in double precision."""
+def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Tensor, Tensor, Tensor]:
+    """Signals, delays, and normalized sections, the matrix and gains in double precision, of as many rows each."""
     delays, sos, matrix, b, c = network
     if u.dtype not in (torch.float32, torch.float64):
         raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before it is delayed.")
-    rows, count = len(u), len(delays)
+    if u.ndim != 3:
+        raise ParameterError(f"u must be of shape (batch, channels, samples), not {shape_text(u)}.")
+    count, tensors = len(delays), {"sos": sos, "matrix": matrix, "inputs": b, "outputs": c}
+    rows = next((len(t) for t in (u, *tensors.values()) if t.ndim and len(t) != 1), 1)
     sizes = {"sos": (count, sos.shape[2] if sos.ndim == 4 else 1, 6), "matrix": (count, count)}
     sizes |= {"inputs": (count, u.shape[1]), "outputs": (c.shape[1] if c.ndim == 3 else 1, count)}
-    for (name, size), tensor in zip(sizes.items(), (sos, matrix, b, c), strict=True):
-        if tensor.shape != (rows, *size):
-            raise ParameterError(
-                f"{name} must be of shape {(rows, *size)} for signals {shape_text(u)} and {count} delays, not "
-                f"{shape_text(tensor)}."
-            )
+    u = check_rows("u", u, rows, *u.shape[1:])
+    sos, matrix, b, c = (
+        check_rows(f"{name} for signals {shape_text(u)} and {count} delays", t, rows, *sizes[name])
+        for name, t in tensors.items()
+    )
     if max(u.shape[1], c.shape[1]) > MOST_CHANNELS:
         raise ParameterError(f"A feedback delay network takes and gives up to {MOST_CHANNELS} channels.")
     if not delays or any(m != int(m) or m < 1 for m in delays):
         raise ParameterError(f"delays are whole numbers of samples and must be at least 1, not {list(delays)}.")
     sos = wide(sos)
     sections = torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
-    return [int(m) for m in delays], sections, wide(matrix), wide(b), wide(c)
+    return u, [int(m) for m in delays], sections, wide(matrix), wide(b), wide(c)
+
+
+def _check_delays(delays: Sequence[int], count: int, memory: int, chunk: int) -> None:
+    """Refuse delays that lead out of the lines, or that a block is longer than."""
+    fit = len(delays) == count and all(1 <= chunk <= m <= memory for m in delays)
+    require(fit, f"There must be {count} delays of {chunk} to {memory} samples, not {list(delays)}.")
+
+
+def _check_circle(delays: Sequence[int], count: int, bins: int, num_points: int) -> None:
+    """Refuse more frequencies than there are on the circle."""
+    _check_delays(delays, count, max(delays, default=1), 1)
+    require(bins <= num_points, f"There are {bins} frequencies of a transform of only {num_points} points.")
 
 
 @operator("delay_network")
+@shaped(u="R C L", sos="R N K 5", matrix="R N N", b="R N C", c="R D N", past="R N M", state="R N K 2")
 def _run(
     u: Tensor,
     delays: Sequence[int],
@@ -152,10 +171,15 @@ def _run(
     chunk: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs, the lines with their past before them, the filters' final states and those kept now and then."""
+    _check_delays(delays, past.shape[1], past.shape[2], chunk)
     return kernels("delay_network", u).run(u, delays, sos, matrix, b, c, past, state, chunk)
 
 
 @operator("delay_network_backward")
+@shaped(
+    grad="R D L", grad_lines="R N S", grad_final="R N K 2", u="R C L", sos="R N K 5", matrix="R N N", b="R N C",
+    c="R D N", lines="R N S", kept="R T N K 2",
+)  # fmt: skip
 def _run_backward(
     grad: Tensor,
     grad_lines: Tensor,
@@ -170,11 +194,14 @@ def _run_backward(
     kept: Tensor,
     chunk: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    _check_delays(delays, lines.shape[1], lines.shape[2] - u.shape[2], chunk)
+    check_chunk(chunk, kept, u.shape[2])
     arguments = grad, grad_lines, grad_final, u, delays, sos, matrix, b, c, lines, kept, chunk
     return kernels("delay_network", u).run_backward(*arguments)
 
 
 @operator("solve_delay_network")
+@shaped(u="complex: R C F", sos="R N K 5", matrix="R N N", b="R N C", c="R D N")
 def _solve(
     u: Tensor,
     delays: Sequence[int],
@@ -186,10 +213,15 @@ def _solve(
     num_points: int,
 ) -> tuple[Tensor, Tensor]:
     """Spectra ``(B, D, F)`` of the outputs, and ``(B, N, F)`` of what comes out of the lines."""
+    _check_circle(delays, sos.shape[1], u.shape[2], num_points)
     return kernels("delay_network", u).solve(u, delays, sos, matrix, b, c, log_radius, num_points)
 
 
 @operator("solve_delay_network_backward")
+@shaped(
+    grad="complex: R D F", u="complex: R C F", sos="R N K 5", matrix="R N N", b="R N C", c="R D N",
+    signals="complex: R N F",
+)  # fmt: skip
 def _solve_backward(
     grad: Tensor,
     u: Tensor,
@@ -202,6 +234,7 @@ def _solve_backward(
     log_radius: float,
     num_points: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    _check_circle(delays, sos.shape[1], u.shape[2], num_points)
     arguments = grad, u, delays, sos, matrix, b, c, signals, log_radius, num_points
     return kernels("delay_network", u).solve_backward(*arguments)
 

@@ -9,6 +9,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
 from .precision import wide, wide_dtype
+from .shapes import as_rows, num_samples, require, shaped
 
 SHORTEST = 1.0  # samples, as a sample cannot wait for itself
 
@@ -53,36 +54,38 @@ def feedback_delay(
         raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before it is delayed.")
     if not SHORTEST <= max_delay < math.inf:
         raise ParameterError(f"max_delay of a loop must be at least one sample, not {max_delay!r}.")
-    length, kept = x.shape[-1], math.floor(max_delay) + 1
-    if times.shape[-1] not in (1, length):
-        raise ParameterError(
-            f"The last axis of times {tuple(times.shape)} must be as long as that of x {tuple(x.shape)}, or 1."
-        )
+    length, kept = num_samples(x), math.floor(max_delay) + 1
     base = torch.as_tensor(base, dtype=wide_dtype(False, x.device), device=x.device)
-    leading = torch.broadcast_shapes(x.shape[:-1], times.shape[:-1], feedback.shape, base.shape)
-    rows = math.prod(leading)
     if past is None:
         past = torch.zeros(kept, dtype=base.dtype, device=x.device)
-    taps, past = _feedback_delay(
-        x.expand(*leading, length).reshape(rows, length),
-        times.expand(*leading, times.shape[-1]).reshape(rows, times.shape[-1]),
-        wide(base).expand(leading).reshape(rows),
-        wide(feedback).expand(leading).reshape(rows),
-        wide(past).expand(*leading, kept).reshape(rows, kept),
-        float(max_delay),
-        float(scale),
+    leading, *rows = as_rows(
+        x=(x, length), times=(times, (1, length)), base=(base,), feedback=(wide(feedback),), past=(wide(past), kept)
     )
+    taps, past = _feedback_delay(*rows, float(max_delay), float(scale))
     return taps.reshape(*leading, length), past.reshape(*leading, kept)
 
 
+def _check_limit(limit: float, past: Tensor) -> None:
+    """Refuse a longest time that leads out of the past."""
+    require(
+        SHORTEST <= limit < past.shape[1],
+        f"limit must be from {SHORTEST:g} to below {past.shape[1]} samples, which there are of the past, not {limit}.",
+    )
+
+
 @operator("feedback_delay")
+@shaped(x="R L", times="R L|1", base="R", feedback="R", past="R M")
 def _feedback_delay(
     x: Tensor, times: Tensor, base: Tensor, feedback: Tensor, past: Tensor, limit: float, scale: float
 ) -> tuple[Tensor, Tensor]:
+    _check_limit(limit, past)
     return kernels("feedback_delay", x).feedback_delay(x, times, base, feedback, past, limit, scale)
 
 
 @operator("feedback_delay_backward")
+@shaped(
+    grad="R L", grad_final="R M", x="R L", times="R L|1", base="R", feedback="R", past="R M", taps="R L"
+)  # fmt: skip
 def _feedback_delay_backward(
     grad: Tensor,
     grad_final: Tensor,
@@ -95,6 +98,7 @@ def _feedback_delay_backward(
     limit: float,
     scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    _check_limit(limit, past)
     arguments = grad, grad_final, x, times, base, feedback, past, taps, limit, scale
     return kernels("feedback_delay", x).feedback_delay_backward(*arguments)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from .bounds import safe_exp, soft_bound
 from .filterbank import TriangularFilterBank
+from .fourier import irfft
 
 
 class ZeroPhaseFIR(nn.Module):
@@ -49,7 +50,7 @@ class ZeroPhaseFIR(nn.Module):
 
     def from_magnitude(self, magnitude: Tensor) -> Tensor:
         """Design filters from linear magnitudes ``(…, K)``."""
-        h = torch.fft.irfft(magnitude, n=self.num_taps).roll(self.num_taps // 2, dims=-1)
+        h = irfft(magnitude, self.num_taps).roll(self.num_taps // 2, dims=-1)
         return h * self.window.to(h.dtype)
 
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..errors import ParameterError
 from ._backends import kernels
 from .comb import comb_filter
 from .operators import operator
 from .precision import wide
+from .shapes import check_indices, check_rows, require, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
 COMBS = 8
@@ -35,12 +37,27 @@ def combs_and_allpasses(
     Returns:
         The outputs ``(R, L)``, in the precision of the signals, and the state after the last sample: the past of all
         lines, ``(R, 8 + n, longest delay)``, and of the filters in the loops, ``(R, 8)``, both float64.
+
+    Raises:
+        ParameterError: a shape or a type does not fit, or the rows are no multiple of those of the delays.
     """
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    if x.ndim != 2 or len(x) % len(delays):
+        raise ParameterError(
+            f"x must be of shape (rows, samples), a multiple of {len(delays)} rows, not {shape_text(x)}."
+        )
+    if len({*map(len, delays)}) > 1 or min(map(min, delays)) < 1 or len(delays[0]) < COMBS:
+        raise ParameterError(
+            f"delays must be {COMBS} or more samples of at least 1, as many in each row, not {delays}."
+        )
+    loop = check_rows("loop", loop, len(x), 2)
     shortest, memory = min(map(min, delays)), max(map(max, delays))
     repeated = torch.tensor(delays, device=x.device).repeat(len(x) // len(delays), 1)
     if state is None:
         state = x.new_zeros(*repeated.shape, memory), x.new_zeros(len(x), COMBS)
-    past, inner = wide(state[0]), wide(state[1])
+    past = wide(check_rows("lines in the state", state[0], *repeated.shape, memory))
+    inner = wide(check_rows("filters in the state", state[1], len(x), COMBS))
     if x.device.type == "cpu" and shortest >= SHORTEST:
         given = x, wide(loop), past, inner
         keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
@@ -73,7 +90,14 @@ def combs_output(lines: Tensor, x: Tensor, inner: Tensor) -> Tensor:
     return lines[..., -1] - wide(x)[:, -1:] if x.shape[1] else inner
 
 
+def _check_delays(delays: Tensor, memory: int) -> None:
+    """Refuse delays that lead out of the lines, or that are shorter than what kernels take at once."""
+    require(delays.shape[1] >= COMBS, f"There must be {COMBS} delays or more, not {delays.shape[1]}.")
+    check_indices("delays", delays, SHORTEST, memory)
+
+
 @operator("freeverb")
+@shaped(x="R L", delays="int: R N", loop="R 2", past="R N M", inner="R 8")
 def _run(
     x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,10 +105,14 @@ def _run(
 
     The lines have their past before them if all of it is to be kept, for gradients; else they are the past afterwards.
     """
+    _check_delays(delays, past.shape[2])
     return kernels("freeverb", x).run(x, delays, loop, gain, past, inner, keep)
 
 
 @operator("freeverb_backward")
+@shaped(
+    grad="R L", grad_lines="R N S", grad_final="R 8", x="R L", delays="int: R N", loop="R 2", lines="R N S", inner="R 8"
+)  # fmt: skip
 def _run_backward(
     grad: Tensor,
     grad_lines: Tensor,
@@ -96,6 +124,7 @@ def _run_backward(
     lines: Tensor,
     inner: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    _check_delays(delays, lines.shape[2] - x.shape[1])
     arguments = grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner
     return kernels("freeverb", x).run_backward(*arguments)
 

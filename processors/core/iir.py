@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from .biquad import decay_samples
 from .convolution import FIRConvolution
+from .fourier import irfft
 from .precision import wide
 from .state_space import state_space
 from .state_variable import biquads
@@ -126,7 +127,7 @@ def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
     numerator, denominator = on_unit_circle(Bs, w), on_unit_circle(As, w)
     square = denominator.real.square() + denominator.imag.square()
     sections = numerator * denominator.conj() / (square + SMALLEST_SQUARE * As[..., :1].square())
-    return torch.fft.irfft(sections.prod(-2), num_taps)
+    return irfft(sections.prod(-2), num_taps)
 
 
 def on_unit_circle(coefficients: Tensor, w: Tensor) -> Tensor:

@@ -1,17 +1,14 @@
 """Ladder filters that saturate, as one operator that can be differentiated once."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import CHUNK, register, shape_text
+from ._checkpointed import CHUNK, check_chunk, register
 from .operators import operator
 from .precision import wide
-
-NUM_COEFFICIENTS = 7  # G, k, and the mix of five taps
+from .shapes import as_rows, num_samples, shaped
 
 
 def saturating_ladder(
@@ -47,36 +44,32 @@ def saturating_ladder(
     if x.dtype not in (torch.float32, torch.float64):
         raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
     state = torch.zeros(4, dtype=torch.float64, device=x.device) if state is None else state
-    if mix.shape[-1:] != (5,) or state.shape[-1:] != (4,):
-        raise ParameterError(
-            f"mix is (..., 5) and state (..., 4), but they are {shape_text(mix)}, {shape_text(state)}."
-        )
-    try:
-        leading = torch.broadcast_shapes(x.shape[:-1], cutoff.shape, feedback.shape, mix.shape[:-1], state.shape[:-1])
-    except RuntimeError:
-        shapes = f"x {shape_text(x)}, cutoff {shape_text(cutoff)} and feedback {shape_text(feedback)}"
-        raise ParameterError(f"The leading axes of {shapes}, mix and state do not broadcast.") from None
-    rows, length = math.prod(leading), x.shape[-1]
-    parts = cutoff[..., None], feedback[..., None], mix
-    coefficients = torch.cat([wide(c).expand(*leading, c.shape[-1]) for c in parts], -1)
-    y, final, _ = _ladder(
-        x.expand(*leading, length).reshape(rows, length),
-        coefficients.reshape(rows, NUM_COEFFICIENTS),
-        wide(state).expand(*leading, 4).reshape(rows, 4),
-        CHUNK,
+    length = num_samples(x)
+    leading, x, cutoff, feedback, mix, state = as_rows(
+        x=(x, length),
+        cutoff=(wide(cutoff),),
+        feedback=(wide(feedback),),
+        mix=(wide(mix), 5),
+        state=(wide(state), 4),
     )
+    coefficients = torch.cat([cutoff[:, None], feedback[:, None], mix], -1)
+    y, final, _ = _ladder(x, coefficients, state, CHUNK)
     return y.reshape(*leading, length), final.reshape(*leading, 4)
 
 
 @operator("ladder")
+@shaped(x="R L", coefficients="R 7", state="R 4")
 def _ladder(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    check_chunk(chunk)
     return kernels("ladder", x).ladder(x, coefficients, state, chunk)
 
 
 @operator("ladder_backward")
+@shaped(grad="R L", grad_final="R 4", x="R L", coefficients="R 7", checkpoints="R T 4")
 def _ladder_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
+    check_chunk(chunk, checkpoints, x.shape[1])
     return kernels("ladder", x).ladder_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
 
 

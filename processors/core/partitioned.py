@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .fourier import irfft, rfft
+
 SMALLEST, LARGEST = 64, 8192
 GROWTH = 8
 
@@ -88,9 +90,9 @@ def _with_response(levels: list[_Level], h: Tensor) -> tuple[list[_Level], Tenso
         count = max(1, -(-(end - size) // size))
         taps = h[..., size:end]
         taps = F.pad(taps, (0, count * size - taps.shape[-1])).unflatten(-1, (count, size))
-        pieces = tuple(piece.contiguous() for piece in torch.fft.rfft(taps, 2 * size).unbind(-2))
+        pieces = tuple(piece.contiguous() for piece in rfft(taps, 2 * size).unbind(-2))
         changed.append(level._replace(pieces=pieces, tail=_tail(level.spectra, pieces, level.tail)))
-    return changed, torch.fft.rfft(h[..., : sizes[0]], 2 * sizes[0])
+    return changed, rfft(h[..., : sizes[0]], 2 * sizes[0])
 
 
 def _same(response: Tensor, h: Tensor) -> bool:
@@ -101,7 +103,7 @@ def _through_head(level: _Level, head: Tensor, part: Tensor) -> Tensor:
     """What the first taps make of a part and of the samples right before it."""
     size = level.before.shape[-1]
     window = torch.cat([level.before, *level.present, part], -1)
-    y = torch.fft.irfft(torch.fft.rfft(window, 2 * size) * head, 2 * size)
+    y = irfft(rfft(window, 2 * size) * head, 2 * size)
     start = size + level.filled
     return y[..., start : start + part.shape[-1]]
 
@@ -113,7 +115,7 @@ def _advance(level: _Level, part: Tensor) -> _Level:
     if filled < size:
         return level._replace(present=present, filled=filled)
     window = torch.cat(present, -1)
-    spectrum = torch.fft.rfft(torch.cat([level.before, window], -1), 2 * size)
+    spectrum = rfft(torch.cat([level.before, window], -1), 2 * size)
     spectra = (spectrum, *level.spectra)[: len(level.pieces)]
     return _Level(level.pieces, spectra, window, (), 0, _tail(spectra, level.pieces, level.tail))
 
@@ -125,4 +127,4 @@ def _tail(spectra: tuple[Tensor, ...], pieces: tuple[Tensor, ...], like: Tensor)
     for spectrum, piece in zip(spectra[1:], pieces[1:], strict=False):
         total = torch.addcmul(total, spectrum, piece)
     size = like.shape[-1]
-    return torch.fft.irfft(total, 2 * size)[..., size:]
+    return irfft(total, 2 * size)[..., size:]

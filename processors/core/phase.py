@@ -1,7 +1,5 @@
 """Phases of oscillators: running sums of frequencies, modulo one cycle, that never drift."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -9,6 +7,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
 from .precision import wide
+from .shapes import as_rows, require, shaped
 
 REAL = torch.float32, torch.float64
 
@@ -48,36 +47,32 @@ def running_phase(
         ParameterError: ``offset`` or ``modulation`` is neither float32 nor float64, or a shape does not fit.
     """
     if modulation is None:
-        modulation = offset.new_empty(*[1] * (offset.ndim - 1), 0)
+        modulation = offset.new_empty(0)
     if offset.dtype not in REAL or modulation.dtype not in REAL:
         raise ParameterError(f"Signals must be float32 or float64, not {offset.dtype} and {modulation.dtype}.")
-    if offset.shape[-1] not in (1, num_samples) or modulation.shape[-1] not in (0, num_samples):
-        raise ParameterError(
-            f"For {num_samples} samples, offset and modulation must be (..., {num_samples}), or offset (..., 1), but "
-            f"they are {tuple(offset.shape)} and {tuple(modulation.shape)}."
-        )
     initial = offset.new_zeros(()) if initial is None else initial
-    leading = torch.broadcast_shapes(offset.shape[:-1], modulation.shape[:-1], frequency.shape, initial.shape)
-    rows = math.prod(leading)
-    phase, final = _phase(
-        wide(frequency).expand(leading).reshape(rows),
-        modulation.expand(*leading, modulation.shape[-1]).reshape(rows, modulation.shape[-1]),
-        offset.expand(*leading, offset.shape[-1]).reshape(rows, offset.shape[-1]),
-        wide(initial).expand(leading).reshape(rows),
-        sample_rate,
-        num_samples,
+    leading, *rows = as_rows(
+        frequency=(wide(frequency),),
+        modulation=(modulation, (num_samples, 0)),
+        offset=(offset, (num_samples, 1)),
+        initial=(wide(initial),),
     )
+    phase, final = _phase(*rows, sample_rate, num_samples)
     return phase.reshape(*leading, num_samples), final.reshape(leading)
 
 
 @operator("phase")
+@shaped(frequency="R", modulation="R M", offset="R S", initial="R")
 def _phase(
     frequency: Tensor, modulation: Tensor, offset: Tensor, initial: Tensor, sample_rate: float, num_samples: int
 ) -> tuple[Tensor, Tensor]:
+    fit = modulation.shape[1] in (0, num_samples) and offset.shape[1] in (1, num_samples)
+    require(fit, f"modulation must be of 0 or {num_samples} samples, and offset of 1 or {num_samples}.")
     return kernels("phase", offset).phase(frequency, modulation, offset, initial, sample_rate, num_samples)
 
 
 @operator("phase_backward")
+@shaped(grad="R L", grad_final="R", modulation="R L|0")
 def _phase_backward(
     grad: Tensor, grad_final: Tensor, modulation: Tensor, sample_rate: float
 ) -> tuple[Tensor, Tensor, Tensor]:

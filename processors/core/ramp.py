@@ -1,15 +1,13 @@
 """Linear ramps to targets that may move at any time, as one operator that can be differentiated once."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import shape_text
 from .operators import operator
 from .precision import wide
+from .shapes import as_rows, num_samples, shaped
 
 REAL = torch.float32, torch.float64
 
@@ -53,34 +51,23 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
     """
     if targets.dtype not in REAL:
         raise ParameterError(f"targets must be float32 or float64, not {targets.dtype}: convert them.")
-    length, steps = targets.shape[-1], duration.shape[-1] if duration.ndim else 0
-    try:
-        leading = torch.broadcast_shapes(targets.shape[:-1], duration.shape[:-1], state.shape[:-1])
-        fits = steps in (1, length) and state.shape[-1:] == (4,)
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise ParameterError(
-            f"For targets {shape_text(targets)}, duration must be (..., {length}), or (..., 1) if it is constant, and "
-            f"state (..., 4), whose leading axes broadcast, but these are {shape_text(duration)} and "
-            f"{shape_text(state)}."
-        )
-    rows = math.prod(leading)
-    y, final, _ = _ramp(
-        targets.expand(*leading, length).reshape(rows, length),
-        duration.expand(*leading, steps).reshape(rows, steps),
-        wide(state).expand(*leading, 4).reshape(rows, 4),
-    )
+    length = num_samples(targets)
+    leading, *rows = as_rows(targets=(targets, length), duration=(duration, (length, 1)), state=(wide(state), 4))
+    y, final, _ = _ramp(*rows)
     return y.reshape(*leading, length), final.reshape(*leading, 4)
 
 
 @operator("ramp")
+@shaped(targets="R L", duration="R L|1", state="R 4")
 def _ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The last output tells of each sample whether a ramp has started (1), and whether one has landed (2)."""
     return kernels("ramp", targets).ramp(targets, duration, state)
 
 
 @operator("ramp_backward")
+@shaped(
+    grad="R L", grad_final="R 4", targets="R L", duration="R L|1", state="R 4", y="R L", events="byte: R L"
+)  # fmt: skip
 def _ramp_backward(
     grad: Tensor, grad_final: Tensor, targets: Tensor, duration: Tensor, state: Tensor, y: Tensor, events: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,8 +5,6 @@ differentiated again. The state of all of them is the last output: handing it to
 gives what one run over both gives.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -14,6 +12,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
 from .precision import wide, wide_dtype
+from .shapes import as_rows, num_samples, require, shaped
 
 Coefficient = Tensor | float
 REAL = torch.float32, torch.float64
@@ -44,10 +43,10 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
         ParameterError: ``u`` is neither float32 nor float64, or ``taps`` is less than 1.
     """
     _check_real(u)
-    if taps is not None and taps < 1:
-        raise ParameterError(f"taps is the length of a response and must be at least 1, not {taps}.")
-    leading, u, alpha, initial = _as_rows(u, alpha, initial)
-    y = _onepole(u, alpha, initial, u.shape[-1] if taps is None else taps)
+    if taps is not None:
+        _check_taps(taps)
+    leading, *rows = as_rows(u=(u, num_samples(u)), alpha=(_as_tensor(alpha, u),), initial=(_as_tensor(initial, u),))
+    y = _onepole(*rows, max(1, u.shape[-1]) if taps is None else taps)
     return y.reshape(*leading, u.shape[-1])
 
 
@@ -76,8 +75,11 @@ def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient,
         systems", DAFx 2024.
     """
     _check_real(u)
-    leading, u, attack, release, initial = _as_rows(u, alpha_attack, alpha_release, initial)
-    y, _ = _ballistics(u, attack, release, initial)
+    coefficients = {"alpha_attack": alpha_attack, "alpha_release": alpha_release, "initial": initial}
+    leading, *rows = as_rows(
+        u=(u, num_samples(u)), **{name: (_as_tensor(value, u),) for name, value in coefficients.items()}
+    )
+    y, _ = _ballistics(*rows)
     return y.reshape(*leading, u.shape[-1])
 
 
@@ -111,20 +113,15 @@ def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | comp
     a, initial = _as_tensor(a, u), _as_tensor(initial, u)
     if u.is_complex() or a.is_complex() or initial.is_complex():
         u, a, initial = (t if t.is_complex() else torch.complex(t, torch.zeros_like(t)) for t in (u, a, initial))
+    length = num_samples(u)
     a = a if a.ndim >= u.ndim else a[..., None]
-    length, steps = u.shape[-1], a.shape[-1]
-    if steps not in (1, length):
+    if a.shape[-1] not in (1, length):
         raise ParameterError(
             f"The last axis of a {tuple(a.shape)} is time, as a has as many axes as u {tuple(u.shape)}: it must be of "
             f"length {length}, or 1 for a constant."
         )
-    leading = torch.broadcast_shapes(u.shape[:-1], a.shape[:-1], initial.shape)
-    rows = math.prod(leading)
-    y = _first_order(
-        u.expand(*leading, length).reshape(rows, length),
-        a.expand(*leading, steps).reshape(rows, steps),
-        initial.expand(leading).reshape(rows),
-    )
+    leading, *rows = as_rows(u=(u, length), a=(a, (length, 1)), initial=(initial,))
+    y = _first_order(*rows)
     return y.reshape(*leading, length)
 
 
@@ -147,43 +144,52 @@ def _as_tensor(value: Coefficient | complex, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=wide_dtype(isinstance(value, complex), like.device), device=like.device)
 
 
-def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
-    """The leading shape, ``u`` as (rows, L) and each coefficient as (rows,)."""
-    as_tensors = [_as_tensor(c, u) for c in coefficients]
-    leading = torch.broadcast_shapes(u.shape[:-1], *(c.shape for c in as_tensors))
-    rows, length = math.prod(leading), u.shape[-1]
-    u = u.expand(*leading, length).reshape(rows, length)
-    return leading, u, *(c.expand(leading).reshape(rows) for c in as_tensors)
+def _check_taps(taps: int) -> None:
+    require(taps >= 1, f"taps is the length of a response and must be at least 1, not {taps}.")
+
+
+def _check_alike(*tensors: Tensor) -> None:
+    require(len({tensor.is_complex() for tensor in tensors}) == 1, "All tensors must be real, or all complex.")
 
 
 @operator("onepole")
+@shaped(u="R L", alpha="R", initial="R")
 def _onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
+    _check_taps(taps)
     return kernels("recursion", u).onepole(u, alpha, initial, taps)
 
 
 @operator("onepole_backward")
+@shaped(grad="R L", u="R L", alpha="R", initial="R", y="R L")
 def _onepole_backward(
     grad: Tensor, u: Tensor, alpha: Tensor, initial: Tensor, y: Tensor, taps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
+    _check_taps(taps)
     return kernels("recursion", u).onepole_backward(grad, u, alpha, initial, y, taps)
 
 
 @operator("first_order")
+@shaped(u="real or complex: R L", a="real or complex: R L|1", initial="real or complex: R")
 def _first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
+    _check_alike(u, a, initial)
     return kernels("recursion", u).first_order(u, a, initial)
 
 
 @operator("first_order_backward")
+@shaped(grad="real or complex: R L", a="real or complex: R L|1", initial="real or complex: R", y="real or complex: R L")
 def _first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    _check_alike(grad, a, initial, y)
     return kernels("recursion", y).first_order_backward(grad, a, initial, y)
 
 
 @operator("ballistics")
+@shaped(u="R L", attack="R", release="R", initial="R")
 def _ballistics(u: Tensor, attack: Tensor, release: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
     return kernels("recursion", u).ballistics(u, attack, release, initial)
 
 
 @operator("ballistics_backward")
+@shaped(grad="R L", u="R L", attack="R", release="R", initial="R", y="R L", rising="bool: R L")
 def _ballistics_backward(
     grad: Tensor, u: Tensor, attack: Tensor, release: Tensor, initial: Tensor, y: Tensor, rising: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
 from .precision import wide
+from .shapes import require, shaped
 
 REAL = torch.float32, torch.float64
 
@@ -53,13 +54,24 @@ def segments(
     return y.reshape(*shapes.shape[:-2], num_samples)
 
 
+def _check_linear(linear: Sequence[bool], shapes: Tensor) -> None:
+    require(
+        len(linear) == shapes.shape[1], f"{len(linear)} segments are told to be linear or not, of {shapes.shape[1]}."
+    )
+
+
 @operator("segments")
+@shaped(shapes="R K 4")
 def _segments(shapes: Tensor, linear: list[bool], length: int, dtype: torch.dtype, first: int) -> Tensor:
+    _check_linear(linear, shapes)
+    require(length >= 0, f"There cannot be {length} samples.")
     return kernels("segments", shapes).segments(shapes, linear, length, dtype, first)
 
 
 @operator("segments_backward")
+@shaped(grad="R L", shapes="R K 4")
 def _segments_backward(grad: Tensor, shapes: Tensor, linear: list[bool], first: int) -> Tensor:
+    _check_linear(linear, shapes)
     return kernels("segments", shapes).segments_backward(grad, shapes, linear, first)
 
 

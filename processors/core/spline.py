@@ -31,7 +31,8 @@ def rational_quadratic(u: Tensor, rises: Tensor, slopes: Tensor) -> Tensor:
     heights = heights - heights[:, num_bins // 2, None]
     inside = u.clamp(-1, 1)
     place = (inside.detach() + 1) / width
-    index = place.floor().clamp(max=num_bins - 1).long().flatten(1)
+    # What is not a number stays so, but leads to a bin.
+    index = place.nan_to_num().floor().clamp(max=num_bins - 1).long().flatten(1)
 
     def take(values: Tensor) -> Tensor:
         return values.gather(1, index).view_as(u)

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import CHUNK, register, shape_text
+from ._checkpointed import CHUNK, check_chunk, register
 from .maps import TO_SILENCE
 from .operators import operator
 from .precision import wide
+from .shapes import as_rows, num_samples, require, shape_text, shaped
 
 
 def state_space(
@@ -55,21 +56,11 @@ def state_space(
         raise ParameterError(
             f"Of N states, A is (..., N, N), and B, C and initial are (..., N), but the shapes are {given}."
         )
-    try:
-        leading = torch.broadcast_shapes(u.shape[:-1], A.shape[:-2], D.shape, *(v.shape[:-1] for v in vectors.values()))
-    except RuntimeError:
-        shapes = ", ".join(f"{name} {shape_text(t)}" for name, t in {"u": u, "A": A, **vectors, "D": D}.items())
-        raise ParameterError(f"The leading axes of {shapes} do not broadcast.") from None
-    rows, length = math.prod(leading), u.shape[-1]
-    A, B, C, D = (wide(t) for t in (A, B[..., None], C[..., None, :], D[..., None, None]))
-    A, B, C, D = (t.expand(*leading, *t.shape[-2:]) for t in (A, B, C, D))
-    system = torch.cat([torch.cat([A, B], -1), torch.cat([C, D], -1)], -2)
-    y, final, _ = _state_space(
-        u.expand(*leading, length).reshape(rows, length),
-        system.reshape(rows, order + 1, order + 1),
-        wide(initial).expand(*leading, order).reshape(rows, order),
-        CHUNK,
-    )
+    length = num_samples(u)
+    vectors = {name: (wide(v), order) for name, v in vectors.items()}
+    leading, u, A, D, B, C, initial = as_rows(u=(u, length), A=(wide(A), order, order), D=(wide(D),), **vectors)
+    system = torch.cat([torch.cat([A, B[..., None]], -1), torch.cat([C, D[:, None]], -1)[:, None]], -2)
+    y, final, _ = _state_space(u, system, initial, CHUNK)
     return y.reshape(*leading, length), final.reshape(*leading, order)
 
 
@@ -88,16 +79,27 @@ def decay_samples(A: Tensor) -> int:
     return math.ceil((TO_SILENCE / -radii.log()).sum(-1).max()) + A.shape[-1]
 
 
+def _check_order(system: Tensor, state: Tensor) -> None:
+    order = state.shape[1]
+    require(system.shape[1] == order + 1, f"A system of {order} states is {order + 1} wide, not {system.shape[1]}.")
+
+
 @operator("state_space")
+@shaped(u="R L", system="R M M", state="R N")
 def _state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     """``system`` takes (x[n], u[n]) to (x[n + 1], y[n]). The last output are the states at the start of each chunk."""
+    check_chunk(chunk)
+    _check_order(system, state)
     return kernels("state_space", u).state_space(u, system, state, chunk)
 
 
 @operator("state_space_backward")
+@shaped(grad="R L", grad_final="R N", u="R L", system="R M M", checkpoints="R T N")
 def _state_space_backward(
     grad: Tensor, grad_final: Tensor, u: Tensor, system: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
+    check_chunk(chunk, checkpoints, u.shape[1])
+    _check_order(system, grad_final)
     return kernels("state_space", u).state_space_backward(grad, grad_final, u, system, checkpoints, chunk)
 
 

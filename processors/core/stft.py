@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from .fourier import irfft, rfft
 from .operators import formula
 
 
@@ -17,6 +18,9 @@ def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
     Returns:
         Complex ``(…, T, K)``: T = 1 + ⌊L / hop⌋ frames of K = ⌊n / 2⌋ + 1 bins.
     """
+    if 0 in x.shape[:-1]:
+        num_frames, num_bins = 1 + x.shape[-1] // hop, window.shape[-1] // 2 + 1
+        return torch.complex(x, x)[..., :1, None].expand(*x.shape[:-1], num_frames, num_bins)
     frames = torch.stft(x.flatten(0, -2), window.shape[-1], hop, window=window, return_complex=True)
     return frames.mT.unflatten(0, x.shape[:-1]).contiguous()
 
@@ -69,7 +73,7 @@ def _istft(mask: Tensor, spectra: Tensor, windows: Tensor, hop: int, num_samples
     n = windows.shape[-1]
     # As reals, since a real mask would first be copied to complex numbers.
     masked = torch.view_as_complex(torch.view_as_real(spectra) * mask.unsqueeze(-1))
-    frames = torch.fft.irfft(masked, n).mul_(windows)
+    frames = irfft(masked, n).mul_(windows)
     return overlap_add(frames, hop)[..., n // 2 :][..., :num_samples]
 
 
@@ -78,7 +82,7 @@ def _istft_gradient(
 ) -> tuple:
     n = windows.shape[-1]
     frames = frames_of(torch.nn.functional.pad(grad, (n // 2, 0)), mask.shape[-2], n, hop)
-    G = torch.fft.rfft(frames * windows)
+    G = rfft(frames * windows)
     # A real signal's spectrum has each bin but the first, and the last of an even length, twice.
     weights = windows.new_full((mask.shape[-1],), 2 / n)
     weights[0] = 1 / n

@@ -1,6 +1,5 @@
 """Periodic waveforms without aliasing at any frequency: splines with ever fewer harmonics."""
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from .operators import operator
+from .shapes import as_rows, check_indices, num_samples, require, shaped
 
 REAL = torch.float32, torch.float64
 FADE = 2 ** (1 / 12)  # harmonics fade in a semitone below half the sample rate
@@ -80,19 +80,14 @@ class Wavetable(nn.Module):
         Raises:
             ParameterError: a signal is neither float32 nor float64, or a shape does not fit.
         """
-        position = phase.new_zeros([1] * phase.ndim) if position is None else position
-        signals, length = (phase, increment, position), phase.shape[-1]
+        position = phase.new_zeros(1) if position is None else position
+        signals, length = (phase, increment, position), num_samples(phase)
         if any(signal.dtype not in REAL for signal in signals):
             raise ParameterError(f"Signals must be float32 or float64, not {', '.join(str(s.dtype) for s in signals)}.")
-        if any(signal.shape[-1] not in (1, length) for signal in signals):
-            raise ParameterError(
-                f"For a phase {tuple(phase.shape)}, increment and position must be (..., {length}) or (..., 1), but "
-                f"they are {tuple(increment.shape)} and {tuple(position.shape)}."
-            )
-        leading = torch.broadcast_shapes(*(signal.shape[:-1] for signal in signals))
-        rows = math.prod(leading)
-        signals = [signal.expand(*leading, signal.shape[-1]).reshape(rows, signal.shape[-1]) for signal in signals]
-        return _lookup(*signals, self.tables, self.harmonics, self.levels, self.starts).reshape(*leading, length)
+        leading, *rows = as_rows(
+            phase=(phase, length), increment=(increment, (length, 1)), position=(position, (length, 1))
+        )
+        return _lookup(*rows, self.tables, self.harmonics, self.levels, self.starts).reshape(*leading, length)
 
 
 def harmonic_counts(highest: int) -> list[int]:
@@ -125,7 +120,20 @@ def spline_coefficients(series: Tensor, below: int, highest: int) -> Tensor:
     return torch.cat([values, values[..., :PAD]], -1).mT.contiguous()
 
 
+def _check_tables(tables: Tensor, harmonics: Tensor, levels: Tensor, starts: Tensor) -> None:
+    """Refuse indices that lead out of the tables, where there is one at all."""
+    fit = tables.shape[0] and len(levels) and len(starts) == len(harmonics) + 1
+    require(fit, f"{len(harmonics)} splines of one waveform or more need as many starts, and one more, and levels.")
+    check_indices("levels", levels, 0, len(harmonics) - 1)
+    check_indices("starts", starts, 0, tables.shape[1])
+    check_indices("Lengths of splines", starts.diff(), PAD + 1, tables.shape[1])
+
+
 @operator("wavetable")
+@shaped(
+    phase="R L", increment="R L|1", position="R L|1", tables="N S 2", harmonics="int: K", levels="int: H",
+    starts="int: T",
+)  # fmt: skip
 def _lookup(
     phase: Tensor,
     increment: Tensor,
@@ -135,10 +143,15 @@ def _lookup(
     levels: Tensor,
     starts: Tensor,
 ) -> Tensor:
+    _check_tables(tables, harmonics, levels, starts)
     return kernels("wavetable", phase).lookup(phase, increment, position, tables, harmonics, levels, starts)
 
 
 @operator("wavetable_backward")
+@shaped(
+    grad="R L", phase="R L", increment="R L|1", position="R L|1", tables="N S 2", harmonics="int: K",
+    levels="int: H", starts="int: T",
+)  # fmt: skip
 def _lookup_backward(
     grad: Tensor,
     phase: Tensor,
@@ -149,6 +162,7 @@ def _lookup_backward(
     levels: Tensor,
     starts: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    _check_tables(tables, harmonics, levels, starts)
     return kernels("wavetable", phase).lookup_backward(
         grad, phase, increment, position, tables, harmonics, levels, starts
     )

@@ -262,7 +262,10 @@ def test_what_cannot_be_built_is_refused(construct, told):
         (lambda x: SerialChain({"a": Gain()})(x, a={"gain": GAIN}, b=GAIN), "no parameter 'b'"),
         (lambda x: SerialChain({"a": Gain()})(x, a={"gain": GAIN}, drywet_weight=WEIGHT), "drywet_weight"),
         (lambda x: ParallelMix({"a": Identity()})(x), "needs parallel_weights"),
-        (lambda x: ParallelMix({"a": Identity()})(x, parallel_weights=torch.zeros(3, 2)), "1 columns"),
+        (
+            lambda x: ParallelMix({"a": Identity()})(x, parallel_weights=torch.zeros(3, 2)),
+            r"parallel_weights of shape \(3, 1\)",
+        ),
         (
             lambda x: GainStagingRegularization(GainStagingRegularization(Gain()))(x, gain=GAIN),
             "choose another key",

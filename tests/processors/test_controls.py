@@ -176,7 +176,7 @@ def test_two_views_at_once_are_refused(views, message):
             lambda x, three: ToneStack()(x, torch.zeros(2, 2)),
             r"ToneStack needs z_knobs of shape \(2, 3\) .* not \(2, 2\)",
         ),
-        (lambda x, three: SerialChain({"a": Panner()})(x, a={"z_pan": three}), r"Panner needs z_pan .* not \(3, 1\)"),
+        (lambda x, three: SerialChain({"a": Panner()})(x, a={"z_pan": three}), r"needs a.z_pan .* not \(3, 1\)"),
     ],
 )
 def test_raw_parameters_of_wrong_shapes_are_named(call, message):

@@ -164,7 +164,10 @@ def test_noise_that_is_drawn_stays_the_same_in_a_stream():
 
 def test_a_state_of_another_processor_is_refused():
     _, state = Compressor(sample_rate=44100).stream(torch.zeros(1, 1, 8), dsp_params={})
-    with pytest.raises(ParameterError, match="that of another processor, or of other options"):
+    with pytest.raises(
+        ParameterError,
+        match="SerialChain cannot go on from this state: give one that it left itself",
+    ):
         SerialChain({"a": Compressor(sample_rate=44100), "b": LowShelf()}).stream(
             torch.zeros(1, 1, 8), state=state, dsp_params={}
         )

@@ -135,7 +135,10 @@ def test_blocks_in_a_row_give_the_whole():
     [
         ({"x": torch.zeros(1, 5).half()}, "x must be float32 or float64, not torch.float16"),
         ({"num_stages": 0}, "num_stages must be at least 1, not 0"),
-        ({"coefficient": torch.ones(1, 4)}, r"coefficient \(1, 4\) must be as long as that of x \(1, 5\), or 1"),
+        (
+            {"coefficient": torch.ones(1, 4)},
+            r"coefficient must be of shape \(\.\.\., 1 or 5\) for x \(1, 5\), not \(1, 4\)",
+        ),
     ],
 )
 def test_refusals(change, message):

@@ -133,5 +133,5 @@ def test_what_does_not_fit_is_refused_by_name():
         comb_filter(x, torch.tensor(3), b, max_delay=2)
     with pytest.raises(ParameterError, match=r"b is \(4,\)"):
         comb_filter(x, torch.tensor(3), torch.ones(4))
-    with pytest.raises(ParameterError, match=r"x \(2, 10\), delays \(3,\)"):
+    with pytest.raises(ParameterError, match=r"delays \(3,\) do not broadcast with those of x \(2, 10\)"):
         comb_filter(x, torch.tensor([3, 3, 3]), b)

@@ -125,7 +125,7 @@ def test_times_that_are_no_numbers_do_no_harm():
     [
         ({"x": torch.zeros(1, 5).half()}, "x must be float32 or float64, not torch.float16"),
         ({"max_delay": 0.9}, "max_delay of a loop must be at least one sample, not 0.9"),
-        ({"times": torch.ones(1, 4)}, r"The last axis of times \(1, 4\) must be as long as that of x \(1, 5\), or 1"),
+        ({"times": torch.ones(1, 4)}, r"times must be of shape \(\.\.\., 1 or 5\) for x \(1, 5\), not \(1, 4\)"),
     ],
 )
 def test_refusals(change, message):

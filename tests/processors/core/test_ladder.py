@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_refused_by_name():
     x, g = torch.randn(2, 10), torch.tensor(0.5)
     with pytest.raises(ParameterError, match=r"not torch\.float16"):
         saturating_ladder(x.half(), g, g, LAST)
-    with pytest.raises(ParameterError, match=r"they are \(4,\)"):
+    with pytest.raises(ParameterError, match=r"mix must be of shape \(\.\.\., 5\) for x \(2, 10\), .* not \(4,\)"):
         saturating_ladder(x, g, g, LAST[:4])
     with pytest.raises(ParameterError, match=r"cutoff \(3,\)"):
         saturating_ladder(x, torch.zeros(3), g, LAST)

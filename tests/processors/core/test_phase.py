@@ -144,9 +144,9 @@ def test_gradients_cross_the_borders_of_blocks():
 
 def test_wrong_arguments_are_refused():
     frequency, offset = torch.ones(2), torch.zeros(2, 1)
-    with pytest.raises(ParameterError, match=r"For 5 samples, .* \(2, 4\)"):
+    with pytest.raises(ParameterError, match=r"offset must be of shape \(\.\.\., 5 or 1\) .* not \(2, 4\)"):
         running_phase(frequency, 44100, torch.zeros(2, 4), 5)
-    with pytest.raises(ParameterError, match=r"For 5 samples, .* \(2, 1\)"):
+    with pytest.raises(ParameterError, match=r"modulation must be of shape \(\.\.\., 5 or 0\) .* not \(2, 1\)"):
         running_phase(frequency, 44100, offset, 5, torch.zeros(2, 1))
     with pytest.raises(ParameterError, match=r"must be float32 or float64, not torch\.float16"):
         running_phase(frequency, 44100, offset.half(), 5)

@@ -152,11 +152,11 @@ def test_refuses_what_does_not_fit():
     x, d, state = torch.randn(2, 5), torch.ones(2, 1), torch.zeros(2, 4)
     with pytest.raises(ParameterError, match=r"float32 or float64, not torch\.int64"):
         linear_ramp(x.long(), d, state)
-    for wrong in [
-        (x, torch.ones(2, 4), state),
-        (x, d, torch.zeros(2, 3)),
-        (x, d, torch.zeros(3, 4)),
-        (x, d[0, 0], state),
+    for wrong, message in [
+        ((x, torch.ones(2, 4), state), r"duration must be of shape \(\.\.\., 5 or 1\)"),
+        ((x, d, torch.zeros(2, 3)), r"state must be of shape \(\.\.\., 4\)"),
+        ((x, d, torch.zeros(3, 4)), r"state \(3, 4\) do not broadcast"),
+        ((x, d[0, 0], state), r"duration must be of shape \(\.\.\., 5 or 1\)"),
     ]:
-        with pytest.raises(ParameterError, match=r"duration must be \(\.\.\., 5\)"):
+        with pytest.raises(ParameterError, match=message):
             linear_ramp(*wrong)

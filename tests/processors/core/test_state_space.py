@@ -159,5 +159,5 @@ def test_what_does_not_fit_is_refused_by_name():
         state_space(u, A, B, C[:, :2], D)
     with pytest.raises(ParameterError, match=r"A \(2, 2, 3\)"):
         state_space(u, A[:, :2], B, C, D)
-    with pytest.raises(ParameterError, match=r"u \(2, 10\), .* D \(3,\) do not broadcast"):
+    with pytest.raises(ParameterError, match=r"D \(3,\) do not broadcast with those of u \(2, 10\)"):
         state_space(u, A, B, C, torch.zeros(3))
