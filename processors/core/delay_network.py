@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import check_chunk, shape_text
+from ._checkpointed import check_chunk
 from .fourier import irfft, rfft
 from .operators import operator
 from .precision import wide
