@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .calls import CalledByName, in_its_name
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
@@ -20,7 +21,7 @@ ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]
 
 
-class Processor(nn.Module, ABC):
+class Processor(nn.Module, metaclass=CalledByName):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
@@ -150,6 +151,7 @@ class Processor(nn.Module, ABC):
         """How many normalized values there are for each signal of a batch."""
         return sum(math.prod(leaf.shape) for leaf in self.leaves())
 
+    @in_its_name
     def __call__(
         self,
         *inlet_signals: Tensor,
@@ -160,7 +162,7 @@ class Processor(nn.Module, ABC):
         """Process signals, with parameters in one of three views.
 
         Args:
-            inlet_signals: ``(batch, channels, samples)`` for each inlet.
+            inlet_signals: ``(batch, channels, samples)`` for each inlet; the first may be called ``input_signals``.
             dsp_params: Physical values, see :meth:`dsp_to_raw`.
             norm_params: Normalized values, see :meth:`norm_to_dsp`.
             raw_parameters: Those of :meth:`forward`.
@@ -172,6 +174,8 @@ class Processor(nn.Module, ABC):
             ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
                 parameter a shape that cannot be computed with.
         """
+        if "input_signals" in raw_parameters:
+            inlet_signals = (raw_parameters.pop("input_signals"), *inlet_signals)
         if dsp_params is None and norm_params is None:
             try:
                 return super().__call__(*inlet_signals, **raw_parameters)

@@ -455,7 +455,7 @@ class CookbookEqualizer(CookbookFilter):
 
     @classmethod
     def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor, A: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and the root A of the gain, each ``(…)``."""
+        """Numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
         return cls.formula(*cookbook.from_cosine(cos_w0, alpha), A)
 
     @staticmethod

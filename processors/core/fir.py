@@ -7,7 +7,6 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ..errors import ParameterError
 from .bounds import safe_exp, soft_bound
 from .filterbank import TriangularFilterBank
 from .windows import Window, get_window
