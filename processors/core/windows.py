@@ -40,7 +40,7 @@ def get_window(window_type: Window, window_length: int, **kwargs: Any) -> Tensor
 
 
 def _from_scipy(name: str | tuple, length: int, sym: bool, **kwargs: Any) -> np.ndarray:
-    import scipy.signal  # takes a second
+    import scipy.signal  # it takes a second
 
     try:
         if kwargs:
