@@ -145,9 +145,7 @@ def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[V
     return y, final.to(xs.dtype).unbind(-1)
 
 
-def allpass_smoother_init(
-    initial_value: Value, a: Value, *, dtype: torch.dtype | None = None
-) -> tuple[Values, Values]:
+def allpass_smoother_init(initial_value: Value, a: Value, *, dtype: torch.dtype | None = None) -> tuple[Values, Values]:
     """The state and the parameters of :func:`allpass_smoother_process`.
 
     Args:

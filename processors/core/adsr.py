@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .maps import TO_SILENCE
 from .precision import wide
 from .segments import segments
@@ -124,7 +125,7 @@ def gated_adsr(
     to_end = 1.0 if linear else TO_SILENCE
     values = torch.stack(torch.broadcast_tensors(attack, to_end * decay, wide(sustain), to_end * release), -1)
     state = values.new_zeros(3) if state is None else wide(state)
-    leading = torch.broadcast_shapes(held.shape[:-1], values.shape[:-1], state.shape[:-1])
+    leading = broadcast_shapes(held.shape[:-1], values.shape[:-1], state.shape[:-1])
     rows, length = math.prod(leading), held.shape[-1]
     y, final = _adsr(
         held.expand(*leading, length).reshape(rows, length),

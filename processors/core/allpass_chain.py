@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .precision import wide, wide_dtype
 
 
@@ -53,7 +54,7 @@ def allpass_chain(
         )
     if state is None:
         state = torch.zeros(num_stages, dtype=wide_dtype(False, x.device), device=x.device)
-    leading = torch.broadcast_shapes(x.shape[:-1], coefficient.shape[:-1], feedback.shape, state.shape[:-1])
+    leading = broadcast_shapes(x.shape[:-1], coefficient.shape[:-1], feedback.shape, state.shape[:-1])
     rows = math.prod(leading)
     y, final = _allpass_chain(
         x.expand(*leading, length).reshape(rows, length),

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .broadcasting import broadcast_shapes
 from .maps import TO_SILENCE
 from .precision import wide
 
@@ -86,7 +87,7 @@ def decay_samples(denominators: Tensor) -> int:
 
 def _broadcast(x: Tensor, sos: Tensor, state: Tensor) -> torch.Size:
     try:
-        return torch.broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])
+        return broadcast_shapes(x.shape[:-1], sos.shape[:-2], state.shape[:-2])
     except RuntimeError:
         shapes = f"x {shape_text(x)}, sos {shape_text(sos)} and state {shape_text(state)}"
         raise ParameterError(

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import shape_text
+from .broadcasting import broadcast_shapes
 from .precision import wide
 
 State = tuple[Tensor, Tensor]
@@ -68,7 +69,7 @@ def comb_filter(
     coefficients = _coefficients(b, a, mix)
     past, inner = state or (coefficients.new_zeros(memory), coefficients.new_zeros(2))
     try:
-        leading = torch.broadcast_shapes(
+        leading = broadcast_shapes(
             x.shape[:-1], delays.shape, coefficients.shape[:-1], past.shape[:-1], inner.shape[:-1]
         )
     except RuntimeError:
@@ -100,7 +101,7 @@ def _coefficients(b: Tensor, a: Tensor, mix: Tensor) -> Tensor:
     b, a, mix = wide(b), wide(a), wide(mix)
     b = F.pad(b, (0, 3 - b.shape[-1])) / a[..., :1]
     a = F.pad(a[..., 1:], (0, 3 - a.shape[-1])) / a[..., :1]
-    leading = torch.broadcast_shapes(b.shape[:-1], a.shape[:-1], mix.shape[:-1])
+    leading = broadcast_shapes(b.shape[:-1], a.shape[:-1], mix.shape[:-1])
     return torch.cat([c.expand(*leading, c.shape[-1]) for c in (b, a, mix)], -1)
 
 

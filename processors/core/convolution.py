@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from . import _flash_fft
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .partitioned import convolve_partitions
 from .streaming import in_blocks, remember
 
@@ -79,12 +80,12 @@ def _transposed(g: Tensor, h: Tensor, delay: int) -> Tensor:
 
 @_convolve.register_fake
 def _(x: Tensor, h: Tensor, delay: int) -> Tensor:
-    return x.new_empty(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
+    return x.new_empty(*broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
 
 
 @_correlate.register_fake
 def _(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
-    return x.new_empty(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
+    return x.new_empty(*broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
 
 
 def _save_for_convolve(ctx, inputs, output) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .precision import wide, wide_dtype
 
 SHORTEST = 1.0  # samples, as a sample cannot wait for itself
@@ -58,7 +59,7 @@ def feedback_delay(
             f"The last axis of times {tuple(times.shape)} must be as long as that of x {tuple(x.shape)}, or 1."
         )
     base = torch.as_tensor(base, dtype=wide_dtype(False, x.device), device=x.device)
-    leading = torch.broadcast_shapes(x.shape[:-1], times.shape[:-1], feedback.shape, base.shape)
+    leading = broadcast_shapes(x.shape[:-1], times.shape[:-1], feedback.shape, base.shape)
     rows = math.prod(leading)
     if past is None:
         past = torch.zeros(kept, dtype=base.dtype, device=x.device)

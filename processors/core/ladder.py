@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .broadcasting import broadcast_shapes
 from .precision import wide
 
 NUM_COEFFICIENTS = 7  # G, k, and the mix of five taps
@@ -51,7 +52,7 @@ def saturating_ladder(
             f"mix is (..., 5) and state (..., 4), but they are {shape_text(mix)}, {shape_text(state)}."
         )
     try:
-        leading = torch.broadcast_shapes(x.shape[:-1], cutoff.shape, feedback.shape, mix.shape[:-1], state.shape[:-1])
+        leading = broadcast_shapes(x.shape[:-1], cutoff.shape, feedback.shape, mix.shape[:-1], state.shape[:-1])
     except RuntimeError:
         shapes = f"x {shape_text(x)}, cutoff {shape_text(cutoff)} and feedback {shape_text(feedback)}"
         raise ParameterError(f"The leading axes of {shapes}, mix and state do not broadcast.") from None

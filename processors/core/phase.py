@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .precision import wide
 
 REAL = torch.float32, torch.float64
@@ -56,7 +57,7 @@ def running_phase(
             f"they are {tuple(offset.shape)} and {tuple(modulation.shape)}."
         )
     initial = offset.new_zeros(()) if initial is None else initial
-    leading = torch.broadcast_shapes(offset.shape[:-1], modulation.shape[:-1], frequency.shape, initial.shape)
+    leading = broadcast_shapes(offset.shape[:-1], modulation.shape[:-1], frequency.shape, initial.shape)
     rows = math.prod(leading)
     phase, final = _phase(
         wide(frequency).expand(leading).reshape(rows),

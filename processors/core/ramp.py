@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import shape_text
+from .broadcasting import broadcast_shapes
 from .precision import wide
 
 REAL = torch.float32, torch.float64
@@ -54,7 +55,7 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
         raise ParameterError(f"targets must be float32 or float64, not {targets.dtype}: convert them.")
     length, steps = targets.shape[-1], duration.shape[-1] if duration.ndim else 0
     try:
-        leading = torch.broadcast_shapes(targets.shape[:-1], duration.shape[:-1], state.shape[:-1])
+        leading = broadcast_shapes(targets.shape[:-1], duration.shape[:-1], state.shape[:-1])
         fits = steps in (1, length) and state.shape[-1:] == (4,)
     except RuntimeError:
         fits = False

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .precision import wide, wide_dtype
 
 Coefficient = Tensor | float
@@ -117,7 +118,7 @@ def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | comp
             f"The last axis of a {tuple(a.shape)} is time, as a has as many axes as u {tuple(u.shape)}: it must be of "
             f"length {length}, or 1 for a constant."
         )
-    leading = torch.broadcast_shapes(u.shape[:-1], a.shape[:-1], initial.shape)
+    leading = broadcast_shapes(u.shape[:-1], a.shape[:-1], initial.shape)
     rows = math.prod(leading)
     y = _first_order(
         u.expand(*leading, length).reshape(rows, length),
@@ -149,7 +150,7 @@ def _as_tensor(value: Coefficient | complex, like: Tensor) -> Tensor:
 def _as_rows(u: Tensor, *coefficients: Coefficient) -> tuple:
     """The leading shape, ``u`` as (rows, L) and each coefficient as (rows,)."""
     as_tensors = [_as_tensor(c, u) for c in coefficients]
-    leading = torch.broadcast_shapes(u.shape[:-1], *(c.shape for c in as_tensors))
+    leading = broadcast_shapes(u.shape[:-1], *(c.shape for c in as_tensors))
     rows, length = math.prod(leading), u.shape[-1]
     u = u.expand(*leading, length).reshape(rows, length)
     return leading, u, *(c.expand(leading).reshape(rows) for c in as_tensors)

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ._backends import kernels
 from ._checkpointed import CHUNK, register, shape_text
+from .broadcasting import broadcast_shapes
 from .maps import TO_SILENCE
 from .precision import wide
 
@@ -55,7 +56,7 @@ def state_space(
             f"Of N states, A is (..., N, N), and B, C and initial are (..., N), but the shapes are {given}."
         )
     try:
-        leading = torch.broadcast_shapes(u.shape[:-1], A.shape[:-2], D.shape, *(v.shape[:-1] for v in vectors.values()))
+        leading = broadcast_shapes(u.shape[:-1], A.shape[:-2], D.shape, *(v.shape[:-1] for v in vectors.values()))
     except RuntimeError:
         shapes = ", ".join(f"{name} {shape_text(t)}" for name, t in {"u": u, "A": A, **vectors, "D": D}.items())
         raise ParameterError(f"The leading axes of {shapes} do not broadcast.") from None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 
 REAL = torch.float32, torch.float64
 FADE = 2 ** (1 / 12)  # harmonics fade in a semitone below half the sample rate
@@ -88,7 +89,7 @@ class Wavetable(nn.Module):
                 f"For a phase {tuple(phase.shape)}, increment and position must be (..., {length}) or (..., 1), but "
                 f"they are {tuple(increment.shape)} and {tuple(position.shape)}."
             )
-        leading = torch.broadcast_shapes(*(signal.shape[:-1] for signal in signals))
+        leading = broadcast_shapes(*(signal.shape[:-1] for signal in signals))
         rows = math.prod(leading)
         signals = [signal.expand(*leading, signal.shape[-1]).reshape(rows, signal.shape[-1]) for signal in signals]
         return _lookup(*signals, self.tables, self.harmonics, self.levels, self.starts).reshape(*leading, length)
