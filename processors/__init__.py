@@ -60,12 +60,15 @@ from .smoothing import (
     allpass_smoother_init,
     allpass_smoother_process,
     allpass_smoother_tick,
+    allpass_smoother_update_state,
     onepole_smoother_init,
     onepole_smoother_process,
     onepole_smoother_tick,
+    onepole_smoother_update_state,
     ramp_smoother_init,
     ramp_smoother_process,
     ramp_smoother_tick,
+    ramp_smoother_update_state,
 )
 from .stacked_svf import StackedStateVariableFilter
 from .stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
@@ -177,10 +180,13 @@ __all__ = [
     "allpass_smoother_init",
     "allpass_smoother_process",
     "allpass_smoother_tick",
+    "allpass_smoother_update_state",
     "onepole_smoother_init",
     "onepole_smoother_process",
     "onepole_smoother_tick",
+    "onepole_smoother_update_state",
     "ramp_smoother_init",
     "ramp_smoother_process",
     "ramp_smoother_tick",
+    "ramp_smoother_update_state",
 ]

@@ -9,6 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .calls import CalledByName, in_its_name
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.autocast import autocast_of, in_full_precision
 from .core.lasting import Lasting
@@ -24,7 +25,11 @@ ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]
 
 
-class Processor(nn.Module, metaclass=Lasting):
+class Construction(CalledByName, Lasting):
+    """Constructors that refuse arguments in the name of the class that was called, and build what outlasts inference."""
+
+
+class Processor(nn.Module, metaclass=Construction):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
@@ -165,6 +170,7 @@ class Processor(nn.Module, metaclass=Lasting):
         """How many normalized values there are for each signal of a batch."""
         return sum(math.prod(leaf.shape) for leaf in self.leaves())
 
+    @in_its_name
     def __call__(
         self,
         *inlet_signals: Tensor,
@@ -177,7 +183,7 @@ class Processor(nn.Module, metaclass=Lasting):
         Signals and parameters of one row serve all rows of the others.
 
         Args:
-            inlet_signals: ``(batch, channels, samples)`` for each inlet.
+            inlet_signals: ``(batch, channels, samples)`` for each inlet; the first may be called ``input_signals``.
             dsp_params: Physical values, see :meth:`dsp_to_raw`.
             norm_params: Normalized values, see :meth:`norm_to_dsp`.
             raw_parameters: Those of :meth:`forward`.
@@ -189,6 +195,8 @@ class Processor(nn.Module, metaclass=Lasting):
             ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
                 parameter another shape or other rows.
         """
+        if "input_signals" in raw_parameters:
+            inlet_signals = (raw_parameters.pop("input_signals"), *inlet_signals)
         views = {"dsp_params": dsp_params, "norm_params": norm_params}
         given = inlet_signals, {**raw_parameters, **{name: v for name, v in views.items() if v is not None}}
         if device := autocast_of(given):

@@ -34,6 +34,16 @@ class Container(Processor):
     """What containers have in common: their controls are those of their members, nested as parameters are, and own
     ones."""
 
+    weights: str | None = None  # name of the parameter that may follow the signal by position
+
+    def __call__(self, *inlet_signals: Tensor, **parameters: Any) -> Any:
+        last = inlet_signals[-1] if len(inlet_signals) > 1 else None
+        if self.weights is not None and isinstance(last, Tensor) and last.ndim < 3:
+            if self.weights in parameters:
+                raise TypeError(f"{type(self).__name__}.forward() got multiple values for argument '{self.weights}'")
+            *inlet_signals, parameters[self.weights] = inlet_signals
+        return super().__call__(*inlet_signals, **parameters)
+
     @abstractmethod
     def members(self) -> dict[Path, nn.Module]:
         """The members, by the names under which their parameters nest."""
@@ -132,6 +142,8 @@ class DryWet(Wrapper):
             this one.
     """
 
+    weights = "drywet_weight"
+
     def __init__(self, processor: nn.Module, external_param: bool = True) -> None:
         super().__init__(processor)
         self.external_param = external_param
@@ -158,7 +170,7 @@ class DryWet(Wrapper):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the dry signal.
+            inlet_signals: the dry signal; the weight may follow it.
             drywet_weight: of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
             raw_parameters: those of the processor.
 
@@ -344,6 +356,8 @@ class ParallelMix(Group):
         ParameterError: there is no processor, a name cannot be used, or a processor cannot be wrapped.
     """
 
+    weights = "parallel_weights"
+
     def __init__(
         self, processors: Mapping[str, nn.Module], activation: Literal["softmax", "softplus"] = "softmax"
     ) -> None:
@@ -366,7 +380,7 @@ class ParallelMix(Group):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the one signal, which all processors receive.
+            inlet_signals: the one signal, which all processors receive; the weights may follow it.
             parallel_weights: ``(B, K)``, in the order of the dict.
             raw_parameters: for each name a dict of its processor's parameters, and parameters from outside.
 

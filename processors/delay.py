@@ -150,12 +150,12 @@ class MultitapDelay(Processor):
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
         zp_filter_per_tap: filter each tap.
         zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.
+        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         pre_delay: samples before the first segment.
         straight_through, radii_loss, normalize_gradients: see
             :class:`~grafx.processors.core.delay.SurrogateDelay`.
         sample_rate: samples per second, which controls refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: an unknown ``processor_channel``.
@@ -173,13 +173,14 @@ class MultitapDelay(Processor):
         processor_channel: str = "stereo",
         zp_filter_per_tap: bool = True,
         zp_filter_bins: int = 20,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
         pre_delay: int = 0,
         straight_through: bool = True,
         radii_loss: bool = True,
         normalize_gradients: bool = True,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
-        **conv,
     ):
         super().__init__(sample_rate, param_range)
         self.processor_channel = processor_channel
@@ -189,7 +190,7 @@ class MultitapDelay(Processor):
         self.pre_delay = pre_delay
         self.delay = SurrogateDelay(segment_len, straight_through, radii_loss, normalize_gradients)
         self.color = ZeroPhaseFIR(zp_filter_bins) if zp_filter_per_tap else None
-        self.conv = FIRConvolution(mode="causal", **conv)
+        self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
 
     def parameter_size(self) -> ParameterSize:
         size = {"delay_z": (self.num_taps, 2)}
@@ -265,6 +266,17 @@ class MultitapDelay(Processor):
             fir, _ = self._response(delay_z, log_fir_magnitude)
         silent = (fir == 0).flatten(0, -2).all(0)
         return int(silent.long().cumprod(0).sum())
+
+    def get_ir(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The responses ``(B, C', pre_delay + M · segment_len)`` that signals are convolved with, and the radii loss.
+
+        Args:
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+        """
+        check_optional(self, log_fir_magnitude=log_fir_magnitude)
+        fir, radii_loss = self._response(delay_z, log_fir_magnitude)
+        return fir, {"radii_reg": radii_loss}
 
     def _response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None) -> tuple[Tensor, Tensor]:
         taps, radii_loss = self._taps(delay_z, log_fir_magnitude)

@@ -1,14 +1,16 @@
 """Dynamic range processors: gains that follow the level of the signal."""
 
+from collections.abc import Callable
 from types import EllipsisType
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from .base import ParameterError
 from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
-from .core.knees import hard_step, quadratic_step
+from .core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, quadratic_step
 from .core.optional import check_option
 from .dynamic_range import (
     KNEES,
@@ -51,6 +53,7 @@ class _InTwoStyles(DynamicRangeProcessor):
     desk_knee: Knee
     desk_curve: tuple[str, ...]
     desk_makeup: bool
+    mirrored: bool  # acts below the threshold
 
     def __init__(
         self,
@@ -92,6 +95,31 @@ class _InTwoStyles(DynamicRangeProcessor):
             sample_rate=44100 if sample_rate is None else sample_rate,
             param_range=param_range,
         )
+
+    # The static curves of GRAFX by themselves: ln of the gain for ln of an energy, whose threshold has no offset.
+
+    @classmethod
+    def gain_hard_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, _: Any = None) -> Tensor:
+        """The log gain ``(…, L)`` for the log energies ``(…, L)``, with a hard knee; all else ``(…, 1)``."""
+        return cls._static_gain(hard_knee, log_energy, log_threshold, log_ratio)
+
+    @classmethod
+    def gain_quad_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
+        """The same with a quadratic knee."""
+        return cls._static_gain(quadratic_knee, log_energy, log_threshold, log_ratio, log_knee)
+
+    @classmethod
+    def gain_exp_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
+        """The same with an exponential knee."""
+        return cls._static_gain(exponential_knee, log_energy, log_threshold, log_ratio, log_knee)
+
+    @classmethod
+    def _static_gain(cls, knee: Callable[..., Tensor], level: Tensor, *parameters: Tensor) -> Tensor:
+        threshold, log_ratio, *log_knee = (torch.atleast_1d(p.to(level)) for p in parameters)
+        widths = map(safe_exp, log_knee)
+        if cls.mirrored:
+            return knee(-level, -threshold, -safe_exp(log_ratio), *widths)
+        return knee(level, threshold, compression({"log_ratio": log_ratio}), *widths)
 
 
 class Compressor(_InTwoStyles):
@@ -164,6 +192,7 @@ class Compressor(_InTwoStyles):
     desk_knee = "quadratic"
     desk_curve = ("log_threshold", "log_ratio", "log_knee")
     desk_makeup = True
+    mirrored = False
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         slope = compression(raw)
@@ -211,6 +240,7 @@ class NoiseGate(_InTwoStyles):
     desk_knee = "hard"
     desk_curve = ("log_threshold", "log_range", "log_knee")
     desk_makeup = False
+    mirrored = True
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         if "log_range" not in raw:

@@ -106,6 +106,11 @@ class ApproxNoiseGate(_OneSmoother):
     ranges = GATE_RANGES
     ratio_map = exponential(floor=0.0)
 
+    def compute_gain(self, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
+        """The gain ``(B, 1, L)`` for log energies ``(B, L)``; all else is ``(B, 1)``, T is ``log_threshold`` itself."""
+        raw = {"log_ratio": log_ratio, "log_knee": log_knee}
+        return torch.exp(self.log_gain(log_energy, log_threshold, raw)).unsqueeze(1)
+
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         slope = -torch.expm1(soft_bound(raw["log_ratio"]))
         return soft_bound(guarded_quadratic_knee(-level, -threshold, slope, safe_exp(raw["log_knee"])))

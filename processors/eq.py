@@ -13,6 +13,7 @@ from .core.graphic_eq import Bands
 from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, spread_hertz
 from .core.streaming import once
+from .core.windows import Window
 from .filter import COOKBOOK_GAIN, cookbook_controls
 
 
@@ -91,11 +92,12 @@ class NewZeroPhaseFIREqualizer(Processor):
         use_filterbank: give the magnitudes of bands.
         filterbank_kwargs: arguments of :class:`~grafx.processors.core.filterbank.TriangularFilterBank` besides the
             first, of which ``num_filters`` is J.
-        window: see :class:`~grafx.processors.core.fir.ZeroPhaseFIR`.
-        window_kwargs: likewise.
+        window: see :func:`~grafx.processors.core.windows.get_window`.
+        window_kwargs: its arguments.
         eps: ε, with a filter bank.
+        flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        **conv: other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: an unknown ``processor_channel``, window or scale.
@@ -109,23 +111,22 @@ class NewZeroPhaseFIREqualizer(Processor):
         processor_channel: str = "mono",
         use_filterbank: bool = False,
         filterbank_kwargs: dict | None = None,
-        window: str | tuple = "hann",
+        window: Window = "hann",
         window_kwargs: dict | None = None,
         eps: float = 1e-7,
+        flashfftconv: bool = False,
         param_range: ParamRange | None = None,
         **conv,
     ):
         super().__init__(param_range=param_range)
         self.processor_channel = processor_channel
         num_channels = num_filter_channels(processor_channel)
-        if use_filterbank:
-            self.fir = ZeroPhaseFilterBankFIR(num_frequency_bins, filterbank_kwargs, window, window_kwargs, eps)
-            self._size = (num_channels, self.fir.filterbank.num_filters)
-        else:
-            self.fir = ZeroPhaseFIR(num_frequency_bins, window, window_kwargs)
-            self._size = (num_channels, num_frequency_bins)
+        self.fir = ZeroPhaseFilterBankFIR(
+            num_frequency_bins, use_filterbank, filterbank_kwargs, window, window_kwargs, eps
+        )
+        self._size = (num_channels, self.fir.num_magnitudes)
         self.latency_samples = num_frequency_bins - 1
-        self.conv = FIRConvolution(mode="zerophase", **conv)
+        self.conv = FIRConvolution("zerophase", flashfftconv, **conv)
 
     def parameter_size(self) -> ParameterSize:
         return {"log_magnitude": self._size}
@@ -239,11 +240,13 @@ class ParametricEqualizer(Processor):
     def sections(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> cookbook.Coefficients:
         """Numerators and denominators ``(B, C', K, 3)``."""
         parameters = cookbook.from_raw(w0, q_inv, log_gain)
-        if not self.use_shelving_filters:
-            return cookbook.peak(*parameters)
-        first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
-        designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
-        return tuple(torch.cat(c, -2) for c in zip(*designs, strict=True))
+        return _with_shelves(*parameters) if self.use_shelving_filters else cookbook.peak(*parameters)
+
+    def get_biquad_coefficients_with_shelving_filters(
+        self, cos_w0: Tensor, alpha: Tensor, A: Tensor
+    ) -> cookbook.Coefficients:
+        """Numerators and denominators ``(…, K, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…, K)``."""
+        return _with_shelves(*cookbook.from_cosine(cos_w0, alpha), A)
 
     def tail_samples(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> int:
         return self.iir.tail_samples(*self.sections(w0, q_inv, log_gain))
@@ -328,6 +331,13 @@ class GraphicEqualizer(Processor):
             ``(…, K)``, to be given as ``log_gains``; differentiable.
         """
         return self.bands.gains_for(log_commands)
+
+
+def _with_shelves(*parameters: Tensor) -> cookbook.Coefficients:
+    """A low shelf, peaks and a high shelf from ω₀, 1/Q and A ``(…, K)``."""
+    first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
+    designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
+    return tuple(torch.cat(c, -2) for c in zip(*designs, strict=True))
 
 
 def _num_recursive_channels(processor_channel: str) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal
 
-import scipy.linalg
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -282,6 +281,8 @@ def _next_prime(number: int, taken: Iterable[int]) -> int:
 def _start_matrix(num_lines: int, kind: str) -> Tensor:
     """What the rotation or the reflection begins at."""
     if kind == "exponential" and num_lines & (num_lines - 1) == 0:
+        import scipy.linalg  # it takes a while
+
         return torch.from_numpy(scipy.linalg.hadamard(num_lines) / math.sqrt(num_lines))
     shift = torch.eye(num_lines, dtype=torch.float64).roll(1, 0)
     if kind == "householder":

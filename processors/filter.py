@@ -366,8 +366,15 @@ class StateVariableFilter(RecursiveFilter):
     def sections(self, twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor) -> cookbook.Coefficients:
         G = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(G), 10, 5)))
         twoR = F.softplus(_weight(twoR)) / math.log(2) + 1e-2
-        b = cookbook.bilinear(_weight(c_hp), _weight(c_bp), _weight(c_lp), G)
-        return b, cookbook.bilinear(torch.ones_like(G), twoR, torch.ones_like(G), G)
+        return self.get_biquad_coefficients(twoR, G, _weight(c_hp), _weight(c_bp), _weight(c_lp))
+
+    @staticmethod
+    def get_biquad_coefficients(
+        twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor
+    ) -> cookbook.Coefficients:
+        """Numerators and denominators ``(…, 3)`` of 2R, G and the amplitudes c themselves, each ``(…)``."""
+        one = torch.ones_like(G)
+        return cookbook.bilinear(c_hp, c_bp, c_lp, G), cookbook.bilinear(one, twoR, one, G)
 
 
 COOKBOOK_GAIN = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
@@ -416,6 +423,21 @@ class CookbookFilter(RecursiveFilter):
     def sections(self, *raw_parameters: Tensor) -> cookbook.Coefficients:
         return self.formula(*cookbook.from_raw(*raw_parameters))
 
+    @classmethod
+    def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor) -> cookbook.Coefficients:
+        """Numerators and denominators ``(…, 3)`` from cos ω₀ and α = sin(ω₀)/2Q, each ``(…)``."""
+        return cls.formula(*cookbook.from_cosine(cos_w0, alpha))
+
+    @staticmethod
+    def filter_parameter_activations(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
+        """ω₀ in radians per sample and 1/Q from raw parameters."""
+        return cookbook.from_raw(w0, q_inv)
+
+    @staticmethod
+    def compute_common_filter_parameters(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
+        """cos ω₀ and α = sin(ω₀)/2Q from ω₀ in radians per sample and 1/Q."""
+        return torch.cos(w0), torch.sin(w0) * q_inv / 2
+
 
 class CookbookEqualizer(CookbookFilter):
     """What those that have a gain have in common besides.
@@ -450,6 +472,16 @@ class CookbookEqualizer(CookbookFilter):
             ``(B, C, L)``.
         """
         return self._filter(input_signals, w0, q_inv, log_gain)
+
+    @classmethod
+    def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor, A: Tensor) -> cookbook.Coefficients:
+        """Numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
+        return cls.formula(*cookbook.from_cosine(cos_w0, alpha), A)
+
+    @staticmethod
+    def filter_parameter_activations(w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ω₀ in radians per sample, 1/Q and A from raw parameters of sections in series."""
+        return cookbook.from_raw(w0, q_inv, log_gain)
 
 
 class LowPassFilter(CookbookFilter):

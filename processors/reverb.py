@@ -46,9 +46,9 @@ class STFTMaskedNoiseReverb(Processor):
         fixed_noise: use the same noise in every call and for every node. Otherwise each call draws new noise
             for each node from torch's global generator, so that ``torch.manual_seed`` repeats it.
         gain_envelope: multiply each frame by a gain of its own.
+        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         sample_rate: samples per second, which controls refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: an unknown ``processor_channel``, or a response too short for its frames.
@@ -66,9 +66,10 @@ class STFTMaskedNoiseReverb(Processor):
         hop_length: int = 192,
         fixed_noise: bool = True,
         gain_envelope: bool = False,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
-        **conv,
     ):
         super().__init__(sample_rate, param_range)
         if ir_len <= n_fft // 2:
@@ -79,7 +80,7 @@ class STFTMaskedNoiseReverb(Processor):
         self.n_fft, self.hop_length = n_fft, hop_length
         self.fixed_noise = fixed_noise
         self.gain_envelope = gain_envelope
-        self.conv = FIRConvolution(mode="causal", **conv)
+        self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
         self.register_buffer("windows", windows, persistent=False)
@@ -140,10 +141,27 @@ class STFTMaskedNoiseReverb(Processor):
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return self.ir_len - 1
 
-    def _response(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
-        mask = self._mask(initial, delta, envelope)
-        fir = masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
-        return normalize_impulse(filters_of_channels(fir, self.processor_channel))
+    def compute_ir(
+        self,
+        init_log_magnitude: Tensor,
+        delta_log_magnitude: Tensor,
+        gain_env_log_magnitude: Tensor | None = None,
+    ) -> Tensor:
+        """The responses of the channels ``(B, C', ir_len)`` before they are scaled, see :meth:`forward`."""
+        mask = self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
+        return masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
+
+    def compute_stft_mask(
+        self,
+        init_log_magnitude: Tensor,
+        delta_log_magnitude: Tensor,
+        gain_env_log_magnitude: Tensor | None = None,
+    ) -> Tensor:
+        """The magnitudes ``(B, C', n_fft/2 + 1, frames)`` that shape the noise, see :meth:`forward`."""
+        return self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude).mT
+
+    def _response(self, *raw_parameters: Tensor | None) -> Tensor:
+        return normalize_impulse(filters_of_channels(self.compute_ir(*raw_parameters), self.processor_channel))
 
     def _mask(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
         num_frames = 1 + self.ir_len // self.hop_length
@@ -199,10 +217,10 @@ class FilteredNoiseShapingReverb(Processor):
         use_fade_in: let each band swell before it decays.
         min_decay_ms: the shortest decay time, in ms.
         max_decay_ms: the longest.
+        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         generator: where all that is random comes from. By default, noise that is made in advance is the same in every
             process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: an option is unknown or out of range.
@@ -228,9 +246,10 @@ class FilteredNoiseShapingReverb(Processor):
         use_fade_in: bool = False,
         min_decay_ms: float = 50,
         max_decay_ms: float = 2000,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
         generator: torch.Generator | None = None,
         param_range: ParamRange | None = None,
-        **conv,
     ):
         super().__init__(sr, param_range)
         if noise_randomness not in NOISES:
@@ -247,7 +266,7 @@ class FilteredNoiseShapingReverb(Processor):
         self.use_fade_in = use_fade_in
         self.min_decay_ms, self.max_decay_ms = min_decay_ms, max_decay_ms
         self.generator = generator
-        self.conv = FIRConvolution(mode="causal", **conv)
+        self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
         frequencies = crossover_frequencies(num_bands, f_min, f_max, scale)
         responses = linkwitz_riley(frequencies, sr, order, ir_len, zerophase)
         if noise_randomness == "random":

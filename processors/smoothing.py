@@ -12,7 +12,7 @@ from .core.envelope import carry_on
 from .core.maps import exponential, reciprocal_softplus, tanh
 from .core.precision import wide
 from .core.ramp import linear_ramp
-from .core.recursion import first_order, last_output, onepole
+from .core.recursion import first_order, last_output
 from .core.state_variable import biquads
 from .core.streaming import remember
 
@@ -24,18 +24,26 @@ MAX_COEFFICIENT = 0.999  # of an allpass; at 1 it would ring for ever
 COEFFICIENT = tanh(MAX_COEFFICIENT)
 
 
-def onepole_smoother_init(initial_value: Value, alpha: Value) -> tuple[Values, Values]:
+def onepole_smoother_init(
+    initial_value: Value, alpha: Value, *, dtype: torch.dtype | None = None
+) -> tuple[Values, Values]:
     """The state and the parameters of :func:`onepole_smoother_process`.
 
     Args:
         initial_value: y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the leading axes
             of the signal.
         alpha: α from 0 to 1; shapes as for :func:`onepole_smoother_process`.
+        dtype: the type of both; by default tensors stay as they are, and numbers are in double precision.
 
     Returns:
-        ``(prev_y,), (alpha,)``. Tensors stay as they are, and numbers are in double precision.
+        ``(prev_y,), (alpha,)``.
     """
-    return (_tensor(initial_value),), (_tensor(alpha),)
+    return (_tensor(initial_value, dtype),), (_tensor(alpha, dtype),)
+
+
+def onepole_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
+    """The state as it is: between samples nothing changes."""
+    return state
 
 
 def onepole_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
@@ -69,14 +77,13 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
     """
     (before,) = _states(xs, state, "prev_y")
     alpha = wide(_parameter(xs, params, "alpha")).clamp(0, 1)
-    if alpha.shape[-1] == 1:
-        y = onepole(xs, 1 - alpha.squeeze(-1), before)
-    else:
-        y = first_order(alpha.to(xs.dtype) * xs, 1 - alpha, before)
+    y = _smooth(xs, alpha, 1 - alpha, wide(before))
     return y, (_last(y, before),)
 
 
-def ramp_smoother_init(initial_value: Value, initial_target: Value, duration_samples: Value) -> tuple[Values, Values]:
+def ramp_smoother_init(
+    initial_value: Value, initial_target: Value, duration_samples: Value, *, dtype: torch.dtype | None = None
+) -> tuple[Values, Values]:
     """The state and the parameters of :func:`ramp_smoother_process`: a ramp from a value to a target begins.
 
     Args:
@@ -85,14 +92,19 @@ def ramp_smoother_init(initial_value: Value, initial_target: Value, duration_sam
         initial_target: the target before the first sample, likewise.
         duration_samples: how many samples a ramp takes, likewise; below 1 they count as 1. Durations for each sample
             are given to :func:`ramp_smoother_process`.
+        dtype: the type of all; by default tensors stay as they are, and numbers are in double precision.
 
     Returns:
-        ``(current_value, target_value, increment, remaining_samples), (duration_samples,)``. Numbers are in double
-        precision.
+        ``(current_value, target_value, increment, remaining_samples), (duration_samples,)``.
     """
-    value, target, duration = map(_tensor, (initial_value, initial_target, duration_samples))
+    value, target, duration = (_tensor(v, dtype) for v in (initial_value, initial_target, duration_samples))
     duration = torch.where(duration < 1, 1.0, duration)
     return (value, target, (target - value) / duration, duration), (duration,)
+
+
+def ramp_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
+    """The state as it is: targets come with the samples."""
+    return state
 
 
 def ramp_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
@@ -133,19 +145,25 @@ def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[V
     return y, final.to(xs.dtype).unbind(-1)
 
 
-def allpass_smoother_init(initial_value: Value, a: Value) -> tuple[Values, Values]:
+def allpass_smoother_init(initial_value: Value, a: Value, *, dtype: torch.dtype | None = None) -> tuple[Values, Values]:
     """The state and the parameters of :func:`allpass_smoother_process`.
 
     Args:
         initial_value: x[−1] and y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the
             leading axes of the signal.
         a: the coefficient, within ±0.999; shapes as for :func:`allpass_smoother_process`.
+        dtype: the type of both; by default tensors stay as they are, and numbers are in double precision.
 
     Returns:
-        ``(prev_x, prev_y), (a,)``. Tensors stay as they are, and numbers are in double precision.
+        ``(prev_x, prev_y), (a,)``.
     """
-    value = _tensor(initial_value)
-    return (value, value), (_tensor(a),)
+    value = _tensor(initial_value, dtype)
+    return (value, value), (_tensor(a, dtype),)
+
+
+def allpass_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
+    """The state as it is: between samples nothing changes."""
+    return state
 
 
 def allpass_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
@@ -221,10 +239,11 @@ class OnePoleSmoother(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return carry_on(lambda x, before: onepole(x, _pole(z_alpha), before), input_signals)
+        alpha, pole = (torch.sigmoid(wide(z)).unsqueeze(-1) for z in (z_alpha, -z_alpha))
+        return carry_on(lambda x, before: _smooth(x, alpha, pole, before), input_signals)
 
     def tail_samples(self, z_alpha: Tensor) -> int:
-        pole = _pole(z_alpha)
+        pole = torch.sigmoid(-wide(z_alpha))
         return decay_samples(torch.stack([torch.ones_like(pole), -pole, torch.zeros_like(pole)], -1))
 
 
@@ -319,9 +338,9 @@ class AllpassSmoother(Processor):
         return decay_samples(_section(_coefficient(z_a))[..., 3:])
 
 
-def _pole(z_alpha: Tensor) -> Tensor:
-    """1 − α, in double precision, for little is left of it in single precision where α is small."""
-    return torch.sigmoid(-wide(z_alpha))
+def _smooth(x: Tensor, alpha: Tensor, pole: Tensor, before: Tensor | float) -> Tensor:
+    """Exponential smoothing by α and 1 − α, as the latter by itself has lost the last digits of a small α."""
+    return first_order(alpha * wide(x), pole, before).to(x.dtype)
 
 
 def _coefficient(z_a: Tensor) -> Tensor:
@@ -344,9 +363,10 @@ def _last(signal: Tensor, before: Tensor) -> Tensor:
     return last_output(signal, before).clone()
 
 
-def _tensor(value: Value) -> Tensor:
+def _tensor(value: Value, dtype: torch.dtype | None = None) -> Tensor:
     tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
-    return tensor if tensor.is_floating_point() else wide(tensor)
+    tensor = tensor if tensor.is_floating_point() else wide(tensor)
+    return tensor if dtype is None else tensor.to(dtype)
 
 
 def _states(xs: Tensor, state: Sequence[Value], *names: str) -> list[Tensor]:

@@ -43,7 +43,7 @@ def _next_id(G: nx.MultiDiGraph) -> int:
 
 
 def _has_consecutive_ids(G: nx.MultiDiGraph) -> bool:
-    return all(i in G for i in range(len(G)))
+    return G.graph["consecutive_ids"] and all(i in G for i in range(len(G)))
 
 
 def _check_invalid_op(invalid_op: str) -> None:
@@ -90,7 +90,9 @@ class GRAFX(nx.MultiDiGraph):
     # networkx knows nothing of these two, and leaves in the graph attributes what was there.
     counter = _graph_attribute("counter", "The id that the next added node gets: above all others.", compute=_next_id)
     consecutive_ids = _graph_attribute(
-        "consecutive_ids", "Whether the ids are 0, 1, … without a gap.", compute=_has_consecutive_ids
+        "consecutive_ids",
+        "Whether the ids are 0, 1, … without a gap, and none was freed by a removal since they were given.",
+        compute=_has_consecutive_ids,
     )
     batch = _graph_attribute("batch", "Whether this is a disjoint union made by :func:`batch_grafx`.")
     config = _graph_attribute("config", "The :class:`NodeConfigs` given at construction.", settable=False)
@@ -136,7 +138,7 @@ class GRAFX(nx.MultiDiGraph):
             return self.raise_warning(problem)
         edges = list(self.in_edges(node_id, data=True)), list(self.out_edges(node_id, data=True))
         self.remove_node(node_id)
-        self.graph["consecutive_ids"] = self.graph["consecutive_ids"] and node_id == len(self)
+        self.consecutive_ids = False
         self._forget_schedule()
         return edges
 

@@ -4,7 +4,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..data.configs import NodeConfigs
 from ..data.conversion import convert_to_tensor
@@ -88,6 +88,10 @@ class RenderData:
     def counts(self) -> dict[str, int]:
         """How many nodes there are of each type that occurs."""
         return {step.node_type: step.rows[1] for step in self.iter_list}
+
+    def to(self, *args: Any, **kwargs: Any) -> "RenderData":
+        """Itself, on any device: loops of training move all that a batch holds, and this holds no tensors."""
+        return self
 
     def step_of(self, node_type: str) -> Step:
         """The first step of a type."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from . import _convolution_torch as fallback
 from ._fourier_mkl import Plan, backward, forward, plan
 from ._numba_rows import inline, kernel, run_rows
+from .broadcasting import broadcast_shapes
 
 WORK = 16  # what a sample costs, in steps of a recursion
 GROUP = 4  # blocks that are multiplied together
@@ -37,7 +38,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     transforms = _transforms(blocks, x, h)
     if transforms is None:
         return fallback.convolve(x, h, delay)
-    shape = torch.broadcast_shapes(x.shape[:2], h.shape[:2])
+    shape = broadcast_shapes(x.shape[:2], h.shape[:2])
     y = x.new_empty(*shape, x.shape[-1])
     operands = y.flatten(0, 1), *_rows(x, shape), *_rows(h, shape)
     run_rows(convolve_rows, *operands, delay, *blocks, transforms.handles, work=WORK)
@@ -49,7 +50,7 @@ def correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     transforms = _transforms(blocks, x, g)
     if transforms is None:
         return fallback.correlate(g, x, num_taps, delay)
-    shape = torch.broadcast_shapes(g.shape[:2], x.shape[:2])
+    shape = broadcast_shapes(g.shape[:2], x.shape[:2])
     h = x.new_empty(*shape, num_taps)
     operands = g.expand(*shape, -1).flatten(0, 1), *_rows(x, shape), h.flatten(0, 1)
     run_rows(correlate_rows, *operands, delay, *blocks, transforms.handles, work=WORK)

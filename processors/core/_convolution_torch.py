@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from .broadcasting import broadcast_shapes
+
 SHORTEST_BLOCK = 8192
 MAX_TRANSFORMED = 1 << 23  # samples: some rows after others, so that not all of their spectra are held at once
 
@@ -12,11 +14,11 @@ MAX_TRANSFORMED = 1 << 23  # samples: some rows after others, so that not all of
 def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     num_samples, overlap = x.shape[-1], h.shape[-1] - 1
     n = _block_length(num_samples, h.shape[-1])
-    y = x.new_empty(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), num_samples)
+    y = x.new_empty(*broadcast_shapes(x.shape[:2], h.shape[:2]), num_samples)
     for rows, x_rows, h_rows in _batches(y, n, x, h):
         X = torch.fft.rfft(_blocks(x_rows, overlap, delay, n))
         H = torch.fft.rfft(h_rows.unsqueeze(-2), n)
-        in_place = X.shape[:2] == torch.broadcast_shapes(X.shape[:2], H.shape[:2])
+        in_place = X.shape[:2] == broadcast_shapes(X.shape[:2], H.shape[:2])
         product = X.mul_(H) if in_place else X * H
         y[rows] = torch.fft.irfft(product, n)[..., overlap:].flatten(-2)[..., :num_samples]
     return y
@@ -24,7 +26,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
 
 def correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     n = _block_length(x.shape[-1], num_taps)
-    h = x.new_empty(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
+    h = x.new_empty(*broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
     for rows, g_rows, x_rows in _batches(h, max(n, x.shape[-1]), g, x):
         G = torch.fft.rfft(_delayed_blocks(g_rows, num_taps - 1, n))
         X = torch.fft.rfft(_blocks(x_rows, num_taps - 1, delay, n))

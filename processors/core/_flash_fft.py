@@ -9,6 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from .broadcasting import broadcast_shapes
 from .lasting import lasting
 
 SHORTEST, LONGEST = 2**8, 2**22  # transforms that it has
@@ -35,7 +36,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
         h: filters ``(B, C', N)``. Batch and channels broadcast.
         delay: from 0 to N − 1.
     """
-    shape = torch.broadcast_shapes(x.shape[:2], h.shape[:2])
+    shape = broadcast_shapes(x.shape[:2], h.shape[:2])
     rows, length = shape.numel(), _transform_length(x, h, delay)
     # It has one filter for each channel, so each signal is a channel of its own.
     u, k = (

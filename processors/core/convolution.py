@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from . import _flash_fft
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .operators import operator
 from .partitioned import convolve_partitions
 from .shapes import require, shape_text
@@ -67,7 +68,7 @@ def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     """y[n] = Σ h[m] x[n + delay − m]."""
     _check(x, h, "causal")
     if not x.numel() or not h.numel():
-        return x.new_zeros(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
+        return x.new_zeros(*broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
     return kernels("convolution", x).convolve(x, h, delay)
 
 
@@ -81,7 +82,7 @@ def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
         f"{num_taps} taps.",
     )
     if not g.numel() or not x.numel():
-        return x.new_zeros(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
+        return x.new_zeros(*broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
     return kernels("convolution", x).correlate(g, x, num_taps, delay)
 
 
@@ -92,12 +93,12 @@ def _transposed(g: Tensor, h: Tensor, delay: int) -> Tensor:
 
 @_convolve.register_fake
 def _(x: Tensor, h: Tensor, delay: int) -> Tensor:
-    return x.new_empty(*torch.broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
+    return x.new_empty(*broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
 
 
 @_correlate.register_fake
 def _(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
-    return x.new_empty(*torch.broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
+    return x.new_empty(*broadcast_shapes(g.shape[:2], x.shape[:2]), num_taps)
 
 
 def _save_for_convolve(ctx, inputs, output) -> None:

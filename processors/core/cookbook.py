@@ -118,6 +118,12 @@ def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple
     return w0, q_inv, torch.exp(soft_bound_sum(soft_bound(wide(log_gain), 5, 5), 15, 5))
 
 
+def from_cosine(cos_w0: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """The arguments ω₀ and 1/Q of the formulas from cos ω₀ and α."""
+    w0 = torch.acos(cos_w0)
+    return w0, 2 * alpha / torch.sin(w0).clamp(min=torch.finfo(w0.dtype).tiny)
+
+
 def _alpha(w0: Tensor, q_inv: Tensor) -> Tensor:
     return torch.sin(w0) * q_inv / 2
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.signal
 import torch
 from torch import Tensor
 
@@ -76,6 +75,8 @@ def linkwitz_riley(
             f"Crossovers at {', '.join(f'{f:g}' for f in frequencies)} Hz must lie below half the sample rate, "
             f"{sample_rate / 2:g} Hz: lower f_max or raise sr."
         )
+    import scipy.signal  # it takes a second
+
     bins = 2 * np.pi * np.fft.rfftfreq(num_samples)
     bands = [np.ones_like(bins, dtype=complex)]
     for frequency in frequencies:

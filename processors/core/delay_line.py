@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import broadcast_shapes
 from .operators import operator
 from .precision import wide, wide_dtype
 from .recursion import first_order, last_output
@@ -200,8 +201,8 @@ def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor,
             "they are constant."
         )
     try:
-        own = torch.broadcast_shapes(times.shape[:-1], base.shape)
-        leading = torch.broadcast_shapes(xs.shape[:-1], own)
+        own = broadcast_shapes(times.shape[:-1], base.shape)
+        leading = broadcast_shapes(xs.shape[:-1], own)
     except RuntimeError:
         raise ParameterError(
             f"The leading axes of xs {tuple(xs.shape)}, times {tuple(times.shape)} and their base {tuple(base.shape)} "

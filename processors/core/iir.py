@@ -45,13 +45,16 @@ class IIRFilter(nn.Module):
     Args:
         order: 2, or 1 for sections without :math:`z^{-2}`.
         backend: ``"lfilter"``, ``"fsm"`` or ``"ssm"``.
-        fsm_fir_len: N, taps that ``"fsm"`` convolves with.
         flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`; for ``"fsm"``, as the others do
             not convolve.
-        max_input_len: likewise.
+        fsm_fir_len: N, taps that ``"fsm"`` convolves with.
+        fsm_max_input_len: the ``max_input_len`` of that convolution.
+        fsm_regularization: accepted if False. There is no loss that keeps responses shorter than N: the exact backends
+            need none.
+        max_input_len: another name of ``fsm_max_input_len``.
 
     Raises:
-        ParameterError: an unknown backend, another order, or no taps.
+        ParameterError: an unknown backend, another order, no taps, or a regularization.
 
     Source: Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx 2020, for the
     frequency-sampling method; Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx 2024,
@@ -62,9 +65,12 @@ class IIRFilter(nn.Module):
         self,
         order: int = 2,
         backend: str = "lfilter",
-        fsm_fir_len: int = 4000,
         flashfftconv: bool = False,
-        max_input_len: int = 2**17,
+        fsm_fir_len: int = 4000,
+        fsm_max_input_len: int = 2**17,
+        fsm_regularization: bool = False,
+        *,
+        max_input_len: int | None = None,
     ):
         super().__init__()
         if backend not in BACKENDS:
@@ -73,16 +79,21 @@ class IIRFilter(nn.Module):
             raise ParameterError(f"order is that of each section, 1 or 2, not {order}: put several in series.")
         if fsm_fir_len < 1:
             raise ParameterError(f"fsm_fir_len is a number of taps and must be at least 1, not {fsm_fir_len}.")
+        if fsm_regularization:
+            raise ParameterError(
+                "fsm_regularization=True is not there: take backend='lfilter', whose responses are as long as they are."
+            )
         self.order = order
         self.backend = backend
         self.fsm_fir_len = fsm_fir_len
-        self.conv = FIRConvolution("causal", flashfftconv, max_input_len) if backend == "fsm" else None
+        longest = fsm_max_input_len if max_input_len is None else max_input_len
+        self.conv = FIRConvolution("causal", flashfftconv, longest) if backend == "fsm" else None
 
-    def forward(self, input_signals: Tensor, Bs: Tensor, As: Tensor) -> Tensor:
+    def forward(self, input_signal: Tensor, Bs: Tensor, As: Tensor) -> Tensor:
         """Filter signals from rest.
 
         Args:
-            input_signals: ``(B, C, L)``.
+            input_signal: ``(B, C, L)``.
             Bs: numerators ``(B, C', K, order + 1)``. Batch and channels broadcast with those of the signals.
             As: denominators of the same shape, normalized or not.
 
@@ -98,12 +109,12 @@ class IIRFilter(nn.Module):
                 f"{tuple(Bs.shape)} and As {tuple(As.shape)}."
             )
         if self.backend == "fsm":
-            Bs, As = (c.to(input_signals.dtype) for c in (Bs, As))
-            return self.conv(input_signals, once(partial(sampled_response, num_taps=self.fsm_fir_len), Bs, As))
+            Bs, As = (c.to(input_signal.dtype) for c in (Bs, As))
+            return self.conv(input_signal, once(partial(sampled_response, num_taps=self.fsm_fir_len), Bs, As))
         sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)
         if self.backend == "ssm" and not in_blocks():
-            return _in_state_space(input_signals, sos)
-        return biquads(input_signals, sos)
+            return _in_state_space(input_signal, sos)
+        return biquads(input_signal, sos)
 
     def tail_samples(self, Bs: Tensor, As: Tensor) -> int:
         """How long the output goes on after the input has ended, see :func:`decay_samples`."""

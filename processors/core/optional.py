@@ -44,7 +44,8 @@ def bind(
     Args:
         processor: anything with a ``parameter_size``.
         inlets: names of its inlets; a signal for each comes first.
-        arguments: signals, and then raw parameters in the order of ``parameter_size``.
+        arguments: signals, and then raw parameters in the order of ``parameter_size``. A None between them stands for
+            one that the options leave out.
         raw_parameters: those given by name.
 
     Returns:
@@ -66,6 +67,7 @@ def bind(
                 f"The signal {tuple(signal.shape)} at the inlet {inlet!r} of {who} must be (batch, channels, samples) "
                 f"with the batch size and the length of {tuple(signals[0].shape)} at {inlets[0]!r}."
             )
+    positional = [value for value in positional if value is not None]
     if len(positional) > len(names):
         raise ParameterError(f"{who} takes {len(names)} raw parameters, {', '.join(names)}, but got {len(positional)}.")
     raw = dict(zip(names, positional, strict=False))

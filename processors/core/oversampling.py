@@ -3,11 +3,14 @@ r"""Running a nonlinearity at a multiple of the sample rate.
 Each doubling of the rate has a half-band filter of linear phase, once to interpolate and once to decimate. Of its taps
 every other one is zero but for the middle one, so half of the samples are those of the input, and the others a short
 convolution. Only the first doubling needs a steep filter; those after it have room.
+
+Source of the filters: Kaiser, "Nonrecursive digital filter design using the I₀-sinh window function", ISCAS 1974.
 """
 
+import math
 from collections.abc import Callable
 
-import scipy.signal
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,9 +70,11 @@ def _half_band(stage: int) -> Tensor:
     """The 2K taps besides the middle one of 4K − 1, without the zeros: h[0], h[2], …; their sum is a half."""
     lower = 2**stage  # the rate before it is doubled
     width = (lower - 2 * PASSBAND) / (2 * lower)
-    num_taps, beta = scipy.signal.kaiserord(ATTENUATION, 2 * width)
+    beta = 0.1102 * (ATTENUATION - 8.7)
+    num_taps = math.ceil((ATTENUATION - 7.95) / (2.285 * 2 * math.pi * width) + 1)
     num_pairs = -(-(num_taps + 1) // 4) + 1  # Kaiser's estimate is short by a few dB where taps are few
-    taps = torch.from_numpy(scipy.signal.firwin(4 * num_pairs - 1, 0.5, window=("kaiser", beta))[::2].copy())
+    times = np.arange(1 - 2 * num_pairs, 2 * num_pairs)
+    taps = torch.from_numpy((np.sinc(times / 2) * np.kaiser(len(times), beta))[::2].copy())
     return taps / (2 * taps.sum())
 
 

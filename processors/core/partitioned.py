@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .broadcasting import broadcast_shapes
 from .fourier import irfft, rfft
 
 SMALLEST, LARGEST = 64, 8192
@@ -76,7 +77,7 @@ def _begin(x: Tensor, h: Tensor) -> tuple[list[_Level], Tensor]:
     sizes = [min(max(SMALLEST, 1 << (x.shape[-1] - 1).bit_length()), LARGEST)]
     while sizes[-1] < LARGEST and sizes[-1] * GROWTH < h.shape[-1]:
         sizes.append(min(sizes[-1] * GROWTH, LARGEST))
-    leading = torch.broadcast_shapes(x.shape[:-1], h.shape[:-1])
+    leading = broadcast_shapes(x.shape[:-1], h.shape[:-1])
     silent = [(x.new_zeros(*x.shape[:-1], size), x.new_zeros(*leading, size)) for size in sizes]
     return _with_response([_Level((), (), before, (), 0, tail) for before, tail in silent], h)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
+from .broadcasting import broadcast_shapes
 
 Function = TypeVar("Function", bound=Callable)
 Axis = int | tuple[int, ...]
@@ -64,7 +65,7 @@ def as_rows(**arguments: tuple) -> tuple[torch.Size, ...]:
         if tensor.ndim < depth or any(map(_differs, tensor.shape[tensor.ndim - depth :], own)):
             raise ParameterError(_misfit(name, arguments, own))
         try:
-            leading = torch.broadcast_shapes(leading, tensor.shape[: tensor.ndim - depth])
+            leading = broadcast_shapes(leading, tensor.shape[: tensor.ndim - depth])
         except RuntimeError:
             raise ParameterError(_misfit(name, arguments)) from None
     rows = math.prod(leading)

@@ -143,11 +143,36 @@ def test_add_gives_ascending_ids():
     assert G.nodes[2] == {"node_type": "out", "parameters": {"a": 1}, "name": None}
     assert G.counter == 3 and G.consecutive_ids
     G.remove(2)
-    assert G.consecutive_ids and G.graph["consecutive_ids"]
     assert G.add("eq") == 3
-    assert not G.consecutive_ids and not G.graph["consecutive_ids"]
     G.remove(3)
-    assert G.counter == 4 and G.consecutive_ids
+    assert G.counter == 4
+
+
+@pytest.mark.parametrize("operation", [lambda G: G.remove(2), lambda G: G.remove(0), lambda G: G.bypass(1)])
+def test_ids_are_not_consecutive_after_a_removal_until_somebody_says_so(operation):
+    G = GRAFX()
+    G.add_serial_chain(["in", "eq", "out"])
+    assert G.consecutive_ids is G.graph["consecutive_ids"] is True
+    operation(G)
+    assert G.consecutive_ids is G.graph["consecutive_ids"] is False
+    assert G.copy().consecutive_ids is False
+    G = nx.convert_node_labels_to_integers(G)
+    G.consecutive_ids = True
+    assert G.consecutive_ids is G.graph["consecutive_ids"] is True
+    G.clear()
+    assert G.consecutive_ids
+
+
+def test_consecutive_ids_can_be_set_but_gaps_stay_gaps():
+    G = GRAFX()
+    G.consecutive_ids = False
+    assert not G.consecutive_ids and not G.graph["consecutive_ids"]
+    G.consecutive_ids = True
+    assert G.add("in") == 0 and G.consecutive_ids
+    G.add_node(2, node_type="out")
+    assert not G.consecutive_ids
+    G.consecutive_ids = True
+    assert not G.consecutive_ids
 
 
 def test_add_never_replaces_a_node_that_networkx_added():

@@ -134,7 +134,7 @@ def test_zero_phase_equalizer_designs_by_bins_or_bands(window, rng):
         ({}, ZeroPhaseFIR(16, **window)),
         (
             {"use_filterbank": True, "filterbank_kwargs": BANK, "eps": 1e-3},
-            ZeroPhaseFilterBankFIR(16, BANK, **window, eps=1e-3),
+            ZeroPhaseFilterBankFIR(16, True, BANK, **window, eps=1e-3),
         ),
     ):
         equalizer = NewZeroPhaseFIREqualizer(16, **options, **window)

@@ -1,5 +1,7 @@
+from fractions import Fraction
 from pathlib import Path
 
+import grafx.processors
 import numpy as np
 import pytest
 import torch
@@ -405,3 +407,34 @@ def test_tails_are_no_longer_than_they_must_be():
     assert abs(tail - 3 * np.log(10) * 100 * per_ms) < 50
     tail = AllpassSmoother().tail_samples(**AllpassSmoother().dsp_to_raw({"coefficient": [0.1, -0.99]}))
     assert abs(tail + 3 * np.log(10) / np.log(0.99)) < 5
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_small_coefficients_keep_their_digits(per_sample, dtype):
+    for alpha in (1e-3, 1e-6, 1e-12, 1e-17, 1e-30):
+        params = (torch.full((4,), alpha, dtype=torch.float64) if per_sample else alpha,)
+        xs = torch.ones(4, dtype=dtype)
+        ys, _ = onepole_smoother_process(xs, (0.0,), params)
+        exact = [1 - (1 - Fraction(alpha)) ** (n + 1) for n in range(4)]
+        expected = torch.tensor([float(y) for y in exact], dtype=dtype)
+        torch.testing.assert_close(ys, expected, rtol=4 * torch.finfo(dtype).eps, atol=0)
+        logit = torch.tensor([[np.log(alpha) - np.log1p(-alpha)]])
+        y = OnePoleSmoother()(xs[None, None], z_alpha=logit)[0, 0]
+        torch.testing.assert_close(y, expected, rtol=1e-5 if dtype == torch.float32 else 1e-13, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("onepole", (0.5, 0.1)), ("ramp", (0.5, 1.0, 8.0)), ("allpass", (0.5, 0.3))]
+)
+def test_states_are_made_in_a_type_and_updated_to_themselves(kind, values):
+    init, update = (getattr(grafx.processors, f"{kind}_smoother_{name}") for name in ("init", "update_state"))
+    default = init(*values)
+    assert {t.dtype for part in default for t in part} == {torch.float64}
+    for dtype in (torch.float32, torch.float64):
+        given = (torch.tensor(values[0], dtype=torch.float64), *values[1:])
+        state, params = init(*given, dtype=dtype)
+        assert {t.dtype for t in (*state, *params)} == {dtype}
+        for made, expected in zip((*state, *params), (*default[0], *default[1]), strict=True):
+            torch.testing.assert_close(made, expected.to(dtype))
+        assert update(state, params) is state

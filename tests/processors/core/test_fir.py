@@ -86,13 +86,13 @@ def test_design_in_bands_adds_their_energies(rng):
     matrix = TriangularFilterBank.compute_matrix(16, **BANK).numpy()
     magnitude = np.sqrt(np.exp(2 * log_magnitude) @ matrix.T + eps)
     expected = np.fft.fftshift(np.fft.irfft(magnitude, 31), -1) * scipy.signal.get_window("blackman", 31)
-    found = ZeroPhaseFilterBankFIR(16, BANK, "blackman", eps=eps)(torch.from_numpy(log_magnitude))
+    found = ZeroPhaseFilterBankFIR(16, True, BANK, "blackman", eps=eps)(torch.from_numpy(log_magnitude))
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("half", [True, False])
 def test_design_in_bands_is_differentiable_and_finite(half, rng):
-    design = ZeroPhaseFilterBankFIR(16, {**BANK, "low_half_triangle": half})
+    design = ZeroPhaseFilterBankFIR(16, True, {**BANK, "low_half_triangle": half})
     assert torch.autograd.gradcheck(design, torch.from_numpy(rng.standard_normal((2, 5))).requires_grad_())
     for value in (-1e30, 1e30):
         log_magnitude = torch.full((5,), value, requires_grad=True)

@@ -1,0 +1,45 @@
+"""Calls whose arguments do not fit, refused in the name of what was called.
+
+Python names the function that it finds the misfit in, which may be that of a base class or of a part.
+"""
+
+import re
+from abc import ABCMeta
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+MISFIT = re.compile(r"(got an unexpected|got multiple|got some|missing|takes|too many) ")
+
+
+class CalledByName(ABCMeta):
+    """A class whose constructor refuses arguments in the name of the class that was called."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except TypeError as error:
+            function, _, problem = str(error).partition("() ")
+            if not (function.endswith(".__init__") and MISFIT.match(problem)):
+                raise
+            part = function.removesuffix(".__init__")
+            inherited = any(part == base.__qualname__ for base in cls.__mro__)
+            where = "" if inherited else f", which its {part} does not take either"
+            raise TypeError(f"{cls.__name__}() {problem}{where}") from error
+
+
+def in_its_name(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that calls :meth:`forward`, which refuses arguments in the name of the object's class."""
+
+    @wraps(call)
+    def named(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(self, *args, **kwargs)
+        except TypeError as error:
+            forward = f"{type(self).forward.__qualname__}() "
+            problem = str(error).removeprefix(forward)
+            if not MISFIT.match(problem):
+                raise
+            raise TypeError(f"{type(self).__name__}.forward() {problem}") from error
+
+    return named
