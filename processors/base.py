@@ -26,7 +26,7 @@ Controls = dict[str, "Control | Controls"]
 
 
 class Construction(CalledByName, Lasting):
-    """Constructors that refuse arguments in the name of the class that was called, and build what outlasts inference."""
+    """Constructors that refuse arguments in the name of the class called, and build what outlasts inference mode."""
 
 
 class Processor(nn.Module, metaclass=Construction):

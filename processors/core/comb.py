@@ -6,7 +6,6 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import shape_text
 from .operators import operator
 from .precision import wide
 from .shapes import as_rows, check_indices, num_samples, shape_text, shaped

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from ._checkpointed import CHUNK, check_chunk, register, shape_text
+from ._checkpointed import CHUNK, check_chunk, register
 from .maps import TO_SILENCE
 from .operators import operator
 from .precision import wide
