@@ -81,8 +81,8 @@ class ApproxNoiseGate(_OneSmoother):
         \end{cases}, \quad x = T - \ln(e + 10^{-5})
 
     with the smoothed energy e, averaged over channels. In contrast to :class:`NoiseGate`, R = exp(``log_ratio``), so a
-    negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB). The
-    control ``ratio`` is what is heard, 2R − 1.
+    negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB).
+    The control ``ratio`` is what is heard, 2R − 1.
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.

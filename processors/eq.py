@@ -30,6 +30,7 @@ class ZeroPhaseFIREqualizer(Processor):
     Args:
         num_magnitude_bins: K, the number of magnitudes.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
@@ -39,9 +40,11 @@ class ZeroPhaseFIREqualizer(Processor):
         self,
         num_magnitude_bins: int = 1024,
         param_range: ParamRange | None = None,
+        *,
+        sample_rate: float = 44100,
         **conv,
     ):
-        super().__init__(param_range=param_range)
+        super().__init__(sample_rate, param_range)
         self.num_magnitude_bins = num_magnitude_bins
         self.fir = ZeroPhaseFIR(num_magnitude_bins)
         self.latency_samples = num_magnitude_bins - 1
@@ -51,7 +54,8 @@ class ZeroPhaseFIREqualizer(Processor):
         return {"log_magnitude": self.num_magnitude_bins}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
+        hertz = self.fir.frequencies(self.sample_rate)
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.
@@ -95,6 +99,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         window_kwargs: likewise.
         eps: ε, with a filter bank.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -113,9 +118,11 @@ class NewZeroPhaseFIREqualizer(Processor):
         window_kwargs: dict | None = None,
         eps: float = 1e-7,
         param_range: ParamRange | None = None,
+        *,
+        sample_rate: float = 44100,
         **conv,
     ):
-        super().__init__(param_range=param_range)
+        super().__init__(sample_rate, param_range)
         self.processor_channel = processor_channel
         num_channels = num_filter_channels(processor_channel)
         if use_filterbank:
@@ -131,7 +138,8 @@ class NewZeroPhaseFIREqualizer(Processor):
         return {"log_magnitude": self._size}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
+        hertz = self.fir.frequencies(self.sample_rate) if isinstance(self.fir, ZeroPhaseFIR) else ()
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.

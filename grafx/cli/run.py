@@ -133,12 +133,12 @@ def render_folder(
         _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail)
         return
     stems, sample_rate = _stems_to_render(stem_paths, metadata)
-    write_audio(out, render_mix(G, stems), sample_rate)
+    write_audio(out, render_mix(G, stems, sample_rate), sample_rate)
 
 
 def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool) -> None:
     """Mix stems of any length in constant memory, with a progress bar."""
-    mixer = MixStream(G)
+    mixer = MixStream(G, stems.sample_rate)
     late = mixer.latency_samples
     columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate

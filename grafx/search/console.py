@@ -22,20 +22,28 @@ CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 
 MASTER = "master"
 
+SAMPLE_RATE = 44100
+"""In Hz, by default: what controls in Hz and ms refer to. Raw parameters sound the same at any."""
 
-def console_processors() -> dict[str, nn.Module]:
+
+def console_processors(sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
     """The seven processors of a console, each under dry/wet.
 
     Those that could trade level with the gain that follows are asked to keep it (:class:`GainStagingRegularization`).
+
+    Args:
+        sample_rate: In Hz.
     """
+    times = {"sample_rate": sample_rate}
+    smooth = {"energy_smoother": "ballistics", "knee": "quadratic", **times}
     return {
-        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer())),
-        "compressor": DryWet(Compressor(energy_smoother="ballistics", knee="quadratic")),
-        "noisegate": DryWet(NoiseGate(energy_smoother="ballistics", knee="quadratic")),
+        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer(**times))),
+        "compressor": DryWet(Compressor(**smooth)),
+        "noisegate": DryWet(NoiseGate(**smooth)),
         "imager": DryWet(GainStagingRegularization(SideGainImager())),
         "gain": DryWet(StereoGain()),
-        "delay": DryWet(GainStagingRegularization(MultitapDelay())),
-        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb())),
+        "delay": DryWet(GainStagingRegularization(MultitapDelay(**times))),
+        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb(**times))),
     }
 
 

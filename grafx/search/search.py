@@ -94,11 +94,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Found:
-    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches."""
+    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches.
+
+    ``step`` is how many gradient steps had been done when it was found.
+    """
 
     G: GRAFX
     loss: float
     num_processors: int
+    step: int = 0
 
 
 class Search:
@@ -184,13 +188,16 @@ class Search:
 
     def result(self) -> Found:
         """The best graph so far or, before the console is fitted, the console as it is."""
-        return self.best or Found(self.mixer.graph(), self._evaluate_mixer(self.mixer), self.num_processors)
+        return self.best or self._found(self._evaluate_mixer(self.mixer))
+
+    def _found(self, loss: float) -> Found:
+        return Found(self.mixer.graph(), loss, self.num_processors, self.step)
 
     # Gradient steps
 
     def take(self, G: GRAFX) -> None:
         """Make a graph the one that is being fitted."""
-        self.mixer = Mixer(G)
+        self.mixer = Mixer(G, self.sample_rate)
         groups = [
             {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
             {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
@@ -233,7 +240,7 @@ class Search:
 
     def _end_round(self) -> None:
         loss = self._evaluate_mixer(self.mixer)
-        found = Found(self.mixer.graph(), loss, self.num_processors)
+        found = self._found(loss)
         if self.console is None:
             self.console = self.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
@@ -263,7 +270,7 @@ class Search:
 
         @cache  # methods come back to what they have tried
         def evaluate(removed: frozenset[int]) -> float:
-            return self._evaluate_mixer(Mixer(without(G, removed, changes)))
+            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.sample_rate))
 
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},

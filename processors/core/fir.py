@@ -36,6 +36,10 @@ class ZeroPhaseFIR(nn.Module):
         window = torch.from_numpy(_window(window, window_kwargs or {}, self.num_taps))
         self.register_buffer("window", window, persistent=False)
 
+    def frequencies(self, sample_rate: float) -> tuple[float, ...]:
+        """The K frequencies of the magnitudes, in Hz."""
+        return tuple(sample_rate * k / self.num_taps for k in range(self.num_taps // 2 + 1))
+
     def forward(self, log_magnitude: Tensor) -> Tensor:
         """Design filters.
 
