@@ -334,13 +334,12 @@ def _check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: 
 
 
 def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> None:
-    if not hasattr(processor, "summary"):
-        return
-    for name in _summaries(processor, batch, 1)[0]:
-        if name in edits:
+    for path in dict.fromkeys(path[:-1] for path, _ in _items(_summaries(processor, batch, 1)[0])):
+        if _at(edits, path) is not None:
+            names = ", ".join(leaf.name for leaf in _leaves(processor))
             raise GraphError(
-                f"{name} tells what many values amount to, and cannot be set: leave it as it was, set a control"
-                f" ({', '.join(processor.controls)}), or change the tensors in Python"
+                f"{'.'.join(path)} tells what many values of the tensors amount to, and cannot be set: leave it as it"
+                f" was, or delete it and set {names}"
             )
 
 

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-# Results go to the output, what happens on the way to the other stream. File names may hold what rich would take for markup.
+# Results go to the output; notes, progress and errors to the other stream. File names may hold what rich would take for
+# markup.
 console = Console(highlight=False, markup=False, emoji=False)
 error_console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 

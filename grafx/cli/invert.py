@@ -14,7 +14,8 @@ from ..processors import KICKS, KickSynth
 from ..processors.base import Processor
 from ..search import Effort, Inversion, Step, invert
 from ..search.inversion_report import INVERSION_FILES, write_inversion
-from .console import console, notice, say
+from ..words import signed
+from .console import console, error_console, notice, say
 
 PHASES = {
     "scan": "scanning all settings",
@@ -55,7 +56,7 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
         TextColumn("loss {task.fields[loss]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=error_console) as bar:
         task = bar.add_task(PHASES["scan"], total=effort.steps, loss="–")
 
         def show(step: Step) -> None:
@@ -88,7 +89,7 @@ def print_inversion(found: Inversion, processor: Processor) -> None:
     if found.starting_loss > 0:
         say(f"The loss is {found.loss / found.starting_loss:.3f} of that of the default settings.")
     level = 20 * math.log10(max(found.gain, 1e-9))
-    say(f"A gain of {level:+.1f} dB gets the sound to the level of the file.")
+    say(f"A gain of {signed(level, 1)} dB gets the sound to the level of the file.")
 
 
 def number(value: Any) -> str:
