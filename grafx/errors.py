@@ -15,3 +15,7 @@ class AudioError(ValueError):
 
 class SearchError(ValueError):
     """A search cannot be done, or not be continued, as asked."""
+
+
+class GraphWarning(UserWarning):
+    """Something in a graph was understood otherwise than its parts say, or left out."""

@@ -9,7 +9,7 @@ import torch.nn as nn
 from .data.graph import GRAFX
 from .data.tensor import GRAFXTensor
 from .errors import GraphError
-from .settings import raw_row, settings_of
+from .settings import Settings, raw_row, settings_of
 
 
 def get_node_ids_from_type(G: GRAFX, node_type: str) -> list[int]:
@@ -93,7 +93,7 @@ def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) 
         G: The graph.
         node_types: Which types to collect, or a dict of their processors. With these, nodes may hold physical values of
             controls, such as ``{"threshold_db": -20}``, in place of raw tensors; controls that are missing are at
-            their default.
+            their default. ``settings`` of a node that were edited count in place of its tensors.
 
     Returns:
         Type to (nested) dict of raw tensors whose first axis runs over that type's nodes in id order.
@@ -101,12 +101,15 @@ def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) 
     Raises:
         GraphError: Nodes of a type have different parameters, or a parameter different shapes.
         ValueError: A control has a wrong name or value. The message names the node, the control and its range.
+
+    Warns:
+        GraphWarning: A physical value counts in place of a tensor.
     """
     processors = node_types if hasattr(node_types, "items") else dict.fromkeys(node_types)
     return {
         node_type: _stack(
             {
-                i: raw_row(processor, G.nodes[i].get("parameters"), f"Node {i} of type '{node_type}'")
+                i: raw_row(processor, G.nodes[i], f"Node {i} of type '{node_type}'")
                 for i in get_node_ids_from_type(G, node_type)
             },
             node_type,
@@ -124,15 +127,18 @@ def scatter_parameters(
         G: The graph, whose nodes' attribute ``parameters`` is set.
         per_type_parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
         processors: Node type to processor. With these, nodes of types that have controls also get the attribute
-            ``settings``: the same in physical values, for people to read. It is saved and drawn, but never rendered.
+            ``settings``: the same in physical values, for people to read and edit. It is saved and drawn, and what is
+            edited counts, see :func:`collect_parameters`.
     """
     for node_type, tree in per_type_parameters.items():
         ids = get_node_ids_from_type(G, node_type)
         settings = settings_of((processors or {}).get(node_type), tree, len(ids))
         for row, node_id in enumerate(ids):
-            G.nodes[node_id]["parameters"] = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+            data = G.nodes[node_id]
+            data["parameters"] = map_tensors(tree, lambda tensor, row=row: tensor[row].detach().clone())
+            data.pop("settings", None)
             if settings[row]:
-                G.nodes[node_id]["settings"] = settings[row]
+                data["settings"] = Settings(settings[row], data["parameters"])
 
 
 def map_tensors(tree: Any, function: Callable[[torch.Tensor], Any]) -> Any:

@@ -257,6 +257,12 @@ class Processor(nn.Module, metaclass=Construction):
         """
         return self.values_to_raw(*self._read(dsp_params, False, batch_size, like))
 
+    def complete(
+        self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
+    ) -> Values:
+        """Physical values, as :meth:`dsp_to_raw` takes them, checked and batched, with those that are missing."""
+        return self._read(dsp_params, False, batch_size, like)[0]
+
     def norm_to_dsp(
         self, norm_params: Mapping[str, Any] | Tensor, batch_size: int | None = None, like: Tensor | None = None
     ) -> Values:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -31,6 +31,7 @@ class Control:
         unit: ``"dB"``, ``"Hz"``, ``"ms"`` and the like.
         scale: Whether the normalized value runs with the physical one or with its logarithm.
         map: Between the physical and the raw value.
+        hertz: The frequencies of the values along the last axis, where they make a spectrum.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Control:
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
     map: Map = IDENTITY
+    hertz: tuple[float, ...] = field(default=(), repr=False)
 
     def to_norm(self, value: Tensor) -> Tensor:
         """Physical to normalized values."""
@@ -219,9 +221,15 @@ def _check_names(given: Any, paths: list[Path], who: str) -> None:
 
 def _as_tensor(value: Any, like: Tensor, path: Path) -> Tensor:
     try:
+        if _has_bool(value):
+            raise TypeError
         return torch.as_tensor(value, dtype=like.dtype, device=like.device)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ParameterError(f"{'.'.join(path)} must be a number or a tensor of numbers, not {value!r}.") from None
+
+
+def _has_bool(value: Any) -> bool:
+    return any(map(_has_bool, value)) if isinstance(value, list | tuple) else isinstance(value, bool)
 
 
 def _batch(value: Tensor, leaf: Leaf, batch_size: int) -> Tensor:

@@ -26,6 +26,8 @@ from .core.optional import bind, check_optional
 from .core.precision import wide
 from .core.streaming import once, remember
 
+LOUDEST = 4  # taps that a summary names
+
 
 class DelayLine(Processor):
     r"""Delay whose time may move from sample to sample.
@@ -223,6 +225,27 @@ class MultitapDelay(Processor):
         turn = (-z.angle() / (2 * math.pi)) % 1
         delay_ms = torch.where(turn > 1 - 0.5 / self.delay.N, 0, turn) * (self.delay.N * 1000 / self.sample_rate)
         return {**values, "delay_ms": delay_ms, "focus": torch.tanh(z.abs())}
+
+    def summary(self, raw_parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """For each row ``loudest_db``: when the loudest taps sound, in which channel, and their level in the wet sound.
+
+        They are what many values of :meth:`raw_to_dsp` amount to.
+        """
+        delay_ms = self.raw_to_dsp(raw_parameters)["delay_ms"]
+        if self.color is None:
+            energy = torch.ones_like(delay_ms)
+        else:
+            energy = self.color(raw_parameters["log_fir_magnitude"]).square().sum(-1)
+        energy = (energy / energy.sum(-1, keepdim=True) * self.tap_axes[0]).clamp(min=1e-12)
+        first = torch.arange(self.tap_axes[1], device=delay_ms.device).mul(self.delay.N).add(self.pre_delay)
+        starts = first[:, None].expand(self.tap_axes).flatten() * (1000 / self.sample_rate)
+        names = {1: ("",), 2: (" mid", " side") if "midside" in self.processor_channel else (" left", " right")}
+        channel = [name for name in names[self.tap_axes[0]] for _ in range(self.num_taps // self.tap_axes[0])]
+        rows = []
+        for times, levels in zip((delay_ms + starts).tolist(), (10 * energy.log10()).tolist(), strict=True):
+            loudest = sorted(range(self.num_taps), key=lambda k, levels=levels: -levels[k])[:LOUDEST]
+            rows.append({"loudest_db": {f"{times[k]:.4g} ms{channel[k]}": levels[k] for k in sorted(loudest)}})
+        return rows
 
     def forward(
         self, input_signals: Tensor, delay_z: Tensor, log_fir_magnitude: Tensor | None = None

@@ -37,6 +37,35 @@ THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
 WIDTH = exponential(NEPER / 2)
 SHARPNESS = linear(1.0, -log(NEPER / 2))
 RATIO = exponential(offset=1)
+FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall above the threshold
+
+
+def heard_compression(floor: float = 1e-6) -> Map:
+    """A ratio R of which 1 + exp(raw) = 2R / (1 + R), so that the level rises by 1/R = 2 / (1 + exp(raw)) − 1.
+
+    It is infinite where raw is 0 (10⁶ at most), and beyond that it is negative: the level falls by 1/|R|.
+    """
+
+    def to_raw(ratio: Tensor) -> Tensor:
+        return torch.log((ratio - 1) / (ratio + 1) + floor)
+
+    def to_physical(raw: Tensor) -> Tensor:
+        x = raw.clamp(max=30).exp() - floor
+        rest = 1 - x
+        return (1 + x) / torch.where(rest.abs() < 2 * floor, 2 * floor, rest)
+
+    return Map(to_raw, to_physical)
+
+
+HEARD_COMPRESSION = heard_compression()
+HEARD_EXPANSION = exponential(2.0, offset=1)  # 1 + exp(raw) = (1 + R) / 2
+
+
+class HeardRatio(Control):
+    """A ratio that passes infinity to the negative ones, which a scale from 0 to 1 has beyond all others."""
+
+    def to_norm(self, value: Tensor) -> Tensor:
+        return super().to_norm(torch.where(value < 0, FALLING, value))
 
 
 class KeyedGain(Processor):
@@ -152,7 +181,8 @@ class DynamicRangeProcessor(KeyedGain):
             "log_knee": ("knee_db", "dB", "linear", SHARPNESS if self.knee == "exponential" else WIDTH),
             "log_makeup": ("makeup_db", "dB", "linear", AMPLITUDE_DB),
         }[raw]
-        return [Control(name, *self.ranges[name], raw, None, unit, scale, to)]
+        kind = HeardRatio if to is HEARD_COMPRESSION else Control
+        return [kind(name, *self.ranges[name], raw, None, unit, scale, to)]
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
         energy = self.detector(key)

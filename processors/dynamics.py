@@ -11,10 +11,14 @@ from .base import ParameterError
 from .controls import ParamRange
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, quadratic_step
+from .core.maps import Map
 from .core.optional import check_option
 from .dynamic_range import (
+    HEARD_COMPRESSION,
+    HEARD_EXPANSION,
     KNEES,
     LOW_FLOOR,
+    RATIO,
     RAW_FLOOR,
     SMOOTHERS,
     DynamicRangeProcessor,
@@ -54,6 +58,7 @@ class _InTwoStyles(DynamicRangeProcessor):
     desk_curve: tuple[str, ...]
     desk_makeup: bool
     mirrored: bool  # acts below the threshold
+    heard_ratio: Map
 
     def __init__(
         self,
@@ -121,6 +126,10 @@ class _InTwoStyles(DynamicRangeProcessor):
             return knee(-level, -threshold, -safe_exp(log_ratio), *widths)
         return knee(level, threshold, compression({"log_ratio": log_ratio}), *widths)
 
+    @property
+    def ratio_map(self) -> Map:
+        return RATIO if self.desk else self.heard_ratio
+
 
 class Compressor(_InTwoStyles):
     r"""Feed-forward compressor: reduces what is louder than a threshold.
@@ -144,10 +153,10 @@ class Compressor(_InTwoStyles):
         Compressor(energy_smoother="ballistics")(x, log_threshold=…, log_ratio=…, log_knee=…, z_alpha_pre=…)
         Compressor(sample_rate=48000)(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
 
-    G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, the ratio is what is heard: above
-    the threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it is twice the
-    compression that the ratio promises: the level rises by 2/R − 1, stays where it is at a ratio of 2, and beyond it
-    falls.
+    G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, R is what is heard: above the
+    threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it rises by 2/R − 1, stays
+    where it is at R = 2, and beyond that falls. The control ``ratio`` is what is heard in both styles: with s = 1, a
+    ratio r is R = 2r / (1 + r), and those of raw parameters beyond R = 2 are negative.
 
     Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
     100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB). Threshold and knee are 10·log₁₀ of energies:
@@ -193,6 +202,7 @@ class Compressor(_InTwoStyles):
     desk_curve = ("log_threshold", "log_ratio", "log_knee")
     desk_makeup = True
     mirrored = False
+    heard_ratio = HEARD_COMPRESSION
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         slope = compression(raw)
@@ -213,7 +223,7 @@ class NoiseGate(_InTwoStyles):
         \end{cases}
 
     G and T are logarithms of energies, whereas g is one of an amplitude: below the threshold, the level in decibels
-    falls by 2R − 1 for each decibel of the input.
+    falls by 2R − 1 for each decibel of the input. That is what the control ``ratio`` tells.
 
     In the style of a mixing desk it holds one gain below the threshold, r = ``log_range``, ln of an amplitude:
 
@@ -241,6 +251,7 @@ class NoiseGate(_InTwoStyles):
     desk_curve = ("log_threshold", "log_range", "log_knee")
     desk_makeup = False
     mirrored = True
+    heard_ratio = HEARD_EXPANSION
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         if "log_range" not in raw:

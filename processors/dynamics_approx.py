@@ -7,7 +7,7 @@ from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
 from .core.maps import exponential
-from .dynamic_range import RAW_FLOOR, DynamicRangeProcessor, Raw, compression
+from .dynamic_range import HEARD_COMPRESSION, RAW_FLOOR, DynamicRangeProcessor, Raw, compression
 from .dynamics import COMPRESSOR_RANGES, GATE_RANGES
 
 
@@ -38,7 +38,7 @@ class ApproxCompressor(_OneSmoother):
             x & x > W/2
         \end{cases}, \quad x = \ln(e + 10^{-5}) - T
 
-    with the smoothed energy e, averaged over channels.
+    with the smoothed energy e, averaged over channels. The control ``ratio`` is what is heard, r of R = 2r / (1 + r).
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -64,6 +64,7 @@ class ApproxCompressor(_OneSmoother):
         super().__init__(iir_len, **controls)
 
     ranges = COMPRESSOR_RANGES
+    ratio_map = HEARD_COMPRESSION
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         return self.curve(level, threshold, compression(raw), raw)
@@ -81,6 +82,7 @@ class ApproxNoiseGate(_OneSmoother):
 
     with the smoothed energy e, averaged over channels. In contrast to :class:`NoiseGate`, R = exp(``log_ratio``), so a
     negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB).
+    The control ``ratio`` is what is heard, 2R − 1.
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -104,7 +106,7 @@ class ApproxNoiseGate(_OneSmoother):
         super().__init__(freq_sample_n, **controls)
 
     ranges = GATE_RANGES
-    ratio_map = exponential(floor=0.0)
+    ratio_map = exponential(2.0, offset=-1, floor=0.0)
 
     def compute_gain(self, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
         """The gain ``(B, 1, L)`` for log energies ``(B, L)``; all else is ``(B, 1)``, T is ``log_threshold`` itself."""

@@ -31,6 +31,7 @@ class ZeroPhaseFIREqualizer(Processor):
     Args:
         num_magnitude_bins: K, the number of magnitudes.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
@@ -40,9 +41,11 @@ class ZeroPhaseFIREqualizer(Processor):
         self,
         num_magnitude_bins: int = 1024,
         param_range: ParamRange | None = None,
+        *,
+        sample_rate: float = 44100,
         **conv,
     ):
-        super().__init__(param_range=param_range)
+        super().__init__(sample_rate, param_range)
         self.num_magnitude_bins = num_magnitude_bins
         self.fir = ZeroPhaseFIR(num_magnitude_bins)
         self.latency_samples = num_magnitude_bins - 1
@@ -52,7 +55,8 @@ class ZeroPhaseFIREqualizer(Processor):
         return {"log_magnitude": self.num_magnitude_bins}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
+        hertz = self.fir.frequencies(self.sample_rate)
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.
@@ -97,6 +101,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         eps: ε, with a filter bank.
         flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
         **conv: other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -116,9 +121,11 @@ class NewZeroPhaseFIREqualizer(Processor):
         eps: float = 1e-7,
         flashfftconv: bool = False,
         param_range: ParamRange | None = None,
+        *,
+        sample_rate: float = 44100,
         **conv,
     ):
-        super().__init__(param_range=param_range)
+        super().__init__(sample_rate, param_range)
         self.processor_channel = processor_channel
         num_channels = num_filter_channels(processor_channel)
         self.fir = ZeroPhaseFilterBankFIR(
@@ -132,7 +139,8 @@ class NewZeroPhaseFIREqualizer(Processor):
         return {"log_magnitude": self._size}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB)]
+        hertz = self.fir.frequencies(self.sample_rate) if isinstance(self.fir, ZeroPhaseFIR) else ()
+        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.

@@ -104,9 +104,10 @@ class STFTMaskedNoiseReverb(Processor):
         level = linear(NEPER / 8)
         # 60 dB are 3 ln 10 nepers, of which a frame takes softplus(d) / 8.
         decay = reciprocal_softplus(24 * math.log(10) * self.hop_length * 1000 / self.sample_rate)
+        hertz = tuple(self.sample_rate * k / self.n_fft for k in range(self.n_fft // 2 + 1))
         controls = [
-            Control("level_db", -60, 24, 0.0, "init_log_magnitude", None, "dB", map=level),
-            Control("decay_ms", 50, 10000, 1000.0, "delta_log_magnitude", None, "ms", "log", decay),
+            Control("level_db", -60, 24, 0.0, "init_log_magnitude", None, "dB", map=level, hertz=hertz),
+            Control("decay_ms", 50, 10000, 1000.0, "delta_log_magnitude", None, "ms", "log", decay, hertz),
         ]
         if self.gain_envelope:
             controls.append(Control("envelope_db", -60, 24, 0.0, "gain_env_log_magnitude", None, "dB", map=level))

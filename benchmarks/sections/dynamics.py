@@ -29,8 +29,9 @@ after another done as the plug-in does it, which was found from its answers to c
   stays while any sample of the next 5 ms is above the ceiling, and then returns to 1; ours glides down, and recovers
   between peaks. Where few peaks reach the ceiling they are nearly equal. Other times bring them hardly nearer.
 - `NoiseGate` follows an rms level, which rises at once and falls within 50 ms / 2π, by attack and release. Its ratio is
-  that of `Expander`; a ratio R of `NoiseGate("ballistics")`, which is first here, is heard as 2R − 1. *Its times* come
-  with a hard knee for each channel, *its level* is that rms level as the sidechain of `Expander`.
+  that of `Expander`; `NoiseGate("ballistics")`, which is first here, computes with R = (r + 1) / 2 to make a ratio r
+  heard. *Its times* come with a hard knee for each channel, *its level* is that rms level as the sidechain of
+  `Expander`.
 """
 
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ from .panels import CROSSOVERS, numbers, three_bands
 
 def dry_wet() -> list[Panel]:
     processor = DryWet(Compressor(energy_smoother=None), external_param=False)
-    settings = vary({"threshold_db": -40, "ratio": 2}, *({"drywet": weight} for weight in (0, 0.5, 0.9, 1)))
+    settings = vary({"threshold_db": -40, "ratio": 20}, *({"drywet": weight} for weight in (0, 0.5, 0.9, 1)))
     nodes = {"in": (0, 0, "in"), "cmp": (1.1, 0.5, "compressor"), "+": (2.3, 0, "mix"), "out": (3.1, 0, "out")}
     edges = [("in", "cmp", ""), ("cmp", "+", "w"), ("in", "+", "1 − w"), ("+", "out", "")]
     return [diagram(nodes, edges), static_curve(processor, settings)]

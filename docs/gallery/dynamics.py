@@ -29,12 +29,12 @@ ATTACKS = [{"attack_ms": 1, "release_ms": 20}, {"attack_ms": 10, "release_ms": 1
 SMOOTHINGS = [{"smoothing_ms": ms} for ms in (2, 10, 50)]
 QUICK = {"smoothing_ms": 1}
 THRESHOLD = {"threshold_db": -30}
-RATIOS = [{"ratio": ratio} for ratio in (1.2, 1.5, 2)]
-LOW_RATIOS = [{"ratio": ratio} for ratio in (1.5, 2, 4)]
+RATIOS = [{"ratio": ratio} for ratio in (1.5, 3, 20)]
+LOW_RATIOS = [{"ratio": ratio} for ratio in (2, 3, 7)]
 
 
 def compressor() -> list[Panel]:
-    moving = vary({**THRESHOLD, "ratio": 1.5}, *ATTACKS)
+    moving = vary({**THRESHOLD, "ratio": 3}, *ATTACKS)
     return [
         static_curve(Compressor(energy_smoother=None), vary({**THRESHOLD, "knee_db": 6}, *RATIOS)),
         gain_over_time(Compressor(sample_rate=SAMPLE_RATE), moving, -40, -10),
@@ -44,7 +44,7 @@ def compressor() -> list[Panel]:
 def approx_compressor() -> list[Panel]:
     return [
         static_curve(ApproxCompressor(), vary({**THRESHOLD, "knee_db": 6, **QUICK}, *RATIOS)),
-        gain_over_time(ApproxCompressor(), vary({**THRESHOLD, "ratio": 1.5}, *SMOOTHINGS), -40, -10),
+        gain_over_time(ApproxCompressor(), vary({**THRESHOLD, "ratio": 3}, *SMOOTHINGS), -40, -10),
     ]
 
 
@@ -77,7 +77,7 @@ def gate() -> list[Panel]:
 def approx_gate() -> list[Panel]:
     return [
         static_curve(ApproxNoiseGate(), vary({**THRESHOLD, "knee_db": 6, **QUICK}, *LOW_RATIOS), -60),
-        gain_over_time(ApproxNoiseGate(), vary({**THRESHOLD, "ratio": 2}, *SMOOTHINGS), -40, -10),
+        gain_over_time(ApproxNoiseGate(), vary({**THRESHOLD, "ratio": 3}, *SMOOTHINGS), -40, -10),
     ]
 
 

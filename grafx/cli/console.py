@@ -1,12 +1,16 @@
 """Words on the terminal."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-# File names may hold what rich would take for markup.
+# Results go to the output; notes, progress and errors to the other stream. File names may hold what rich would take for
+# markup.
 console = Console(highlight=False, markup=False, emoji=False)
 error_console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
@@ -18,10 +22,30 @@ def say(text: str, style: str = "") -> None:
 
 def notice(text: str) -> None:
     """Say something that the user should know but need not act on."""
-    console.print(Text.assemble(("Note:", "yellow"), f" {text}"), soft_wrap=True)
+    error_console.print(Text.assemble(("Note:", "yellow"), f" {text}"), soft_wrap=True)
 
 
-def fail(text: str) -> NoReturn:
-    """Say what is wrong and end with status 1."""
+@contextmanager
+def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
+    """Say warnings of a kind as notices, each once."""
+    said = set()
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message, kind, *place, **rest):
+            if not issubclass(kind, category):
+                others(message, kind, *place, **rest)
+            elif str(message) not in said:
+                said.add(str(message))
+                notice(str(message))
+
+        warnings.simplefilter("always", category)
+        warnings.showwarning = show
+        yield
+
+
+def fail(text: str, status: int = 1) -> NoReturn:
+    """Say what is wrong and end with a status."""
     error_console.print(Text.assemble(("Error:", "red"), f" {text}"), soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

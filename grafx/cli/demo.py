@@ -9,7 +9,7 @@ from torch import Tensor
 from ..audio import write_audio
 from ..errors import AudioError
 from ..search import Options
-from .console import say
+from .console import notice, say
 from .run import Material, run_search
 
 SOURCE = "The Easton Ellises, “Falcon 69”"
@@ -35,7 +35,7 @@ def run_demo(out: Path) -> bool:
     """
     stems, sample_rate = read_excerpt()
     mix = mix_elsewhere(stems, sample_rate)
-    say(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
+    notice(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
     finished = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out, TRUTH)
     for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
         write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)

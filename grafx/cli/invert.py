@@ -20,7 +20,8 @@ from ..search import Effort, Inversion, remove_checkpoint
 from ..search.inversion_report import INVERSION_FILES, write_inversion
 from ..search.invert import Inverting
 from ..search.memory import load_memory, save_memory
-from .console import console, notice, say
+from ..words import signed
+from .console import console, error_console, notice, say
 from .outputs import check_folder
 from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts
 
@@ -99,7 +100,7 @@ def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str)
         TimeElapsedColumn(),
     )
     saved = time.monotonic()
-    with interrupts() as interrupted, Progress(*columns, console=console) as bar:
+    with interrupts() as interrupted, Progress(*columns, console=error_console) as bar:
         task = bar.add_task(PHASES["scan"], total=inverting.effort.steps, loss="–")
         for step in inverting.run():
             loss = f"{step.loss:.4f}"
@@ -142,7 +143,7 @@ def print_inversion(found: Inversion, processor: Processor) -> None:
     if found.starting_loss > 0:
         say(f"The loss is {found.loss / found.starting_loss:.3f} of that of the default settings.")
     level = 20 * math.log10(max(found.gain, 1e-9))
-    say(f"A gain of {level:+.1f} dB gets the sound to the level of the file.")
+    say(f"A gain of {signed(level, 1)} dB gets the sound to the level of the file.")
 
 
 def number(value: Any) -> str:

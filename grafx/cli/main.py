@@ -2,29 +2,42 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from ..errors import SearchError
+from ..errors import GraphWarning, SearchError
+from ..search.prune import METHODS
 from ..search.search import Options
-from .console import fail, say
+from .console import fail, say, warnings_as_notices
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 INTERRUPTED = 130  # what shells use for a program that was interrupted
+WRONG_USAGE = 2  # as of arguments that are missing or unknown
+
+Method = Enum("Method", {name: name for name in METHODS}, type=str)
+Synth = Enum("Synth", {"kick": "kick"}, type=str)
+
+TEXTS = "short_type, node_type, node_id, name, chain, level, settings, or an attribute of the nodes"
 
 StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
-ResultFolder = Annotated[Path, typer.Argument(help="A folder that a search wrote.", show_default=False)]
+ResultFolder = Annotated[
+    Path, typer.Argument(help="A folder that a search wrote, or its graph.json.", show_default=False)
+]
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Messages instead of tracebacks for what a user can mend."""
     try:
-        yield
+        with warnings_as_notices(GraphWarning):
+            yield
     except ValueError as error:
         notes = " ".join(getattr(error, "__notes__", []))
         fail(f"{error} {notes}".strip())
@@ -32,6 +45,15 @@ def _plain_errors() -> Iterator[None]:
         fail(f"This needs the package {error.name}: install grafx with its extra 'demo'.")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """What is wrong in here is wrong with an option, whatever the files hold."""
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error), WRONG_USAGE)
 
 
 def _tell_version(wanted: bool) -> None:
@@ -62,26 +84,31 @@ def search(
     rounds: Annotated[int, typer.Option(min=0, help="How often pruning and fine-tuning alternate.")] = Options.rounds,
     tune_steps: Annotated[int, typer.Option(min=0, help="Gradient steps after each pruning.")] = Options.tune_steps,
     tolerance: Annotated[float, typer.Option(min=0, help="What pruning may cost in the loss.")] = Options.tolerance,
-    method: Annotated[str, typer.Option(help="hybrid, drywet or brute-force.")] = Options.method,
+    method: Annotated[Method, typer.Option(help="How processors are chosen that are removed.")] = Method[
+        Options.method
+    ],
 ) -> None:
     """Find a mixing graph that turns stems into a finished mix.
 
     Interrupt it at any time: the best graph so far is saved, and the same command goes on from there.
     """
+    from ..search import build_console
     from .outputs import check_folder
-    from .run import parse_groups, read_material, run_search
+    from .run import parse_groups, read_material, run_search, stem_names
 
-    with _plain_errors():
+    with _usage():
         options = Options(
             seed=seed,
             fit_steps=fit_steps,
             rounds=rounds,
             tune_steps=tune_steps,
             tolerance=tolerance,
-            method=method,
+            method=method.value,
         )
         groups = parse_groups(group or [])
         check_folder(out, SearchError)
+        build_console(stem_names(stems), groups)  # which knows what is wrong with groups
+    with _plain_errors():
         material = read_material(stems, mix)
         if not run_search(material, groups, options, out):
             raise typer.Exit(INTERRUPTED)
@@ -111,14 +138,20 @@ def draw(
     folder: ResultFolder,
     out: Annotated[Path, typer.Option(help="The picture to write: .svg, .pdf or .png.", show_default=False)],
     vertical: Annotated[bool, typer.Option(help="Let signals flow downwards.")] = False,
-    inside: Annotated[str, typer.Option(help="Attribute written inside nodes.")] = "short_type",
-    above: Annotated[str | None, typer.Option(help="Attribute written above nodes.")] = None,
+    inside: Annotated[str, typer.Option(help=f"What is written inside nodes: {TEXTS}.")] = "short_type",
+    above: Annotated[str | None, typer.Option(help=f"What is written above nodes: {TEXTS}.")] = None,
 ) -> None:
     """Draw a saved graph."""
-    from .run import draw_folder
+    from .run import check_picture, check_texts, draw_folder, load_folder
 
+    with _usage():
+        check_picture(out)
     with _plain_errors():
-        draw_folder(folder, out, vertical=vertical, node_inside=inside, node_above=above)
+        G = load_folder(folder)[0]
+    with _usage():
+        check_texts(G, {"--inside": inside, "--above": above})
+    with _plain_errors():
+        draw_folder(G, out, vertical=vertical, node_inside=inside, node_above=above)
         say(f"Wrote {out}.")
 
 
@@ -126,7 +159,7 @@ def draw(
 def invert(
     file: Annotated[Path, typer.Argument(help="An audio file, mono or stereo.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Where the results go.", show_default=False)],
-    synth: Annotated[str, typer.Option(help="The synthesizer: kick.")] = "kick",
+    synth: Annotated[Synth, typer.Option(help="The synthesizer.")] = Synth.kick,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
 ) -> None:
     """Find the settings with which a synthesizer makes a sound.
@@ -137,7 +170,7 @@ def invert(
     from .invert import run_invert
 
     with _plain_errors():
-        if not run_invert(file, synth, out, seed):
+        if not run_invert(file, synth.value, out, seed):
             raise typer.Exit(INTERRUPTED)
 
 

@@ -17,14 +17,18 @@ from torch import Tensor
 
 from ..audio import StemStream, audio_digest, audio_writer, conform, read_audio, read_stems, write_audio
 from ..data import GRAFX, load_grafx
+from ..data.io import GRAPH_FILE
 from ..errors import AudioError, GraphError, SearchError
 from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.report import RESULT_FILES, describe_chains, write_results
-from .console import console, notice, say
+from ..settings import node_lines
+from ..words import count, signed
+from .console import console, error_console, notice, say
 from .outputs import check_audio_file, check_file
 
 BLOCK = 65536
 CHECKPOINT = "checkpoint"
+PICTURES = (".svg", ".pdf", ".png")
 MOST_SECONDS_OF_TAIL = 100
 SECONDS_BETWEEN_CHECKPOINTS = 20
 PHASES = {"fit": "fitting the console", "prune": "pruning", "tune": "fine-tuning"}
@@ -108,7 +112,7 @@ def run_search(
         print_summary(metrics, load_grafx(out)[0], truth)
         return True
     if load_checkpoint(search, out / CHECKPOINT):
-        say(f"Going on after step {search.step} of {search.total_steps}.")
+        notice(f"Going on after step {search.step} of {search.total_steps}.")
     else:
         _refuse_results(out)
     for text in search.diagnosis.notes:
@@ -127,12 +131,17 @@ def run_search(
     return not stopped
 
 
+def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
+    """Load a graph from its folder, or by the name of its file in it."""
+    return load_grafx(folder.parent if folder.name == GRAPH_FILE and not folder.is_dir() else folder)
+
+
 def render_folder(
     folder: Path, stem_paths: Sequence[Path], out: Path, block: int | None = None, tail: bool = False
 ) -> None:
     """Mix stems with a saved graph, on the whole or in blocks of a size, and until it has died away if asked for."""
     check_audio_file(out)
-    G, _, metadata = load_grafx(folder)
+    G, _, metadata = load_folder(folder)
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
     if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
@@ -141,7 +150,7 @@ def render_folder(
     inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     if len(stem_paths) != len(inputs):
         raise AudioError(
-            f"The graph mixes {len(inputs)} stems ({', '.join(inputs)}), but {len(stem_paths)} were given."
+            f"The graph mixes {count(len(inputs), 'stem')} ({', '.join(inputs)}), but {len(stem_paths)} were given."
         )
     by_name = dict(zip(stem_names(stem_paths), stem_paths, strict=True))
     if set(by_name) == set(inputs):
@@ -153,16 +162,16 @@ def render_folder(
         _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail)
         return
     stems, sample_rate = _stems_to_render(stem_paths, metadata)
-    write_audio(out, render_mix(G, stems), sample_rate)
+    write_audio(out, render_mix(G, stems, sample_rate), sample_rate)
 
 
 def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool) -> None:
     """Mix stems of any length in constant memory, with a progress bar."""
-    mixer = MixStream(G)
+    mixer = MixStream(G, stems.sample_rate)
     late = mixer.latency_samples
     columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate
-    with audio_writer(out, 2, stems.sample_rate, most) as write, Progress(*columns, console=console) as bar:
+    with audio_writer(out, 2, stems.sample_rate, most) as write, Progress(*columns, console=error_console) as bar:
         task = bar.add_task("mixing", total=stems.num_samples)
         for block in stems.blocks(size):
             mixed = mixer(block)
@@ -185,12 +194,39 @@ def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tupl
     return stems, sample_rate
 
 
-def draw_folder(folder: Path, out: Path, **options: Any) -> None:
-    """Draw a saved graph to a file."""
+def check_picture(out: Path) -> None:
+    """Refuse a suffix that is of no picture.
+
+    Raises:
+        GraphError: It is.
+    """
+    if out.suffix.lower() not in PICTURES:
+        raise GraphError(f"--out {out} should end in .svg, .pdf or .png.")
+
+
+def check_texts(G: GRAFX, options: Mapping[str, str | None]) -> None:
+    """Refuse texts that no node has.
+
+    Raises:
+        GraphError: The message names the option and what there is.
+    """
+    from ..draw.draw import TEXTS
+
+    held = dict.fromkeys(name for _, data in G.nodes(data=True) for name in data if name != "parameters")
+    lacking = {"rendering_order"} if G.rendering_order_method is None else set()
+    lacking |= set() if any(node_lines(data) for _, data in G.nodes(data=True)) else {"settings"}
+    known = dict.fromkeys([*(text for text in TEXTS if text not in lacking), *held])
+    for option, text in options.items():
+        if text is not None and text not in known:
+            raise GraphError(f"{option} {text!r} is nothing that a node has: use one of {', '.join(known)}.")
+
+
+def draw_folder(G: GRAFX, out: Path, **options: Any) -> None:
+    """Draw a graph to a file."""
     from ..draw import draw_grafx
 
     check_file(out, (".svg", ".pdf", ".png"), GraphError)
-    figure, _ = draw_grafx(load_grafx(folder)[0], **options)
+    figure, _ = draw_grafx(G, **options)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out)
 
@@ -203,13 +239,13 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         table.add_column(column, justify="right")
     plain = metrics["plain_loss"]
     for row, key in (("fitted console", "console"), ("found graph", "found")):
-        loss, count = metrics[f"{key}_loss"], metrics[f"{key}_processors"]
-        table.add_row(row, f"{loss:.4f}", f"{loss / plain:.3f}" if plain > 0 else "–", str(count))
+        loss, left = metrics[f"{key}_loss"], metrics[f"{key}_processors"]
+        table.add_row(row, f"{loss:.4f}", f"{loss / plain:.3f}" if plain > 0 else "–", str(left))
     table.add_row("plain sum", f"{plain:.4f}", "1.000", "0")
     console.print(table)
     say(
         f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
-        f" {metrics['cost_of_pruning']:+.4f}; {metrics['steps']} steps in {metrics['seconds']:.0f} s."
+        f" {signed(metrics['cost_of_pruning'], 4)}; {count(metrics['steps'], 'step')} in {metrics['seconds']:.0f} s."
     )
     if metrics["found_loss"] > plain > 0:
         notice("The result is worse than the plain sum of the stems: more steps may help, and stems that line up.")
@@ -256,13 +292,15 @@ def _run_with_progress(search: Search, out: Path) -> bool:
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("loss {task.fields[loss]}"),
-        TextColumn("{task.fields[processors]} processors"),
+        TextColumn("{task.fields[processors]}"),
         TimeElapsedColumn(),
     )
     saved = started = time.monotonic()
     before = search.seconds
-    with interrupts() as interrupted, Progress(*columns, console=console) as bar:
-        task = bar.add_task(PHASES["fit"], total=search.total_steps, loss="–", processors=search.num_processors)
+    with interrupts() as interrupted, Progress(*columns, console=error_console) as bar:
+        task = bar.add_task(
+            PHASES["fit"], total=search.total_steps, loss="–", processors=count(search.num_processors, "processor")
+        )
         for progress in search.run():
             search.seconds = before + time.monotonic() - started
             bar.update(
@@ -270,7 +308,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
                 completed=progress.step,
                 description=PHASES[progress.phase] + (f", round {progress.round}" if progress.round else ""),
                 loss=f"{progress.loss:.4f}",
-                processors=progress.num_processors,
+                processors=count(progress.num_processors, "processor"),
             )
             if interrupted():
                 return True

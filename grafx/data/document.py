@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import GraphError
+from ..settings import held_settings
 from .configs import NodeConfigs
 from .graph import GRAFX
 from .strict_json import find_problem
@@ -14,6 +15,9 @@ from .strict_json import find_problem
 FORMAT_VERSION = 2
 MAX_ID = 2**63 - 2  # so that the next one still fits a tensor of integers
 MAX_EMPTY_GRAPHS = 1000  # in a batch, whose number of graphs is otherwise at most that of its nodes
+
+SETTINGS_VERSION = 2  # 1, which is not written, had ratios and times that were not always those that are heard
+_SETTINGS = "settings_version"
 
 Document = dict[str, Any]
 
@@ -67,10 +71,17 @@ def make_document(G: GRAFX, parameters: Mapping[int, Any], digest: str, metadata
         "edges": [_edge_entry(*edge) for edge in G.edges(data=True)],
         "metadata": dict(metadata or {}),
     }
+    if any("settings" in node.get("attributes", ()) for node in document["nodes"]):
+        document["graph"][_SETTINGS] = SETTINGS_VERSION
     if problem := find_problem(document):
         path, text = problem
         raise GraphError(f"{_place(document, path)} {text}")
     return document
+
+
+def has_present_settings(document: Document) -> bool:
+    """Whether settings are as they are written now, so that they can be compared with tensors."""
+    return document.get("graph", {}).get(_SETTINGS) == SETTINGS_VERSION
 
 
 def parse_document(document: Any) -> tuple[GRAFX, str | None, dict[str, Any]]:
@@ -159,6 +170,8 @@ def _node_entry(node_id: int, data: Mapping[str, Any], parameters: Any) -> dict[
         entry["parameters"] = parameters
     if data.get("position") is not None:
         entry["position"] = _plain_position(node_id, data["position"])
+    if data.get("settings") is not None and held_settings(data) is None:
+        data = {name: value for name, value in data.items() if name != "settings"}  # they are of other tensors
     return entry | _attributes(data, _RESERVED)
 
 
@@ -236,8 +249,12 @@ def _add_edge(G: GRAFX, place: str, edge: Any, edges: set[tuple]) -> None:
     ends = _entry(place, edge, "source", int), _entry(place, edge, "dest", int)
     plugs = _entry(place, edge, "outlet", str), _entry(place, edge, "inlet", str)
     if not (ends[0] in G and ends[1] in G):
+        missing = " and ".join(reprlib.repr(end) for end in dict.fromkeys(ends) if end not in G)
         ends = " -> ".join(map(reprlib.repr, ends))
-        raise GraphError(f"{place} ({ends}): it does not join two nodes of the graph")
+        raise GraphError(
+            f"{place} ({ends}): it does not join two nodes of the graph, as there is no node {missing}: delete this"
+            " edge too, or lead it to a node that there is"
+        )
     place = f"{place} ({ends[0]} -> {ends[1]})"
     if ends[0] == ends[1]:
         raise GraphError(f"{place}: it joins a node to itself, and no self edge is allowed")
@@ -264,7 +281,8 @@ def _set_graph_attributes(G: GRAFX, attributes: dict[str, Any]) -> None:
             raise GraphError(f"the entry 'graph': '{name}' is {reprlib.repr(attributes[name])}: use 0 to 2**63 - 1")
     G.invalid_op = attributes.get("invalid_op", "error")
     counter = max(attributes.get("counter", 0), 1 + max(G.nodes, default=-1))
-    G.graph.update({k: v for k, v in attributes.items() if k not in ("config", "config_hash")}, counter=counter)
+    own = ("config", "config_hash", _SETTINGS)
+    G.graph.update({k: v for k, v in attributes.items() if k not in own}, counter=counter)
 
 
 def _check_schedule(G: GRAFX) -> None:
@@ -321,7 +339,8 @@ def _refuse_unknown(place: str, entry: Any, known: tuple[str, ...]) -> None:
     if not isinstance(entry, dict):
         raise GraphError(f"{place} is {reprlib.repr(entry)}, which should be an object")
     if unknown := sorted(entry.keys() - set(known)):
-        raise GraphError(f"{place} has unknown entries {reprlib.repr(unknown)}: use {', '.join(known)}")
+        remedy = "; others go into 'attributes'" if "attributes" in known else ""
+        raise GraphError(f"{place} has unknown entries {reprlib.repr(unknown)}: use {', '.join(known)}{remedy}")
 
 
 def _refuse_own(place: str, attributes: dict[str, Any], own: tuple[str, ...]) -> None:

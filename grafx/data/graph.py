@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from numbers import Integral
 from typing import Any
 
@@ -122,7 +123,7 @@ class GRAFX(nx.MultiDiGraph):
         self.add_node(node_id, node_type=node_type, parameters=parameters, name=name)
         self.graph.update(counter=node_id + 1, consecutive_ids=consecutive)
         self._last_added = self.nodes[node_id], node_id + 1
-        self._forget_schedule()
+        self.forget_schedule()
         return node_id
 
     def remove(self, node_id: int) -> tuple[list[Edge], list[Edge]] | None:
@@ -139,7 +140,7 @@ class GRAFX(nx.MultiDiGraph):
         edges = list(self.in_edges(node_id, data=True)), list(self.out_edges(node_id, data=True))
         self.remove_node(node_id)
         self.consecutive_ids = False
-        self._forget_schedule()
+        self.forget_schedule()
         return edges
 
     def connect(self, source_id: int, dest_id: int, outlet: str = "main", inlet: str = "main") -> int | None:
@@ -157,7 +158,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := refusals.connect_problem(self, source_id, dest_id, outlet, inlet):
             return self.raise_warning(problem)
-        self._forget_schedule()
+        self.forget_schedule()
         return self.add_edge(source_id, dest_id, outlet=outlet, inlet=inlet)
 
     def add_serial_chain(self, node_list: Iterable[str | Mapping[str, Any]]) -> tuple[int, int] | None:
@@ -254,7 +255,8 @@ class GRAFX(nx.MultiDiGraph):
         Args:
             node_id: The node.
             node_type: Its new type.
-            parameters: Its new parameters. The old ones, which are the old processor's, go in any case.
+            parameters: Its new parameters. The old ones, which are the old processor's, and their ``settings`` go in
+                any case.
             name: Its new name; by default it keeps the old one, as it keeps all other attributes.
 
         Returns:
@@ -268,7 +270,8 @@ class GRAFX(nx.MultiDiGraph):
             return self.raise_warning(problem)
         name = self.nodes[node_id].get("name") if name is None else name
         self.nodes[node_id].update(node_type=node_type, parameters=parameters, name=name)
-        self._forget_schedule()
+        self.nodes[node_id].pop("settings", None)
+        self.forget_schedule()
         return node_id
 
     def merge(self, other: "GRAFX") -> dict[int, int] | None:
@@ -338,7 +341,8 @@ class GRAFX(nx.MultiDiGraph):
         if self.invalid_op == "warn":
             warnings.warn(text, stacklevel=3)
 
-    def _forget_schedule(self) -> None:
+    def forget_schedule(self) -> None:
+        """Leave the schedule out: rendering finds a new one, and a graph without can be edited by hand."""
         if self.rendering_order_method is None:
             return
         self.graph.update(rendering_order_method=None, type_sequence=None)
@@ -371,5 +375,7 @@ class GRAFX(nx.MultiDiGraph):
 
 def _copy_containers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _copy_containers(item) for key, item in value.items()}
+        copied = copy(value)  # of the same kind
+        copied.update((key, _copy_containers(item)) for key, item in value.items())
+        return copied
     return [_copy_containers(item) for item in value] if isinstance(value, list) else value

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from errno import EISDIR
@@ -13,9 +14,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
-from ..errors import GraphError
+from ..errors import GraphError, GraphWarning
+from ..settings import Settings
 from .conversion import integer_ids
-from .document import make_document, parse_document, parse_graph
+from .document import has_present_settings, make_document, parse_document, parse_graph
 from .graph import GRAFX
 from .nesting import merge, nest_tensors, take_tensors
 from .strict_json import read_json, write_json
@@ -76,6 +78,9 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
     Returns:
         ``(G, parameters, metadata)``.
 
+    Warns:
+        GraphWarning: Nodes that were deleted from ``graph.json`` had tensors, which are left out.
+
     Raises:
         GraphError: A file is missing, damaged, of another format or a later version, describes a graph that is not
             valid, or the two files are not of one save. The message names the file and the entry.
@@ -92,7 +97,11 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         raise GraphError(f"{graph_path} does not describe a valid graph: {error}.") from error
     tensors = _read_tensors(parameter_path, digest)
     try:
-        return G, _put_in_place(G, tensors), metadata
+        if digest is not None:
+            tensors = _without_deleted(G, tensors, str(graph_path))
+        parameters = _put_in_place(G, tensors)
+        _take_settings(G, tensors, has_present_settings(document))
+        return G, parameters, metadata
     except GraphError as error:
         raise GraphError(f"{parameter_path} does not fit {GRAPH_FILE} beside it: {error}.") from error
 
@@ -132,6 +141,34 @@ def _put_in_place(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> dict[str, An
     return tree.get("type", {})
 
 
+def _without_deleted(G: GRAFX, tensors: Mapping[str, torch.Tensor], place: str) -> dict[str, torch.Tensor]:
+    """Those but for the nodes that the graph had when it was saved, and that were deleted from its file since."""
+    gone: dict[int, None] = {}
+    kept = {}
+    for path, tensor in tensors.items():
+        root, _, rest = path.partition("/")
+        node = rest.partition("/")[0]
+        is_id = root == "node" and node.isascii() and node.isdecimal() and len(node) < 20 and str(int(node)) == node
+        if is_id and int(node) not in G and int(node) < G.graph["counter"]:
+            gone[int(node)] = None
+        else:
+            kept[path] = tensor
+    if gone:
+        nodes = ", ".join(map(str, gone))
+        warnings.warn(f"{place} has no node {nodes} any more: the tensors of {nodes} are left out.", GraphWarning, 3)
+    return kept
+
+
+def _take_settings(G: GRAFX, tensors: Mapping[str, torch.Tensor], present: bool) -> None:
+    """Let settings know the tensors beside them, so that those which are edited, here or there, are found."""
+    with_tensors = {path.split("/")[1] for path in tensors if path.startswith("node/")}
+    for node_id, data in G.nodes(data=True):
+        if isinstance(data.get("settings"), dict) and (present or str(node_id) not in with_tensors):
+            data["settings"] = Settings(data["settings"], data["parameters"])
+        elif str(node_id) in with_tensors and isinstance(data.get("settings"), dict):
+            del data["settings"]
+
+
 def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
     counts = Counter(node_type for _, node_type in G.nodes(data="node_type"))
     for path, tensor in tensors.items():
@@ -141,7 +178,8 @@ def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
         if tensor.shape[:1] != (counts[node_type],):
             raise GraphError(
                 f"'{path[:80]}' has the shape {tuple(tensor.shape[:8])}, but needs one row for each of the"
-                f" {counts[node_type]} nodes of type '{node_type[:80]}'"
+                f" {counts[node_type]} nodes of type '{node_type[:80]}': where nodes were added or deleted by hand,"
+                " undo that, load the graph, and edit it by GRAFX.add and GRAFX.remove"
             )
 
 

@@ -17,12 +17,15 @@ def read_json(data: bytes) -> Any:
     Raises:
         ValueError: It is no JSON, nested too deeply, or has a key twice.
     """
-    text = data.decode("utf-8")
+    text = data.decode("utf-8-sig")  # some editors begin with a mark of the byte order
     # Counted before parsing, because how deep the parser can go depends on what the caller set for recursion.
     steps = (_STEPS[token[0][0]] for token in _TOKEN.finditer(text))
     if max(accumulate(steps), default=0) > MAX_DEPTH:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
-    return json.loads(text, object_pairs_hook=_unique)
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise json.JSONDecodeError(f"{error.msg}{_hint(text, error.pos)}", text, error.pos) from None
 
 
 def write_json(entries: dict[str, Any]) -> str:
@@ -63,6 +66,22 @@ def _problem(value: Any) -> str | None:
         lone = not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)
         return "has half a character (a lone surrogate)" if lone else None
     return f"is of type {type(value).__name__}, which JSON cannot hold: use numbers, texts, lists and dicts"
+
+
+def _hint(text: str, position: int) -> str:
+    """What people write that JSON has not."""
+    before, after = text[:position].rstrip(), text[position:].lstrip()
+    if before.endswith(",") and after[:1] in ("]", "}"):
+        return f" (delete the comma before the '{after[0]}')"
+    if after[:1] == "," and before[-1:] in (",", "[", "{"):
+        return " (delete one comma)"
+    if after[:2] in ("//", "/*") or after[:1] == "#":
+        return " (JSON has no comments: delete it)"
+    if after[:1] == "'":
+        return " (put texts between double quotes)"
+    if before[-1:] in ("]", "}", '"') and after[:1] in ("[", "{", '"'):
+        return " (is there a comma missing before this?)"
+    return ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from matplotlib.patches import PathPatch, Polygon
 from matplotlib.path import Path
 
 from ..errors import GraphError
-from ..settings import settings_text
+from ..settings import node_lines
 from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .layout import (
     Block,
@@ -183,9 +183,9 @@ def draw_grafx(
         **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
             (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
             ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow),
-            ``"settings"`` (physical values, a line for each, where nodes hold such), any node attribute, or ``None``. A
-            node without the attribute gets no text. ``node_size`` (1.0, relative), ``node_linewidth``,
-            ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
+            ``"settings"`` (physical values, a line for each, where nodes hold such, and the dry/wet weight), any node
+            attribute, or ``None``. A node without the attribute gets no text. ``node_size`` (1.0, relative),
+            ``node_linewidth``, ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
             ``position_node_spacing`` (1.0, relative).
 
     Returns:
@@ -274,23 +274,11 @@ def _values(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str]) -> Ma
     if by == "short_type":
         return {n: shorts[data["node_type"]] for n, data in G.nodes(data=True)}
     if by == "settings":
-        held = {n: data.get("settings") or _plain_settings(data) for n, data in G.nodes(data=True)}
-        return {n: settings_text(settings) for n, settings in held.items() if settings}
+        return {n: "\n".join(lines) for n, data in G.nodes(data=True) if (lines := node_lines(data))}
     attributes = {n: data[by] for n, data in G.nodes(data=True) if by in data}
     if by in ("chain", "level") and not attributes:
         return find_chains(G) if by == "chain" else find_layers(G)
     return attributes
-
-
-def _plain_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Physical values that a node was given as parameters: numbers, where raw parameters are tensors."""
-    parameters = data.get("parameters")
-    return parameters if isinstance(parameters, dict) and _is_plain(parameters) else None
-
-
-def _is_plain(value: Any) -> bool:
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
-    return isinstance(value, int | float) if values is None else all(map(_is_plain, values))
 
 
 def _as_text(value: Any) -> str:

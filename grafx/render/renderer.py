@@ -126,7 +126,10 @@ def with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
 
 def held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
     """What nodes hold, or where none holds any, random values close to zero."""
-    if not any(data.get("parameters") for _, data in G.nodes(data=True)):
+    for node_id, data in G.nodes(data=True):
+        if data["node_type"] in BUILT_IN_TYPES and isinstance(data.get("settings"), dict):
+            raise GraphError(f"Node {node_id} of type '{data['node_type']}' has no settings: delete them.")
+    if not any(data.get("parameters") or data.get("settings") for _, data in G.nodes(data=True)):
         return create_empty_parameters(processors, G)
     for node_id, data in G.nodes(data=True):
         node_type = data["node_type"]

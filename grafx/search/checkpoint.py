@@ -15,6 +15,7 @@ from .search import Found, Search
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 _COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history")
+_FOUND = ("loss", "num_processors", "step")
 
 
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
@@ -30,7 +31,8 @@ def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     (fresh / "current" / OPTIMIZER_FILE).write_bytes(save(_optimizer_tensors(search)))
     for name in ("console", "best"):
         if found := getattr(search, name):
-            save_grafx(found.G, fresh / name, metadata={"loss": found.loss, "num_processors": found.num_processors})
+            numbers = {field: getattr(found, field) for field in _FOUND}
+            save_grafx(found.G, fresh / name, metadata=numbers)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         os.replace(folder, old)
@@ -100,4 +102,4 @@ def _restore(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Any], me
         setattr(search, name, metadata[name])
     for name in ("console", "best") if search.round else ():
         found, _, numbers = load_grafx(folder / name)
-        setattr(search, name, Found(found, numbers["loss"], numbers["num_processors"]))
+        setattr(search, name, Found(found, **numbers))

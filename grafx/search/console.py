@@ -24,21 +24,29 @@ CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 
 MASTER = "master"
 
+SAMPLE_RATE = 44100
+"""In Hz, by default: what controls in Hz and ms refer to. Raw parameters sound the same at any."""
 
-def console_processors() -> dict[str, nn.Module]:
+
+def console_processors(sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
     """The seven processors of a console, each under dry/wet.
 
     Those that could trade level with the gain that follows are asked to keep it (:class:`GainStagingRegularization`).
     Compressor and gate hear down to −130 dB rather than −50, so that they work on soft songs, too.
+
+    Args:
+        sample_rate: In Hz.
     """
+    times = {"sample_rate": sample_rate}
+    smooth = {"energy_smoother": "ballistics", "knee": "quadratic", **times}
     return {
-        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer())),
-        "compressor": DryWet(_sensitive(Compressor(energy_smoother="ballistics", knee="quadratic"))),
-        "noisegate": DryWet(_sensitive(NoiseGate(energy_smoother="ballistics", knee="quadratic"))),
+        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer(**times))),
+        "compressor": DryWet(_sensitive(Compressor(**smooth))),
+        "noisegate": DryWet(_sensitive(NoiseGate(**smooth))),
         "imager": DryWet(GainStagingRegularization(SideGainImager())),
         "gain": DryWet(StereoGain()),
-        "delay": DryWet(GainStagingRegularization(MultitapDelay())),
-        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb())),
+        "delay": DryWet(GainStagingRegularization(MultitapDelay(**times))),
+        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb(**times))),
     }
 
 

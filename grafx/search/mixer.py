@@ -8,13 +8,15 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..data import GRAFX, GraphError
+from ..data.configs import BUILT_IN_TYPES
 from ..render import Renderer, Signals, StreamRenderer
 from ..render.render import render_grafx
+from ..settings import BYPASS, WEIGHT
 from .conditions import in_usual_torch, plain_tensor
-from .console import console_processors
+from .console import SAMPLE_RATE, console_processors
 
-WEIGHT = "drywet_weight"
-"""Node attribute that holds how much of a processor's output is heard, from 0 to 1."""
+__all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
+
 THRESHOLD = "log_threshold"
 """The only raw parameter of a console that depends on level; all else are factors."""
 
@@ -25,6 +27,7 @@ class Mixer(nn.Module):
     Args:
         G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
             along its schedule: ``mixer.G`` is the graph whose ids count.
+        sample_rate: In Hz.
         gain: What brings the stems to the level at which they are mixed inside, and penalties measured. Neither the
             parameters nor the mix depend on it.
 
@@ -33,10 +36,10 @@ class Mixer(nn.Module):
     """
 
     @in_usual_torch
-    def __init__(self, G: GRAFX, gain: float = 1.0):
+    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE, gain: float = 1.0):
         super().__init__()
         self.gain = gain
-        self.renderer = Renderer(G, console_processors())
+        self.renderer = Renderer(G, console_processors(sample_rate))
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
@@ -83,9 +86,9 @@ class Mixer(nn.Module):
 
 
 @in_usual_torch
-def render_mix(G: GRAFX, stems: Tensor) -> Tensor:
+def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
     """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
-    renderer = Renderer(G, console_processors())
+    renderer = Renderer(G, console_processors(sample_rate))
     with torch.no_grad():
         return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
 
@@ -98,8 +101,8 @@ class MixStream:
     """
 
     @in_usual_torch
-    def __init__(self, G: GRAFX) -> None:
-        self._stream = StreamRenderer(G, console_processors())
+    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE) -> None:
+        self._stream = StreamRenderer(G, console_processors(sample_rate))
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._stream.latency_samples
 
@@ -115,9 +118,16 @@ class MixStream:
 
 
 def _weights(G: GRAFX) -> Tensor:
-    """The dry/wet weights of all nodes, 1 for those that have none."""
-    weights = [G.nodes[i].get(WEIGHT, 1.0) for i in sorted(G.nodes)]
-    for node_id, weight in zip(sorted(G.nodes), weights, strict=True):
-        if not (isinstance(weight, Real) and 0 <= weight <= 1):
-            raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
-    return torch.tensor(weights)
+    """The dry/wet weights of all nodes: 1 for those that have none, 0 for those that are bypassed."""
+    return torch.tensor([_weight(node_id, G.nodes[node_id]) for node_id in sorted(G.nodes)])
+
+
+def _weight(node_id: int, data: dict) -> float:
+    weight, bypass = data.get(WEIGHT, 1.0), data.get(BYPASS, False)
+    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
+        raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
+    if not isinstance(bypass, bool):
+        raise GraphError(f"Node {node_id} has the attribute '{BYPASS}' {bypass!r}, which should be true or false.")
+    if data["node_type"] in BUILT_IN_TYPES and (bypass or weight != 1):
+        raise GraphError(f"Node {node_id} of type '{data['node_type']}' is no processor: it cannot be bypassed.")
+    return 0.0 if bypass else float(weight)

@@ -1,17 +1,15 @@
 """What a search leaves behind: the graph, its sound, pictures, numbers."""
 
 import json
-import math
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ..audio import audio_digest, write_audio
 from ..data import GRAFX, save_grafx
+from ..settings import held_settings, node_text
+from ..words import count
 from .conditions import in_usual_torch
 from .loudness import REFERENCE_LUFS
 from .mixer import WEIGHT, render_mix
@@ -26,7 +24,6 @@ RESULT_FILES = (
     "loss.svg",
     "metrics.json",
 )
-DECIBELS = 20 / math.log(10)
 
 
 @in_usual_torch
@@ -57,11 +54,13 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
         "num_samples": search.stems.shape[-1],
         "stems_digest": audio_digest(search.stems),
     }
-    save_grafx(found.G, folder, metadata=metadata)
-    write_audio(folder / "mix.wav", render_mix(found.G, search.stems), search.sample_rate)
+    editable = found.G.copy()
+    editable.forget_schedule()
+    save_grafx(editable, folder, metadata=metadata)
+    write_audio(folder / "mix.wav", render_mix(found.G, search.stems, search.sample_rate), search.sample_rate)
     for name, G in (("console", console.G), ("graph", found.G)):
         draw_grafx(G, node_above="name")[0].savefig(folder / f"{name}.svg")
-    plot_losses(search).savefig(folder / "loss.svg")
+    plot_losses(search, found).savefig(folder / "loss.svg")
     text = json.dumps(metrics | {"history": search.history}, indent=1)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     return metrics
@@ -79,6 +78,7 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
         "cost_of_pruning": found.loss - console.loss,
         "console_processors": console.num_processors,
         "found_processors": found.num_processors,
+        "found_step": found.step,
         "removed": 1 - found.num_processors / max(console.num_processors, 1),
         "fingerprint": search.fingerprint,
         "measured_at_lufs": REFERENCE_LUFS,
@@ -86,32 +86,46 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
         "steps": search.step,
         "seconds": search.seconds,
         "chains": describe_chains(found.G),
+        "nodes": _numbers(found.G),
     }
 
 
+def _numbers(G: GRAFX) -> list[dict[str, Any]]:
+    """What the graph's file says of each processor."""
+    return [
+        {
+            "id": node_id,
+            "type": data["node_type"],
+            "owner": data["owner"],
+            WEIGHT: data[WEIGHT],
+            "settings": dict(held_settings(data) or {}),
+        }
+        for node_id, data in sorted(G.nodes(data=True))
+        if WEIGHT in data
+    ]
+
+
 def describe_chains(G: GRAFX) -> dict[str, list[str]]:
-    """What was found for each stem, group and the master: a description of each processor in its chain."""
+    """What was found for each stem, group and the master: each processor of its chain in words.
+
+    They are those of drawings, and tell the numbers of ``settings`` and the dry/wet weight that the nodes hold.
+    """
     chains: dict[str, list[str]] = {
         data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")
     }
     for _, data in sorted(G.nodes(data=True)):
         if WEIGHT in data:
-            chains.setdefault(data["owner"], []).append(describe_processor(data))
+            chains.setdefault(data["owner"], []).append(node_text(data))
     return chains
 
 
-def describe_processor(data: dict[str, Any]) -> str:
-    """A processor in a few words: what it does together with its dry/wet weight, with units where there are some."""
-    node_type, weight = data["node_type"], data[WEIGHT]
-    if node_type in _GAINS:
-        # A mix of dry and wet is itself a gain.
-        return f"{node_type} {_GAINS[node_type](torch.log1p(weight * torch.expm1(_log_gain(data))) * DECIBELS)}"
-    words = _DYNAMICS[node_type](data["parameters"]) + ", " if node_type in _DYNAMICS else ""
-    return f"{node_type} {words}{100 * weight:.0f} % wet"
+def plot_losses(search: Search, found: Found | None = None):
+    """The match loss over gradient steps, with the rounds of pruning and the plain sum, as a matplotlib figure.
 
-
-def plot_losses(search: Search):
-    """The match loss over gradient steps, with the rounds of pruning and the plain sum, as a matplotlib figure."""
+    Args:
+        search: Finished or not.
+        found: The graph that is marked as chosen, by default the best so far.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator
 
@@ -133,6 +147,9 @@ def plot_losses(search: Search):
             textcoords="offset points",
             ha="center",
         )
+    found = found or search.result()
+    chosen = f"chosen graph: {count(found.num_processors, 'processor')}, loss {found.loss:.4f}"
+    axes.plot([found.step], [found.loss], "*", color="#2a9d5c", markersize=14, zorder=3, label=chosen, gid="chosen")
     axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
     axes.yaxis.set_major_formatter("{x:g}")
@@ -140,44 +157,3 @@ def plot_losses(search: Search):
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure
-
-
-def _log_gain(data: dict[str, Any]) -> Tensor:
-    (log_gain,) = data["parameters"].values()
-    return log_gain
-
-
-def _stereo_gain(decibels: Tensor) -> str:
-    left, right = decibels.tolist()
-    return f"{left:+.1f} dB left, {right:+.1f} dB right"
-
-
-def _imager(decibels: Tensor) -> str:
-    return f"side {decibels.item():+.1f} dB"
-
-
-def _equalizer(decibels: Tensor) -> str:
-    # The lowest and highest bins are where there is hardly any sound and so hardly any reason.
-    low, high = torch.quantile(decibels, torch.tensor([0.05, 0.95])).tolist()
-    return f"{low:+.0f} to {high:+.0f} dB"
-
-
-def _threshold_db(parameters: dict[str, Tensor]) -> float:
-    # Thresholds are natural logarithms of energies, 6 below the raw value.
-    return ((parameters["log_threshold"] - 6) * DECIBELS / 2).item()
-
-
-def _compressor(parameters: dict[str, Tensor]) -> str:
-    # Twice as steep as its ratio says, because a gain computed from energies is applied to amplitudes.
-    slope = 2 * torch.sigmoid(-parameters["log_ratio"]).item() - 1
-    ratio = f"{1 / slope:.1f}" if slope > 0.01 else "∞"
-    return f"over {_threshold_db(parameters):.0f} dB, {ratio}:1"
-
-
-def _gate(parameters: dict[str, Tensor]) -> str:
-    slope = 1 + 2 * parameters["log_ratio"].exp().item()
-    return f"under {_threshold_db(parameters):.0f} dB, 1:{slope:.1f}"
-
-
-_GAINS = {"eq": _equalizer, "imager": _imager, "gain": _stereo_gain}
-_DYNAMICS = {"compressor": _compressor, "noisegate": _gate}

@@ -96,11 +96,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Found:
-    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches."""
+    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches.
+
+    ``step`` is how many gradient steps had been done when it was found.
+    """
 
     G: GRAFX
     loss: float
     num_processors: int
+    step: int = 0
 
 
 class Search:
@@ -204,7 +208,10 @@ class Search:
     @in_usual_torch
     def result(self) -> Found:
         """The best graph so far or, before the console is fitted, the console as it is."""
-        return self.best or Found(self.mixer.graph(), self._evaluate_mixer(self.mixer), self.num_processors)
+        return self.best or self._found(self._evaluate_mixer(self.mixer))
+
+    def _found(self, loss: float) -> Found:
+        return Found(self.mixer.graph(), loss, self.num_processors, self.step)
 
     # Gradient steps
 
@@ -219,7 +226,7 @@ class Search:
         Raises:
             GraphError: It is no such graph, or cannot be rendered.
         """
-        self.mixer = Mixer(_checked_graph(G, len(self.stems)), self.gain)
+        self.mixer = Mixer(_checked_graph(G, len(self.stems)), self.sample_rate, self.gain)
         groups = [
             {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
             {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
@@ -264,7 +271,7 @@ class Search:
     @in_usual_torch
     def _end_round(self) -> None:
         loss = self._evaluate_mixer(self.mixer)
-        found = Found(self.mixer.graph(), loss, self.num_processors)
+        found = self._found(loss)
         if self.console is None:
             self.console = self.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
@@ -295,7 +302,7 @@ class Search:
 
         @cache  # methods come back to what they have tried
         def evaluate(removed: frozenset[int]) -> float:
-            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.gain))
+            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.sample_rate, self.gain))
 
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},

@@ -44,6 +44,10 @@ class ZeroPhaseFIR(nn.Module):
         window = get_window(window, self.num_taps, **(window_kwargs or {}), **more_window_kwargs)
         self.register_buffer("window", window, persistent=False)
 
+    def frequencies(self, sample_rate: float) -> tuple[float, ...]:
+        """The K frequencies of the magnitudes, in Hz."""
+        return tuple(sample_rate * k / self.num_taps for k in range(self.num_taps // 2 + 1))
+
     def forward(self, log_magnitude: Tensor) -> Tensor:
         """Design filters.
 

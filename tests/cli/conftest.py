@@ -66,12 +66,13 @@ def snapshot(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def assert_refused(result, *words):
-    """It ended with status 1 and one line that says why."""
+def assert_refused(result, *words, status=1):
+    """It ended with a status and one line that says why, after notes."""
     error = result.stderr
     code = result.exit_code if hasattr(result, "exit_code") else result.returncode
-    assert code == 1, (result.stdout, error, getattr(result, "exception", None))
-    assert error.startswith("Error: ") and error.endswith("\n") and error.count("\n") == 1, error
+    assert code == status, (result.stdout, error, getattr(result, "exception", None))
+    *notes, last = error.splitlines()
+    assert last.startswith("Error: ") and all(note.startswith("Note: ") for note in notes), error
     assert "Traceback" not in error + result.stdout
     for word in words:
         assert str(word) in error

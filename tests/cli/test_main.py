@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -220,7 +222,6 @@ def test_silent_and_short_audio(cli, material, tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--method", "magic"], "drywet"),
         (["--group", "bus"], "NAME=STEM"),
         (["--group", "=pad"], "NAME=STEM"),
         (["--group", "bus="], "NAME=STEM"),
@@ -232,8 +233,48 @@ def test_silent_and_short_audio(cli, material, tmp_path):
     ],
 )
 def test_bad_options(cli, search_arguments, tmp_path, options, message):
-    cli.refused(cli.run(*search_arguments, tmp_path / "out", *options), message)
+    cli.refused(cli.run(*search_arguments, tmp_path / "out", *options), message, status=2)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["search", "draw", "invert"])
+def test_options_name_their_choices_in_help_and_errors(cli, searched, search_arguments, material, tmp_path, command):
+    arguments, option, choices = {
+        "search": ([*search_arguments, tmp_path / "out"], "--method", ["hybrid", "drywet", "brute-force"]),
+        "draw": (["draw", searched.folder, "--out", tmp_path / "a.svg"], "--above", ["node_id", "name", "settings"]),
+        "invert": (["invert", material.mix, "--out", tmp_path / "out"], "--synth", ["kick"]),
+    }[command]
+    result = cli.run(*arguments, option, "magic")
+    assert result.exit_code == 2 and "magic" in result.stderr and option in result.stderr
+    said = unwrapped(cli.run(command, "-h").stdout)
+    for choice in choices:
+        assert choice in result.stderr and choice in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["search", "render", "draw", "invert", "demo"])
+def test_wrong_usage_has_one_status(cli, command):
+    for wrong in (["--nonsense"], ["--out"], ["--out", "a", "--seed", "x"]):
+        assert cli.run(command, *wrong).exit_code == 2
+    assert cli.run(command, "-h").exit_code == 0
+
+
+def test_it_runs_as_a_module(tmp_path):
+    result = subprocess.run([sys.executable, "-m", "grafx", "--version"], capture_output=True, text=True, cwd=tmp_path)
+    assert result.stdout == f"grafx {grafx.__version__}\n" and result.returncode == 0
+
+
+def test_notes_and_progress_are_apart_from_results(cli, material, tmp_path):
+    mono = cli.write(tmp_path / "kick.wav", cli.make_stems()[0, :1])
+    options = ["--mix", material.mix, "--out", tmp_path / "out", "--fit-steps", "1", "--rounds", "0"]
+    result = cli.run("search", mono, material.stems[1], *options)
+    assert result.exit_code == 0
+    assert "Note:" in result.stderr and "100%" in result.stderr and "fitting" in result.stderr
+    assert "Match loss" in result.stdout and "Note:" not in result.stdout and "%" not in result.stdout.split("Match")[0]
+    result = cli.run(
+        "render", tmp_path / "out", material.stems[1], mono, "--out", tmp_path / "a.wav", "--block", "4000"
+    )
+    assert result.stdout == f"Wrote {tmp_path / 'a.wav'}.\n" and "mixing" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -525,6 +566,13 @@ def test_draw(cli, searched, tmp_path, suffix, magic, vertical):
     assert out.read_bytes().startswith(magic) and result.output == f"Wrote {out}.\n"
 
 
+def test_the_file_in_the_folder_is_as_good(cli, material, searched, tmp_path):
+    graph = searched.folder / "graph.json"
+    assert cli.run("draw", graph, "--out", tmp_path / "a.svg").exit_code == 0
+    result = cli.run("render", graph, *material.stems, "--out", tmp_path / "a.wav")
+    assert result.exit_code == 0 and read_audio(tmp_path / "a.wav")[0].shape == (2, 11025)
+
+
 def size(path):
     root = ElementTree.parse(path).getroot()
     return [float(root.get(name).removesuffix("pt")) for name in ("width", "height")]
@@ -552,10 +600,12 @@ def test_draw_attributes(cli, searched, tmp_path):
         ("a", [], ".svg, .pdf or .png"),
         ("a.svg", ["--inside", "color"], "color"),
         ("a.svg", ["--above", "color"], "color"),
+        ("a.svg", ["--above", "rendering_order"], "--above"),
         ("file/a.svg", [], "file"),
     ],
 )
 def test_draw_refusals(cli, searched, tmp_path, out, options, word):
     (tmp_path / "file").write_text("mine")
-    cli.refused(cli.run("draw", searched.folder, "--out", tmp_path / out, *options), word)
+    status = 1 if out == "file/a.svg" else 2
+    cli.refused(cli.run("draw", searched.folder, "--out", tmp_path / out, *options), word, status=status)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

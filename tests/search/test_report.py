@@ -1,16 +1,19 @@
 import json
 import math
-import re
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
 from grafx.audio import read_audio
-from grafx.data import load_grafx
+from grafx.data import GRAFX, load_grafx
+from grafx.draw import draw_grafx
 from grafx.search import console_processors, render_mix
+from grafx.search.console import CHAIN
 from grafx.search.mixer import WEIGHT
-from grafx.search.report import RESULT_FILES, describe_chains, describe_processor, write_results
+from grafx.search.report import RESULT_FILES, describe_chains, plot_losses, write_results
+from grafx.settings import OCTAVES, node_lines, settings_of
+from grafx.utils import collect_parameters
 
 
 @pytest.fixture(scope="module")
@@ -123,71 +126,109 @@ def test_a_mix_that_is_the_plain_sum(new_search, tmp_path, stems):
 # In words
 
 
-def raw(node_type, **values):
-    sizes = console_processors()[node_type].parameter_size()
-    parameters = {n: torch.zeros((s,) if isinstance(s, int) else s) for n, s in sizes.items()}
-    for name, value in values.items():
-        parameters[name] = torch.full_like(parameters[name], value)
-    return parameters
+def texts_above(folder, tmp_path):
+    draw_grafx(load_grafx(folder)[0], node_above="settings")[0].savefig(tmp_path / "settings.svg")
+    return texts(tmp_path / "settings.svg")
 
 
-def describe(node_type, weight=1.0, **values):
-    return describe_processor({"node_type": node_type, WEIGHT: weight, "parameters": raw(node_type, **values)})
+def test_all_tell_the_same(written, tmp_path, new_search):
+    """Numbers of graph.json, words of metrics.json, of the drawing and of the summary."""
+    search = new_search()
+    write_results(search, tmp_path / "console")
+    for folder in (written[0], tmp_path / "console"):
+        G, _, _ = load_grafx(folder)
+        metrics = read_metrics(folder)
+        drawn = texts_above(folder, tmp_path)
+        entries = {node["id"]: node for node in json.loads((folder / "graph.json").read_text())["nodes"]}
+        assert describe_chains(G) == metrics["chains"]
+        told = [words for chain in metrics["chains"].values() for words in chain]
+        assert len(told) == len(metrics["nodes"]) == metrics["found_processors"]
+        for node in metrics["nodes"]:
+            attributes = entries[node["id"]]["attributes"]
+            assert {"settings": node["settings"], WEIGHT: node[WEIGHT]} == {
+                key: attributes[key] for key in ("settings", WEIGHT)
+            }
+            lines = node_lines(G.nodes[node["id"]])
+            assert f"{node['type']} {', '.join(lines)}" in metrics["chains"][node["owner"]]
+            assert set(line if len(line) <= 40 else line[:39] + "…" for line in lines) <= drawn
+            assert lines[-1] == f"{100 * node[WEIGHT]:.3g} % wet"
 
 
-def play(node_type, signal, weight=1.0, **values):
-    parameters = {name: value[None] for name, value in raw(node_type, **values).items()}
-    output = console_processors()[node_type](signal, drywet_weight=torch.tensor([weight]), **parameters)
-    return output[0] if isinstance(output, tuple) else output
+@pytest.mark.parametrize("node_type", CHAIN)
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
+def test_every_type_has_numbers_that_are_those_of_its_controls(new_search, node_type, sample_rate):
+    processor = console_processors(sample_rate)[node_type]
+    for data in dict(new_search().mixer.graph().nodes(data=True)).values():
+        if data["node_type"] == node_type:
+            raw = {name: value[None] for name, value in data["parameters"].items()}
+            (told,) = settings_of(processor, raw, 1)
+            assert told and len(node_lines({**data, "settings": told})) >= 2
+            for name, value in processor.raw_to_dsp(raw).items():
+                if value.numel() <= 32:
+                    assert told[name] == pytest.approx(value[0].tolist(), rel=1e-4)
 
 
-def level_db(signal):
-    return 10 * signal[..., -100:].square().mean().log10().item()
+def test_octaves_are_those_that_are_heard():
+    """Sines through an equalizer, at the middle of octaves that have one gain each."""
+    eq = console_processors(48000)["eq"]
+    gains = dict(zip(OCTAVES, [0, -3, 6, 0, -6, 3, 9, -2, 1, 0], strict=True))
+    asked = {f"{hertz:g} Hz": gain for hertz, gain in gains.items()}
+    G = GRAFX()
+    G.add_serial_chain(["in", {"node_type": "eq", "parameters": {"magnitude_db": asked}}, "out"])
+    raw = collect_parameters(G, {"eq": eq})["eq"]
+    (told,) = settings_of(eq, raw, 1)
+    assert told["magnitude_db"] == pytest.approx(asked, abs=1e-3)
+    time = torch.arange(48000) / 48000
+    for hertz in OCTAVES[3:]:
+        sine = torch.sin(2 * torch.pi * hertz * time).expand(1, 2, -1)
+        output = eq(sine, drywet_weight=torch.ones(1), **raw)[0]
+        level = 10 * torch.log10(output[..., 9000:-9000].square().mean() / 0.5).item()
+        assert level == pytest.approx(gains[hertz], abs=0.2)
 
 
-def steady(decibels):
-    return torch.full((1, 2, 20000), 10 ** (decibels / 20))
+def test_the_loudest_taps_of_a_delay_are_where_they_sound():
+    delay = console_processors(48000)["delay"]
+    colors = torch.full((40, 20), -60.0)
+    colors[3], colors[27] = 0.0, -6.0
+    values = {"delay_ms": torch.linspace(1, 60, 40), "focus": 0.99, "color_db": colors}
+    raw = delay.dsp_to_raw(values, 1)
+    (told,) = settings_of(delay, raw, 1)
+    click = torch.zeros(1, 2, 60000)
+    click[..., 0] = 1
+    response = delay(click, drywet_weight=torch.ones(1), **raw)[0][0]
+    left, right = response[0].abs().argmax().item() / 48, response[1].abs().argmax().item() / 48
+    names = sorted(told["loudest_db"], key=told["loudest_db"].get)[-2:]
+    assert {name.split()[2] for name in names} == {"left", "right"}
+    for name in names:
+        assert float(name.split()[0]) == pytest.approx(left if "left" in name else right, abs=0.3)
+        energy = response[0 if "left" in name else 1].square().sum().log10() * 10
+        assert told["loudest_db"][name] == pytest.approx(energy.item(), abs=0.1)
 
 
-@pytest.mark.parametrize("node_type", ["eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb"])
-def test_every_type_has_words(node_type):
-    assert describe(node_type, weight=0.25).startswith(node_type)
+@pytest.mark.parametrize("log_ratio", [-2.0, -0.3, 0.5])
+def test_a_compressor_is_told_as_it_sounds(log_ratio):
+    compressor = console_processors()["compressor"]
+    raw = {"log_threshold": -1.0, "log_ratio": log_ratio, "log_knee": -2.0}
+    raw = {name: torch.tensor([[value]]) for name, value in raw.items()} | {"z_alpha_pre": torch.full((1, 2), 2.0)}
+    (told,) = settings_of(compressor, raw, 1)
+    levels = torch.tensor([-10.0, -4.0])
+    signal = (10 ** (levels / 20))[:, None, None].expand(2, 2, 20000)
+    output = compressor(signal, drywet_weight=torch.ones(2), **{k: v.expand(2, -1) for k, v in raw.items()})
+    heard = 10 * output[..., -100:].square().mean((1, 2)).log10()
+    expected = told["threshold_db"] + (levels - told["threshold_db"]) / told["ratio"]
+    assert heard.tolist() == pytest.approx(expected.tolist(), abs=0.1)
 
 
-@pytest.mark.parametrize("weight", [1.0, 0.5, 0.1])
-def test_gains_are_those_that_are_heard(weight):
-    words = describe("gain", weight, log_gain=-1.0)
-    heard = level_db(play("gain", steady(0), weight, log_gain=-1.0))
-    assert [float(number) for number in re.findall(r"[+-][\d.]+", words)] == pytest.approx([heard, heard], abs=0.06)
-    side = torch.stack([steady(-6)[:, 0], -steady(-6)[:, 0]], dim=1)
-    heard = level_db(play("imager", side, weight, log_gain=1.0)) - level_db(side)
-    (said,) = re.findall(r"[+-][\d.]+", describe("imager", weight, log_gain=1.0))
-    assert float(said) == pytest.approx(heard, abs=0.06)
-
-
-@pytest.mark.parametrize("log_ratio", [-2.0, -1.0, -0.3])
-def test_ratios_are_decibels_per_decibel(log_ratio):
-    settings = {"log_threshold": -1.0, "log_ratio": log_ratio, "log_knee": -2.0, "z_alpha_pre": 2.0}
-    threshold, ratio = re.search(r"over (-?\d+) dB, ([\d.]+):1", describe("compressor", **settings)).groups()
-    loud, louder = (level_db(play("compressor", steady(level), **settings)) for level in (-10, -4))
-    assert float(ratio) == pytest.approx(6 / (louder - loud), rel=0.05)
-    below = level_db(play("compressor", steady(float(threshold) - 3), **settings))
-    assert below == pytest.approx(float(threshold) - 3, abs=0.05)
-    above = level_db(play("compressor", steady(float(threshold) + 3), **settings))
-    assert above == pytest.approx(float(threshold) + 3 / float(ratio), abs=0.7)
-
-
-def test_a_limiter_is_called_one():
-    assert "∞:1" in describe("compressor", log_ratio=0.0)
-    assert "∞:1" in describe("compressor", log_ratio=3.0)
-
-
-@pytest.mark.parametrize("log_ratio", [-2.0, 0.0])
-def test_ratios_of_gates_are_too(log_ratio):
-    settings = {"log_threshold": 2.0, "log_ratio": log_ratio, "log_knee": -2.0, "z_alpha_pre": 2.0}
-    (ratio,) = re.search(r"under -?\d+ dB, 1:([\d.]+)", describe("noisegate", **settings)).groups()
-    soft, softer = (level_db(play("noisegate", steady(level), **settings)) for level in (-21, -24))
-    assert float(ratio) == pytest.approx((soft - softer) / 3, rel=0.05)
+def test_the_chosen_graph_is_marked(written, finished):
+    figure = plot_losses(finished)
+    (star,) = [line for line in figure.axes[0].lines if line.get_gid() == "chosen"]
+    assert star.get_xydata().tolist() == [[finished.best.step, finished.best.loss]]
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert any(label.startswith(f"chosen graph: {finished.best.num_processors} processor") for label in labels)
+    assert 'id="chosen"' in (written[0] / "loss.svg").read_text()
+    assert read_metrics(written[0])["found_step"] == finished.best.step <= finished.step
+    chosen = [entry for entry in finished.history if entry["step"] == finished.best.step]
+    assert finished.best.num_processors in [entry["num_processors"] for entry in chosen]
 
 
 def test_chains_are_told_in_the_order_of_the_signal(new_search):
