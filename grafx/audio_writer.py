@@ -110,6 +110,7 @@ def audio_writer(
 
     with ExitStack() as stack:
         with _writable(name):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(replacing(path))
         with _writable(name):
             disk = _Disk(stack.enter_context(open(partial, "w+b")))

@@ -30,13 +30,12 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     Until then, and whatever goes wrong, what was there stays as it was. Links are followed.
 
     Args:
-        path: What is to be written; its folder is made where it is missing.
+        path: What is to be written, into a folder that exists.
 
     Raises:
         OSError: It cannot be written there.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not target.is_file():
         raise FileExistsError(EEXIST, "There is a folder or device in its place", str(path))
     # Short, because a name may be as long as names can be, and of the same kind, because writers go by it.

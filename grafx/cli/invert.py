@@ -15,6 +15,7 @@ from ..processors.base import Processor
 from ..search import Effort, Inversion, Step, invert
 from ..search.inversion_report import INVERSION_FILES, write_inversion
 from .console import console, notice, say
+from .run import alone_in
 
 PHASES = {
     "scan": "scanning all settings",
@@ -38,11 +39,9 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     """Find the settings with which a synthesizer makes the sound in a file, with a progress bar, and write them."""
     if synth not in SYNTHS:
         raise SearchError(f"There is no synthesizer '{synth}': use one of {', '.join(SYNTHS)}.")
-    if out.exists() and not out.is_dir():
-        raise SearchError(f"{out} is a file: give a folder for the results.")
     if present := [name for name in INVERSION_FILES if (out / name).exists()]:
         raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
-    signal, sample_rate = read_audio(path)
+    signal, sample_rate = read_audio(path, notice)
     if signal.shape[0] > 1:
         notice(f"{path} has {signal.shape[0]} channels, which are mixed down to one.")
     target = signal.mean(0, keepdim=True)
@@ -55,7 +54,7 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
         TextColumn("loss {task.fields[loss]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with alone_in(out), Progress(*columns, console=console) as bar:
         task = bar.add_task(PHASES["scan"], total=effort.steps, loss="–")
 
         def show(step: Step) -> None:

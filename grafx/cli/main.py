@@ -35,7 +35,7 @@ def _plain_errors() -> Iterator[None]:
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"grafx {__version__}")
+        say(f"grafx {__version__}")
         raise typer.Exit()
 
 

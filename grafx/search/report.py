@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..audio import audio_digest, write_audio
 from ..data import GRAFX, save_grafx
+from ..files import locked, replacing
 from .mixer import WEIGHT, render_mix
 from .search import Found, Search
 
@@ -31,7 +33,8 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
 
     ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is what it sounds like,
     ``console.svg`` and ``graph.svg`` draw it before and after pruning, ``loss.svg`` is how the loss fell and
-    ``metrics.json`` has the numbers.
+    ``metrics.json`` has the numbers. All are made before the first takes the place of an earlier one, and one search
+    at a time writes.
 
     Args:
         search: Finished or not.
@@ -53,13 +56,16 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
         "num_samples": search.stems.shape[-1],
         "stems_digest": audio_digest(search.stems),
     }
-    save_grafx(found.G, folder, metadata=metadata)
-    write_audio(folder / "mix.wav", render_mix(found.G, search.stems), search.sample_rate)
-    for name, G in (("console", console.G), ("graph", found.G)):
-        draw_grafx(G, node_above="name")[0].savefig(folder / f"{name}.svg")
-    plot_losses(search).savefig(folder / "loss.svg")
-    text = json.dumps(metrics | {"history": search.history}, indent=1)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    with locked(folder), ExitStack() as stack:
+        # The numbers first, and so in place last: they say that all the others are there.
+        places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
+        text = json.dumps(metrics | {"history": search.history}, indent=1)
+        places["metrics.json"].write_text(text + "\n", encoding="utf-8")
+        write_audio(places["mix.wav"], render_mix(found.G, search.stems), search.sample_rate)
+        for name, G in (("console", console.G), ("graph", found.G)):
+            draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
+        plot_losses(search).savefig(places["loss.svg"])
+        save_grafx(found.G, folder, metadata=metadata)
     return metrics
 
 
