@@ -187,7 +187,9 @@ def _check_graph_size(path: Path, size: int) -> None:
 
 
 def _check_parameter_size(path: Path, size: int) -> None:
-    with safe_open(path, "pt"):
+    # The library takes no names that are not UTF-8, which not all names of Unix are.
+    is_text = os.fsdecode(path).encode(errors="replace").decode() == os.fsdecode(path)
+    with open(path, "rb") as file, safe_open(path if is_text else f"/dev/fd/{file.fileno()}", "pt"):
         pass
 
 
