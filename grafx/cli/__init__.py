@@ -1,7 +1,8 @@
 """The ``grafx`` command."""
 
 import os
-import sys
+
+from .output import exit_after_output, guard_output
 
 
 def main() -> None:
@@ -9,13 +10,14 @@ def main() -> None:
     # Threads that spin while they wait are many times slower as soon as another program wants the same cores. It has
     # to be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # not every terminal has all characters of file names
+    guard_output()
     try:
         from .main import app
 
         app()
     except ModuleNotFoundError as error:
-        sys.exit(f"The grafx command needs the package {error.name}: install grafx with its extra 'cli'.")
+        exit_after_output(f"The grafx command needs the package {error.name}: install grafx with its extra 'cli'.")
     except KeyboardInterrupt:
-        sys.exit(130)
+        exit_after_output(130)
+    except SystemExit as error:
+        exit_after_output(error.code)

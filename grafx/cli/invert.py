@@ -23,7 +23,7 @@ from ..search.memory import load_memory, save_memory
 from ..words import signed
 from .console import console, error_console, notice, say
 from .outputs import check_folder
-from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts
+from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, alone_in, interrupts
 
 PHASES = {
     "scan": "scanning all settings",
@@ -55,7 +55,7 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     if synth not in SYNTHS:
         raise SearchError(f"There is no synthesizer '{synth}': use one of {', '.join(SYNTHS)}.")
     check_folder(out, SearchError)
-    signal, sample_rate = read_audio(path)
+    signal, sample_rate = read_audio(path, notice)
     if signal.shape[0] > 1:
         notice(f"{path} has {signal.shape[0]} channels, which are mixed down to one.")
     target = signal.mean(0, keepdim=True)
@@ -66,28 +66,35 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     if _is_finished(out, fingerprint):
         say(f"This inversion is finished already; its results are in {out}.")
         return True
-    checkpoint = out / CHECKPOINT / CHECKPOINT_FILE
-    if (kept := load_memory(checkpoint, fingerprint)) is not None:
-        inverting.memory, inverting.losses = kept
-        say(f"Going on after {len(inverting.losses)} steps.")
-    elif present := [name for name in INVERSION_FILES if (out / name).exists()]:
-        raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
-    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
-    stopped = _run_with_progress(inverting, checkpoint, fingerprint)
-    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
-    found = inverting.result()
-    about = {"synth": synth, "seed": seed, "finished": not stopped, "fingerprint": fingerprint}
-    write_inversion(found, target, sample_rate, out, about)
+    with alone_in(out):
+        found, stopped = _invert_in(out, inverting, fingerprint, {"synth": synth, "seed": seed})
     if stopped:
         notice(f"Stopped. The best settings so far are in {out}; the same command goes on from here.")
-    else:
-        remove_checkpoint(out / CHECKPOINT)
     if found.lead:
         milliseconds = 1000 * found.lead / sample_rate
         notice(f"The sound begins {milliseconds:.1f} ms into the file; what is before it is silent in found.wav.")
     print_inversion(found, processor)
     say(f"Results are in {out}: {', '.join(INVERSION_FILES)}.")
     return not stopped
+
+
+def _invert_in(out: Path, inverting: Inverting, fingerprint: str, about: dict[str, Any]) -> tuple[Inversion, bool]:
+    """Begin or go on in a folder, and write what was found; says, too, whether it was stopped."""
+    checkpoint = out / CHECKPOINT / CHECKPOINT_FILE
+    if (kept := load_memory(checkpoint, fingerprint)) is not None:
+        inverting.memory, inverting.losses = kept
+        notice(f"Going on after {len(inverting.losses)} steps.")
+    elif present := [name for name in INVERSION_FILES if (out / name).exists()]:
+        raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
+    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+    stopped = _run_with_progress(inverting, checkpoint, fingerprint)
+    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+    found = inverting.result()
+    about = {**about, "finished": not stopped, "fingerprint": fingerprint}
+    write_inversion(found, inverting.target, inverting.sample_rate, out, about)
+    if not stopped:
+        remove_checkpoint(out / CHECKPOINT)
+    return found, stopped
 
 
 def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str) -> bool:

@@ -58,7 +58,7 @@ def _usage() -> Iterator[None]:
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"grafx {__version__}")
+        say(f"grafx {__version__}")
         raise typer.Exit()
 
 

@@ -15,13 +15,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
-from ..audio import StemStream, audio_digest, audio_writer, conform, read_audio, read_stems, write_audio
+from ..audio import StemStream, audio_digest, audio_writer, conform, read_audio, read_stems
 from ..data import GRAFX, load_grafx
 from ..data.io import GRAPH_FILE
 from ..errors import AudioError, GraphError, SearchError
+from ..files import LockedError, locked, replacing
 from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.report import RESULT_FILES, describe_chains, write_results
 from ..settings import node_lines
+from ..text import printable
 from ..words import count, signed
 from .console import console, error_console, notice, say
 from .outputs import check_audio_file, check_file
@@ -46,8 +48,8 @@ class Material:
 
 def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
     """Read stems and mix; everything is brought to the mix's sample rate and length."""
-    signal, sample_rate = read_audio(mix_path)
-    mix = conform(signal, sample_rate, sample_rate, str(mix_path), notice)
+    signal, sample_rate = read_audio(mix_path, notice)
+    mix = conform(signal, sample_rate, sample_rate, printable(mix_path), notice)
     stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], notice)
     _check_repeated(stems, mix, stem_paths, mix_path)
     return Material(stems, mix, sample_rate, stem_names(stem_paths))
@@ -70,10 +72,11 @@ def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_
 def stem_names(paths: Sequence[Path]) -> list[str]:
     """File names without suffix, numbered where they are the same."""
     names: list[str] = []
-    taken = {path.stem for path in paths}
-    for path in paths:
-        numbered = (f"{path.stem}-{number}" for number in itertools.count(2))
-        names.append(path.stem if path.stem not in names else next(n for n in numbered if n not in taken))
+    stems = [printable(path.stem) for path in paths]
+    taken = set(stems)
+    for stem in stems:
+        numbered = (f"{stem}-{number}" for number in itertools.count(2))
+        names.append(stem if stem not in names else next(n for n in numbered if n not in taken))
         taken.add(names[-1])
     return names
 
@@ -83,7 +86,8 @@ def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
     groups = {}
     for text in texts:
         name, _, stems = text.partition("=")
-        members = [stem.strip() for stem in stems.split(",")]
+        name = printable(name)
+        members = [printable(stem.strip()) for stem in stems.split(",")]
         if not name or not all(members):
             raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
         if name in groups:
@@ -111,21 +115,22 @@ def run_search(
         say(f"This search is finished already; its results are in {out}.")
         print_summary(metrics, load_grafx(out)[0], truth)
         return True
-    if load_checkpoint(search, out / CHECKPOINT):
-        notice(f"Going on after step {search.step} of {search.total_steps}.")
-    else:
-        _refuse_results(out)
-    for text in search.diagnosis.notes:
-        notice(text)
-    # At once, so that a folder that cannot be written to is found before the search rather than after it.
-    save_checkpoint(search, out / CHECKPOINT)
-    stopped = _run_with_progress(search, out)
-    save_checkpoint(search, out / CHECKPOINT)
-    metrics = write_results(search, out)
+    with alone_in(out):
+        if load_checkpoint(search, out / CHECKPOINT):
+            notice(f"Going on after step {search.step} of {search.total_steps}.")
+        else:
+            _refuse_results(out)
+        for text in search.diagnosis.notes:
+            notice(text)
+        # At once, so that a folder that cannot be written to is found before the search rather than after it.
+        save_checkpoint(search, out / CHECKPOINT)
+        stopped = _run_with_progress(search, out)
+        save_checkpoint(search, out / CHECKPOINT)
+        metrics = write_results(search, out)
+        if not stopped:
+            remove_checkpoint(out / CHECKPOINT)
     if stopped:
         notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
-    else:
-        remove_checkpoint(out / CHECKPOINT)
     print_summary(metrics, search.result().G, truth)
     say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
     return not stopped
@@ -134,6 +139,19 @@ def run_search(
 def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
     """Load a graph from its folder, or by the name of its file in it."""
     return load_grafx(folder.parent if folder.name == GRAPH_FILE and not folder.is_dir() else folder)
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """A folder for results, which is made where it is missing, that no other run writes into meanwhile."""
+    if out.exists() and not out.is_dir():
+        raise SearchError(f"{out} is a file: give a folder for the results.")
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(out, timeout=0):
+            yield
+    except LockedError:
+        raise SearchError(f"Another run is writing into {out}: wait for it, or give another folder.") from None
 
 
 def render_folder(
@@ -162,7 +180,8 @@ def render_folder(
         _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail)
         return
     stems, sample_rate = _stems_to_render(stem_paths, metadata)
-    write_audio(out, render_mix(G, stems, sample_rate), sample_rate)
+    with audio_writer(out, 2, sample_rate, stems.shape[-1], notice) as write:
+        write(render_mix(G, stems, sample_rate))
 
 
 def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool) -> None:
@@ -171,7 +190,8 @@ def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool
     late = mixer.latency_samples
     columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate
-    with audio_writer(out, 2, stems.sample_rate, most) as write, Progress(*columns, console=error_console) as bar:
+    progress = Progress(*columns, console=error_console)
+    with audio_writer(out, 2, stems.sample_rate, most, notice) as write, progress as bar:
         task = bar.add_task("mixing", total=stems.num_samples)
         for block in stems.blocks(size):
             mixed = mixer(block)
@@ -228,7 +248,8 @@ def draw_folder(G: GRAFX, out: Path, **options: Any) -> None:
     check_file(out, (".svg", ".pdf", ".png"), GraphError)
     figure, _ = draw_grafx(G, **options)
     out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out)
+    with replacing(out) as partial:
+        figure.savefig(partial, format=out.suffix[1:].lower())
 
 
 def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -262,7 +283,7 @@ def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
     table.add_column("found", overflow="fold")
     for name, chain in describe_chains(G).items():
         columns = [chain] if truth is None else [truth.get(name, ()), chain]
-        table.add_row(name, *("\n".join(lines) or "–" for lines in columns))
+        table.add_row(printable(name), *("\n".join(map(printable, lines)) or "–" for lines in columns))
     return table
 
 
@@ -276,8 +297,6 @@ def _finished_metrics(out: Path, search: Search) -> dict[str, Any] | None:
 
 
 def _refuse_results(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise SearchError(f"{out} is a file: give a folder for the results.")
     if present := [name for name in RESULT_FILES if (out / name).exists()]:
         raise SearchError(
             f"{out} already holds {', '.join(present)} of another search, which is left as it is: give another folder,"
@@ -330,7 +349,9 @@ def interrupts() -> Iterator[Callable[[], bool]]:
         received.append(number)
         notice("Stopping after this step, or round of pruning. Interrupt again to leave at once.")
 
-    old = {number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # A hangup is that of the terminal, unless it is ignored, as nohup does.
+    old = {n: signal.signal(n, collect) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield lambda: bool(received)
     finally:

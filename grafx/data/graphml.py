@@ -13,6 +13,7 @@ from xml.parsers import expat
 import networkx as nx
 
 from ..errors import GraphError
+from ..files import replacing
 from .conversion import integer_ids
 from .document import FORMAT_VERSION, Document, parse_document
 from .graph import GRAFX
@@ -48,14 +49,11 @@ def write_graphml(G: GRAFX, path: str | os.PathLike) -> None:
         _parse(content.getvalue())
     except (TypeError, ValueError) as error:
         raise GraphError(f"The graph cannot be written: {str(error).removesuffix('.')}.") from error
-    partial = Path(f"{os.fspath(path)}.partial")
     try:
-        partial.write_bytes(content.getvalue())
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(content.getvalue())
     except OSError as error:
         raise GraphError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_graphml(path: str | os.PathLike) -> GRAFX:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
 from ..errors import GraphError, GraphWarning
+from ..files import locked
 from ..settings import Settings
 from .conversion import integer_ids
 from .document import has_present_settings, make_document, parse_document, parse_graph
@@ -35,8 +36,8 @@ def save_grafx(
 ) -> None:
     """Write a graph and its parameters into a folder, which is made where it is missing.
 
-    Whatever interrupts this, the folder holds what it held before or all of what is written, never a mixture. Nothing
-    is written that could not be loaded.
+    Whatever interrupts this, and whoever saves into the folder or loads from it at the same time, it holds what it held
+    before or all of what is written, never a mixture. Nothing is written that could not be loaded.
 
     Args:
         G: The graph. Attributes must be what JSON can hold: dicts with strings for keys, lists, strings, finite
@@ -85,8 +86,22 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         GraphError: A file is missing, damaged, of another format or a later version, describes a graph that is not
             valid, or the two files are not of one save. The message names the file and the entry.
     """
-    graph_path, parameter_path = Path(folder) / GRAPH_FILE, Path(folder) / PARAMETER_FILE
-    text = _read(graph_path, "give the folder that a graph was saved to", _check_graph_size)
+    graph_path = Path(folder) / GRAPH_FILE
+    while True:
+        text = _read_graph(graph_path)
+        try:
+            return _load(graph_path, text)
+        except GraphError:
+            if _read_graph(graph_path) == text:
+                raise  # and else it was saved anew while it was read
+
+
+def _read_graph(path: Path) -> bytes:
+    return _read(path, "give the folder that a graph was saved to", _check_graph_size)
+
+
+def _load(graph_path: Path, text: bytes) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
+    parameter_path = graph_path.with_name(PARAMETER_FILE)
     try:
         document = read_json(text)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -210,7 +225,9 @@ def _check_graph_size(path: Path, size: int) -> None:
 
 
 def _check_parameter_size(path: Path, size: int) -> None:
-    with safe_open(path, "pt"):
+    # The library takes no names that are not UTF-8, which not all names of Unix are.
+    is_text = os.fsdecode(path).encode(errors="replace").decode() == os.fsdecode(path)
+    with open(path, "rb") as file, safe_open(path if is_text else f"/dev/fd/{file.fileno()}", "pt"):
         pass
 
 
@@ -229,7 +246,8 @@ def _read_of_save(path: Path, digest: str | None) -> bytes:
         f"{path} is not the file that {GRAPH_FILE} beside it was saved with: one of them was changed or is of another"
         " save. Bring back both from one copy."
     )
-    for candidate in (path, _beside(path)):
+    # Twice in its place, where it may have come to from beside it after the first look.
+    for candidate in (path, _beside(path), path):
         try:
             data = _read(candidate, f"it belongs beside {GRAPH_FILE}", _check_parameter_size)
         except GraphError as error:
@@ -259,18 +277,19 @@ def _write(folder: Path, text: bytes, data: bytes) -> None:
         if path.is_dir():
             raise IsADirectoryError(EISDIR, "Is a directory", str(path))
     folder.mkdir(parents=True, exist_ok=True)
-    if new_parameters.exists() and not new_graph.exists():
-        os.replace(new_parameters, parameters)  # an earlier save was interrupted before this
-    try:
-        _write_through(new_graph, text)
-        _write_through(new_parameters, data)
-        os.replace(new_graph, graph)
-    except BaseException:
-        if new_graph.exists():
-            new_parameters.unlink(missing_ok=True)
-            new_graph.unlink()
-        raise
-    os.replace(new_parameters, parameters)
+    with locked(folder):
+        if new_parameters.exists() and not new_graph.exists():
+            os.replace(new_parameters, parameters)  # an earlier save was interrupted before this
+        try:
+            _write_through(new_graph, text)
+            _write_through(new_parameters, data)
+            os.replace(new_graph, graph)
+        except BaseException:
+            if new_graph.exists():
+                new_parameters.unlink(missing_ok=True)
+                new_graph.unlink()
+            raise
+        os.replace(new_parameters, parameters)
 
 
 def _beside(path: Path) -> Path:

@@ -15,6 +15,7 @@ from matplotlib.path import Path
 
 from ..errors import GraphError
 from ..settings import node_lines
+from ..text import printable
 from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .layout import (
     Block,
@@ -284,12 +285,13 @@ def _values(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str]) -> Ma
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return "\n".join(line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…" for line in text.split("\n"))
+    lines = [printable(line) for line in (f"{value:.4g}" if isinstance(value, float) else str(value)).split("\n")]
+    return "\n".join(line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…" for line in lines)
 
 
 def _write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:
     va = "center_baseline" if va == "center" else va
+    text = "\n".join(map(printable, text.split("\n")))
     ax.text(x, y, text, size=size, color=color, ha=ha, va=va, zorder=3, parse_math=False)
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 
 from ..data import GRAFX, load_grafx, save_grafx
 from ..errors import SearchError
+from ..files import locked
 from .search import Found, Search
 
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -21,9 +22,16 @@ _FOUND = ("loss", "num_processors", "step")
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     """Write all that a search needs to go on.
 
-    Written to a folder beside it first, which then takes its place, so there is a whole one at any time.
+    Written to a folder beside it first, which then takes its place, so there is a whole one at any time. One at a time
+    does so.
     """
     folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.parent):
+        _save(search, folder)
+
+
+def _save(search: Search, folder: Path) -> None:
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
     metadata = {name: getattr(search, name) for name in _COUNTERS} | {"fingerprint": search.fingerprint}
@@ -54,6 +62,13 @@ def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
         SearchError: The checkpoint is of another search, or damaged.
     """
     folder = Path(folder)
+    if not folder.parent.is_dir():
+        return False
+    with locked(folder.parent):
+        return _load(search, folder)
+
+
+def _load(search: Search, folder: Path) -> bool:
     if not folder.exists():
         folder = folder.with_name(folder.name + ".old")
     if not folder.exists():

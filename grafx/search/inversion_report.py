@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..audio import write_audio
+from ..files import locked, replacing
 from .invert import Inversion
 
 INVERSION_FILES = ("settings.json", "found.wav", "spectrogram.png")
@@ -24,7 +26,8 @@ def write_inversion(
     """Write what a processor was found to be set to, what it sounds like, and how near that is.
 
     ``settings.json`` has the settings in physical values, the losses and what else is told; ``found.wav`` is the sound
-    at the level of the target; ``spectrogram.png`` shows the target, the sound before and after.
+    at the level of the target; ``spectrogram.png`` shows the target, the sound before and after. All are made before
+    the first takes the place of an earlier one, and one inversion at a time writes.
 
     Args:
         found: The result for a processor.
@@ -45,9 +48,11 @@ def write_inversion(
         "loss": found.loss,
         "starting_loss": found.starting_loss,
     }
-    (folder / "settings.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    write_audio(folder / "found.wav", found.audio, sample_rate)
-    plot_inversion(found, target, sample_rate).savefig(folder / "spectrogram.png", dpi=150)
+    with locked(folder), ExitStack() as stack:
+        places = {name: stack.enter_context(replacing(folder / name)) for name in INVERSION_FILES}
+        places["settings.json"].write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        write_audio(places["found.wav"], found.audio, sample_rate)
+        plot_inversion(found, target, sample_rate).savefig(places["spectrogram.png"], dpi=150)
 
 
 def rounded(value: Any) -> Any:

@@ -2,12 +2,14 @@
 
 import json
 import os
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..audio import audio_digest, write_audio
 from ..data import GRAFX, save_grafx
+from ..files import locked, replacing
 from ..settings import held_settings, node_text
 from ..words import count
 from .conditions import in_usual_torch
@@ -32,7 +34,8 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
 
     ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is what it sounds like,
     ``console.svg`` and ``graph.svg`` draw it before and after pruning, ``loss.svg`` is how the loss fell and
-    ``metrics.json`` has the numbers.
+    ``metrics.json`` has the numbers. All are made before the first takes the place of an earlier one, and one search
+    at a time writes.
 
     Args:
         search: Finished or not.
@@ -56,13 +59,16 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
     }
     editable = found.G.copy()
     editable.forget_schedule()
-    save_grafx(editable, folder, metadata=metadata)
-    write_audio(folder / "mix.wav", render_mix(found.G, search.stems, search.sample_rate), search.sample_rate)
-    for name, G in (("console", console.G), ("graph", found.G)):
-        draw_grafx(G, node_above="name")[0].savefig(folder / f"{name}.svg")
-    plot_losses(search, found).savefig(folder / "loss.svg")
-    text = json.dumps(metrics | {"history": search.history}, indent=1)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    with locked(folder), ExitStack() as stack:
+        # The numbers first, and so in place last: they say that all the others are there.
+        places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
+        text = json.dumps(metrics | {"history": search.history}, indent=1)
+        places["metrics.json"].write_text(text + "\n", encoding="utf-8")
+        write_audio(places["mix.wav"], render_mix(found.G, search.stems, search.sample_rate), search.sample_rate)
+        for name, G in (("console", console.G), ("graph", found.G)):
+            draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
+        plot_losses(search, found).savefig(places["loss.svg"])
+        save_grafx(editable, folder, metadata=metadata)
     return metrics
 
 

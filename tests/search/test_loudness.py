@@ -149,7 +149,7 @@ def test_a_song_of_any_level_gives_the_same_graph(new_search, at_full_level, ste
 def test_a_mixer_mixes_the_same_at_any_level_inside(at_full_level, stems):
     G = at_full_level.console.G
     with torch.no_grad():
-        plain, inside = (Mixer(G, gain)(stems)[0] for gain in (1.0, 30.0))
+        plain, inside = (Mixer(G, gain=gain)(stems)[0] for gain in (1.0, 30.0))
     torch.testing.assert_close(inside, plain, atol=1e-5, rtol=1e-4)
 
 

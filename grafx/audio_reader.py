@@ -1,0 +1,296 @@
+"""Audio files in: whole or in blocks, by libsndfile, and by PyAV what that does not know."""
+
+import os
+import re
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import torch
+from torch import Tensor
+
+from .errors import AudioError
+from .text import printable
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+Notice = Callable[[str], None]
+PIECE = 2**16
+HEAD = 2**12
+MOST_FRAMES = 2**62  # more than that is how libsndfile says that it does not know
+UNKNOWN = 2**31 - 2**13  # and how programs that write to a pipe do
+PROMISE = r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)"
+STREAMS = {"mp3", "aac", "ac3", "eac3", "mpegts", "asf"}
+LATE = (
+    "{} does not tell how much its encoder has put before the sound, which is late by some 10 to 50 ms: a WAV or FLAC"
+    " file would be in time."
+)
+# What PyAV may take a file for: no playlists, which could name other files and addresses.
+CONTAINERS = "aac,ac3,aiff,ape,asf,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpegts,ogg,tta,w64,wav,wv"
+
+
+def read_audio(path: str | os.PathLike, notice: Notice | None = None) -> tuple[Tensor, int]:
+    """Read an audio file of any kind that libsndfile knows (WAV, FLAC, OGG, Opus, MP3, AIFF, …).
+
+    Where PyAV is installed, other kinds are read as well (M4A, AAC, WebM, …). What an encoder has put before and after
+    the sound is left out where the file says how much that is.
+
+    Args:
+        path: The file.
+        notice: Called with a sentence if the file is cut short, or the sound in it is delayed; by default it is a
+            warning.
+
+    Returns:
+        ``(signal, sample_rate)`` with a float32 signal of shape ``(channels, samples)``.
+
+    Raises:
+        AudioError: The file is missing, cannot be read, is damaged, is empty, has more than two channels, or holds
+            values that are not finite.
+    """
+    with open_audio(path) as file:
+        blocks = list(file.blocks(PIECE))
+        for fault in file.faults:
+            (notice or _warn)(fault)
+        return torch.cat(blocks, 1), file.samplerate
+
+
+def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:
+    """The signal of an audio file in blocks of ``(channels, size)``, the last of which may be shorter.
+
+    Raises:
+        AudioError: As :func:`read_audio`.
+    """
+    with open_audio(path) as file:
+        yield from file.blocks(size)
+
+
+@contextmanager
+def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
+    """An audio file to read from, mono or stereo.
+
+    Raises:
+        AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
+    """
+    name = printable(path)
+    if not os.path.isfile(path):
+        raise AudioError(f"{name} is not a file: check the path.")
+    with ExitStack() as stack:
+        file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack)
+        if file.channels > 2:
+            raise AudioError(f"{name} has {file.channels} channels: mix it down to stereo or mono first.")
+        if file.frames == 0:
+            raise AudioError(f"{name} is empty: it holds no samples.")
+        yield file
+
+
+class AudioFile(ABC):
+    """A sound in a file.
+
+    Attributes:
+        name: What to call it.
+        channels, samplerate, frames: How many there are, samples per second, and samples in a channel.
+        faults: A sentence for each thing that is wrong with it, and does not keep it from being read.
+    """
+
+    name: str
+    channels: int
+    samplerate: int
+    frames: int
+    faults: list[str]
+
+    @abstractmethod
+    def pieces(self) -> Iterator[Tensor]:
+        """The sound from its beginning, as ``(channels, samples)`` of any lengths."""
+
+    def blocks(self, size: int) -> Iterator[Tensor]:
+        """The sound in blocks of a size, the last of which may be shorter."""
+        kept, start = torch.zeros(self.channels, 0), 0
+        for piece in self.pieces():
+            if not piece.isfinite().all():
+                first = start + int((~piece.isfinite()).any(0).nonzero()[0])
+                raise AudioError(
+                    f"{self.name} holds NaN or infinity, first at {first / self.samplerate:.3f} s: repair or export it"
+                    " again."
+                )
+            start += piece.shape[1]
+            *whole, kept = torch.cat([kept, piece], 1).split(size, 1)
+            yield from whole
+        if kept.shape[1]:
+            yield kept
+
+
+class _Sndfile(AudioFile):
+    """What libsndfile reads."""
+
+    def __init__(self, file: "SoundFile", head: bytes, stream: BinaryIO, name: str) -> None:
+        self.file, self.name = file, name
+        self.channels, self.samplerate, self.frames = file.channels, file.samplerate, file.frames
+        self.faults = _faults(file, head, stream, name)
+
+    def pieces(self) -> Iterator[Tensor]:
+        import soundfile
+
+        count = 0
+        self.file.seek(0)
+        while count < self.frames:
+            try:
+                samples = self.file.read(PIECE, dtype="float32", always_2d=True)
+            except (soundfile.SoundFileError, RuntimeError):
+                samples = ()
+            if len(samples) == 0:
+                raise AudioError(
+                    f"{self.name} is damaged or cut short: it can be read for {count / self.samplerate:.3f} s of"
+                    f" {self.frames / self.samplerate:.3f} s only. Copy or export it again."
+                )
+            count += len(samples)
+            yield torch.from_numpy(samples.T.copy())
+
+
+class _Av(AudioFile):
+    """What PyAV reads: the first sound in a container."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.stream, self.name = stream, name
+        self.channels = self.samplerate = self.frames = 0
+        self.faults = []
+        for piece, rate in self._decode(self.faults):
+            # Not what the container says, which is half of it for some kinds of AAC.
+            self.channels, self.samplerate = piece.shape[0], rate
+            self.frames += piece.shape[1]
+
+    def pieces(self) -> Iterator[Tensor]:
+        return (piece for piece, _ in self._decode([]))
+
+    def _decode(self, faults: list[str]) -> Iterator[tuple[Tensor, int]]:
+        import av
+
+        self.stream.seek(0)
+        options = {"format_whitelist": CONTAINERS}
+        with av.open(_Quiet(self.stream), options=options, metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise AudioError(f"{self.name} holds no sound.")
+            if container.format.name in STREAMS:
+                faults.append(LATE.format(self.name))
+            converter = av.AudioResampler(format="fltp")
+            damaged = False
+            for packet in container.demux(audio=0):
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    damaged = True
+                    continue
+                for frame in frames:
+                    for converted in converter.resample(frame):
+                        yield torch.from_numpy(converted.to_ndarray()), frame.sample_rate
+            if damaged:
+                faults.append(f"{self.name} is damaged or cut short: what cannot be decoded is left out.")
+
+
+class _Quiet:
+    """A file that FFmpeg may ask for places that there are not, as it does when it guesses what a file is."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read, self.tell, self._seek = stream.read, stream.tell, stream.seek
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._seek(offset, whence)
+        except OSError:
+            return -1
+
+
+def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFile:
+    """A file, by libsndfile where that knows how long it is, and else by PyAV."""
+    import soundfile
+
+    head = _head(stream)
+    try:
+        # By its path, since what is MP3 is told by its suffix; as bytes, since not all names are text.
+        plain = str(path) if os.name == "nt" else os.fsencode(path)
+        file = stack.enter_context(soundfile.SoundFile(plain))
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
+        file, reason = None, re.sub("^Error opening .*?: (?=[^:]*$)", "", str(error)).rstrip(".")
+    else:
+        if 0 < file.frames < MOST_FRAMES and (file.format != "MP3" or _xing(head) is not None):
+            return _Sndfile(file, head, stream, name)
+        reason = "it does not tell how long it is"
+    try:
+        import av
+
+        return _Av(stream, name)
+    except ModuleNotFoundError:
+        also = ", or install grafx with its extra 'demo', which can count it"
+    except (av.error.FFmpegError, OSError, ValueError):
+        also = ""
+    if file is not None and file.frames == 0:
+        raise AudioError(f"{name} is empty: it holds no samples.") from None
+    if head.startswith((b"fLaC", b"OggS")):
+        if file is None:
+            raise AudioError(f"{name} is damaged or cut short: copy or export it again.") from None
+        raise AudioError(f"{name} cannot be read, since {reason}: write it again to a file rather than a pipe{also}.")
+    raise AudioError(f"{name} cannot be read as audio ({reason}): convert it to WAV or FLAC{also}.") from None
+
+
+@contextmanager
+def _opened(path: str | os.PathLike, name: str) -> Iterator[BinaryIO]:
+    try:
+        stream = open(path, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise AudioError(f"{name} cannot be read: {error.strerror}.") from None
+    with stream:
+        yield stream
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """The beginning of a file, after a tag as MP3 files have it."""
+    head = stream.read(HEAD)
+    if head.startswith(b"ID3") and len(head) > 10:
+        size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        stream.seek(10 + size + (10 if head[5] & 16 else 0))
+        head = stream.read(HEAD)
+    stream.seek(0)
+    return head
+
+
+def _xing(head: bytes) -> bool | None:
+    """Whether an MP3 file that counts its frames tells how much its encoder has added; ``None`` if it does not count.
+
+    Source: the tag of Xing and LAME (http://gabriel.mp3-tech.org/mp3infotag.html).
+    """
+    place = re.search(b"Xing|Info", head)
+    if place is None or len(head) < place.end() + 4:
+        return None
+    flags = head[place.end() + 3]
+    delay = place.end() + 4 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1) + 21
+    return any(head[delay : delay + 3]) if flags & 1 else None
+
+
+def _faults(file: "SoundFile", head: bytes, stream: BinaryIO, name: str) -> list[str]:
+    if file.format == "MP3" and not _xing(head):
+        return [LATE.format(name)]
+    if file.format == "OGG":
+        return [] if _ends(stream) else [f"{name} is cut short: its end is missing."]
+    for promised, present in re.findall(PROMISE, file.extra_info, re.MULTILINE):
+        if int(present) < int(promised) < UNKNOWN:
+            seconds = file.frames / file.samplerate
+            total = seconds * int(promised) / int(present)
+            return [f"{name} is cut short: {seconds:.3f} s are there of the {total:.3f} s that it should have."]
+    return []
+
+
+def _ends(stream: BinaryIO) -> bool:
+    """Whether the last page of an Ogg file says that it is the last one."""
+    place = stream.tell()
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - 2**17))
+    end = stream.read()
+    stream.seek(place)
+    page = end.rfind(b"OggS\0")
+    return page >= 0 and len(end) > page + 5 and bool(end[page + 5] & 4)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)

@@ -1,0 +1,220 @@
+"""Audio files out: in blocks, and there when they are whole."""
+
+import math
+import operator
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from errno import EDQUOT, ENOSPC
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from torch import Tensor
+
+from .errors import AudioError
+from .files import replacing
+from .text import printable
+
+Notice = Callable[[str], None]
+LARGEST = 2**32 - 2**16
+PIECE = 2**16
+KINDS = {
+    "aif": ("AIFF", "FLOAT"),
+    "aifc": ("AIFF", "FLOAT"),
+    "oga": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "snd": ("AU", "FLOAT"),
+    "wave": ("WAV", "FLOAT"),
+}
+UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}
+TAKES = {
+    "FLAC": "up to 8 channels at up to 65535 Hz, and at multiples of 10 Hz up to 655350 Hz",
+    "MP3": "1 or 2 channels at 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 Hz",
+    "OPUS": "up to 255 channels at 8000, 12000, 16000, 24000 or 48000 Hz",
+    "VORBIS": "up to 255 channels at up to 200000 Hz",
+}
+
+
+def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int, notice: Notice | None = None) -> None:
+    """Write an audio file; its suffix says which kind.
+
+    WAV, AIFF, CAF, AU, W64 and RF64 files get 32-bit floats, which keep every value as it is; other kinds their best
+    integer format, or the encoding that they are known for. Where one of those clips, it is said.
+
+    Args:
+        path: Where to; its folder is made where it is missing.
+        signal: ``(channels, samples)``, floats.
+        sample_rate: In Hz.
+        notice: Called with a sentence if the sound is clipped; by default it is a warning.
+
+    Raises:
+        AudioError: The kind of file is unknown or does not take such a signal, or the file cannot be written.
+    """
+    if signal.ndim != 2:
+        raise AudioError(
+            f"{printable(path)} cannot be written: a signal has the shape (channels, samples), not {(*signal.shape,)}."
+        )
+    with audio_writer(path, signal.shape[0], sample_rate, signal.shape[1], notice) as write:
+        write(signal)
+
+
+@contextmanager
+def audio_writer(
+    path: str | os.PathLike, channels: int, sample_rate: int, num_samples: int, notice: Notice | None = None
+) -> Iterator[Callable[[Tensor], None]]:
+    """An audio file to write to, block by block; it is there when all is written. See :func:`write_audio`.
+
+    WAV files of more than 4 GB are written as RF64, their large kind.
+
+    Args:
+        path: Where to; its folder is made where it is missing.
+        channels: How many.
+        sample_rate: In Hz.
+        num_samples: How many there will be at most.
+        notice: Called with a sentence if the sound is clipped; by default it is a warning.
+
+    Yields:
+        A function that takes blocks ``(channels, samples)``.
+
+    Raises:
+        AudioError: As :func:`write_audio`.
+    """
+    import soundfile
+
+    name = printable(path)
+    kind, subtype = _kind(Path(path).suffix[1:].lower(), name)
+    codec = subtype if subtype in TAKES else kind
+    _check(name, kind, subtype, codec, channels, sample_rate)
+    if 4 * channels * num_samples > LARGEST and kind not in UNLIMITED:
+        if kind != "WAV":
+            raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
+        kind = "RF64"
+    peak, count = 0.0, 0
+
+    def write(block: Tensor) -> None:
+        nonlocal peak, count
+        if block.ndim != 2 or block.shape[0] != channels or not block.is_floating_point():
+            raise AudioError(f"{name} takes floats of {channels} channel(s), not {block.dtype} of {(*block.shape,)}.")
+        # In pieces, since encoders put as much on the stack as they are given at once.
+        for piece in block.detach().split(PIECE, -1) if block.shape[1] else ():
+            samples = piece.to("cpu", torch.float64 if piece.dtype == torch.float64 else torch.float32)
+            largest = samples.abs().amax().item()
+            if subtype != "FLOAT" and not math.isfinite(largest):
+                raise AudioError(f"{name} cannot be written: the signal holds NaN or infinity, which {codec} cannot.")
+            with _writable(name, disk):
+                file.write(samples.numpy().T)
+            peak, count = max(peak, largest), count + piece.shape[1]
+
+    with ExitStack() as stack:
+        with _writable(name):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            partial = stack.enter_context(replacing(path))
+        with _writable(name):
+            disk = _Disk(stack.enter_context(open(partial, "w+b")))
+        with _writable(name, disk):
+            file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
+        try:
+            yield write
+        except BaseException:
+            with suppress(soundfile.SoundFileError):
+                file.close()
+            raise
+        with _writable(name, disk):
+            file.close()
+            disk.close()
+        if not count and kind in ("FLAC", "MP3", "OGG"):
+            raise AudioError(f"{name} cannot be written: there are no samples, and {codec} files hold at least one.")
+        with _writable(name):
+            stack.close()
+    if subtype != "FLOAT" and peak > 1:
+        decibels = 20 * math.log10(peak)
+        (notice or _warn)(
+            f"{name} is clipped: the sound peaks at {decibels:+.1f} dB, and {codec} holds no more than 0 dB. Write"
+            f" .wav, which keeps every value, or lower the level by {math.ceil(10 * decibels) / 10:.1f} dB."
+        )
+
+
+def _kind(suffix: str, name: str) -> tuple[str, str]:
+    """The format and the encoding within it."""
+    import soundfile
+
+    if suffix in KINDS:
+        return KINDS[suffix]
+    if suffix == "raw" or suffix.upper() not in soundfile.available_formats():
+        raise AudioError(f"{name} has no known audio suffix: use .wav or .flac.")
+    subtypes = soundfile.available_subtypes(suffix.upper())
+    best = (subtype for subtype in ("FLOAT", "PCM_24") if subtype in subtypes)
+    return suffix.upper(), next(best, soundfile.default_subtype(suffix.upper()))
+
+
+def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample_rate: int) -> None:
+    """Refuse what a kind of file does not take, or would not give back."""
+    import soundfile
+
+    try:
+        fits = int(sample_rate) == sample_rate > 0 and operator.index(channels) > 0
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise AudioError(
+            f"{name} cannot be written: sample rates are whole and positive, and there is at least one channel, but"
+            f" here are {sample_rate} Hz and {channels} channel(s)."
+        )
+    scratch, shape = BytesIO(), (17, channels)
+    try:
+        # The encoder of Vorbis would not survive more than this.
+        if codec == "VORBIS" and (channels > 255 or sample_rate > 200000):
+            raise ValueError
+        with soundfile.SoundFile(scratch, "w", int(sample_rate), channels, subtype, format=kind) as file:
+            file.write(torch.zeros(shape).numpy())
+        scratch.seek(0)
+        if codec not in TAKES:
+            with soundfile.SoundFile(scratch) as file:
+                if (file.frames, file.channels, file.samplerate) != (*shape, sample_rate):
+                    raise ValueError
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError, AssertionError, OverflowError):
+        takes = f" {codec} takes {TAKES[codec]}." if codec in TAKES else ""
+        raise AudioError(
+            f"{name} cannot be written as {codec} with {channels} channel(s) at {sample_rate} Hz.{takes} Use .wav,"
+            " which takes all."
+        ) from None
+
+
+class _Disk:
+    """A file to write to that remembers what went wrong, which libsndfile does not tell."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.fault = stream, None
+        self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.stream.write(data)
+        except OSError as error:
+            self.fault = self.fault or error
+            return 0
+
+    def close(self) -> None:
+        self.stream.close()
+        if self.fault:
+            raise self.fault
+
+
+@contextmanager
+def _writable(name: str, disk: _Disk | None = None) -> Iterator[None]:
+    import soundfile
+
+    try:
+        yield
+    except (soundfile.SoundFileError, RuntimeError, OSError, AssertionError) as error:
+        fault = (disk and disk.fault) or error
+        full = getattr(fault, "errno", None) in (ENOSPC, EDQUOT)
+        reason = "the disk is full" if full else getattr(fault, "strerror", None) or fault
+        raise AudioError(f"{name} cannot be written: {printable(reason).rstrip('.')}.") from None
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=5)

@@ -1,0 +1,71 @@
+"""Standard streams that do not fail: what cannot be said is worth less than what it is about."""
+
+import os
+import sys
+from errno import EPIPE
+from typing import Any, TextIO
+
+
+class Output:
+    """A text stream that goes on as if nothing had happened where it cannot be written to.
+
+    Attributes:
+        fault: The first error, unless it was that nobody reads any more.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lost = stream, False
+        self.fault: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if not self._lost:
+            try:
+                self._stream.write(text)
+            except (OSError, ValueError) as error:
+                self._lose(error)
+        return len(text)
+
+    def flush(self) -> None:
+        if not self._lost:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self._lost = True
+        if isinstance(error, OSError) and error.errno != EPIPE:
+            self.fault = error
+        try:
+            # For what is still in its buffer, which Python would complain about when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            pass
+
+
+def guard_output() -> None:
+    """Let no output fail, not even that to streams that are closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # or else the next file to be opened were taken for this stream
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # not every terminal has all characters of file names
+        setattr(sys, name, Output(stream))
+
+
+def exit_after_output(code: Any) -> None:
+    """End with a status, or with 1 and a word about it if all went well but for what was to be said."""
+    sys.stdout.flush()
+    fault = getattr(sys.stdout, "fault", None)
+    if fault is not None and not code:
+        code = f"Error: standard output: {fault.strerror}."
+    sys.exit(code)
