@@ -67,7 +67,7 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
         say(f"This inversion is finished already; its results are in {out}.")
         return True
     with alone_in(out):
-        found, stopped = _invert_in(out, inverting, fingerprint, {"synth": synth, "seed": seed})
+        found, stopped = _invert_in(out, inverting, target, fingerprint, {"synth": synth, "seed": seed})
     if stopped:
         notice(f"Stopped. The best settings so far are in {out}; the same command goes on from here.")
     if found.lead:
@@ -78,7 +78,9 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     return not stopped
 
 
-def _invert_in(out: Path, inverting: Inverting, fingerprint: str, about: dict[str, Any]) -> tuple[Inversion, bool]:
+def _invert_in(
+    out: Path, inverting: Inverting, target: Tensor, fingerprint: str, about: dict[str, Any]
+) -> tuple[Inversion, bool]:
     """Begin or go on in a folder, and write what was found; says, too, whether it was stopped."""
     checkpoint = out / CHECKPOINT / CHECKPOINT_FILE
     if (kept := load_memory(checkpoint, fingerprint)) is not None:
@@ -91,7 +93,7 @@ def _invert_in(out: Path, inverting: Inverting, fingerprint: str, about: dict[st
     save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
     found = inverting.result()
     about = {**about, "finished": not stopped, "fingerprint": fingerprint}
-    write_inversion(found, inverting.target, inverting.sample_rate, out, about)
+    write_inversion(found, target, inverting.sample_rate, out, about)
     if not stopped:
         remove_checkpoint(out / CHECKPOINT)
     return found, stopped
