@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .bounds import clip
+
 Curve = Callable[[Tensor], Tensor]
 
 LN2 = math.log(2)
