@@ -12,7 +12,7 @@ from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
 from .core.biquad import biquad_cascade
-from .core.bounds import soft_bound
+from .core.bounds import clip, soft_bound
 from .core.comb import comb_filter, whole_samples
 from .core.maps import TO_SILENCE, Map, frequency, hertz, within
 from .core.optional import check_optional
@@ -183,7 +183,7 @@ class SchroederAllpass(Processor):
             whole = torch.tensor(self.fixed, device=z_gain.device).expand(len(z_gain), -1) - 1
             return whole, torch.zeros_like(whole, dtype=torch.float64)
         samples = self.sample_rate / 1000 * self._map().to_physical(wide(z_delay))
-        samples = samples.clamp(1.5, self.longest)
+        samples = clip(samples, 1.5, self.longest)
         whole = (samples.detach() - 0.5).floor()
         rest = samples - whole
         return whole_samples(whole, self.longest), (1 - rest) / (1 + rest)

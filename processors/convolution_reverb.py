@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.bounds import soft_bound
+from .core.bounds import clip, soft_bound
 from .core.channels import check_mono_or_stereo
 from .core.convolution import FIRConvolution
 from .core.delay_line import delay_line_init, delay_line_min_delay, delay_line_process
@@ -194,7 +194,7 @@ class ConvolutionReverb(Processor):
         return torch.einsum("bkn,kcn->bcn", envelopes, self.bands.to(log_decay))
 
     def _samples(self, log_pre_delay: Tensor) -> Tensor:
-        return self.sample_rate / 1000 * PRE_DELAY.to_physical(wide(log_pre_delay).clamp(max=10))
+        return self.sample_rate / 1000 * PRE_DELAY.to_physical(clip(wide(log_pre_delay), high=10.0))
 
 
 def read_response(path: str | os.PathLike, sample_rate: float) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Control, ParameterSize, Processor
-from .core.bounds import safe_exp
+from .core.bounds import clip, safe_exp
 from .core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from .core.gain import apply_gain, mean_square
 from .core.knees import exponential_knee, hard_knee, quadratic_knee
@@ -219,7 +219,7 @@ class DynamicRangeProcessor(KeyedGain):
 
 def threshold(raw: Raw) -> Tensor:
     """T ``(B, 1)``, ln of an energy."""
-    return (raw["log_threshold"] + THRESHOLD_OFFSET).clamp(-THRESHOLD_LIMIT, THRESHOLD_LIMIT)
+    return clip(raw["log_threshold"] + THRESHOLD_OFFSET, -THRESHOLD_LIMIT, THRESHOLD_LIMIT)
 
 
 def compression(raw: Raw) -> Tensor:

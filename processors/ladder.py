@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize
 from .controls import ParamRange
-from .core.bounds import safe_exp, soft_bound
+from .core.bounds import clip, safe_exp, soft_bound
 from .core.cookbook import Coefficients, bilinear
 from .core.ladder import saturating_ladder
 from .core.maps import AMPLITUDE_DB, Map, frequency, hertz, sigmoid
@@ -159,7 +159,7 @@ class LadderFilter(RecursiveFilter):
     def sections(self, w0: Tensor, z_resonance: Tensor, log_drive: Tensor | None = None) -> Coefficients:
         g = torch.tan(_angle(w0) / 2)
         # A little more, for the slope of the root is infinite at zero. It changes the response by less than 1e-7.
-        r = (self._bounded(z_resonance).clamp(max=MOST) + 1e-8) ** 0.25
+        r = (clip(self._bounded(z_resonance), high=MOST) + 1e-8) ** 0.25
         one = torch.ones_like(r)
         a = (bilinear(one, 2 * (1 + side * r), (1 + side * r).square() + r.square(), g) for side in (1, -1))
         b = (bilinear(*(c * one for c in factor), g) for factor in NUMERATORS[self.mode])
@@ -169,7 +169,7 @@ class LadderFilter(RecursiveFilter):
         return sigmoid(LEAST, MOST_SATURATING if self.saturate else MOST)
 
     def _bounded(self, z_resonance: Tensor) -> Tensor:
-        return self._resonance().to_physical(wide(z_resonance)).clamp(min=0)
+        return clip(self._resonance().to_physical(wide(z_resonance)), 0.0)
 
 
 def _angle(w0: Tensor) -> Tensor:

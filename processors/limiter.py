@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .base import ParameterError
 from .controls import ParamRange
+from .core.bounds import clip
 from .core.envelope import MAX_ALPHA, carry_on, coefficients, truncated_onepole
 from .core.gain import peak_square
 from .core.knees import hard_knee
@@ -118,7 +119,7 @@ class Limiter(Desk):
         level, bound = self.level(peaks), threshold(raw)
         wall = hard_knee(level, bound, torch.full_like(bound, -0.5))
         log_gain = torch.minimum(self.log_gain(level, bound, raw), wall)
-        attack = attack.clamp(max=MAX_ALPHA)
+        attack = clip(attack, high=MAX_ALPHA)
         mean = truncated_onepole(log_gain, attack, ahead + 1) / (1 - attack ** (ahead + 1)).unsqueeze(-1).to(log_gain)
         return (mean if in_blocks() else mean[..., ahead:]).exp()
 

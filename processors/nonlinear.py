@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
-from .core.bounds import safe_exp
+from .core.bounds import clip, safe_exp
 from .core.maps import AMPLITUDE_DB, TANH, exponential, sigmoid
 from .core.optional import check_optional
 from .core.series import Basis, polynomial_sum
@@ -154,7 +154,7 @@ class HardClip(Processor):
 
     def forward(self, input_signals: Tensor) -> Tensor:
         """Clip ``(B, C, L)`` signals."""
-        return input_signals.clamp(self.low, self.high)
+        return clip(input_signals, self.low, self.high)
 
 
 class PiecewiseTanhDistortion(Processor):
@@ -234,7 +234,7 @@ class PiecewiseTanhDistortion(Processor):
         hardness = safe_exp(log_hardness)
         scale = (1 - torch.tanh(threshold).square()) / hardness
         hardness_p, hardness_n, scale_p, scale_n = (t[:, None, None] for t in (*hardness.unbind(-1), *scale.unbind(-1)))
-        y = torch.tanh(v.clamp(-below, above))
+        y = torch.tanh(clip(v, -below, above))
         y = y + scale_p * torch.tanh(hardness_p * F.relu(v - above))
         y = y - scale_n * torch.tanh(hardness_n * F.relu(-below - v))
         return _after(y, log_pre_gain, log_post_gain)

@@ -10,7 +10,7 @@ from .base import Control, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
 from .core.biquad import decay_samples
-from .core.bounds import safe_exp
+from .core.bounds import clip, safe_exp
 from .core.channels import check_mono_or_stereo, check_stereo
 from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from .core.maps import AMPLITUDE_DB, frequency_around, logit_of, sigmoid, tanh, within
@@ -111,7 +111,7 @@ class Panner(Processor):
         if self.law == "constant_power":
             return torch.sin(math.pi / 2 * near)
         if self.law == "balance":
-            return (1 - pan).clamp(max=1)
+            return clip(1 - pan, high=1.0)
         # √(near · sin(π near / 2)), which has a slope at 0 when it is written so.
         return near * torch.sqrt(math.pi / 2 * torch.sinc(near / 2))
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from .base import Control, ParameterError
 from .controls import ParamRange
 from .core.allpass_chain import allpass_chain
+from .core.bounds import clip
 from .core.maps import TO_SILENCE, Map, within
 from .core.oscillator import pitch
 from .core.precision import wide
@@ -126,10 +127,10 @@ class Phaser(Modulated):
 
     def _corner(self, swing: Tensor, raw: Raw) -> Tensor:
         """Hz, within limits."""
-        middle = self._pitch().to_physical(wide(raw["z_frequency"])).clamp(min=1e-3).log2().to(swing.dtype)
+        middle = clip(self._pitch().to_physical(wide(raw["z_frequency"])), 1e-3).log2().to(swing.dtype)
         octaves = within(*self.octaves).to_physical(raw["z_depth"])
         low, high = math.log2(self.lowest), math.log2(HIGHEST * self.sample_rate)
-        return torch.addcmul(middle.unsqueeze(-1), octaves.unsqueeze(-1), swing).clamp(low, high).exp2()
+        return clip(torch.addcmul(middle.unsqueeze(-1), octaves.unsqueeze(-1), swing), low, high).exp2()
 
     def _coefficient(self, corner: Tensor) -> Tensor:
         return torch.tan(corner * (math.pi / self.sample_rate) - math.pi / 4)

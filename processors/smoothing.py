@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .core.biquad import biquad_cascade, decay_samples
-from .core.bounds import safe_exp
+from .core.bounds import clip, safe_exp
 from .core.envelope import carry_on
 from .core.maps import exponential, reciprocal_softplus, tanh
 from .core.precision import wide
@@ -76,7 +76,7 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
         ParameterError: ``xs`` is neither float32 nor float64, or what is in a tuple does not fit.
     """
     (before,) = _states(xs, state, "prev_y")
-    alpha = wide(_parameter(xs, params, "alpha")).clamp(0, 1)
+    alpha = clip(wide(_parameter(xs, params, "alpha")), 0.0, 1.0)
     y = _smooth(xs, alpha, 1 - alpha, wide(before))
     return y, (_last(y, before),)
 
@@ -193,7 +193,7 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
         ParameterError: ``xs`` is neither float32 nor float64, or what is in a tuple does not fit.
     """
     before_x, before_y = _states(xs, state, "prev_x", "prev_y")
-    a = wide(_parameter(xs, params, "a")).clamp(-MAX_COEFFICIENT, MAX_COEFFICIENT)
+    a = clip(wide(_parameter(xs, params, "a")), -MAX_COEFFICIENT, MAX_COEFFICIENT)
     if a.shape[-1] == 1:
         a = a.squeeze(-1)
         before = before_x - a * before_y

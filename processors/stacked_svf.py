@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
-from .core.bounds import soft_bound
+from .core.bounds import clip, soft_bound
 from .core.maps import exponential, frequency, hertz, sigmoid
 from .core.precision import wide
 from .core.state_space import decay_samples, state_space
@@ -135,7 +135,7 @@ def _system(w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> tuple[Tenso
     """A, B, C and D, whose states are those of trapezoidal integrators: first the band-pass of each filter."""
     g = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(w0), 9, 2)))[..., None]
     damping = torch.exp(soft_bound(wide(log_damping), 3, 1))
-    resonance = sigmoid(LEAST, MOST).to_physical(wide(z_resonance))[:, 0].clamp(min=0)
+    resonance = clip(sigmoid(LEAST, MOST).to_physical(wide(z_resonance))[:, 0], 0.0)
     rows, count = damping.shape
     band = 2 * torch.arange(count, device=g.device)
     loops = g.new_zeros(rows, 2 * count, 2 * count)

@@ -61,6 +61,18 @@ def render_grafx(
             rank or type of the input signals is not what the graph needs, or a processor returns something else than
             one signal for each outlet. The message names the nodes.
     """
+    if isinstance(input_signals, Tensor) and torch.is_autocast_enabled(input_signals.device.type):
+        # Processors compute in full precision; what autocast made for them need not have it.
+        input_signals, per_type_parameters, common_parameters = (
+            map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
+            for tree in (input_signals, per_type_parameters, common_parameters)
+        )
+    if isinstance(input_signals, Tensor) and torch.is_autocast_enabled(input_signals.device.type):
+        # Processors compute in full precision; what autocast made for them need not have it.
+        input_signals, per_type_parameters, common_parameters = (
+            map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
+            for tree in (input_signals, per_type_parameters, common_parameters)
+        )
     check_inputs(processors, input_signals, per_type_parameters, common_parameters, render_data)
     _check_aggregation(aggregation)
     if not input_signal_grad:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .bounds import clip
 from .maps import TO_SILENCE
 from .operators import operator
 from .precision import wide
@@ -57,11 +58,11 @@ def timed_adsr(
         Envelopes ``(..., L)``.
     """
     dtype = dtype or attack.dtype
-    attack, decay, release = (wide(t).clamp(min=SHORTEST) for t in (attack, decay, release))
-    hold = wide(hold).clamp(min=0)
+    attack, decay, release = (clip(wide(t), SHORTEST) for t in (attack, decay, release))
+    hold = clip(wide(hold), 0.0)
     attack, decay, sustain, release, hold = torch.broadcast_tensors(attack, decay, wide(sustain), release, hold)
-    since_peak = (hold - attack).clamp(min=0) / decay
-    fallen = (1 - since_peak).clamp(min=0) if linear else torch.exp(-TO_SILENCE * since_peak)
+    since_peak = clip(hold - attack, 0.0) / decay
+    fallen = clip(1 - since_peak, 0.0) if linear else torch.exp(-TO_SILENCE * since_peak)
     level = torch.where(hold < attack, hold / attack, sustain + (1 - sustain) * fallen)
     zero, one = torch.zeros_like(hold), torch.ones_like(hold)
     to_end = 1.0 if linear else TO_SILENCE
@@ -123,7 +124,7 @@ def gated_adsr(
             f"held must be boolean and of shape (..., samples), not {held.dtype} {shape_text(held)}: compare the gate "
             "with a threshold."
         )
-    attack, decay, release = (1 / wide(t).clamp(min=SHORTEST) for t in (attack, decay, release))
+    attack, decay, release = (1 / clip(wide(t), SHORTEST) for t in (attack, decay, release))
     to_end = 1.0 if linear else TO_SILENCE
     values = torch.stack(torch.broadcast_tensors(attack, to_end * decay, wide(sustain), to_end * release), -1)
     state = values.new_zeros(3) if state is None else wide(state)

@@ -8,6 +8,21 @@ LINEAR_UP_TO = 20.0
 SOFT_MARGIN = 10.0
 
 
+def clip(x: Tensor, low: Tensor | float | None = None, high: Tensor | float | None = None) -> Tensor:
+    """What lies outside a range comes to its end. The slope is 1 within, also at the very ends, and 0 outside.
+
+    ``Tensor.clamp`` has another slope at the ends with each version of torch.
+
+    Args:
+        x: real numbers of any shape.
+        low: a number, or a tensor that broadcasts with ``x``; it gets the gradient of what comes to it.
+        high: likewise.
+    """
+    if low is not None:
+        x = torch.where(x < low, low, x)
+    return x if high is None else torch.where(x > high, high, x)
+
+
 def soft_bound(x: Tensor, limit: float = LINEAR_UP_TO, margin: float = SOFT_MARGIN) -> Tensor:
     r"""Confine ``x`` to ±(limit + margin), leaving everything within ±limit untouched.
 
@@ -25,7 +40,6 @@ def soft_bound(x: Tensor, limit: float = LINEAR_UP_TO, margin: float = SOFT_MARG
     """
     excess = F.softshrink(x, limit)
     outside = limit * x.sign() + F.softsign(excess / margin) * margin
-    # Not x.clamp(): versions of torch differ in its slope at the ends.
     return torch.where(x.abs() > limit, outside, x)
 
 

@@ -8,6 +8,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
+from .bounds import clip
 from .precision import wide
 from .recursion import Coefficient, ballistics, last_output, onepole
 from .streaming import in_blocks, remember, with_past
@@ -54,7 +55,7 @@ class TruncatedOnePoleIIRFilter(nn.Module):
     def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals of either sign: ``forward`` without the maximum."""
         (alpha,) = coefficients(z_alpha, input_signals)
-        return truncated_onepole(input_signals, alpha.clamp(max=MAX_ALPHA), self.iir_len)
+        return truncated_onepole(input_signals, clip(alpha, high=MAX_ALPHA), self.iir_len)
 
 
 class Ballistics(nn.Module):

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .bounds import clip
 from .operators import formula
 
 Ramp = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -194,8 +195,8 @@ def _hard_step_slopes(level: Tensor, threshold: Tensor, width: Tensor) -> tuple[
 
 def _quadratic_step(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
     c = _widths_from_foot(level, threshold, width).clamp_(0, 1)
-    below = c.clamp(max=0.5)
-    return below.square_().mul_(2).add_(_parabola((c - 0.5).clamp_(min=0)))
+    below = clip(c, high=0.5)
+    return below.square().mul_(2).add_(_parabola(F.relu(c - 0.5)))
 
 
 def _parabola(c: Tensor) -> Tensor:

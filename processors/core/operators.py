@@ -165,13 +165,16 @@ def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:
 
 
 def _keep(ctx: Any, arguments: tuple) -> None:
-    ctx.others = {i: value for i, value in enumerate(arguments) if not isinstance(value, Tensor)}
-    ctx.save_for_backward(*(value if isinstance(value, Tensor) else None for value in arguments))
+    ctx.others = [None if isinstance(value, Tensor) else value for value in arguments]
+    ctx.are_tensors = [isinstance(value, Tensor) for value in arguments]
+    ctx.save_for_backward(*[value for value in arguments if isinstance(value, Tensor)])
 
 
 def _kept(ctx: Any) -> list[Any]:
-    # Tensors are unpacked once, as checkpointing demands.
-    return [ctx.others.get(i, value) for i, value in enumerate(ctx.saved_tensors)]
+    tensors = list(ctx.saved_tensors)  # once, as checkpointing demands
+    return [
+        tensors.pop(0) if is_tensor else value for is_tensor, value in zip(ctx.are_tensors, ctx.others, strict=True)
+    ]
 
 
 def _by_autograd(value: Callable[..., Tensor], arguments: Sequence[Any], needed: Sequence[bool], grad: Tensor) -> tuple:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .bounds import clip
+
 Curve = Callable[[Tensor], Tensor]
 
 LN2 = math.log(2)
@@ -49,20 +51,20 @@ class Waveshape(NamedTuple):
 def _clipped(limit: float, curve: Curve, slope: Curve, first: Curve, second: Curve) -> Waveshape:
     """An odd polynomial up to a limit, and its value there beyond."""
 
-    def clip(x: Tensor) -> Tensor:
-        return x.clamp(-limit, limit)
+    def clipped(x: Tensor) -> Tensor:
+        return clip(x, -limit, limit)
 
     def first_beyond(x: Tensor) -> Tensor:
-        c = clip(x)
+        c = clipped(x)
         return first(c) + curve(c) * (x - c)
 
     def second_beyond(x: Tensor) -> Tensor:
-        c = clip(x)
+        c = clipped(x)
         beyond = x - c
         return second(c) + beyond * (first(c) + 0.5 * beyond * curve(c))
 
     return Waveshape(
-        lambda x: curve(clip(x)),
+        lambda x: curve(clipped(x)),
         lambda x: torch.where(x.abs() < limit, slope(x), 0),
         first_beyond,
         second_beyond,
