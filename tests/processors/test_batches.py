@@ -49,6 +49,11 @@ def test_none_at_all_is_processed(name, c):
     processor = make(name, c.options)
     for channels, (batch, length) in itertools.product(c.channels, [(0, 100), (0, 0), (2, 0)]):
         check(processor, 1.0, batch, channels, length, torch.float32)
+    learned = [
+        y.requires_grad for y in call(processor, *arguments(processor, 1.0, 2, max(c.channels), 9, DOUBLE), 9)[0]
+    ]
+    none, _ = call(processor, *arguments(processor, 1.0, 0, max(c.channels), 9, DOUBLE), 9)
+    assert [y.requires_grad for y in none] == learned
     if processor.latency_samples is not None:
         inlets, parameters = arguments(processor, 1.0, 0, max(c.channels), 100, DOUBLE)
         length, state = {} if inlets else {"num_samples": 100}, None
