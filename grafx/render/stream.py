@@ -385,4 +385,6 @@ def _tail(renderer: Renderer, node_id: int) -> int:
         return 0
     row = get_node_ids_from_type(renderer.G, node_type).index(node_id)
     parameters = renderer.per_type_parameters.get(node_type, {})
-    return renderer.processors[node_type].tail_samples(**map_tensors(parameters, lambda p: p[row : row + 1]))
+    # What is not finite sounds on for ever, but nobody waits for that.
+    own = map_tensors(parameters, lambda p: p[row : row + 1].nan_to_num(0.0, 0.0, 0.0))
+    return renderer.processors[node_type].tail_samples(**own)

@@ -111,7 +111,7 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
     u, delays, *rest = _checked(u, network)
     length = u.shape[-1]
     if u.numel() == 0:
-        return u.new_zeros(u.shape[0], rest[3].shape[1], length)
+        return (rest[3] @ (rest[2] @ wide(u))).to(u.dtype)
     num_points = STEP * -(-3 * length // (2 * STEP))
     log_radius = DAMPING / num_points
     growth = torch.exp(log_radius * wide(torch.arange(length, device=u.device)))

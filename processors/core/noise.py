@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ._backends import kernels
 from .operators import operator
-from .shapes import require
+from .shapes import require, shaped
 
 LARGEST_SEED = 2.0**53
 
@@ -83,11 +83,11 @@ def _mean_power(poles: np.ndarray, zeros: np.ndarray) -> float:
 
 
 @operator("white_noise")
+@shaped(seed="R")
 def _white_noise(seed: Tensor, num_samples: int, num_channels: int, start: int) -> Tensor:
     require(
         num_samples >= 0 and num_channels >= 0, f"There cannot be {num_channels} channels of {num_samples} samples."
     )
-    require(seed.is_floating_point(), f"Seeds must be floating-point numbers, not {seed.dtype}.")
     module = kernels("noise", seed)
     keys = module.keys(seed.clamp(-LARGEST_SEED, LARGEST_SEED).round().long(), num_channels)
     return module.uniform(keys, num_samples, start, seed.dtype)
