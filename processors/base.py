@@ -11,6 +11,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
+from .core.constants import Constants
 from .core.streaming import State, block_by_block, in_blocks, remember
 from .errors import ParameterError
 
@@ -20,7 +21,7 @@ ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]
 
 
-class Processor(nn.Module, ABC):
+class Processor(Constants, ABC):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;

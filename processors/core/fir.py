@@ -8,10 +8,11 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from .bounds import safe_exp, soft_bound
+from .constants import Constants
 from .filterbank import TriangularFilterBank
 
 
-class ZeroPhaseFIR(nn.Module):
+class ZeroPhaseFIR(Constants):
     r"""Symmetric filters from their log magnitudes, by frequency sampling.
 
     .. math:: h_n = w_n \frac{1}{2K-1} \sum_{k=-(K-1)}^{K-1} e^{m_{|k|}} \cos\frac{2\pi k (n - K + 1)}{2K - 1}
@@ -34,7 +35,7 @@ class ZeroPhaseFIR(nn.Module):
         self.num_taps = 2 * num_magnitude_bins - 1
         # Kept in float64, so that float64 designs are exact too.
         window = torch.from_numpy(_window(window, window_kwargs or {}, self.num_taps))
-        self.register_buffer("window", window, persistent=False)
+        self.register_constant("window", window)
 
     def forward(self, log_magnitude: Tensor) -> Tensor:
         """Design filters.

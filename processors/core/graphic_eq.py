@@ -8,11 +8,11 @@ Zwicker, JASA 33(2), 1961.
 import math
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
 from .bounds import soft_bound
+from .constants import Constants
 from .cookbook import Coefficients, peak
 from .iir import on_unit_circle
 from .precision import wide
@@ -45,7 +45,7 @@ PROTOTYPE_GAIN = 17 * math.log(10) / 20
 BETWEEN = 0.5  # weight of the frequencies between the bands
 
 
-class Bands(nn.Module):
+class Bands(Constants):
     r"""The bands of a graphic equalizer, and the filters in them.
 
     A filter of the gain g at the centre ω of a band of the width B is
@@ -74,8 +74,8 @@ class Bands(nn.Module):
             raise ParameterError(
                 f"{scale!r} bands reach up to {centres[-1]:g} Hz: sr must be over twice that, not {sr:g}."
             )
-        self.register_buffer("centres", 2 * math.pi / sr * centres, persistent=False)
-        self.register_buffer("widths", 2 * math.pi / sr * widths, persistent=False)
+        self.register_constant("centres", 2 * math.pi / sr * centres)
+        self.register_constant("widths", 2 * math.pi / sr * widths)
 
     def __len__(self) -> int:
         return len(self.centres)
