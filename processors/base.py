@@ -3,7 +3,7 @@
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.constants import Constants
-from .core.streaming import State, block_by_block, in_blocks, remember
+from .core.streaming import State, block_by_block, first_bad_sample, in_blocks, remember
 from .errors import ParameterError
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
@@ -121,10 +121,11 @@ class Processor(Constants, ABC):
             The output, a tensor or a tuple of one for each outlet, without intermediates; and the state.
 
         Raises:
-            ParameterError: The processor needs the whole signal, or the state is of another processor or of other
-                signals.
+            ParameterError: The processor needs the whole signal, the state is of another processor or of other
+                signals, or a block or a parameter is not finite, which would stay in the state for ever.
         """
         check_streams(self)
+        self._check_finite(blocks, parameters)
         try:
             with block_by_block(state) as after:
                 result = self(*blocks, **parameters)
@@ -139,6 +140,18 @@ class Processor(Constants, ABC):
         if state is not None and blocks and any(y.shape[0] != blocks[0].shape[0] for y in outputs):
             raise ParameterError(self._no_such_state(blocks))
         return (outputs[0] if len(outputs) == 1 else outputs), new_state
+
+    def _check_finite(self, blocks: Sequence[Tensor], parameters: Mapping[str, Any]) -> None:
+        who = type(self).__name__
+        for name, block in zip(getattr(self, "inlets", ("main",)), blocks, strict=False):
+            if isinstance(block, Tensor) and (first := first_bad_sample(block)) is not None:
+                raise ParameterError(
+                    f"{who} cannot go on from NaN or infinity, which the inlet {name!r} has first in sample {first} of "
+                    "this block: replace it, as by torch.nan_to_num, and go on from the same state."
+                )
+        for name, value in _named_tensors(parameters):
+            if not value.sum().isfinite() and not value.isfinite().all():
+                raise ParameterError(f"{name} of {who} is NaN or infinite: give it finite values.")
 
     def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
         shapes = " and ".join(str(tuple(block.shape)) for block in blocks)
@@ -303,6 +316,14 @@ class Processor(Constants, ABC):
         if norm and isinstance(given, Tensor):
             given = split(given, leaves, who)
         return read(given, leaves, who, norm, batch_size, like)
+
+
+def _named_tensors(tree: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _named_tensors(value)
+        elif isinstance(value, Tensor) and value.is_floating_point():
+            yield name, value
 
 
 def _check_shapes(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
-from .bounds import soft_bound
+from .bounds import soft_bound, soft_bound_sum
 from .constants import Constants
 from .cookbook import Coefficients, peak
 from .iir import on_unit_circle
@@ -84,12 +84,13 @@ class Bands(Constants):
         """The filters of all bands, in double precision.
 
         Args:
-            log_gains: ``(…, K)``, ln g; bounded softly beyond ±10 (87 dB).
+            log_gains: ``(…, K)``, ln g; bounded softly beyond ±10 (87 dB), and where those of one sign add up to more
+                than 90, as all bands at 24 dB do not.
 
         Returns:
             Numerators and denominators ``(…, K, 3)``.
         """
-        log_gain = soft_bound(wide(log_gains), 10, 5)
+        log_gain = soft_bound_sum(soft_bound(wide(log_gains), 10, 5), 90, 10)
         centres, widths = (t.to(log_gain) for t in (self.centres, self.widths))
         # It is the peak filter of the cookbook with A = √g and α = β√g, of which this form has no 0/0 at g = 1.
         cosh = torch.cosh(log_gain / 5)
