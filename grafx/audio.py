@@ -85,11 +85,17 @@ def conform(signal: Tensor, rate: int, sample_rate: int, name: str, notice: Noti
         import soxr
 
         notice(f"{name} is converted from {rate} to {sample_rate} Hz.")
-        signal = torch.from_numpy(soxr.resample(signal.T.numpy(), rate, sample_rate).T.copy())
+        length = converted_length(signal.shape[1], rate, sample_rate)
+        signal = _of_length(torch.from_numpy(soxr.resample(signal.T.numpy(), rate, sample_rate).T.copy()), length)
     if signal.shape[0] == 1:
         notice(f"{name} is mono: it is put on both channels.")
         signal = signal.expand(2, -1).clone()
     return signal
+
+
+def converted_length(num_samples: int, rate: int, sample_rate: int) -> int:
+    """How many samples there are at another sample rate: the nearest number to the same time, the larger of two."""
+    return (2 * num_samples * sample_rate + rate) // (2 * rate)
 
 
 class StemStream:
@@ -112,7 +118,7 @@ class StemStream:
         lengths = []
         for path in paths:
             with open_audio(path) as file:
-                lengths.append(round(file.frames * sample_rate / file.samplerate))
+                lengths.append(converted_length(file.frames, file.samplerate, sample_rate))
                 for fault in file.faults:
                     notice(fault)
                 if file.samplerate != sample_rate:

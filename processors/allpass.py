@@ -94,7 +94,7 @@ class SchroederAllpass(Processor):
         self.frequency_dependent = frequency_dependent
         self.max_delay_ms = max_delay_ms
         self.fixed = None if delay_ms is None else self._whole(delay_ms)
-        self.longest = max(self.fixed) if self.fixed else math.floor(max_delay_ms * sample_rate / 1000)
+        self.longest = max(self.fixed) if self.fixed else math.floor(max_delay_ms * sample_rate / 1000 + 1e-6)
         if self.longest < 2:
             raise ParameterError(f"max_delay_ms must be 2 samples or more, not {max_delay_ms!r} ms.")
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from .calls import CalledByName, in_its_name
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.autocast import autocast_of, in_full_precision
+from .core.constants import Constants
 from .core.lasting import Lasting
-from .core.streaming import State, block_by_block, in_blocks, remember
+from .core.streaming import State, block_by_block, first_bad_sample, in_blocks, remember
 from .errors import ParameterError
 from .rows import share_rows
 
@@ -29,7 +30,7 @@ class Construction(CalledByName, Lasting):
     """Constructors that refuse arguments in the name of the class called, and build what outlasts inference mode."""
 
 
-class Processor(nn.Module, metaclass=Construction):
+class Processor(Constants, metaclass=Construction):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
@@ -129,10 +130,11 @@ class Processor(nn.Module, metaclass=Construction):
             The output, a tensor or a tuple of one for each outlet, without intermediates; and the state.
 
         Raises:
-            ParameterError: The processor needs the whole signal, or the state is of another processor or of other
-                signals.
+            ParameterError: The processor needs the whole signal, the state is of another processor or of other
+                signals, or a block or a parameter is not finite, which would stay in the state for ever.
         """
         check_streams(self)
+        self._check_finite(blocks, parameters)
         signature, before = None, state
         if state is not None and state != ():
             signature, *before = state if isinstance(state, tuple) else (None,)
@@ -158,6 +160,20 @@ class Processor(nn.Module, metaclass=Construction):
         """Whose a state is: the class, and the rows and channels at its inlets and outlets."""
         signals = blocks[: len(getattr(self, "inlets", ("main",)))]
         return type(self).__name__, *(tuple(tuple(x.shape[:-1]) for x in group) for group in (signals, outputs))
+
+    def _check_finite(self, blocks: Sequence[Tensor], parameters: Mapping[str, Any]) -> None:
+        who = type(self).__name__
+        for name, block in zip(getattr(self, "inlets", ("main",)), blocks, strict=False):
+            if isinstance(block, Tensor) and (first := first_bad_sample(block)) is not None:
+                raise ParameterError(
+                    f"{who} cannot go on from NaN or infinity, which the inlet {name!r} has first in sample {first} of "
+                    "this block: replace it, as by torch.nan_to_num, and go on from the same state."
+                )
+        for name, value in _flat(parameters):
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                continue
+            if not value.sum().isfinite() and not value.isfinite().all():
+                raise ParameterError(f"{name} of {who} is NaN or infinite: give it finite values.")
 
     def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
         shapes = " and ".join(str(tuple(block.shape)) for block in blocks)

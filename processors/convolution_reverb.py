@@ -102,8 +102,8 @@ class ConvolutionReverb(Processor):
         bands = _bands(wide(ir), 2 * low / sample_rate, 2 * high / sample_rate)
         bands[..., : _first(loudest > 0)] = 0
         self.onset = _first(loudest >= ONSET * loudest.max())
-        self.register_buffer("bands", bands.to(ir.dtype))
-        self.register_buffer("rates", _rates(bands[..., self.onset :]))
+        self.register_constant("bands", bands.to(ir.dtype), persistent=True)
+        self.register_constant("rates", _rates(bands[..., self.onset :]), persistent=True)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike, sample_rate: float = 44100, **options) -> "ConvolutionReverb":

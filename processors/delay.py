@@ -21,7 +21,7 @@ from .core.delay_line import (
     delay_line_tail,
 )
 from .core.fir import ZeroPhaseFIR, normalize_impulse
-from .core.maps import AMPLITUDE_DB, Map, within
+from .core.maps import AMPLITUDE_DB, Map, whole_if_nearly, within
 from .core.optional import bind, check_optional
 from .core.precision import wide
 from .core.streaming import once, remember
@@ -126,7 +126,7 @@ class DelayLine(Processor):
         return within(0, self.max_delay_ms)
 
     def _samples(self, z_delay: Tensor) -> Tensor:
-        return self.sample_rate / 1000 * self._map().to_physical(wide(z_delay))
+        return whole_if_nearly(self.sample_rate / 1000 * self._map().to_physical(wide(z_delay)))
 
 
 class MultitapDelay(Processor):

@@ -11,7 +11,7 @@ from .controls import ParamRange
 from .core.bounds import soft_bound
 from .core.channels import check_mono_or_stereo
 from .core.comb import comb_filter, whole_samples
-from .core.maps import TO_SILENCE, Map, frequency_around, logit_of, sigmoid, tanh
+from .core.maps import TO_SILENCE, Map, frequency_around, logit_of, sigmoid, tanh, whole_if_nearly
 from .core.midside import lr_to_ms, ms_to_lr
 from .core.optional import check_option, check_optional
 from .core.precision import wide
@@ -151,7 +151,7 @@ class _Echo(Processor):
         return sigmoid((1 - MARGIN) * self._shortest, (1 + MARGIN) * self.max_time_ms)
 
     def _samples(self, z_time: Tensor) -> Tensor:
-        return self.sample_rate / 1000 * self._time().to_physical(wide(z_time))
+        return whole_if_nearly(self.sample_rate / 1000 * self._time().to_physical(wide(z_time)))
 
     def _longest(self) -> float:
         return self.sample_rate / 1000 * (1 + MARGIN) * self.max_time_ms

@@ -270,7 +270,7 @@ class GraphicEqualizer(Processor):
 
     Raw parameters (C' is 1 for ``"mono"``, else 2):
         log_gains ``(B, C', K)``: g, natural logarithms of the filters' gains; 1 is 8.7 dB. Beyond ±10 they are bounded
-            softly.
+            softly, and where they add up to more than ±90.
 
     Args:
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.

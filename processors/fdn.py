@@ -111,10 +111,10 @@ class FeedbackDelayNetwork(Processor):
         self.octaves = OctaveFilters(sample_rate)
         self.delays = _lengths(num_lines, delay_ms, delays, sample_rate)
         start = _start_matrix(num_lines, matrix)
-        self.register_buffer("start", start, persistent=False)
+        self.register_constant("start", start)
         inputs, outputs = _start_gains(num_lines)
-        self.register_buffer("inputs", inputs, persistent=False)
-        self.register_buffer("outputs", outputs, persistent=False)
+        self.register_constant("inputs", inputs)
+        self.register_constant("outputs", outputs)
 
     def parameter_size(self) -> ParameterSize:
         bands, lines = len(self.octaves), self.num_lines

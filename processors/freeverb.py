@@ -36,7 +36,8 @@ class Freeverb(Processor):
         f = 0.7 + 0.28\,\mathtt{room\_size}, \quad d = 0.4\,\mathtt{damping}, \quad g = \tfrac12
 
     Both sides hear the sum of left and right (a mono signal counts twice), 0.015 times as loud. On the right, all
-    delays are 23 samples longer (of 44.1 kHz, for which they are made; at other rates they take as much time). The
+    delays are 23 samples longer (of 44.1 kHz, for which they are made; at other rates they take as much time, and d is
+    such that as much of the high frequencies is taken). The
     width w mixes the two sides: :math:`\tfrac{1 + w}{2}` of a side's own, and :math:`\tfrac{1 - w}{2}` of the other's.
     The allpass filters are so by approximation, as is well known; they are left as they are. Only the wet signal comes
     out: for a mix, put it into a :class:`~grafx.processors.DryWet`. All is computed as exact recursions.
@@ -95,7 +96,7 @@ class Freeverb(Processor):
                 f"Freeverb takes mono or stereo signals (batch, 1 or 2, samples), not {tuple(input_signals.shape)}."
             )
         x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
-        loop = once(_loop, z_room, z_damping).repeat_interleave(2, 0)
+        loop = once(self._loop, z_room, z_damping).repeat_interleave(2, 0)
         y = remember(lambda state: _in_pieces(x, self.delays, loop, state)).unflatten(0, (-1, 2))
         width = KNOB.to_physical(z_width).unsqueeze(-1)
         return (1 + width) / 2 * y + (1 - width) / 2 * y.flip(1)
@@ -108,6 +109,11 @@ class Freeverb(Processor):
         combs, allpasses = right[: len(COMBS)], sum(right[len(COMBS) :])
         return math.ceil(max(combs) * (1 + passes) + allpasses * (1 + SILENCE / math.log(ALLPASS_GAIN)))
 
+    def _loop(self, z_room: Tensor, z_damping: Tensor) -> Tensor:
+        """Gain and pole of the filters in the loops, ``(B, 2)``."""
+        pole = _pole_at(self.sample_rate, MOST_DAMPING * KNOB.to_physical(wide(z_damping)))
+        return torch.cat([_feedback(wide(z_room)) * (1 - pole), pole], -1)
+
     def _scaled(self, delays: Sequence[int]) -> list[int]:
         return [max(1, int(m * self.sample_rate // 44100)) for m in delays]
 
@@ -117,10 +123,13 @@ def _feedback(z_room: Tensor) -> Tensor:
     return least + more * KNOB.to_physical(z_room)
 
 
-def _loop(z_room: Tensor, z_damping: Tensor) -> Tensor:
-    """Gain and pole of the filters in the loops, ``(B, 2)``."""
-    damping = MOST_DAMPING * KNOB.to_physical(wide(z_damping))
-    return torch.cat([_feedback(wide(z_room)) * (1 - damping), damping], -1)
+def _pole_at(sample_rate: float, pole: Tensor) -> Tensor:
+    """The pole at a sample rate of a low-pass of first order that has another one at 44.1 kHz.
+
+    At low frequencies, its power falls as k ω² with k = d / (1 − d)², which goes with the square of the sample rate.
+    """
+    k = (pole / (1 - pole).square() * (sample_rate / 44100) ** 2).clamp(min=-0.2)
+    return 2 * k / (2 * k + 1 + torch.sqrt(4 * k + 1))
 
 
 def _in_pieces(

@@ -109,7 +109,7 @@ class PinkNoise(WhiteNoise):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(num_channels, inlets, sample_rate, param_range)
-        self.register_buffer("sos", torch.from_numpy(pink_filter(sample_rate)), persistent=False)
+        self.register_constant("sos", torch.from_numpy(pink_filter(sample_rate)))
 
     def color(self, white: Tensor) -> Tensor:
         return remember(partial(biquad_cascade, white, self.sos))

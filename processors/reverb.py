@@ -81,14 +81,14 @@ class STFTMaskedNoiseReverb(Processor):
         self.fixed_noise = fixed_noise
         self.gain_envelope = gain_envelope
         self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.register_constant("window", torch.hann_window(n_fft))
         windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
-        self.register_buffer("windows", windows, persistent=False)
+        self.register_constant("windows", windows)
         if fixed_noise:
             noise = _fixed_noise(self.num_channels, ir_len).to(self.window)
             # As pairs of reals: Module.to() would drop the imaginary parts.
             noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
-            self.register_buffer("noise_stft", noise_stft, persistent=False)
+            self.register_constant("noise_stft", noise_stft)
 
     def parameter_size(self) -> ParameterSize:
         num_bins = self.n_fft // 2 + 1
@@ -273,12 +273,12 @@ class FilteredNoiseShapingReverb(Processor):
         if noise_randomness == "random":
             # As pairs of reals: Module.to() would drop the imaginary parts.
             responses = torch.view_as_real(responses).float()
-            self.register_buffer("responses", responses, persistent=False)
+            self.register_constant("responses", responses)
         else:
             noise = _fixed_noise(self.num_channels, ir_len)
             if generator is not None:
                 noise = _uniform(noise.shape, noise, generator)
-            self.register_buffer("bands", split_bands(noise, responses).float(), persistent=False)
+            self.register_constant("bands", split_bands(noise, responses).float())
 
     def parameter_size(self) -> ParameterSize:
         names = ["log_decay", "log_gain"]

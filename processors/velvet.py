@@ -118,7 +118,7 @@ class VelvetNoiseReverb(Processor):
             self.num_bands = len(centres)
             edges = torch.sqrt(centres[1:] * centres[:-1])
             noise = split_bands(noise, linkwitz_riley(edges.tolist(), sample_rate, ORDER, ir_len, True))
-        self.register_buffer("noise", noise.float(), persistent=False)
+        self.register_constant("noise", noise.float())
 
     def parameter_size(self) -> ParameterSize:
         if self.color == "segments":

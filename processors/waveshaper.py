@@ -12,7 +12,7 @@ from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.antialiasing import antialiased
 from .core.bounds import safe_exp, soft_bound
-from .core.maps import AMPLITUDE_DB, sigmoid
+from .core.maps import AMPLITUDE_DB, sigmoid, whole_if_nearly
 from .core.optional import check_option
 from .core.oversampling import check_factor, oversampled, oversampling_latency
 from .core.quantize import hold, quantize
@@ -240,7 +240,8 @@ class BitCrusher(Processor):
         m = \left\lceil \left\lfloor \frac{n}{h} \right\rfloor h \right\rceil
 
     b bits have 2ᵇ⁻¹ steps from 0 to 1; they do not clip. Each sample is held until h have passed, where h need not be a
-    whole number. Both alias, as they are meant to.
+    whole number; what is one up to the rounding of single precision counts as one. h is in samples, so at another
+    sample rate it is another time. Both alias, as they are meant to.
 
     Neither has a slope that tells anything, so gradients are those of estimators: rounding passes that of the signal
     straight through, the size of a step has that of the rounding error, and h has that of the delay it makes,
@@ -282,7 +283,7 @@ class BitCrusher(Processor):
             ``(B, C, L)``.
         """
         held = hold(input_signals, _duration(log_downsampling).squeeze(-1))
-        step = torch.exp2(1 - BITS.to_physical(z_bits)).unsqueeze(-1)
+        step = torch.exp2(1 - whole_if_nearly(BITS.to_physical(z_bits))).unsqueeze(-1)
         return quantize(held, step)
 
     def tail_samples(self, z_bits: Tensor, log_downsampling: Tensor) -> int:
@@ -290,4 +291,4 @@ class BitCrusher(Processor):
 
 
 def _duration(log_downsampling: Tensor) -> Tensor:
-    return RATIO.to_physical(soft_bound(log_downsampling))
+    return whole_if_nearly(RATIO.to_physical(soft_bound(log_downsampling)))

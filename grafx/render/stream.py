@@ -104,8 +104,9 @@ class StreamRenderer(nn.Module):
             A row for each ``out`` node, ``(N, C, L)`` or ``(B, N, C, L)``.
 
         Raises:
-            RenderError: As of :func:`render_grafx`; a cycle has a delay shorter than the block, or the state is of
-                another graph. The state stays as it was.
+            RenderError: As of :func:`render_grafx`; a cycle has a delay shorter than the block, the state is of another
+                graph, or a signal is not finite, which would stay in the state for ever: the message names the node and
+                the first such sample. The state stays as it was.
         """
         return self._render(block, common_parameters or {})
 
@@ -134,6 +135,7 @@ class StreamRenderer(nn.Module):
                 error.add_note(f"In the graph that was given, the nodes of this step are {former}.")
                 raise
             outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
+            self._check_finite(step, outlets, time)
             return outlets, tuple(processor.after)
 
         for index, step in enumerate(data.iter_list):
@@ -164,6 +166,23 @@ class StreamRenderer(nn.Module):
         )
         self.state = tuple(kept)
         return output
+
+    def _check_finite(self, step: Step, outlets: tuple[Rows, ...], time: int) -> None:
+        for rows in outlets:
+            if all(signal.sum().isfinite() for signal in rows):
+                continue
+            found = [(_first_bad_sample(signal), i) for i, signal in enumerate(one_by_one(rows), step.nodes[0])]
+            bad = [(first, node_id) for first, node_id in found if first is not None]
+            if bad:
+                first, node_id = min(bad)
+                former = self.G.nodes[node_id].get(BEFORE, node_id)
+                source = step.node_type == "in"
+                raise RenderError(
+                    f"{'The signal of' if source else 'What comes out of'} node {former} of type '{step.node_type}' is "
+                    f"NaN or infinite, first in sample {time + first} of the stream. The state is that before this "
+                    "block: go on with a finite one"
+                    + (", such as torch.nan_to_num makes." if source else ", or with other parameters.")
+                )
 
     def _before(self) -> "_Kept | None":
         if self.state is None:
@@ -355,6 +374,12 @@ def _within(signals: Tensor, starts: list[int], time: int, end: int | None) -> T
     sounds = (own_time >= 0) & (own_time < (math.inf if end is None else end))
     shape = len(starts), *[1] * (signals.ndim - 2), signals.shape[-1]
     return torch.where(sounds.to(signals.device).reshape(shape), signals, 0)
+
+
+def _first_bad_sample(signal: Tensor) -> int | None:
+    """Where a signal ``(..., L)`` is not finite, if anywhere."""
+    bad = ~signal.isfinite().flatten(0, -2).all(0)
+    return int(bad.nonzero()[0]) if bad.any() else None
 
 
 def _latency(node_type: str, processor: Any) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
+from .constants import Constants
 
 Scale = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
@@ -42,7 +42,7 @@ SCALES: dict[str, Scale] = {
 }
 
 
-class TriangularFilterBank(nn.Module):
+class TriangularFilterBank(Constants):
     r"""Triangular filters whose centres are equally spaced on a frequency scale.
 
     Filter k rises from the centre of the one before to 1 at its own, and falls to the centre of the next. With
@@ -93,7 +93,7 @@ class TriangularFilterBank(nn.Module):
         matrix = self.compute_matrix(num_frequency_bins, num_filters, scale, f_min, f_max, sr, low_half_triangle)
         self.num_filters = num_filters
         # Kept in float64, so that float64 designs are exact too.
-        self.register_buffer("matrix", matrix, persistent=False)
+        self.register_constant("matrix", matrix)
 
     @staticmethod
     def compute_matrix(

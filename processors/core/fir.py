@@ -8,12 +8,13 @@ import torch.nn as nn
 from torch import Tensor
 
 from .bounds import safe_exp, soft_bound
+from .constants import Constants
 from .filterbank import TriangularFilterBank
 from .fourier import irfft
 from .windows import Window, get_window
 
 
-class ZeroPhaseFIR(nn.Module):
+class ZeroPhaseFIR(Constants):
     r"""Symmetric filters from their log magnitudes, by frequency sampling.
 
     .. math:: h_n = w_n \frac{1}{2K-1} \sum_{k=-(K-1)}^{K-1} e^{m_{|k|}} \cos\frac{2\pi k (n - K + 1)}{2K - 1}
@@ -42,7 +43,7 @@ class ZeroPhaseFIR(nn.Module):
         self.num_taps = 2 * num_magnitude_bins - 1
         # Kept in float64, so that float64 designs are exact too.
         window = get_window(window, self.num_taps, **(window_kwargs or {}), **more_window_kwargs)
-        self.register_buffer("window", window, persistent=False)
+        self.register_constant("window", window)
 
     def frequencies(self, sample_rate: float) -> tuple[float, ...]:
         """The K frequencies of the magnitudes, in Hz."""

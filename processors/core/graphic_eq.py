@@ -8,11 +8,11 @@ Zwicker, JASA 33(2), 1961.
 import math
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
-from .bounds import soft_bound
+from .bounds import soft_bound, soft_bound_sum
+from .constants import Constants
 from .cookbook import Coefficients, peak
 from .iir import on_unit_circle
 from .precision import wide
@@ -45,7 +45,7 @@ PROTOTYPE_GAIN = 17 * math.log(10) / 20
 BETWEEN = 0.5  # weight of the frequencies between the bands
 
 
-class Bands(nn.Module):
+class Bands(Constants):
     r"""The bands of a graphic equalizer, and the filters in them.
 
     A filter of the gain g at the centre ω of a band of the width B is
@@ -74,8 +74,8 @@ class Bands(nn.Module):
             raise ParameterError(
                 f"{scale!r} bands reach up to {centres[-1]:g} Hz: sr must be over twice that, not {sr:g}."
             )
-        self.register_buffer("centres", 2 * math.pi / sr * centres, persistent=False)
-        self.register_buffer("widths", 2 * math.pi / sr * widths, persistent=False)
+        self.register_constant("centres", 2 * math.pi / sr * centres)
+        self.register_constant("widths", 2 * math.pi / sr * widths)
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -84,12 +84,13 @@ class Bands(nn.Module):
         """The filters of all bands, in double precision.
 
         Args:
-            log_gains: ``(…, K)``, ln g; bounded softly beyond ±10 (87 dB).
+            log_gains: ``(…, K)``, ln g; bounded softly beyond ±10 (87 dB), and where those of one sign add up to more
+                than 90, as all bands at 24 dB do not.
 
         Returns:
             Numerators and denominators ``(…, K, 3)``.
         """
-        log_gain = soft_bound(wide(log_gains), 10, 5)
+        log_gain = soft_bound_sum(soft_bound(wide(log_gains), 10, 5), 90, 10)
         centres, widths = (t.to(log_gain) for t in (self.centres, self.widths))
         # It is the peak filter of the cookbook with A = √g and α = β√g, of which this form has no 0/0 at g = 1.
         cosh = torch.cosh(log_gain / 5)

@@ -14,6 +14,12 @@ NEPER = 20 / math.log(10)
 TO_SILENCE = 3 * math.log(10)
 """Natural logarithm of an amplitude of 60 dB."""
 
+NEARLY = 1e-6
+"""Of a number, by which maps in single precision miss a whole one at most."""
+
+AT_MOST = 0.02
+"""By which they miss one of those that matter."""
+
 MARGIN = 0.01
 """Of a range, by which raw parameters reach beyond it."""
 
@@ -136,3 +142,11 @@ TANH = Map(torch.atanh, torch.tanh)
 def polar(radius: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
     """Real and imaginary part of a complex number."""
     return radius * torch.cos(angle), radius * torch.sin(angle)
+
+
+def whole_if_nearly(value: Tensor) -> Tensor:
+    """Numbers, of which those that are whole but for rounding in a map are whole, with the gradient of the identity."""
+    near = torch.round(value)
+    return torch.where(
+        (value - near).abs() <= (NEARLY * near.abs()).clamp(max=AT_MOST), value + (near - value).detach(), value
+    )

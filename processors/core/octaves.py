@@ -14,10 +14,10 @@ reverberation time control for feedback delay networks", DAFx 2019.
 import math
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
+from .constants import Constants
 from .cookbook import high_shelf
 from .iir import on_unit_circle
 from .precision import wide
@@ -49,7 +49,7 @@ def octave_centres(sample_rate: float) -> tuple[float, ...]:
     return centres
 
 
-class OctaveFilters(nn.Module):
+class OctaveFilters(Constants):
     """Filters of given gains in the K octaves of :func:`octave_centres`.
 
     Gains of neighbours may differ by about 10 dB, and by much more where all go up or all down. If such filters cannot
@@ -68,7 +68,7 @@ class OctaveFilters(nn.Module):
         between = torch.arange(math.ceil(PER_OCTAVE * math.log2(2 * math.pi / centres[0]))) / PER_OCTAVE
         everywhere = torch.cat([torch.zeros(1), centres[0] / 2 * 2**between, torch.tensor([math.pi])])
         for name, value in (("centres", centres), ("everywhere", everywhere)):
-            self.register_buffer(name, value, persistent=False)
+            self.register_constant(name, value)
 
     def __len__(self) -> int:
         return len(self.centres)

@@ -150,6 +150,14 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     return remember(step) if in_blocks() else function(*tensors)
 
 
+def first_bad_sample(x: Tensor) -> int | None:
+    """Where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; None if it is finite."""
+    if x.sum().isfinite():  # which takes one pass, and tells as long as it does not overflow
+        return None
+    bad = ~x.isfinite().flatten(0, -2).all(0)
+    return int(bad.nonzero()[0]) if bad.any() else None
+
+
 def _same(before: Sequence[Tensor | None], now: Sequence[Tensor | None]) -> bool:
     return len(before) == len(now) and all(
         a is b if a is None or b is None else a.dtype == b.dtype and torch.equal(a, b)

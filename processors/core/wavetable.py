@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .constants import Constants
 from .operators import operator
 from .shapes import as_rows, check_indices, num_samples, require, shaped
 
@@ -19,7 +19,7 @@ MIN_KNOTS = 256
 PAD = 4  # knots that are kept once more, so that no index has to turn round
 
 
-class Wavetable(nn.Module):
+class Wavetable(Constants):
     r"""Periodic waveforms that keep just those harmonics for which there is room below half the sample rate.
 
     A waveform has the Fourier series :math:`w(\theta) = \mathrm{Re} \sum_{k=0}^K c_k e^{2 \pi i k \theta}`. Played with
@@ -59,11 +59,11 @@ class Wavetable(nn.Module):
         splines = [spline_coefficients(series, *counts) for counts in pairwise([-1, *harmonics])]
         starts = np.cumsum([0] + [spline.shape[1] for spline in splines])
         self.num_tables = series.shape[0]
-        self.register_buffer("tables", torch.cat(splines, 1), persistent=False)
-        self.register_buffer("harmonics", torch.tensor(harmonics), persistent=False)
+        self.register_constant("tables", torch.cat(splines, 1))
+        self.register_constant("harmonics", torch.tensor(harmonics))
         levels = np.searchsorted(harmonics, np.arange(harmonics[-1] + 1), "right") - 1
-        self.register_buffer("levels", torch.from_numpy(levels), persistent=False)
-        self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
+        self.register_constant("levels", torch.from_numpy(levels))
+        self.register_constant("starts", torch.from_numpy(starts))
 
     def forward(self, phase: Tensor, increment: Tensor, position: Tensor | None = None) -> Tensor:
         """Read the waveforms. It can be differentiated once.

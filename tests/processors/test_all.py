@@ -3,6 +3,7 @@
 A new class gets an entry in REGISTRY, with options that make it fast and reach all of its code.
 """
 
+import copy
 import inspect
 import io
 import itertools
@@ -576,3 +577,142 @@ def test_views_convert_into_each_other_over_all_ranges(name, c, dtype):
     number = weighted(signals, extra)
     (gradient,) = torch.autograd.grad(number, norm)
     assert gradient.isfinite().all() and gradient.any()
+
+
+CONVERSIONS = {
+    "half and back": lambda module: module.half().float(),
+    "bfloat16 and back": lambda module: module.to(torch.bfloat16).to(torch.float32),
+    "double": lambda module: module.double(),
+}
+
+
+@pytest.mark.parametrize("name, c", CASES)
+@torch.no_grad()
+def test_a_module_that_was_converted_gives_what_a_fresh_one_does(name, c):
+    fresh = make(name, c.options)
+    inlets, parameters = arguments(fresh, 0.3, 2, max(c.channels), 300, torch.float32)
+    expected, _ = call(fresh, inlets, parameters, 300)
+    for conversion, convert in CONVERSIONS.items():
+        converted = convert(copy.deepcopy(fresh))
+        for y, wanted in zip(call(converted, inlets, parameters, 300)[0], expected, strict=True):
+            assert torch.equal(y, wanted), conversion
+    state = fresh.state_dict()
+    assert set(state) == ({"bands", "rates"} if name == "ConvolutionReverb" else set())
+    fresh.load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
+def test_what_a_module_holds_goes_to_other_devices_with_it(name):
+    module = make(name, REGISTRY[name][0].options)
+    held = {name: (buffer.shape, buffer.dtype) for name, buffer in module.named_buffers()}
+    moved = module.to("meta")
+    assert {name: (buffer.shape, buffer.dtype) for name, buffer in moved.named_buffers()} == held
+    assert all(buffer.is_meta for buffer in moved.buffers())
+
+
+EXTREMES = [20.0, 100.0, 1e4]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name, c", CASES)
+def test_extreme_raw_values_give_finite_values_and_gradients(name, c, dtype):
+    """Of one sign and of both, of all raw parameters and of each by itself."""
+    processor, length = make(name, c.options), 200
+    inlets, parameters = arguments(processor, 1.0, 1, max(c.channels), length, dtype)
+    names = [n for n, _ in leaves(parameters)]
+    rows = 3 * len(EXTREMES) * (1 + len(names))
+
+    def fill(value, path):
+        signs = torch.ones(rows, *value.shape[1:], dtype=dtype)
+        mixed = torch.randint(0, 2, value.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
+        size = torch.tensor([s * e for e in EXTREMES for s in (1, -1, 1)], dtype=dtype).repeat(1 + len(names))
+        signs[2::3] = mixed.to(dtype)
+        alone = torch.tensor([kind == 0 or names[kind - 1] == path for kind in range(1 + len(names))])
+        scale = size * alone.repeat_interleave(3 * len(EXTREMES))
+        return (signs * scale.reshape(-1, *[1] * (value.ndim - 1))).requires_grad_()
+
+    def filled(tree, path=()):
+        return {
+            n: filled(v, (*path, n)) if isinstance(v, dict) else fill(v, "/".join((*path, n))) for n, v in tree.items()
+        }
+
+    inlets = [x.detach().expand(rows, -1, -1).clone().requires_grad_() for x in inlets]
+    raw = filled(parameters)
+    signals, extra = call(processor, inlets, raw, length)
+    for y in signals:
+        assert y.isfinite().all(), f"the output of rows {(~y.isfinite()).any(-1).any(-1).nonzero()[:, 0].tolist()}"
+    tensors = {**{f"inlet {i}": x for i, x in enumerate(inlets)}, **dict(leaves(raw))}
+    number = weighted(signals, extra)
+    if not number.requires_grad:
+        return
+    gradients = torch.autograd.grad(number, list(tensors.values()), allow_unused=True)
+    for n, gradient in zip(tensors, gradients, strict=True):
+        assert gradient is None or gradient.isfinite().all(), f"the gradient of {n}"
+
+
+@pytest.mark.parametrize("name, c", CASES)
+@torch.no_grad()
+def test_a_block_that_is_not_finite_is_refused_and_the_state_stays_usable(name, c):
+    processor = make(name, c.options)
+    inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), 100, torch.float32)
+    if processor.latency_samples is None:
+        return
+    length = {} if inlets else {"num_samples": 50}
+
+    def run(state, part, **raw):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return processor.stream(*(x[..., part] for x in inlets), state=state, **length, **(raw or parameters))
+
+    _, state = run(None, slice(50))
+    expected, _ = run(state, slice(50, 100))
+    for inlet, bad in zip(inlets, itertools.cycle([math.nan, math.inf, -math.inf])):
+        spoilt = [x.clone() for x in inlets]
+        spoilt[[x is inlet for x in inlets].index(True)][-1, -1, 7] = bad
+        with pytest.raises(ParameterError, match=f"{name} cannot go on from NaN .* first in sample 7 of this block"):
+            processor.stream(*spoilt, state=state, **parameters)
+    for path, value in leaves(parameters):
+        if not value.numel():
+            continue
+        value.view(-1)[-1], kept = math.nan, value.view(-1)[-1].clone()
+        with pytest.raises(ParameterError, match=f"{path.rpartition('/')[2]} of {name} is NaN or infinite"):
+            run(state, slice(50, 100))
+        value.view(-1)[-1] = kept
+    again, _ = run(state, slice(50, 100))
+    for y, wanted in zip(*((r if isinstance(r, tuple) else (r,)) for r in (again, expected)), strict=True):
+        assert torch.equal(y, wanted) and y.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["controls", "raw"])
+@pytest.mark.parametrize("name, c", CASES)
+@torch.no_grad()
+def test_knobs_that_jump_are_never_much_louder_than_at_rest(name, c, kind):
+    """Each 64 samples, of some settings another one, on noise of unit level."""
+    processor, size, count, length = make(name, c.options), 64, 12, 4096
+    generator = torch.Generator().manual_seed(0)
+    if processor.latency_samples is None or not processor.controls:
+        return
+    if kind == "controls":
+        norm = torch.rand(count, processor.count_num_parameters(), generator=generator, dtype=torch.float64)
+        settings = processor.norm_to_raw(norm)
+    else:
+        _, settings = arguments(processor, 1.0, count, 1, 1, torch.float64)
+
+    def noise(inlet):
+        x = torch.randn(count, max(c.channels), length, generator=generator, dtype=torch.float64)
+        return (x > 0).double() if inlet == "gate" else x
+
+    def rows(tree, which):
+        return {n: rows(v, which) if isinstance(v, dict) else v[which] for n, v in tree.items()}
+
+    inlets = [noise(inlet) for inlet in getattr(processor, "inlets", ("main",))]
+    at_rest, _ = call(processor, inlets, settings, length)
+    limits = [4 * y.abs().amax() for y in at_rest]
+    state = None
+    for start in range(0, length, size):
+        blocks = [x[:2, :, start : start + size] for x in inlets]
+        which = torch.randint(count, (2,), generator=generator)
+        number = {} if inlets else {"num_samples": size}
+        y, state = processor.stream(*blocks, state=state, **number, **rows(settings, which))
+        for signal, limit in zip(y if isinstance(y, tuple) else (y,), limits, strict=True):
+            assert signal.abs().amax() <= limit

@@ -28,10 +28,16 @@ def allpass(x, delay):
 
 
 def reference(x, room_size, damping, width, rate=44100):
+    # Of all poles, the one whose low-pass falls as fast with the frequency in Hz, which is found by bisection.
+    fall = 0.4 * damping / (1 - 0.4 * damping) ** 2 * (rate / 44100) ** 2
+    low, high = 0.0, 0.999
+    for _ in range(60):
+        pole = (low + high) / 2
+        low, high = (pole, high) if pole / (1 - pole) ** 2 < fall else (low, pole)
     sides = []
     for spread in (0, 23):
         total = 0.015 * x.sum(0)
-        total = sum(comb(total, (m + spread) * rate // 44100, 0.7 + 0.28 * room_size, 0.4 * damping) for m in COMBS)
+        total = sum(comb(total, (m + spread) * rate // 44100, 0.7 + 0.28 * room_size, pole) for m in COMBS)
         for m in ALLPASSES:
             total = allpass(total, (m + spread) * rate // 44100)
         sides.append(total)
