@@ -20,20 +20,49 @@ def raw_row(processor: Any, parameters: Mapping[str, Any] | None, place: str) ->
 
     Args:
         processor: That of its type, or None where it is not known.
-        parameters: What the node holds: raw tensors, which are returned as they are, or physical values of controls.
-            Controls that are missing are at their default.
+        parameters: What the node holds: raw tensors or physical values of controls. What is missing is at the default
+            of its control.
         place: The node, for messages.
 
     Raises:
         ValueError: A control has a wrong name or value. The message names the node, the control and its range.
     """
-    if not hasattr(processor, "dsp_to_raw") or _is_raw(processor, parameters) or not processor.controls:
-        return parameters or {}
+    given = parameters or {}
+    if not hasattr(processor, "dsp_to_raw") or not processor.controls:
+        return given
+    if _is_raw(processor, given):
+        return with_defaults(processor, given)
     try:
-        raw = processor.dsp_to_raw(parameters or {}, batch_size=1)
+        raw = processor.dsp_to_raw(given, batch_size=1)
     except ValueError as error:
         raise type(error)(f"{place}: {error}") from None
     return _map(raw, lambda tensor: tensor[0])
+
+
+def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = None) -> Mapping[str, Any]:
+    """Raw parameters in which those that are missing are at the defaults of their controls.
+
+    Args:
+        processor: One that has controls.
+        raw: Nested tensors.
+        rows: How many nodes they are of; None for those of a single one, without a batch axis.
+    """
+    if set(_paths(processor.parameter_size())) <= set(_paths(raw)):
+        return raw
+    like = next((value for value in _flat_tree(raw) if isinstance(value, torch.Tensor)), None)
+    defaults = processor.dsp_to_raw({}, rows or 1, like)
+    return _overlaid(defaults if rows else _map(defaults, lambda tensor: tensor[0]), raw)
+
+
+def _overlaid(below: Any, above: Any) -> Any:
+    if not (hasattr(below, "items") and hasattr(above, "items")):
+        return above
+    return {**below, **{name: _overlaid(below.get(name), value) for name, value in above.items()}}
+
+
+def _flat_tree(tree: Any) -> Iterator[Any]:
+    for value in tree.values():
+        yield from _flat_tree(value) if hasattr(value, "items") else [value]
 
 
 def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
