@@ -1,6 +1,8 @@
 """A graph with its processors and parameters as one module."""
 
+import copy
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import torch.nn as nn
@@ -24,7 +26,10 @@ class Renderer(nn.Module):
     Args:
         G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; its ids are those that
             rows of parameters follow.
-        processors: Node type to processor.
+        processors: Node type to processor. A processor with weights of its own, as neural networks have, is shared with
+            whoever gave it, as torch modules are: a conversion by ``to``, ``double`` or ``half`` and a change by
+            ``eval`` or ``requires_grad_`` holds for all renderers that have it. All others are kept as copies, which
+            are independent of each other and cost no memory.
         parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. Types that are not given have
             what their nodes hold, raw or as physical values of controls. What neither gives is at the default of its
             control; of processors without controls, it is drawn at random, close to zero.
@@ -174,12 +179,28 @@ def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
                 " of torch.nn.Module. Others can be rendered by render_grafx."
             )
     try:
-        return nn.ModuleDict(processors)
+        return nn.ModuleDict(_own(processors))
     except (KeyError, TypeError) as error:
         raise RenderError(
             f"A Renderer keeps processors as torch modules, which cannot be: {error}. Choose another name for the node"
             " type, or call render_grafx."
         ) from None
+
+
+def _own(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Processors that may be converted without any effect on others: copies, but of those that have weights.
+
+    Tensors in the buffers of copies stay the same until they are converted.
+    """
+    own, copies = {}, {id(buffer): buffer for processor in processors.values() for buffer in processor.buffers()}
+    for node_type, processor in processors.items():
+        own[node_type] = processor
+        # A module with a forward of its own, as compiled ones have, may be bound to what it was made from.
+        bound = any("forward" in vars(module) for module in processor.modules())
+        if next(processor.parameters(), None) is None and not bound:
+            with suppress(TypeError, RuntimeError):  # of what cannot be copied
+                own[node_type] = copy.deepcopy(processor, copies)
+    return own
 
 
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
