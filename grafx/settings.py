@@ -75,6 +75,7 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
     if settings is not None and not isinstance(settings, Mapping):
         raise GraphError(f"{place}: its settings are {settings!r:.80}, but should be an object of controls.")
     raw, physical = _sort(processor, parameters or {}, place)
+    raw = with_defaults(processor, raw) if raw is not None else None
     if raw is not None and not settings and not physical:
         return raw
     try:
@@ -91,6 +92,32 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
         said = ", ".join(f"{'.'.join(path)} {_said(value)}{_was(now, path)}" for path, value in _items(edits))
         warnings.warn(f"{place} is set by hand, which counts in place of its tensors: {said}.", GraphWarning, 2)
     return row
+
+
+def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = None) -> Mapping[str, Any]:
+    """Raw parameters in which those that are missing are at the defaults of their controls.
+
+    Args:
+        processor: One that has controls.
+        raw: Nested tensors.
+        rows: How many nodes they are of; None for those of a single one, without a batch axis.
+    """
+    if set(_paths(processor.parameter_size())) <= set(_paths(raw)):
+        return raw
+    like = next((value for value in _flat_tree(raw) if isinstance(value, torch.Tensor)), None)
+    defaults = processor.dsp_to_raw({}, rows or 1, like)
+    return _overlaid(defaults if rows else _map(defaults, lambda tensor: tensor[0]), raw)
+
+
+def _overlaid(below: Any, above: Any) -> Any:
+    if not (hasattr(below, "items") and hasattr(above, "items")):
+        return above
+    return {**below, **{name: _overlaid(below.get(name), value) for name, value in above.items()}}
+
+
+def _flat_tree(tree: Any) -> Iterator[Any]:
+    for value in tree.values():
+        yield from _flat_tree(value) if hasattr(value, "items") else [value]
 
 
 def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -202,8 +229,6 @@ def _sort(processor: Any, parameters: Mapping[str, Any], place: str) -> tuple[An
     for path, value in given.items():
         _put(raw if isinstance(value, Tensor) and path in sizes else physical, path, value)
     _refuse_others(physical, sizes, controls, place)
-    if raw and (missing := sizes - set(_paths(raw))):
-        raise GraphError(f"{place} lacks the raw parameter {'.'.join(min(missing))}, while it has others: give all.")
     return raw or None, physical
 
 

@@ -70,7 +70,7 @@ class Control:
         limited = replace(self, low=low, high=high, scale=scale)
         default = torch.tensor(self.default, dtype=torch.double)
         inside = default.clamp(low, high)
-        if self.scale == scale == "log" and inside.unique().numel() < default.unique().numel():
+        if self.scale == scale == "log" and default.unique().numel() > 1 and not torch.equal(inside, default):
             inside = limited.from_norm(self.to_norm(default))  # What was spread shall not pile up at the ends.
         return replace(limited, default=_as_tuple(inside.tolist()))
 

@@ -1,6 +1,8 @@
 """A graph with its processors and parameters as one module."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import torch
@@ -11,7 +13,8 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
-from ..utils import collect_parameters, create_empty_parameters, scatter_parameters
+from ..settings import with_defaults
+from ..utils import collect_parameters, create_empty_parameters, map_tensors, scatter_parameters
 from .order import reorder_for_fast_render
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -24,17 +27,20 @@ class Renderer(nn.Module):
     Args:
         G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; its ids are those that
             rows of parameters follow.
-        processors: Node type to processor.
-        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. By default they are those that
-            the nodes hold, raw or as physical values of controls; where no node holds any, they are drawn at random,
-            close to zero.
+        processors: Node type to processor. A processor with weights of its own, as neural networks have, is shared with
+            whoever gave it, as torch modules are: a conversion by ``to``, ``double`` or ``half`` and a change by
+            ``eval`` or ``requires_grad_`` holds for all renderers that have it. All others are kept as copies, which
+            are independent of each other and cost no memory.
+        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. Types that are not given have
+            what their nodes hold, raw or as physical values of controls. What neither gives is at the default of its
+            control; of processors without controls, it is drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
         checkpoint, aggregation: See :func:`render_grafx`.
         **schedule_options: Options of the method.
 
     Raises:
-        GraphError: The graph cannot be scheduled, or some nodes hold parameters and others, which have no controls
-            with defaults, lack them.
+        GraphError: The graph cannot be scheduled, or of a type without controls, which have defaults, some nodes hold
+            parameters and others lack them.
         ValueError: A control has a wrong name or value.
         RenderError: The graph cannot be rendered, or a node type without a processor occurs.
 
@@ -68,9 +74,7 @@ class Renderer(nn.Module):
         self.G = reorder_for_fast_render(G, method, **schedule_options)
         self.render_data = prepare_render(self.G)
         self.processors = _as_modules(processors)
-        if parameters is None:
-            parameters = held_parameters(self.G, self.processors)
-        self.per_type_parameters = as_parameters({t: parameters[t] for t in self.processors if t in parameters})
+        self.per_type_parameters = as_parameters(parameters_of(self.G, self.processors, parameters))
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """The output for ``(K, C, L)`` or ``(B, K, C, L)`` input signals, a row for each ``out`` node."""
@@ -124,24 +128,55 @@ def with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
     return configured
 
 
-def held_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> Mapping[str, Any]:
-    """What nodes hold, or where none holds any, random values close to zero."""
+def parameters_of(
+    G: GRAFX, processors: Mapping[str, nn.Module], given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Type to raw parameters: what is given, else what nodes hold, else defaults of controls.
+
+    Types without controls that nobody gives parameters to have random values close to zero, unless others are given.
+    """
+    _refuse_settings(G)
+    found: dict[str, Any] = {}
+    like = _first_float([given, *(data.get("parameters") for _, data in G.nodes(data=True))])
+    for node_type, processor in processors.items():
+        nodes = {i: data for i, data in G.nodes(data=True) if data["node_type"] == node_type}
+        holding = [i for i, data in nodes.items() if data.get("parameters")]
+        has_controls = bool(getattr(processor, "controls", None))
+        if given is not None and node_type in given:
+            tree = given[node_type]
+            if has_controls and hasattr(tree, "items"):
+                tree = with_defaults(processor, tree, len(nodes))
+            found[node_type] = tree
+        elif has_controls or len(holding) == len(nodes):
+            tree = collect_parameters(G, {node_type: processor})[node_type]
+            found[node_type] = tree if like is None or holding else map_tensors(tree, lambda value: value.to(like))
+        elif holding and processor.parameter_size():
+            _refuse_lack(nodes, holding)
+        elif given is None:
+            found[node_type] = create_empty_parameters({node_type: processor}, G)[node_type]
+    return found
+
+
+def _refuse_settings(G: GRAFX) -> None:
     for node_id, data in G.nodes(data=True):
         if data["node_type"] in BUILT_IN_TYPES and isinstance(data.get("settings"), dict):
             raise GraphError(f"Node {node_id} of type '{data['node_type']}' has no settings: delete them.")
-    if not any(data.get("parameters") or data.get("settings") for _, data in G.nodes(data=True)):
-        return create_empty_parameters(processors, G)
-    for node_id, data in G.nodes(data=True):
-        node_type = data["node_type"]
-        if data.get("parameters") or node_type not in processors or getattr(processors[node_type], "controls", None):
-            continue
-        if processors[node_type].parameter_size():
-            name = f" '{data['name']}'" if data.get("name") else ""
-            raise GraphError(
-                f"Node {node_id}{name} of type '{node_type}' holds no parameters, while others do: give it some by the"
-                " argument 'parameters' of add, insert or replace."
-            )
-    return collect_parameters(G, processors)
+
+
+def _first_float(trees: Iterable[Any]) -> Tensor | None:
+    tensors: list[Tensor] = []
+    for tree in trees:
+        map_tensors(tree, tensors.append)
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def _refuse_lack(nodes: Mapping[int, Mapping[str, Any]], holding: list[int]) -> None:
+    node_id = next(i for i in nodes if i not in holding)
+    name = f" '{nodes[node_id]['name']}'" if nodes[node_id].get("name") else ""
+    raise GraphError(
+        f"Node {node_id}{name} of type '{nodes[node_id]['node_type']}' holds no parameters, while others do: give it"
+        " some by the argument 'parameters' of add, insert or replace."
+    )
 
 
 def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
@@ -152,12 +187,28 @@ def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
                 " of torch.nn.Module. Others can be rendered by render_grafx."
             )
     try:
-        return nn.ModuleDict(processors)
+        return nn.ModuleDict(_own(processors))
     except (KeyError, TypeError) as error:
         raise RenderError(
             f"A Renderer keeps processors as torch modules, which cannot be: {error}. Choose another name for the node"
             " type, or call render_grafx."
         ) from None
+
+
+def _own(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Processors that may be converted without any effect on others: copies, but of those that have weights.
+
+    Tensors in the buffers of copies stay the same until they are converted.
+    """
+    own, copies = {}, {id(buffer): buffer for processor in processors.values() for buffer in processor.buffers()}
+    for node_type, processor in processors.items():
+        own[node_type] = processor
+        # A module with a forward of its own, as compiled ones have, may be bound to what it was made from.
+        bound = any("forward" in vars(module) for module in processor.modules())
+        if next(processor.parameters(), None) is None and not bound:
+            with suppress(TypeError, RuntimeError):  # of what cannot be copied
+                own[node_type] = copy.deepcopy(processor, copies)
+    return own
 
 
 @torch.inference_mode(False)  # so that what is made can be trained later

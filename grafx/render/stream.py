@@ -18,7 +18,7 @@ from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
 from .plan import RenderData, Step
 from .render import compute_step, output_of, per_source, rows_of_step
-from .renderer import Renderer, held_parameters, with_plugs_of
+from .renderer import Renderer, parameters_of, with_plugs_of
 
 State = tuple[Any, ...]
 BLOCK = 4096
@@ -37,8 +37,8 @@ class StreamRenderer(nn.Module):
         G: The graph. A copy, made ready for blocks and renumbered along its schedule, is kept as ``G``; its nodes have
             their ids in the graph that was given in the attribute ``id_before``.
         processors: Node type to processor; each has a method ``stream``.
-        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given. By default they are those
-            that the nodes hold, see :class:`Renderer`.
+        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given. What is not given is what
+            the nodes hold, or a default, see :class:`Renderer`.
         method: The schedule, see :func:`compute_render_order`.
         **schedule_options: Options of the method.
 
@@ -72,7 +72,7 @@ class StreamRenderer(nn.Module):
         processors = {node_type: processors[node_type] for node_type in sorted(used & set(processors))}
         G = with_plugs_of(processors, G) if G.config is None else G.copy()
         latencies = {node_type: _latency(node_type, processor) for node_type, processor in processors.items()}
-        scatter_parameters(G, held_parameters(G, processors) if parameters is None else parameters)
+        scatter_parameters(G, parameters_of(G, processors, parameters))
         ready = aligned(G, latencies, lambda node_id: _least_delay(G, processors, node_id))
         self.renderer = Renderer(ready.G, {**processors, **ready.waits}, method=method, **schedule_options)
         self.latency_samples = ready.latency_samples

@@ -81,7 +81,7 @@ class PlayableProcessor(Playable):
 class PlayableGraph(Playable):
     """A graph whose processors have controls, all of which are to be found.
 
-    Where nodes hold parameters, the search begins there.
+    Where nodes hold parameters, the search begins there, else at the defaults.
 
     Raises:
         SearchError: no processor has controls, or there is not one output.
@@ -89,12 +89,6 @@ class PlayableGraph(Playable):
     """
 
     def __init__(self, G: GRAFX, processors: Mapping[str, nn.Module], inputs: Tensor | None, channels: int) -> None:
-        if not any(data.get("parameters") for _, data in G.nodes(data=True)):
-            G = G.copy()
-            for _, data in G.nodes(data=True):
-                if getattr(processors.get(data["node_type"]), "controls", None):
-                    data["parameters"] = processors[data["node_type"]].dsp_to_raw({}, 1)
-                    data["parameters"] = map_tensors(data["parameters"], lambda value: value[0])
         self.renderer = Renderer(G, processors)
         self.free_level = inputs is None
         self.inputs, self.channels = inputs, channels

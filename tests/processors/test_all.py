@@ -716,3 +716,22 @@ def test_knobs_that_jump_are_never_much_louder_than_at_rest(name, c, kind):
         y, state = processor.stream(*blocks, state=state, **number, **rows(settings, which))
         for signal, limit in zip(y if isinstance(y, tuple) else (y,), limits, strict=True):
             assert signal.abs().amax() <= limit
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_defaults_lie_in_their_ranges_and_those_of_bands_apart(name, c):
+    has_rate = "sample_rate" in inspect.signature(getattr(grafx.processors, name)).parameters
+    rates = [{}, {"sample_rate": 32000}, {"sample_rate": 192000}] if has_rate else [{}]
+    for processor in [make(name, {**c.options, **rate}) for rate in rates]:
+        values = processor.raw_to_dsp(processor.dsp_to_raw({}, 1, torch.zeros(1, dtype=torch.float64)))
+        for leaf in processor.leaves():
+            value = values
+            for key in leaf.path:
+                value = value[key]
+            default = torch.tensor(leaf.control.default, dtype=torch.float64).squeeze().expand(leaf.shape)
+            assert leaf.control.low <= default.min() and default.max() <= leaf.control.high, leaf.name
+            norm = leaf.control.to_norm(value[0])
+            torch.testing.assert_close(norm, leaf.control.to_norm(default), atol=1e-4, rtol=0, msg=leaf.name)
+            if leaf.control.unit == "Hz" and leaf.shape:
+                apart = value[0].sort().values.diff(dim=-1)
+                assert (apart > 0.1 * value[0].sort().values[..., :-1]).all(), (leaf.name, value)

@@ -7,10 +7,18 @@ import torch.nn as nn
 from grafx.processors import (
     DryWet,
     GainStagingRegularization,
+    HighShelf,
     LadderFilter,
+    LowShelf,
+    MultitapDelay,
     Panner,
     ParallelMix,
+    ParametricEqualizer,
+    PeakingFilter,
+    PoleZeroFilter,
+    SchroederAllpass,
     SerialChain,
+    StateVariableFilter,
     StereoGain,
     ToneStack,
 )
@@ -264,3 +272,52 @@ def test_gains_of_a_softmax_mix_are_relative():
     mix = ParallelMix({"a": StereoGain(), "b": StereoGain()})
     raw = mix.dsp_to_raw({"gains_db": [0, -20]})
     torch.testing.assert_close(torch.softmax(raw["parallel_weights"], -1), torch.tensor([[10.0, 1.0]]) / 11)
+
+
+@pytest.mark.parametrize("limits", [(20, 20000), (500, 2000), (30, 60), (9000, 20000)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **options: ParametricEqualizer(10, "midside", **options),
+        lambda **options: PeakingFilter(3, **options),
+        lambda **options: LowShelf(3, **options),
+        lambda **options: HighShelf(3, **options),
+        lambda **options: StateVariableFilter(3, **options),
+    ],
+    ids=["ParametricEqualizer", "PeakingFilter", "LowShelf", "HighShelf", "StateVariableFilter"],
+)
+def test_bands_stay_apart_and_silent_in_any_range(make, limits):
+    processor = make(param_range={"frequency_hz": limits})
+    raw = processor.dsp_to_raw({}, 1, torch.zeros(1, dtype=torch.float64))
+    hertz = processor.raw_to_dsp(raw)["frequency_hz"]
+    count = hertz.shape[-1]
+    expected = limits[0] * (limits[1] / limits[0]) ** ((np.arange(count) + 0.5) / count)
+    np.testing.assert_allclose(hertz[0].expand(*hertz.shape[1:]).reshape(-1, count)[0], expected, rtol=1e-6)
+    x = torch.randn(1, 2, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(processor(x, **raw), x, rtol=1e-4, atol=1e-3)
+
+
+def test_what_is_no_spread_is_limited_by_a_range():
+    assert Tone(param_range={"time_ms": (0.5, 10)}).controls["time_ms"].default == (1.0, 2.0, 3.0)
+    assert Tone(param_range={"ratio": (5, 10)}).controls["ratio"].default == 5
+    assert Tone(param_range={"left_db": (-60, -6)}).controls["left_db"].default == -6
+
+
+def test_taps_and_stages_do_not_lie_on_each_other():
+    taps = MultitapDelay(segment_len=101, num_segments=2, num_delay_per_segment=4, sample_rate=1000)
+    delays = taps.raw_to_dsp(taps.dsp_to_raw({}, 1))["delay_ms"][0]
+    np.testing.assert_allclose(delays, np.tile([12.5, 37.5, 62.5, 87.5], 4), rtol=1e-4)
+    stages = SchroederAllpass(4, max_delay_ms=80.0)
+    delays = stages.raw_to_dsp(stages.dsp_to_raw({}, 1))["delay_ms"][0]
+    np.testing.assert_allclose(delays, [10, 30, 50, 70], rtol=1e-4)
+    for one in (MultitapDelay(segment_len=101, sample_rate=1000), SchroederAllpass(max_delay_ms=100.0)):
+        np.testing.assert_allclose(one.raw_to_dsp(one.dsp_to_raw({}, 1))["delay_ms"], 50, rtol=1e-4)
+
+
+def test_pairs_of_poles_and_zeros_lie_apart_and_cancel():
+    processor = PoleZeroFilter(3)
+    raw = processor.dsp_to_raw({}, 1, torch.zeros(1, dtype=torch.float64))
+    hertz = processor.raw_to_dsp(raw)["pole_hz"][0]
+    np.testing.assert_allclose(hertz, 20 * 1000 ** ((np.arange(3) + 0.5) / 3), rtol=1e-6)
+    x = torch.randn(1, 2, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(processor(x, **raw), x, rtol=1e-6, atol=1e-6)
