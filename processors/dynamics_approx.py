@@ -7,8 +7,14 @@ from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
 from .core.maps import exponential
-from .dynamic_range import RAW_FLOOR, DynamicRangeProcessor, Raw, compression
-from .dynamics import COMPRESSOR_RANGES, GATE_RANGES
+from .dynamic_range import (
+    COMPRESSOR_RANGES,
+    GATE_RANGES,
+    RAW_FLOOR,
+    DynamicRangeProcessor,
+    Raw,
+    compression,
+)
 
 
 class _OneSmoother(DynamicRangeProcessor):

@@ -65,7 +65,7 @@ class SurrogateDelay(nn.Module):
         # Moduli of larger numbers overflow; tanh is 1 long before.
         z = torch.complex(z.real.clamp(-LARGEST, LARGEST), z.imag.clamp(-LARGEST, LARGEST))
         if self.normalize_gradients:
-            z = _NormalizeGradient.apply(z)
+            z = NormalizedGradient.apply(z)
         modulus = z.abs()
         radius = torch.tanh(modulus)
         z = z * (radius / (modulus + EPS))
@@ -79,7 +79,7 @@ class SurrogateDelay(nn.Module):
         return fir, loss
 
 
-class _NormalizeGradient(Function):
+class NormalizedGradient(Function):
     @staticmethod
     def forward(ctx, z: Tensor) -> Tensor:
         return z.view_as(z)
