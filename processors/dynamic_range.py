@@ -29,6 +29,27 @@ NUM_COEFFICIENTS = {"iir": 1, "ballistics": 2}
 TIMES = {"z_alpha": "", "z_alpha_pre": "", "z_alpha_post": "gain_"}
 ORDER = ("log_threshold", "log_ratio", "log_range", "log_knee", *TIMES, "log_makeup")
 
+# Lowest, highest and default values.
+COMPRESSOR_RANGES = {
+    "threshold_db": (-60, 0, -20.0),
+    "ratio": (1, 20, 4.0),
+    "knee_db": (0, 12, 6.0),
+    "attack_ms": (0.1, 100, 5.0),
+    "release_ms": (10, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
+}
+GATE_RANGES = {
+    "threshold_db": (-90, -20, -40.0),
+    "ratio": (1, 20, 4.0),
+    "range_db": (-90, 0, -60.0),
+    "knee_db": (0, 6, 3.0),
+    "attack_ms": (0.1, 20, 1.0),
+    "release_ms": (5, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
+}
+
 RAW_FLOOR = 1e-5  # -50 dB, as GRAFX has it
 LOW_FLOOR = 1e-13  # -130 dB, below all thresholds that controls reach
 THRESHOLD_OFFSET = -6.0

@@ -14,6 +14,8 @@ from .core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, 
 from .core.maps import Map
 from .core.optional import check_option
 from .dynamic_range import (
+    COMPRESSOR_RANGES,
+    GATE_RANGES,
     HEARD_COMPRESSION,
     HEARD_EXPANSION,
     KNEES,
@@ -27,27 +29,20 @@ from .dynamic_range import (
     Smoother,
     compression,
 )
+from .dynamics_approx import ApproxCompressor, ApproxNoiseGate
+from .followers import BallisticsEnvelopeFollower, BaseEnvelopeFollower, IIREnvelopeFollower
 
-# Lowest, highest and default values.
-COMPRESSOR_RANGES = {
-    "threshold_db": (-60, 0, -20.0),
-    "ratio": (1, 20, 4.0),
-    "knee_db": (0, 12, 6.0),
-    "attack_ms": (0.1, 100, 5.0),
-    "release_ms": (10, 1000, 50.0),
-    "smoothing_ms": (0.1, 1000, 10.0),
-    "makeup_db": (-12, 12, 0.0),
-}
-GATE_RANGES = {
-    "threshold_db": (-90, -20, -40.0),
-    "ratio": (1, 20, 4.0),
-    "range_db": (-90, 0, -60.0),
-    "knee_db": (0, 6, 3.0),
-    "attack_ms": (0.1, 20, 1.0),
-    "release_ms": (5, 1000, 50.0),
-    "smoothing_ms": (0.1, 1000, 10.0),
-    "makeup_db": (-12, 12, 0.0),
-}
+__all__ = [
+    "ApproxCompressor",
+    "ApproxNoiseGate",
+    "BallisticsEnvelopeFollower",
+    "BaseEnvelopeFollower",
+    "Compressor",
+    "Desk",
+    "Expander",
+    "IIREnvelopeFollower",
+    "NoiseGate",
+]
 
 
 class _InTwoStyles(DynamicRangeProcessor):
@@ -343,3 +338,12 @@ def _named_once(option: str, value: object, alias: str, by_alias: object, choice
         raise ParameterError(f"{option} and {alias} are one option: give either.")
     check_option(alias, by_alias, tuple(choice for choice in choices if choice is not None))
     return by_alias
+
+
+def __getattr__(name: str) -> Any:
+    # It is made of what is here, and GRAFX has it in this module.
+    if name == "FactorizedCompressor":
+        from .dynamics_factorized import FactorizedCompressor
+
+        return FactorizedCompressor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,15 @@ from .base import ParameterSize
 from .core.bounds import safe_exp, soft_bound
 from .core.knees import guarded_quadratic_knee
 from .core.maps import exponential
-from .dynamic_range import HEARD_COMPRESSION, RAW_FLOOR, DynamicRangeProcessor, Raw, compression
+from .dynamic_range import (
+    COMPRESSOR_RANGES,
+    GATE_RANGES,
+    HEARD_COMPRESSION,
+    RAW_FLOOR,
+    DynamicRangeProcessor,
+    Raw,
+    compression,
+)
 from .dynamics import COMPRESSOR_RANGES, GATE_RANGES
 
 

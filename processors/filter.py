@@ -614,3 +614,8 @@ def _conjugate_pair(root: Tensor) -> Tensor:
     """Polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
     real, square = root[..., 0], root.square().sum(-1)
     return torch.stack([torch.ones_like(real), -2 * real, square], -1)
+
+
+# Under the names that GRAFX has for them.
+BaseParametricFilter = CookbookFilter
+BaseParametricEqualizerFilter = CookbookEqualizer

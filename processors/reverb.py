@@ -3,7 +3,6 @@
 import math
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,6 +16,7 @@ from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
 from .core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
+from .core.noise_bands import fixed_noise
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
 from .core.streaming import once
@@ -85,7 +85,7 @@ class STFTMaskedNoiseReverb(Processor):
         windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
         self.register_constant("windows", windows)
         if fixed_noise:
-            noise = _fixed_noise(self.num_channels, ir_len).to(self.window)
+            noise = fixed_noise(self.num_channels, ir_len).to(self.window)
             # As pairs of reals: Module.to() would drop the imaginary parts.
             noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
             self.register_constant("noise_stft", noise_stft)
@@ -275,7 +275,7 @@ class FilteredNoiseShapingReverb(Processor):
             responses = torch.view_as_real(responses).float()
             self.register_constant("responses", responses)
         else:
-            noise = _fixed_noise(self.num_channels, ir_len)
+            noise = fixed_noise(self.num_channels, ir_len)
             if generator is not None:
                 noise = _uniform(noise.shape, noise, generator)
             self.register_constant("bands", split_bands(noise, responses).float())
@@ -358,11 +358,6 @@ class FilteredNoiseShapingReverb(Processor):
         starts = torch.randint(self.ir_len, (len(like), 1), generator=self.generator, device=device).to(like.device)
         times = (starts + torch.arange(self.ir_len, device=like.device)) % self.ir_len
         return bands[..., times].movedim(2, 0)
-
-
-def _fixed_noise(num_channels: int, num_samples: int) -> Tensor:
-    noise = np.random.RandomState(0).uniform(size=(2, num_samples)) * 2 - 1
-    return torch.from_numpy(noise[:num_channels])
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -20,16 +20,16 @@ def make_blocks(
     G: nx.MultiDiGraph,
     inside: Mapping[Hashable, str],
     above: Mapping[Hashable, str],
-    side: float,
+    sides: tuple[float, float],
     fonts: tuple[float, float],
     vertical: bool,
 ) -> dict[Hashable, Block]:
-    """The room of each node, given its two texts, their font sizes and the least side of its box."""
+    """The room of each node, given its two texts, their font sizes and the least width and height of its box."""
     entries, exits = _find_ports(G)
     blocks = {}
     for n in G:
         ports = _order_ports(G, n, entries[n]), _order_ports(G, n, exits[n])
-        block = _make_block(inside[n], above[n], side, fonts, *ports, vertical)
+        block = _make_block(inside[n], above[n], sides[::-1] if vertical else sides, fonts, *ports, vertical)
         blocks[n] = replace(block, near=max(block.near, LOOP_ROOM)) if G.has_edge(n, n) else block
     return blocks
 
@@ -56,14 +56,14 @@ def _order_ports(G: nx.MultiDiGraph, node: Hashable, ports: set[Port]) -> list[P
     return sorted(ports, key=rank)
 
 
-def _make_block(text, above, side, fonts, entry: list[Port], exit_: list[Port], vertical: bool) -> Block:
+def _make_block(text, above, sides, fonts, entry: list[Port], exit_: list[Port], vertical: bool) -> Block:
     entry, exit_ = _spread_ports(entry, "in", vertical), _spread_ports(exit_, "out", vertical)
     offsets = [*entry.items(), *exit_.items()]
     lines = text.count("\n") + 1
     text_size = (measure(text, fonts[0]) + 6, lines * 1.25 * fonts[0] + 4)
     text_length, text_width = text_size[::-1] if vertical else text_size
     outermost = max((abs(p) for _, p in offsets), default=0.0)
-    length, width = max(side, text_length), max(side, text_width, 2 * outermost + 12)
+    length, width = max(sides[0], text_length), max(sides[1], text_width, 2 * outermost + 12)
     lead, tail = _port_room(entry, vertical), _port_room(exit_, vertical)
     near = far = 0.0
     if above and vertical:

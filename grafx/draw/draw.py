@@ -17,6 +17,7 @@ from ..errors import GraphError
 from ..settings import node_lines
 from ..text import printable
 from .blocks import ARROW, PORT_FONT, make_blocks, measure
+from .callbacks import edge_function, node_function, position_function
 from .layout import (
     Block,
     Edge,
@@ -26,6 +27,7 @@ from .layout import (
     find_chains,
     find_layers,
     layered_layout,
+    scales,
 )
 from .style import (
     BACKWARD_COLOR,
@@ -40,6 +42,7 @@ from .style import (
 )
 
 NODE_SIDE = 26.0  # points, as all lengths here
+USUAL_SIZE = 0.5  # where a size is given as two lengths
 LEGEND_FONT = 8.5
 LEGEND_CHIP = (24.0, 15.0)
 LEGEND_GAP = 20.0
@@ -179,15 +182,18 @@ def draw_grafx(
             holds the :class:`~grafx.draw.Block` of each node. Returns a :class:`~grafx.draw.Layout`, or a dict from
             node to (x, y) in points. :func:`~grafx.draw.held_positions` takes what the nodes hold as ``position``.
         draw_node_fn: Called as :func:`~grafx.draw.draw_node` is, once for each node.
-        draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge.
-        colors: Node type to colour, for the types whose colour should differ from the usual.
+        draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge. Functions with the arguments of
+            GRAFX's serve as well, see :mod:`grafx.draw.callbacks`.
+        colors: Node type to colour, for the types whose colour should differ from the usual; or a list of colours for
+            the types in their order.
         **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
             (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
             ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow),
             ``"settings"`` (physical values, a line for each, where nodes hold such, and the dry/wet weight), any node
-            attribute, or ``None``. A node without the attribute gets no text. ``node_size`` (1.0, relative),
-            ``node_linewidth``, ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
-            ``position_node_spacing`` (1.0, relative).
+            attribute, or ``None``. A node without the attribute gets no text. ``node_size`` (1.0, relative, or width
+            and height, of which 0.5 is the usual), ``node_linewidth``, ``node_inside_fontsize``,
+            ``node_above_fontsize``, ``edge_linewidth`` (in points), ``position_node_spacing`` (1.0, relative, or along
+            and across the flow, of which 0.8 is the usual).
 
     Returns:
         The figure and its axes, in which one unit is one point.
@@ -208,16 +214,19 @@ def draw_grafx(
         if "node_type" not in data:
             raise GraphError(f"Node {node} has no node_type: add nodes with GRAFX.add.")
     shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
+    colors = colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))
     inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
     inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")
 
-    side = NODE_SIDE * node_options.pop("size")
+    sides = tuple(NODE_SIDE * scale for scale in scales(node_options.pop("size"), USUAL_SIZE))
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
-    blocks = make_blocks(G, inside, above, side, fonts, vertical)
-    layout = compute_node_position_fn(G, blocks, vertical=vertical, **position_options)
+    blocks = make_blocks(G, inside, above, sides, fonts, vertical)
+    layout = position_function(compute_node_position_fn)(G, blocks, vertical=vertical, **position_options)
     if not isinstance(layout, Layout):
         layout = _with_direct_routes(G, blocks, layout, vertical)
 
+    draw_node_fn = node_function(draw_node_fn, layout, colors)
+    draw_edge_fn = edge_function(draw_edge_fn, G, layout, blocks, vertical)
     fig = Drawing(facecolor="white", dpi=SCREEN_DPI)
     ax = fig.add_axes((0, 0, 1, 1))
     for edge, points in layout.routes.items():
@@ -233,6 +242,11 @@ def draw_grafx(
     bounds = _draw_legend(ax, shorts, inside_by == "short_type", colors, bounds, vertical)
     _fit(fig, ax, bounds)
     return fig, ax
+
+
+def _types(G: nx.MultiDiGraph) -> list[str]:
+    config = G.graph.get("config")
+    return config.node_types if config is not None else list(dict.fromkeys(t for _, t in G.nodes(data="node_type")))
 
 
 def grafx_to_svg(G: nx.MultiDiGraph, **kwargs: Any) -> str:

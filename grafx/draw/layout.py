@@ -25,6 +25,7 @@ from ..errors import GraphError
 Edge = tuple[Hashable, Hashable, Hashable]
 Point = tuple[float, float]
 Port = tuple[str, str]  # ("in", inlet) or ("out", outlet)
+Spacing = float | tuple[float, float]
 
 LAYER_GAP = 16.0  # between the rooms of two layers
 NODE_GAP = 12.0  # between two nodes of a layer
@@ -38,6 +39,7 @@ LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without ot
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
 MAX_SWEEPS = 24
+USUAL_SPACING = 0.8  # where a spacing is given as two lengths
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Layout:
 
 
 def layered_layout(
-    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: float = 1.0
+    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: Spacing = 1.0
 ) -> Layout:
     """Place nodes in layers along the flow and route the edges around them.
 
@@ -92,28 +94,29 @@ def layered_layout(
         G: The graph.
         blocks: The room each node takes.
         vertical: Signals flow from top to bottom, otherwise from left to right.
-        node_spacing: Scales the gaps between nodes.
+        node_spacing: Scales the gaps between nodes; or a pair, along and across the flow, in which 0.8 is the usual.
 
     Returns:
         The positions of all nodes and the routes of all edges.
     """
     layers, backward = find_layers(G), find_backward_edges(G)
+    spacing = scales(node_spacing, USUAL_SPACING)
     spread = Layout({}, {})
     top, longest, loners = 0.0, 0.0, []
     for part in nx.weakly_connected_components(G):
         if len(part) == 1:
             loners.extend(part)
             continue
-        placed, length, width = _place_part(_take_part(G, part), blocks, layers, backward, node_spacing)
+        placed, length, width = _place_part(_take_part(G, part), blocks, layers, backward, spacing)
         _merge(spread, placed, (0.0, top))
-        top += width + PART_GAP * node_spacing
+        top += width + PART_GAP * spacing[1]
         longest = max(longest, length)
-    _merge(spread, _place_loners(G, loners, blocks, longest, node_spacing), (0.0, top))
+    _merge(spread, _place_loners(G, loners, blocks, longest, spacing), (0.0, top))
     return _turn(spread, vertical)
 
 
 def held_positions(
-    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: float = 1.0
+    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: Spacing = 1.0
 ) -> dict[Hashable, Point]:
     """Place nodes where their attributes ``position`` say.
 
@@ -121,7 +124,7 @@ def held_positions(
         G: The graph. Each node has ``position``, the (x, y) of its centre in points, y upwards.
         blocks: The room each node takes, which makes no difference.
         vertical: Makes no difference to where nodes are.
-        node_spacing: Scales the positions.
+        node_spacing: Scales the positions; a pair does so along and across the flow, as of :func:`layered_layout`.
 
     Returns:
         The positions of all nodes, between which edges run directly.
@@ -130,6 +133,8 @@ def held_positions(
         GraphError: A node has no position, or one that is not two finite numbers.
     """
     positions = {}
+    along, across = scales(node_spacing, USUAL_SPACING)
+    stretch = (across, along) if vertical else (along, across)
     for node, position in G.nodes(data="position"):
         try:
             x, y = map(float, position)
@@ -140,8 +145,20 @@ def held_positions(
                 f"Node {node} has the position {position!r}, but should have two numbers:"
                 f" G.nodes[{node!r}]['position'] = (x, y), in points."
             )
-        positions[node] = (node_spacing * x, node_spacing * y)
+        positions[node] = (stretch[0] * x, stretch[1] * y)
     return positions
+
+
+def scales(given: Spacing, usual: float) -> tuple[float, float]:
+    """A factor for each of two directions: from one for both, or from two lengths in a unit of which some are usual.
+
+    Raises:
+        GraphError: It is neither a number nor two of them.
+    """
+    try:
+        return (float(given),) * 2 if np.ndim(given) == 0 else tuple(float(x) / usual for x in (given[0], given[1]))
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise GraphError(f"A size or a spacing is a number, or two of them, not {given!r}.") from None
 
 
 def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
@@ -248,13 +265,13 @@ def _turn(layout: Layout, vertical: bool) -> Layout:
 
 
 def _place_loners(
-    G: nx.MultiDiGraph, loners: list, blocks: Mapping[Hashable, Block], longest: float, spacing: float
+    G: nx.MultiDiGraph, loners: list, blocks: Mapping[Hashable, Block], longest: float, spacing: tuple[float, float]
 ) -> Layout:
     placed = Layout({}, {})
     if not loners:
         return placed
-    pitch = max(blocks[n].lead + blocks[n].length + blocks[n].tail for n in loners) + NODE_GAP * spacing
-    width = max(blocks[n].near + blocks[n].width + blocks[n].far for n in loners) + NODE_GAP * spacing
+    pitch = max(blocks[n].lead + blocks[n].length + blocks[n].tail for n in loners) + NODE_GAP * spacing[0]
+    width = max(blocks[n].near + blocks[n].width + blocks[n].far for n in loners) + NODE_GAP * spacing[1]
     columns = max(int(longest / pitch), round(sqrt(2 * len(loners))), 1)
     for i, n in enumerate(loners):
         b = blocks[n]
@@ -288,8 +305,8 @@ def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, fl
     nodes = list(G)
     part = _split_edges(G, nodes, blocks, layers, backward)
     _reduce_crossings(part)
-    across = _find_across(part, spacing)
-    starts, centres, ends = _find_along(part, across, spacing)
+    across = _find_across(part, spacing[1])
+    starts, centres, ends = _find_along(part, across, spacing[0])
 
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
     placed = Layout({n: (centres[layer_of[i]], across[i]) for i, n in enumerate(nodes)}, {})

@@ -3,6 +3,7 @@
 import colorsys
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 from zlib import crc32
 
 from matplotlib.colors import to_hex, to_rgb
@@ -47,6 +48,38 @@ EDGE_COLOR = "#6b7280"
 BACKWARD_COLOR = "#dc2626"
 TEXT_COLOR = "#1f2937"
 PORT_COLOR = "#4b5563"
+
+
+class NodeColorHandler:
+    """Colours of node types, as drawing functions of GRAFX ask for them.
+
+    Args:
+        facecolor_map: Node type to fill.
+        node_types: Types in their order, which get ``colors``, or without these the usual ones.
+        colors: Fills for ``node_types``.
+    """
+
+    def __init__(
+        self,
+        facecolor_map: Mapping[str, Any] | None = None,
+        node_types: Iterable[str] | None = None,
+        colors: Iterable[Any] | None = None,
+    ) -> None:
+        types = list(node_types or ())
+        given = {} if colors is None else dict(zip(types, colors, strict=False))
+        self.facecolor_map = {**{t: type_color(t, given) for t in types}, **(facecolor_map or {})}
+
+    def get_facecolor(self, node_type: str) -> Any:
+        """Its fill."""
+        return self.facecolor_map[node_type]
+
+    def get_edgecolor(self, node_type: str) -> str:
+        """Its outline."""
+        return outline_color(self.get_facecolor(node_type))
+
+    def get_colors(self, node_type: str) -> dict[str, Any]:
+        """Both, as patches of matplotlib take them."""
+        return {"facecolor": self.get_facecolor(node_type), "edgecolor": self.get_edgecolor(node_type)}
 
 
 def type_color(node_type: str, overrides: Mapping[str, object] | None = None) -> str:

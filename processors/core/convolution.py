@@ -12,6 +12,7 @@ from . import _flash_fft
 from ._backends import kernels
 from .broadcasting import broadcast_shapes
 from .operators import operator
+from .optional import check_option
 from .partitioned import convolve_partitions
 from .shapes import require, shape_text
 from .streaming import in_blocks, remember
@@ -180,6 +181,22 @@ def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[
         )
     extended = torch.cat([past.to(x), x], -1)
     return convolve(extended, h)[..., num_taps - 1 :], extended[..., length:].clone()
+
+
+def compute_pad_len(x: Tensor, y: Tensor, pad_mode: str = "pow2") -> int:
+    """How long a transform must be for a circular convolution of two signals to be none.
+
+    Args:
+        x: ``(…, L)``.
+        y: ``(…, N)``.
+        pad_mode: ``"min"`` for L + N − 1 samples, ``"pow2"`` for the next power of two.
+
+    Raises:
+        ParameterError: another mode.
+    """
+    check_option("pad_mode", pad_mode, ("min", "pow2"))
+    least = x.shape[-1] + y.shape[-1] - 1
+    return least if pad_mode == "min" else 1 << (least - 1).bit_length()
 
 
 class FIRConvolution(nn.Module):

@@ -52,6 +52,12 @@ class TruncatedOnePoleIIRFilter(nn.Module):
         """
         return torch.relu(self.smooth(input_signals, z_alpha))
 
+    def compute_impulse(self, z_alpha: Tensor) -> Tensor:
+        """The impulse responses ``(B, N)`` of logits ``(B, 1)``."""
+        alpha = torch.sigmoid(wide(z_alpha)).clamp(max=MAX_ALPHA)
+        times = torch.arange(self.iir_len, dtype=alpha.dtype, device=alpha.device)
+        return ((1 - alpha) * alpha**times).to(z_alpha.dtype)
+
     def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals of either sign: ``forward`` without the maximum."""
         (alpha,) = coefficients(z_alpha, input_signals)

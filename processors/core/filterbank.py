@@ -1,6 +1,7 @@
 """Banks of overlapping triangular filters on auditory frequency scales."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from .constants import Constants
+from .optional import check_option
 
 Scale = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
@@ -125,16 +127,21 @@ class TriangularFilterBank(Constants):
             triangles = np.concatenate([rest, triangles], 1)
         return torch.from_numpy(triangles)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Synthesis: spread one value of each filter over frequencies.
+    def forward(self, energy: Tensor, mode: Literal["synthesis", "analysis"] = "synthesis") -> Tensor:
+        """Synthesis: spread one value of each filter over frequencies; or :meth:`analysis`.
 
         Args:
-            x: values ``(…, K)``, such as energies.
+            energy: x, values ``(…, K)``, such as energies; ``(…, F)`` for analysis.
+            mode: which of the two.
 
         Returns:
-            ``(…, F)``, x Wᵀ.
+            ``(…, F)``, x Wᵀ; ``(…, K)`` for analysis.
+
+        Raises:
+            ParameterError: another mode.
         """
-        return x @ self.matrix.T.to(x.dtype)
+        check_option("mode", mode, ("synthesis", "analysis"))
+        return self.analysis(energy) if mode == "analysis" else energy @ self.matrix.T.to(energy.dtype)
 
     def analysis(self, x: Tensor) -> Tensor:
         """Analysis: average what is at frequencies in each filter.

@@ -116,6 +116,25 @@ class IIRFilter(nn.Module):
             return _in_state_space(input_signal, sos)
         return biquads(input_signal, sos)
 
+    @staticmethod
+    def delay(delay_length: Tensor, fir_length: int) -> Tensor:
+        """The responses ``(…, ⌊N/2⌋ + 1)`` of delays ``(…)`` in samples at N points of the unit circle."""
+        w = 2 * math.pi / fir_length * torch.arange(fir_length // 2 + 1, device=delay_length.device)
+        return torch.exp(-1j * delay_length.unsqueeze(-1) * w)
+
+    @staticmethod
+    def iir_fsm(Bs: Tensor, As: Tensor, delays: Tensor, eps: float = 1e-10) -> Tensor:
+        """The responses ``(…, F)`` of sections ``(…, order + 1)`` at the points of :meth:`delay`.
+
+        Args:
+            Bs: numerators.
+            As: denominators, of the same shape.
+            delays: ``(order + 1, F)``, the responses of delays of 0, 1, … samples.
+            eps: what is added to denominators.
+        """
+        numerator, denominator = (c.to(delays.dtype) @ delays for c in (Bs, As))
+        return numerator / (denominator + eps)
+
     def tail_samples(self, Bs: Tensor, As: Tensor) -> int:
         """How long the output goes on after the input has ended, see :func:`decay_samples`."""
         if self.backend == "fsm":

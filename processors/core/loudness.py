@@ -6,21 +6,22 @@ from torch import Tensor
 EPS = 1e-7
 
 
-def log_energy(x: Tensor) -> Tensor:
-    """ln of the mean square over channels and samples, plus 10⁻⁷: ``(..., C, L)`` -> ``(...)``."""
+def log_energy(x: Tensor, eps: float = EPS) -> Tensor:
+    """ln of the mean square over channels and samples, plus ``eps``: ``(..., C, L)`` -> ``(...)``."""
     num_values = max(1, x.shape[-2] * x.shape[-1])
-    return torch.log(torch.linalg.vector_norm(x, dim=(-2, -1)).square() / num_values + EPS)
+    return torch.log(torch.linalg.vector_norm(x, dim=(-2, -1)).square() / num_values + eps)
 
 
-def rms_difference(x: Tensor, y: Tensor) -> Tensor:
+def rms_difference(X: Tensor, Y: Tensor, eps: float = EPS) -> Tensor:
     r"""How much a processor changes the loudness of its input, as a regularization term.
 
     .. math:: \sum_b \left| \ln\left(\overline{x_b^2} + 10^{-7}\right)
         - \ln\left(\overline{y_b^2} + 10^{-7}\right) \right|
 
     Args:
-        x: signals of shape ``(B, C, L)``.
-        y: signals of shape ``(B, C', L')``.
+        X: x, signals of shape ``(B, C, L)``.
+        Y: y, signals of shape ``(B, C', L')``.
+        eps: what is added to the mean squares in place of 10⁻⁷.
 
     Returns:
         A scalar tensor: the sum over the batch, where 1 is 4.3 dB.
@@ -28,4 +29,4 @@ def rms_difference(x: Tensor, y: Tensor) -> Tensor:
     References:
         S. Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
-    return (log_energy(x) - log_energy(y)).abs().sum()
+    return (log_energy(X, eps) - log_energy(Y, eps)).abs().sum()

@@ -4,16 +4,17 @@ import torch
 from torch import Tensor
 
 
-def lr_to_ms(x: Tensor) -> Tensor:
+def lr_to_ms(x: Tensor, mult: float = 0.5) -> Tensor:
     """Convert left/right to mid/side, m = (l + r)/2 and s = (l − r)/2.
 
     Args:
         x: ``(…, 2, L)``, left and right.
+        mult: another factor than ½.
 
     Returns:
         ``(…, 2, L)``, mid and side.
     """
-    return ms_to_lr(0.5 * x)
+    return ms_to_lr(mult * x)
 
 
 def ms_to_lr(x: Tensor) -> Tensor:

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from ._backends import kernels
+from .noise_bands import apply_linkwitz_riley as apply_linkwitz_riley  # where GRAFX has them
+from .noise_bands import get_filtered_noise as get_filtered_noise
+from .noise_bands import octave_band_filterbank as octave_band_filterbank
 from .operators import operator
 from .shapes import require, shaped
 

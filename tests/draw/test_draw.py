@@ -6,7 +6,9 @@ import matplotlib.pyplot as plt
 import networkx as nx
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 
+from grafx.data import GRAFX, GraphError, NodeConfigs
 from grafx.draw import draw_edge, draw_grafx, draw_node, grafx_to_svg, held_positions
 from grafx.draw.style import short_names, text_color, type_color
 
@@ -333,3 +335,73 @@ def test_a_grafx_with_a_config_is_drawn_in_the_order_of_its_outlets(read_drawing
     assert ends == sorted(ends, reverse=True)
     with pytest.raises(ValueError, match="convert_to_graph"):
         draw_grafx(convert_to_tensor(G))
+
+
+def place_as_grafx_does(G, node_spacing=(0.8, 0.8)):
+    for index, (_, data) in enumerate(G.nodes(data=True)):
+        data.update(x0=node_spacing[0] * index, y0=node_spacing[1] * (index % 2))
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+def test_sizes_and_spacings_are_given_as_numbers_or_in_the_lengths_of_grafx(vertical):
+    G = GRAFX()
+    G.connect(G.add_serial_chain(["in", "eq", "mix", "out"])[0], 2)
+    usual = draw_grafx(G, vertical)[0]._repr_svg_()
+    lengths = {"position_node_spacing": (0.8, 0.8), "node_size": (0.5, 0.5)}
+    assert draw_grafx(G, vertical, **lengths)[0]._repr_svg_() == usual
+    doubled = {"position_node_spacing": 2.0, "node_size": 2.0}
+    lengths = {"position_node_spacing": (1.6, 1.6), "node_size": [1.0, 1.0]}
+    assert draw_grafx(G, vertical, **lengths)[0]._repr_svg_() == draw_grafx(G, vertical, **doubled)[0]._repr_svg_()
+    wide, plain = (draw_grafx(G, node_size=size)[0].get_size_inches() for size in ((1.5, 0.5), (0.5, 0.5)))
+    assert wide[0] > plain[0] + 3 * 50 / 72 and wide[1] == plain[1]
+    for key in lengths:
+        for wrong in ("large", (1.0,), (1.0, "x")):
+            with pytest.raises(GraphError, match="a number, or two of them"):
+                draw_grafx(G, **{key: wrong})
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+def test_functions_with_the_arguments_of_grafx_place_and_draw(vertical, snapshot):
+    G = GRAFX()
+    G.connect(G.add_serial_chain(["in", "eq", "mix", "out"])[0], 2)
+    before = snapshot(G)
+    nodes, edges = {}, {}
+
+    def draw_node(ax, G, node, color_config, vertical=False, inside="node_type", size=(0.5, 0.5), linewidth=0.6):
+        node_id, data = node
+        nodes[node_id] = (data["x0"], data["y0"], *size)
+        ax.add_patch(Rectangle((data["x0"], data["y0"]), *size, **color_config.get_colors(data["node_type"])))
+
+    def draw_edge(ax, G, edge, vertical, linewidth=0.6):
+        source, dest, data = edge
+        ends = (
+            G.nodes[source]["meta"]["out_points"][data["outlet"]],
+            G.nodes[dest]["meta"]["in_points"][data["inlet"]],
+        )
+        edges[source, dest] = vertical, linewidth
+        for node, (x, y) in zip((source, dest), ends, strict=True):
+            left, bottom = G.nodes[node]["x0"], G.nodes[node]["y0"]
+            assert left <= x <= left + 26 and bottom <= y <= bottom + G.nodes[node]["meta"]["y"]
+        ax.plot(*zip(*ends, strict=True), linewidth=linewidth)
+
+    functions = {"draw_node_fn": draw_node, "draw_edge_fn": draw_edge}
+    options = {"position_node_spacing": (1.0, 0.5), "node_size": (0.5, 0.5), "edge_linewidth": 2.0}
+    draw_grafx(G, vertical, place_as_grafx_does, **functions, **options)
+    assert snapshot(G) == before
+    for index, (x, y, *size) in nodes.items():
+        assert size == [26, 26]
+        expected = (26.0 * (index % 2), -52.0 * index) if vertical else (52.0 * index, -26.0 * (index % 2))
+        assert (x + 13, y + 13) == pytest.approx(expected)
+    assert edges == dict.fromkeys([(0, 1), (1, 2), (2, 3), (0, 2)], (vertical, 2.0))
+    draw_grafx(G, compute_node_position_fn=place_as_grafx_does)
+    with pytest.raises(GraphError, match="left no x0 and y0 with node 0"):
+        draw_grafx(G, compute_node_position_fn=lambda G: None)
+
+
+def test_colors_are_a_dict_or_a_list_in_the_order_of_types():
+    config = NodeConfigs(["eq", "reverb"])
+    G = GRAFX(config=config)
+    G.add_serial_chain(["in", "eq", "reverb", "out"])
+    listed = draw_grafx(G, colors=["red", "green", "blue", "cyan", "gold"])[0]._repr_svg_()
+    named = dict(zip(config.node_types, ["red", "green", "blue", "cyan", "gold"], strict=True))
+    assert listed == draw_grafx(G, colors=named)[0]._repr_svg_()

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from ..data.conversion import convert_to_tensor
-from ..data.graph import GRAFX
-from ..data.tensor import GRAFXTensor
-from ..errors import GraphError
-from ..utils import permute_grafx_tensor
-from . import beam
-from .precedence import IN, OUT, Precedence, Progress, Turn
+from ...data.conversion import convert_to_tensor
+from ...data.graph import GRAFX
+from ...data.tensor import GRAFXTensor
+from ...errors import GraphError
+from ...utils import permute_grafx_tensor
+from .. import beam
+from ..precedence import IN, OUT, Precedence, Progress, Turn
 
 
 def compute_render_order(

@@ -1,0 +1,26 @@
+"""Schedules of graphs, under the names that GRAFX has for them."""
+
+from typing import Any
+
+from ...data.graph import GRAFX
+from . import compute_render_order, reorder_for_fast_render
+
+__all__ = ["compute_render_order", "get_sorted_graph", "reorder_for_fast_render", "return_render_ordered_graph"]
+
+
+def return_render_ordered_graph(G: GRAFX, method: str, **kwargs: Any) -> GRAFX:
+    """The graph renumbered along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
+    return reorder_for_fast_render(G, method, **kwargs)
+
+
+def get_sorted_graph(G: GRAFX) -> GRAFX:
+    """A copy of the graph that runs through its nodes in the order of their ids."""
+    H = GRAFX(config=G.config, invalid_op=G.invalid_op)
+    H.graph.update(G.graph)
+    H.add_nodes_from((node, dict(G.nodes[node])) for node in sorted(G.nodes))
+    H.add_edges_from((u, v, key, dict(data)) for u, v, key, data in sorted(G.edges(keys=True, data=True), key=_ends))
+    return H
+
+
+def _ends(edge: tuple) -> tuple:
+    return edge[:3]

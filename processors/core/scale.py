@@ -1,0 +1,65 @@
+"""Frequencies on auditory scales, see :class:`~grafx.processors.core.filterbank.TriangularFilterBank`."""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .filterbank import SCALES
+from .optional import check_option
+
+Frequencies = TypeVar("Frequencies", float, np.ndarray, Tensor)
+
+
+def to_scale(freqs: Frequencies, scale: str) -> Frequencies:
+    """Frequencies in Hz, one or many, on a scale.
+
+    Raises:
+        ParameterError: an unknown scale.
+    """
+    return _map(freqs, scale, 0)
+
+
+def from_scale(freqs: Frequencies, scale: str) -> Frequencies:
+    """The inverse of :func:`to_scale`."""
+    return _map(freqs, scale, 1)
+
+
+def hz_to_bark(freqs: Frequencies, bark_scale: str = "traunmuller") -> Frequencies:
+    """To the scale ``"bark_"`` + ``bark_scale``."""
+    return to_scale(freqs, f"bark_{bark_scale}")
+
+
+def bark_to_hz(barks: Frequencies, bark_scale: str = "traunmuller") -> Frequencies:
+    """From the scale ``"bark_"`` + ``bark_scale``."""
+    return from_scale(barks, f"bark_{bark_scale}")
+
+
+def hz_to_mel(freq: Frequencies, mel_scale: str = "htk") -> Frequencies:
+    """To the scale ``"mel_"`` + ``mel_scale``."""
+    return to_scale(freq, f"mel_{mel_scale}")
+
+
+def mel_to_hz(mels: Frequencies, mel_scale: str = "htk") -> Frequencies:
+    """From the scale ``"mel_"`` + ``mel_scale``."""
+    return from_scale(mels, f"mel_{mel_scale}")
+
+
+def hz_to_log(freqs: Frequencies) -> Frequencies:
+    """Natural logarithms."""
+    return to_scale(freqs, "log")
+
+
+def log_to_hz(logs: Frequencies) -> Frequencies:
+    """The inverse of :func:`hz_to_log`."""
+    return from_scale(logs, "log")
+
+
+def _map(values: Frequencies, scale: str, direction: int) -> Frequencies:
+    check_option("scale", scale, tuple(SCALES))
+    if isinstance(values, Tensor):
+        mapped = SCALES[scale][direction](values.detach().cpu().double().numpy())
+        return torch.as_tensor(mapped).to(values if values.is_floating_point() else torch.get_default_dtype())
+    mapped = SCALES[scale][direction](np.asarray(values, dtype=float))
+    return mapped if np.ndim(values) else float(mapped)
