@@ -16,7 +16,6 @@ from .dynamic_range import (
     Raw,
     compression,
 )
-from .dynamics import COMPRESSOR_RANGES, GATE_RANGES
 
 
 class _OneSmoother(DynamicRangeProcessor):

@@ -1,5 +1,6 @@
 """Standard streams that do not fail: what cannot be said is worth less than what it is about."""
 
+import codecs
 import os
 import sys
 from errno import EPIPE
@@ -50,6 +51,7 @@ class Output:
 
 def guard_output() -> None:
     """Let no output fail, not even that to streams that are closed."""
+    codecs.register_error("grafx-plain", _in_plain_characters)
     for number in range(3):
         try:
             os.fstat(number)
@@ -58,7 +60,7 @@ def guard_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # not every terminal has all characters of file names
+            stream.reconfigure(errors="grafx-plain")  # not every terminal has all characters of file names
         setattr(sys, name, Output(stream))
 
 
@@ -69,3 +71,10 @@ def exit_after_output(code: Any) -> None:
     if fault is not None and not code:
         code = f"Error: standard output: {fault.strerror}."
     sys.exit(code)
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """A question mark in place of what an encoding lacks, but for the minus, without which numbers would be others."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join({"−": "-"}.get(c, "?") for c in error.object[error.start : error.end]), error.end

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,15 @@ def test_the_command_works_in_a_terminal_without_unicode(cli, searched, tmp_path
     result = cli.run_elsewhere("draw", searched.folder, "--out", tmp_path / "ä.svg", prelude=prelude)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "ä.svg").exists()
+
+
+def test_numbers_keep_their_signs_there(cli, search_arguments, result_folder):
+    prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
+    result = cli.run_elsewhere(*search_arguments, result_folder, prelude=prelude)
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((result_folder / "metrics.json").read_text())
+    assert "−" in str(metrics["chains"])
+    assert "-" in result.stdout and not re.search(r"\?\d", result.stdout)
 
 
 # Search
