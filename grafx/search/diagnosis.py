@@ -88,7 +88,8 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
         return Diagnosis([StemDiagnosis(name) for name in names], None, [])
     mono = torch.stack([_loudest_of_mid_and_side(_heard(stem, sample_rate)) for stem in stems.detach()])
     mix = _heard(mix.detach(), sample_rate)
-    mono, mix = (signal / signal.abs().max().clamp(min=1e-30) for signal in (mono, mix))
+    peak = max(mono.abs().max().item(), mix.abs().max().item())  # so that squares stay within range
+    mono, mix = mono / peak, mix / peak
     sounding = mono.abs().amax(-1) > 0
     spectra = _cross_spectra(torch.cat([mono, mix]), sample_rate)
     coherences = _coherences(spectra, len(mono))
