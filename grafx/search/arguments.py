@@ -89,5 +89,6 @@ def text_groups(name: str, groups: Any) -> dict[str, list[str]]:
         return {}
     if not isinstance(groups, Mapping):
         raise GraphError(f"{name} must map names to names of stems, but is a {type(groups).__name__}.")
-    names = texts(f"Names of {name}", groups)
-    return {group: texts(f"The members of group '{group}'", groups[group]) for group in names}
+    return {
+        group: texts(f"The members of group '{group}'", groups[group]) for group in texts(f"Names of {name}", groups)
+    }

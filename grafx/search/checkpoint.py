@@ -11,12 +11,14 @@ from safetensors.torch import load, save
 
 from ..data import GRAFX, load_grafx, save_grafx
 from ..errors import SearchError
+from .conditions import in_usual_torch
 from .search import Found, Search
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 _COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history")
 
 
+@in_usual_torch
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     """Write all that a search needs to go on.
 
@@ -38,6 +40,7 @@ def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+@in_usual_torch
 def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
     """Bring a new search to where a saved one was.
 

@@ -7,6 +7,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .conditions import in_usual_torch
+
 REFERENCE_RATE = 48000
 FRAMES = (256, 1024, 4096)
 NUM_BANDS = 40
@@ -37,6 +39,7 @@ class SpectralLoss(nn.Module):
     Source: Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
     """
 
+    @in_usual_torch
     def __init__(
         self, target: Tensor, sample_rate: float, frames: Sequence[int] = FRAMES, num_bands: int = NUM_BANDS
     ) -> None:
