@@ -131,35 +131,25 @@ UNWRITABLE = {
     "XDG_CONFIG_HOME": "/dev/null/config",
     "OMP_NUM_THREADS": "1",
 }
-NO_FOLDER_FOR_CACHES = """
-import numba.core.caching as caching
-caching.CacheImpl._locator_classes = [caching._UserProvidedCacheLocator]
-"""
-
-SMALL_EFFORT = """
-import grafx.cli.invert
-from grafx.search import Effort
-grafx.cli.invert.Effort = lambda: Effort(4, 4, 0, 1, 0, 0, 0, 0, 0)
+WITHOUT_FOLDERS = """
+from numba.core.caching import CacheImpl
+CacheImpl._locator_classes = [c for c in CacheImpl._locator_classes if "UserProvided" in c.__name__]
+import torch
+from grafx.draw import draw_grafx
+from grafx.search import MatchLoss, build_console
+draw_grafx(build_console(["a"]))
+print(MatchLoss(44100)(torch.ones(2, 5000), torch.ones(2, 5000)).item())
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /dev/null")
-@pytest.mark.parametrize("command", ["search", "render", "draw", "invert"])
-def test_without_a_home_and_caches(cli, material, searched, tmp_path, command):
-    """As if no folder beside the packages could be written to either."""
-    arguments = {
-        "search": ["search", *material.stems, "--mix", material.mix, *SHORT, "--out", tmp_path / "out"],
-        "render": ["render", searched.folder, *material.stems, "--out", tmp_path / "out.wav"],
-        "draw": ["draw", searched.folder, "--out", tmp_path / "out.svg"],
-        "invert": ["invert", material.stems[0], "--out", tmp_path / "out"],
-    }
-    code = f"{NO_FOLDER_FOR_CACHES}\n{SMALL_EFFORT if command == 'invert' else ''}\nfrom grafx.cli import main\nmain()"
+def test_without_a_home_and_caches():
+    """As if no folder beside the packages could be written to either; that costs time, so no command is run."""
     result = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments[command])],
+        [sys.executable, "-c", WITHOUT_FOLDERS],
         capture_output=True,
         text=True,
         env=os.environ | UNWRITABLE,
         timeout=300,
     )
-    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
-    assert (tmp_path / arguments[command][-1]).exists()
+    assert result.returncode == 0 and float(result.stdout) == 0, result.stderr

@@ -9,7 +9,7 @@ import torch
 from grafx.processors import Chorus, KickSynth, StereoGain, Tremolo
 
 from grafx.data import GRAFX, NodeConfigs
-from grafx.errors import AudioError, GraphError, SearchError
+from grafx.errors import AudioError, GraphError, RenderError, SearchError
 from grafx.search import (
     Effort,
     Level,
@@ -98,6 +98,38 @@ def test_signals(stems, mix, signal):
         for inputs, target in ((signal, mix), (mix, signal)):
             with pytest.raises(AudioError, match=r"(inputs|target) must be"):
                 invert_effect(Chorus, inputs, target, RATE, **TINY)
+
+
+@pytest.mark.parametrize("signal", [*WRONG_SIGNALS, torch.ones(2, 9000), torch.ones(2, 2, 9000).int()], ids=repr)
+def test_signals_to_be_mixed(signal):
+    G = build_console(["a", "b"], chain=["gain"])
+    for mix in (lambda: render_mix(G, signal), lambda: MixStream(G)(signal)):
+        with pytest.raises((AudioError, RenderError)):
+            mix()
+    for wrong in (None, 3, "graph"):
+        with pytest.raises((GraphError, RenderError), match="GRAFX"):
+            render_mix(wrong, torch.ones(2, 2, 100))
+        with pytest.raises((GraphError, RenderError), match="GRAFX"):
+            MixStream(wrong)
+    with pytest.raises(SearchError, match=r"^gain is "):
+        Mixer(G, 0)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"target": None}, "target must be"),
+        ({"target": torch.ones(1000)}, "target is a finite"),
+        ({"target": torch.full((1, 1000), math.nan)}, "NaN or infinity"),
+        ({"target": torch.ones(1, 1000).long()}, "int64"),
+        ({"sample_rate": 0}, "sample_rate is"),
+        ({"frames": [0]}, "frames is"),
+        ({"num_bands": -1}, "num_bands is"),
+    ],
+)
+def test_spectral_losses(change, message):
+    with pytest.raises((AudioError, SearchError), match=message):
+        SpectralLoss(**({"target": torch.ones(1, 1000), "sample_rate": RATE} | change))
 
 
 @pytest.mark.parametrize("shape", [(9000,), (1, 9000), (2, 9000, 1), (2, 0), (3, 9000), ()])

@@ -164,6 +164,16 @@ def test_short_audio_is_left_alone():
     diagnose(torch.randn(2, 2, RATE), torch.randn(2, RATE), RATE, ["a", "b"])
 
 
+@pytest.mark.parametrize("rate", [1000, 8000, 192000])
+def test_any_sample_rate_silence_and_what_is_too_low_to_compare(rate):
+    stems = torch.randn(2, 2, 2 * rate, generator=torch.Generator().manual_seed(0))
+    assert diagnose(stems, stems.sum(0), rate, ["a", "b"]).notes == []
+    silence, constant = torch.zeros(2, 2 * rate), torch.ones(2, 2 * rate)
+    assert diagnose(stems, silence, rate, ["a", "b"]).notes == []
+    assert diagnose(0 * stems, stems[0], rate, ["a", "b"]).unexplained is None
+    assert math.isfinite(diagnose(stems, constant, rate, ["a", "b"]).unexplained)
+
+
 def test_long_audio_is_heard_in_pieces(stems):
     whole = stems.repeat(1, 1, 8)
     mix = late(mixed(whole), round(0.02 * RATE))
