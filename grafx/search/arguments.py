@@ -50,15 +50,15 @@ def whole_number(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> 
     return int(value)
 
 
-def tensor(name: str, value: Any) -> Tensor:
-    """A tensor on the CPU.
+def tensor(name: str, value: Any, any_device: bool = False) -> Tensor:
+    """A dense tensor on the CPU, or on any device.
 
     Raises:
         AudioError: It is something else.
     """
     if not isinstance(value, Tensor):
         raise AudioError(f"{name} must be a torch.Tensor, not a {type(value).__name__}: convert it.")
-    if value.device.type != "cpu" or value.is_sparse:
+    if value.is_sparse or (value.device.type != "cpu" and not any_device):
         kind = "sparse" if value.is_sparse else f"on the device {value.device}"
         raise AudioError(f"{name} is {kind}, but a search works on dense tensors on the CPU: convert it.")
     return value
@@ -89,5 +89,6 @@ def text_groups(name: str, groups: Any) -> dict[str, list[str]]:
         return {}
     if not isinstance(groups, Mapping):
         raise GraphError(f"{name} must map names to names of stems, but is a {type(groups).__name__}.")
-    names = texts(f"Names of {name}", groups)
-    return {group: texts(f"The members of group '{group}'", groups[group]) for group in names}
+    return {
+        group: texts(f"The members of group '{group}'", groups[group]) for group in texts(f"Names of {name}", groups)
+    }

@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from ..data import GRAFX, load_grafx, save_grafx
 from ..errors import SearchError
 from ..files import locked
+from .conditions import in_usual_torch
 from .search import Found, Search
 
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -19,6 +20,7 @@ _COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headr
 _FOUND = ("loss", "num_processors", "step")
 
 
+@in_usual_torch
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     """Write all that a search needs to go on.
 
@@ -48,6 +50,7 @@ def _save(search: Search, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+@in_usual_torch
 def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
     """Bring a new search to where a saved one was.
 

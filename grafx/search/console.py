@@ -1,6 +1,6 @@
 """The mixing console that a search starts from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import networkx as nx
 import torch.nn as nn
@@ -18,6 +18,7 @@ from ..processors import (
     ZeroPhaseFIREqualizer,
 )
 from ..processors.dynamic_range import LOW_FLOOR, DynamicRangeProcessor
+from .arguments import text_groups, texts
 
 CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 """Processor types of a full chain, in the order of the signal."""
@@ -56,7 +57,7 @@ def _sensitive(processor: DynamicRangeProcessor) -> DynamicRangeProcessor:
 
 
 def build_console(
-    stems: Sequence[str], groups: Mapping[str, Sequence[str]] | None = None, chain: Sequence[str] = CHAIN
+    stems: Iterable[str], groups: Mapping[str, Iterable[str]] | None = None, chain: Iterable[str] = CHAIN
 ) -> GRAFX:
     """A mixing console: a full chain for each stem, each subgroup and the master.
 
@@ -73,7 +74,7 @@ def build_console(
         GraphError: There are no stems, names are not unique, or a group has no stems, an unknown one, or one that is in
             another group.
     """
-    groups = dict(groups or {})
+    stems, groups, chain = texts("stems", stems), text_groups("groups", groups), texts("chain", chain)
     bus_of_stem = _bus_of_stem(stems, groups)
     G = GRAFX(config=NodeConfigs(list(dict.fromkeys([*chain, *CHAIN]))))
     ends = {}

@@ -88,8 +88,11 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
         return Diagnosis([StemDiagnosis(name) for name in names], None, [])
     mono = torch.stack([_loudest_of_mid_and_side(_heard(stem, sample_rate)) for stem in stems.detach()])
     mix = _heard(mix.detach(), sample_rate)
-    mono, mix = (signal / signal.abs().max().clamp(min=1e-30) for signal in (mono, mix))
     sounding = mono.abs().amax(-1) > 0
+    if not sounding.any() or not mix.any():
+        return Diagnosis([StemDiagnosis(name) for name in names], None, [])
+    peak = max(mono.abs().max().item(), mix.abs().max().item())  # so that squares stay within range
+    mono, mix = mono / peak, mix / peak
     spectra = _cross_spectra(torch.cat([mono, mix]), sample_rate)
     coherences = _coherences(spectra, len(mono))
     found = []
@@ -107,7 +110,7 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
     found = _with_gains(found, aligned, mix)
     octaves = _unexplained(aligned[sounding], mix, sample_rate)
     total = sum(energy for _, energy in octaves.values())
-    unexplained = sum(share * energy for share, energy in octaves.values()) / total
+    unexplained = sum(share * energy for share, energy in octaves.values()) / max(total, 1e-30)
     return Diagnosis(found, unexplained, [*_delay_notes(found), *_notes(found), *_foreign_notes(octaves, unexplained)])
 
 
@@ -251,7 +254,7 @@ def _unexplained(stems: Tensor, mix: Tensor, sample_rate: int) -> dict[float, tu
     independent = 0.75 * frames  # of frames that overlap by a half
     taps = max(1, min(MOST_TAPS, MOST_UNKNOWNS // count, int(0.5 * independent / count)))
     hertz, octaves = torch.linspace(0, sample_rate / 2, len(spectra)), {}
-    for low in OCTAVES:
+    for low in (low for low in OCTAVES if low <= sample_rate / 2):
         part = spectra[(hertz >= low) & (hertz < 2 * low)]
         residual = energy = 0.0
         for chunk in part.split(256):

@@ -448,10 +448,10 @@ def _playable(
 
 
 def _checked_starts(starts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    starts = list(starts) if isinstance(starts, Iterable) and not isinstance(starts, Mapping | str) else [starts]
+    starts = list(starts) if isinstance(starts, Iterable) and not isinstance(starts, Mapping) else [None]
     for settings in starts:
         if not isinstance(settings, Mapping):
-            raise SearchError(f"starts must be mappings of names of controls to values, not {settings!r}.")
+            raise SearchError("starts must be several mappings of names of controls to values.")
     return starts
 
 

@@ -12,11 +12,13 @@ from ..data.configs import BUILT_IN_TYPES
 from ..render import Renderer, Signals, StreamRenderer
 from ..render.render import render_grafx
 from ..settings import BYPASS, WEIGHT
+from .arguments import number, tensor
 from .conditions import in_usual_torch, plain_tensor
 from .console import SAMPLE_RATE, console_processors
 
 __all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
 
+SMALLEST_GAIN = 1e-9
 THRESHOLD = "log_threshold"
 """The only raw parameter of a console that depends on level; all else are factors."""
 
@@ -33,12 +35,13 @@ class Mixer(nn.Module):
 
     Raises:
         GraphError: A weight is not a number from 0 to 1.
+        SearchError: The gain is no positive number.
     """
 
     @in_usual_torch
     def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE, gain: float = 1.0):
         super().__init__()
-        self.gain = gain
+        self.gain = number("gain", gain, SMALLEST_GAIN)
         self.renderer = Renderer(G, console_processors(sample_rate))
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
@@ -88,6 +91,7 @@ class Mixer(nn.Module):
 @in_usual_torch
 def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
     """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
+    stems = tensor("stems", stems)
     renderer = Renderer(G, console_processors(sample_rate))
     with torch.no_grad():
         return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]

@@ -21,7 +21,7 @@ from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
-from .loudness import reference_gain
+from .loudness import REFERENCE_LUFS, reference_gain
 from .mixer import WEIGHT, Mixer
 from .prune import METHODS
 
@@ -166,7 +166,8 @@ class Search:
         _check_audio(stems, mix, names, self.match_loss.min_samples)
         self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
         self.gain = reference_gain(self.mix, self.sample_rate)
-        self.fingerprint = _fingerprint(self.stems, self.mix, self.sample_rate, names, groups, self.options)
+        settings = self.sample_rate, names, groups, self.options, REFERENCE_LUFS
+        self.fingerprint = _fingerprint(self.stems, self.mix, *settings)
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
         self.history: list[dict[str, Any]] = []

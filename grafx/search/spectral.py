@@ -7,6 +7,10 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from ..errors import AudioError
+from .arguments import HIGHEST_RATE, LOWEST_RATE, number, tensor, whole_number
+from .conditions import in_usual_torch
+
 REFERENCE_RATE = 48000
 FRAMES = (256, 1024, 4096)
 NUM_BANDS = 40
@@ -34,14 +38,29 @@ class SpectralLoss(nn.Module):
         frames: frame sizes in samples up to 48 kHz; twice that up to 96 kHz, and so on. The hop is a quarter.
         num_bands: how many bands there are. Fewer see less detail, and give a smoother distance.
 
+    Raises:
+        AudioError: the target is no finite signal, or the sample rate no number from 1 kHz to 1 MHz.
+        SearchError: a frame size or number of bands is no positive whole number.
+
     Source: Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
     """
 
-    @torch.inference_mode(False)  # so that what is made can be trained with later
+    @in_usual_torch
     def __init__(
         self, target: Tensor, sample_rate: float, frames: Sequence[int] = FRAMES, num_bands: int = NUM_BANDS
     ) -> None:
         super().__init__()
+        target = tensor("target", target, any_device=True)
+        if target.ndim != 2 or not target.is_floating_point() or not target.isfinite().all():
+            raise AudioError(
+                f"A target is a finite floating point tensor (channels, samples), not {target.dtype} of shape"
+                f" {tuple(target.shape)}{'' if target.isfinite().all() else ' with NaN or infinity'}."
+            )
+        sample_rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
+        frames, num_bands = (
+            [whole_number("frames", size, 1) for size in frames],
+            whole_number("num_bands", num_bands, 1),
+        )
         scale = 2.0 ** math.ceil(math.log2(sample_rate / REFERENCE_RATE))
         self.sizes = [max(16, int(size * scale)) for size in frames]
         self.bands = [mel_bands(size, sample_rate, num_bands).to(target) for size in self.sizes]
