@@ -1,5 +1,6 @@
 """Audio files in: whole or in blocks, by libsndfile, and by PyAV what that does not know."""
 
+import math
 import os
 import re
 import warnings
@@ -135,7 +136,6 @@ class _Sndfile(AudioFile):
         import soundfile
 
         count = 0
-        self.file.seek(0)
         while count < self.frames:
             try:
                 samples = self.file.read(PIECE, dtype="float32", always_2d=True)
@@ -288,8 +288,9 @@ def _ends(stream: BinaryIO) -> bool:
     stream.seek(max(0, stream.seek(0, os.SEEK_END) - 2**17))
     end = stream.read()
     stream.seek(place)
-    page = end.rfind(b"OggS\0")
-    return page >= 0 and len(end) > page + 5 and bool(end[page + 5] & 4)
+    page = end[max(0, end.rfind(b"OggS\0")) :]
+    size = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 27 else math.inf
+    return len(page) >= size and bool(page[5] & 4)
 
 
 def _warn(text: str) -> None:

@@ -113,7 +113,7 @@ def audio_writer(
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(replacing(path))
         with _writable(name):
-            disk = _Disk(stack.enter_context(open(partial, "w+b")))
+            disk = _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
         with _writable(name, disk):
             file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
         try:
@@ -191,11 +191,13 @@ class _Disk:
         self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
 
     def write(self, data: bytes) -> int:
+        rest = memoryview(data)
         try:
-            return self.stream.write(data)
+            while rest:
+                rest = rest[self.stream.write(rest) :]
         except OSError as error:
             self.fault = self.fault or error
-            return 0
+        return len(data) - len(rest)
 
     def close(self) -> None:
         self.stream.close()
