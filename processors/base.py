@@ -123,7 +123,7 @@ class Processor(Constants, metaclass=Construction):
         Args:
             blocks: ``(batch, channels, samples)`` for each inlet.
             state: What the block before left; None for the first. It stays as it is, so a stream can go on from it
-                again. It is plain data, nested tuples of tensors, which ``torch.save`` takes.
+                again. It is plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes.
             parameters: Any of the three views, as in a call.
 
         Returns:
