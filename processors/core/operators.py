@@ -6,6 +6,7 @@ and ``torch.func.grad``, ``vjp``, ``jacrev`` and ``vmap`` go through them.
 """
 
 from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature, signature
 from typing import Any, NoReturn
 
 import torch
@@ -139,6 +140,9 @@ def formula(
 
     Transformed.vmap = staticmethod(_one_by_one(Transformed.apply))
     Node.__name__ = Transformed.__name__ = name
+    # Compilation counts the parameters to find out whether ctx is one of them.
+    ctx = Parameter("ctx", Parameter.POSITIONAL_OR_KEYWORD)
+    Node.forward.__signature__ = Signature([ctx, *signature(value).parameters.values()])
 
     def call(*arguments: Any) -> Tensor:
         if torch.compiler.is_compiling() or not (_are_functorch_transforms_active() or forward_ad._current_level >= 0):

@@ -3,6 +3,7 @@
 A new class gets an entry in REGISTRY, with options that make it fast and reach all of its code.
 """
 
+import contextlib
 import copy
 import inspect
 import io
@@ -16,6 +17,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError, Processor
+from grafx.processors.errors import DerivativeError
+from grafx.processors.oscillator import _computed
+from torch.autograd import forward_ad
 
 STDS = [0.01, 1.0, 10.0]
 SHAPES = [(2, 0), (1, 1), (16, 2), (1, 1000), (4, 999)]  # batch, samples
@@ -443,6 +447,147 @@ def test_gradients_are_slopes(name, c):
         assert math.isclose(slope, expected, rel_tol=1e-5, abs_tol=1e-6 * scale), (
             f"the gradient of {name} along a direction is {expected:g}, but the slope is {slope:g}"
         )
+
+
+def in_one_number(name, c, length=40, dtype=torch.float64):
+    """A processor as a function from all its inlets and raw parameters to one number, and values of those."""
+    processor = make(name, c.options)
+    inlets, parameters = arguments(processor, 0.3, 2, max(c.channels), length, dtype)
+    values = [tensor.detach() for tensor in (*inlets, *dict(leaves(parameters)).values())]
+
+    def function(*values):
+        rest = iter(values)
+
+        def fill(tree):
+            return {key: fill(value) if isinstance(value, dict) else next(rest) for key, value in tree.items()}
+
+        given = [next(rest) for _ in inlets]
+        return weighted(*call(processor, given, fill(parameters), length))
+
+    return function, values
+
+
+def reverse_mode(function, values, create_graph=False):
+    values = [value if create_graph else value.clone().requires_grad_() for value in values]
+    number = function(*values)
+    if not number.requires_grad:
+        return [torch.zeros_like(value) for value in values]
+    return torch.autograd.grad(number, values, create_graph=create_graph, materialize_grads=True)
+
+
+def directions(values):
+    generator = torch.Generator().manual_seed(2)
+    return [torch.randn(value.shape, generator=generator, dtype=value.dtype) for value in values]
+
+
+def dot(these, those):
+    return sum((one * other).sum() for one, other in zip(these, those, strict=True))
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_forward_mode_is_that_of_reverse_mode_or_refused(name, c):
+    function, values = in_one_number(name, c)
+    along = directions(values)
+    slopes = []
+    with contextlib.suppress(DerivativeError):
+        slopes.append(torch.func.jvp(function, tuple(values), tuple(along))[1])
+    with contextlib.suppress(DerivativeError), forward_ad.dual_level():
+        number = function(*map(forward_ad.make_dual, values, along))
+        slopes.append(forward_ad.unpack_dual(number).tangent)
+    for slope in slopes:
+        slope = torch.zeros(()).double() if slope is None else slope
+        torch.testing.assert_close(slope, dot(reverse_mode(function, values), along) + 0 * slope, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_functional_gradients_are_those_of_autograd(name, c):
+    function, values = in_one_number(name, c)
+    found = torch.func.grad(function, tuple(range(len(values))))(*values) if values else ()
+    for gradient, expected in zip(found, reverse_mode(function, values), strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_a_batch_of_batches_is_each_of_them_or_refused(name, c):
+    function, values = in_one_number(name, c)
+    if not values:
+        return
+    both = [torch.stack([value, value / 2]) for value in values]
+    try:
+        found = torch.func.vmap(function, randomness="same")(*both)
+    except ParameterError as error:
+        assert f"{name} does not run in torch.func.vmap" in str(error)
+        return
+    expected = torch.stack([function(*(value[i] for value in both)) for i in range(2)])
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_second_derivatives_are_slopes_of_the_first_or_refused(name, c):
+    function, values = in_one_number(name, c)
+    along, step = directions(values), 1e-6
+    inputs = [value.clone().requires_grad_() for value in values]
+    if not function(*inputs).requires_grad:
+        return
+    first = dot(reverse_mode(function, inputs, create_graph=True), along)
+    if not first.requires_grad:
+        first = first + 0 * sum(value.sum() for value in inputs)
+    for i, value in enumerate(inputs):
+        try:
+            (second,) = torch.autograd.grad(first, value, retain_graph=True, materialize_grads=True)
+        except DerivativeError:
+            with pytest.raises(DerivativeError):
+                first.backward(retain_graph=True)
+            continue
+        low, high = (
+            dot(reverse_mode(function, [v + (s * along[i] if j == i else 0) for j, v in enumerate(values)]), along)
+            for s in (-step, step)
+        )
+        slope = (high - low) / (2 * step)
+        torch.testing.assert_close((second * along[i]).sum(), slope, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_autocast_takes_no_precision(name, c):
+    function, values = in_one_number(name, c, 200, torch.float32)
+
+    def both():
+        inputs = [value.clone().requires_grad_() for value in values]
+        number = function(*inputs)
+        gradients = torch.autograd.grad(number, inputs, materialize_grads=True) if number.requires_grad else ()
+        return number.detach(), *gradients
+
+    expected = both()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = both()
+        low = function(*(value.bfloat16() for value in values))  # as a network gives them there
+        assert torch.is_autocast_enabled("cpu")
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert low.isfinite() and low.dtype == expected[0].dtype
+
+
+@pytest.mark.parametrize("name, c", CASES)
+def test_what_is_built_in_inference_mode_can_be_trained(name, c):
+    _computed.cache_clear()
+    with torch.inference_mode():
+        function, values = in_one_number(name, c, 100, torch.float32)
+        expected = function(*values)
+    _, values = in_one_number(name, c, 100, torch.float32)
+    inputs = [value.requires_grad_() for value in values]
+    number = function(*inputs)
+    torch.testing.assert_close(number.detach(), expected.clone())
+    if number.requires_grad:
+        number.backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int32, torch.complex64])
+@pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
+def test_other_types_of_numbers_are_refused(name, dtype):
+    function, values = in_one_number(name, REGISTRY[name][0], 20, torch.float32)
+    for i in range(len(values)):
+        wrong = [value.to(dtype) if j == i else value for j, value in enumerate(values)]
+        with pytest.raises(ParameterError, match=rf"^{name} computes in float32 or float64, but .* is {dtype}: "):
+            function(*wrong)
 
 
 @pytest.mark.parametrize("name, c", [p for p in CASES if not p.values[1].draws])
