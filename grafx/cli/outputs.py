@@ -50,10 +50,11 @@ def check_audio_file(file: Path) -> None:
 
 def _check_writable(folder: Path) -> None:
     """Try the folder or, where it is still to be made, the nearest one above it."""
+    wanted = folder
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
+        raise OSError(error.errno, error.strerror, str(wanted)) from None

@@ -65,7 +65,7 @@ def test_a_read_only_folder_is_named_and_nothing_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(OSError, match="Permission denied") as caught:
         grafx.cli.outputs.check_folder(tmp_path / "a" / "b", ValueError)
-    assert caught.value.filename == str(tmp_path) and list(tmp_path.iterdir()) == []
+    assert caught.value.filename == str(tmp_path / "a" / "b") and list(tmp_path.iterdir()) == []
 
 
 # Files

@@ -221,7 +221,7 @@ def test_bad_stems_of_a_render(cli, material, searched, tmp_path, kind):
 
 def test_silent_and_short_audio(cli, material, tmp_path):
     silence = cli.write(tmp_path / "silence.wav", torch.zeros(2, 11025))
-    short = cli.write(tmp_path / "short.wav", cli.make_stems()[0, :, :2000])
+    short = cli.write(tmp_path / "short.wav", 0.5 * cli.make_stems()[0, :, :2000])
     out = ["--out", tmp_path / "out"]
     cli.refused(cli.run("search", silence, silence, "--mix", material.mix, *out), "All stems are silent")
     cli.refused(cli.run("search", *material.stems, "--mix", silence, *out), "mix is silent")
