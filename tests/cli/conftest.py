@@ -67,12 +67,12 @@ def snapshot(folder):
 
 
 def assert_refused(result, *words, status=1):
-    """It ended with a status and one line that says why, after notes."""
+    """It ended with a status and one line that says why, after notes and progress."""
     error = result.stderr
     code = result.exit_code if hasattr(result, "exit_code") else result.returncode
     assert code == status, (result.stdout, error, getattr(result, "exception", None))
-    *notes, last = error.splitlines()
-    assert last.startswith("Error: ") and all(note.startswith("Note: ") for note in notes), error
+    *before, last = error.splitlines()
+    assert last.startswith("Error: ") and not any(line.startswith("Error") for line in before), error
     assert "Traceback" not in error + result.stdout
     for word in words:
         assert str(word) in error
