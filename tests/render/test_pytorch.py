@@ -9,10 +9,13 @@ import textwrap
 import pytest
 import torch
 from grafx.processors import Compressor, MultitapDelay, StereoGain, ZeroPhaseFIREqualizer
+from grafx.processors.errors import DerivativeError
 from torch.utils.data import DataLoader, Dataset
 
 from grafx.data import GRAFX, NodeConfigs
-from grafx.render import Renderer, prepare_render, render_grafx, reorder_for_fast_render
+from grafx.render import Renderer, StreamRenderer, prepare_render, render_grafx, reorder_for_fast_render
+from grafx.search.loss import MatchLoss
+from grafx.utils import create_empty_parameters
 
 TYPES = ["eq", "compressor", "delay", "gain"]
 
@@ -216,3 +219,47 @@ def test_two_processes_train_as_one(tmp_path):
     for process in processes:
         text, _ = process.communicate(timeout=180)
         assert process.returncode == 0 and "same gradients" in text, text
+
+
+def test_autocast_takes_no_precision(renderer, x):
+    expected, expected_gradients = renderer(x).detach(), gradients(renderer, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, found_gradients = renderer(x), gradients(renderer, x)
+        low = {t: {n: p.bfloat16() for n, p in tree.items()} for t, tree in renderer.per_type_parameters.items()}
+        from_a_network, _, _ = render_grafx(renderer.processors, x, low, renderer.render_data)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found_gradients, expected_gradients)
+    assert from_a_network.dtype == torch.float32 and from_a_network.isfinite().all()
+
+
+def test_what_is_built_in_inference_mode_can_be_trained(x):
+    with torch.inference_mode():
+        renderer = Renderer(console(), make_processors(), create_empty_parameters(make_processors(), console()))
+        stream, loss = StreamRenderer(one_gain(), {"gain": StereoGain()}), MatchLoss(44100)
+        target = renderer(torch.ones(2, 2, 5000))[0]
+        stream(torch.ones(1, 2, 10))
+        loss(target, target)
+    loss(renderer(torch.ones(2, 2, 5000))[0], torch.rand(2, 5000)).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in renderer.parameters())
+    assert not any(parameter.is_inference() for parameter in stream.parameters())
+
+
+def one_gain():
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", "gain", "out"])
+    return G
+
+
+def test_functional_transforms_go_through_renders(renderer, x):
+    parameters = {name: parameter.detach() for name, parameter in renderer.named_parameters()}
+
+    def energy(parameters):
+        return torch.func.functional_call(renderer, parameters, (x,)).square().sum()
+
+    found = torch.func.grad(energy)(parameters)
+    torch.testing.assert_close(list(found.values()), gradients(renderer, x))
+    both = torch.func.vmap(renderer)(torch.stack([x, 2 * x]))
+    torch.testing.assert_close(both, torch.stack([renderer(x), renderer(2 * x)]))
+    for derivative in (torch.func.jacfwd, torch.func.hessian):
+        with pytest.raises(DerivativeError, match="no derivative in forward mode"):
+            derivative(energy)(parameters)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core.bounds import safe_exp, soft_bound, soft_bound_sum
+from grafx.processors.core.bounds import clip, safe_exp, soft_bound, soft_bound_sum
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -61,3 +61,14 @@ def test_soft_bound_sum_is_differentiable_and_finite(dtype):
     y = soft_bound_sum(largest, 8, 2)
     y.sum().backward()
     assert y.abs().max() <= 10 and largest.grad.isfinite().all()
+
+
+def test_clipped_values_have_a_slope_up_to_the_very_ends():
+    x = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], requires_grad=True)
+    low, high = torch.tensor(-1.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    for ends in ((-1.0, 1.0), (low, high)):
+        y = clip(x, *ends)
+        assert y.tolist() == [-1, -1, 0, 1, 1]
+        assert torch.autograd.grad(y.sum(), x, retain_graph=True)[0].tolist() == [0, 1, 1, 1, 0]
+    assert torch.autograd.grad(y.sum(), (low, high)) == (1, 1)
+    assert torch.equal(clip(x, high=0.0), x.clamp(max=0)) and torch.equal(clip(x, 0.0), x.clamp(min=0))

@@ -18,7 +18,8 @@ from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
 from grafx.processors.core.state_space import state_space
 from grafx.processors.core.wavetable import Wavetable
-from torch.autograd import gradcheck
+from grafx.processors.errors import DerivativeError
+from torch.autograd import forward_ad, gradcheck
 from torch.library import opcheck
 
 DOUBLE = torch.float64
@@ -220,3 +221,48 @@ def test_runs_within_code_that_torch_generates():
         return convolve(biquad_cascade(y, sos + 1)[0] - y, h)
 
     compiled_and_eager_agree(chain, [(3,), (3,), (1, 6), (1, 3, 4)], dynamic=True)
+
+
+ONCE = [name for name in FUNCTIONS if "convolve" not in name]
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_what_has_one_derivative_refuses_the_second_and_forward_mode(name):
+    function, shapes = FUNCTIONS[name]
+    args = parameter(2, 3, 7), *(parameter(*shape) for shape in shapes)
+    gradients = torch.autograd.grad(function(*args).square().sum(), args, create_graph=True)
+    total = sum(gradient.sum() for gradient in gradients)
+    for arg in args:
+        with pytest.raises(DerivativeError, match="cannot be differentiated again"):
+            torch.autograd.grad(total, arg, retain_graph=True)
+    with pytest.raises(DerivativeError, match="cannot be differentiated again"):
+        total.backward()
+    with pytest.raises(DerivativeError, match="no derivative in forward mode"):
+        torch.func.jvp(function, args, args)
+    with pytest.raises(DerivativeError, match="no derivative in forward mode"), forward_ad.dual_level():
+        function(*(forward_ad.make_dual(arg, arg) for arg in args))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functional_transforms(name):
+    function, shapes = FUNCTIONS[name]
+    args = parameter(2, 3, 7), *(parameter(*shape) for shape in shapes)
+    weights = torch.randn(function(*args).shape, dtype=DOUBLE)
+
+    def number(*args):
+        return (function(*args) * weights).sum()
+
+    expected = torch.autograd.grad(number(*args), args)
+    torch.testing.assert_close(torch.func.grad(number, tuple(range(len(args))))(*args), expected)
+    both = [torch.stack([arg, arg / 2]) for arg in args]
+    torch.testing.assert_close(
+        torch.func.vmap(function)(*both), torch.stack([function(*(b[i] for b in both)) for i in range(2)])
+    )
+
+
+def test_compiled_code_does_not_lose_tangents():
+    torch._dynamo.reset()
+    u = torch.rand(2, 5, dtype=DOUBLE)
+    tangent = torch.compile(lambda u: torch.func.jvp(lambda u: onepole(u, 0.5), (u,), (u,))[1], backend="eager")
+    with pytest.raises(Exception, match="no derivative in forward mode"):
+        tangent(u)
