@@ -1,6 +1,7 @@
 """Whatever becomes of what a command says, its results are written."""
 
 import json
+import multiprocessing
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import soundfile
 from grafx.audio import read_audio
 from grafx.cli.output import Output
 from grafx.cli.run import parse_groups, stem_names
+from grafx.files import locked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the shell and names are those of Unix")
 
@@ -85,6 +87,26 @@ def test_a_hangup_stops_a_search_as_an_interrupt_does(cli, search_arguments, tmp
     result = cli.run(*search_arguments, tmp_path / "out")
     assert result.exit_code == 130
     assert (tmp_path / "out" / "mix.wav").exists() and (tmp_path / "out" / "checkpoint").is_dir()
+
+
+def hold(folder, ready, done):
+    with locked(folder):
+        ready.set()
+        done.wait(120)
+
+
+@pytest.mark.parametrize("command", ["search", "invert"])
+def test_one_run_at_a_time_in_a_folder(cli, material, search_arguments, tmp_path, command):
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, ready, done))
+    other.start()
+    ready.wait(120)
+    arguments = search_arguments if command == "search" else ["invert", material.stems[0], "--out"]
+    cli.refused(cli.run(*arguments, tmp_path), "Another run is writing into", "another folder")
+    done.set()
+    other.join()
+    assert os.listdir(tmp_path) == []
 
 
 class Broken:
