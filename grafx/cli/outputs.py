@@ -37,15 +37,18 @@ def check_audio_file(file: Path) -> None:
     """The same for a file of sound.
 
     Raises:
-        AudioError: it is a folder, or its suffix is none of a kind of audio that can be written.
-        OSError: its folder cannot be written to.
+        AudioError: it is a folder, its suffix is none of a kind of audio that can be written, or its folder cannot be
+            written to.
     """
     import soundfile
 
     kinds = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"}
     if file.suffix.lower() not in kinds:
         raise AudioError(f"{file} has no known audio suffix: use .wav or .flac.")
-    check_file(file, kinds, AudioError)
+    try:
+        check_file(file, kinds, AudioError)
+    except OSError as error:
+        raise AudioError(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _check_writable(folder: Path) -> None:
