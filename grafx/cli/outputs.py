@@ -27,7 +27,8 @@ def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -
         OSError: its folder cannot be written to.
     """
     if file.suffix.lower() not in suffixes:
-        raise error(f"{file} should end in {' or '.join([', '.join(sorted(suffixes)[:-1]), sorted(suffixes)[-1]])}.")
+        *others, last = suffixes
+        raise error(f"{file} should end in {', '.join(others)} or {last}.")
     if file.is_dir():
         raise error(f"{file} is a folder: give a file.")
     _check_writable(file.parent)
