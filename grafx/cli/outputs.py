@@ -27,7 +27,8 @@ def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -
         OSError: its folder cannot be written to.
     """
     if file.suffix.lower() not in suffixes:
-        raise error(f"{file} should end in {' or '.join([', '.join(sorted(suffixes)[:-1]), sorted(suffixes)[-1]])}.")
+        *others, last = suffixes
+        raise error(f"{file} should end in {', '.join(others)} or {last}.")
     if file.is_dir():
         raise error(f"{file} is a folder: give a file.")
     _check_writable(file.parent)
@@ -37,15 +38,18 @@ def check_audio_file(file: Path) -> None:
     """The same for a file of sound.
 
     Raises:
-        AudioError: it is a folder, or its suffix is none of a kind of audio that can be written.
-        OSError: its folder cannot be written to.
+        AudioError: it is a folder, its suffix is none of a kind of audio that can be written, or its folder cannot be
+            written to.
     """
     import soundfile
 
     kinds = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"}
     if file.suffix.lower() not in kinds:
         raise AudioError(f"{file} has no known audio suffix: use .wav or .flac.")
-    check_file(file, kinds, AudioError)
+    try:
+        check_file(file, kinds, AudioError)
+    except OSError as error:
+        raise AudioError(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _check_writable(folder: Path) -> None:

@@ -158,11 +158,11 @@ def render_folder(
     folder: Path, stem_paths: Sequence[Path], out: Path, block: int | None = None, tail: bool = False
 ) -> None:
     """Mix stems with a saved graph, on the whole or in blocks of a size, and until it has died away if asked for."""
-    check_audio_file(out)
     G, _, metadata = load_folder(folder)
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
     if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
+    check_audio_file(out)
     if out.resolve() in [path.resolve() for path in stem_paths]:
         raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
     inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]

@@ -20,7 +20,7 @@ def no_work(monkeypatch):
     def working(*arguments, **options):
         pytest.fail("work has begun")
 
-    for name in ("render_mix", "MixStream", "Search", "load_grafx", "read_audio"):
+    for name in ("render_mix", "MixStream", "Search", "read_stems", "StemStream", "read_audio"):
         monkeypatch.setattr(f"grafx.cli.run.{name}", working)
     for name in ("invert.read_audio", "demo.read_excerpt", "demo.mix_elsewhere"):
         monkeypatch.setattr(f"grafx.cli.{name}", working)
