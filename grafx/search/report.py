@@ -67,7 +67,7 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
         write_audio(places["mix.wav"], render_mix(found.G, search.stems, search.sample_rate), search.sample_rate)
         for name, G in (("console", console.G), ("graph", found.G)):
             draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
-        plot_losses(search, found).savefig(places["loss.svg"])
+        plot_losses(search).savefig(places["loss.svg"])
         save_grafx(editable, folder, metadata=metadata)
     return metrics
 
@@ -125,13 +125,9 @@ def describe_chains(G: GRAFX) -> dict[str, list[str]]:
     return chains
 
 
-def plot_losses(search: Search, found: Found | None = None):
-    """The match loss over gradient steps, with the rounds of pruning and the plain sum, as a matplotlib figure.
-
-    Args:
-        search: Finished or not.
-        found: The graph that is marked as chosen, by default the best so far.
-    """
+def plot_losses(search: Search):
+    """The match loss over gradient steps, with the rounds of pruning, the plain sum and the graph that is the best so
+    far, as a matplotlib figure."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator
 
@@ -153,7 +149,7 @@ def plot_losses(search: Search, found: Found | None = None):
             textcoords="offset points",
             ha="center",
         )
-    found = found or search.result()
+    found = search.result()
     chosen = f"chosen graph: {count(found.num_processors, 'processor')}, loss {found.loss:.4f}"
     axes.plot([found.step], [found.loss], "*", color="#2a9d5c", markersize=14, zorder=3, label=chosen, gid="chosen")
     axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
