@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
+from .core import noise_bands
 from .core.bounds import safe_exp, soft_bound
 from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
@@ -16,7 +17,6 @@ from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
 from .core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
-from .core.noise_bands import fixed_noise
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
 from .core.streaming import once
@@ -85,7 +85,7 @@ class STFTMaskedNoiseReverb(Processor):
         windows = synthesis_windows(self.window, hop_length, 1 + ir_len // hop_length)
         self.register_buffer("windows", windows, persistent=False)
         if fixed_noise:
-            noise = fixed_noise(self.num_channels, ir_len).to(self.window)
+            noise = noise_bands.fixed_noise(self.num_channels, ir_len).to(self.window)
             # As pairs of reals: Module.to() would drop the imaginary parts.
             noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
             self.register_buffer("noise_stft", noise_stft, persistent=False)
@@ -274,7 +274,7 @@ class FilteredNoiseShapingReverb(Processor):
             responses = torch.view_as_real(responses).float()
             self.register_buffer("responses", responses, persistent=False)
         else:
-            noise = fixed_noise(self.num_channels, ir_len)
+            noise = noise_bands.fixed_noise(self.num_channels, ir_len)
             if generator is not None:
                 noise = _uniform(noise.shape, noise, generator)
             self.register_buffer("bands", split_bands(noise, responses).float(), persistent=False)
