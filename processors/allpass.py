@@ -1,7 +1,7 @@
 """Allpass filters: Schroeder's with long delays, and short ones of any order. They change phases alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -11,13 +11,13 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core import cookbook
-from .core.biquad import biquad_cascade
 from .core.bounds import clip, soft_bound
-from .core.comb import comb_filter, whole_samples
+from .core.comb import State, comb_filter, whole_samples
 from .core.maps import TO_SILENCE, Map, frequency, hertz, within
 from .core.optional import check_optional
 from .core.precision import wide
 from .core.state_space import decay_samples, state_space
+from .core.state_variable import biquads, quieter
 from .core.streaming import once, remember
 from .filter import CookbookFilter, cookbook_controls
 
@@ -204,19 +204,22 @@ class SchroederAllpass(Processor):
         if not self.frequency_dependent:
             # y = g v + P v, where −g P v is what the loop adds to the input.
             n = n + torch.where(n.abs() < LEAST_GAIN, LEAST_GAIN - n, 0).detach()
+            level = (1 - n[..., 0].square()).rsqrt()  # of the line, for noise
             if self.fixed:
                 mix = torch.cat([n, d, torch.zeros_like(n)], -1)
-                return remember(lambda state: delay(x, whole + 1, -n, None, mix, state=state))
+                return _in_its_level(partial(delay, x, whole + 1, -n, None, mix), level, level * n[..., 0].abs())
             mix, eta = torch.cat([n, torch.zeros_like(n), -1 / n], -1), eta[..., None]
             b, a = torch.cat([-n * eta, -n], -1), torch.cat([d, eta], -1)
-            return remember(lambda state: delay(x, whole, b, a, mix, state=state))
+            return _in_its_level(partial(delay, x, whole, b, a, mix), level, level * n[..., 0].abs())
         # A(z) = D(z) (1 + η/z) + z⁻ᵐ N(z) (η + 1/z), and its reverse.
+        most = torch.maximum((n.sum(-1) / d.sum(-1)).abs(), ((n[..., 0] - n[..., 1]) / (d[..., 0] - d[..., 1])).abs())
+        level = ((d[..., 0].square() - d[..., 1].square()) * (1 - most.square())).rsqrt()  # of the line, for noise
         n, d = _times(n, eta, torch.ones_like(eta)), _times(d, torch.ones_like(eta), eta)
-        v = remember(partial(biquad_cascade, x, _section(torch.ones_like(d[..., :1]), d)))
-        v = remember(lambda state: delay(v, whole, -n, d, state=state))
-        u = remember(lambda state: delay(v, whole, v.new_zeros(1), None, v.new_tensor([0.0, 1.0, 0.0]), state=state))
-        parts = (partial(biquad_cascade, signal, _section(c.flip(-1))) for signal, c in ((v, n), (u, d)))
-        return sum(remember(part) for part in parts)
+        v = biquads(x, _section(torch.ones_like(d[..., :1]), d))
+        v = _in_its_level(partial(delay, v, whole, -n, d), level, level * most)
+        late = partial(delay, v, whole, v.new_zeros(1), None, v.new_tensor([0.0, 1.0, 0.0]))
+        u = _in_its_level(late, level, level)
+        return sum(biquads(signal, _section(c.flip(-1)), level) for signal, c in ((v, n), (u, d)))
 
 
 class AllpassCascade(CookbookFilter):
@@ -323,6 +326,18 @@ class AllpassLattice(Processor):
 
     def tail_samples(self, z_reflection: Tensor) -> int:
         return decay_samples(_lattice(z_reflection.detach())[0])
+
+
+def _in_its_level(comb: Callable[..., tuple[Tensor, State]], line: Tensor, inner: Tensor) -> Tensor:
+    """Run a comb filter; in a stream, its line and the filter in it become quieter as their levels ``(B, 1)`` do."""
+    levels = line.detach(), inner.detach()
+
+    def step(state: tuple[State, tuple[Tensor, Tensor]] | None) -> tuple[Tensor, tuple[State, tuple[Tensor, Tensor]]]:
+        past = None if state is None else tuple(quieter(s, *each) for s, *each in zip(*state, levels, strict=True))
+        y, after = comb(state=past)
+        return y, (after, levels)
+
+    return remember(step)
 
 
 def _lattice(z_reflection: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

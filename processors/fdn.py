@@ -26,6 +26,7 @@ DELAYS_MS = 17.0, 61.0
 LEVEL = 1.0
 DECAY_BOUNDS = 4.0, 1.0  # of the logarithm of seconds
 MARGIN = 1.05  # for what lies between the frequencies where gains are looked at
+FORGETTING = 8.0  # nepers of what filters remember, for each neper by which a gain has changed
 LOSS_BOUNDS = 5.0, 2.0  # of the nepers that a line takes away in one pass
 
 
@@ -171,8 +172,20 @@ class FeedbackDelayNetwork(Processor):
         if self.method == "frequency" and not in_blocks():
             y = delay_network_by_frequency(u, network)
         else:
-            y = remember(partial(delay_network, u, network))
+            y = remember(partial(self._run, u, network, self._wanted(log_decay.detach())))
         return biquads(y, tone)
+
+    def _run(self, u: Tensor, network: Network, wanted: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+        """A block. What the filters remember is only good for themselves: it goes, the more their gains have changed.
+
+        A jump leaves only what is in the lines, which filters below 1 and an orthogonal matrix cannot make louder.
+        """
+        if state is not None:
+            lines, filters, before = state
+            kept = torch.exp(-FORGETTING * (wanted - before).abs().amax(-1))[..., None, None]
+            state = lines, filters * kept
+        y, after = delay_network(u, network, state)
+        return y, (*after, wanted)
 
     def tail_samples(self, log_decay: Tensor, **raw_parameters: Tensor) -> int:
         if not log_decay.numel():
@@ -210,9 +223,7 @@ class FeedbackDelayNetwork(Processor):
 
     def _losses(self, log_decay: Tensor) -> Tensor:
         """The filter of each line, ``(B, N, K, 6)``."""
-        seconds = torch.exp(soft_bound(wide(log_decay), *DECAY_BOUNDS))
-        samples = torch.tensor(self.delays).to(seconds)[:, None]
-        wanted = -soft_bound(TO_SILENCE / self.sample_rate * samples / seconds.unsqueeze(1), *LOSS_BOUNDS)
+        wanted = self._wanted(log_decay)
         sections = self.octaves(wanted)
         # Between bands of very different times, gains may overshoot, and above 1 the network would not be stable.
         excess = F.relu(self.octaves.log_gains(sections).amax(-1) - wanted.amax(-1) / 2)
@@ -220,6 +231,12 @@ class FeedbackDelayNetwork(Processor):
         return torch.cat(
             [torch.cat([sections[..., :1, :3] * scale, sections[..., :1, 3:]], -1), sections[..., 1:, :]], -2
         )
+
+    def _wanted(self, log_decay: Tensor) -> Tensor:
+        """Natural logarithms of the gains of the lines in the octaves, ``(B, N, K)``."""
+        seconds = torch.exp(soft_bound(wide(log_decay), *DECAY_BOUNDS))
+        samples = torch.tensor(self.delays).to(seconds)[:, None]
+        return -soft_bound(TO_SILENCE / self.sample_rate * samples / seconds.unsqueeze(1), *LOSS_BOUNDS)
 
     def _matrix(self, skew: Tensor | None, normal: Tensor | None) -> Tensor:
         lines = self.num_lines
