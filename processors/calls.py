@@ -3,6 +3,7 @@
 Python names the function that it finds the misfit in, which may be that of a base class or of a part.
 """
 
+import inspect
 import re
 from abc import ABCMeta
 from collections.abc import Callable
@@ -14,6 +15,11 @@ MISFIT = re.compile(r"(got an unexpected|got multiple|got some|missing|takes|too
 
 class CalledByName(ABCMeta):
     """A class whose constructor refuses arguments in the name of the class that was called."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         try:

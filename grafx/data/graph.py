@@ -334,12 +334,12 @@ class GRAFX(nx.MultiDiGraph):
         """The class that networkx copies to."""
         return GRAFX
 
-    def raise_warning(self, text: str) -> None:
-        """Raise, warn of, or swallow ``text``, as :attr:`invalid_op` says."""
+    def raise_warning(self, raisestring: str) -> None:
+        """Raise, warn of, or swallow a message, as :attr:`invalid_op` says."""
         if self.invalid_op == "error":
-            raise GraphError(text)
+            raise GraphError(raisestring)
         if self.invalid_op == "warn":
-            warnings.warn(text, stacklevel=3)
+            warnings.warn(raisestring, stacklevel=3)
 
     def forget_schedule(self) -> None:
         """Leave the schedule out: rendering finds a new one, and a graph without can be edited by hand."""

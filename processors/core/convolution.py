@@ -21,7 +21,7 @@ SHORT = 2048
 MODES = ("causal", "zerophase")
 
 
-def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
+def convolve(x: Tensor, h: Tensor, mode: str = "causal", pad_mode: str = "min") -> Tensor:
     r"""Convolve signals with filters, keeping the length of the signals.
 
     .. math:: y_n = \sum_m h_m\, x_{n + d - m}, \quad n = 0, …, L - 1
@@ -38,6 +38,7 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal") -> Tensor:
         h: filters ``(B, C', N)``. Batch and channels broadcast: one filter serves several signals, or the
             other way round, without copies. They may be of the other precision.
         mode: ``"causal"`` or ``"zerophase"``.
+        pad_mode: accepted and without effect, as nothing wraps around.
 
     Returns:
         The filtered signals ``(B, max(C, C'), L)``, in the precision of ``x``.

@@ -18,12 +18,12 @@ from ..precedence import IN, OUT, Precedence, Progress, Turn
 
 
 def compute_render_order(
-    G: GRAFX | GRAFXTensor, method: str = "beam", **kwargs
+    G_any: GRAFX | GRAFXTensor, method: str = "beam", **kwargs
 ) -> tuple[torch.LongTensor, torch.LongTensor]:
     """Find a schedule.
 
     Args:
-        G: The graph, of any size and depth.
+        G_any: The graph, of any size and depth.
         method: One of
 
             - ``"beam"``: follow the ``width`` most promising beginnings of schedules (256 by default, fewer in graphs
@@ -46,7 +46,7 @@ def compute_render_order(
         GraphError: The graph has a cycle (the message names its nodes), ``fixed_order`` does not finish it, or the
             method or an option of it is unknown.
     """
-    return _schedule(*_as_tensor(G), method, **kwargs)
+    return _schedule(*_as_tensor(G_any), method, **kwargs)
 
 
 def _as_tensor(G: GRAFX | GRAFXTensor) -> tuple[GRAFXTensor, Sequence[int]]:
@@ -76,14 +76,14 @@ def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tu
     return torch.tensor([t for t, _ in turns], dtype=torch.long), torch.tensor(render_order, dtype=torch.long)
 
 
-def reorder_for_fast_render(G: GRAFX | GRAFXTensor, method: str = "beam", **kwargs) -> GRAFX | GRAFXTensor:
+def reorder_for_fast_render(G_any: GRAFX | GRAFXTensor, method: str = "beam", **kwargs) -> GRAFX | GRAFXTensor:
     """Renumber nodes so that each step of a schedule is a run of consecutive ids.
 
     ``in`` nodes come first and ``out`` nodes last, each in their old order. Within the other steps, nodes follow the
     order of what they read, so that reads are contiguous where they can be.
 
     Args:
-        G: The graph.
+        G_any: The graph.
         method: See :func:`compute_render_order`.
         **kwargs: Options of the method.
 
@@ -93,17 +93,17 @@ def reorder_for_fast_render(G: GRAFX | GRAFXTensor, method: str = "beam", **kwar
     Raises:
         GraphError: As :func:`compute_render_order`.
     """
-    G_t, ids = _as_tensor(G)
+    G_t, ids = _as_tensor(G_any)
     type_sequence, render_order = _schedule(G_t, ids, method, **kwargs)
     names = [G_t.config.node_types[t] for t in type_sequence.tolist()]
     new_ids = _consecutive_ids(G_t, render_order)
-    if isinstance(G, GRAFXTensor):
+    if isinstance(G_any, GRAFXTensor):
         new_ids, render_order = new_ids.to(G_t.node_types.device), render_order.to(G_t.node_types.device)
         G_t = permute_grafx_tensor(G_t, new_ids)
         G_t.rendering_orders = torch.empty_like(render_order).scatter_(0, new_ids, render_order)
         G_t.rendering_order_method, G_t.type_sequence = method, names
         return G_t
-    return _renumber(G, new_ids, render_order, method, names)
+    return _renumber(G_any, new_ids, render_order, method, names)
 
 
 def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str, type_sequence: list[str]) -> GRAFX:
