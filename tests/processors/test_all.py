@@ -484,6 +484,7 @@ def dot(these, those):
     return sum((one * other).sum() for one, other in zip(these, those, strict=True))
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_forward_mode_is_that_of_reverse_mode_or_refused(name, c):
     function, values = in_one_number(name, c)
@@ -499,6 +500,7 @@ def test_forward_mode_is_that_of_reverse_mode_or_refused(name, c):
         torch.testing.assert_close(slope, dot(reverse_mode(function, values), along) + 0 * slope, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_functional_gradients_are_those_of_autograd(name, c):
     function, values = in_one_number(name, c)
@@ -507,6 +509,7 @@ def test_functional_gradients_are_those_of_autograd(name, c):
         torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_a_batch_of_batches_is_each_of_them_or_refused(name, c):
     function, values = in_one_number(name, c)
@@ -522,6 +525,7 @@ def test_a_batch_of_batches_is_each_of_them_or_refused(name, c):
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_second_derivatives_are_slopes_of_the_first_or_refused(name, c):
     function, values = in_one_number(name, c)
@@ -547,6 +551,7 @@ def test_second_derivatives_are_slopes_of_the_first_or_refused(name, c):
         torch.testing.assert_close((second * along[i]).sum(), slope, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_autocast_takes_no_precision(name, c):
     function, values = in_one_number(name, c, 200, torch.float32)
@@ -566,6 +571,7 @@ def test_autocast_takes_no_precision(name, c):
     assert low.isfinite() and low.dtype == expected[0].dtype
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, c", CASES)
 def test_what_is_built_in_inference_mode_can_be_trained(name, c):
     _computed.cache_clear()
@@ -649,6 +655,7 @@ def test_impossible_sample_rates_are_refused(name):
                 make(name, {"sample_rate": sample_rate})
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name", [name for name in CLASSES if name in REGISTRY])
 @torch.no_grad()
 def test_compiles_as_one_graph(name):

@@ -142,6 +142,7 @@ def test_piecewise_tanh_parameters():
         PiecewiseTanhDistortion(False)(torch.zeros(1, 1, 8), torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 1))
 
 
+@pytest.mark.versions
 def test_piecewise_tanh_is_continuous_in_value_and_slope():
     z, log_hardness = torch.tensor([[0.7, -1.5]]).double(), torch.tensor([[2.0, -1.0]]).double()
     processor = PiecewiseTanhDistortion(pre_post_gain=False)
@@ -160,6 +161,7 @@ def test_first_of_the_two_thresholds_is_that_of_the_positive_half():
     torch.testing.assert_close(y, torch.tensor([[[0.0, math.tanh(-0.5)]]]), atol=1e-4, rtol=0)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("options", PIECEWISE_OPTIONS)
 def test_gradients_of_piecewise_tanh(options):
     processor, x, parameters = piecewise(options, batch=2, num_samples=7)

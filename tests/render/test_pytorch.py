@@ -17,6 +17,8 @@ from grafx.render import Renderer, StreamRenderer, prepare_render, render_grafx,
 from grafx.search.loss import MatchLoss
 from grafx.utils import create_empty_parameters
 
+pytestmark = pytest.mark.versions
+
 TYPES = ["eq", "compressor", "delay", "gain"]
 
 

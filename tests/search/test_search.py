@@ -62,6 +62,7 @@ def test_processors_only_become_fewer(finished):
     assert finished.best.num_processors <= 21
 
 
+@pytest.mark.versions
 def test_the_best_is_a_graph_with_the_loss_that_it_claims(finished, stems, mix):
     for found in (finished.console, finished.best):
         assert finished.match_loss(render_mix(found.G, stems), mix).item() == pytest.approx(found.loss, rel=1e-4)
@@ -75,6 +76,7 @@ def test_the_plain_loss_is_that_of_the_sum(finished, stems, mix):
     assert finished.plain_loss == pytest.approx(finished.match_loss(stems.sum(0), mix).item())
 
 
+@pytest.mark.versions
 def test_the_loss_falls(new_search):
     search = new_search(fit_steps=15, rounds=0)
     losses = [progress.loss for progress in search.run()]

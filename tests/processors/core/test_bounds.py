@@ -3,6 +3,8 @@ import pytest
 import torch
 from grafx.processors.core.bounds import clip, safe_exp, soft_bound, soft_bound_sum
 
+pytestmark = pytest.mark.versions
+
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_safe_exp_is_exp_in_the_musical_range(dtype):

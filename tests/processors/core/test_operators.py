@@ -121,6 +121,7 @@ def leaves(values):
     )
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name, rows, length, dtype", CASES)
 def test_contract(name, rows, length, dtype):
     forward, backward = operator_pair(name)
@@ -208,6 +209,7 @@ def compiled_and_eager_agree(function, shapes, **options):
         torch.testing.assert_close(grads, expected_grads)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_compiles_as_one_graph_for_any_length(name):
     compiled_and_eager_agree(*FUNCTIONS[name], backend="aot_eager")
@@ -226,6 +228,7 @@ def test_runs_within_code_that_torch_generates():
 ONCE = [name for name in FUNCTIONS if "convolve" not in name]
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name", ONCE)
 def test_what_has_one_derivative_refuses_the_second_and_forward_mode(name):
     function, shapes = FUNCTIONS[name]
@@ -243,6 +246,7 @@ def test_what_has_one_derivative_refuses_the_second_and_forward_mode(name):
         function(*(forward_ad.make_dual(arg, arg) for arg in args))
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functional_transforms(name):
     function, shapes = FUNCTIONS[name]
@@ -260,6 +264,7 @@ def test_functional_transforms(name):
     )
 
 
+@pytest.mark.versions
 def test_compiled_code_does_not_lose_tangents():
     torch._dynamo.reset()
     u = torch.rand(2, 5, dtype=DOUBLE)
