@@ -16,6 +16,7 @@ from .core.convolution import FIRConvolution
 from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
+from .core.lengths import samples_of
 from .core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
@@ -48,6 +49,7 @@ class STFTMaskedNoiseReverb(Processor):
         gain_envelope: multiply each frame by a gain of its own.
         sample_rate: samples per second, which controls refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -68,9 +70,11 @@ class STFTMaskedNoiseReverb(Processor):
         gain_envelope: bool = False,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        ir_s: float | None = None,
         **conv,
     ):
         super().__init__(sample_rate, param_range)
+        ir_len = samples_of(ir_len, ir_s, sample_rate, "ir_s")
         if ir_len <= n_fft // 2:
             raise ParameterError(f"ir_len must exceed half of n_fft, {n_fft // 2} samples, not {ir_len}.")
         self.ir_len = ir_len
@@ -202,6 +206,7 @@ class FilteredNoiseShapingReverb(Processor):
         generator: where all that is random comes from. By default, noise that is made in advance is the same in every
             process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -230,9 +235,11 @@ class FilteredNoiseShapingReverb(Processor):
         max_decay_ms: float = 2000,
         generator: torch.Generator | None = None,
         param_range: ParamRange | None = None,
+        ir_s: float | None = None,
         **conv,
     ):
         super().__init__(sr, param_range)
+        ir_len = samples_of(ir_len, ir_s, sr, "ir_s")
         if noise_randomness not in NOISES:
             names = ", ".join(map(repr, NOISES))
             raise ParameterError(f"Unknown noise_randomness {noise_randomness!r}: use one of {names}.")
