@@ -383,10 +383,8 @@ def test_missing_and_surplus_parameters_are_named():
 def test_lengths_in_seconds(kind, option, samples, rate):
     x = torch.randn(1, 2, 500, generator=torch.Generator().manual_seed(0))
     for sample_rate in (32000, 48000):
-        timed, counted = (
-            kind(**{option: 0.1, rate: sample_rate}),
-            kind(**{samples: sample_rate // 10, rate: sample_rate}),
-        )
+        timed = kind(**{option: 0.1, rate: sample_rate})
+        counted = kind(**{samples: sample_rate // 10, rate: sample_rate})
         raw = timed.dsp_to_raw({}, 1, x)
         assert timed.tail_samples(**raw) == counted.tail_samples(**raw)
         with torch.random.fork_rng():
