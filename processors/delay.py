@@ -21,6 +21,7 @@ from .core.delay_line import (
     delay_line_tail,
 )
 from .core.fir import ZeroPhaseFIR, normalize_impulse
+from .core.lengths import samples_of
 from .core.maps import AMPLITUDE_DB, Map, whole_if_nearly, within
 from .core.optional import bind, check_optional
 from .core.precision import wide
@@ -158,6 +159,7 @@ class MultitapDelay(Processor):
             :class:`~grafx.processors.core.delay.SurrogateDelay`.
         sample_rate: samples per second, which controls refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        segment_s: seconds of a segment, in place of ``segment_len``, so that it is as long at every sample rate.
 
     Raises:
         ParameterError: an unknown ``processor_channel``.
@@ -183,8 +185,10 @@ class MultitapDelay(Processor):
         normalize_gradients: bool = True,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        segment_s: float | None = None,
     ):
         super().__init__(sample_rate, param_range)
+        segment_len = samples_of(segment_len, segment_s, sample_rate, "segment_s")
         self.processor_channel = processor_channel
         self.tap_axes = (num_filter_channels(processor_channel), num_segments, num_delay_per_segment)
         self.num_taps = self.tap_axes[0] * num_segments * num_delay_per_segment

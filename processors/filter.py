@@ -12,7 +12,7 @@ from torch import Tensor
 from .base import Control, ParameterSize, Processor
 from .controls import ParamRange, Values
 from .core import cookbook
-from .core.bounds import safe_exp, soft_bound
+from .core.bounds import soft_bound
 from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import normalize_impulse
@@ -33,6 +33,9 @@ from .core.maps import (
 from .core.optional import check_optional
 from .core.precision import wide
 from .core.streaming import once
+
+MOST_NEPERS = 69.0  # of the gain of poles and zeros in series, for single precision to hold it
+TINY = 1e-30
 
 
 class FIRFilter(Processor):
@@ -219,7 +222,8 @@ class PoleZeroFilter(RecursiveFilter):
     .. math:: H(z) = e^g \prod_{k=1}^{K} \frac{(1 - q_k z^{-1})(1 - q_k^* z^{-1})}{(1 - p_k z^{-1})(1 - p_k^* z^{-1})},
         \quad p = \tilde p\,\frac{\tanh |\tilde p|}{|\tilde p|}
 
-    so that poles are inside the unit circle. Numbers beyond 5 for \|p̃\| and ±1000 for q are bounded softly.
+    so that poles are inside the unit circle. Numbers beyond 5 for \|p̃\| and ±1000 for q are bounded softly, and the
+    gain of the whole at the angles of the poles to 600 dB.
 
     Raw parameters:
         log_gain ``(B, 1)``: g, natural logarithm of the gain.
@@ -292,8 +296,20 @@ class PoleZeroFilter(RecursiveFilter):
         poles = _weight(poles)
         distance = torch.sqrt(poles.square().sum(-1, keepdim=True) + 1e-24)
         poles = poles / distance * torch.tanh(soft_bound(distance, 5, 2.5))
-        gain = safe_exp(wide(log_gain) / self.num_filters).unsqueeze(-1)
-        return gain * _conjugate_pair(_weight(zeros)), _conjugate_pair(poles)
+        b, a = _conjugate_pair(_weight(zeros)), _conjugate_pair(poles)
+        # Gain, zeros and poles, each within its bounds, could overflow together.
+        angles = torch.atan2(poles[..., 1], poles[..., 0]).detach()
+        excess = F.relu(soft_bound(wide(log_gain)) + _loudest(b, a, angles) - MOST_NEPERS)
+        gain = torch.exp((soft_bound(wide(log_gain)) - excess) / self.num_filters).unsqueeze(-1)
+        return gain * b, a
+
+
+def _loudest(b: Tensor, a: Tensor, angles: Tensor) -> Tensor:
+    """Natural logarithm of the gain of sections ``(B, K, 3)`` at the angle where it is most, ``(B, 1)``."""
+    powers = torch.exp(-1j * angles[..., None] * torch.arange(3, device=angles.device)).mT.unsqueeze(1)
+    responses = ((c.unsqueeze(-2).to(powers.dtype) @ powers).abs().squeeze(-2) + TINY for c in (b, a))
+    numerator, denominator = (r.log() for r in responses)
+    return (numerator - denominator).sum(1).amax(-1, keepdim=True)
 
 
 class StateVariableFilter(RecursiveFilter):

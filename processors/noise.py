@@ -24,7 +24,8 @@ class WhiteNoise(Generator):
     u is a function of the seed s, the channel c and the time n alone, see
     :func:`~grafx.processors.core.noise.white_noise`. So it is the same in every run, on every device, for every
     neighbour in a batch, and in blocks as on the whole, whatever else draws random numbers. Channels differ, but nodes
-    of the same seed make the same noise: give each its own. The root mean square is :math:`a / \sqrt 3`.
+    of the same seed make the same noise: give each its own. The root mean square is :math:`a / \sqrt 3` at every sample
+    rate, over a band up to half of it, so that a higher rate has less in each Hertz.
 
     Without inlets it is a generator, ``WhiteNoise()(num_samples=44100, dsp_params={"seed": 1})``. With the inlet
     ``"amplitude"``, the signal there is added to the amplitude; for an envelope to have all the say, set it to 0.

@@ -16,6 +16,7 @@ from .core.convolution import FIRConvolution
 from .core.crossover import crossover_frequencies, linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import normalize_impulse
+from .core.lengths import samples_of
 from .core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
 from .core.optional import check_optional
 from .core.stft import masked_istft, stft, synthesis_windows
@@ -49,6 +50,7 @@ class STFTMaskedNoiseReverb(Processor):
         flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
         sample_rate: samples per second, which controls refer to.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
 
     Raises:
         ParameterError: an unknown ``processor_channel``, or a response too short for its frames.
@@ -70,8 +72,10 @@ class STFTMaskedNoiseReverb(Processor):
         max_input_len: int = 2**17,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        ir_s: float | None = None,
     ):
         super().__init__(sample_rate, param_range)
+        ir_len = samples_of(ir_len, ir_s, sample_rate, "ir_s")
         if ir_len <= n_fft // 2:
             raise ParameterError(f"ir_len must exceed half of n_fft, {n_fft // 2} samples, not {ir_len}.")
         self.ir_len = ir_len
@@ -222,6 +226,7 @@ class FilteredNoiseShapingReverb(Processor):
         generator: where all that is random comes from. By default, noise that is made in advance is the same in every
             process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
         param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
 
     Raises:
         ParameterError: an option is unknown or out of range.
@@ -251,8 +256,10 @@ class FilteredNoiseShapingReverb(Processor):
         max_input_len: int = 2**17,
         generator: torch.Generator | None = None,
         param_range: ParamRange | None = None,
+        ir_s: float | None = None,
     ):
         super().__init__(sr, param_range)
+        ir_len = samples_of(ir_len, ir_s, sr, "ir_s")
         if noise_randomness not in NOISES:
             names = ", ".join(map(repr, NOISES))
             raise ParameterError(f"Unknown noise_randomness {noise_randomness!r}: use one of {names}.")

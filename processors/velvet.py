@@ -16,6 +16,7 @@ from .core.convolution import FIRConvolution
 from .core.crossover import linkwitz_riley, split_bands
 from .core.decay import decaying_sum
 from .core.fir import ZeroPhaseFIR, normalize_impulse
+from .core.lengths import samples_of
 from .core.maps import AMPLITUDE_DB, TO_SILENCE, exponential
 from .core.octaves import octave_centres
 from .core.optional import check_optional
@@ -66,6 +67,7 @@ class VelvetNoiseReverb(Processor):
         seed: of all that is drawn. Another one gives another response that sounds alike.
         sample_rate: samples per second.
         param_range: control name to (lowest, highest), in place of the ranges above.
+        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
         **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
@@ -91,9 +93,11 @@ class VelvetNoiseReverb(Processor):
         seed: int = 0,
         sample_rate: float = 44100,
         param_range: ParamRange | None = None,
+        ir_s: float | None = None,
         **conv,
     ) -> None:
         super().__init__(sample_rate, param_range)
+        ir_len = samples_of(ir_len, ir_s, sample_rate, "ir_s")
         if color not in COLORS:
             raise ParameterError(f"Unknown color {color!r}: use one of {', '.join(COLORS)}.")
         if not 0 < density <= sample_rate:

@@ -223,9 +223,9 @@ class SplineDistortion(_Oversampled):
         """
         mean, slopes = (torch.exp(soft_bound(gain, *SLOPE_BOUNDS)) for gain in (log_bin_gain, log_knot_gain))
         rises = mean * (2 / self.num_bins)
-        driven = input_signals * safe_exp(log_drive).unsqueeze(-1)
-        y = self._run(lambda u: rational_quadratic(u, rises, slopes), driven)
-        return y * safe_exp(log_post_gain).unsqueeze(-1)
+        drive, post_gain = (safe_exp(gain).unsqueeze(-1) for gain in (log_drive, log_post_gain))
+        # Gains between the filters of oversampling, whose past has the gain that it had.
+        return self._run(lambda u: post_gain * rational_quadratic(drive * u, rises, slopes), input_signals)
 
     def tail_samples(
         self, log_drive: Tensor, log_bin_gain: Tensor, log_knot_gain: Tensor, log_post_gain: Tensor

@@ -335,3 +335,19 @@ def test_very_long_files_are_of_the_large_kind(tmp_path):
         write(noise(length=10))
     assert soundfile.info(tmp_path / "a.wav").format == "RF64"
     assert read_audio(tmp_path / "a.wav")[0].shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    "rate, sample_rate", [(32000, 48000), (44100, 48000), (48000, 44100), (8000, 11025), (96000, 22050)]
+)
+def test_stems_are_as_long_in_blocks_as_on_the_whole(store, notices, rate, sample_rate):
+    import soxr
+
+    for length in (*range(200, 206), 1001, 4410):
+        path = store(f"{length}.wav", noise(2, length), rate)
+        whole, _ = read_stems([path], sample_rate, notice=notices)
+        stream = StemStream([path], sample_rate, notices)
+        blocks = torch.cat(list(stream.blocks(100)), -1)
+        assert stream.num_samples == whole.shape[-1] == blocks.shape[-1]
+        assert whole.shape[-1] == len(soxr.resample(np.zeros(length), rate, sample_rate))
+        torch.testing.assert_close(blocks, whole, rtol=0, atol=1e-5)

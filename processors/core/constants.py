@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Self
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 
 
 class Constants(nn.Module):
-    """A module whose constants go to other devices with it, and keep their precision whatever it is converted to.
+    """A module whose constants go to other devices with it, and never lose precision, whatever it is converted to.
 
     A filter that was once rounded to half precision stays wrong in single precision.
     """
@@ -28,5 +29,7 @@ class Constants(nn.Module):
         before = {name: self._buffers[name] for name in self.__dict__.get("_constants", ())}
         super()._apply(fn, *args, **kwargs)
         for name, value in before.items():
-            self._buffers[name] = value.to(self._buffers[name].device)
+            converted = self._buffers[name]
+            wider = torch.promote_types(value.dtype, converted.dtype)
+            self._buffers[name] = value.to(converted.device, wider)
         return self

@@ -12,7 +12,8 @@ each section as a state-variable filter, with trapezoidal integrators, whose tra
 
 Its matrix never makes the state longer, whatever the poles are, so that it cannot grow by changing them. Where a change
 makes a section quieter, as a lower cutoff does, or a cut before it, its state becomes quieter as much. So it is never
-louder than white noise would make it with the new coefficients, and where these do not change it stays as it is.
+louder than white noise would make it with the new coefficients, nor is what is heard of all states together, and where
+these do not change they stay as they are.
 
 Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014, for the structure.
 """
@@ -27,7 +28,8 @@ from .precision import wide
 from .state_space import state_space
 from .streaming import in_blocks, once, remember
 
-State = tuple[Tensor, Tensor]
+State = tuple[Tensor, Tensor, Tensor]
+Systems = tuple[Tensor, ...]
 SMALLEST = 1e-15  # of p and m where rounding puts a pole onto the unit circle
 SILENCE = 1e-30  # of a loudness
 DOUBLINGS = 12  # of the samples of noise that loudness is measured by
@@ -50,9 +52,9 @@ def biquads(x: Tensor, sos: Tensor, loudness: Tensor | None = None) -> Tensor:
     """
     if not (in_blocks() and sos.shape[-2]):
         return biquad_cascade(x, sos)[0]
-    *systems, level = once(_systems, sos)
+    A, B, C, D, level, heard = once(_systems, sos)
     level = level if loudness is None else level * wide(loudness.detach())[..., None]
-    return remember(partial(_section_by_section, x, systems, level))
+    return remember(partial(_section_by_section, x, (A, B, C, D, heard), level))
 
 
 def quieter(state: Tensor, before: Tensor, level: Tensor) -> Tensor:
@@ -60,21 +62,38 @@ def quieter(state: Tensor, before: Tensor, level: Tensor) -> Tensor:
     return state * (level / before).clamp(max=1)[..., None]
 
 
-def _section_by_section(
-    x: Tensor, systems: tuple[Tensor, ...], level: Tensor, state: State | None
-) -> tuple[Tensor, State]:
-    A, B, C, D = systems
-    past = None if state is None else quieter(*state, level)
+def _section_by_section(x: Tensor, systems: Systems, level: Tensor, state: State | None) -> tuple[Tensor, State]:
+    A, B, C, D, heard = systems
+    past = None if state is None else _carried_over(*state, level, heard)
     y, states = wide(x), []
     for k in range(D.shape[-1]):
         initial = None if past is None else past[..., k, :]
         y, after = state_space(y, A[..., k, :, :], B[..., k, :], C[..., k, :], D[..., k], initial)
         states.append(after)
-    return y.to(x.dtype), (torch.stack(torch.broadcast_tensors(*states), -2), level)
+    after = torch.stack(torch.broadcast_tensors(*states), -2)
+    return y.to(x.dtype), (after, level, _sound(after, heard))
 
 
-def _systems(sos: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """A, B, C and D of each section, and how loud noise makes its state."""
+def _carried_over(state: Tensor, level_before: Tensor, sound_before: Tensor, level: Tensor, heard: Tensor) -> Tensor:
+    """A state with new coefficients: each section no louder than it should be, and all not more prominent than before.
+
+    Sections that cancel each other would not do so with a state that others left.
+    """
+    state = quieter(state, level_before, level)
+    sound = _sound(state, heard)
+    share = torch.where(sound > sound_before, sound_before / sound.clamp(min=SILENCE), 1.0)
+    return state * share[..., None, None]
+
+
+@torch.no_grad()
+def _sound(state: Tensor, heard: Tensor) -> Tensor:
+    """How loud what is left in sections ``(..., K, 2)`` will be, in relation to what noise leaves there."""
+    flat = state.flatten(-2)
+    return ((flat.unsqueeze(-2) @ heard).squeeze(-2) * flat).sum(-1).clamp(min=0).sqrt()
+
+
+def _systems(sos: Tensor) -> Systems:
+    """A, B, C and D of each section, how loud noise makes its state, and what is heard of all states."""
     b0, b1, b2, a0, a1, a2 = wide(sos).unbind(-1)
     b0, b1, b2, a1, a2 = (c / a0 for c in (b0, b1, b2, a1, a2))
     p, m = (c.clamp(min=SMALLEST) for c in (1 + a1 + a2, 1 - a1 + a2))
@@ -82,19 +101,17 @@ def _systems(sos: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     A = torch.stack([m / 2 - 1, -q / 2, q / 2, 1 - p / 2], -1).unflatten(-1, (2, 2))
     B = torch.stack([q, p], -1) / 2
     C = torch.stack([(b0 * m - b0 + b1 - b2) / q, (b0 + b1 + b2) / p - b0], -1)
-    return A, B, C, b0, _loudness(A, B, C, b0)
+    return A, B, C, b0, *_gramians(*_in_series(A, B, C, b0))
 
 
 @torch.no_grad()
-def _loudness(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Root mean squares ``(..., K)`` of the states of sections in series, after some time of white noise."""
+def _in_series(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A ``(..., 2 K, 2 K)``, B and C ``(..., 2 K)`` of all sections together."""
     count = D.shape[-1]
     whole = A.new_zeros(*D.shape[:-1], 2 * count, 2 * count)
     driven = A.new_zeros(*D.shape[:-1], 2 * count)
-    heard, direct = (
-        torch.zeros_like(driven),
-        torch.ones_like(D[..., 0]),
-    )  # what comes in, of the states and of the noise
+    # What comes into each section, of the states and of the input.
+    heard, direct = torch.zeros_like(driven), torch.ones_like(D[..., 0])
     for k in range(count):
         own = slice(2 * k, 2 * k + 2)
         whole[..., own, :] = B[..., k, :, None] * heard[..., None, :]
@@ -102,8 +119,18 @@ def _loudness(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
         driven[..., own] = B[..., k, :] * direct[..., None]
         heard, direct = D[..., k, None] * heard, D[..., k] * direct
         heard[..., own] += C[..., k, :]
-    covariance = driven[..., :, None] * driven[..., None, :]
+    return whole, driven, heard
+
+
+@torch.no_grad()
+def _gramians(whole: Tensor, driven: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    """Of some time: the root mean squares ``(..., K)`` of the sections' states for white noise; and the energy of what
+    is heard of a state, as a quadratic form ``(..., 2 K, 2 K)`` that is 1 on average for these."""
+    covariance, energy = (v[..., :, None] * v[..., None, :] for v in (driven, heard))
     for _ in range(DOUBLINGS):
         covariance = covariance + whole @ covariance @ whole.mT
+        energy = energy + whole.mT @ energy @ whole
         whole = whole @ whole
-    return (covariance.diagonal(dim1=-2, dim2=-1).unflatten(-1, (count, 2)).sum(-1) + SILENCE).sqrt()
+    levels = covariance.diagonal(dim1=-2, dim2=-1).unflatten(-1, (-1, 2)).sum(-1)
+    usual = (covariance * energy).sum((-2, -1))[..., None, None]
+    return (levels + SILENCE).sqrt(), energy / (usual + SILENCE)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from grafx.processors import DryWet, FeedbackDelay, PingPongDelay
+from grafx.processors import DelayLine, DryWet, FeedbackDelay, PingPongDelay
 from grafx.processors.base import ParameterError
 from scipy import signal
 
@@ -178,3 +178,14 @@ def test_refusals():
         PingPongDelay()(torch.zeros(1, 3, 8), dsp_params={})
     with pytest.raises(ParameterError, match="takes no w0_low"):
         FeedbackDelay(damped=False)(torch.zeros(1, 1, 8), *torch.zeros(4, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@torch.no_grad()
+def test_times_of_whole_samples_are_as_long(dtype):
+    for kind, control, option in ((FeedbackDelay, "time_ms", "max_time_ms"), (DelayLine, "delay_ms", "max_delay_ms")):
+        delay = kind(**{option: 500.0})
+        for samples in (64, 256, 441, 512, 1000, 4096, 20000):
+            time = torch.tensor([[samples * 1000 / 44100]], dtype=dtype)
+            raw = delay.dsp_to_raw({control: time}, 1)
+            assert delay.min_delay_samples(torch.zeros(1, 1, 1), **raw) == samples

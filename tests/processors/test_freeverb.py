@@ -100,3 +100,18 @@ def test_long_signals_run_in_pieces(monkeypatch):
 def test_misuse_is_refused():
     with pytest.raises(ParameterError, match=r"takes mono or stereo signals .* not \(1, 3, 9\)"):
         Freeverb()(torch.zeros(1, 3, 9), dsp_params={})
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5, 1.0])
+@torch.no_grad()
+def test_it_decays_in_the_same_time_at_every_sample_rate(damping):
+    times = []
+    for rate in (22050, 44100, 48000, 96000):
+        x = torch.zeros(1, 1, rate, dtype=torch.double)
+        t = torch.arange(rate // 10) / rate  # a tone burst, which all rates have
+        x[..., : len(t)] = torch.sin(2 * torch.pi * 3000 * t) * torch.hann_window(len(t))
+        y = Freeverb(sample_rate=rate)(x, dsp_params={"damping": damping, "room_size": 0.5})
+        left = y.square().sum((0, 1)).flip(0).cumsum(0).flip(0)
+        level = 10 * torch.log10(left / left[0])
+        times.append(((level < -25).nonzero()[0] - (level < -5).nonzero()[0]).item() / rate)
+    assert max(times) < 1.2 * min(times)  # delays are whole numbers of samples

@@ -121,3 +121,27 @@ def test_controls():
         ModalResonators(0)
     with pytest.raises(ParameterError, match=r"decay_ms is 0\.5"):
         ModalResonators(2)(impulse(4), dsp_params={"decay_ms": 0.5})
+
+
+@torch.no_grad()
+def test_a_sound_makes_modes_as_loud_at_every_sample_rate():
+    levels = []
+    for rate in (22050, 44100, 48000, 96000):
+        t = torch.arange(rate // 2, dtype=torch.float64) / rate
+        x = torch.sin(2 * math.pi * 440 * t) * torch.exp(-t / 0.05)
+        y = ModalResonators(2, sample_rate=rate)(x[None, None], dsp_params={"frequency_hz": (300.0, 800.0)})
+        levels.append(10 * math.log10(y.square().mean()))
+    assert max(levels) - min(levels) < 0.1
+
+
+@torch.no_grad()
+def test_what_rings_goes_on_as_loud_when_the_pitch_changes():
+    processor = ModalResonators(1)
+    _, state = processor.stream(impulse(500), dsp_params={"frequency_hz": 300.0, "decay_ms": 20000.0})
+    for pitch in (3000.0, 100.0, 300.0):
+        y, state = processor.stream(
+            torch.zeros(1, 1, 2000, dtype=torch.double),
+            state=state,
+            dsp_params={"frequency_hz": pitch, "decay_ms": 20000.0},
+        )
+        assert abs(y.abs().max() - 1) < 0.08

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from grafx.processors import MultitapDelay, VelvetNoiseReverb
 from grafx.processors.base import ParameterError
 from grafx.processors.reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 
@@ -367,3 +368,29 @@ def test_missing_and_surplus_parameters_are_named():
         STFTMaskedNoiseReverb(**KWARGS, gain_envelope=True)(x, q, q)
     with pytest.raises(ParameterError, match="takes no gain_env_log_magnitude"):
         STFTMaskedNoiseReverb(**KWARGS)(x, q, q, q)
+
+
+@pytest.mark.parametrize(
+    "kind, option, samples, rate",
+    [
+        (STFTMaskedNoiseReverb, "ir_s", "ir_len", "sample_rate"),
+        (FilteredNoiseShapingReverb, "ir_s", "ir_len", "sr"),
+        (VelvetNoiseReverb, "ir_s", "ir_len", "sample_rate"),
+        (MultitapDelay, "segment_s", "segment_len", "sample_rate"),
+    ],
+)
+@torch.no_grad()
+def test_lengths_in_seconds(kind, option, samples, rate):
+    x = torch.randn(1, 2, 500, generator=torch.Generator().manual_seed(0))
+    for sample_rate in (32000, 48000):
+        timed = kind(**{option: 0.1, rate: sample_rate})
+        counted = kind(**{samples: sample_rate // 10, rate: sample_rate})
+        raw = timed.dsp_to_raw({}, 1, x)
+        assert timed.tail_samples(**raw) == counted.tail_samples(**raw)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            y = timed(x, **raw)
+            torch.manual_seed(0)
+            torch.testing.assert_close(y, counted(x, **raw))
+    with pytest.raises(ParameterError, match=f"{option} must be a time of at least one sample"):
+        kind(**{option: 1e-9})

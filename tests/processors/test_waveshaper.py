@@ -292,3 +292,26 @@ def test_refusals():
         SplineDistortion(5)
     with pytest.raises(ParameterError, match="drive_db is 60"):
         Waveshaper()(torch.zeros(1, 1, 4), dsp_params={"drive_db": 60.0})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@torch.no_grad()
+def test_whole_settings_of_the_bit_crusher_are_exact(dtype):
+    crusher = BitCrusher()
+    x = torch.linspace(-1, 1, 1201, dtype=dtype)[None, None]
+    times = torch.arange(x.shape[-1])
+    for h in range(1, 101):
+        held = x[..., times // h * h]
+        raw = crusher.dsp_to_raw({"downsampling": float(h), "bits": 16.0}, 1, x)
+        expected = 2.0**-15 * torch.floor(held / 2.0**-15 + 0.5)
+        assert torch.equal(crusher(x, **raw), expected), h
+        state, blocks = None, []
+        for block in x.split(h + 7, -1):
+            y, state = crusher.stream(block, state=state, **raw)
+            blocks.append(y)
+        assert torch.equal(torch.cat(blocks, -1), expected), h
+        assert crusher.tail_samples(**raw) == h
+    for bits in range(1, 17):
+        step = 2.0 ** (1 - bits)
+        y = crusher(x, dsp_params={"downsampling": 1.0, "bits": float(bits)})
+        assert torch.equal(y, step * torch.floor(x / step + 0.5)), bits

@@ -1,6 +1,7 @@
 """Graphs in blocks, against the same graphs on the whole."""
 
 import io
+import math
 import random
 
 import grafx.processors as gp
@@ -451,3 +452,39 @@ def test_errors_name_the_nodes_of_the_graph_that_was_given():
     with pytest.raises(ValueError, match="stereo") as caught:
         StreamRenderer(G, PROCESSORS)(torch.zeros(1, 1, 10))
     assert f"In the graph that was given, the nodes of this step are {imager}." in caught.value.__notes__
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_what_is_not_finite_is_refused_by_node_and_sample_and_the_state_goes_on(batched):
+    class Broken(nn.Module):
+        latency_samples = 0
+
+        def parameter_size(self):
+            return {}
+
+        def stream(self, x, state=None):
+            return torch.where(x > 50, math.nan, x), state
+
+    processors = {"echo": gp.FeedbackDelay(max_time_ms=5), "odd": Broken()}
+    G = GRAFX(config=NodeConfigs.from_processors(processors))
+    first, _ = G.add_serial_chain(["in", "echo", "mix", "out"])
+    second, _ = G.add_serial_chain(["in", "odd"])
+    odd = second + 1
+    G.connect(odd, first + 2)
+    stream = StreamRenderer(G, processors)
+    x = torch.randn(*([2] if batched else []), 2, 2, 300, generator=torch.Generator().manual_seed(0))
+    a, b, c = x.split(100, -1)
+    expected = [stream(a), stream(b), stream(c)]
+    stream.state = None
+    stream(a)
+    state = stream.state
+    for inlet, node, value, kind in ((0, first, math.inf, "in"), (1, second, math.nan, "in"), (1, odd, 60.0, "odd")):
+        spoilt = b.clone()
+        spoilt[..., inlet, 1, 17] = value
+        with pytest.raises(
+            RenderError, match=rf"node {node} of type '{kind}' is NaN or infinite, first in sample 117 "
+        ):
+            stream(spoilt)
+        assert stream.state is state
+    torch.testing.assert_close(stream(b), expected[1], rtol=0, atol=0)
+    torch.testing.assert_close(stream(c), expected[2], rtol=0, atol=0)

@@ -1,0 +1,24 @@
+"""Lengths that are given in samples or in seconds."""
+
+import math
+
+from ..errors import ParameterError
+
+
+def samples_of(num_samples: int, seconds: float | None, sample_rate: float, name: str) -> int:
+    """A length in samples: as many as there are, or the nearest number to a time.
+
+    Args:
+        num_samples: what counts if no time is given.
+        seconds: the time, or None.
+        sample_rate: samples per second.
+        name: of the option that holds the time, for messages.
+
+    Raises:
+        ParameterError: the time is shorter than a sample, or not finite.
+    """
+    if seconds is None:
+        return num_samples
+    if not (math.isfinite(seconds) and round(seconds * sample_rate) >= 1):
+        raise ParameterError(f"{name} must be a time of at least one sample, 1/{sample_rate:g} s, not {seconds!r}.")
+    return round(seconds * sample_rate)
