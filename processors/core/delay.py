@@ -148,6 +148,14 @@ def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:
 _normalize_gradient = formula(
     lambda z: z.view_as(z), lambda grad, needed, z: (grad / (EPS + grad.abs()),), "normalized gradients", surrogate=True
 )
+
+
+class NormalizedGradient:
+    """Gradient normalization by itself, as GRAFX calls it: ``NormalizedGradient.apply(z)``."""
+
+    apply = staticmethod(_normalize_gradient)
+
+
 _soft_impulse = formula(
     _impulse, lambda grad, needed, z, N, hard: (_soft_gradient(grad, z + EPS), None, None), "SurrogateDelay", True
 )
