@@ -1,7 +1,7 @@
 """One row of a signal or of a parameter for all rows of a batch."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch.nn as nn
@@ -39,7 +39,7 @@ def share_rows(processor: nn.Module, arguments: Sequence[Any], parameters: Mappi
         rows = signal.shape[0] if rows == 1 else rows
     if any(signal.shape[0] not in (1, rows) for signal in signals):
         return arguments, parameters  # which forward refuses
-    leaves = list(_leaves(sizes, named))
+    leaves = _leaves(sizes, named)
     for _, tensor, _ in leaves:
         rows = tensor.shape[0] if rows == 1 else rows
     for name, tensor, shape in leaves:
@@ -73,20 +73,24 @@ def _by_place(
     taken = list(inspect.signature(processor.forward).parameters.values())
     explicit = [p.name for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     names = list(sizes) if any(p.kind is p.VAR_POSITIONAL for p in taken) else explicit[count:]
-    positional = dict(zip(names, arguments[count:], strict=False))
+    given = arguments[count:]
+    positional = dict(zip(names[: len(given)], given[: len(names)], strict=True))
     fit = len(positional) == len(arguments) - count and all(name in sizes for name in positional)
     return signals, positional if fit else {}
 
 
-def _leaves(sizes: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, Tensor, tuple[int, ...]]]:
+def _leaves(
+    sizes: Mapping[str, Any], values: Mapping[str, Any], place: str = ""
+) -> list[tuple[str, Tensor, tuple[int, ...]]]:
     """Names, tensors and shapes without their rows, of all raw parameters that are given."""
+    found: list[tuple[str, Tensor, tuple[int, ...]]] = []
     for name, size in sizes.items():
         value = values.get(name)
         if isinstance(size, Mapping):
-            if hasattr(value, "keys"):
-                yield from ((f"{name}.{inner}", *rest) for inner, *rest in _leaves(size, value))
+            found += _leaves(size, value, f"{place}{name}.") if hasattr(value, "keys") else []
         elif isinstance(value, Tensor):
-            yield name, _with_axes(value, size), shape_of(size)
+            found.append((place + name, _with_axes(value, size), shape_of(size)))
+    return found
 
 
 def _with_axes(value: Tensor, size: Any) -> Tensor:
