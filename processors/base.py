@@ -3,7 +3,7 @@
 import inspect
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -328,7 +328,8 @@ class Processor(nn.Module, metaclass=Lasting):
 
 def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_parameters: Mapping[str, Any]) -> None:
     """Refuse what is neither in single nor in double precision, before anything is computed."""
-    for place, value in (*((f"inlet {i}", x) for i, x in enumerate(inlet_signals)), *_flat(raw_parameters)):
+    inlets = [(f"inlet {i}", x) for i, x in enumerate(inlet_signals)]
+    for place, value in inlets + _flat(raw_parameters):
         if isinstance(value, Tensor) and value.dtype not in REAL:
             remedy = "give its real part" if value.is_complex() else "convert it, by .float() for one"
             raise ParameterError(
@@ -336,12 +337,11 @@ def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_paramet
             )
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+        found += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
+    return found
 
 
 def _check_shapes(

@@ -1,5 +1,7 @@
 """Smoothers of control signals: functions that keep their state in the caller's hands, and processors for graphs."""
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 from collections.abc import Callable, Sequence
 from functools import partial
 

@@ -12,7 +12,8 @@ LOW = torch.float16, torch.bfloat16
 
 def autocast_of(tree: Any) -> str | None:
     """The type of device on which autocast is enabled, of that of the first tensor; None if there is none."""
-    device = next((tensor.device.type for tensor in tensors_of(tree)), "cpu")
+    tensors = tensors_of(tree)
+    device = tensors[0].device.type if tensors else "cpu"
     return device if torch.is_autocast_enabled(device) else None
 
 
@@ -32,13 +33,15 @@ def in_full_precision(device: str, function: Callable[..., Any], given: Any) -> 
     return result
 
 
-def tensors_of(tree: Any) -> Iterable[Tensor]:
+def tensors_of(tree: Any) -> list[Tensor]:
     """All tensors of nested dicts, lists and tuples."""
     if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, (dict, list, tuple)):
+        return [tree]
+    found: list[Tensor] = []
+    if isinstance(tree, (dict, list, tuple)):
         for part in tree.values() if isinstance(tree, dict) else tree:
-            yield from tensors_of(part)
+            found += tensors_of(part)
+    return found
 
 
 def _widened(tree: Any) -> Any:

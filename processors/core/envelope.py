@@ -1,5 +1,7 @@
 """Envelope followers: smoothers of energies and gains, with a raw coefficient for each signal."""
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 from collections.abc import Callable
 from functools import partial
 

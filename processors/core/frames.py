@@ -1,5 +1,7 @@
 """Signals in frames: what is measured once for many samples, and comes back to all of them."""
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -68,7 +68,7 @@ def bind(
             )
     if len(positional) > len(names):
         raise ParameterError(f"{who} takes {len(names)} raw parameters, {', '.join(names)}, but got {len(positional)}.")
-    raw = dict(zip(names, positional, strict=False))
+    raw = dict(zip(names[: len(positional)], positional, strict=True))
     if twice := [name for name in raw if name in raw_parameters]:
         raise ParameterError(f"{who} got {', '.join(twice)} twice: once by position and once by name.")
     raw.update(raw_parameters)

@@ -1,5 +1,7 @@
 """Rounding and holding samples, with gradients that estimators give in place of slopes."""
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 import torch
 from torch import Tensor
 

@@ -8,6 +8,8 @@ States are kept in the order of the calls, so a ``forward`` must make the same c
 data: nested tuples of tensors, which can be saved and restored.
 """
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
