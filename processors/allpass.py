@@ -1,5 +1,7 @@
 """Allpass filters: Schroeder's with long delays, and short ones of any order. They change phases alone."""
 
+from __future__ import annotations  # those within functions would be evaluated when they are compiled
+
 import math
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -139,7 +139,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         return {"log_magnitude": self._size}
 
     def declare_controls(self) -> list[Control]:
-        hertz = self.fir.frequencies(self.sample_rate) if isinstance(self.fir, ZeroPhaseFIR) else ()
+        hertz = () if self.fir.filterbank else self.fir.fir.frequencies(self.sample_rate)
         return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What all tests share: a reference renderer that they trust, and toy processors to render with."""
 
 import os
+import zlib
 from types import SimpleNamespace
 
 # Where tests run side by side, each has a core. Torch reads it when it is imported.
@@ -14,6 +15,33 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from grafx.data import NodeConfigs
+
+MOST_CASES = 8  # of one test function, in a quick run
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run all tests, not only a choice of the cases of each")
+
+
+def pytest_collection_modifyitems(config, items):
+    """In a quick run, leave out slow tests and, of a test with many cases, all but some that lie evenly.
+
+    Functions begin at different cases, so that where several run over the same classes each class has its turn. What is
+    named on the command line is run as it is.
+    """
+    named = any("::" in argument for argument in config.args) or config.option.keyword or config.option.markexpr
+    if config.option.all or named:
+        return
+    functions = {}
+    for item in items:
+        functions.setdefault((item.path, getattr(item, "originalname", item.name)), []).append(item)
+    kept = set()
+    for (_, name), cases in functions.items():
+        step = -(-len(cases) // MOST_CASES)
+        kept.update(cases[zlib.crc32(name.encode()) % step :: step])
+    kept = {item for item in kept if not item.get_closest_marker("slow")}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 class Toy(nn.Module):

@@ -181,9 +181,8 @@ def three_bands_difffx() -> Function:
 
 
 def _curve(settings: Settings) -> dict[str, "Tensor"]:
-    """Settings of a static curve, with a ratio of energies that gives the same gain."""
-    ratio = 2 * settings["ratio"] / (settings["ratio"] + 1)
-    return {name: settings[name] for name in ("threshold_db", "knee_db", "makeup_db")} | {"ratio": ratio}
+    """Settings of a static curve."""
+    return {name: settings[name] for name in ("threshold_db", "ratio", "knee_db", "makeup_db")}
 
 
 def _amplitude(db: "Tensor") -> "Tensor":

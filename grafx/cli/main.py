@@ -106,9 +106,9 @@ def search(
             method=method.value,
         )
         groups = parse_groups(group or [])
-        check_folder(out, SearchError)
         build_console(stem_names(stems), groups)  # which knows what is wrong with groups
     with _plain_errors():
+        check_folder(out, SearchError)
         material = read_material(stems, mix)
         if not run_search(material, groups, options, out):
             raise typer.Exit(INTERRUPTED)

@@ -332,6 +332,8 @@ class _Loops:
 
     def with_silence(self, block: Tensor) -> Tensor:
         """The sources, and silence where something is fed back."""
+        if not isinstance(block, Tensor):
+            raise RenderError(f"A block must be a tensor (sources, channels, samples), not a {type(block).__name__}.")
         if block.ndim in (3, 4) and block.shape[-3] != self.num_sources:
             raise RenderError(f"A block has {block.shape[-3]} source(s), but the graph has {self.num_sources}.")
         if not self._fed:

@@ -164,7 +164,7 @@ def delay_line_min_delay(times: Tensor | float, params: Params) -> int:
         A whole number: the least time, less what interpolation reads ahead of it.
     """
     max_delay, interpolation = params
-    times = _tensor(times, torch.zeros(())).detach().nan_to_num(nan=max_delay)
+    times = _tensor(times, torch.zeros(())).detach().nan_to_num(nan=0.0)
     least = min(max(0.0, times.min().item()), max_delay) if times.numel() else max_delay
     return max(0, math.floor(least - LEADS[INTERPOLATIONS.index(interpolation)]))
 

@@ -133,7 +133,7 @@ def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Te
     sizes |= {"inputs": (count, u.shape[1]), "outputs": (c.shape[1] if c.ndim == 3 else 1, count)}
     u = check_rows("u", u, rows, *u.shape[1:])
     sos, matrix, b, c = (
-        check_rows(f"{name} for signals {shape_text(u)} and {count} delays", t, rows, *sizes[name])
+        check_rows(name, t, rows, *sizes[name], beside=u)
         for name, t in tensors.items()
     )
     if max(u.shape[1], c.shape[1]) > MOST_CHANNELS:

@@ -85,14 +85,21 @@ def _misfit(name: str, arguments: dict[str, tuple], own: Sequence[Axis] | None =
     return f"{name} must be of shape ({expected}){' for ' if others else ''}{others}, not {shape_text(tensor)}."
 
 
-def check_rows(name: str, tensor: Any, *shape: int) -> Tensor:
+def check_rows(name: str, tensor: Any, *shape: int, beside: Tensor | None = None) -> Tensor:
     """A tensor of one row or of as many as the shape tells, as one of that shape.
+
+    Args:
+        name: what the tensor is called in the message.
+        tensor: of one row, or of as many as the shape tells.
+        *shape: of the result.
+        beside: signals that the message tells of.
 
     Raises:
         ParameterError: the message names the tensor, its shape, and what was expected.
     """
     given = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
     if given not in (shape, (1, *shape[1:])):
+        name = name if beside is None else f"{name} for signals {shape_text(beside)}"
         raise ParameterError(f"{name} must be of shape {shape}, or {(1, *shape[1:])} for all rows, not {given}.")
     return tensor.expand(shape)
 

@@ -41,7 +41,8 @@ def test_renders_that_cannot_be_written(cli, material, searched, tmp_path, no_wo
 @pytest.mark.parametrize("out", ["out", "out.bmp", "/dev/null/out.svg", "folder.svg"])
 def test_drawings_that_cannot_be_written(cli, searched, tmp_path, no_work, out):
     (tmp_path / "folder.svg").mkdir()
-    cli.refused(cli.run("draw", searched.folder, "--out", tmp_path / out), "/dev/null" if "/dev" in out else out)
+    result = cli.run("draw", searched.folder, "--out", tmp_path / out)
+    cli.refused(result, "/dev/null" if "/dev" in out else out, status=1 if out.endswith(".svg") else 2)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.svg"]
 
 
@@ -72,7 +73,7 @@ def test_a_read_only_folder_is_named_and_nothing_is_made(tmp_path, monkeypatch):
 
 
 def test_groups_are_read_before_audio(cli, search_arguments, tmp_path, no_work):
-    cli.refused(cli.run(*search_arguments, tmp_path / "out", "--group", "drums"), "NAME=STEM")
+    cli.refused(cli.run(*search_arguments, tmp_path / "out", "--group", "drums"), "NAME=STEM", status=2)
 
 
 def test_the_mix_among_the_stems_is_refused(cli, material, tmp_path):

@@ -26,7 +26,7 @@ def test_an_envelope_shapes_a_tone():
     assert not y[0, 0, 1200:].any()
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 6), (3, 1, 7), (3, 3, 6)])
+@pytest.mark.parametrize("shape", [(2, 1, 6), (3, 1, 7), (3, 3, 6)])
 def test_signals_that_do_not_fit_together_are_refused(shape):
     with pytest.raises(ParameterError, match="inlet 'control' of Amplifier must have the batch size"):
         Amplifier()(torch.zeros(3, 2, 6), torch.zeros(shape), factor=torch.ones(3, 1))

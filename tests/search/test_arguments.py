@@ -126,7 +126,7 @@ def test_signals_to_be_mixed(signal):
         with pytest.raises((GraphError, RenderError), match="GRAFX"):
             MixStream(wrong)
     with pytest.raises(SearchError, match=r"^gain is "):
-        Mixer(G, 0)
+        Mixer(G, gain=0)
 
 
 @pytest.mark.parametrize(

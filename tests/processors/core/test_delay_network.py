@@ -126,7 +126,7 @@ def test_an_echo_after_the_end_comes_back_a_hundred_thousand_times_softer():
 def test_misfits_are_refused():
     network, u = random_network((2, 3)), torch.zeros(2, 2, 9)
     for change, message in (
-        ({"sos": network.sos[..., :5]}, r"sos for signals \(2, 2, 9\) and 2 delays must be of shape \(2, 2, 2, 6\)"),
+        ({"sos": network.sos[..., :5]}, r"sos for signals \(2, 2, 9\) must be of shape \(2, 2, 2, 6\)"),
         ({"matrix": network.matrix[:, :1]}, r"matrix .* must be of shape \(2, 2, 2\)"),
         ({"inputs": network.inputs[..., :1]}, r"inputs .* must be of shape \(2, 2, 2\)"),
         ({"outputs": network.outputs[:, 0]}, r"outputs .* must be of shape \(2, 1, 2\)"),
