@@ -25,6 +25,7 @@ CORRELATED, FITTED = 0.6, 0.15  # s: frames for cross-correlation and for least 
 MOST_TAPS, MOST_UNKNOWNS = 8, 48  # of least squares, per stem and in all
 OCTAVES = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # Hz, where they begin
 AUDIBLE = 0.03  # share of the energy of the mix from which on an octave counts
+NOTHING = 1e-4  # of the peak of a stem, up to which its middle or its side is taken for silence
 FOREIGN_OCTAVE, FOREIGN = 0.4, 0.3  # unexplained shares of an octave, and of all, that are said
 
 
@@ -86,7 +87,8 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
     """
     if mix.shape[-1] < SHORTEST * sample_rate:
         return Diagnosis([StemDiagnosis(name) for name in names], None, [])
-    mono = torch.stack([_loudest_of_mid_and_side(_heard(stem, sample_rate)) for stem in stems.detach()])
+    pairs = torch.stack([_mid_and_side(_heard(stem, sample_rate)) for stem in stems.detach()])
+    mono = torch.stack([max(pair, key=lambda signal: signal.square().sum().item()) for pair in pairs])
     mix = _heard(mix.detach(), sample_rate)
     sounding = mono.abs().amax(-1) > 0
     if not sounding.any() or not mix.any():
@@ -108,7 +110,9 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
             found.append(StemDiagnosis(name, present))
     aligned = _aligned(mono, found, sample_rate)
     found = _with_gains(found, aligned, mix)
-    octaves = _unexplained(aligned[sounding], mix, sample_rate)
+    sources = [_aligned(side, found, sample_rate) for side in (pairs / peak).unbind(1)]
+    audible = NOTHING * mono.abs().amax(-1)
+    octaves = _unexplained(torch.cat([side[side.abs().amax(-1) > audible] for side in sources]), mix, sample_rate)
     total = sum(energy for _, energy in octaves.values())
     unexplained = sum(share * energy for share, energy in octaves.values()) / max(total, 1e-30)
     return Diagnosis(found, unexplained, [*_delay_notes(found), *_notes(found), *_foreign_notes(octaves, unexplained)])
@@ -123,9 +127,9 @@ def _heard(signal: Tensor, sample_rate: int) -> Tensor:
     return torch.cat([signal[..., start : start + piece] for start in starts], -1)
 
 
-def _loudest_of_mid_and_side(stereo: Tensor) -> Tensor:
+def _mid_and_side(stereo: Tensor) -> Tensor:
     left, right = stereo
-    return max((left + right) / 2, (left - right) / 2, key=lambda signal: signal.square().sum().item())
+    return torch.stack([left + right, left - right]) / 2
 
 
 def _frames(signals: Tensor, size: int) -> Tensor:
