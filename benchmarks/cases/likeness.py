@@ -140,11 +140,13 @@ def _of_amplitudes(
     """Process each channel as an amplitude says, which is smoothed as it is: its root has it for an energy.
 
     Decibels of the level are half of those of the amplitude, and so is the threshold. The ratio is that of the level to
-    the gain, as options in the style of GRAFX have it.
+    the gain, which the raw one is.
     """
     processor = kind("ballistics", knee="hard", sidechain=True, sample_rate=SAMPLE_RATE, param_range=WIDE)
-    halved = {**settings, "threshold_db": settings["threshold_db"] / 2}
-    return _each_channel(processor, x, amplitude.sqrt(), settings=halved)
+    others = {name: value for name, value in settings.items() if name != "ratio"}
+    raw = processor.dsp_to_raw({**others, "threshold_db": settings["threshold_db"] / 2}, x.shape[1], x)
+    raw["log_ratio"] = raw["log_ratio"].new_full(raw["log_ratio"].shape, math.log(settings["ratio"] - 1))
+    return processor(x.transpose(0, 1), amplitude.sqrt().transpose(0, 1), **raw).transpose(0, 1)
 
 
 def _rms(x: "Tensor") -> "Tensor":

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint as recomputed
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
+from ..processors.core.autocast import autocast_of
 from ..utils import map_tensors
 from .call import Intermediates, call
 from .check import check_inputs
@@ -61,13 +62,7 @@ def render_grafx(
             rank or type of the input signals is not what the graph needs, or a processor returns something else than
             one signal for each outlet. The message names the nodes.
     """
-    if isinstance(input_signals, Tensor) and torch.is_autocast_enabled(input_signals.device.type):
-        # Processors compute in full precision; what autocast made for them need not have it.
-        input_signals, per_type_parameters, common_parameters = (
-            map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
-            for tree in (input_signals, per_type_parameters, common_parameters)
-        )
-    if isinstance(input_signals, Tensor) and torch.is_autocast_enabled(input_signals.device.type):
+    if isinstance(input_signals, Tensor) and autocast_of(input_signals):
         # Processors compute in full precision; what autocast made for them need not have it.
         input_signals, per_type_parameters, common_parameters = (
             map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)

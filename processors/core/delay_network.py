@@ -132,10 +132,7 @@ def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Te
     sizes = {"sos": (count, sos.shape[2] if sos.ndim == 4 else 1, 6), "matrix": (count, count)}
     sizes |= {"inputs": (count, u.shape[1]), "outputs": (c.shape[1] if c.ndim == 3 else 1, count)}
     u = check_rows("u", u, rows, *u.shape[1:])
-    sos, matrix, b, c = (
-        check_rows(name, t, rows, *sizes[name], beside=u)
-        for name, t in tensors.items()
-    )
+    sos, matrix, b, c = (check_rows(name, t, rows, *sizes[name], beside=u) for name, t in tensors.items())
     if max(u.shape[1], c.shape[1]) > MOST_CHANNELS:
         raise ParameterError(f"A feedback delay network takes and gives up to {MOST_CHANNELS} channels.")
     if not delays or any(m != int(m) or m < 1 for m in delays):
