@@ -1,7 +1,6 @@
 """Shapes that broadcast."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 import torch
 
@@ -12,10 +11,12 @@ def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
     Raises:
         RuntimeError: the shapes do not broadcast.
     """
-    sizes = []
-    for axis in zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1):
-        size = next((n for n in axis if n != 1), 1)
-        if any(n not in (1, size) for n in axis):
-            raise RuntimeError(f"The shapes {', '.join(str(tuple(shape)) for shape in shapes)} do not broadcast.")
-        sizes.append(size)
-    return torch.Size(reversed(sizes))
+    rank = max([len(shape) for shape in shapes] + [0])  # in a form that old releases of torch compile
+    sizes = [1] * rank
+    for shape in shapes:
+        for axis, size in enumerate(shape, rank - len(shape)):
+            if size != 1:
+                if sizes[axis] not in (1, size):
+                    raise RuntimeError(f"The shapes {', '.join(map(str, map(tuple, shapes)))} do not broadcast.")
+                sizes[axis] = size
+    return torch.Size(sizes)

@@ -128,7 +128,7 @@ def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Te
     if u.ndim != 3:
         raise ParameterError(f"u must be of shape (batch, channels, samples), not {shape_text(u)}.")
     count, tensors = len(delays), {"sos": sos, "matrix": matrix, "inputs": b, "outputs": c}
-    rows = next((len(t) for t in (u, *tensors.values()) if t.ndim and len(t) != 1), 1)
+    rows = ([len(t) for t in (u, *tensors.values()) if t.ndim and len(t) != 1] + [1])[0]
     sizes = {"sos": (count, sos.shape[2] if sos.ndim == 4 else 1, 6), "matrix": (count, count)}
     sizes |= {"inputs": (count, u.shape[1]), "outputs": (c.shape[1] if c.ndim == 3 else 1, count)}
     u = check_rows("u", u, rows, *u.shape[1:])

@@ -277,9 +277,7 @@ def test_misuse_of_a_delay_line_is_explained():
     with pytest.raises(ParameterError, match="Unknown interpolation 'sinc'"):
         DelayLine(interpolation="sinc")
     x = torch.zeros(2, 1, 8)
-    with pytest.raises(
-        ParameterError, match=r"DelayLine takes signals .*, not of shape \(8,\)"
-    ):
+    with pytest.raises(ParameterError, match=r"DelayLine takes signals .*, not of shape \(8,\)"):
         DelayLine()(x, torch.zeros(8), z_delay=torch.zeros(2, 1))
     for time in (torch.zeros(3, 1, 8), torch.zeros(2, 1, 1)):
         with pytest.raises(ParameterError, match="at the inlet 'time' of DelayLine must be"):
