@@ -143,10 +143,15 @@ def list_core(app, docname, source):
         return
     package = importlib.import_module("grafx.processors.core")
     for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
-        if not module.name.rpartition(".")[2].startswith("_"):
+        if not module.name.rpartition(".")[2].startswith("_") and defines_anything(module.name):
             title = module.name.rpartition(".")[2]
             lines = [*heading(title), f".. automodule:: {module.name}", "   :members:", ""]
             source[0] += "\n".join(["", *lines])
+
+
+def defines_anything(name):
+    """Whether a module has functions or classes of its own, not those of others under a second name alone."""
+    return any(getattr(value, "__module__", None) == name for value in vars(importlib.import_module(name)).values())
 
 
 def heading(title):

@@ -92,5 +92,5 @@ def pitch(sample_rate: float, reference: float) -> Map:
     Low frequencies double wherever z grows by ln 2, and none reaches half the sample rate. 0 Hz is a finite z.
     """
     to_raw, to_physical = sigmoid(-BELOW_ZERO, sample_rate / 2)
-    middle = to_raw(torch.tensor(reference, dtype=torch.float64)).item()
+    middle = math.log((reference + BELOW_ZERO) / (sample_rate / 2 - reference))
     return Map(lambda hertz: to_raw(hertz) - middle, lambda raw: to_physical(raw + middle))
