@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from grafx.data import NodeConfigs
 
-MOST_CASES = 8  # of one test function, in a quick run
+MOST_CASES = 3  # of one test function, in a quick run
 
 
 def pytest_addoption(parser):

@@ -52,6 +52,7 @@ def quick():
     return result
 
 
+@pytest.mark.slow
 def test_every_section_runs_without_a_peer(quick):
     titles = [line for line in quick.stdout.splitlines() if line.startswith("## ")]
     assert titles == [
@@ -130,6 +131,7 @@ def test_a_peer_fills_its_columns_and_is_the_same_when_it_is_ours():
             assert row[8].endswith("×")
 
 
+@pytest.mark.slow
 def test_kernels_of_a_peer_compute_the_same_and_missing_packages_leave_a_dash():
     result = run("kernels", "--quick", "--peer", sys.executable)
     table = {tuple(row[:2]): row[2:] for row in rows(result.stdout)}

@@ -49,6 +49,7 @@ def signal_of(result):
     return result[0] if isinstance(result, tuple) else result
 
 
+@pytest.mark.slow
 def test_every_pair_sounds_as_its_two_processors_called_in_turn():
     torch.manual_seed(0)
     processors = dict([*with_one_inlet_and_outlet(), *containers()])

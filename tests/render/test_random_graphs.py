@@ -107,6 +107,7 @@ def of_source(tree, shared, b):
 
 @settings(SETTINGS, max_examples=2000)
 @given(data=st.data())
+@pytest.mark.slow
 def test_random_graphs_render_as_the_reference_does(data, toys, reference_render):
     G = draw_graph(data, toys)
     G = schedule(G, data.draw(st.sampled_from(METHODS)))

@@ -33,6 +33,7 @@ def kick(num_samples=6000, **settings):
     return KickSynth()(num_samples=num_samples, dsp_params=settings)[0]
 
 
+@pytest.mark.slow
 def test_the_pitch_is_found_where_plain_descent_fails():
     truth = {"f_start": 620.0, "pitch_decay": 24.0, "decay_time": 0.1, "release_time": 0.06}
     target, synth = kick(**truth), KickSynth(param_range=NARROW)

@@ -217,6 +217,7 @@ def test_compiles_as_one_graph_for_any_length(name):
 
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="torch.compile needs a compiler")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.slow
 def test_runs_within_code_that_torch_generates():
     def chain(u, a, b, sos, h):
         y = ballistics(onepole(u, a).square(), a, b).sqrt()
