@@ -3,6 +3,7 @@
 import inspect
 
 import grafx.processors
+import pytest
 import torch
 from grafx.processors import DryWet, GainStagingRegularization, MultitapDelay, ParallelMix, SerialChain, StereoGain
 from grafx.processors.base import Processor

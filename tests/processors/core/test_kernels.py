@@ -11,6 +11,7 @@ import subprocess
 import sys
 from importlib import import_module
 
+import pytest
 import torch
 
 SIZES = [(3, 20), (9, 41), (1, 1), (0, 20), (3, 0)]  # rows, samples
