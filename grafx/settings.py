@@ -75,9 +75,10 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
     if settings is not None and not isinstance(settings, Mapping):
         raise GraphError(f"{place}: its settings are {settings!r:.80}, but should be an object of controls.")
     raw, physical = _sort(processor, parameters or {}, place)
-    raw = with_defaults(processor, raw) if raw is not None else None
-    if raw is not None and not settings and not physical:
-        return raw
+    if raw is not None:
+        raw = with_defaults(processor, raw)
+        if not settings and not physical:
+            return raw
     try:
         if raw is None:
             raw = _row(processor.dsp_to_raw({}, batch_size=1))
@@ -104,20 +105,9 @@ def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = Non
     """
     if set(_paths(processor.parameter_size())) <= set(_paths(raw)):
         return raw
-    like = next((value for value in _flat_tree(raw) if isinstance(value, torch.Tensor)), None)
+    like = next((value for _, value in _items(raw) if isinstance(value, Tensor)), None)
     defaults = processor.dsp_to_raw({}, rows or 1, like)
-    return _overlaid(defaults if rows else _map(defaults, lambda tensor: tensor[0]), raw)
-
-
-def _overlaid(below: Any, above: Any) -> Any:
-    if not (hasattr(below, "items") and hasattr(above, "items")):
-        return above
-    return {**below, **{name: _overlaid(below.get(name), value) for name, value in above.items()}}
-
-
-def _flat_tree(tree: Any) -> Iterator[Any]:
-    for value in tree.values():
-        yield from _flat_tree(value) if hasattr(value, "items") else [value]
+    return _joined(defaults if rows else _row(defaults), raw)
 
 
 def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -476,7 +466,7 @@ def _joined(tree: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     """Both, and the other where they meet."""
     joined = dict(tree)
     for name, value in other.items():
-        both = isinstance(value, Mapping) and isinstance(joined.get(name), Mapping)
+        both = hasattr(value, "items") and hasattr(joined.get(name), "items")
         joined[name] = _joined(joined[name], value) if both else value
     return joined
 

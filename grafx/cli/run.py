@@ -245,7 +245,7 @@ def draw_folder(G: GRAFX, out: Path, **options: Any) -> None:
     """Draw a graph to a file."""
     from ..draw import draw_grafx
 
-    check_file(out, (".svg", ".pdf", ".png"), GraphError)
+    check_file(out, PICTURES, GraphError)
     figure, _ = draw_grafx(G, **options)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial:

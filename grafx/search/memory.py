@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..errors import SearchError
+from ..files import replacing
 
 State = dict[str, Tensor]
 """All that the next step of a loop depends on; what begins with an underscore, nothing else does."""
@@ -76,9 +77,8 @@ def save_memory(memory: Memory, losses: Mapping[int, float], fingerprint: str, f
         tensors |= {f"{index}/state/{name}": value for name, value in state.items()}
     tensors = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(file.name + ".new")
-    fresh.write_bytes(save(tensors, {FINGERPRINT: fingerprint}))
-    os.replace(fresh, file)
+    with replacing(file) as fresh:
+        fresh.write_bytes(save(tensors, {FINGERPRINT: fingerprint}))
 
 
 def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict[int, float]] | None:
