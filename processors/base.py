@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .calls import CalledByName, in_its_name
+from .calls import CalledByName, in_its_name, with_own_code
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
@@ -57,6 +57,11 @@ class Processor(Constants, metaclass=Construction):
     """
 
     latency_samples: int | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__call__" not in cls.__dict__:
+            cls.__call__ = with_own_code(cls.__call__)
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__()

@@ -7,7 +7,8 @@ import inspect
 import re
 from abc import ABCMeta
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper, wraps
+from types import FunctionType
 from typing import Any
 
 MISFIT = re.compile(r"(got an unexpected|got multiple|got some|missing|takes|too many) ")
@@ -49,3 +50,19 @@ def in_its_name(call: Callable[..., Any]) -> Callable[..., Any]:
             raise TypeError(f"{type(self).__name__}.forward() {problem}") from error
 
     return named
+
+
+def with_own_code(function: FunctionType) -> FunctionType:
+    """A copy of a method for one subclass, so that torch.compile does not count all classes as one function.
+
+    It gives up on a function after a few compilations (``torch._dynamo.config.recompile_limit``).
+    """
+    copy = FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return update_wrapper(copy, function)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from .core.broadcasting import is_one_of
 from .core.maps import IDENTITY, Map
 from .errors import ParameterError
 
@@ -237,7 +238,7 @@ def _batch(value: Tensor, leaf: Leaf, batch_size: int) -> Tensor:
     if value.ndim == 0 or value.shape == leaf.shape:
         return value.expand(shape)
     rows = value.squeeze(-1) if not leaf.shape and value.ndim == 2 and value.shape[-1] == 1 else value
-    if rows.shape[1:] == leaf.shape and rows.shape[0] in (1, batch_size):
+    if rows.shape[1:] == leaf.shape and is_one_of(rows.shape[0], 1, batch_size):
         return rows.expand(shape)
     either = f"{leaf.shape} or " if leaf.shape else ""
     raise ParameterError(

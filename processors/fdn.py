@@ -12,6 +12,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
 from .core.bounds import soft_bound
+from .core.broadcasting import is_one_of
 from .core.delay_network import Network, delay_network, delay_network_by_frequency
 from .core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
 from .core.octaves import OctaveFilters
@@ -161,7 +162,7 @@ class FeedbackDelayNetwork(Processor):
             ParameterError: signals of more than two channels, or the parameter of the other matrix.
         """
         check_optional(self, skew=skew, normal=normal)
-        if input_signals.ndim != 3 or input_signals.shape[1] not in (1, 2):
+        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
             raise ParameterError(
                 f"A feedback delay network takes mono or stereo signals (batch, 1 or 2, samples), not "
                 f"{tuple(input_signals.shape)}."

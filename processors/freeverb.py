@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .controls import ParamRange
+from .core.broadcasting import is_one_of
 from .core.freeverb import State, combs_and_allpasses
 from .core.maps import within
 from .core.precision import wide
@@ -91,7 +92,7 @@ class Freeverb(Processor):
         Raises:
             ParameterError: signals of more than two channels.
         """
-        if input_signals.ndim != 3 or input_signals.shape[1] not in (1, 2):
+        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
             raise ParameterError(
                 f"Freeverb takes mono or stereo signals (batch, 1 or 2, samples), not {tuple(input_signals.shape)}."
             )

@@ -12,6 +12,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize, Processor, run
 from .controls import ParamRange
 from .core.bounds import safe_exp
+from .core.broadcasting import is_one_of
 from .core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from .core.feedback_delay import feedback_delay
 from .core.maps import MARGIN, NEPER, TO_SILENCE, exponential, sigmoid, tanh, within
@@ -103,7 +104,7 @@ class Modulated(Processor):
             ParameterError: a signal or parameter is missing or unknown, or signals do not fit together.
         """
         (x, *lfo), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
-        if lfo and lfo[0].shape[1] not in (1, x.shape[1]):
+        if lfo and not is_one_of(lfo[0].shape[1], 1, x.shape[1]):
             raise ParameterError(
                 f"The signal {tuple(lfo[0].shape)} at the inlet 'lfo' of {type(self).__name__} must have one channel, "
                 f"or as many as {tuple(x.shape)} at 'main'."
@@ -488,7 +489,7 @@ class AutoPan(Modulated):
         return [Control("depth", 0.0, 1.0, 0.5, "z_depth", map=MIX)]
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
-        if x.shape[1] not in (1, 2) or swing.shape[1] != 1:
+        if not is_one_of(x.shape[1], 1, 2) or swing.shape[1] != 1:
             raise ParameterError(
                 f"AutoPan takes signals of one or two channels and an LFO of one, not {tuple(x.shape)} and "
                 f"{tuple(swing.shape)}."
@@ -572,7 +573,7 @@ class RingModulator(Processor):
         """
         (x, *carrier), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         tone = carrier[0] if carrier else self._tone(x, raw)
-        if tone.shape[1] not in (1, x.shape[1]):
+        if not is_one_of(tone.shape[1], 1, x.shape[1]):
             raise ParameterError(
                 f"The signal {tuple(tone.shape)} at the inlet 'carrier' of RingModulator must have one channel, or as "
                 f"many as {tuple(x.shape)} at 'main'."

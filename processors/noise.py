@@ -9,6 +9,7 @@ from torch import Tensor
 from .base import Control, ParameterError, ParameterSize
 from .controls import ParamRange
 from .core.biquad import biquad_cascade
+from .core.broadcasting import is_one_of
 from .core.noise import pink_filter, white_noise
 from .core.streaming import remember
 from .generator import Added, Generator, Raw
@@ -69,7 +70,7 @@ class WhiteNoise(Generator):
 
     def generate(self, num_samples: int, raw: Raw, added: Added) -> Tensor:
         amplitude = self.modulate("amplitude", raw, added)
-        if amplitude.shape[1] not in (1, self.num_channels) and self.num_channels > 1:
+        if not is_one_of(amplitude.shape[1], 1, self.num_channels) and self.num_channels > 1:
             raise ParameterError(
                 f"The inlet 'amplitude' of {type(self).__name__}(num_channels={self.num_channels}) has "
                 f"{amplitude.shape[1]} channels: give it 1 or {self.num_channels}."

@@ -8,6 +8,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from .controls import shape_of
+from .core.broadcasting import is_one_of
 from .errors import ParameterError
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
@@ -37,13 +38,13 @@ def share_rows(processor: nn.Module, arguments: Sequence[Any], parameters: Mappi
     rows = 1
     for signal in signals:
         rows = signal.shape[0] if rows == 1 else rows
-    if any(signal.shape[0] not in (1, rows) for signal in signals):
+    if any(not is_one_of(signal.shape[0], 1, rows) for signal in signals):
         return arguments, parameters  # which forward refuses
     leaves = _leaves(sizes, named)
     for _, tensor, _ in leaves:
         rows = tensor.shape[0] if rows == 1 else rows
     for name, tensor, shape in leaves:
-        if tensor.shape[0] not in (1, rows) or tensor.shape[1:] != shape:
+        if not is_one_of(tensor.shape[0], 1, rows) or tensor.shape[1:] != shape:
             count = f" for {rows} signals" if signals else ""
             raise ParameterError(
                 f"{who} needs {name} of shape {(rows, *shape)}{count}, not {tuple(tensor.shape)}. One row serves all."

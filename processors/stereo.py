@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
 from .core.bounds import safe_exp
+from .core.broadcasting import is_one_of
 from .core.channels import check_stereo
 from .core.maps import AMPLITUDE_DB
 from .core.operators import formula
@@ -129,7 +130,7 @@ class MonoToStereo(Processor):
         Raises:
             ParameterError: the signal is neither mono nor stereo.
         """
-        if input_signals.ndim != 3 or input_signals.shape[1] not in (1, 2):
+        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
             raise ParameterError(
                 "MonoToStereo needs a mono or stereo signal (batch, 1 or 2, samples), not "
                 f"{tuple(input_signals.shape)}."

@@ -5,6 +5,14 @@ from collections.abc import Sequence
 import torch
 
 
+def is_one_of(length: int, *lengths: int) -> bool:
+    """Whether ``length`` is one of some numbers, in a form that compiles where it is symbolic; ``in`` does not."""
+    for other in lengths:  # noqa: SIM110, as no generator
+        if length == other:
+            return True
+    return False
+
+
 def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
     """What ``torch.broadcast_shapes`` gives, without the half second that its first call takes to load sympy.
 
@@ -16,7 +24,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
     for shape in shapes:
         for axis, size in enumerate(shape, rank - len(shape)):
             if size != 1:
-                if sizes[axis] not in (1, size):
+                if not is_one_of(sizes[axis], 1, size):
                     raise RuntimeError(f"The shapes {', '.join(map(str, map(tuple, shapes)))} do not broadcast.")
                 sizes[axis] = size
     return torch.Size(sizes)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..errors import ParameterError
+from .broadcasting import is_one_of
 from .convolution import convolve
 from .midside import lr_to_ms, ms_to_lr
 
@@ -89,5 +90,5 @@ def check_mono_or_stereo(x: Tensor, who: str) -> None:
     Raises:
         ParameterError: ``x`` is neither ``(batch, 1, samples)`` nor ``(batch, 2, samples)``.
     """
-    if x.ndim != 3 or x.shape[1] not in (1, 2):
+    if x.ndim != 3 or not is_one_of(x.shape[1], 1, 2):
         raise ParameterError(f"{who} needs a mono or stereo signal (batch, 1 or 2, samples), not {tuple(x.shape)}.")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
-from .broadcasting import broadcast_shapes
+from .broadcasting import broadcast_shapes, is_one_of
 from .operators import operator
 from .precision import wide, wide_dtype
 from .recursion import first_order, last_output
@@ -195,7 +195,7 @@ def _tensor(times: Tensor | float, like: Tensor) -> Tensor:
 def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
     """The times and their base with an axis for each of the taps, and the leading axes of those."""
     times = times if times.ndim else times.reshape(1)
-    if times.shape[-1] not in (1, num_samples(xs)):
+    if not is_one_of(times.shape[-1], 1, num_samples(xs)):
         raise ParameterError(
             f"The last axis of times {tuple(times.shape)} must be as long as that of xs {tuple(xs.shape)}, or 1 where "
             "they are constant."
@@ -236,7 +236,7 @@ def _check_read(lines: Tensor, times: Tensor, rows: Tensor, past: int, limit: fl
     require(0 <= limit < math.inf, f"limit must be 0 or more samples, not {limit}.")
     require(kind in (LINEAR, CUBIC, ALLPASS), f"kind must be {LINEAR}, {CUBIC} or {ALLPASS}, not {kind}.")
     length = lines.shape[1] - past
-    require(times.shape[1] in (1, length), f"times must be of 1 or {length} samples, not {times.shape[1]}.")
+    require(is_one_of(times.shape[1], 1, length), f"times must be of 1 or {length} samples, not {times.shape[1]}.")
     check_indices("rows of lines", rows[0], 0, lines.shape[0] - 1)
     check_indices("rows of times", rows[1], 0, times.shape[0] - 1)
 

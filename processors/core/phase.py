@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import is_one_of
 from .operators import operator
 from .precision import wide
 from .shapes import as_rows, require, shaped
@@ -66,7 +67,7 @@ def running_phase(
 def _phase(
     frequency: Tensor, modulation: Tensor, offset: Tensor, initial: Tensor, sample_rate: float, num_samples: int
 ) -> tuple[Tensor, Tensor]:
-    fit = modulation.shape[1] in (0, num_samples) and offset.shape[1] in (1, num_samples)
+    fit = is_one_of(modulation.shape[1], 0, num_samples) and is_one_of(offset.shape[1], 1, num_samples)
     require(fit, f"modulation must be of 0 or {num_samples} samples, and offset of 1 or {num_samples}.")
     return kernels("phase", offset).phase(frequency, modulation, offset, initial, sample_rate, num_samples)
 

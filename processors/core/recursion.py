@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ._backends import kernels
+from .broadcasting import is_one_of
 from .operators import operator
 from .precision import wide, wide_dtype
 from .shapes import as_rows, num_samples, require, shaped
@@ -115,7 +116,7 @@ def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | comp
         u, a, initial = (t if t.is_complex() else torch.complex(t, torch.zeros_like(t)) for t in (u, a, initial))
     length = num_samples(u)
     a = a if a.ndim >= u.ndim else a[..., None]
-    if a.shape[-1] not in (1, length):
+    if not is_one_of(a.shape[-1], 1, length):
         raise ParameterError(
             f"The last axis of a {tuple(a.shape)} is time, as a has as many axes as u {tuple(u.shape)}: it must be of "
             f"length {length}, or 1 for a constant."

@@ -274,3 +274,18 @@ def test_distortions_without_a_gain_take_none_in_its_place():
         processor = cls(4, False)
         torch.testing.assert_close(processor(x, weights, None), processor(x, basis_weights=weights), rtol=0, atol=0)
     torch.testing.assert_close(TanhDistortion(False)(x, None, None, None), TanhDistortion(False)(x), rtol=0, atol=0)
+
+
+@pytest.mark.versions
+@torch.no_grad()
+def test_many_classes_compile_one_after_the_other_for_changing_batches(rng):
+    """Each has as many compilations to itself as dynamo allows, and symbolic batches are no other batches."""
+    torch.compiler.reset()
+    names = ("Compressor", "NoiseGate", "Limiter", "LowPassFilter", "StereoGain", "TanhDistortion", "Phaser", "Tremolo")
+    for name in (*names, "FeedbackDelay", "DCBlocker", "BitCrusher"):
+        processor = getattr(grafx.processors, name)()
+        compiled = torch.compile(processor, backend="eager", fullgraph=True)
+        for batch in (1, 2, 3):
+            x = torch.tensor(rng.normal(size=(batch, 2, 300)), dtype=torch.float32)
+            raw = {key: value.expand(batch, *value.shape[1:]) for key, value in processor.dsp_to_raw({}).items()}
+            torch.testing.assert_close(compiled(x, **raw), processor(x, **raw), atol=1e-5, rtol=1e-4)
