@@ -6,7 +6,7 @@ import torch.nn as nn
 
 from .data import GRAFX, NodeConfigs
 from .processors import KickSynth
-from .processors.synth import NODES, VOICES
+from .processors.synth.kick import NODES, VOICES
 
 
 def kick_graph(

@@ -14,7 +14,14 @@ from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, spread_hertz
 from .core.streaming import once
 from .core.windows import Window
-from .filter import COOKBOOK_GAIN, cookbook_controls
+from .filter.cookbook import COOKBOOK_GAIN, cookbook_controls
+
+__all__ = [
+    "GraphicEqualizer",
+    "NewZeroPhaseFIREqualizer",
+    "ParametricEqualizer",
+    "ZeroPhaseFIREqualizer",
+]
 
 
 class ZeroPhaseFIREqualizer(Processor):

@@ -23,13 +23,13 @@ NAMES = {
     """,
     "grafx.search.prune": "METHODS brute_force drywet_guided hybrid",
     "grafx.search.report": """
-        GRAFX REFERENCE_LUFS RESULT_FILES WEIGHT describe_chains plot_losses summarize write_results
+        RESULT_FILES describe_chains plot_losses summarize write_results
     """,
     "grafx.search.inversion_report": """
-        FRAME FRAMES HIGHEST INVERSION_FILES LOWEST RANGE_DB plot_inversion rounded spectrogram write_inversion
+        INVERSION_FILES plot_inversion spectrogram write_inversion
     """,
     "grafx.utils": """
-        GRAFX collect_parameters count_nodes_per_type create_empty_parameters
+        collect_parameters count_nodes_per_type create_empty_parameters
         create_empty_parameters_from_shape_dict get_node_ids_from_type map_tensors permute_grafx_tensor
         scatter_parameters shape_of
     """,
@@ -37,7 +37,7 @@ NAMES = {
         BYPASS LONGEST MOST_PLACES OCTAVES Settings UNITS WEIGHT held_settings node_lines node_text raw_row
         settings_of settings_text with_defaults
     """,
-    "grafx.synth": "GRAFX NODES VOICES kick_graph",
+    "grafx.synth": "kick_graph",
     "grafx.audio": """
         StemStream audio_blocks audio_digest audio_writer conform open_audio read_audio read_stems write_audio
     """,

@@ -23,11 +23,13 @@ from grafx.processors.base import Control, ParameterError, Processor
 from grafx.processors.core.maps import AMPLITUDE_DB
 
 from grafx.data import GRAFX, load_grafx, save_grafx
+from grafx.data.attributes import Settings
 from grafx.draw import draw_grafx
+from grafx.draw.words import node_text, settings_text
 from grafx.errors import GraphWarning
+from grafx.parameters.settings import raw_row, settings_of
+from grafx.parameters.tensors import collect_parameters, map_tensors, scatter_parameters
 from grafx.render import Renderer
-from grafx.settings import Settings, node_text, raw_row, settings_of, settings_text
-from grafx.utils import collect_parameters, map_tensors, scatter_parameters
 
 
 class Fader(Processor):

@@ -3,16 +3,15 @@ import torch
 from torch import nn
 
 from grafx.data import GRAFX, GraphError, NodeConfigs, convert_to_tensor
-from grafx.render import prepare_render, reorder_for_fast_render
-from grafx.utils import (
+from grafx.data.queries import count_nodes_per_type, get_node_ids_from_type
+from grafx.data.tensor import permute_grafx_tensor
+from grafx.parameters.tensors import (
     collect_parameters,
-    count_nodes_per_type,
     create_empty_parameters,
     create_empty_parameters_from_shape_dict,
-    get_node_ids_from_type,
-    permute_grafx_tensor,
     scatter_parameters,
 )
+from grafx.render import prepare_render, reorder_for_fast_render
 
 
 @pytest.fixture

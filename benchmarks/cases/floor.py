@@ -27,8 +27,8 @@ def transforms(signals: int, filters: int, samples: int, taps: int) -> Callable[
         taps: Length of the filters.
     """
     import torch
-    from grafx.processors.core._convolution_numba import cheapest_blocks
-    from grafx.processors.core._fourier_mkl import plan
+    from grafx.processors.core.backends.mkl import plan
+    from grafx.processors.core.convolution._numba import cheapest_blocks
 
     length, hop, parts = cheapest_blocks(samples, taps)
     back = signals * -(-samples // hop)
@@ -45,8 +45,8 @@ def transforms(signals: int, filters: int, samples: int, taps: int) -> Callable[
 def _by_plan(length: int) -> Callable[[int, int], None]:
     """Repeat transforms forth and back, as many on each core, by the plans that convolutions use."""
     import torch
-    from grafx.processors.core._fourier_mkl import plan
-    from grafx.processors.core._torch_library import run_concurrently
+    from grafx.processors.core.backends.mkl import plan
+    from grafx.processors.core.backends.threads import run_concurrently
 
     transforms, cores, repeat = plan(length, torch.float32), torch.get_num_threads(), _compiled()
     buffers = torch.zeros(cores, length + 2).numpy()
@@ -60,7 +60,7 @@ def _by_plan(length: int) -> Callable[[int, int], None]:
 
 @cache
 def _compiled() -> Callable[..., None]:
-    from grafx.processors.core._fourier_mkl import backward, forward
+    from grafx.processors.core.backends.mkl import backward, forward
     from numba import njit
 
     @njit(nogil=True)

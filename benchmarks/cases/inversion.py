@@ -34,7 +34,8 @@ def inversion(seed: int, method: str, quick: bool) -> Callable[[], dict[str, Any
     import torch
     from grafx.processors import KickSynth
 
-    from grafx.search import Effort, invert
+    from grafx.search import Effort
+    from grafx.search.inversion import invert
 
     maker = KickSynth(param_range=RANGES)
     norm = torch.rand(maker.count_num_parameters(), generator=torch.Generator().manual_seed(seed))

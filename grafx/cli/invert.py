@@ -17,9 +17,9 @@ from ..errors import SearchError
 from ..processors import KICKS, KickSynth
 from ..processors.base import Processor
 from ..search import Effort, Inversion, remove_checkpoint
-from ..search.inversion_report import INVERSION_FILES, write_inversion
-from ..search.invert import Inverting
-from ..search.memory import load_memory, save_memory
+from ..search.inversion.invert import Inverting
+from ..search.inversion.memory import load_memory, save_memory
+from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
 from .console import console, error_console, notice, say
 from .outputs import check_folder

@@ -10,8 +10,8 @@ import typer
 
 from .. import __version__
 from ..errors import GraphWarning, SearchError
-from ..search.prune import METHODS
-from ..search.search import Options
+from ..search.mixing.prune import METHODS
+from ..search.mixing.search import Options
 from .console import fail, say, warnings_as_notices
 
 app = typer.Typer(

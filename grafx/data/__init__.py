@@ -4,10 +4,10 @@ from ..errors import GraphError
 from .batch import batch_grafx, unbatch_grafx
 from .configs import NodeConfigs
 from .conversion import convert_to_graph, convert_to_tensor
+from .formats.graphml import read_graphml, write_graphml
+from .formats.io import load_grafx, save_grafx
+from .formats.pyg import from_pyg, to_pyg
 from .graph import GRAFX
-from .graphml import read_graphml, write_graphml
-from .io import load_grafx, save_grafx
-from .pyg import from_pyg, to_pyg
 from .tensor import GRAFXTensor
 
 __all__ = [

@@ -1,24 +1,22 @@
 """Why an edit is refused: each function gives the message, or ``None`` where nothing speaks against the edit."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 
+from .cables import cables_around, find_cable
 from .validate import describe, edge_problems, find_malformed, first_plug, plugs, text, type_problem
 
-if TYPE_CHECKING:
-    from .graph import GRAFX
 
-
-def add_problem(G: "GRAFX", node_type: Any, name: Any) -> str | None:
+def add_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
     return _frozen_problem(G) or _node_problem(G, node_type, name)
 
 
-def remove_problem(G: "GRAFX", node_id: Any) -> str | None:
+def remove_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
     return _frozen_problem(G) or _missing_problem(G, node_id)
 
 
-def connect_problem(G: "GRAFX", source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> str | None:
+def connect_problem(G: nx.MultiDiGraph, source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> str | None:
     if problem := _frozen_problem(G) or _missing_problem(G, source_id) or _missing_problem(G, dest_id):
         return problem
     if source_id == dest_id:
@@ -34,7 +32,7 @@ def connect_problem(G: "GRAFX", source_id: Any, dest_id: Any, outlet: Any, inlet
     return None
 
 
-def chain_problem(G: "GRAFX", nodes: list[dict[str, Any]]) -> str | None:
+def chain_problem(G: nx.MultiDiGraph, nodes: list[dict[str, Any]]) -> str | None:
     if problem := _frozen_problem(G):
         return problem
     if not nodes:
@@ -54,7 +52,7 @@ def chain_problem(G: "GRAFX", nodes: list[dict[str, Any]]) -> str | None:
 
 
 def insert_problem(
-    G: "GRAFX", node_type: Any, source_id: Any, dest_id: Any, outlet: Any, inlet: Any, name: Any
+    G: nx.MultiDiGraph, node_type: Any, source_id: Any, dest_id: Any, outlet: Any, inlet: Any, name: Any
 ) -> str | None:
     problem = add_problem(G, node_type, name) or _missing_problem(G, source_id) or _missing_problem(G, dest_id)
     if problem:
@@ -71,7 +69,7 @@ def insert_problem(
     return None
 
 
-def replace_problem(G: "GRAFX", node_id: Any, node_type: Any, name: Any) -> str | None:
+def replace_problem(G: nx.MultiDiGraph, node_id: Any, node_type: Any, name: Any) -> str | None:
     if problem := add_problem(G, node_type, name) or _missing_problem(G, node_id):
         return problem
     lacking = []
@@ -88,7 +86,7 @@ def replace_problem(G: "GRAFX", node_id: Any, node_type: Any, name: Any) -> str 
     return None
 
 
-def merge_problem(G: "GRAFX", other: "GRAFX") -> str | None:
+def merge_problem(G: nx.MultiDiGraph, other: nx.MultiDiGraph) -> str | None:
     if problem := _frozen_problem(G):
         return problem
     if G.batch or other.batch:
@@ -107,7 +105,7 @@ def merge_problem(G: "GRAFX", other: "GRAFX") -> str | None:
     return None
 
 
-def bypass_problem(G: "GRAFX", node_id: Any) -> str | None:
+def bypass_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
     if problem := remove_problem(G, node_id):
         return problem
     node = f"Node {describe(G, node_id)} cannot be bypassed"
@@ -128,35 +126,15 @@ def bypass_problem(G: "GRAFX", node_id: Any) -> str | None:
     return _starving_problem(G, node_id, node)
 
 
-def cables_around(G: "GRAFX", node_id: int) -> list[tuple[int, int, dict[str, Any]]]:
-    """The cables that lead past a node: from what feeds its first inlet to what its first outlet feeds."""
-    node_type = G.nodes[node_id]["node_type"]
-    first_inlet, first_outlet = (first_plug(G.config, node_type, side) for side in ("inlet", "outlet"))
-    return [
-        (source_id, dest_id, {**after, "outlet": before["outlet"]})
-        for source_id, _, before in G.in_edges(node_id, data=True)
-        for _, dest_id, after in G.out_edges(node_id, data=True)
-        if before["inlet"] == first_inlet and after["outlet"] == first_outlet
-    ]
-
-
-def find_cable(G: "GRAFX", source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> Any:
-    """The networkx key of a cable, or ``None`` where there is none."""
-    for key, data in (G.get_edge_data(source_id, dest_id) or {}).items():
-        if (text(data, "outlet"), text(data, "inlet")) == (outlet, inlet):
-            return key
-    return None
-
-
-def _frozen_problem(G: "GRAFX") -> str | None:
+def _frozen_problem(G: nx.MultiDiGraph) -> str | None:
     return "This graph is a view or frozen: edit a copy of it, G.copy()." if nx.is_frozen(G) else None
 
 
-def _missing_problem(G: "GRAFX", node_id: Any) -> str | None:
+def _missing_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
     return None if node_id in G else f"Node {node_id} is not in the graph."
 
 
-def _node_problem(G: "GRAFX", node_type: Any, name: Any) -> str | None:
+def _node_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
     if not isinstance(node_type, str):
         return f"Invalid node_type: {node_type!r} is not a string."
     if G.config is not None and node_type not in G.config:
@@ -166,7 +144,7 @@ def _node_problem(G: "GRAFX", node_type: Any, name: Any) -> str | None:
     return None
 
 
-def _plug_problem(G: "GRAFX", node: str, node_type: str, side: str, plug: Any) -> str | None:
+def _plug_problem(G: nx.MultiDiGraph, node: str, node_type: str, side: str, plug: Any) -> str | None:
     if not isinstance(plug, str):
         return f"Provided {side}: {plug!r} of {node} is not a string."
     names = plugs(G.config, node_type, side)
@@ -175,14 +153,14 @@ def _plug_problem(G: "GRAFX", node: str, node_type: str, side: str, plug: Any) -
     return f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {names}."
 
 
-def _passing_problem(G: "GRAFX", node_type: str) -> str | None:
+def _passing_problem(G: nx.MultiDiGraph, node_type: str) -> str | None:
     for side in ("inlet", "outlet"):
         if first_plug(G.config, node_type, side) is None:
             return f"'{node_type}' has no {side}, so that no signal goes through it"
     return None
 
 
-def _starving_problem(G: "GRAFX", node_id: int, node: str) -> str | None:
+def _starving_problem(G: nx.MultiDiGraph, node_id: int, node: str) -> str | None:
     """Of what the node feeds from other outlets than its first, something may be fed by nothing else."""
     first_outlet = first_plug(G.config, G.nodes[node_id]["node_type"], "outlet")
     for _, dest_id, lost in G.out_edges(node_id, data=True):

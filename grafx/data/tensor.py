@@ -1,9 +1,11 @@
 """The graph as tensors, without Python objects for nodes and edges."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 import torch
 
+from ..errors import GraphError
 from .configs import NodeConfigs
 
 
@@ -57,3 +59,35 @@ class GRAFXTensor:
             shown = list(value.shape) if isinstance(value, torch.Tensor) else repr(value)
             lines.append(f"  {field.name}={shown}")
         return "GRAFXTensor(\n" + ",\n".join(lines) + "\n)"
+
+
+def permute_grafx_tensor(
+    G_t: GRAFXTensor,
+    node_id: torch.LongTensor,
+    node_attrs: Iterable[str] = ("node_types", "rendering_orders"),
+    id_attrs: Iterable[str] = ("edge_indices",),
+) -> GRAFXTensor:
+    """Renumber the nodes of a graph.
+
+    Args:
+        G_t: The graph.
+        node_id: ``(V,)`` the new id of each node, a permutation of 0 … V−1.
+        node_attrs: Attributes with one row for each node.
+        id_attrs: Attributes that hold ids.
+
+    Returns:
+        A new graph; edges keep their order.
+
+    Raises:
+        GraphError: ``node_id`` is not a permutation.
+    """
+    if not torch.equal(node_id.sort().values, torch.arange(G_t.num_nodes, device=node_id.device)):
+        raise GraphError(f"node_id must be a permutation of 0 … {G_t.num_nodes - 1}.")
+    permuted = G_t.to(G_t.node_types.device)
+    for name in node_attrs:
+        value = getattr(G_t, name)
+        if value is not None:
+            setattr(permuted, name, torch.empty_like(value).index_copy_(0, node_id, value))
+    for name in id_attrs:
+        setattr(permuted, name, node_id[getattr(G_t, name)])
+    return permuted

@@ -1,10 +1,10 @@
 """From a graph to sound: schedules, plans, rendering."""
 
 from ..errors import RenderError
-from .order import compute_render_order, reorder_for_fast_render
 from .plan import RenderData, prepare_render
 from .render import render_grafx
 from .renderer import Renderer
+from .schedule.order import compute_render_order, reorder_for_fast_render
 from .signals import Signals
 from .stream import StreamRenderer
 

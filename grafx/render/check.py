@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
-from ..utils import shape_of
+from ..parameters.tensors import shape_of
 from .parameters import is_per_source
 from .plan import RenderData, Step
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..utils import shape_of
+from ..parameters.tensors import shape_of
 
 
 def nodes_first(tree: Mapping[str, Any], sizes: Mapping[str, Any], num_nodes: int, num_sources: int) -> dict[str, Any]:

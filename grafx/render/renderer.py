@@ -13,11 +13,11 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
-from ..settings import with_defaults
-from ..utils import collect_parameters, create_empty_parameters, map_tensors, scatter_parameters
-from .order import reorder_for_fast_render
+from ..parameters.settings import with_defaults
+from ..parameters.tensors import collect_parameters, create_empty_parameters, map_tensors, scatter_parameters
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
+from .schedule.order import reorder_for_fast_render
 from .signals import Signals
 
 

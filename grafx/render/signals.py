@@ -11,7 +11,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..errors import RenderError
-from ..utils import map_tensors
+from ..parameters.tensors import map_tensors
 from .gather import same_channels
 from .plan import RenderData
 

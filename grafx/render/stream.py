@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
 from ..data.graph import GRAFX
+from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
-from ..utils import get_node_ids_from_type, map_tensors, scatter_parameters
+from ..parameters.tensors import map_tensors, scatter_parameters
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels

@@ -1,15 +1,15 @@
 """Finding the graph that explains how stems became a mix, and the settings that make a sound."""
 
 from ..errors import SearchError
-from .checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from .console import build_console, console_processors
-from .diagnosis import Diagnosis, StemDiagnosis, diagnose
-from .effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
-from .invert import Effort, Inversion, Step, invert
-from .loss import MatchLoss
-from .mixer import Mixer, MixStream, render_mix
-from .search import Found, Options, Progress, Search
-from .spectral import SpectralLoss
+from .inversion.effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
+from .inversion.invert import Effort, Inversion, Step, invert
+from .inversion.spectral import SpectralLoss
+from .mixing.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+from .mixing.console import build_console, console_processors
+from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
+from .mixing.loss import MatchLoss
+from .mixing.mixer import Mixer, MixStream, render_mix
+from .mixing.search import Found, Options, Progress, Search
 
 __all__ = [
     "COARSE_TO_FINE",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .crossover import linkwitz_riley, split_bands
+from .crossover_responses import linkwitz_riley, split_bands
 from .scale import from_scale, to_scale
 
 OCTAVES = 31.5, 63.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0  # Hz

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import check_option
 from .filterbank import SCALES
-from .optional import check_option
 
 Frequencies = TypeVar("Frequencies", float, np.ndarray, Tensor)
 

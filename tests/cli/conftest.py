@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from grafx.cli.main import app
-from grafx.search.report import RESULT_FILES
+from grafx.search.mixing.report import RESULT_FILES
 
 RATE = 44100
 STEPS = ["--fit-steps", "3", "--rounds", "1", "--tune-steps", "2", "--method", "drywet"]

@@ -9,7 +9,7 @@ import torch
 from grafx.audio import read_audio
 from grafx.data import GRAFX, save_grafx
 from grafx.search import console_processors, render_mix
-from grafx.search.mixer import Mixer
+from grafx.search.mixing.mixer import Mixer
 
 RATE = 44100
 SETTINGS = {

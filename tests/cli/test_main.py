@@ -12,7 +12,7 @@ import torch
 import grafx
 from grafx.audio import read_audio
 from grafx.data import load_grafx, save_grafx
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.mixer import WEIGHT
 
 
 def unwrapped(text):
@@ -321,7 +321,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_before_the_search(cli, sear
     def never(search):
         raise AssertionError("the search has begun")
 
-    monkeypatch.setattr("grafx.search.checkpoint.save_grafx", fail)
+    monkeypatch.setattr("grafx.search.mixing.checkpoint.save_grafx", fail)
     monkeypatch.setattr("grafx.search.Search.run", never)
     cli.refused(cli.run(*search_arguments, tmp_path), "Permission denied")
 

@@ -9,7 +9,7 @@ from grafx.audio import read_audio
 from grafx.cli.run import parse_groups, stem_names
 from grafx.data import GraphError, load_grafx, save_grafx
 from grafx.search import Search
-from grafx.search.console import console_processors
+from grafx.search.mixing.console import console_processors
 
 # Names
 
@@ -152,7 +152,7 @@ def test_a_failure_while_writing_results_loses_nothing(cli, search_arguments, se
     def fail(search):
         raise OSError(28, "No space left on device", "loss.svg")
 
-    monkeypatch.setattr("grafx.search.report.plot_losses", fail)
+    monkeypatch.setattr("grafx.search.mixing.report.plot_losses", fail)
     cli.refused(cli.run(*search_arguments, tmp_path / "out"), "No space left")
     monkeypatch.undo()
     result = cli.run(*search_arguments, tmp_path / "out")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-import grafx.data.io as io
+import grafx.data.formats.io as io
 from grafx.data import (
     GRAFX,
     GraphError,

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import grafx.data.io as io
+import grafx.data.formats.io as io
 from grafx.data import GRAFX, GraphError, NodeConfigs, batch_grafx, load_grafx, save_grafx, unbatch_grafx
+from grafx.parameters.tensors import create_empty_parameters
 from grafx.render import prepare_render, reorder_for_fast_render
-from grafx.utils import create_empty_parameters
 
 CONFIG = NodeConfigs({"eq": {}, "split": {"outlets": ["low", "high"]}, "ring": {"inlets": ["main", "side"]}})
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from grafx.processors.base import ParameterError, Processor
 from grafx.processors.errors import DerivativeError
-from grafx.processors.oscillator import _computed
+from grafx.processors.synth.oscillator import _computed
 from torch.autograd import forward_ad
 
 STDS = [0.01, 1.0, 10.0]

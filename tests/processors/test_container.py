@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from grafx.processors.base import ParameterError, Processor
-from grafx.processors.container import DryWet, GainStagingRegularization, ParallelMix, SerialChain
+from grafx.processors.container.mixing import DryWet, GainStagingRegularization, ParallelMix, SerialChain
 from torch.autograd import gradcheck
 
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.delay import DelayLine, MultitapDelay
+from grafx.processors.delay.delay import DelayLine, MultitapDelay
 
 BINS = 4
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.dynamics import Compressor, NoiseGate
-from grafx.processors.dynamics_approx import ApproxCompressor, ApproxNoiseGate
+from grafx.processors.dynamics.approx import ApproxCompressor, ApproxNoiseGate
+from grafx.processors.dynamics.compressor import Compressor, NoiseGate
 from torch.autograd import gradcheck
 
 PROCESSORS = [Compressor, NoiseGate]

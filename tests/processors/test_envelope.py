@@ -3,7 +3,7 @@ import pytest
 import torch
 from grafx.processors import LowPassFilter
 from grafx.processors.base import ParameterError
-from grafx.processors.envelope import ADSR, ExponentialEnvelope
+from grafx.processors.synth.envelope import ADSR, ExponentialEnvelope
 from torch.autograd import gradcheck
 
 from grafx.data import GRAFX, NodeConfigs

@@ -90,7 +90,7 @@ def test_long_signals_run_in_pieces(monkeypatch):
     raw = {name: torch.randn(2, 1, requires_grad=True) for name in freeverb.parameter_size()}
     weights, results = torch.randn(2, 2, 1000), []
     for piece in (1 << 16, 300):
-        monkeypatch.setattr("grafx.processors.freeverb.PIECE", piece)
+        monkeypatch.setattr("grafx.processors.reverb.freeverb.PIECE", piece)
         y = freeverb(x, **raw)
         results.append([y, *torch.autograd.grad(y, [x, *raw.values()], weights)])
     for a, b in zip(*results, strict=True):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from grafx.processors import LadderFilter
 from grafx.processors.base import ParameterError
-from grafx.processors.ladder import MODES
+from grafx.processors.filter.ladder import MODES
 from scipy.integrate import solve_ivp
 
 from grafx.data import GRAFX, NodeConfigs

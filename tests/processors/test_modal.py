@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.modal import ModalResonators
+from grafx.processors.synth.modal import ModalResonators
 from scipy.signal import lfilter
 from torch.autograd import gradcheck
 

@@ -4,7 +4,7 @@ import scipy.signal
 import torch
 from grafx.processors import MultitapDelay, VelvetNoiseReverb
 from grafx.processors.base import ParameterError
-from grafx.processors.reverb import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
+from grafx.processors.reverb.noise import FilteredNoiseShapingReverb, STFTMaskedNoiseReverb
 
 IR_LEN, N_FFT, HOP = 200, 32, 16
 BINS, FRAMES = 17, 13

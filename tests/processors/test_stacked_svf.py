@@ -6,7 +6,7 @@ import pytest
 import torch
 from grafx.processors import LadderFilter, StackedStateVariableFilter
 from grafx.processors.base import ParameterError
-from grafx.processors.stacked_svf import _system, feedback_limit
+from grafx.processors.filter.stacked_svf import _system, feedback_limit
 from torch.autograd import gradcheck
 
 from grafx.data import GRAFX, NodeConfigs

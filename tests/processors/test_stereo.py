@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.stereo import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
+from grafx.processors.stereo.image import MidSideToStereo, MonoToStereo, SideGainImager, StereoGain, StereoToMidSide
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.render import prepare_render, render_grafx, reorder_for_fast_render

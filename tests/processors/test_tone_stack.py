@@ -3,7 +3,7 @@ import pytest
 import torch
 from grafx.processors import ToneStack
 from grafx.processors.base import ParameterError
-from grafx.processors.tone_stack import AMPLIFIERS
+from grafx.processors.filter.tone_stack import AMPLIFIERS
 from scipy import signal
 
 AMPLIFIER_NAMES = list(AMPLIFIERS)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from grafx.data import GRAFX, NodeConfigs, load_grafx, save_grafx
+from grafx.parameters.tensors import collect_parameters, map_tensors
 from grafx.render import Renderer, StreamRenderer, prepare_render, render_grafx
-from grafx.utils import collect_parameters, map_tensors
 
 PROCESSORS = {
     "bands": gp.ParametricEqualizer(num_filters=10),

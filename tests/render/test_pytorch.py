@@ -13,9 +13,9 @@ from grafx.processors.errors import DerivativeError
 from torch.utils.data import DataLoader, Dataset
 
 from grafx.data import GRAFX, NodeConfigs
+from grafx.parameters.tensors import create_empty_parameters
 from grafx.render import Renderer, StreamRenderer, prepare_render, render_grafx, reorder_for_fast_render
-from grafx.search.loss import MatchLoss
-from grafx.utils import create_empty_parameters
+from grafx.search.mixing.loss import MatchLoss
 
 pytestmark = pytest.mark.versions
 

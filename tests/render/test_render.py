@@ -8,8 +8,8 @@ from grafx.processors import DelayLine
 from grafx.processors.base import ParameterError
 
 from grafx.data import GRAFX, NodeConfigs, convert_to_tensor
+from grafx.parameters.tensors import create_empty_parameters
 from grafx.render import RenderError, prepare_render, render_grafx, reorder_for_fast_render
-from grafx.utils import create_empty_parameters
 
 
 def schedule(*chains, config=None):

@@ -21,13 +21,13 @@ from grafx.search import (
     SpectralLoss,
     build_console,
     console_processors,
-    invert,
     invert_effect,
     load_checkpoint,
     render_mix,
     save_checkpoint,
 )
-from grafx.search.report import write_results
+from grafx.search.inversion import invert
+from grafx.search.mixing.report import write_results
 
 RATE, NAMES = 44100, ["kick", "pad"]
 OPTIONS = Options(fit_steps=1, rounds=1, tune_steps=1, method="drywet")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from grafx.search import Mixer, build_console, render_mix
-from grafx.search.bypass import level_changes, without
-from grafx.search.initial import set_initial_parameters
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.bypass import level_changes, without
+from grafx.search.mixing.initial import set_initial_parameters
+from grafx.search.mixing.mixer import WEIGHT
 
 GAINS = {"kick": (0.5, 0.25), "pad": (2.0, 1.0), "group": (0.8, 1.2), "master": (3.0, 0.7)}
 

@@ -4,7 +4,7 @@ from grafx.processors import DryWet
 
 from grafx.data import GraphError
 from grafx.search import build_console, console_processors
-from grafx.search.console import CHAIN
+from grafx.search.mixing.console import CHAIN
 
 
 def names(count):

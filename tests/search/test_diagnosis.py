@@ -182,7 +182,7 @@ def test_long_audio_is_heard_in_pieces(stems):
 
 
 def test_a_search_holds_it_and_results_tell_it(stems, tmp_path):
-    from grafx.search.report import write_results
+    from grafx.search.mixing.report import write_results
 
     stems = stems[:2, :, : round(1.2 * RATE)]
     search = Search(stems, -stems.sum(0), RATE, NAMES[:2], options=Options(fit_steps=0, rounds=0))

@@ -10,7 +10,7 @@ from grafx.processors import Chorus, Flanger, Phaser, Tremolo, Vibrato
 
 from grafx.errors import AudioError, SearchError
 from grafx.search import Level, invert_effect
-from grafx.search.effect import low_passed
+from grafx.search.inversion.effect import low_passed
 
 RATE = 16000
 SHORT = (

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from grafx.search.excerpt import evaluated_excerpts, random_excerpt
+from grafx.search.mixing.excerpt import evaluated_excerpts, random_excerpt
 
 RATE = 1000
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from grafx.search import build_console, console_processors, render_mix
-from grafx.search.initial import nearest_log_gains, set_initial_parameters
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.initial import nearest_log_gains, set_initial_parameters
+from grafx.search.mixing.mixer import WEIGHT
 
 
 def noises(num_stems, num_samples=44100, seed=0):

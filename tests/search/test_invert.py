@@ -9,8 +9,9 @@ from grafx.processors import KICKS, KickSynth, SineOscillator, StereoGain
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, SearchError
-from grafx.search import Effort, SpectralLoss, invert
-from grafx.search.least_squares import levenberg_marquardt
+from grafx.search import Effort, SpectralLoss
+from grafx.search.inversion import invert
+from grafx.search.inversion.least_squares import levenberg_marquardt
 
 RATE = 44100
 SMALL = Effort(384, 48, 10, 6, 15, 25, 12, 0, 0)

@@ -7,7 +7,7 @@ import torch
 from auraloss.freq import MultiResolutionSTFTLoss
 
 from grafx.search import MatchLoss
-from grafx.search.loss import FFT_SIZES
+from grafx.search.mixing.loss import FFT_SIZES
 
 RATES = [8000, 11025, 12000, 16000, 22050, 24000, 29000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000]
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors import KickSynth, Tremolo
-from grafx.processors.dynamic_range import RAW_FLOOR
+from grafx.processors.dynamics.base import RAW_FLOOR
 
-from grafx.search import Effort, Level, MatchLoss, Mixer, invert, invert_effect, render_mix
+from grafx.search import Effort, Level, MatchLoss, Mixer, invert_effect, render_mix
+from grafx.search.inversion import invert
 from grafx.search.loudness import REFERENCE_LUFS, loudness, reference_gain
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.mixer import WEIGHT
 
 RATE = 48000
 LEVELS_DB = [-20.0, -60.0, 12.0]

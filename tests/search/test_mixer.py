@@ -3,9 +3,9 @@ import torch
 
 from grafx.data import GraphError
 from grafx.search import Mixer, MixStream, build_console, render_mix
-from grafx.search.console import CHAIN
-from grafx.search.initial import set_initial_parameters
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.console import CHAIN
+from grafx.search.mixing.initial import set_initial_parameters
+from grafx.search.mixing.mixer import WEIGHT
 
 
 @pytest.fixture(scope="module")

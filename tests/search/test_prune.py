@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from grafx.search.prune import METHODS, brute_force, drywet_guided, hybrid
+from grafx.search.mixing.prune import METHODS, brute_force, drywet_guided, hybrid
 
 TYPES = ("eq", "gain", "reverb")
 

@@ -8,12 +8,14 @@ import torch
 from grafx.audio import read_audio
 from grafx.data import GRAFX, load_grafx
 from grafx.draw import draw_grafx
+from grafx.draw.words import node_lines
+from grafx.parameters.settings import settings_of
+from grafx.parameters.spectra import OCTAVES
+from grafx.parameters.tensors import collect_parameters
 from grafx.search import console_processors, render_mix
-from grafx.search.console import CHAIN
-from grafx.search.mixer import WEIGHT
-from grafx.search.report import RESULT_FILES, describe_chains, plot_losses, write_results
-from grafx.settings import OCTAVES, node_lines, settings_of
-from grafx.utils import collect_parameters
+from grafx.search.mixing.console import CHAIN
+from grafx.search.mixing.mixer import WEIGHT
+from grafx.search.mixing.report import RESULT_FILES, describe_chains, plot_losses, write_results
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 
 from grafx.errors import AudioError, GraphError, SearchError
 from grafx.search import Mixer, Options, Search, load_checkpoint, render_mix, save_checkpoint
-from grafx.search.mixer import WEIGHT
+from grafx.search.mixing.mixer import WEIGHT
 
 RATE = 44100
 

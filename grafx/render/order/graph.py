@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...data.graph import GRAFX
-from . import compute_render_order, reorder_for_fast_render
+from ..schedule.order import compute_render_order, reorder_for_fast_render
 
 __all__ = ["compute_render_order", "get_sorted_graph", "reorder_for_fast_render", "return_render_ordered_graph"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ...data.tensor import GRAFXTensor
-from . import compute_render_order, reorder_for_fast_render
+from ..schedule.order import compute_render_order, reorder_for_fast_render
 
 Schedule = tuple[torch.LongTensor, torch.LongTensor]
 

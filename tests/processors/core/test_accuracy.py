@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _backends
+from grafx.processors.core.backends import dispatch
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.convolution import convolve
 from grafx.processors.core.recursion import ballistics, first_order, onepole
@@ -28,7 +28,7 @@ START = 0.3  # states before the first sample
 def dtype(request, monkeypatch):
     dtype, *plain = request.param.split(maxsplit=1)
     if plain:
-        monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_torch"))
+        monkeypatch.setattr(dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._torch"))
     return np.dtype(dtype)
 
 

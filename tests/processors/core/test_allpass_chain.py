@@ -3,7 +3,8 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _allpass_chain_numba, _allpass_chain_torch
+from grafx.processors.core.allpass_chain import _numba as _allpass_chain_numba
+from grafx.processors.core.allpass_chain import _torch as _allpass_chain_torch
 from grafx.processors.core.allpass_chain import allpass_chain
 from torch.autograd import gradcheck
 from torch.library import opcheck

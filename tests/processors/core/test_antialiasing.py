@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _antialiasing_numba, _antialiasing_torch
+from grafx.processors.core.antialiasing import _numba as _antialiasing_numba
+from grafx.processors.core.antialiasing import _torch as _antialiasing_torch
 from grafx.processors.core.antialiasing import antialiased
 from grafx.processors.core.waveshapes import WAVESHAPES
 from torch.autograd import gradcheck

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from grafx.processors.core import _backends
+
+from grafx.processors.core.backends import dispatch
 
 ALL = [
     "recursion",
@@ -22,17 +23,17 @@ ALL = [
 
 def loaded(monkeypatch, operators, device, installed):
     """The name of the module that runs operators on a device, where compilers are installed or not."""
-    found = _backends.find_spec
-    monkeypatch.setattr(_backends, "_load", _backends._load.__wrapped__)
-    monkeypatch.setattr(_backends, "import_module", lambda name, package: SimpleNamespace(__name__=name))
-    monkeypatch.setattr(_backends, "find_spec", lambda name, *package: found(name, *package) if package else installed)
-    return _backends.kernels(operators, SimpleNamespace(device=torch.device(device))).__name__
+    found = dispatch.find_spec
+    monkeypatch.setattr(dispatch, "_load", dispatch._load.__wrapped__)
+    monkeypatch.setattr(dispatch, "import_module", lambda name, package: SimpleNamespace(__name__=name))
+    monkeypatch.setattr(dispatch, "find_spec", lambda name, *package: found(name, *package) if package else installed)
+    return dispatch.kernels(operators, SimpleNamespace(device=torch.device(device))).__name__
 
 
 @pytest.mark.parametrize("operators", ALL)
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
 def test_without_a_compiler_every_device_runs_plain_torch(monkeypatch, operators, device):
-    assert loaded(monkeypatch, operators, device, installed=False) == f"._{operators}_torch"
+    assert loaded(monkeypatch, operators, device, installed=False) == f"..{operators}._torch"
 
 
 @pytest.mark.parametrize("operators", ALL)
@@ -41,10 +42,10 @@ def test_without_a_compiler_every_device_runs_plain_torch(monkeypatch, operators
 )
 def test_with_compilers_what_was_written_for_them_runs(monkeypatch, operators, device, compiler, compiled):
     backend = compiler if operators in compiled else "torch"
-    assert loaded(monkeypatch, operators, device, installed=True) == f"._{operators}_{backend}"
+    assert loaded(monkeypatch, operators, device, installed=True) == f"..{operators}._{backend}"
 
 
 @pytest.mark.parametrize("operators", ALL)
 def test_every_operator_has_kernels_here(operators):
-    module = _backends.kernels(operators, torch.empty(0))
-    assert sys.modules[module.__name__] is module and module.__name__.endswith(f"._{operators}_numba")
+    module = dispatch.kernels(operators, torch.empty(0))
+    assert sys.modules[module.__name__] is module and module.__name__.endswith(f".{operators}._numba")

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _biquad_numba, _biquad_torch
 from grafx.processors.core.biquad import _biquads, biquad_cascade
+from grafx.processors.core.biquad import _numba as _biquad_numba
+from grafx.processors.core.biquad import _torch as _biquad_torch
 from scipy.signal import butter, sosfilt
 from torch.autograd import gradcheck
 
@@ -212,7 +213,7 @@ def test_decays_to_silence_rather_than_to_subnormal_numbers(dtype):
 
 
 def test_rows_are_shared_out_over_threads(monkeypatch):
-    monkeypatch.setattr("grafx.processors.core._numba_rows.MIN_WORK_PER_THREAD", 1)
+    monkeypatch.setattr("grafx.processors.core.backends.numba_rows.MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     x, sos = torch.randn(21, 50, dtype=DOUBLE), resonators(21, 2)
     expected, _ = reference(x, sos, torch.zeros(21, 2, 2))

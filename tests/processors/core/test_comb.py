@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _comb_numba, _comb_torch
+from grafx.processors.core.comb import _numba as _comb_numba
+from grafx.processors.core.comb import _torch as _comb_torch
 from grafx.processors.core.comb import comb_filter
 from scipy.signal import lfilter
 from torch.autograd import gradcheck

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from grafx.processors.core import _numba_rows, _torch_library
+from grafx.processors.core.backends import numba_rows
+from grafx.processors.core.backends import threads as pool
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.convolution import convolve
 from grafx.processors.core.recursion import ballistics, first_order, onepole
@@ -31,8 +32,8 @@ FUNCTIONS = {
 def threads(request, monkeypatch):
     """Has rows shared out however few they are, and gives back the setting of torch."""
     if request.param == "new threads":
-        monkeypatch.setattr(_torch_library, "_pool", lambda: None)
-    monkeypatch.setattr(_numba_rows, "MIN_WORK_PER_THREAD", 1)
+        monkeypatch.setattr(pool, "_pool", lambda: None)
+    monkeypatch.setattr(numba_rows, "MIN_WORK_PER_THREAD", 1)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

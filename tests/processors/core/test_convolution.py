@@ -3,9 +3,9 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _convolution_numba
-from grafx.processors.core._convolution_torch import fast_length
 from grafx.processors.core.convolution import FIRConvolution, convolve
+from grafx.processors.core.convolution import _numba as _convolution_numba
+from grafx.processors.core.convolution._torch import fast_length
 
 
 @pytest.fixture(params=["compiled", "torch"], autouse=True)
@@ -219,7 +219,7 @@ def test_large_batches_without_gradients_are_split(x_batch, h_batch, rng, monkey
         torch.from_numpy(rng.standard_normal((h_batch, 1, 8))),
     )
     expected = convolve(x.requires_grad_(), h).detach()
-    monkeypatch.setattr("grafx.processors.core._convolution_torch.MAX_TRANSFORMED", 2 * 2 * 100)
+    monkeypatch.setattr("grafx.processors.core.convolution._torch.MAX_TRANSFORMED", 2 * 2 * 100)
     with torch.no_grad():
         torch.testing.assert_close(convolve(x, h), expected)
     torch.testing.assert_close(convolve(x.detach(), h), expected)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _convolution_numba
 from grafx.processors.core.convolution import _convolve, _correlate, convolve
+from grafx.processors.core.convolution import _numba as _convolution_numba
 
 TAPS = [1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 40]
 SAMPLES = [1, 3, 4, 5, 8, 9, 16, 33, 70]

@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core.crossover import crossover_frequencies, linkwitz_riley, split_bands
+from grafx.processors.core.crossover_responses import crossover_frequencies, linkwitz_riley, split_bands
 
 SAMPLE_RATE, N = 8000, 4096
 FREQUENCIES = [200, 700, 2500]

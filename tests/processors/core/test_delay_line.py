@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _backends, _delay_line_numba, _delay_line_torch, _numba_rows
+from grafx.processors.core.backends import dispatch, numba_rows
 from grafx.processors.core.delay_line import (
     INTERPOLATIONS,
     delay_line_init,
@@ -15,6 +15,8 @@ from grafx.processors.core.delay_line import (
     delay_line_tail,
     delay_line_tick,
 )
+from grafx.processors.core.delay_line import _numba as _delay_line_numba
+from grafx.processors.core.delay_line import _torch as _delay_line_torch
 from torch.autograd import gradcheck
 from torch.library import opcheck
 
@@ -326,7 +328,7 @@ def test_plain_torch_agrees(kind, limit):
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize("rows, length, dtype", [(3, 9, torch.float32), (2, 0, DOUBLE), (0, 5, DOUBLE)])
 def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
-    monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_{backend}"))
+    monkeypatch.setattr(dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._{backend}"))
     operators, numbers = torch.ops.grafx, torch.arange(rows).repeat(2, 1)
     line, times, base = random(rows, length + 4, dtype=dtype), 7 * torch.rand(rows, length), torch.rand(rows)
     given, grad = (line, times, base), random(rows, length, dtype=dtype)
@@ -375,7 +377,7 @@ def test_rows_are_shared_out_over_threads(monkeypatch, num_threads):
     x.requires_grad_()
     expected = tap(x, times, 8, "cubic")
     gradients = torch.autograd.grad(expected.square().sum(), (x, times))
-    monkeypatch.setattr(_numba_rows, "MIN_WORK_PER_THREAD", 1)
+    monkeypatch.setattr(numba_rows, "MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
     y = tap(x, times, 8, "cubic")
     assert torch.equal(y, expected)

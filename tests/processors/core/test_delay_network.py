@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _delay_network_numba, _delay_network_torch, delay_network
+from grafx.processors.core import delay_network
 from grafx.processors.core.delay_network import Network, delay_network_by_frequency
+from grafx.processors.core.delay_network import _numba as _delay_network_numba
+from grafx.processors.core.delay_network import _torch as _delay_network_torch
 from scipy.signal import sosfilt
 
 BACKENDS = {"numba": _delay_network_numba, "torch": _delay_network_torch}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _feedback_delay_numba, _feedback_delay_torch
+from grafx.processors.core.feedback_delay import _numba as _feedback_delay_numba
+from grafx.processors.core.feedback_delay import _torch as _feedback_delay_torch
 from grafx.processors.core.feedback_delay import feedback_delay
 from torch.autograd import gradcheck
 from torch.library import opcheck

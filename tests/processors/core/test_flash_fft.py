@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from grafx.processors.core import _flash_fft
+from grafx.processors.core.backends import flash_fft
 from grafx.processors.core.convolution import FIRConvolution, convolve
 
 
@@ -30,12 +30,12 @@ class StandIn(torch.nn.Module):
 @pytest.fixture
 def stand_in(monkeypatch):
     monkeypatch.setitem(sys.modules, "flashfftconv", SimpleNamespace(FlashFFTConv=StandIn))
-    monkeypatch.setattr(_flash_fft, "is_supported", lambda: True)
-    monkeypatch.setattr(_flash_fft, "takes", lambda x, h, delay: True)
+    monkeypatch.setattr(flash_fft, "is_supported", lambda: True)
+    monkeypatch.setattr(flash_fft, "takes", lambda x, h, delay: True)
     monkeypatch.setattr(StandIn, "calls", 0)
-    _flash_fft._transform.cache_clear()
+    flash_fft._transform.cache_clear()
     yield StandIn
-    _flash_fft._transform.cache_clear()
+    flash_fft._transform.cache_clear()
 
 
 @pytest.mark.filterwarnings("error")
@@ -65,6 +65,6 @@ def test_longer_signals_take_the_native_convolution(stand_in, rng):
 
 def test_signals_elsewhere_take_the_native_convolution(stand_in, monkeypatch, rng):
     monkeypatch.undo()
-    monkeypatch.setattr(_flash_fft, "is_supported", lambda: True)
+    monkeypatch.setattr(flash_fft, "is_supported", lambda: True)
     x, h = (torch.from_numpy(rng.standard_normal((2, 2, n))).float() for n in (30, 7))
     torch.testing.assert_close(FIRConvolution(flashfftconv=True)(x, h), convolve(x, h))

@@ -6,12 +6,14 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _convolution_numba, _convolution_torch, _fourier_mkl
-from grafx.processors.core._fourier_mkl import Plan, backward, forward, plan
+from grafx.processors.core.backends import mkl
+from grafx.processors.core.backends.mkl import Plan, backward, forward, plan
+from grafx.processors.core.convolution import _numba as _convolution_numba
+from grafx.processors.core.convolution import _torch as _convolution_torch
 from grafx.processors.core.convolution import convolve
 from numba import njit
 
-LIBRARY = _fourier_mkl._library()
+LIBRARY = mkl._library()
 needs_library = pytest.mark.skipif(LIBRARY is None, reason="torch was built without transforms that kernels can call")
 
 
@@ -20,8 +22,8 @@ def forgetful():
     """Without what was found out about libraries, before and after a test."""
 
     def forget():
-        _fourier_mkl._library.cache_clear()
-        _fourier_mkl.plan.cache_clear()
+        mkl._library.cache_clear()
+        mkl.plan.cache_clear()
 
     forget()
     yield
@@ -141,7 +143,7 @@ def calls(monkeypatch):
     ids=["no library", "a library without transforms", "transforms that do something else"],
 )
 def test_plain_torch_where_the_library_is_of_no_use(name, replacement, forgetful, calls, monkeypatch, rng):
-    monkeypatch.setattr(_fourier_mkl, name, replacement)
+    monkeypatch.setattr(mkl, name, replacement)
     assert plan(64, torch.float32) is None
     x, h = (torch.from_numpy(rng.standard_normal((1, 1, n))).requires_grad_() for n in (40, 7))
     y = convolve(x, h)

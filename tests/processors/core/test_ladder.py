@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _ladder_numba, _ladder_torch
 from grafx.processors.core.ladder import _ladder, saturating_ladder
+from grafx.processors.core.ladder import _numba as _ladder_numba
+from grafx.processors.core.ladder import _torch as _ladder_torch
 from scipy.optimize import brentq
 from torch.autograd import gradcheck
 

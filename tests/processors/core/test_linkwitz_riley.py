@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.core.biquad import biquad_cascade
-from grafx.processors.core.linkwitz_riley import crossover_sections
+from grafx.processors.core.crossover_sections import crossover_sections
 from torch.autograd import gradcheck
 
 SAMPLE_RATE = 48000

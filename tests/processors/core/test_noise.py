@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from grafx.processors.core import _noise_numba, _noise_torch
+from grafx.processors.core.noise import _numba as _noise_numba
+from grafx.processors.core.noise import _torch as _noise_torch
 from grafx.processors.core.noise import pink_filter, white_noise
 
 DOUBLE = torch.float64

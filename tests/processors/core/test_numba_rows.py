@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from grafx.processors.core._numba_rows import kernel, put_samples, take_samples
+from grafx.processors.core.backends.numba_rows import kernel, put_samples, take_samples
 
 
 def test_compiles_where_nothing_can_be_cached():

@@ -6,8 +6,8 @@ from importlib import import_module
 
 import pytest
 import torch
-from grafx.processors.core import _backends
 from grafx.processors.core.antialiasing import antialiased
+from grafx.processors.core.backends import dispatch
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
@@ -132,7 +132,7 @@ def test_contract(name, rows, length, dtype):
 
 @pytest.mark.parametrize("name, rows, length, dtype", CASES)
 def test_contract_in_plain_torch(name, rows, length, dtype, monkeypatch):
-    monkeypatch.setattr(_backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_torch"))
+    monkeypatch.setattr(dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._torch"))
     for operator, given in zip(operator_pair(name), arguments(name, rows, length, dtype), strict=True):
         opcheck(operator, given, test_utils=("test_schema", "test_faketensor"))
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 from grafx.processors import TanhDistortion
+from grafx.processors.arguments import bind, check_optional
 from grafx.processors.base import ParameterError
-from grafx.processors.core.optional import bind, check_optional
 
 
 def test_what_the_options_ask_for_must_be_given_and_nothing_else():

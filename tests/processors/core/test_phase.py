@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _phase_numba, _phase_torch
+from grafx.processors.core.phase import _numba as _phase_numba
+from grafx.processors.core.phase import _torch as _phase_torch
 from grafx.processors.core.phase import running_phase
 from torch.autograd import gradcheck
 

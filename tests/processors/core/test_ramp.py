@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _ramp_numba, _ramp_torch
+from grafx.processors.core.ramp import _numba as _ramp_numba
+from grafx.processors.core.ramp import _torch as _ramp_torch
 from grafx.processors.core.ramp import linear_ramp
 from torch.autograd import gradcheck
 

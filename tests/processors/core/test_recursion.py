@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _numba_rows, _recursion_numba, _recursion_torch
+from grafx.processors.core.backends import numba_rows
+from grafx.processors.core.recursion import _numba as _recursion_numba
+from grafx.processors.core.recursion import _torch as _recursion_torch
 from grafx.processors.core.recursion import (
     ballistics,
     first_order,
@@ -356,7 +358,7 @@ def test_plain_torch_ballistics_agrees(length):
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 16])
 def test_rows_are_shared_out_over_threads(monkeypatch, num_threads):
-    monkeypatch.setattr(_numba_rows, "MIN_WORK_PER_THREAD", 1)
+    monkeypatch.setattr(numba_rows, "MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
     u, alpha = torch.randn(7, 50, dtype=torch.float64), double(7)
     expected = [lfilter([1 - a], [1, -a], x) for a, x in zip(alpha.numpy(), u.numpy(), strict=True)]

@@ -8,7 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core import _backends, _biquad_numba, _ramp_numba, _recursion_numba, biquad, ramp, recursion
+from grafx.processors.core import biquad, ramp, recursion
+from grafx.processors.core.backends import dispatch
+from grafx.processors.core.biquad import _numba as _biquad_numba
+from grafx.processors.core.ramp import _numba as _ramp_numba
+from grafx.processors.core.recursion import _numba as _recursion_numba
 from scipy.signal import lfilter
 from torch.autograd import gradcheck
 
@@ -21,7 +25,10 @@ with pytest.MonkeyPatch.context() as patch:
     if not ON_DEVICE and not COMPILING:
         patch.setenv("TRITON_INTERPRET", "1")
     triton = pytest.importorskip("triton", reason="triton comes with torch for CUDA")
-    from grafx.processors.core import _biquad_triton, _ramp_triton, _recursion_triton, _triton_blocks
+    from grafx.processors.core.backends import triton_blocks
+    from grafx.processors.core.biquad import _triton as _biquad_triton
+    from grafx.processors.core.ramp import _triton as _ramp_triton
+    from grafx.processors.core.recursion import _triton as _recursion_triton
 
 # Triton decides when it is imported, and other packages import it too.
 TOO_LATE = not ON_DEVICE and not COMPILING and isinstance(triton.language.sum, triton.JITFunction)
@@ -36,7 +43,7 @@ def setting(monkeypatch, request):
     if TOO_LATE and request.function is not test_in_another_process:
         pytest.skip("triton was imported before: another process runs this")
     torch.manual_seed(0)
-    monkeypatch.setattr(_triton_blocks, "BLOCK", BLOCK)
+    monkeypatch.setattr(triton_blocks, "BLOCK", BLOCK)
     if not ON_DEVICE:
         monkeypatch.setenv("TRITON_INTERPRET", "1")
 
@@ -169,11 +176,11 @@ def test_composition_is_that_of_affine_maps_in_any_grouping():
         return np.array([[a, b, v], [c, d, w], [0, 0, 1]])
 
     f, g, h = np.random.default_rng(0).standard_normal((3, 6))
-    compose = _triton_blocks.compose_pairs.fn
+    compose = triton_blocks.compose_pairs.fn
     np.testing.assert_allclose(as_map(*compose(*f, *g)), as_map(*g) @ as_map(*f))
     np.testing.assert_allclose(compose(*compose(*f, *g), *h), compose(*f, *compose(*g, *h)))
     f, g, h = f[:2], g[:2], h[:2]
-    compose = _triton_blocks.compose.fn
+    compose = triton_blocks.compose.fn
     np.testing.assert_allclose(compose(*f, *g), [g[0] * f[0], g[0] * f[1] + g[1]])
     np.testing.assert_allclose(compose(*compose(*f, *g), *h), compose(*f, *compose(*g, *h)))
 
@@ -214,9 +221,9 @@ def test_gradients(operators):
 
 def test_is_what_runs_on_cuda():
     signal = SimpleNamespace(device=torch.device("cuda"))
-    assert _backends.kernels("recursion", signal) is _recursion_triton
-    assert _backends.kernels("biquad", signal) is _biquad_triton
-    assert _backends.kernels("ramp", signal) is _ramp_triton
+    assert dispatch.kernels("recursion", signal) is _recursion_triton
+    assert dispatch.kernels("biquad", signal) is _biquad_triton
+    assert dispatch.kernels("ramp", signal) is _ramp_triton
 
 
 def test_kernels_compile_for_devices_that_are_not_here(monkeypatch):
@@ -229,8 +236,8 @@ def test_kernels_compile_for_devices_that_are_not_here(monkeypatch):
 def compile_all():
     """Compile all kernels for CUDA, as the operators would launch them, and count the variants."""
     compiled = set()
-    _triton_blocks.launch = _recursion_triton.launch = _ramp_triton.launch = partial(compile_launch, compiled)
-    _triton_blocks.BLOCK = 256
+    triton_blocks.launch = _recursion_triton.launch = _ramp_triton.launch = partial(compile_launch, compiled)
+    triton_blocks.BLOCK = 256
     for length in (1, 600):
         u, initial, a = torch.rand(2, length), torch.rand(2), torch.rand(2).double()
         _recursion_triton.onepole_backward(u, u, a, initial, u, max(1, length // 2))

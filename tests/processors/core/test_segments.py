@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _backends
+from grafx.processors.core.backends import dispatch
 from grafx.processors.core.segments import segments
 from torch.autograd import gradcheck
 from torch.library import opcheck
@@ -23,7 +23,7 @@ def fixed_seed():
 @pytest.fixture(params=["numba", "torch"])
 def backend(request, monkeypatch):
     monkeypatch.setattr(
-        _backends, "_load", lambda name, _: import_module(f"grafx.processors.core._{name}_{request.param}")
+        dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._{request.param}")
     )
 
 

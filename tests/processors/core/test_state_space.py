@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _state_space_numba, _state_space_torch
 from grafx.processors.core.biquad import biquad_cascade
+from grafx.processors.core.state_space import _numba as _state_space_numba
 from grafx.processors.core.state_space import _state_space, decay_samples, state_space
+from grafx.processors.core.state_space import _torch as _state_space_torch
 from scipy.signal import butter, dlsim, ellip, sosfilt, tf2ss
 from torch.autograd import gradcheck
 

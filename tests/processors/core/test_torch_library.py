@@ -3,16 +3,16 @@ from threading import Thread
 
 import pytest
 import torch
-from grafx.processors.core import _torch_library
-from grafx.processors.core._torch_library import run_concurrently
+from grafx.processors.core.backends import threads as pool
+from grafx.processors.core.backends.threads import run_concurrently
 from grafx.processors.core.recursion import onepole
 
 
 @pytest.fixture(params=["pool", "new threads"])
 def threads(request, monkeypatch):
     if request.param == "new threads":
-        monkeypatch.setattr(_torch_library, "_pool", lambda: None)
-    elif _torch_library._pool() is None:
+        monkeypatch.setattr(pool, "_pool", lambda: None)
+    elif pool._pool() is None:
         pytest.skip("torch has no pool of threads that others can use")
 
 

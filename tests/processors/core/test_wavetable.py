@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core import _wavetable_numba, _wavetable_torch
 from grafx.processors.core.wavetable import Wavetable, harmonic_counts
+from grafx.processors.core.wavetable import _numba as _wavetable_numba
+from grafx.processors.core.wavetable import _torch as _wavetable_torch
 from torch.autograd import gradcheck
 
 DOUBLE = torch.float64

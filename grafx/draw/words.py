@@ -1,0 +1,84 @@
+"""Settings in words."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..data.attributes import BYPASS, WEIGHT, held_settings
+from ..trees import Path, _flat
+
+MOST_PLACES = 4
+"""Of more bands or taps than this, words tell the highest and the lowest."""
+
+
+UNITS = {"db": "dB", "hz": "Hz", "freq": "Hz", "ms": "ms", "s": "s"}
+
+
+_PLACE = re.compile(r"[\d.]+ (Hz|ms)\b")
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings in words, a line for each: ``"threshold −20 dB"``."""
+    return "\n".join(f"{' '.join(path)} {value}" for path, value in _lines(settings, ()))
+
+
+def node_lines(data: Mapping[str, Any]) -> list[str]:
+    """What a node is set to in words, a line for each setting, and how much of it is heard."""
+    settings = held_settings(data) or _plain_settings(data)
+    lines = settings_text(settings).split("\n") if isinstance(settings, Mapping) and settings else []
+    if data.get(BYPASS) is True:
+        return [*lines, "bypassed"]
+    weight = data.get(WEIGHT)
+    return [*lines, f"{_in_words(100 * weight)} % wet"] if isinstance(weight, int | float) else lines
+
+
+def node_text(data: Mapping[str, Any]) -> str:
+    """A node in words: ``"gain left gain −3 dB, right gain −3 dB, 100 % wet"``."""
+    return f"{data['node_type']} {', '.join(node_lines(data))}".rstrip()
+
+
+def _plain_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Physical values that a node was given as parameters: numbers, where raw parameters are tensors."""
+    parameters = data.get("parameters")
+    return parameters if isinstance(parameters, dict) and _is_plain(parameters) else None
+
+
+def _is_plain(value: Any) -> bool:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
+    return isinstance(value, int | float) if values is None else all(map(_is_plain, values))
+
+
+def _lines(settings: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    for name, value in settings.items():
+        stem, _, suffix = name.rpartition("_")
+        unit = UNITS.get(suffix) if stem else None
+        place = (*path, (stem if unit else name).replace("_", " "))
+        if isinstance(value, Mapping) and not _is_placed(value):
+            yield from _lines(value, (*path, name))
+        elif isinstance(value, Mapping):
+            yield place, _places_in_words(value, f" {unit}" if unit else "")
+        else:
+            numbers = ", ".join(_in_words(number, name) for number in _flat(value))
+            yield place, f"{numbers} {unit}" if unit else numbers
+
+
+def _is_placed(value: Mapping[str, Any]) -> bool:
+    return bool(value) and all(_PLACE.match(key) for key in value)
+
+
+def _places_in_words(values: Mapping[str, Any], unit: str) -> str:
+    pairs = [(number, place) for place, value in values.items() for number in _flat(value)]
+    if len(pairs) > MOST_PLACES:
+        top, bottom = max(pairs, key=lambda pair: pair[0]), min(pairs, key=lambda pair: pair[0])
+        pairs = [top] if _in_words(top[0]) == _in_words(bottom[0]) else [top, bottom]
+        if len(pairs) == 1:
+            return f"{_in_words(top[0])}{unit} throughout"
+    return ", ".join(f"{_in_words(number)}{unit} at {place}" for number, place in pairs)
+
+
+def _in_words(number: float, name: str = "") -> str:
+    """Three digits, and no power of ten where there are more before the point, nor a sign of nothing."""
+    if name.endswith("ratio") and abs(number) > 1000:
+        return "∞"
+    number = 0.0 if abs(number) < 1e-4 else number
+    return (f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}").replace("-", "−")

@@ -1,0 +1,278 @@
+"""What the nodes of a graph are set to, in physical values and in words, and the raw parameters that this means.
+
+Processors are known by their contract alone: one that has controls has ``dsp_to_raw``, ``raw_to_dsp`` and
+``parameter_size``. One that has many values in a control may have ``summary``, which tells what they amount to.
+
+Physical values are what people read and edit, so they count where they and raw tensors disagree.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.attributes import held_settings
+from ..errors import GraphError, GraphWarning
+from ..trees import Path, _at, _batch, _copied, _items, _joined, _map, _map_three, _nested, _paths, _put, _row
+from .spectra import _bands, _check_octaves, _mean, _shifted
+
+LONGEST = 32
+"""More numbers than this in one control, such as the magnitudes of a whole spectrum, are no setting to read."""
+
+
+_ROUNDING = 1e-4  # of a number, by which settings may miss what tensors tell
+
+
+def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
+    """The raw parameters of a node, without a batch axis.
+
+    Args:
+        processor: That of its type, or None where it is not known.
+        data: The attributes of the node. ``parameters`` are raw tensors, or physical values of controls, or both; where
+            both say something about a control, the physical value counts, and a warning says so. So do ``settings``
+            that disagree with the tensors. Controls that are given by neither are at their default.
+        place: The node, for messages.
+
+    Raises:
+        ValueError: A control has a wrong name or value. The message names the node, the control and its range.
+    """
+    parameters, settings = data.get("parameters"), held_settings(data)
+    if not hasattr(processor, "dsp_to_raw") or not processor.controls:
+        return parameters or {}
+    if settings is not None and not isinstance(settings, Mapping):
+        raise GraphError(f"{place}: its settings are {settings!r:.80}, but should be an object of controls.")
+    raw, physical = _sort(processor, parameters or {}, place)
+    if raw is not None:
+        raw = with_defaults(processor, raw)
+        if not settings and not physical:
+            return raw
+    try:
+        if raw is None:
+            raw = _row(processor.dsp_to_raw({}, batch_size=1))
+            return _applied(processor, raw, _joined(settings or {}, physical))
+        _check_shapes(processor, raw)
+        now = settings_of(processor, _batch(raw), 1)[0]
+        edits = _joined(_edits(settings or {}, now), physical)
+        row = _applied(processor, raw, edits)
+    except ValueError as error:
+        raise type(error)(f"{place}: {str(error).rstrip('.')}.") from None
+    if edits:
+        said = ", ".join(f"{'.'.join(path)} {_said(value)}{_was(now, path)}" for path, value in _items(edits))
+        warnings.warn(f"{place} is set by hand, which counts in place of its tensors: {said}.", GraphWarning, 2)
+    return row
+
+
+def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = None) -> Mapping[str, Any]:
+    """Raw parameters in which those that are missing are at the defaults of their controls.
+
+    Args:
+        processor: One that has controls.
+        raw: Nested tensors.
+        rows: How many nodes they are of; None for those of a single one, without a batch axis.
+    """
+    if set(_paths(processor.parameter_size())) <= set(_paths(raw)):
+        return raw
+    like = next((value for _, value in _items(raw) if isinstance(value, Tensor)), None)
+    defaults = processor.dsp_to_raw({}, rows or 1, like)
+    return _joined(defaults if rows else _row(defaults), raw)
+
+
+def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Physical values of the raw parameters of nodes: for each, numbers and lists, nested as controls are.
+
+    A spectrum is told by its means in octaves, ``{"125 Hz": 2.0, …}``. There are none of processors without controls,
+    nor of other controls with many numbers, but what ``summary`` tells of them.
+    """
+    if not hasattr(processor, "raw_to_dsp"):
+        return [{}] * count
+    with torch.no_grad():
+        values = processor.raw_to_dsp(raw_parameters)
+        summaries = _summaries(processor, raw_parameters, count)
+    spectra = {leaf.path: leaf.control for leaf in _leaves(processor) if leaf.control.hertz}
+    return [_joined(_readable(values, row, spectra), _rounded(summaries[row])) for row in range(count)]
+
+
+# In words
+
+
+# What is raw and what physical
+
+
+def _sort(processor: Any, parameters: Mapping[str, Any], place: str) -> tuple[Any, dict[str, Any]]:
+    """Raw tensors, or None where there are none, and physical values."""
+    if not hasattr(parameters, "items"):
+        raise GraphError(f"{place}: its parameters are {parameters!r:.80}, but should be a dict.")
+    sizes, controls = set(_paths(processor.parameter_size())), {leaf.path for leaf in _leaves(processor)}
+    given = dict(_items(parameters))
+    if given and all(path in sizes and (isinstance(v, Tensor) or path not in controls) for path, v in given.items()):
+        _refuse_lists(processor, given, place)
+        return parameters, {}
+    raw, physical = {}, {}
+    for path, value in given.items():
+        _put(raw if isinstance(value, Tensor) and path in sizes else physical, path, value)
+    _refuse_others(physical, sizes, controls, place)
+    return raw or None, physical
+
+
+def _refuse_others(physical: Mapping[str, Any], sizes: set[Path], controls: set[Path], place: str) -> None:
+    """Tensors that a file kept while the type of their node was changed."""
+    others = [path for path, v in _items(physical) if isinstance(v, Tensor) and v.ndim and path not in controls]
+    if others and not any(path[:1] == other[:1] for path in controls for other in others):
+        has = ", ".join(".".join(path) for path in sorted(sizes)) or "none"
+        raise GraphError(
+            f"{place} has the tensor {'.'.join(others[0])}, which is of another type; its raw parameters are {has}."
+            " Where the type was changed by hand, give the node a new id as well, here and in its edges: then it has no"
+            " tensors, and is at its settings, or its defaults. In Python, G.replace does it."
+        )
+
+
+def _refuse_lists(processor: Any, given: Mapping[Path, Any], place: str) -> None:
+    for path, value in given.items():
+        if isinstance(value, int | float | list | tuple):
+            names = ", ".join(leaf.name for leaf in _leaves(processor))
+            raise GraphError(
+                f"{place}: {'.'.join(path)} is a raw parameter, which is a tensor, and not {value!r:.80}; numbers are"
+                f" given to the controls {names}."
+            )
+
+
+def _leaves(processor: Any) -> list[Any]:
+    return processor.leaves() if hasattr(processor, "leaves") else []
+
+
+# What was edited
+
+
+def _was(before: Mapping[str, Any], path: Path) -> str:
+    value = _at(before, path)
+    return "" if value is None else f" (was {_said(value)})"
+
+
+def _said(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else repr(value)[:80]
+
+
+def _edits(given: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Of given settings those that are others than those now."""
+    edits = {}
+    for name, value in given.items():
+        known = now.get(name)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            if inner := _edits(value, known):
+                edits[name] = inner
+        elif not _same(value, known):
+            edits[name] = value
+    return edits
+
+
+def _same(value: Any, known: Any) -> bool:
+    if isinstance(value, list | tuple) and isinstance(known, list | tuple):
+        return len(value) == len(known) and all(map(_same, value, known))
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in (value, known)):
+        return False
+    return abs(value) < 1e300 and math.isclose(value, known, rel_tol=_ROUNDING, abs_tol=1e-6)
+
+
+def _applied(processor: Any, raw: Any, edits: Mapping[str, Any]) -> Any:
+    """Raw parameters in which some physical values are others; what they do not reach stays as it is, to the bit."""
+    if not edits:
+        return raw
+    batch = _map(_batch(raw), Tensor.detach)
+    like = next(value for _, value in _items(batch))
+    values = processor.raw_to_dsp(batch)
+    before = processor.values_to_raw(values, 1, like)
+    spectra = {leaf.path: leaf for leaf in _leaves(processor) if leaf.control.hertz}
+    plain, octaves = _split(edits, spectra)
+    _refuse_nulls(edits)
+    _refuse_summaries(processor, batch, plain)
+    complete = processor.complete(plain, 1, like)
+    edited = _copied(values)
+    for path in (leaf.path for leaf in _leaves(processor) if _at(plain, leaf.path) is not None):
+        _put(edited, path, _at(complete, path))
+    for path, numbers in octaves.items():
+        _check_octaves(processor, spectra[path], numbers, like)
+        _put(edited, path, _shifted(_at(edited, path), numbers, spectra[path]))
+    return _map_three(before, processor.values_to_raw(edited, 1, like), raw)
+
+
+def _split(edits: Mapping[str, Any], spectra: Mapping[Path, Any], path: Path = ()) -> tuple[dict, dict]:
+    """Edits of controls, nested, and those of octaves of a spectrum, by their paths."""
+    plain, octaves = {}, {}
+    for name, value in edits.items():
+        here = (*path, name)
+        if here in spectra and isinstance(value, Mapping):
+            octaves[here] = value
+        elif isinstance(value, Mapping):
+            inner, of_members = _split(value, spectra, here)
+            octaves |= of_members
+            if inner or not of_members:
+                plain[name] = inner
+        else:
+            plain[name] = value
+    return plain, octaves
+
+
+def _refuse_nulls(edits: Mapping[str, Any]) -> None:
+    for path, value in _items(edits):
+        if value is None:
+            raise GraphError(f"{'.'.join(path)} is null, but must be a number: leave it out to have its default")
+
+
+def _check_shapes(processor: Any, raw: Any) -> None:
+    sizes = dict(_items(processor.parameter_size()))
+    for path, value in _items(raw):
+        size = sizes.get(path, value.shape)
+        shape = (size,) if isinstance(size, int) else tuple(size)
+        if tuple(value.shape) != shape:
+            raise GraphError(f"{'.'.join(path)} must be of shape {shape}, not {tuple(value.shape)}")
+
+
+def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> None:
+    for path in dict.fromkeys(path[:-1] for path, _ in _items(_summaries(processor, batch, 1)[0])):
+        if _at(edits, path) is not None:
+            names = ", ".join(leaf.name for leaf in _leaves(processor))
+            raise GraphError(
+                f"{'.'.join(path)} tells what many values of the tensors amount to, and cannot be set: leave it as it"
+                f" was, or delete it and set {names}"
+            )
+
+
+# Trees
+
+
+def _summaries(processor: Any, raw_parameters: Any, count: int) -> list[dict[str, Any]]:
+    """What the processor, or members of it, tell of many values."""
+    if hasattr(processor, "summary"):
+        return processor.summary(raw_parameters)
+    rows: list[dict[str, Any]] = [{} for _ in range(count)]
+    for path, member in processor.members().items() if hasattr(processor, "members") else ():
+        for row, summary in zip(rows, _summaries(member, _at(raw_parameters, path), count), strict=True):
+            if summary:
+                row.update(_joined(row, _nested(path, summary)))
+    return rows
+
+
+def _readable(values: Mapping[str, Any], row: int, spectra: Mapping[Path, Any], path: Path = ()) -> dict[str, Any]:
+    readable = {}
+    for name, value in values.items():
+        here = (*path, name)
+        if isinstance(value, Mapping):
+            readable[name] = _readable(value, row, spectra, here)
+        elif not value[row].isfinite().all():
+            continue  # no number that a file could hold
+        elif value[row].numel() <= LONGEST:
+            readable[name] = _rounded(value[row].tolist())
+        elif here in spectra:
+            control = spectra[here]
+            means = {label: _mean(value[row][..., band], control) for label, band in _bands(control).items()}
+            readable[name] = {label: _rounded(mean.tolist()) for label, mean in means.items()}
+    return {name: value for name, value in readable.items() if value != {}}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(child) for name, child in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else float(f"{value:.5g}")

@@ -1,0 +1,1 @@
+"""Schedules: the order in which nodes are rendered."""

@@ -1,0 +1,502 @@
+"""From a sound to the settings that make it: many starts, evolution, gradient descent and least squares, in turn."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ...data import GRAFX
+from ...errors import AudioError, SearchError
+from ...processors.base import Processor
+from ..arguments import HIGHEST_RATE, LOWEST_RATE, number, whole_number
+from ..conditions import in_usual_torch, plain_tensor, usual_torch
+from .least_squares import levenberg_marquardt
+from .memory import Memory, State
+from .playable import Playable, PlayableGraph, PlayableProcessor
+from .population import Population, descend, evolve
+from .spectral import SpectralLoss
+
+SHORTEST = 64  # samples
+CHUNK = 64  # sounds that are made at once
+LEVEL_WEIGHT = 0.02  # what a factor of e in level costs, so that settings with the target's own level win
+FAR_LEVEL = 1.0  # ln of the factor from which on the level is that of the recording, and tells nothing of settings
+SILENT, SOUNDING = 1e-3, 0.1  # −60 and −20 dB relative to the peak
+LONGEST_LEAD = 0.002  # s of silence that may be a part of the attack
+ONSET = 0.00025  # s, in which a sound gets from where it begins to −20 dB
+SCANNED, SEARCHED = 0.25, 1.0  # s of the target that count at first, and in the end
+FOUND = 1e-3  # spectral loss where no more is to be done
+CLOSE = 0.05  # spectral loss where no other beginning of the sound is tried
+EXACT = 1e-11  # energy of the difference of waveforms, relative to the target's
+HOPELESS = 0.3  # the same, where a target is none that the synthesizer can make
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long an inversion searches.
+
+    Plain gradient descent from the defaults is
+    ``Effort(candidates=0, generations=0, starts=1, coarse_steps=0, fine_steps=300, waveform_steps=0)``.
+
+    Attributes:
+        candidates: points of the scan.
+        survivors: how many of them evolve.
+        generations: how often.
+        starts: how many of these descend.
+        coarse_steps: of the descent over the coarse distance.
+        fine_steps: of the descent over the fine one.
+        waveform_steps: of least squares on the waveform: so many for all starts and for the better half, and twice as
+            many for the best quarter.
+        variations: how often the best is varied, to fit the waveform once more.
+        last_steps: of the last descent, over the fine distance again.
+
+    Raises:
+        SearchError: One of them is no whole number, or negative; or there is no survivor, or no start.
+    """
+
+    candidates: int = 2048
+    survivors: int = 96
+    generations: int = 20
+    starts: int = 16
+    coarse_steps: int = 50
+    fine_steps: int = 60
+    waveform_steps: int = 14
+    variations: int = 2
+    last_steps: int = 120
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            least = 1 if field.name == "starts" or (field.name == "survivors" and self.candidates) else 0
+            object.__setattr__(self, field.name, whole_number(field.name, getattr(self, field.name), least))
+
+    @property
+    def scan_steps(self) -> int:
+        """How many chunks of candidates there are."""
+        return -(-self.candidates // CHUNK)
+
+    @property
+    def steps(self) -> int:
+        """How many reports of progress there are at most."""
+        descents = self.coarse_steps + self.fine_steps + self.last_steps
+        return self.scan_steps + self.generations + descents + 4 * self.waveform_steps + self.last_waveform_steps
+
+    @property
+    def half_waveform_steps(self) -> int:
+        """A half of them, but for none at all."""
+        return -(-self.waveform_steps // 2)
+
+    @property
+    def last_waveform_steps(self) -> int:
+        """How many of them belong to variations."""
+        if not self.waveform_steps:
+            return 0
+        return (self.variations + 1) * (self.waveform_steps + 5 * self.half_waveform_steps)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an inversion has just done.
+
+    Attributes:
+        phase: ``"scan"``, ``"evolve"``, ``"descend"``, ``"waveform"`` or ``"finish"``.
+        step: how many steps are done.
+        total: how many there are at most; some are left out where they are of no use.
+        loss: the least spectral loss so far.
+    """
+
+    phase: str
+    step: int
+    total: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What :func:`invert` finds.
+
+    Attributes:
+        settings: physical values by the names of controls; of a graph, a copy whose nodes hold what was found.
+        parameters: the same as raw parameters, as the processor takes them, or a renderer of ``settings``.
+        norm: ``(P,)``: the same as numbers from 0 to 1.
+        gain: a factor on the sound, which gets it to the level of the target; 1 where there are inputs.
+        loss: spectral loss, see :class:`~grafx.search.SpectralLoss`.
+        starting_loss: that of the default settings.
+        audio: ``(channels, samples)``, as long as the target, gain included.
+        starting_audio: the same for the default settings.
+        lead: how many samples of silence the target, and so the audio, begins with.
+        losses: the least loss so far, step by step.
+    """
+
+    settings: Any
+    parameters: Mapping[str, Any]
+    norm: Tensor
+    gain: float
+    loss: float
+    starting_loss: float
+    audio: Tensor
+    starting_audio: Tensor
+    lead: int
+    losses: list[float]
+
+
+def invert(
+    synth: Processor | GRAFX,
+    target: Tensor,
+    sample_rate: float = 44100,
+    *,
+    processors: Mapping[str, nn.Module] | None = None,
+    inputs: Tensor | None = None,
+    starts: Iterable[Mapping[str, Any]] = (),
+    seed: int = 0,
+    effort: Effort | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> Inversion:
+    r"""Find the settings with which a processor, or a graph of them, makes a sound.
+
+    Frequencies are what gradient descent cannot find: over the frequency of a sine, a spectral distance is flat but for
+    a narrow valley around the right one, see Turian and Henry. So the search begins without gradients:
+
+    1. *Scan*: settings that are spread evenly over all their ranges (Sobol's sequence) are rendered and compared.
+    2. *Evolve*: the best recombine by differences of each other (differential evolution), and the better survive.
+    3. *Descend*: the best of these go down the gradient by Adam, all at once; first over a coarse distance, with few
+       bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
+    4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
+       where the spectra have a long flat valley. Values are drawn towards the defaults at first, and less and less, so
+       that no control does what another one is for. It is left where it leads nowhere, as with recordings of drums.
+    5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near, also
+       with one control after another put back to its default.
+
+    Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned. Of
+    settings that sound alike, those of the target's own level are taken, if any come within 9 dB of it. Free is also
+    the beginning: silence before the sound is set aside, and where it starts softly, another search begins where it is
+    loud, and the better of both is returned.
+
+    Args:
+        synth: A processor with controls, or a graph of such.
+        target: ``(channels, samples)`` or ``(samples,)``: the sound.
+        sample_rate: In Hz.
+        processors: Node type to processor, for a graph.
+        inputs: ``(channels, samples)`` for a processor with one inlet, ``(inputs, channels, samples)`` for a graph; by
+            default none, of a generator.
+        starts: Physical values to try as well as the defaults, for a processor.
+        seed: Everything random follows from it.
+        effort: How long to search.
+        progress: Called after each step.
+
+    Returns:
+        The best settings found, with their sound and loss.
+
+    Raises:
+        AudioError: The target is silent, too short, not finite or of another type than float32 and float64, the inputs
+            have another length or type, or the sample rate is no number from 1 kHz to 1 MHz.
+        SearchError: There is nothing to be found, or the seed, the effort, the starts or ``progress`` are of no use.
+        ParameterError: A start has a wrong name or value.
+
+    Examples:
+        >>> found = invert(KickSynth(), kick, 44100, progress=print)
+        >>> found.settings["f_start"], found.loss / found.starting_loss
+
+    Source: Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB
+    workshop at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt,
+    "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
+    """
+    inverting = Inverting(
+        synth, target, sample_rate, processors=processors, inputs=inputs, starts=starts, seed=seed, effort=effort
+    )
+    if progress is not None and not callable(progress):
+        raise SearchError(f"progress is {progress!r}, but must be a function of a Step.")
+    for step in inverting.run():
+        if progress is not None:
+            progress(step)
+    return inverting.result()
+
+
+class Inverting:
+    """An inversion that may be left after any step, see :func:`invert` for what it takes.
+
+    Attributes:
+        memory: where its loops have come to.
+        losses: the least loss so far, after each step; what goes on from a memory needs those, too.
+    """
+
+    @in_usual_torch
+    def __init__(
+        self,
+        synth: Processor | GRAFX,
+        target: Tensor,
+        sample_rate: float,
+        *,
+        processors: Mapping[str, nn.Module] | None = None,
+        inputs: Tensor | None = None,
+        starts: Iterable[Mapping[str, Any]] = (),
+        seed: int = 0,
+        effort: Effort | None = None,
+    ) -> None:
+        self.sample_rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
+        self.seed, self.effort = whole_number("seed", seed), Effort() if effort is None else effort
+        if not isinstance(self.effort, Effort):
+            raise SearchError(f"effort must be an Effort, not a {type(effort).__name__}.")
+        target, inputs = checked(target, inputs)
+        self.leads = _leads(target, self.sample_rate) if inputs is None else [0]
+        self.whole = SpectralLoss(target, self.sample_rate)
+        playable = _playable(synth, processors, inputs, target)
+        tried = [playable.defaults, *map(playable.norm_of, _checked_starts(starts))]
+        self.tried = torch.stack([values.detach() for values in tried]).to(target)
+        self.matches = [Match(playable, target[..., lead:], self.sample_rate) for lead in self.leads]
+        self.memory, self.losses = Memory(), {}
+        self.found: list[Inversion] = []
+        self.best = self.tried[0]
+
+    def run(self) -> Iterator[Step]:
+        """Do what is left to do. It may be left whenever this yields."""
+        self.memory.rewind()
+        self.found = []
+        for turn in range(len(self.leads)):
+            steps = _search(self.matches[turn], self.sample_rate, self.tried, self.effort, self.seed, self.memory)
+            while (reached := _next_in_usual_torch(steps)) is not None:
+                phase, done, self.best, loss = reached
+                number = turn * (self.effort.steps + 1) + done
+                before = [least for earlier, least in self.losses.items() if earlier < number]
+                self.losses[number] = min([loss, *before])
+                shown = turn * self.effort.steps + min(done, self.effort.steps)
+                yield Step(phase, shown, len(self.leads) * self.effort.steps, self.losses[number])
+            self.found.append(self._found())
+            if self.found[-1].loss < CLOSE:
+                break
+
+    def result(self) -> Inversion:
+        """The best so far."""
+        complete = len(self.found) == len(self.leads) or (self.found and self.found[-1].loss < CLOSE)
+        return min([*self.found, *([] if complete else [self._found()])], key=lambda inversion: inversion.loss)
+
+    @in_usual_torch
+    def _found(self) -> Inversion:
+        turn = min(len(self.found), len(self.leads) - 1)
+        values, losses = torch.stack([self.tried[0], self.best]), [self.losses[n] for n in sorted(self.losses)]
+        return _inversion(self.matches[turn], self.whole, self.leads[turn], values, losses)
+
+
+def _next_in_usual_torch(steps: Iterator["Found"]) -> "Found | None":
+    with usual_torch():
+        return next(steps, None)
+
+
+def _inversion(match: "Match", whole: SpectralLoss, lead: int, norm: Tensor, losses: list[float]) -> Inversion:
+    """What was found, from the defaults and the best values."""
+    with torch.no_grad():
+        sounds, gains = match.play(norm)
+        sounds = nn.functional.pad(sounds, (lead, 0))
+        starting_loss, loss = whole(sounds).tolist()
+    return Inversion(
+        settings=match.playable.settings(norm[1]),
+        parameters=match.playable.raw(norm[1]),
+        norm=norm[1],
+        gain=gains[1].item(),
+        loss=loss,
+        starting_loss=starting_loss,
+        audio=sounds[1],
+        starting_audio=sounds[0],
+        lead=lead,
+        losses=losses,
+    )
+
+
+class Match:
+    """How far what is played is from a sound."""
+
+    def __init__(self, playable: Playable, target: Tensor, sample_rate: float) -> None:
+        self.playable, self.target, self.num_samples = playable, target, target.shape[-1]
+        self.fine = SpectralLoss(target, sample_rate)
+        self.coarse = SpectralLoss(target, sample_rate, (512, 2048), 24)
+
+    def play(self, norm: Tensor) -> tuple[Tensor, Tensor]:
+        """Sounds at the target's level, and the factors that this took, ``(batch,)``."""
+        sounds = self.playable.play(norm, self.num_samples).expand(-1, self.target.shape[0], -1)
+        if not self.playable.free_level:
+            return sounds, sounds.new_ones(sounds.shape[0])
+        norms = sounds.flatten(1).square().sum(1).add(1e-20).sqrt()
+        gains = self.target.norm() / (norms + 1e-6 * self.target.norm())
+        return sounds * gains[:, None, None], gains
+
+    def objective(self, norm: Tensor, loss: nn.Module) -> Tensor:
+        """The loss ``(batch,)`` and what the level costs."""
+        sounds, gains = self.play(norm)
+        return loss(sounds) + LEVEL_WEIGHT * gains.log().abs().clamp(max=FAR_LEVEL)
+
+    @torch.no_grad()
+    def rank(self, norm: Tensor) -> Tensor:
+        """The fine objective ``(batch,)``, without gradients."""
+        parts = [self.objective(part, self.fine) for part in norm.split(CHUNK)]
+        return torch.cat(parts).nan_to_num(torch.inf)
+
+    def errors(self, towards: Tensor, weight: float) -> Callable[[Tensor], Tensor]:
+        """What least squares lower: differences of waveforms, and of values from others ``(P,)``, as rows."""
+
+        @torch.no_grad()
+        def errors_of(norm: Tensor) -> Tensor:
+            sounds = torch.cat([self.play(part)[0] for part in norm.split(CHUNK)])
+            waveforms = ((sounds - self.target) / self.target.norm()).flatten(1)
+            return torch.cat([waveforms, weight**0.5 * (norm - towards)], 1)
+
+        return errors_of
+
+
+Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
+
+
+def _search(
+    match: Match, sample_rate: float, tried: Tensor, effort: Effort, seed: int, memory: Memory
+) -> Iterator[Found]:
+    """All phases in turn."""
+    first, last = (
+        Match(match.playable, match.target[..., : max(SHORTEST, int(seconds * sample_rate))], sample_rate)
+        for seconds in (SCANNED, SEARCHED)
+    )
+    generator = torch.Generator().manual_seed(seed)
+    population, before = (tried, first.rank(tried)), 0
+    for rows, losses in _scan(first, population, effort, seed, memory):
+        population = rows, losses
+        yield "scan", before + memory.done, rows[0], losses[0].item()
+    before += effort.scan_steps
+    for rows, losses in evolve(first.rank, population, effort.generations, generator, memory):
+        population = rows, losses
+        yield "evolve", before + memory.done, rows[losses.argmin()], losses.min().item()
+    before += effort.generations
+    rows, losses = population
+    descended = rows[losses.argsort()[: effort.starts]]
+    for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
+        for rows, losses in descend(partial(first.objective, loss=loss), descended, steps, rate, memory=memory):
+            yield "descend", before + memory.done, rows[losses.argmin()], losses.min().item()
+        before, descended = before + steps, rows if steps else descended
+    fitted = descended[first.rank(descended).argsort()]
+    turns = ((first, 1, 1, 1e-2), (first, 2, 1, 1e-3), (last, 4, 2, 1e-4)) if effort.waveform_steps else ()
+    for match, part, steps, weight in turns:
+        few = fitted[: max(1, effort.starts // part)]
+        errors_of = match.errors(tried[0], weight)
+        for rows, costs in levenberg_marquardt(errors_of, few, steps * effort.waveform_steps, memory):
+            best = rows[costs.argmin()]
+            yield "waveform", before + memory.done, best, match.rank(best[None]).item()
+        before, fitted = before + steps * effort.waveform_steps, rows[costs.argsort()]
+        if costs.min() > HOPELESS:
+            break
+    descents = torch.cat([fitted, descended])
+    losses, before = last.rank(descents), effort.steps - effort.last_steps - effort.last_waveform_steps
+    pool = descents[losses.argsort()[: max(1, effort.starts // 2)]]
+    steps = effort.last_steps if losses.min() > FOUND else 0
+    for rows, losses in descend(partial(last.objective, loss=last.fine), pool, steps, 0.02, memory=memory):
+        pool = rows
+        yield "finish", before + memory.done, rows[losses.argmin()], losses.min().item()
+    pool = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
+    before = effort.steps - effort.last_waveform_steps
+    best = pool
+    for done, rows in _vary(last, pool, tried[0], effort, memory):
+        best = torch.cat([pool, rows])
+        losses = last.rank(best)
+        yield "finish", before + done, best[losses.argmin()], losses.min().item()
+    losses = last.rank(best)
+    yield "finish", effort.steps + 1, best[losses.argmin()], losses.min().item()
+
+
+def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort, memory: Memory) -> Iterator[tuple[int, Tensor]]:
+    """Least squares on the waveform, again and again from what is the best with one control at its default."""
+    before = 0
+    for turn in range(effort.variations + 1 if effort.waveform_steps else 0):
+        best = rows[:1]
+        if turn:
+            changed = torch.eye(len(defaults), dtype=torch.bool, device=rows.device)
+            rows = torch.where(changed, defaults, rows[0])
+        for weight in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0.0):
+            steps = effort.waveform_steps if not weight else effort.half_waveform_steps
+            for now, costs in levenberg_marquardt(match.errors(defaults, weight), rows, steps, memory):
+                yield before + memory.done, torch.cat([best, now])
+                if (not weight and costs.min() < EXACT) or costs.min() > HOPELESS:
+                    return
+            before, rows = before + steps, now[costs.argsort()][: max(1, effort.starts // 4)]
+        rows = torch.cat([rows, best])
+        rows = rows[match.errors(defaults, 0.0)(rows).square().sum(1).argsort()]
+
+
+def _scan(match: Match, tried: Population, effort: Effort, seed: int, memory: Memory) -> Iterator[Population]:
+    """The best of a low-discrepancy sequence, in order."""
+    points = torch.quasirandom.SobolEngine(tried[0].shape[1], scramble=True, seed=seed)
+
+    def start() -> State:
+        return {"values": tried[0], "losses": tried[1]}
+
+    def step(number: int, state: State) -> State:
+        if number * CHUNK > points.num_generated:
+            points.fast_forward(number * CHUNK - points.num_generated)
+        candidates = points.draw(min(CHUNK, effort.candidates - number * CHUNK)).to(tried[0])
+        rows = torch.cat([state["values"], candidates])
+        losses = torch.cat([state["losses"], match.rank(candidates)])
+        order = losses.argsort()[: effort.survivors]
+        return {"values": rows[order], "losses": losses[order]}
+
+    for state in memory.loop(start, step, effort.scan_steps):
+        yield state["values"], state["losses"]
+
+
+def _playable(
+    synth: Processor | GRAFX, processors: Mapping[str, nn.Module] | None, inputs: Tensor | None, sound: Tensor
+) -> Playable:
+    if isinstance(synth, GRAFX):
+        return PlayableGraph(synth, processors or {}, inputs, sound.shape[0])
+    return PlayableProcessor(synth, () if inputs is None else (inputs[None],))
+
+
+def _checked_starts(starts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    starts = list(starts) if isinstance(starts, Iterable) and not isinstance(starts, Mapping) else [None]
+    for settings in starts:
+        if not isinstance(settings, Mapping):
+            raise SearchError("starts must be several mappings of names of controls to values.")
+    return starts
+
+
+def checked(target: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A target as ``(channels, samples)``, and inputs, as constants.
+
+    Raises:
+        AudioError: it is silent, too short or not finite, or the inputs are, or have another length or type.
+    """
+    for name, signal in (("The target", target), *([] if inputs is None else [("The inputs", inputs)])):
+        if not isinstance(signal, Tensor):
+            raise AudioError(f"{name} must be a torch.Tensor, not a {type(signal).__name__}: convert it.")
+    target = target[None] if target.ndim == 1 else target
+    usable = target.dtype in (torch.float32, torch.float64) and target.ndim == 2 and target.shape[0]
+    if not usable or target.shape[-1] < SHORTEST:
+        raise AudioError(
+            f"A target is a tensor (channels, samples) of at least {SHORTEST} samples, of float32 or float64, not"
+            f" {target.dtype} of shape {tuple(target.shape)}."
+        )
+    if not target.isfinite().all():
+        raise AudioError("The target holds NaN or infinity: repair or export it again.")
+    if not target.any():
+        raise AudioError("The target is silent: there is nothing to match.")
+    if inputs is None:
+        return plain_tensor(target), None
+    if inputs.ndim not in (2, 3) or inputs.dtype != target.dtype or inputs.device != target.device:
+        raise AudioError(
+            f"The inputs are {inputs.dtype} on {inputs.device} of shape {tuple(inputs.shape)}, but must be (channels,"
+            f" samples), or (inputs, channels, samples) for a graph, of {target.dtype} on {target.device}, as the"
+            " target is."
+        )
+    if inputs.shape[-1] != target.shape[-1]:
+        raise AudioError(
+            f"The inputs have {inputs.shape[-1]} samples, but the target {target.shape[-1]}: cut or pad one."
+        )
+    if not inputs.isfinite().all():
+        raise AudioError("The inputs hold NaN or infinity: repair or export them again.")
+    return plain_tensor(target), plain_tensor(inputs)
+
+
+def _leads(target: Tensor, sample_rate: float) -> list[int]:
+    """Where the target may begin, in samples: after what is silent, and shortly before it is loud."""
+    level = target.abs().amax(0) / target.abs().max()
+    silent, quiet = (int((level > threshold).nonzero()[0]) for threshold in (SILENT, SOUNDING))
+    early = silent if silent > LONGEST_LEAD * sample_rate else 0
+    late = quiet - round(ONSET * sample_rate)
+    leads = [early, late] if late - early > LONGEST_LEAD / 2 * sample_rate else [early]
+    return [lead for lead in leads if lead <= target.shape[-1] - SHORTEST] or [0]

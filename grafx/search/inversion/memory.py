@@ -1,0 +1,112 @@
+"""Loops that can be left after any step, kept on disk, and gone on with as if they had not been left."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ...errors import SearchError
+from ...files import replacing
+
+State = dict[str, Tensor]
+"""All that the next step of a loop depends on; what begins with an underscore, nothing else does."""
+
+FINGERPRINT, LOSSES = "fingerprint", "losses"
+
+
+class Memory:
+    """Where the loops of a deterministic program have come to, in the order in which they begin.
+
+    A program that runs again with the same memory finds each loop where it was: those that are over yield their last
+    state, once; the one that was left yields its state and goes on; all else begins.
+
+    Attributes:
+        loops: steps done and the state, for each loop.
+        done: steps done of the loop that yielded last.
+    """
+
+    def __init__(self) -> None:
+        self.loops: list[tuple[int, State]] = []
+        self.done = 0
+        self._next = 0
+
+    def rewind(self) -> None:
+        """Let the program begin again."""
+        self._next = 0
+
+    def loop(self, start: Callable[[], State], step: Callable[[int, State], State], count: int) -> Iterator[State]:
+        """Repeat a step.
+
+        Args:
+            start: makes the first state.
+            step: makes of the number of steps done and a state the next state, and leaves the given one as it is.
+            count: how often.
+
+        Yields:
+            The state after each step; of a loop that had begun before, the one that it had come to, first.
+        """
+        index, self._next = self._next, self._next + 1
+        if index == len(self.loops):
+            self.loops = [(done, _lasting(state)) for done, state in self.loops]
+            self.loops.append((0, start()))
+        done, state = self.loops[index]
+        if done:
+            self.done = done
+            yield state
+        for number in range(done, count):
+            state = step(number, state)
+            self.done = number + 1
+            self.loops[index] = self.done, state
+            yield state
+
+
+def _lasting(state: State) -> State:
+    return {name: value for name, value in state.items() if not name.startswith("_")}
+
+
+def save_memory(memory: Memory, losses: Mapping[int, float], fingerprint: str, file: str | os.PathLike) -> None:
+    """Write a memory, and losses by the numbers of steps, in one go: there is a whole file at any time."""
+    file = Path(file)
+    tensors = {LOSSES: torch.tensor(list(losses.items()), dtype=torch.float64)}
+    for index, (done, state) in enumerate(memory.loops):
+        tensors[f"{index}/done"] = torch.tensor(done)
+        tensors |= {f"{index}/state/{name}": value for name, value in state.items()}
+    tensors = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as fresh:
+        fresh.write_bytes(save(tensors, {FINGERPRINT: fingerprint}))
+
+
+def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict[int, float]] | None:
+    """What :func:`save_memory` wrote, or None if there is no file.
+
+    Raises:
+        SearchError: it is damaged, or of something else.
+    """
+    file, memory = Path(file), Memory()
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, "pt") as opened:
+            same = (opened.metadata() or {}).get(FINGERPRINT) == fingerprint
+        tensors = load(file.read_bytes())
+        losses = {int(number): loss for number, loss in tensors.pop(LOSSES).reshape(-1, 2).tolist()}
+        loops: dict[int, tuple[int, State]] = {}
+        for path, tensor in tensors.items():
+            index, _, name = path.partition("/")
+            if name != "done":
+                _, state = loops.setdefault(int(index), (int(tensors[f"{index}/done"]), {}))
+                state[name.removeprefix("state/")] = tensor
+        memory.loops = [loops[index] for index in range(len(loops))]
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise SearchError(f"{file} is damaged ({error}): remove it to begin anew.") from error
+    if not same:
+        raise SearchError(
+            f"{file.parent} belongs to an inversion of other audio or options: give the same ones to go on with it, or"
+            " another output folder to begin anew."
+        )
+    return memory, losses

@@ -1,0 +1,1 @@
+"""Search for the mixing graph that explains how stems became a mix."""

@@ -1,0 +1,92 @@
+"""Where a search begins: a console at the right levels that does little else."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data import GRAFX
+from ...parameters.tensors import shape_of
+from ..loudness import reference_gain
+from .console import console_processors
+from .mixer import THRESHOLD, WEIGHT
+
+INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1, "gain": 0.99}
+"""Dry/wet weights: low for what would bury the dry signal, high where the level depends on it, 0.9 for all others."""
+
+INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
+    "log_threshold": 0.0,
+    "log_ratio": -1.0,
+    "log_knee": 0.0,
+    "z_alpha_pre": (6.1, 8.4),  # attack 10 ms and release 100 ms at 44.1 kHz
+}
+"""Raw parameters that do not start at zero."""
+
+LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
+
+
+def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, sample_rate: float = 44100) -> None:
+    """Give every processor of a console its first raw parameters and dry/wet weight.
+
+    Equalizers are flat, dynamics gentle, delays anywhere in their segments. The gains of stems are those of
+    :func:`nearest_log_gains`. Thresholds are as high as for stems, or a mix, of −14 LUFS.
+
+    Args:
+        G: A console, changed in place.
+        stems: ``(K, 2, L)``, in the order of the ``in`` nodes.
+        mix: ``(2, L)``.
+        seed: Random parameters follow from it.
+        sample_rate: In Hz.
+    """
+    stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
+    generator = torch.Generator().manual_seed(seed)
+    processors = console_processors()
+    names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
+    log_gains = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
+    for _, data in sorted(G.nodes(data=True)):
+        node_type = data["node_type"]
+        if node_type not in processors:
+            continue
+        sizes = processors[node_type].parameter_size()
+        data["parameters"] = {name: _initial(name, size, generator) for name, size in sizes.items()}
+        data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
+        if node_type == "gain" and data["owner"] in log_gains:
+            data["parameters"]["log_gain"] = log_gains[data["owner"]]
+        if THRESHOLD in data["parameters"]:
+            data["parameters"][THRESHOLD] -= stem_rise if data["owner"] in log_gains else mix_rise
+
+
+def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
+    """The log gains of the stems with which their power spectrograms add up to nearly that of the mix.
+
+    Powers rather than samples are compared because effects shift phases. Gains stay within −40 and +20 dB.
+
+    Args:
+        stems: ``(K, 2, L)``.
+        mix: ``(2, L)``.
+
+    Returns:
+        ``(K, 2)``, one for each channel, found by non-negative least squares.
+    """
+    from scipy.optimize import nnls
+
+    log_gains = []
+    for sources, target in zip(stems.unbind(1), mix, strict=True):
+        wanted = _power(target).reshape(-1)
+        scale = max(wanted.max(), 1e-30)  # the solver has tolerances of its own
+        solution, _ = nnls(_power(sources).reshape(len(sources), -1).T / scale, wanted / scale)
+        log_gains.append(0.5 * np.log(np.maximum(solution, 1e-30)))
+    return torch.tensor(np.array(log_gains).T, dtype=stems.dtype).clamp(*LOG_GAIN_RANGE)
+
+
+def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
+    window = torch.hann_window(size, dtype=torch.float64)
+    spectrum = torch.stft(signal.double(), size, size // 4, window=window, return_complex=True)
+    return spectrum.abs().square().numpy()
+
+
+def _initial(name: str, size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
+    if name == "delay_z":
+        return torch.randn(shape_of(size), generator=generator)
+    return torch.tensor(INITIAL_VALUES.get(name, 0.0)).expand(shape_of(size)).clone()

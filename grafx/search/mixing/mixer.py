@@ -1,0 +1,137 @@
+"""A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
+
+import math
+from numbers import Real
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ...data import GRAFX, GraphError
+from ...data.attributes import BYPASS, WEIGHT
+from ...data.configs import BUILT_IN_TYPES
+from ...render import Renderer, Signals, StreamRenderer
+from ...render.render import render_grafx
+from ..arguments import number, tensor
+from ..conditions import in_usual_torch, plain_tensor
+from .console import SAMPLE_RATE, console_processors
+
+__all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
+
+SMALLEST_GAIN = 1e-9
+THRESHOLD = "log_threshold"
+"""The only raw parameter of a console that depends on level; all else are factors."""
+
+
+class Mixer(nn.Module):
+    """A mixing graph with trainable parameters and dry/wet weights.
+
+    Args:
+        G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
+            along its schedule: ``mixer.G`` is the graph whose ids count.
+        sample_rate: In Hz.
+        gain: What brings the stems to the level at which they are mixed inside, and penalties measured. Neither the
+            parameters nor the mix depend on it.
+
+    Raises:
+        GraphError: A weight is not a number from 0 to 1.
+        SearchError: The gain is no positive number.
+    """
+
+    @in_usual_torch
+    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE, gain: float = 1.0):
+        super().__init__()
+        self.gain = number("gain", gain, SMALLEST_GAIN)
+        self.renderer = Renderer(G, console_processors(sample_rate))
+        self.G = self.renderer.G
+        self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
+
+    def forward(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mix ``(K, 2, L)`` stems.
+
+        Returns:
+            The mix, ``(2, L)``, and penalties by name: ``gain_reg`` and ``radii_reg`` summed over all nodes.
+        """
+        output, intermediates_list, _ = self._render(stems)
+        penalties: dict[str, Tensor] = {}
+        for intermediates in intermediates_list:
+            for name, value in intermediates.items():
+                penalties[name] = penalties.get(name, 0) + value.sum()
+        return output[0] / self.gain, penalties
+
+    def signals(self, stems: Tensor) -> Signals:
+        """Every node's output for ``(K, 2, L)`` stems, at the level inside."""
+        return self._render(stems)[2]
+
+    def _render(self, stems: Tensor) -> tuple[Tensor, list[dict[str, Tensor]], Signals]:
+        """What the graph makes of amplified stems, with thresholds that are raised as much."""
+        rise = 2 * math.log(self.gain)  # of ln of an energy
+        parameters = {
+            node_type: {name: value + rise if name == THRESHOLD else value for name, value in raw.items()}
+            for node_type, raw in self.renderer.per_type_parameters.items()
+        }
+        weights = {WEIGHT: self.z_drywet.sigmoid()}
+        return render_grafx(self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights)
+
+    def graph(self) -> GRAFX:
+        """A copy of the graph whose nodes hold the present parameters and weights."""
+        G = self.renderer.graph()
+        weights = self.z_drywet.detach().sigmoid().tolist()
+        for node_id, data in G.nodes(data=True):
+            if data["node_type"] in self.renderer.processors:
+                data[WEIGHT] = weights[node_id]
+        return G
+
+    @property
+    def processor_ids(self) -> list[int]:
+        """The nodes that could be pruned."""
+        return [i for i, data in self.G.nodes(data=True) if data["node_type"] in self.renderer.processors]
+
+
+@in_usual_torch
+def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
+    """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
+    stems = tensor("stems", stems)
+    renderer = Renderer(G, console_processors(sample_rate))
+    with torch.no_grad():
+        return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
+
+
+class MixStream:
+    """The mix that a found graph makes, block by block, see :class:`StreamRenderer`.
+
+    Attributes:
+        latency_samples: How late it is.
+    """
+
+    @in_usual_torch
+    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE) -> None:
+        self._stream = StreamRenderer(G, console_processors(sample_rate))
+        self._common = {WEIGHT: _weights(self._stream.G)}
+        self.latency_samples = self._stream.latency_samples
+
+    @in_usual_torch
+    def __call__(self, stems: Tensor) -> Tensor:
+        """The next block of the mix ``(2, L)`` for one of the stems, ``(K, 2, L)``."""
+        return self._stream(stems, self._common)[0]
+
+    @in_usual_torch
+    def finish(self, tail: bool) -> Tensor:
+        """What is still to come, see :meth:`StreamRenderer.finish`."""
+        return self._stream.finish(self._common, tail)[0]
+
+
+def _weights(G: GRAFX) -> Tensor:
+    """The dry/wet weights of all nodes: 1 for those that have none, 0 for those that are bypassed."""
+    return torch.tensor([_weight(node_id, G.nodes[node_id]) for node_id in sorted(G.nodes)])
+
+
+def _weight(node_id: int, data: dict) -> float:
+    weight, bypass = data.get(WEIGHT, 1.0), data.get(BYPASS, False)
+    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
+        raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
+    if not isinstance(bypass, bool):
+        raise GraphError(f"Node {node_id} has the attribute '{BYPASS}' {bypass!r}, which should be true or false.")
+    if data["node_type"] in BUILT_IN_TYPES and (bypass or weight != 1):
+        raise GraphError(f"Node {node_id} of type '{data['node_type']}' is no processor: it cannot be bypassed.")
+    return 0.0 if bypass else float(weight)

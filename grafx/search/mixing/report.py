@@ -1,0 +1,162 @@
+"""What a search leaves behind: the graph, its sound, pictures, numbers."""
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ...audio import audio_digest, write_audio
+from ...data import GRAFX, save_grafx
+from ...data.attributes import held_settings
+from ...draw.words import node_text
+from ...files import locked, replacing
+from ...words import count
+from ..conditions import in_usual_torch
+from ..loudness import REFERENCE_LUFS
+from .mixer import WEIGHT, render_mix
+from .search import Found, Search
+
+RESULT_FILES = (
+    "graph.json",
+    "parameters.safetensors",
+    "mix.wav",
+    "console.svg",
+    "graph.svg",
+    "loss.svg",
+    "metrics.json",
+)
+
+
+@in_usual_torch
+def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
+    """Write the best graph so far with all that belongs to it.
+
+    ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is what it sounds like,
+    ``console.svg`` and ``graph.svg`` draw it before and after pruning, ``loss.svg`` is how the loss fell and
+    ``metrics.json`` has the numbers. All are made before the first takes the place of an earlier one, and one search
+    at a time writes.
+
+    Args:
+        search: Finished or not.
+        folder: Where to; made where it is missing.
+
+    Returns:
+        The numbers.
+    """
+    from ...draw import draw_grafx
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = search.result()
+    console = search.console or found
+    metrics = summarize(search, found)
+    metadata = {
+        "kind": "mixing graph",
+        "sample_rate": search.sample_rate,
+        "num_samples": search.stems.shape[-1],
+        "stems_digest": audio_digest(search.stems),
+    }
+    editable = found.G.copy()
+    editable.forget_schedule()
+    with locked(folder), ExitStack() as stack:
+        # The numbers first, and so in place last: they say that all the others are there.
+        places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
+        text = json.dumps(metrics | {"history": search.history}, indent=1)
+        places["metrics.json"].write_text(text + "\n", encoding="utf-8")
+        write_audio(places["mix.wav"], render_mix(found.G, search.stems, search.sample_rate), search.sample_rate)
+        for name, G in (("console", console.G), ("graph", found.G)):
+            draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
+        plot_losses(search).savefig(places["loss.svg"])
+        save_grafx(editable, folder, metadata=metadata)
+    return metrics
+
+
+def summarize(search: Search, found: Found) -> dict[str, Any]:
+    """The numbers of a search: losses of the plain sum, the console and the found graph, and what was removed."""
+    console = search.console or found
+    return {
+        "finished": search.finished,
+        "plain_loss": search.plain_loss,
+        "console_loss": console.loss,
+        "found_loss": found.loss,
+        "found_over_plain": found.loss / search.plain_loss if search.plain_loss > 0 else None,
+        "cost_of_pruning": found.loss - console.loss,
+        "console_processors": console.num_processors,
+        "found_processors": found.num_processors,
+        "found_step": found.step,
+        "removed": 1 - found.num_processors / max(console.num_processors, 1),
+        "fingerprint": search.fingerprint,
+        "measured_at_lufs": REFERENCE_LUFS,
+        "diagnosis": asdict(search.diagnosis),
+        "steps": search.step,
+        "seconds": search.seconds,
+        "chains": describe_chains(found.G),
+        "nodes": _numbers(found.G),
+    }
+
+
+def _numbers(G: GRAFX) -> list[dict[str, Any]]:
+    """What the graph's file says of each processor."""
+    return [
+        {
+            "id": node_id,
+            "type": data["node_type"],
+            "owner": data["owner"],
+            WEIGHT: data[WEIGHT],
+            "settings": dict(held_settings(data) or {}),
+        }
+        for node_id, data in sorted(G.nodes(data=True))
+        if WEIGHT in data
+    ]
+
+
+def describe_chains(G: GRAFX) -> dict[str, list[str]]:
+    """What was found for each stem, group and the master: each processor of its chain in words.
+
+    They are those of drawings, and tell the numbers of ``settings`` and the dry/wet weight that the nodes hold.
+    """
+    chains: dict[str, list[str]] = {
+        data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")
+    }
+    for _, data in sorted(G.nodes(data=True)):
+        if WEIGHT in data:
+            chains.setdefault(data["owner"], []).append(node_text(data))
+    return chains
+
+
+def plot_losses(search: Search):
+    """The match loss over gradient steps, with the rounds of pruning, the plain sum and the graph that is the best so
+    far, as a matplotlib figure."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    steps = [entry for entry in search.history if entry["phase"] != "prune"]
+    prunings = [entry for entry in search.history if entry["phase"] == "prune"]
+    axes.plot([e["step"] for e in steps], [e["loss"] for e in steps], color="#33658a", label="match loss")
+    axes.axhline(search.plain_loss, color="#8d99ae", linestyle="--", label="plain sum of the stems")
+    if prunings:
+        axes.plot(
+            [e["step"] for e in prunings], [e["loss"] for e in prunings], "o", color="#d1495b", label="after pruning"
+        )
+    for entry in prunings:
+        axes.annotate(
+            str(entry["num_processors"]),
+            (entry["step"], entry["loss"]),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+        )
+    found = search.result()
+    chosen = f"chosen graph: {count(found.num_processors, 'processor')}, loss {found.loss:.4f}"
+    axes.plot([found.step], [found.loss], "*", color="#2a9d5c", markersize=14, zorder=3, label=chosen, gid="chosen")
+    axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,386 @@
+"""From stems and a finished mix to a mixing graph: fit a full console, then prune and fine-tune in turn."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...audio import audio_digest
+from ...data import GRAFX
+from ...errors import AudioError, GraphError, SearchError
+from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
+from ..conditions import in_usual_torch, plain_tensor
+from ..loudness import REFERENCE_LUFS, reference_gain
+from .bypass import level_changes, without
+from .console import build_console, console_processors, with_owners
+from .diagnosis import Diagnosis, diagnose
+from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
+from .initial import set_initial_parameters
+from .loss import MatchLoss
+from .mixer import WEIGHT, Mixer
+from .prune import METHODS
+
+DRYWET_PACE = 4.0
+"""How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
+
+
+WARM_UP_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a search is done.
+
+    Attributes:
+        seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
+        fit_steps: Gradient steps on the full console.
+        rounds: How many times pruning and fine-tuning alternate.
+        tune_steps: Gradient steps after each pruning.
+        tolerance: How much the match loss may rise over that of the fitted console.
+        method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
+        learning_rate: Of Adam at the start of the fit; it falls along a cosine.
+        tune_learning_rate: The same for each fine-tuning.
+        gain_penalty: Weight of the gain-staging regularization, summed over nodes.
+        delay_penalty: Weight of the surrogate delays' radii loss, summed over nodes.
+        weight_penalty: Weight of the sum of dry/wet weights while fine-tuning for the next pruning: it silences what
+            helps less than that.
+
+    Raises:
+        SearchError: The method is unknown, or a number is negative or of another kind.
+    """
+
+    seed: int = 0
+    fit_steps: int = 220
+    rounds: int = 6
+    tune_steps: int = 60
+    tolerance: float = 0.01
+    method: str = "hybrid"
+    learning_rate: float = 0.1
+    tune_learning_rate: float = 0.04
+    gain_penalty: float = 1e-3
+    delay_penalty: float = 1e-4
+    weight_penalty: float = 5e-4
+
+    def __post_init__(self):
+        if not isinstance(self.method, str) or self.method not in METHODS:
+            raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
+        for field in fields(self):
+            if field.type is not str:
+                check = whole_number if field.type is int else number
+                object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a search has just done.
+
+    Attributes:
+        phase: ``"fit"`` or ``"tune"`` for a gradient step, ``"prune"`` for a round of pruning.
+        round: 0 for the console, then the round of pruning.
+        step: Gradient steps done in all.
+        loss: Match loss of this step or, for ``"prune"``, of the pruned graph.
+        num_processors: How many processors the graph has now.
+    """
+
+    phase: str
+    round: int
+    step: int
+    loss: float
+    num_processors: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches.
+
+    ``step`` is how many gradient steps had been done when it was found.
+    """
+
+    G: GRAFX
+    loss: float
+    num_processors: int
+    step: int = 0
+
+
+class Search:
+    """A search for a mixing graph, which can stop after any step and go on later as if it had not stopped.
+
+    Args:
+        stems: ``(K, 2, L)``, of float32, on the CPU.
+        mix: ``(2, L)``: what is to be matched.
+        sample_rate: A whole number of Hz.
+        names: One for each stem.
+        groups: Subgroup name to stem names, see :func:`build_console`.
+        options: How to search.
+
+    Losses are measured at one loudness, see :class:`MatchLoss`; a search of soft or loud audio finds the same graph,
+    with thresholds that are as much lower or higher.
+
+    Attributes:
+        gain: What brings the mix to −14 LUFS.
+        plain_loss: Match loss of the plain sum of the stems.
+        console: The fitted console, once it is.
+        best: The best graph so far: of those whose loss is within the tolerance over the console's, the smallest.
+        history: One entry for each gradient step and each pruning.
+
+    Raises:
+        AudioError: The shapes do not fit, the audio is not float32, too short, silent or not finite, or the sample
+            rate is no whole number of Hz.
+        GraphError: Names or groups are not valid.
+        SearchError: The options are no :class:`Options`.
+
+    Examples:
+        >>> search = Search(stems, mix, 44100, ["drums", "bass"])
+        >>> for progress in search.run():
+        ...     print(progress.step, progress.loss)
+        >>> search.best.G.number_of_nodes()
+
+    Source:
+        Lee, Martínez-Ramírez, Liao, Uhlich, Fabbro, Lee, Mitsufuji, "Searching for music mixing graphs: a pruning
+        approach", DAFx 2024.
+    """
+
+    @in_usual_torch
+    def __init__(
+        self,
+        stems: Tensor,
+        mix: Tensor,
+        sample_rate: int,
+        names: Iterable[str],
+        groups: Mapping[str, Sequence[str]] | None = None,
+        options: Options | None = None,
+    ):
+        self.options = Options() if options is None else options
+        if not isinstance(self.options, Options):
+            raise SearchError(f"options must be Options, not a {type(options).__name__}.")
+        self.sample_rate = whole_rate(sample_rate)
+        names, groups = texts("names", names), text_groups("groups", groups)
+        G = build_console(names, groups)
+        self.names = names
+        self.match_loss = MatchLoss(self.sample_rate)
+        _check_audio(stems, mix, names, self.match_loss.min_samples)
+        self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
+        self.gain = reference_gain(self.mix, self.sample_rate)
+        settings = self.sample_rate, names, groups, self.options, REFERENCE_LUFS
+        self.fingerprint = _fingerprint(self.stems, self.mix, *settings)
+        self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
+        self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
+        self.history: list[dict[str, Any]] = []
+        self.console: Found | None = None
+        self.best: Found | None = None
+        self.round = self.step = self.step_in_round = 0
+        self.pruned = self.second_chance = False
+        self.headroom = self.options.tolerance
+        self.seconds = 0.0
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate)
+        self.take(G)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Whether stems and mix belong together, see :func:`diagnose`."""
+        return diagnose(self.stems, self.mix, self.sample_rate, self.names)
+
+    @property
+    def finished(self) -> bool:
+        return self.round > self.options.rounds
+
+    @property
+    def total_steps(self) -> int:
+        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
+
+    @property
+    def num_processors(self) -> int:
+        return len(self.mixer.processor_ids)
+
+    def run(self) -> Iterator[Progress]:
+        """Do what is left to do. The search may be saved, or left, whenever this yields."""
+        while not self.finished:
+            if self.round > 0 and not self.pruned:
+                yield self._prune()
+            while self.step_in_round < self._steps_of_round():
+                yield self._gradient_step()
+            self._end_round()
+
+    @in_usual_torch
+    def result(self) -> Found:
+        """The best graph so far or, before the console is fitted, the console as it is."""
+        return self.best or self._found(self._evaluate_mixer(self.mixer))
+
+    def _found(self, loss: float) -> Found:
+        return Found(self.mixer.graph(), loss, self.num_processors, self.step)
+
+    # Gradient steps
+
+    @in_usual_torch
+    def take(self, G: GRAFX) -> None:
+        """Make a graph the one that is being fitted.
+
+        Args:
+            G: A graph of console processors with an ``in`` node for each stem and one ``out`` node. What has no
+                ``owner`` gets one, see :func:`with_owners`.
+
+        Raises:
+            GraphError: It is no such graph, or cannot be rendered.
+        """
+        self.mixer = Mixer(_checked_graph(G, len(self.stems)), self.sample_rate, self.gain)
+        groups = [
+            {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
+            {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
+        ]
+        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+
+    def _steps_of_round(self) -> int:
+        return self.options.tune_steps if self.round else self.options.fit_steps
+
+    @in_usual_torch
+    def _gradient_step(self) -> Progress:
+        excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
+        estimate, penalties = self.mixer(excerpt.stems)
+        loss = self.match_loss(excerpt.scored(estimate), excerpt.mix, self.gain)
+        if self.num_processors:
+            self._descend(loss, penalties)
+        self.step += 1
+        self.step_in_round += 1
+        return self._log("tune" if self.round else "fit", loss.item())
+
+    def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate() * group["pace"]
+        self.optimizer.zero_grad()
+        weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
+        penalty = sum(weights[name] * value for name, value in penalties.items())
+        if 0 < self.round < self.options.rounds and not self.second_chance:  # pruning comes next
+            penalty = (
+                penalty + self.options.weight_penalty * self.mixer.z_drywet[self.mixer.processor_ids].sigmoid().sum()
+            )
+        (loss + penalty).backward()
+        self.optimizer.step()
+
+    def _learning_rate(self) -> float:
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
+        if self.round == 0:
+            return self.options.learning_rate * decay
+        # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
+        warm_up = min(1.0, (self.step_in_round + 1) / WARM_UP_STEPS)
+        return self.options.tune_learning_rate * warm_up * decay
+
+    @in_usual_torch
+    def _end_round(self) -> None:
+        loss = self._evaluate_mixer(self.mixer)
+        found = self._found(loss)
+        if self.console is None:
+            self.console = self.best = found
+        elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
+            self.best = found
+        self.second_chance = loss > self._bound() and not self.second_chance
+        if loss > self._bound() and not self.second_chance:
+            self.headroom /= 2
+            self.take(self.best.G)
+        self.round += 1
+        self.step_in_round = 0
+        self.pruned = self.second_chance
+
+    # Pruning
+
+    def _bound(self) -> float:
+        return self.console.loss + self.options.tolerance
+
+    @in_usual_torch
+    def _prune(self) -> Progress:
+        """Bypass what costs up to some headroom over the bound, which fine-tuning is expected to win back.
+
+        Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
+        back to the best graph and halves the headroom.
+        """
+        G = self.mixer.graph()
+        changes = level_changes(self.mixer, self.excerpts[0].stems)
+        candidates = self.mixer.processor_ids
+
+        @cache  # methods come back to what they have tried
+        def evaluate(removed: frozenset[int]) -> float:
+            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.sample_rate, self.gain))
+
+        removed = METHODS[self.options.method](
+            {node: G.nodes[node][WEIGHT] for node in candidates},
+            {node: G.nodes[node]["node_type"] for node in candidates},
+            evaluate,
+            self._bound() + self.headroom,
+        )
+        self.take(without(G, removed, changes))
+        self.pruned = True
+        return self._log("prune", evaluate(removed))
+
+    # Judging
+
+    def _evaluate_mixer(self, mixer: Mixer) -> float:
+        return self._evaluate(lambda stems: mixer(stems)[0])
+
+    @torch.no_grad()
+    def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
+        losses = []
+        for excerpt in self.excerpts:
+            estimate = excerpt.scored(mix_down(excerpt.stems))
+            losses.append(self.match_loss(estimate, excerpt.mix, self.gain).item())
+        return sum(losses) / len(losses)
+
+    def _log(self, phase: str, loss: float) -> Progress:
+        progress = Progress(phase, self.round, self.step, loss, self.num_processors)
+        self.history.append(asdict(progress))
+        return progress
+
+
+def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
+    """Stems and mix of all excerpts, one after another."""
+    stems = [excerpt.scored(excerpt.stems) for excerpt in excerpts]
+    return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
+
+
+def _checked_graph(G: GRAFX, num_stems: int) -> GRAFX:
+    """A copy of a graph that can be searched, with owners."""
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A search takes a GRAFX, not a {type(G).__name__}.")
+    types = [data.get("node_type") for _, data in G.nodes(data=True)]
+    if types.count("in") != num_stems or types.count("out") != 1:
+        raise GraphError(
+            f"A search of {num_stems} stems takes a graph with as many inputs and one output, not"
+            f" {types.count('in')} and {types.count('out')}."
+        )
+    if foreign := sorted({str(t) for t in types} - {"in", "mix", "out", *console_processors()}):
+        raise GraphError(
+            f"A search knows the processors of a console, {', '.join(console_processors())}, but not"
+            f" {', '.join(foreign)}: replace or bypass such nodes."
+        )
+    return with_owners(G)
+
+
+def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
+    stems, mix = tensor("stems", stems), tensor("mix", mix)
+    shapes = f"stems {tuple(stems.shape)} and mix {tuple(mix.shape)}"
+    if stems.ndim != 3 or stems.shape[1] != 2 or mix.shape != stems.shape[1:] or len(names) != len(stems):
+        raise AudioError(
+            f"A search needs stems of shape ({len(names)}, 2, samples), one for each name, and a mix of shape"
+            f" (2, samples), not {shapes}."
+        )
+    if stems.dtype != torch.float32 or mix.dtype != torch.float32:
+        raise AudioError(f"A search needs float32 stems and mix, not {stems.dtype} and {mix.dtype}: convert them.")
+    if mix.shape[-1] <= min_samples:
+        raise AudioError(f"The audio has {mix.shape[-1]} samples, but a search needs more than {min_samples}.")
+    for name, signal in (*zip(names, stems, strict=True), ("mix", mix)):
+        if not signal.isfinite().all():
+            raise AudioError(f"'{name}' holds NaN or infinity: repair or export it again.")
+    if not mix.any():
+        raise AudioError("The mix is silent: there is nothing to match.")
+    if not stems.any():
+        raise AudioError("All stems are silent: check that the right files were given.")
+
+
+def _fingerprint(stems: Tensor, mix: Tensor, *settings: Any) -> str:
+    """Tells whether two searches are the same."""
+    digest = hashlib.sha256(repr(settings).encode())
+    digest.update((audio_digest(stems) + audio_digest(mix)).encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,78 @@
+"""Options, and the inlets and raw parameters that only some of them bring."""
+
+from collections.abc import Mapping, Sequence
+
+import torch.nn as nn
+from torch import Tensor
+
+from .errors import ParameterError
+
+
+def check_optional(processor: nn.Module, **parameters: object) -> None:
+    """Refuse a parameter that is missing, and one that the options of a processor leave out.
+
+    Args:
+        processor: anything with a ``parameter_size``.
+        **parameters: what ``forward`` got under each name, or None.
+
+    Raises:
+        ParameterError: a parameter is given though its size is not listed, or the other way round.
+    """
+    sizes = processor.parameter_size()
+    for name, value in parameters.items():
+        if (value is None) == (name in sizes):
+            fault = "needs" if value is None else "takes no"
+            has = f"its raw parameters are {', '.join(sizes)}" if sizes else "it has no raw parameters"
+            raise ParameterError(f"{type(processor).__name__} {fault} {name} with its options; {has}.")
+
+
+def check_option(option: str, value: object, choices: tuple) -> None:
+    """Refuse what is none of the choices.
+
+    Raises:
+        ParameterError: the message names the option, the choices and the value.
+    """
+    if value not in choices:
+        raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+
+
+def bind(
+    processor: nn.Module, inlets: Sequence[str], arguments: Sequence[Tensor], raw_parameters: Mapping[str, Tensor]
+) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
+    """Tell apart the signals and the raw parameters that a ``forward`` got.
+
+    Args:
+        processor: anything with a ``parameter_size``.
+        inlets: names of its inlets; a signal for each comes first.
+        arguments: signals, and then raw parameters in the order of ``parameter_size``. A None between them stands for
+            one that the options leave out.
+        raw_parameters: those given by name.
+
+    Returns:
+        The signals, and all raw parameters by name.
+
+    Raises:
+        ParameterError: a signal is missing, signals differ in batch size or length, or a raw parameter is missing,
+            unknown or given twice.
+    """
+    who, names = type(processor).__name__, list(processor.parameter_size())
+    signals, positional = arguments[: len(inlets)], arguments[len(inlets) :]
+    if len(signals) < len(inlets):
+        raise ParameterError(
+            f"{who} needs a signal for each of its inlets {', '.join(inlets)}, but got {len(signals)}."
+        )
+    for inlet, signal in zip(inlets[1:], signals[1:], strict=True):
+        if signal.ndim != 3 or signal.shape[::2] != signals[0].shape[::2]:
+            raise ParameterError(
+                f"The signal {tuple(signal.shape)} at the inlet {inlet!r} of {who} must be (batch, channels, samples) "
+                f"with the batch size and the length of {tuple(signals[0].shape)} at {inlets[0]!r}."
+            )
+    positional = [value for value in positional if value is not None]
+    if len(positional) > len(names):
+        raise ParameterError(f"{who} takes {len(names)} raw parameters, {', '.join(names)}, but got {len(positional)}.")
+    raw = dict(zip(names[: len(positional)], positional, strict=True))
+    if twice := [name for name in raw if name in raw_parameters]:
+        raise ParameterError(f"{who} got {', '.join(twice)} twice: once by position and once by name.")
+    raw.update(raw_parameters)
+    check_optional(processor, **{name: raw.get(name) for name in [*names, *raw]})
+    return signals, {name: raw[name] for name in names}

@@ -1,0 +1,1 @@
+"""Machinery that compiled kernels share."""

@@ -1,0 +1,53 @@
+"""What the operators have in common that keep a state now and then, from which the backward pass starts again.
+
+They take signals ``(rows, L)``, coefficients, states ``(rows, …)`` and the number of samples between two states that
+are kept, and return signals, final states and those kept, ``(rows, chunks, …)``.
+"""
+
+from torch import Tensor
+
+from ..operators import Operator
+from ..shapes import require
+
+CHUNK = 256  # samples between two states
+
+
+def register(forward: Operator, backward: Operator) -> None:
+    """Tell torch the shapes of what two operators return, and that the second is the gradient of the first."""
+
+    def save(ctx, inputs, output) -> None:
+        signals, coefficients, _, ctx.chunk = inputs
+        ctx.save_for_backward(signals, coefficients, output[2])
+
+    def differentiate(ctx, grad: Tensor, grad_final: Tensor, _) -> tuple:
+        return *backward(grad, grad_final, *ctx.saved_tensors, ctx.chunk), None
+
+    forward.register_fake(_forward_shapes)
+    backward.register_fake(_backward_shapes)
+    forward.register_autograd(differentiate, setup_context=save)
+
+
+def check_chunk(chunk: int, checkpoints: Tensor | None = None, length: int = 0) -> None:
+    """Refuse a number of samples between two states that is none, and states that are not as many as follow from it.
+
+    Raises:
+        ParameterError: the message tells what was expected.
+    """
+    require(chunk >= 1, f"chunk must be at least 1, not {chunk}.")
+    if checkpoints is not None:
+        count = -(-length // chunk)
+        require(
+            checkpoints.shape[1] == count, f"There must be {count} states for {length} samples in chunks of {chunk}."
+        )
+
+
+def _forward_shapes(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    rows, length = x.shape
+    kept = state.new_empty(rows, (length + chunk - 1) // chunk, *state.shape[1:])
+    return x.new_empty(x.shape), state.new_empty(state.shape), kept
+
+
+def _backward_shapes(
+    grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    return tuple(like.new_empty(like.shape) for like in (x, coefficients, grad_final))

@@ -1,0 +1,100 @@
+"""Compiling kernels over rows and running them on several cores.
+
+Rows are independent, so they are shared out over threads. Numba's own threading layers survive neither a fork nor
+concurrent callers, and data-loader workers are forks.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from .numba_vectors import LANES, load_rows, store_rows
+from .threads import run_concurrently
+
+MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes longer than the work
+
+
+def kernel(function: Callable, **options) -> Callable:
+    """Compile on first call, and keep what was compiled for the next process wherever there is a place for it."""
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}} | options
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder for a cache can be written
+        return njit(**options)(function)
+
+
+def inline(function: Callable) -> Callable:
+    """Compile a part of kernels, for vectors do not pass between functions."""
+    return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+
+
+def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, lanes: int = 1) -> None:
+    """Call ``row_kernel(start, stop, *arrays)`` on disjoint ranges of rows, concurrently.
+
+    Args:
+        row_kernel: a compiled function.
+        arguments: the first is of shape ``(rows, length)``; tensors are given to the kernel as contiguous arrays.
+        work: steps to be done for each sample.
+        lanes: rows that the kernel does in the time of one.
+    """
+    arrays = [_array(a) if isinstance(a, Tensor) else a for a in arguments]
+    rows, length = arrays[0].shape
+    most = torch.get_num_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
+    num_threads = max(1, min(most))
+    bounds = [rows * i // num_threads for i in range(num_threads + 1)]
+    run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arrays), num_threads)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().resolve_conj().resolve_neg().contiguous().numpy()
+
+
+def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    return torch.empty(like.shape, dtype=dtype or like.dtype)
+
+
+def tiny(signal: Tensor) -> float:
+    return torch.finfo(signal.dtype).tiny
+
+
+@kernel
+def take_lanes(values, first, last, lanes):
+    """Numbers (row, k, i) of eight rows, or of as many as there are and the last one again, as (k, i, lane)."""
+    for lane in range(LANES):
+        row = values[min(first + lane, last)]
+        for k in range(row.shape[0]):
+            for i in range(row.shape[1]):
+                lanes[k, i, lane] = row[k, i]
+
+
+@kernel
+def put_lanes(lanes, first, last, values):
+    for lane in range(LANES):
+        row = values[min(first + lane, last)]
+        for k in range(row.shape[0]):
+            for i in range(row.shape[1]):
+                row[k, i] = lanes[k, i, lane]
+
+
+@kernel
+def take_samples(signals, first, last, start, stop, block):
+    """Samples of eight rows as (sample, lane)."""
+    whole = (stop - start) // LANES * LANES
+    for n in range(0, whole, LANES):
+        load_rows(signals, first, last, start + n, block, n)
+    for n in range(whole, stop - start):
+        for lane in range(LANES):
+            block[n, lane] = signals[min(first + lane, last), start + n]
+
+
+@kernel
+def put_samples(block, first, last, start, stop, signals):
+    whole = (stop - start) // LANES * LANES
+    for n in range(0, whole, LANES):
+        store_rows(signals, first, last, start + n, block, n)
+    for n in range(whole, stop - start):
+        for lane in range(LANES):
+            signals[min(first + lane, last), start + n] = block[n, lane]

@@ -1,0 +1,157 @@
+"""Compiled kernels of :mod:`.biquad` for the CPU. Imported on first use, for numba takes long to load.
+
+Eight rows run side by side in the lanes of vectors. Each section takes a few samples at a time, so that the
+processor finds work in several sections at once while it waits for the recursion in one of them.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..backends.numba_rows import (
+    empty,
+    inline,
+    kernel,
+    put_lanes,
+    put_samples,
+    run_rows,
+    take_lanes,
+    take_samples,
+    tiny,
+)
+from ..backends.numba_vectors import LANES, below, load, splat, store, where
+
+TURN = 8  # samples that a section takes at a time
+
+
+def biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+    rows, length = x.shape
+    y, final = empty(x), empty(state)
+    checkpoints = torch.empty(rows, -(-length // chunk), *state.shape[1:], dtype=state.dtype)
+    arguments = x, coefficients, state, chunk, tiny(x), y, final, checkpoints
+    run_rows(biquad_rows, *arguments, work=state.shape[1], lanes=LANES)
+    return y, final, checkpoints
+
+
+def biquads_backward(
+    grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    grads = empty(x), empty(coefficients), empty(grad_final)
+    arguments = grad, grad_final, x, coefficients, checkpoints, chunk, tiny(x), *grads
+    run_rows(biquad_backward_rows, *arguments, work=coefficients.shape[1], lanes=LANES)
+    return grads
+
+
+@inline
+def store_unless_quiet(state, s1, s2, tiny):
+    """Store both states, or zeros where both are tiny, for in the subnormal range arithmetic is slow.
+
+    One alone may be tiny at any time: to clear it would keep up the oscillation.
+    """
+    quiet = below(s1, tiny) * below(s2, tiny)
+    store(state, 0, where(quiet, splat(0.0), s1))
+    store(state, LANES, where(quiet, splat(0.0), s2))
+
+
+@kernel
+def filter_turn(x, start, stop, c, state, tiny, y):
+    """One section over a few samples, in transposed direct form II."""
+    b0, b1, b2 = load(c, 0), load(c, LANES), load(c, 2 * LANES)
+    a1, a2 = load(c, 3 * LANES), load(c, 4 * LANES)
+    s1, s2 = load(state, 0), load(state, LANES)
+    for n in range(start, stop):
+        x_n = load(x, n * LANES)
+        y_n = b0 * x_n + s1
+        s1 = (b1 * x_n + s2) - a1 * y_n
+        s2 = b2 * x_n - a2 * y_n
+        store(y, n * LANES, y_n)
+    store_unless_quiet(state, s1, s2, tiny)
+
+
+@kernel
+def adjoint_turn(g, start, stop, c, costate, tiny, x, y, grad_c):
+    """The transposed section, backwards in time: ``g`` holds the gradients to the outputs, then to the inputs."""
+    b0, b1, b2 = load(c, 0), load(c, LANES), load(c, 2 * LANES)
+    a1, a2 = load(c, 3 * LANES), load(c, 4 * LANES)
+    d0, d1, d2 = load(grad_c, 0), load(grad_c, LANES), load(grad_c, 2 * LANES)
+    e1, e2 = load(grad_c, 3 * LANES), load(grad_c, 4 * LANES)
+    q1, q2 = load(costate, 0), load(costate, LANES)
+    for n in range(stop - 1, start - 1, -1):
+        x_n, y_n = load(x, n * LANES), load(y, n * LANES)
+        q0 = (load(g, n * LANES) - a2 * q2) - a1 * q1
+        store(g, n * LANES, b0 * q0 + (b1 * q1 + b2 * q2))
+        d0 += q0 * x_n
+        d1 += q1 * x_n
+        d2 += q2 * x_n
+        e1 -= q1 * y_n
+        e2 -= q2 * y_n
+        q2 = q1
+        q1 = q0
+    store_unless_quiet(costate, q1, q2, tiny)
+    store(grad_c, 0, d0)
+    store(grad_c, LANES, d1)
+    store(grad_c, 2 * LANES, d2)
+    store(grad_c, 3 * LANES, e1)
+    store(grad_c, 4 * LANES, e2)
+
+
+@kernel
+def biquad_rows(start, stop, x, coefficients, state, chunk, tiny, y, final, checkpoints):
+    length, sections = x.shape[1], state.shape[1]
+    block = np.empty((chunk, LANES))
+    c, s = np.empty((sections, 5, LANES)), np.empty((sections, 2, LANES))
+    for first in range(start, stop, LANES):
+        last = min(first + LANES, stop) - 1
+        take_lanes(coefficients, first, last, c)
+        take_lanes(state, first, last, s)
+        for begin in range(0, length, chunk):
+            end = min(begin + chunk, length)
+            put_lanes(s, first, last, checkpoints[:, begin // chunk])
+            take_samples(x, first, last, begin, end, block)
+            for n in range(0, end - begin, TURN):
+                for k in range(sections):
+                    filter_turn(block, n, min(n + TURN, end - begin), c[k], s[k], tiny, block)
+            put_samples(block, first, last, begin, end, y)
+        put_lanes(s, first, last, final)
+
+
+@kernel
+def biquad_backward_rows(
+    start,
+    stop,
+    grad,
+    grad_final,
+    x,
+    coefficients,
+    checkpoints,
+    chunk,
+    tiny,
+    grad_x,
+    grad_coefficients,
+    grad_state,
+):
+    length, sections = x.shape[1], coefficients.shape[1]
+    g, signals = np.empty((chunk, LANES)), np.empty((sections + 1, chunk, LANES))
+    c, grad_c = np.empty((sections, 5, LANES)), np.empty((sections, 5, LANES))
+    s, q = np.empty((sections, 2, LANES)), np.empty((sections, 2, LANES))
+    for first in range(start, stop, LANES):
+        last = min(first + LANES, stop) - 1
+        take_lanes(coefficients, first, last, c)
+        take_lanes(grad_final, first, last, q)
+        grad_c[:] = 0.0
+        for i in range(checkpoints.shape[1] - 1, -1, -1):
+            begin = i * chunk
+            size = min(chunk, length - begin)
+            take_lanes(checkpoints[:, i], first, last, s)
+            take_samples(x, first, last, begin, begin + size, signals[0])
+            take_samples(grad, first, last, begin, begin + size, g)
+            for n in range(0, size, TURN):
+                for k in range(sections):
+                    filter_turn(signals[k], n, min(n + TURN, size), c[k], s[k], tiny, signals[k + 1])
+            for n in range((size - 1) // TURN * TURN, -1, -TURN):
+                for k in range(sections - 1, -1, -1):
+                    until = min(n + TURN, size)
+                    adjoint_turn(g, n, until, c[k], q[k], tiny, signals[k], signals[k + 1], grad_c[k])
+            put_samples(g, first, last, begin, begin + size, grad_x)
+        put_lanes(grad_c, first, last, grad_coefficients)
+        put_lanes(q, first, last, grad_state)

@@ -1,0 +1,335 @@
+"""A delay line, which any number of taps read at times that may change from sample to sample.
+
+The past of a signal is kept, and each tap interpolates between its samples. As functions with a state, in which
+``delay_line_init`` begins::
+
+    state, params = delay_line_init(max_delay=44100)
+    ys, state = delay_line_process(xs, times, state, params)
+
+Running them on a signal in pieces gives what they give on the whole.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...errors import ParameterError
+from ..backends.dispatch import kernels
+from ..broadcasting import broadcast_shapes, is_one_of
+from ..operators import operator
+from ..precision import wide, wide_dtype
+from ..recursion import first_order, last_output
+from ..shapes import check_indices, num_samples, require, shape_text, shaped
+
+Interpolation = Literal["linear", "cubic", "allpass"]
+State = tuple[Tensor, Tensor]
+Params = tuple[float, str]
+
+INTERPOLATIONS = ("linear", "cubic", "allpass")
+LINEAR, CUBIC, ALLPASS = range(3)
+LEADS = (0.0, 1.0, 0.5)  # by how much the newest sample that is read is later than the time, at least
+ALLPASS_DECAY = 7  # samples that the slowest filter takes for 60 dB, whose pole is at −1/3
+
+
+def delay_line_init(max_delay: float, interpolation: Interpolation = "linear") -> tuple[State, Params]:
+    r"""A delay line that has heard nothing yet.
+
+    Between samples a tap interpolates. With t = d + f, where d is a whole number and 0 ≤ f < 1:
+
+    - ``"linear"`` takes :math:`(1 - f)\,x[n-d] + f\,x[n-d-1]`. It moves best, as nothing lingers, and dulls the highest
+      frequencies: where f = ½, by 3 dB at half of the Nyquist frequency.
+    - ``"cubic"`` runs Lagrange's polynomial through four samples, two on each side, and dulls less: by 1.1 dB there.
+      Where t < 1, the latest of them is not there yet, and a parabola runs through the first three of the past; where
+      the two meet, both are :math:`x[n-1]`. No frequency comes out louder.
+    - ``"allpass"`` takes :math:`y[n] = \eta\,(x[n-d] - y[n-1]) + x[n-d-1]`, with :math:`\eta = (1-\Delta)/(1+\Delta)`
+      and :math:`d = \lfloor t - \tfrac12 \rfloor`, so that :math:`\tfrac12 \le \Delta = t - d < \tfrac32`. It leaves
+      all magnitudes as they are, and delays low frequencies by t, but not high ones. Where d changes, the filter goes
+      on from the output of another one, which clicks if there is much treble. So it is good for times that are constant
+      or drift, above all in loops, where losses add up, and bad for fast or wide movements. Where t < ½, such a filter
+      would need a sample that is not there yet, or ring for long. There
+      :math:`y[n] = ((2-3t)\,x[n] + 3t\,x[n-1] - t\,y[n-1])/(2-t)` leads on to a plain wire at t = 0, which delays low
+      frequencies by t too, and makes high ones softer.
+
+    Where t is a whole number, all take the sample itself.
+
+    Args:
+        max_delay: longest time, in samples, 0 or more; need not be a whole number.
+        interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
+
+    Returns:
+        The state, which holds the past of the signal and, of an allpass filter, the last outputs; and the parameters
+        ``(max_delay, interpolation)``.
+
+    Raises:
+        ParameterError: the longest time is negative or not finite, or the interpolation is unknown.
+
+    References:
+        T. I. Laakso et al., "Splitting the unit delay", IEEE Signal Processing Magazine 13(1), 1996. J. Dattorro,
+        "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997. J. O. Smith, "Physical audio
+        signal processing", W3K Publishing, 2010.
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ParameterError(f"Unknown interpolation {interpolation!r}: use one of {', '.join(INTERPOLATIONS)}.")
+    if not 0 <= max_delay < math.inf:
+        raise ParameterError(f"max_delay is the longest time and must be 0 or more samples, not {max_delay!r}.")
+    return _silence(), (float(max_delay), interpolation)
+
+
+def _silence() -> State:
+    return torch.zeros(0), torch.zeros(())
+
+
+def delay_line_tick(x: Tensor, times: Tensor | float, state: State, params: Params) -> tuple[Tensor, State]:
+    """One sample of :func:`delay_line_process`.
+
+    Args:
+        x: the next sample of each signal, ``(...)``.
+        times: of each tap, ``(...)``, broadcastable with ``x``.
+        state: that of the sample before.
+        params: see :func:`delay_line_init`.
+
+    Returns:
+        The taps, and the state after.
+    """
+    times = _tensor(times, x)
+    y, state = delay_line_process(x.unsqueeze(-1), times.unsqueeze(-1), state, params)
+    return y.squeeze(-1), state
+
+
+def delay_line_process(
+    xs: Tensor,
+    times: Tensor | float,
+    state: State | None,
+    params: Params,
+    base: Tensor | float = 0.0,
+    scale: float = 1.0,
+) -> tuple[Tensor, State]:
+    r"""Write signals into a delay line, and read its taps.
+
+    .. math:: y[n] = x(n - t[n]), \quad t[n] = \mathrm{clip}(b + s\,m[n],\ 0,\ t_\text{max})
+
+    where x between the samples is as :func:`delay_line_init` says. Where the time is clipped, it has no gradient. The
+    taps can be differentiated once, with respect to signals and times.
+
+    Several taps of one line have a leading axis more: signals ``(B, C, L)`` read at times ``(K, B, 1, L)`` give K taps
+    ``(K, B, C, L)``. The signals are not copied for it.
+
+    Args:
+        xs: signals x, ``(..., L)``, float32 or float64.
+        times: m, in samples unless there is a scale: ``(..., L)``, or ``(..., 1)`` where they are constant, or a
+            number. Leading axes broadcast with those of the signals. They may have another precision than the signals:
+            float32 resolves a second at 44.1 kHz to 0.004 samples.
+        state: from :func:`delay_line_init`, or what the samples before left; None as at the beginning.
+        params: see :func:`delay_line_init`.
+        base: b, in samples, ``(...)``, which is added in double precision, so that times which swing around it keep
+            theirs.
+        scale: s, such as samples per millisecond.
+
+    Returns:
+        The taps ``(..., L)``, in the precision of the signals; and the state after the last sample.
+
+    Raises:
+        ParameterError: shapes do not fit, or the signals are neither float32 nor float64.
+    """
+    if xs.dtype not in (torch.float32, torch.float64):
+        raise ParameterError(f"xs must be float32 or float64, not {xs.dtype}: convert it before it is delayed.")
+    max_delay, interpolation = params
+    kind = INTERPOLATIONS.index(interpolation)
+    past, last = state or _silence()
+    times, base, leading = _broadcast(xs, _tensor(times, xs), _tensor(base, xs))
+    past, last = _expanded("past", past, (*xs.shape[:-1], num_samples(past))), _expanded("last", last, leading)
+    line = torch.cat([past.to(xs), xs], -1) if past.shape[-1] else xs
+    numbers = torch.stack([_number(t.shape[:-1], xs.device).expand(leading).flatten() for t in (xs, times)])
+    moments = _rows(times), base.flatten()
+    ys = _read_line(_rows(line), *moments, numbers, past.shape[-1], max_delay, scale, kind)
+    ys = ys.reshape(*leading, xs.shape[-1])
+    if kind == ALLPASS:
+        poles = _allpass_poles(*moments, max_delay, scale).reshape(times.shape)
+        ys = first_order(ys, poles, last.to(xs))
+        last = last_output(ys, last)
+    return ys, (line[..., -_memory(max_delay, kind) :].clone(), last.clone())
+
+
+def delay_line_min_delay(times: Tensor | float, params: Params) -> int:
+    """By how many samples each output is later, at least, than the latest input that it depends on.
+
+    Args:
+        times: of any shape, in samples.
+        params: see :func:`delay_line_init`.
+
+    Returns:
+        A whole number: the least time, less what interpolation reads ahead of it.
+    """
+    max_delay, interpolation = params
+    times = _tensor(times, torch.zeros(())).detach().nan_to_num(nan=0.0)
+    least = min(max(0.0, times.min().item()), max_delay) if times.numel() else max_delay
+    return max(0, math.floor(least - LEADS[INTERPOLATIONS.index(interpolation)]))
+
+
+def delay_line_tail(params: Params) -> int:
+    """How many samples a tap can sound on after the signal has ended, to −60 dB.
+
+    Args:
+        params: see :func:`delay_line_init`.
+    """
+    max_delay, interpolation = params
+    kind = INTERPOLATIONS.index(interpolation)
+    return _memory(max_delay, kind) + (ALLPASS_DECAY if kind == ALLPASS else 0)
+
+
+def _memory(max_delay: float, kind: int) -> int:
+    """How many samples before a block its taps can read."""
+    return max(math.floor(max_delay), 1) + 2 if kind == CUBIC else math.floor(max_delay) + 1
+
+
+def _tensor(times: Tensor | float, like: Tensor) -> Tensor:
+    """Numbers in double precision."""
+    if isinstance(times, Tensor):
+        return times if times.is_floating_point() else wide(times)
+    return torch.as_tensor(times, dtype=wide_dtype(False, like.device), device=like.device)
+
+
+def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
+    """The times and their base with an axis for each of the taps, and the leading axes of those."""
+    times = times if times.ndim else times.reshape(1)
+    if not is_one_of(times.shape[-1], 1, num_samples(xs)):
+        raise ParameterError(
+            f"The last axis of times {tuple(times.shape)} must be as long as that of xs {tuple(xs.shape)}, or 1 where "
+            "they are constant."
+        )
+    try:
+        own = broadcast_shapes(times.shape[:-1], base.shape)
+        leading = broadcast_shapes(xs.shape[:-1], own)
+    except RuntimeError:
+        raise ParameterError(
+            f"The leading axes of xs {tuple(xs.shape)}, times {tuple(times.shape)} and their base {tuple(base.shape)} "
+            "do not broadcast: give several taps of one line an axis before those of the line."
+        ) from None
+    own = (*[1] * (len(leading) - len(own)), *own)
+    return times.expand(*own, times.shape[-1]), base.expand(own), leading
+
+
+def _expanded(name: str, part: Tensor, shape: Sequence[int]) -> Tensor:
+    try:
+        return part.expand(shape)
+    except RuntimeError:
+        raise ParameterError(
+            f"{name} in the state must broadcast to {tuple(shape)}, not be {shape_text(part)}: it is that of other "
+            "signals."
+        ) from None
+
+
+def _rows(t: Tensor) -> Tensor:
+    return t.reshape(math.prod(t.shape[:-1]), t.shape[-1])
+
+
+def _number(shape: torch.Size, device: torch.device) -> Tensor:
+    return torch.arange(math.prod(shape), device=device).reshape(shape)
+
+
+def _check_read(lines: Tensor, times: Tensor, rows: Tensor, past: int, limit: float, kind: int) -> None:
+    """Refuse what would be read outside of the lines."""
+    require(0 <= past <= lines.shape[1], f"past must be from 0 to {lines.shape[1]} samples, not {past}.")
+    require(0 <= limit < math.inf, f"limit must be 0 or more samples, not {limit}.")
+    require(kind in (LINEAR, CUBIC, ALLPASS), f"kind must be {LINEAR}, {CUBIC} or {ALLPASS}, not {kind}.")
+    length = lines.shape[1] - past
+    require(is_one_of(times.shape[1], 1, length), f"times must be of 1 or {length} samples, not {times.shape[1]}.")
+    check_indices("rows of lines", rows[0], 0, lines.shape[0] - 1)
+    check_indices("rows of times", rows[1], 0, times.shape[0] - 1)
+
+
+@operator("read_line")
+@shaped(line="R N", times="T S", base="T", rows="int: 2 K")
+def _read_line(
+    line: Tensor, times: Tensor, base: Tensor, rows: Tensor, past: int, limit: float, scale: float, kind: int
+) -> Tensor:
+    _check_read(line, times, rows, past, limit, kind)
+    return kernels("delay_line", line).read_line(line, times, base, rows, past, limit, scale, kind)
+
+
+@operator("read_line_to_line")
+@shaped(grad="K L", line="R N", times="T S", base="T", rows="int: 2 K")
+def _read_line_to_line(
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
+) -> Tensor:
+    _check_read(line, times, rows, past, limit, kind)
+    require(grad.shape[1] == line.shape[1] - past, "The gradient must be as long as the lines without their past.")
+    arguments = grad, line, times, base, rows, past, limit, scale, kind
+    return kernels("delay_line", line).read_line_to_line(*arguments)
+
+
+@operator("read_line_to_times")
+@shaped(grad="K L", line="R N", times="T S", base="T", rows="int: 2 K")
+def _read_line_to_times(
+    grad: Tensor,
+    line: Tensor,
+    times: Tensor,
+    base: Tensor,
+    rows: Tensor,
+    past: int,
+    limit: float,
+    scale: float,
+    kind: int,
+) -> tuple[Tensor, Tensor]:
+    _check_read(line, times, rows, past, limit, kind)
+    require(grad.shape[1] == line.shape[1] - past, "The gradient must be as long as the lines without their past.")
+    arguments = grad, line, times, base, rows, past, limit, scale, kind
+    return kernels("delay_line", line).read_line_to_times(*arguments)
+
+
+@operator("allpass_poles")
+@shaped(times="T S", base="T")
+def _allpass_poles(times: Tensor, base: Tensor, limit: float, scale: float) -> Tensor:
+    return kernels("delay_line", times).allpass_poles(times, base, limit, scale)
+
+
+@operator("allpass_poles_backward")
+@shaped(grad="T S", times="T S", base="T")
+def _allpass_poles_backward(
+    grad: Tensor, times: Tensor, base: Tensor, limit: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    return kernels("delay_line", times).allpass_poles_backward(grad, times, base, limit, scale)
+
+
+def _empty(like: Tensor) -> Tensor:
+    return like.new_empty(like.shape)
+
+
+_read_line.register_fake(lambda line, times, base, rows, past, *_: line.new_empty(rows.shape[1], line.shape[1] - past))
+_read_line_to_line.register_fake(lambda grad, line, *_: _empty(line))
+_read_line_to_times.register_fake(lambda grad, line, times, base, *_: (_empty(times), _empty(base)))
+_allpass_poles.register_fake(lambda times, *_: _empty(times))
+_allpass_poles_backward.register_fake(lambda grad, times, base, *_: (_empty(times), _empty(base)))
+
+
+def _save(ctx, inputs, output) -> None:
+    tensors = [value for value in inputs if isinstance(value, Tensor)]
+    ctx.save_for_backward(*tensors)
+    ctx.rest = inputs[len(tensors) :]
+
+
+def _read_line_gradients(ctx, grad: Tensor) -> tuple:
+    arguments = grad, *ctx.saved_tensors, *ctx.rest
+    to_line, to_times, to_base, *_ = ctx.needs_input_grad
+    return (
+        _read_line_to_line(*arguments) if to_line else None,
+        *(_read_line_to_times(*arguments) if to_times or to_base else (None, None)),
+        *[None] * 5,
+    )
+
+
+_read_line.register_autograd(_read_line_gradients, setup_context=_save)
+_allpass_poles.register_autograd(
+    lambda ctx, grad: (*_allpass_poles_backward(grad, *ctx.saved_tensors, *ctx.rest), None, None), setup_context=_save
+)

@@ -1,0 +1,157 @@
+"""The comb and allpass filters of Freeverb, as one operator that can be differentiated once."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...errors import ParameterError
+from ..backends.dispatch import kernels
+from ..comb import comb_filter
+from ..operators import operator
+from ..precision import wide
+from ..shapes import check_indices, check_rows, require, shape_text, shaped
+
+State = tuple[Tensor, Tensor]
+COMBS = 8
+SHORTEST = 8  # samples that compiled kernels take at once
+
+
+def combs_and_allpasses(
+    x: Tensor, delays: Sequence[Sequence[int]], loop: Tensor, gain: float, state: State | None = None
+) -> tuple[Tensor, State]:
+    r"""Eight feedback combs with a low-pass filter in the loop, side by side, and allpass filters in a row after them.
+
+    .. math::
+        C_m(z) = \frac{z^{-m}}{1 - \frac{b}{1 - d z^{-1}}\,z^{-m}}, \quad
+        A_m(z) = \frac{-1 + (1 + g)\,z^{-m}}{1 - g z^{-m}}
+
+    Args:
+        x: signals ``(R, L)``, float32 or float64.
+        delays: m of the combs and then of the others, 8 + n whole numbers of samples, at least 1, for each of as many
+            rows as there are here; they repeat for those after them.
+        loop: b and d, ``(R, 2)``.
+        gain: g.
+        state: what the samples before left; silence if None.
+
+    Returns:
+        The outputs ``(R, L)``, in the precision of the signals, and the state after the last sample: the past of all
+        lines, ``(R, 8 + n, longest delay)``, and of the filters in the loops, ``(R, 8)``, both float64.
+
+    Raises:
+        ParameterError: a shape or a type does not fit, or the rows are no multiple of those of the delays.
+    """
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    if x.ndim != 2 or len(x) % len(delays):
+        raise ParameterError(
+            f"x must be of shape (rows, samples), a multiple of {len(delays)} rows, not {shape_text(x)}."
+        )
+    if len({*map(len, delays)}) > 1 or min(map(min, delays)) < 1 or len(delays[0]) < COMBS:
+        raise ParameterError(
+            f"delays must be {COMBS} or more samples of at least 1, as many in each row, not {delays}."
+        )
+    loop = check_rows("loop", loop, len(x), 2)
+    shortest, memory = min(map(min, delays)), max(map(max, delays))
+    repeated = torch.tensor(delays, device=x.device).repeat(len(x) // len(delays), 1)
+    if state is None:
+        state = x.new_zeros(*repeated.shape, memory), x.new_zeros(len(x), COMBS)
+    past = wide(check_rows("lines in the state", state[0], *repeated.shape, memory))
+    inner = wide(check_rows("filters in the state", state[1], len(x), COMBS))
+    if x.device.type == "cpu" and shortest >= SHORTEST:
+        given = x, wide(loop), past, inner
+        keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
+        y, lines, final = _run(x, repeated, given[1], gain, past, inner, keep)
+        return y, (lines[..., lines.shape[2] - memory :].clone(), final)
+    return _composed(x, repeated, wide(loop), gain, past, inner)
+
+
+def _composed(
+    x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor
+) -> tuple[Tensor, State]:
+    """The same of filters one by one."""
+    memory = past.shape[2]
+    delayed, allpass = loop.new_tensor([0.0, 1.0, 0.0]), loop.new_tensor([-1.0, 1.0, 1.0])
+    b, a = loop[:, None, :1], torch.stack([torch.ones_like(loop[:, 1]), -loop[:, 1]], -1)[:, None]
+    # The filter of a comb holds its output times its pole.
+    held = torch.stack([loop[:, 1:] * inner, torch.zeros_like(inner)], -1)
+    combs, (lines, held) = comb_filter(x[:, None], delays[:, :COMBS], b, a, delayed, memory, (past[:, :COMBS], held))
+    final = combs_output(lines, x, inner)
+    y, pasts = combs.sum(1), [lines]
+    for k in range(COMBS, delays.shape[1]):
+        filter_state = past[:, k], inner.new_zeros(len(x), 2)
+        y, (line, _) = comb_filter(y, delays[:, k], loop.new_tensor([gain]), None, allpass, memory, filter_state)
+        pasts.append(line[:, None])
+    return y, (torch.cat(pasts, 1), final)
+
+
+def combs_output(lines: Tensor, x: Tensor, inner: Tensor) -> Tensor:
+    """What the filters in the loops put out last, as it is in the lines with the last input."""
+    return lines[..., -1] - wide(x)[:, -1:] if x.shape[1] else inner
+
+
+def _check_delays(delays: Tensor, memory: int) -> None:
+    """Refuse delays that lead out of the lines, or that are shorter than what kernels take at once."""
+    require(delays.shape[1] >= COMBS, f"There must be {COMBS} delays or more, not {delays.shape[1]}.")
+    check_indices("delays", delays, SHORTEST, memory)
+
+
+@operator("freeverb")
+@shaped(x="R L", delays="int: R N", loop="R 2", past="R N M", inner="R 8")
+def _run(
+    x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor, keep: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The outputs, the lines, and the last outputs of the filters in the loops.
+
+    The lines have their past before them if all of it is to be kept, for gradients; else they are the past afterwards.
+    """
+    _check_delays(delays, past.shape[2])
+    return kernels("freeverb", x).run(x, delays, loop, gain, past, inner, keep)
+
+
+@operator("freeverb_backward")
+@shaped(
+    grad="R L", grad_lines="R N S", grad_final="R 8", x="R L", delays="int: R N", loop="R 2", lines="R N S", inner="R 8"
+)  # fmt: skip
+def _run_backward(
+    grad: Tensor,
+    grad_lines: Tensor,
+    grad_final: Tensor,
+    x: Tensor,
+    delays: Tensor,
+    loop: Tensor,
+    gain: float,
+    lines: Tensor,
+    inner: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    _check_delays(delays, lines.shape[2] - x.shape[1])
+    arguments = grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner
+    return kernels("freeverb", x).run_backward(*arguments)
+
+
+@_run.register_fake
+def _(x, delays, loop, gain, past, inner, keep):
+    lines = past.new_empty(*past.shape[:2], past.shape[2] + (x.shape[1] if keep else 0))
+    return x.new_empty(x.shape), lines, inner.new_empty(inner.shape)
+
+
+@_run_backward.register_fake
+def _(grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner):
+    past = lines.new_empty(*lines.shape[:2], lines.shape[2] - x.shape[1])
+    return x.new_empty(x.shape), loop.new_empty(loop.shape), past, inner.new_empty(inner.shape)
+
+
+def _save(ctx, inputs, output) -> None:
+    x, delays, loop, ctx.gain, _, inner, _ = inputs
+    ctx.save_for_backward(x, delays, loop, output[1], inner)
+
+
+def _differentiate(ctx, grad: Tensor, grad_lines: Tensor, grad_final: Tensor) -> tuple:
+    x, delays, loop, lines, inner = ctx.saved_tensors
+    to_x, to_loop, to_past, to_inner = _run_backward(
+        grad, grad_lines, grad_final, x, delays, loop, ctx.gain, lines, inner
+    )
+    return to_x, None, to_loop, None, to_past, to_inner, None
+
+
+_run.register_autograd(_differentiate, setup_context=_save)

@@ -1,0 +1,42 @@
+"""The operators of :mod:`.noise` in plain torch, for every device without compiled kernels.
+
+Integers are those of 64 bits without a sign, which torch has no arithmetic of: sums and products of those with a sign
+have the same bits, and what moves in from the left on a shift is cleared.
+"""
+
+import torch
+from torch import Tensor
+
+from ..precision import wide_dtype
+
+STEP = 0x9E3779B97F4A7C15
+FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+SHIFTS = 30, 27, 31
+
+
+def with_sign(bits: int) -> int:
+    """The integer of 64 bits with a sign that has the same bits."""
+    return bits - 2**64 if bits >= 2**63 else bits
+
+
+def mixed(state: Tensor) -> Tensor:
+    """The output of SplitMix64 for a state."""
+    for shift, factor in zip(SHIFTS, FACTORS, strict=False):
+        state = (state ^ _right(state, shift)) * with_sign(factor)
+    return state ^ _right(state, SHIFTS[-1])
+
+
+def keys(seed: Tensor, num_channels: int) -> Tensor:
+    """States that begin far from each other, ``(B, channels)``."""
+    channels = torch.arange(num_channels, device=seed.device)
+    return mixed(mixed(seed + with_sign(STEP))[:, None] + channels)
+
+
+def uniform(keys: Tensor, num_samples: int, start: int, dtype: torch.dtype) -> Tensor:
+    steps = torch.arange(start + 1, start + num_samples + 1, device=keys.device) * with_sign(STEP)
+    bits = mixed(keys.unsqueeze(-1) + steps) >> 11
+    return (bits.to(wide_dtype(False, keys.device)) * 2.0**-52).to(dtype)
+
+
+def _right(state: Tensor, shift: int) -> Tensor:
+    return (state >> shift) & ((1 << (64 - shift)) - 1)

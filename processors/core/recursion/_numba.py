@@ -1,0 +1,445 @@
+"""Compiled kernels of :mod:`.recursion` for the CPU. Imported on first use, for numba takes long to load.
+
+A linear recursion takes eight samples of a row at a time: first what they hand on among themselves, which no earlier
+sample delays, then the state before them. Ballistics do not superpose, so there eight rows run side by side.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..backends.numba_rows import empty, inline, kernel, put_samples, run_rows, take_samples, tiny
+from ..backends.numba_vectors import (
+    LANES,
+    advance,
+    at_least,
+    below,
+    delay,
+    first,
+    hidden_zeros,
+    larger,
+    last,
+    load,
+    splat,
+    store,
+    total,
+    where,
+)
+from ..precision import wide
+
+CHUNK = 512  # samples between two checks for a decay into silence
+
+
+def onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
+    y = empty(u)
+    run_rows(onepole_rows, u, alpha.double(), initial.double(), taps, tiny(u), y)
+    return y
+
+
+def onepole_backward(
+    grad: Tensor, u: Tensor, alpha: Tensor, initial: Tensor, y: Tensor, taps: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    a, first = alpha.double(), initial.double()
+    grads = empty(u), empty(a), empty(a)
+    run_rows(onepole_backward_rows, u, a, first, y, grad, taps, tiny(u), *grads)
+    return grads[0], grads[1].to(alpha.dtype), grads[2].to(initial.dtype)
+
+
+def first_order(u: Tensor, a: Tensor, initial: Tensor) -> Tensor:
+    y = empty(u)
+    rows = first_order_complex_rows if u.is_complex() else first_order_rows
+    run_rows(rows, u, _wide_if_constant(a), wide(initial), tiny(u), y)
+    return y
+
+
+def first_order_backward(grad: Tensor, a: Tensor, initial: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    coefficients, first = _wide_if_constant(a), wide(initial)
+    grads = empty(y), empty(coefficients), empty(first)
+    rows = first_order_backward_complex_rows if y.is_complex() else first_order_backward_rows
+    run_rows(rows, grad, coefficients, first, y, tiny(y), *grads)
+    return grads[0], grads[1].to(a.dtype), grads[2].to(initial.dtype)
+
+
+def ballistics(u: Tensor, attack: Tensor, release: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
+    y, rising = empty(u), empty(u, torch.bool)
+    arguments = u, attack.double(), release.double(), initial.double(), tiny(u), y, rising
+    run_rows(ballistics_rows, *arguments, lanes=LANES)
+    return y, rising
+
+
+def ballistics_backward(
+    grad: Tensor, u: Tensor, attack: Tensor, release: Tensor, initial: Tensor, y: Tensor, rising: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    coefficients = attack.double(), release.double(), initial.double()
+    grads = empty(u), *(empty(c) for c in coefficients)
+    run_rows(ballistics_backward_rows, u, *coefficients, y, rising, grad, tiny(u), *grads, lanes=LANES)
+    return grads[0], grads[1].to(attack.dtype), grads[2].to(release.dtype), grads[3].to(initial.dtype)
+
+
+def _wide_if_constant(a: Tensor) -> Tensor:
+    """One coefficient for each row costs nothing to convert; for each sample, kernels convert while they run."""
+    return wide(a) if a.shape[1] == 1 else a
+
+
+@inline
+def prefix(v, a):
+    """What eight samples of y[n] = a[n]·y[n−1] + v[n] come to from rest, and the products of all a so far."""
+    zeros, ones = hidden_zeros(), splat(1.0)
+    v = v + a * delay(v, 1, zeros)
+    a = a * delay(a, 1, ones)
+    v = v + a * delay(v, 2, zeros)
+    a = a * delay(a, 2, ones)
+    v = v + a * delay(v, 4, zeros)
+    a = a * delay(a, 4, ones)
+    return v, a
+
+
+@inline
+def suffix(v, a):
+    """The same backwards in time, for y[n] = a[n]·y[n+1] + v[n]."""
+    zeros, ones = hidden_zeros(), splat(1.0)
+    v = v + a * advance(v, 1, zeros)
+    a = a * advance(a, 1, ones)
+    v = v + a * advance(v, 2, zeros)
+    a = a * advance(a, 2, ones)
+    v = v + a * advance(v, 4, zeros)
+    a = a * advance(a, 4, ones)
+    return v, a
+
+
+@kernel
+def smooth(u, start, stop, taps, tail, a, state, y):
+    """Smooth some samples of a row, all before or all after the end of the response to the first one."""
+    ended = start >= taps
+    b = 1.0 - a
+    c = b * tail
+    whole = start + (stop - start) // LANES * LANES
+    for n in range(start, whole, LANES):
+        v = splat(b) * load(u, n)
+        if ended:
+            v = v - splat(c) * load(u, n - taps)
+        v, p = prefix(v, splat(a))
+        store(y, n, v + p * splat(state))
+        state = last(v) + last(p) * state
+    for n in range(whole, stop):
+        state = a * state + b * u[n]
+        if ended:
+            state -= c * u[n - taps]
+        y[n] = state
+    return state
+
+
+@kernel
+def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
+    length = u.shape[1]
+    for r in range(start, stop):
+        a, state = alpha[r], initial[r]
+        tail = a**taps
+        begin = 0
+        while begin < length:
+            end = min(begin + CHUNK, length)
+            if begin < taps:
+                end = min(end, taps)
+            state = smooth(u[r], begin, end, taps, tail, a, state, y[r])
+            # A decay into silence would otherwise stay in the subnormal range, where arithmetic is slow.
+            if abs(state) < tiny:
+                state = 0.0
+            begin = end
+
+
+@kernel
+def smooth_backward(grad, u, y, start, stop, taps, tail, a, state, adjoint, grad_u):
+    """The smoother backwards in time. Returns its state, Σ s[n]·(y[n−1] − u[n]) and Σ s[n + T]·u[n]."""
+    truncated = taps < y.size
+    ended = truncated and stop + taps <= y.size
+    b = 1.0 - a
+    slopes, echoes = splat(0.0), splat(0.0)
+    n = stop
+    while n - LANES >= start:
+        n -= LANES
+        v, p = suffix(load(grad, n), splat(a))
+        s = v + p * splat(state)
+        state = first(v) + first(p) * state
+        slopes += s * (load(y, n - 1) - load(u, n))
+        if truncated:
+            store(adjoint, n, s)
+        if ended:
+            later = load(adjoint, n + taps)
+            echoes += later * load(u, n)
+            s = s - splat(tail) * later
+        store(grad_u, n, splat(b) * s)
+    slope, echo = total(slopes), total(echoes)
+    while n > start:
+        n -= 1
+        state = grad[n] + a * state
+        slope += state * (np.float64(y[n - 1]) - np.float64(u[n]))
+        s = state
+        if truncated:
+            adjoint[n] = s
+        if ended:
+            echo += adjoint[n + taps] * u[n]
+            s -= tail * adjoint[n + taps]
+        grad_u[n] = b * s
+    return state, slope, echo
+
+
+@kernel
+def onepole_backward_rows(start, stop, u, alpha, initial, y, grad, taps, tiny, grad_u, grad_alpha, grad_initial):
+    length = u.shape[1]
+    adjoint = np.empty(length if taps < length else 0)
+    for r in range(start, stop):
+        a = alpha[r]
+        tail = a**taps
+        state, slope, echo = 0.0, 0.0, 0.0
+        end = length
+        while end > 1:
+            begin = max(end - CHUNK, 1)
+            if end + taps > length:
+                begin = max(begin, length - taps)
+            state, slopes, echoes = smooth_backward(
+                grad[r], u[r], y[r], begin, end, taps, tail, a, state, adjoint, grad_u[r]
+            )
+            if abs(state) < tiny:
+                state = 0.0
+            slope += slopes
+            echo += echoes
+            end = begin
+        if length > 0:
+            state = grad[r, 0] + a * state
+            slope += state * (initial[r] - u[r, 0])
+            grad_u[r, 0] = (1.0 - a) * state
+        if taps < length:
+            echo += adjoint[taps] * u[r, 0]
+            grad_u[r, 0] = (1.0 - a) * (state - tail * adjoint[taps])
+        grad_alpha[r] = slope + (tail - (1.0 - a) * taps * a ** (taps - 1)) * echo
+        grad_initial[r] = a * state
+
+
+@kernel
+def drive(u, a, start, stop, state, y):
+    """Some samples of a row of y[n] = a[n]·y[n−1] + u[n]."""
+    varying = a.size > 1
+    constant = a[0]
+    whole = start + (stop - start) // LANES * LANES
+    for n in range(start, whole, LANES):
+        v, p = prefix(load(u, n), load(a, n) if varying else splat(constant))
+        store(y, n, v + p * splat(state))
+        state = last(v) + last(p) * state
+    for n in range(whole, stop):
+        state = (a[n] if varying else constant) * state + u[n]
+        y[n] = state
+    return state
+
+
+@kernel
+def first_order_rows(start, stop, u, a, initial, tiny, y):
+    length = u.shape[1]
+    for r in range(start, stop):
+        state = initial[r]
+        for begin in range(0, length, CHUNK):
+            state = drive(u[r], a[r], begin, min(begin + CHUNK, length), state, y[r])
+            if abs(state) < tiny:
+                state = 0.0
+
+
+@kernel
+def drive_backward(grad, a, y, start, stop, state, grad_u, grad_a):
+    """The same backwards in time. Returns its state, and the gradient to a constant coefficient."""
+    varying = a.size > 1
+    constant = a[0]
+    slopes = splat(0.0)
+    n = stop
+    while n - LANES >= start:
+        n -= LANES
+        v, p = suffix(load(grad, n), load(a, n + 1) if varying else splat(constant))
+        s = v + p * splat(state)
+        state = first(v) + first(p) * state
+        store(grad_u, n, s)
+        slope = s * load(y, n - 1)
+        if varying:
+            store(grad_a, n, slope)
+        else:
+            slopes += slope
+    sum_of_slopes = total(slopes)
+    while n > start:
+        n -= 1
+        state = grad[n] + (a[n + 1] if varying else constant) * state
+        grad_u[n] = state
+        if varying:
+            grad_a[n] = state * y[n - 1]
+        else:
+            sum_of_slopes += state * y[n - 1]
+    return state, sum_of_slopes
+
+
+@kernel
+def first_order_backward_rows(start, stop, grad, a, initial, y, tiny, grad_u, grad_a, grad_initial):
+    length = grad.shape[1]
+    varying = a.shape[1] > 1
+    for r in range(start, stop):
+        state, slope = 0.0, 0.0
+        if length > 1:
+            state = np.float64(grad[r, -1])
+            grad_u[r, -1] = state
+            slope = state * y[r, -2]
+            if varying:
+                grad_a[r, -1] = slope
+        end = length - 1
+        while end > 1:
+            begin = max(end - CHUNK, 1)
+            state, slopes = drive_backward(grad[r], a[r], y[r], begin, end, state, grad_u[r], grad_a[r])
+            if abs(state) < tiny:
+                state = 0.0
+            slope += slopes
+            end = begin
+        if length > 0:
+            state = grad[r, 0] + (a[r, 1] if varying else a[r, 0]) * state
+            grad_u[r, 0] = state
+        if varying:
+            grad_a[r, 0] = state * initial[r]
+        elif a.shape[1] == 1:
+            grad_a[r, 0] = slope + state * initial[r]
+        grad_initial[r] = a[r, 0] * state if length > 0 else 0.0
+
+
+@kernel
+def first_order_complex_rows(start, stop, u, a, initial, tiny, y):
+    varying = a.shape[1] > 1
+    for r in range(start, stop):
+        state = initial[r]
+        for n in range(u.shape[1]):
+            state = a[r, n if varying else 0] * state + u[r, n]
+            y[r, n] = state
+            if n % CHUNK == 0 and abs(state.real) + abs(state.imag) < tiny:
+                state = 0j
+
+
+@kernel
+def first_order_backward_complex_rows(start, stop, grad, a, initial, y, tiny, grad_u, grad_a, grad_initial):
+    varying = a.shape[1] > 1
+    for r in range(start, stop):
+        carried, slopes = 0j, 0j
+        for n in range(grad.shape[1] - 1, -1, -1):
+            state = carried + grad[r, n]
+            grad_u[r, n] = state
+            slope = state * np.conj(np.complex128(y[r, n - 1]) if n > 0 else initial[r])
+            slopes += slope
+            if varying:
+                grad_a[r, n] = slope
+            carried = np.conj(a[r, n if varying else 0]) * state
+            if n % CHUNK == 0 and abs(carried.real) + abs(carried.imag) < tiny:
+                carried = 0j
+        if a.shape[1] == 1:
+            grad_a[r, 0] = slopes
+        grad_initial[r] = carried
+
+
+@kernel
+def as_lanes(values, top, bottom):
+    """Numbers of eight rows as a vector."""
+    lanes = np.empty(LANES)
+    for lane in range(LANES):
+        lanes[lane] = values[min(top + lane, bottom)]
+    return lanes
+
+
+@kernel
+def put(lanes, top, bottom, values):
+    for lane in range(LANES):
+        values[min(top + lane, bottom)] = lanes[lane]
+
+
+@kernel
+def follow(x, size, attack, release, states, tiny, rising):
+    """Ballistics of eight rows, in place."""
+    state, attack_a, release_a = load(states, 0), load(attack, 0), load(release, 0)
+    attack_b, release_b = splat(1.0) - attack_a, splat(1.0) - release_a
+    # The branch taken is the larger of both where the attack is the faster one. Choosing it by value, and
+    # mirroring the signal otherwise, keeps the comparison of u and y out of the chain of dependent steps.
+    sign = where(at_least(release_a, attack_a), splat(1.0), splat(-1.0))
+    state = sign * state
+    for n in range(size):
+        u = sign * load(x, n * LANES)
+        store(rising, n * LANES, at_least(sign * (u - state), splat(0.0)))
+        attacked = attack_a * state + attack_b * u
+        released = release_a * state + release_b * u
+        state = larger(attacked, released)
+        store(x, n * LANES, sign * state)
+    store(states, 0, where(below(state, tiny), splat(0.0), sign * state))
+
+
+@kernel
+def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
+    length = u.shape[1]
+    x, mask = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
+    for top in range(start, stop, LANES):
+        bottom = min(top + LANES, stop) - 1
+        a, r, state = as_lanes(attack, top, bottom), as_lanes(release, top, bottom), as_lanes(initial, top, bottom)
+        for begin in range(0, length, CHUNK):
+            end = min(begin + CHUNK, length)
+            take_samples(u, top, bottom, begin, end, x)
+            follow(x, end - begin, a, r, state, tiny, mask)
+            put_samples(x, top, bottom, begin, end, y)
+            put_samples(mask, top, bottom, begin, end, rising)
+
+
+@kernel
+def follow_backward(g, size, before, u, rising, attack, release, carried, tiny, slopes):
+    """The adjoint of eight rows, in place. ``carried`` is what the sample after these hands back."""
+    attack_a, release_a, state = load(attack, 0), load(release, 0), load(carried, 0)
+    attack_slope, release_slope = load(slopes, 0), load(slopes, LANES)
+    for n in range(size - 1, -1, -1):
+        mask = load(rising, n * LANES)
+        a = where(mask, attack_a, release_a)
+        s = load(g, n * LANES) + state
+        state = a * s
+        store(g, n * LANES, (splat(1.0) - a) * s)
+        slope = s * (load(before, n * LANES) - load(u, n * LANES))
+        attack_slope += where(mask, slope, splat(0.0))
+        release_slope += where(mask, splat(0.0), slope)
+    store(carried, 0, where(below(state, tiny), splat(0.0), state))
+    store(slopes, 0, attack_slope)
+    store(slopes, LANES, release_slope)
+
+
+@kernel
+def ballistics_backward_rows(
+    start,
+    stop,
+    u,
+    attack,
+    release,
+    initial,
+    y,
+    rising,
+    grad,
+    tiny,
+    grad_u,
+    grad_attack,
+    grad_release,
+    grad_initial,
+):
+    length = u.shape[1]
+    g, x = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
+    mask, before = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
+    carried, slopes = np.empty(LANES), np.empty((2, LANES))
+    for top in range(start, stop, LANES):
+        bottom = min(top + LANES, stop) - 1
+        a, r, state = as_lanes(attack, top, bottom), as_lanes(release, top, bottom), as_lanes(initial, top, bottom)
+        carried[:] = 0.0
+        slopes[:] = 0.0
+        for begin in range((length - 1) // CHUNK * CHUNK, -1, -CHUNK):
+            end = min(begin + CHUNK, length)
+            take_samples(grad, top, bottom, begin, end, g)
+            take_samples(u, top, bottom, begin, end, x)
+            take_samples(rising, top, bottom, begin, end, mask)
+            if begin > 0:
+                take_samples(y, top, bottom, begin - 1, end - 1, before)
+            else:
+                before[0] = state
+                take_samples(y, top, bottom, 0, end - 1, before[1:])
+            follow_backward(g, end - begin, before, x, mask, a, r, carried, tiny, slopes)
+            put_samples(g, top, bottom, begin, end, grad_u)
+        put(slopes[0], top, bottom, grad_attack)
+        put(slopes[1], top, bottom, grad_release)
+        put(carried, top, bottom, grad_initial)

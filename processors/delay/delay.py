@@ -1,0 +1,310 @@
+"""Delays."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..arguments import bind, check_optional
+from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import ParamRange, Values
+from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
+from ..core.convolution import FIRConvolution
+from ..core.delay import SurrogateDelay
+from ..core.delay_line import Interpolation, delay_line_init, delay_line_min_delay, delay_line_process, delay_line_tail
+from ..core.fir import ZeroPhaseFIR, normalize_impulse
+from ..core.lengths import samples_of
+from ..core.maps import AMPLITUDE_DB, Map, whole_if_nearly, within
+from ..core.precision import wide
+from ..core.streaming import once, remember
+
+LOUDEST = 4  # taps that a summary names
+
+
+class DelayLine(Processor):
+    r"""Delay whose time may move from sample to sample.
+
+    The time is a control plus the signal at the inlet ``"time"``, both in milliseconds, clipped to the line:
+
+    .. math:: y[n] = x(n - t[n]), \quad
+        t[n] = \mathrm{clip}\Bigl(\tfrac{f_s}{1000}\,(d + m[n]),\ 0,\ t_\text{max}\Bigr), \quad
+        d = d_\text{max} \bigl(1.02\,\sigma(\tilde d) - 0.01\bigr)
+
+    Between samples it interpolates as :func:`~grafx.processors.core.delay_line.delay_line_init` says: linearly, by a
+    cubic polynomial, or by an allpass filter, which is for times that are constant or drift. In a graph the inlet reads
+    silence while nothing is connected, and the delay is constant. An oscillator of amplitude 3 there lets it swing by
+    ±3 ms: a vibrato, and beside the dry signal a chorus, or a flanger where d is a few milliseconds. Nodes that read
+    one signal are the taps of one line.
+
+    Controls: ``delay_ms``, d, from 0 ms to the longest delay; by default half of it.
+
+    Raw parameters:
+        z_delay ``(B, 1)``: d̃. The gradient ends where the time is clipped.
+
+    Args:
+        max_delay_ms: the longest delay, in milliseconds.
+        interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
+        sample_rate: samples per second.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+
+    Raises:
+        ParameterError: the longest delay is not positive, or the interpolation is unknown.
+
+    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    """
+
+    latency_samples = 0
+    inlets = ("main", "time")
+
+    def __init__(
+        self,
+        max_delay_ms: float = 1000.0,
+        interpolation: Interpolation = "linear",
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if not 0 < max_delay_ms < math.inf:
+            raise ParameterError(f"max_delay_ms must be a positive number of milliseconds, not {max_delay_ms!r}.")
+        self.max_delay_ms = max_delay_ms
+        self.interpolation = interpolation
+        _, self._line = delay_line_init(max_delay_ms * sample_rate / 1000, interpolation)
+
+    def parameter_size(self) -> ParameterSize:
+        return {"z_delay": 1}
+
+    def declare_controls(self) -> list[Control]:
+        longest = self.max_delay_ms
+        return [Control("delay_ms", 0.0, longest, longest / 2, "z_delay", unit="ms", map=self._map())]
+
+    def forward(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> Tensor:
+        """Delay signals.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            time: milliseconds that are added to the delay, ``(B, 1, L)`` or ``(B, C, L)``; none if None.
+            z_delay: ``(B, 1)``.
+
+        Returns:
+            The wet signals ``(B, C, L)``.
+
+        Raises:
+            ParameterError: the time has another batch size or length than the signals.
+        """
+        signals = (input_signals,) if time is None else (input_signals, time)
+        bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
+        times, base, line = 0.0 if time is None else time, self._samples(z_delay), self._line
+        rate = self.sample_rate / 1000
+        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate))
+
+    def tail_samples(self, z_delay: Tensor) -> int:
+        return delay_line_tail(self._line)
+
+    def min_delay_samples(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> int:
+        """By how many samples each output is later, at least, than the latest input that it depends on.
+
+        Args:
+            input_signals: of any shape, as their values do not matter.
+            time: see :meth:`forward`.
+            z_delay: ``(B, 1)``.
+
+        Returns:
+            The least of all rows and samples, at least 0.
+        """
+        swing = 0.0 if time is None else self.sample_rate / 1000 * wide(time)
+        return delay_line_min_delay(self._samples(z_delay).unsqueeze(-1) + swing, self._line)
+
+    def _map(self) -> Map:
+        return within(0, self.max_delay_ms)
+
+    def _samples(self, z_delay: Tensor) -> Tensor:
+        return whole_if_nearly(self.sample_rate / 1000 * self._map().to_physical(wide(z_delay)))
+
+
+class MultitapDelay(Processor):
+    r"""Multitap delay with learnable delay times and coloured taps.
+
+    Time is cut into M segments, and each holds P taps, whose delays are learned by
+    :class:`~grafx.processors.core.delay.SurrogateDelay`. Every tap is filtered by a zero-phase FIR c, and what
+    falls outside its segment is dropped. The sum, laid end to end, is scaled to unit energy (averaged over the
+    channels, as left and right where the filters are converted):
+
+    .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
+        h = \mathrm{concat}_{m=1}^{M} \sum_{p=1}^{P} (c_{m,p} * \delta_{d_{m,p}})
+
+    Raw parameters (C' is 1 for ``"mono"``, else 2):
+        delay_z ``(B, C'·M·P, 2)``: real and imaginary parts; the delay is −∠z/2π of a segment. Channels are the
+        slowest axis, taps of one segment the fastest.
+        log_fir_magnitude ``(B, C'·M·P, bins)``: natural logarithms of each tap's magnitude response.
+
+    Args:
+        segment_len: samples in a segment.
+        num_segments: M, how many segments there are.
+        num_delay_per_segment: P, how many taps each of them has.
+        processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
+        zp_filter_per_tap: filter each tap.
+        zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.
+        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        pre_delay: samples before the first segment.
+        straight_through, radii_loss, normalize_gradients: see
+            :class:`~grafx.processors.core.delay.SurrogateDelay`.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        segment_s: seconds of a segment, in place of ``segment_len``, so that it is as long at every sample rate.
+
+    Raises:
+        ParameterError: an unknown ``processor_channel``.
+
+    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    """
+
+    latency_samples = 0
+
+    def __init__(
+        self,
+        segment_len: int = 3000,
+        num_segments: int = 20,
+        num_delay_per_segment: int = 1,
+        processor_channel: str = "stereo",
+        zp_filter_per_tap: bool = True,
+        zp_filter_bins: int = 20,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
+        pre_delay: int = 0,
+        straight_through: bool = True,
+        radii_loss: bool = True,
+        normalize_gradients: bool = True,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        segment_s: float | None = None,
+    ):
+        super().__init__(sample_rate, param_range)
+        segment_len = samples_of(segment_len, segment_s, sample_rate, "segment_s")
+        self.processor_channel = processor_channel
+        self.tap_axes = (num_filter_channels(processor_channel), num_segments, num_delay_per_segment)
+        self.num_taps = self.tap_axes[0] * num_segments * num_delay_per_segment
+        self.zp_filter_bins = zp_filter_bins
+        self.pre_delay = pre_delay
+        self.delay = SurrogateDelay(segment_len, straight_through, radii_loss, normalize_gradients)
+        self.color = ZeroPhaseFIR(zp_filter_bins) if zp_filter_per_tap else None
+        self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
+
+    def parameter_size(self) -> ParameterSize:
+        size = {"delay_z": (self.num_taps, 2)}
+        if self.color is not None:
+            size["log_fir_magnitude"] = (self.num_taps, self.zp_filter_bins)
+        return size
+
+    def declare_controls(self) -> list[Control]:
+        longest = (self.delay.N - 1) * 1000 / self.sample_rate
+        channels, segments, taps = self.tap_axes
+        apart = tuple(longest * (p + 0.5) / taps for p in range(taps)) * (channels * segments)
+        controls = [
+            Control("delay_ms", 0, longest, apart, "delay_z", 0, "ms"),
+            Control("focus", 0.01, 0.999, 0.9, "delay_z", 1),
+        ]
+        if self.color is not None:
+            controls.append(Control("color_db", -60, 24, 0.0, "log_fir_magnitude", None, "dB", map=AMPLITUDE_DB))
+        return controls
+
+    # The delay is the angle of a complex number, and the focus tells how near it is to the unit circle.
+
+    def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
+        turn = values["delay_ms"] * (self.sample_rate / 1000 / self.delay.N)
+        z = torch.polar(torch.atanh(values["focus"]), -2 * math.pi * turn)
+        return super().values_to_raw({**values, "delay_ms": z.real, "focus": z.imag}, batch_size, like)
+
+    def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
+        values = super().raw_to_dsp(raw_parameters)
+        z = torch.complex(values["delay_ms"], values["focus"])
+        turn = (-z.angle() / (2 * math.pi)) % 1
+        delay_ms = torch.where(turn > 1 - 0.5 / self.delay.N, 0, turn) * (self.delay.N * 1000 / self.sample_rate)
+        return {**values, "delay_ms": delay_ms, "focus": torch.tanh(z.abs())}
+
+    def summary(self, raw_parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """For each row ``loudest_db``: when the loudest taps sound, in which channel, and their level in the wet sound.
+
+        They are what many values of :meth:`raw_to_dsp` amount to.
+        """
+        delay_ms = self.raw_to_dsp(raw_parameters)["delay_ms"]
+        if self.color is None:
+            energy = torch.ones_like(delay_ms)
+        else:
+            energy = self.color(raw_parameters["log_fir_magnitude"]).square().sum(-1)
+        energy = (energy / energy.sum(-1, keepdim=True) * self.tap_axes[0]).clamp(min=1e-12)
+        first = torch.arange(self.tap_axes[1], device=delay_ms.device).mul(self.delay.N).add(self.pre_delay)
+        starts = first[:, None].expand(self.tap_axes).flatten() * (1000 / self.sample_rate)
+        names = {1: ("",), 2: (" mid", " side") if "midside" in self.processor_channel else (" left", " right")}
+        channel = [name for name in names[self.tap_axes[0]] for _ in range(self.num_taps // self.tap_axes[0])]
+        rows = []
+        for times, levels in zip((delay_ms + starts).tolist(), (10 * energy.log10()).tolist(), strict=True):
+            loudest = sorted(range(self.num_taps), key=lambda k, levels=levels: -levels[k])[:LOUDEST]
+            rows.append({"loudest_db": {f"{times[k]:.4g} ms{channel[k]}": levels[k] for k in sorted(loudest)}})
+        return rows
+
+    def forward(
+        self, input_signals: Tensor, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Delay signals.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+
+        Returns:
+            The wet signals ``(B, C, L)``, and ``{"radii_reg": ()}``, the radii loss of all taps.
+
+        Raises:
+            ParameterError: a ``"midside"`` delay of a signal that is not stereo; magnitudes are missing, or given
+                though the taps are not filtered.
+        """
+        check_optional(self, log_fir_magnitude=log_fir_magnitude)
+        fir, radii_loss = once(self._response, delay_z, log_fir_magnitude)
+        y = filter_channels(input_signals, fir, self.processor_channel, self.conv)
+        return y, {"radii_reg": radii_loss}
+
+    def tail_samples(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> int:
+        return self.pre_delay + self.delay.N * self.tap_axes[1] - 1
+
+    def min_delay_samples(
+        self, input_signals: Tensor, *, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
+    ) -> int:
+        """By how many samples each output is later, at least, than the latest input that it depends on.
+
+        Args:
+            input_signals: of any shape, as their values do not matter.
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+
+        Returns:
+            When the first tap of all rows sounds, filters included.
+        """
+        with torch.no_grad():
+            fir, _ = self._response(delay_z, log_fir_magnitude)
+        silent = (fir == 0).flatten(0, -2).all(0)
+        return int(silent.long().cumprod(0).sum())
+
+    def get_ir(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The responses ``(B, C', pre_delay + M · segment_len)`` that signals are convolved with, and the radii loss.
+
+        Args:
+            delay_z: ``(B, C'·M·P, 2)``.
+            log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
+        """
+        check_optional(self, log_fir_magnitude=log_fir_magnitude)
+        fir, radii_loss = self._response(delay_z, log_fir_magnitude)
+        return fir, {"radii_reg": radii_loss}
+
+    def _response(self, delay_z: Tensor, log_fir_magnitude: Tensor | None) -> tuple[Tensor, Tensor]:
+        taps, radii_loss = self._taps(delay_z, log_fir_magnitude)
+        fir = normalize_impulse(filters_of_channels(taps, self.processor_channel))
+        return F.pad(fir, (self.pre_delay, 0)), radii_loss
+
+    def _taps(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        color = None if self.color is None else self.color(log_fir_magnitude)
+        fir, radii_loss = self.delay(torch.complex(*delay_z.unbind(-1)), color)
+        return fir.unflatten(1, self.tap_axes).sum(-2).flatten(-2), radii_loss

@@ -1,0 +1,255 @@
+"""The machine of all dynamic range processors: level, smoothing, static curve, gain."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from math import log
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..arguments import bind
+from ..base import Control, ParameterSize, Processor
+from ..core.bounds import clip, safe_exp
+from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
+from ..core.gain import apply_gain, mean_square
+from ..core.knees import exponential_knee, hard_knee, quadratic_knee
+from ..core.maps import AMPLITUDE_DB, NEPER, Map, exponential, linear, time_constant
+from ..core.streaming import late
+
+Smoother = Literal["iir", "ballistics"] | None
+Knee = Literal["hard", "quadratic", "exponential"]
+Raw = Mapping[str, Tensor]
+Ranges = Mapping[str, tuple[float, float, float]]
+
+KNEES = ("hard", "quadratic", "exponential")
+SMOOTHERS = ("iir", "ballistics", None)
+NUM_COEFFICIENTS = {"iir": 1, "ballistics": 2}
+TIMES = {"z_alpha": "", "z_alpha_pre": "", "z_alpha_post": "gain_"}
+ORDER = ("log_threshold", "log_ratio", "log_range", "log_knee", *TIMES, "log_makeup")
+
+# Lowest, highest and default values.
+COMPRESSOR_RANGES = {
+    "threshold_db": (-60, 0, -20.0),
+    "ratio": (1, 20, 4.0),
+    "knee_db": (0, 12, 6.0),
+    "attack_ms": (0.1, 100, 5.0),
+    "release_ms": (10, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
+}
+GATE_RANGES = {
+    "threshold_db": (-90, -20, -40.0),
+    "ratio": (1, 20, 4.0),
+    "range_db": (-90, 0, -60.0),
+    "knee_db": (0, 6, 3.0),
+    "attack_ms": (0.1, 20, 1.0),
+    "release_ms": (5, 1000, 50.0),
+    "smoothing_ms": (0.1, 1000, 10.0),
+    "makeup_db": (-12, 12, 0.0),
+}
+
+RAW_FLOOR = 1e-5  # -50 dB, as GRAFX has it
+LOW_FLOOR = 1e-13  # -130 dB, below all thresholds that controls reach
+THRESHOLD_OFFSET = -6.0
+THRESHOLD_LIMIT = 1e6  # keeps products of a threshold and a slope or a width finite in float32
+THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
+WIDTH = exponential(NEPER / 2)
+SHARPNESS = linear(1.0, -log(NEPER / 2))
+RATIO = exponential(offset=1)
+FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall above the threshold
+
+
+def heard_compression(floor: float = 1e-6) -> Map:
+    """A ratio R of which 1 + exp(raw) = 2R / (1 + R), so that the level rises by 1/R = 2 / (1 + exp(raw)) − 1.
+
+    It is infinite where raw is 0 (10⁶ at most), and beyond that it is negative: the level falls by 1/|R|.
+    """
+
+    def to_raw(ratio: Tensor) -> Tensor:
+        return torch.log((ratio - 1) / (ratio + 1) + floor)
+
+    def to_physical(raw: Tensor) -> Tensor:
+        x = raw.clamp(max=30).exp() - floor
+        rest = 1 - x
+        return (1 + x) / torch.where(rest.abs() < 2 * floor, 2 * floor, rest)
+
+    return Map(to_raw, to_physical)
+
+
+HEARD_COMPRESSION = heard_compression()
+HEARD_EXPANSION = exponential(2.0, offset=1)  # 1 + exp(raw) = (1 + R) / 2
+
+
+class HeardRatio(Control):
+    """A ratio that passes infinity to the negative ones, which a scale from 0 to 1 has beyond all others."""
+
+    def to_norm(self, value: Tensor) -> Tensor:
+        return super().to_norm(torch.where(value < 0, FALLING, value))
+
+
+class KeyedGain(Processor):
+    """A processor that multiplies all channels by one gain, which follows the level of a signal: theirs or another.
+
+    Args:
+        sidechain: whether a second inlet drives the gain.
+        **controls: options of :class:`~grafx.processors.base.Processor`.
+
+    Attributes:
+        inlets: ``("main",)``, or ``("main", "sidechain")``.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, sidechain: bool, **controls) -> None:
+        super().__init__(**controls)
+        self.inlets = ("main", "sidechain") if sidechain else ("main",)
+
+    @abstractmethod
+    def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        """The linear gain ``(B, L)``, without makeup, that signals ``(B, C, L)`` of this level get."""
+
+    def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
+        """Process signals; one gain serves all channels.
+
+        Args:
+            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
+                gain. What follows by position is a raw parameter.
+            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+
+        Returns:
+            Signals in the shape of the first.
+
+        Raises:
+            ParameterError: a parameter is missing, or given though the options leave it out.
+        """
+        signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
+        gain = self.gain(signals[-1], raw)
+        if "log_makeup" in raw:
+            gain = gain * safe_exp(raw["log_makeup"])
+        return apply_gain(late(signals[0], self.latency_samples), gain)
+
+
+class DynamicRangeProcessor(KeyedGain):
+    """Level -> smoothing -> static curve -> smoothing -> gain: what compressors, gates and their kin have in common.
+
+    A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
+    :meth:`log_gain`.
+
+    Args:
+        energy_smoother: of the energy.
+        gain_smoother: of the gain.
+        gain_smooth_in_log: smooth the log gain in place of the gain.
+        knee: the bend of the static curve.
+        iir_len: length of the impulse response of IIR smoothers.
+        floor: an energy that is added to that of the signal, as silence has no logarithm.
+        curve: raw parameters of the static curve.
+        makeup: whether there is a gain afterwards, ``log_makeup``.
+        sidechain, **controls: options of :class:`KeyedGain`.
+    """
+
+    ranges: Ranges
+    ratio_map: Map = RATIO
+    detector = staticmethod(mean_square)
+
+    def __init__(
+        self,
+        energy_smoother: Smoother,
+        gain_smoother: Smoother = None,
+        gain_smooth_in_log: bool = False,
+        knee: Knee = "quadratic",
+        iir_len: int = 16384,
+        *,
+        floor: float = LOW_FLOOR,
+        curve: tuple[str, ...] = ("log_threshold", "log_ratio", "log_knee"),
+        makeup: bool = False,
+        sidechain: bool = False,
+        **controls,
+    ) -> None:
+        super().__init__(sidechain, **controls)
+        self.knee = knee
+        self.energy_smoother = make_smoother(energy_smoother, iir_len)
+        self.gain_smoother = make_smoother(gain_smoother, iir_len)
+        self.gain_smooth_in_log = gain_smooth_in_log
+        self.floor = floor
+        self._size: ParameterSize = dict.fromkeys(curve, 1)
+        if energy_smoother is not None:
+            self._size["z_alpha_pre"] = NUM_COEFFICIENTS[energy_smoother]
+        if gain_smoother is not None:
+            self._size["z_alpha_post"] = NUM_COEFFICIENTS[gain_smoother]
+        if makeup:
+            self._size["log_makeup"] = 1
+
+    def parameter_size(self) -> ParameterSize:
+        return dict(self._size)
+
+    def declare_controls(self) -> list[Control]:
+        size = self.parameter_size()
+        return [control for raw in ORDER if raw in size for control in self._controls_of(raw, size[raw])]
+
+    def _controls_of(self, raw: str, number: int) -> list[Control]:
+        if raw in TIMES:
+            names, to = ("smoothing_ms",) if number == 1 else ("attack_ms", "release_ms"), time_constant
+            return [
+                Control(TIMES[raw] + name, *self.ranges[name], raw, index, "ms", "log", to(self.sample_rate))
+                for index, name in enumerate(names)
+            ]
+        name, unit, scale, to = {
+            "log_threshold": ("threshold_db", "dB", "linear", THRESHOLD),
+            "log_ratio": ("ratio", "", "log", self.ratio_map),
+            "log_range": ("range_db", "dB", "linear", AMPLITUDE_DB),
+            "log_knee": ("knee_db", "dB", "linear", SHARPNESS if self.knee == "exponential" else WIDTH),
+            "log_makeup": ("makeup_db", "dB", "linear", AMPLITUDE_DB),
+        }[raw]
+        kind = HeardRatio if to is HEARD_COMPRESSION else Control
+        return [kind(name, *self.ranges[name], raw, None, unit, scale, to)]
+
+    def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        energy = self.detector(key)
+        if self.energy_smoother is not None:
+            energy = self.energy_smoother(energy, raw["z_alpha_pre"])
+        return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw.get("z_alpha_post"))
+
+    def level(self, energy: Tensor) -> Tensor:
+        """ln of an energy above the floor."""
+        return torch.log(energy + self.floor)
+
+    @abstractmethod
+    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+        """The static curve: ln of the gain of amplitudes ``(B, L)`` for the level ``(B, L)``, ln of energies."""
+
+    def curve(self, level: Tensor, threshold: Tensor, slope: Tensor, raw: Raw) -> Tensor:
+        """A ramp of this slope from the threshold up, with the knee that was chosen."""
+        if self.knee == "hard":
+            return hard_knee(level, threshold, slope, raw.get("log_knee"))
+        bend = quadratic_knee if self.knee == "quadratic" else exponential_knee
+        return bend(level, threshold, slope, safe_exp(raw["log_knee"]))
+
+    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor | None) -> Tensor:
+        if self.gain_smoother is None:
+            return torch.exp(log_gain)
+        if isinstance(self.gain_smoother, Ballistics):
+            at_rest = 0.0 if self.gain_smooth_in_log else 1.0
+            # A gain attacks when it falls, hence the exchange of attack and release.
+            smooth = partial(self.gain_smoother, z_alpha=z_alpha.flip(-1), initial=at_rest)
+        else:
+            smooth = partial(self.gain_smoother.smooth, z_alpha=z_alpha)
+        return smooth(log_gain).exp() if self.gain_smooth_in_log else smooth(log_gain.exp())
+
+
+def threshold(raw: Raw) -> Tensor:
+    """T ``(B, 1)``, ln of an energy."""
+    return clip(raw["log_threshold"] + THRESHOLD_OFFSET, -THRESHOLD_LIMIT, THRESHOLD_LIMIT)
+
+
+def compression(raw: Raw) -> Tensor:
+    """1/R − 1 of shape ``(B, 1)``, without cancellation."""
+    return -torch.sigmoid(raw["log_ratio"])
+
+
+def make_smoother(kind: Smoother, iir_len: int) -> TruncatedOnePoleIIRFilter | Ballistics | None:
+    """A smoother by its name."""
+    if kind is None:
+        return None
+    return TruncatedOnePoleIIRFilter(iir_len) if kind == "iir" else Ballistics()

@@ -1,0 +1,76 @@
+"""Envelope followers: how loud signals are from sample to sample, in logarithms."""
+
+from typing import Literal
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ..arguments import check_option
+from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
+from ..core.gain import mean_square
+
+FLOOR = 1e-5  # as silence has no logarithm
+
+
+class BaseEnvelopeFollower(nn.Module):
+    r"""The level of a signal, averaged over channels and smoothed.
+
+    .. math:: \ln\left(\mathrm{smooth}(e) + 10^{-5}\right), \quad
+        e = \overline{u^2} \text{ (energy)} \quad\text{or}\quad \overline{|u|} \text{ (amplitude)}
+
+    Args:
+        smoother: a module that smooths ``(B, L)``, given its coefficients.
+        detect_with: ``"energy"`` or ``"amplitude"``.
+
+    Raises:
+        ParameterError: another detector.
+    """
+
+    num_coefficients = 1
+
+    def __init__(self, smoother: nn.Module, detect_with: Literal["energy", "amplitude"] = "energy") -> None:
+        super().__init__()
+        check_option("detect_with", detect_with, ("energy", "amplitude"))
+        self.smoother, self.detect_with = smoother, detect_with
+
+    def parameter_size(self) -> dict[str, int]:
+        return {"z_alpha": self.num_coefficients}
+
+    def forward(self, signal: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        """Follow signals ``(B, C, L)``, given the smoother's coefficients ``z_alpha``; returns ``(B, L)``."""
+        loudness = mean_square(signal) if self.detect_with == "energy" else signal.abs().mean(1)
+        return torch.log(self.smoother(loudness, *args, **kwargs) + FLOOR)
+
+
+class IIREnvelopeFollower(BaseEnvelopeFollower):
+    """A follower that smooths by :class:`~grafx.processors.core.envelope.TruncatedOnePoleIIRFilter`.
+
+    Args:
+        detect_with: see :class:`BaseEnvelopeFollower`.
+        iir_len: length of the impulse response of the smoother.
+        flashfftconv: accepted and without effect, as there is no convolution.
+        max_input_len: accepted and without effect.
+    """
+
+    def __init__(
+        self,
+        detect_with: Literal["energy", "amplitude"] = "energy",
+        iir_len: int = 16384,
+        flashfftconv: bool = False,
+        max_input_len: int = 2**17,
+    ) -> None:
+        super().__init__(TruncatedOnePoleIIRFilter(iir_len), detect_with)
+
+
+class BallisticsEnvelopeFollower(BaseEnvelopeFollower):
+    """A follower that smooths by :class:`~grafx.processors.core.envelope.Ballistics`.
+
+    Args:
+        detect_with: see :class:`BaseEnvelopeFollower`.
+    """
+
+    num_coefficients = 2
+
+    def __init__(self, detect_with: Literal["energy", "amplitude"] = "energy") -> None:
+        super().__init__(Ballistics(), detect_with)

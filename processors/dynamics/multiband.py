@@ -1,0 +1,128 @@
+"""Dynamic range processors in frequency bands."""
+
+from typing import Literal
+
+from ..container.multiband import MultiBand
+from ..controls import ParamRange
+from .base import DynamicRangeProcessor, Knee
+from .compressor import COMPRESSOR_RANGES, Compressor, NoiseGate
+from .desk import Expander
+from .limiter import Limiter
+
+DeskSmoother = Literal["ballistics", "iir"]
+CrossoverOrder = Literal[2, 4, 8]
+BAND_RANGES = {
+    **COMPRESSOR_RANGES,
+    "attack_ms": (1, 500, 5.0),
+    "release_ms": (10, 2000, 50.0),
+    "makeup_db": (-24, 24, 0.0),
+}
+
+
+class BandCompressor(Compressor):
+    """Compressor with ranges for a single band."""
+
+    ranges = BAND_RANGES
+
+
+class BandExpander(Expander):
+    """Expander with ranges for a single band."""
+
+    ranges = BAND_RANGES
+
+
+class _InBands(MultiBand):
+    """A dynamic range processor in each band, with the options of a mixing desk."""
+
+    single: type[DynamicRangeProcessor]
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        num_bands: int = 3,
+        knee_type: Knee = "quadratic",
+        smooth_type: DeskSmoother = "ballistics",
+        crossover_order: CrossoverOrder = 4,
+    ) -> None:
+        processor = self.single(sample_rate=sample_rate, knee_type=knee_type, smooth_type=smooth_type)
+        super().__init__(processor, num_bands, sample_rate, param_range, crossover_order)
+
+
+class _HardKneedInBands(_InBands):
+    """The same, with a hard knee unless another is chosen."""
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: ParamRange | None = None,
+        num_bands: int = 3,
+        knee_type: Knee = "hard",
+        smooth_type: DeskSmoother = "ballistics",
+        crossover_order: CrossoverOrder = 4,
+    ) -> None:
+        super().__init__(sample_rate, param_range, num_bands, knee_type, smooth_type, crossover_order)
+
+
+class MultiBandCompressor(_InBands):
+    """Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
+
+    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (1 to 20), ``band{k}_knee_db``
+    (0 to 12 dB), ``band{k}_attack_ms`` (1 to 500 ms), ``band{k}_release_ms`` (10 to 2000 ms) and ``band{k}_makeup_db``
+    (−24 to 24 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+
+    Raw parameters:
+        band0: those of the compressor for the lowest band; likewise ``band1`` and so on.
+        log_freq ``(B, K - 1)``: those of :class:`LinkwitzRileyCrossover`.
+
+    Args:
+        sample_rate: samples per second.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        num_bands: K, at least 2.
+        knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
+        smooth_type: ``"ballistics"``, or ``"iir"`` with ``band{k}_smoothing_ms`` in place of attack and release.
+        crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
+
+    Raises:
+        ParameterError: an option has no such value, or there are fewer than two bands.
+    """
+
+    single = BandCompressor
+
+
+class MultiBandLimiter(_HardKneedInBands):
+    """Limiter in each of K frequency bands: :class:`MultiBand` of :class:`Limiter`.
+
+    The sum of bands that stay below a threshold may exceed it.
+
+    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (20 to 100),
+    ``band{k}_knee_db`` (0 to 1 dB), ``band{k}_attack_ms`` (0.1 to 1 ms), ``band{k}_release_ms`` (5 to 500 ms) and
+    ``band{k}_makeup_db`` (−12 to 12 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+
+    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is hard unless chosen.
+    """
+
+    single = Limiter
+
+
+class MultiBandExpander(_InBands):
+    """Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
+
+    Controls, raw parameters, options and errors are as of :class:`MultiBandCompressor`.
+    """
+
+    single = BandExpander
+
+
+class MultiBandNoiseGate(_HardKneedInBands):
+    """Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
+
+    Controls of each band k are ``band{k}_threshold_db`` (−90 to −20 dB), ``band{k}_range_db`` (−90 to 0 dB),
+    ``band{k}_knee_db`` (0 to 6 dB), ``band{k}_attack_ms`` (0.1 to 20 ms) and ``band{k}_release_ms`` (5 to 1000 ms).
+    With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1 of them.
+
+    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is ``"hard"`` unless chosen,
+    or ``"quadratic"``.
+    """
+
+    single = NoiseGate

@@ -1,0 +1,150 @@
+"""State-variable filters in a loop."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import ParamRange
+from ..core.bounds import clip, soft_bound
+from ..core.maps import exponential, frequency, hertz, sigmoid
+from ..core.precision import wide
+from ..core.state_space import decay_samples, state_space
+from ..core.streaming import once, remember
+
+BISECTIONS = 40
+WIDEST = 12.0  # natural logarithm of how far crossings can lie from the cutoff
+LEAST, MOST = -0.01, 0.999  # of the resonance, that raw parameters reach
+
+
+class StackedStateVariableFilter(Processor):
+    r"""Ladder of 2 N poles: N low-passes that are state-variable filters in a row, and a loop around them.
+
+    .. math:: H(s) = \frac{1}{\prod_{i=1}^{N} (s^2 + 2 R_i s + 1) + k}, \quad
+        s = \frac{1}{\tan(\omega_0 / 2)} \frac{1 - z^{-1}}{1 + z^{-1}}, \quad \omega_0 = \pi \sigma(\tilde\omega)
+
+    With two filters of :math:`R = 1` it is Moog's ladder. Less damping makes peaks of their own beside the one that the
+    feedback makes; more of it pulls the slope apart. Low frequencies are left with :math:`1/(1 + k)`.
+
+    The feedback is :math:`k = \rho\,k_\text{max}(R)`, where ρ is the resonance, below 1, and :math:`k_\text{max}` is
+    where the filter would begin to oscillate. By Nyquist's criterion,
+
+    .. math:: k_\text{max} = \min_j \prod_i |P_i(j \Omega_j)|, \quad \sum_i \arg P_i(j \Omega_j) = (2 j + 1) \pi, \quad
+        P_i(s) = s^2 + 2 R_i s + 1
+
+    as the sum of phases ascends from 0 to N π. For two filters that is :math:`k_\text{max} = 4 R_1 R_2`, at the cutoff;
+    for more, Ω is found by bisection. So the filter is stable whatever the raw parameters are. Dampings that differ,
+    more than two filters and this limit are ours. The bilinear transform of the whole is exact, in a system of 2 N
+    states whose loops have no delay.
+
+    Controls: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less), ``damping`` (R, 0.05 to
+    4, for N filters; 1 by default) and ``resonance`` (ρ, 0 to 0.99; 0.5 by default).
+
+    Raw parameters:
+        w0 ``(B, 1)``: ω̃, bounded softly beyond ±9.
+        log_damping ``(B, N)``: natural logarithms of R, bounded softly beyond ±3.
+        z_resonance ``(B, 1)``: ρ̃, of which :math:`\rho = \max(0, 1.009\,\sigma(\tilde\rho) - 0.01)`.
+
+    Args:
+        num_filters: N, at least 2.
+        sample_rate: samples per second, which controls refer to.
+        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+
+    Raises:
+        ParameterError: fewer than two filters.
+
+    Source: Werner and McClellan, "Moog ladder filter generalizations based on state variable filters", DAFx 2020.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, num_filters: int = 2, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
+        super().__init__(sample_rate, param_range)
+        if num_filters < 2:
+            raise ParameterError(f"num_filters must be at least 2, for the loop to resonate, not {num_filters}.")
+        self.num_filters = num_filters
+
+    def parameter_size(self) -> ParameterSize:
+        return {"w0": 1, "log_damping": self.num_filters, "z_resonance": 1}
+
+    def declare_controls(self) -> list[Control]:
+        cutoff = frequency(self.sample_rate)
+        return [
+            Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", cutoff),
+            Control("damping", 0.05, 4, 1.0, "log_damping", scale="log", map=exponential(floor=0)),
+            Control("resonance", 0.0, 0.99, 0.5, "z_resonance", map=sigmoid(LEAST, MOST)),
+        ]
+
+    def forward(self, input_signals: Tensor, w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> Tensor:
+        """Filter.
+
+        Args:
+            input_signals: ``(B, C, L)``.
+            w0: ``(B, 1)``.
+            log_damping: ``(B, N)``.
+            z_resonance: ``(B, 1)``.
+
+        Returns:
+            ``(B, C, L)``.
+        """
+        A, B, C, D = (m[:, None] for m in once(_system, w0, log_damping, z_resonance))
+        return remember(lambda state: state_space(input_signals, A, B, C, D, state))
+
+    def tail_samples(self, w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> int:
+        return decay_samples(_system(w0.detach(), log_damping.detach(), z_resonance.detach())[0])
+
+
+def feedback_limit(damping: Tensor) -> Tensor:
+    """Feedback at which filters in a row begin to oscillate, of those whose feedback is negative.
+
+    Args:
+        damping: R of at least two filters ``(…, N)``, in double precision.
+
+    Returns:
+        ``(…)``.
+    """
+    num_filters = damping.shape[-1]
+    if num_filters == 2:
+        return 4 * damping.prod(-1)
+    odd = torch.arange(1, num_filters, 2, dtype=damping.dtype, device=damping.device)
+    double = 2 * damping[..., None, :]  # an axis of crossings before that of filters
+    with torch.no_grad():
+        low = damping.new_full((*damping.shape[:-1], len(odd)), -WIDEST)
+        high = -low
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            early = _phase(middle, double) < math.pi * odd
+            low, high = torch.where(early, middle, low), torch.where(early, high, middle)
+        w = (low + high) / 2
+    # A step of Newton's method, which has the slope that the crossing has.
+    omega = w.exp()[..., None]
+    level = (1 - omega**2) ** 2 + (double * omega) ** 2
+    slope = (double * omega * (1 + omega**2) / level).sum(-1).detach()
+    omega = (w - (_phase(w, double) - math.pi * odd) / slope).exp()[..., None]
+    return ((1 - omega**2) ** 2 + (double * omega) ** 2).log().sum(-1).amin(-1).div(2).exp()
+
+
+def _phase(log_omega: Tensor, double: Tensor) -> Tensor:
+    """Of all filters together, which ascends."""
+    omega = log_omega.exp()[..., None]
+    return torch.atan2(double * omega, 1 - omega**2).sum(-1)
+
+
+def _system(w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A, B, C and D, whose states are those of trapezoidal integrators: first the band-pass of each filter."""
+    g = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(w0), 9, 2)))[..., None]
+    damping = torch.exp(soft_bound(wide(log_damping), 3, 1))
+    resonance = clip(sigmoid(LEAST, MOST).to_physical(wide(z_resonance))[:, 0], 0.0)
+    rows, count = damping.shape
+    band = 2 * torch.arange(count, device=g.device)
+    loops = g.new_zeros(rows, 2 * count, 2 * count)
+    loops[:, band, band] = -2 * damping
+    loops[:, band, band + 1] = -1
+    loops[:, band + 1, band] = 1
+    loops[:, band[1:], band[1:] - 1] = 1
+    loops[:, 0, -1] -= resonance * feedback_limit(damping)
+    one = torch.eye(2 * count, dtype=g.dtype, device=g.device)
+    solved = torch.linalg.inv(one - g * loops)
+    driven = g[..., 0] * solved[:, :, 0]
+    return 2 * solved - one, 2 * driven, solved[:, -1], driven[:, -1]

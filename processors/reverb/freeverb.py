@@ -1,0 +1,143 @@
+"""Freeverb, a reverb of comb and allpass filters."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import ParamRange
+from ..core.broadcasting import is_one_of
+from ..core.freeverb import State, combs_and_allpasses
+from ..core.maps import within
+from ..core.precision import wide
+from ..core.streaming import once, remember
+
+# Samples at 44.1 kHz.
+COMBS = 1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617
+ALLPASSES = 556, 441, 341, 225
+SPREAD = 23  # by how much those on the right are longer
+
+INPUT_GAIN = 0.015
+FEEDBACK = 0.7, 0.28  # in the smallest room, and how much more there is in the largest
+MOST_DAMPING = 0.4
+ALLPASS_GAIN = 0.5
+KNOB = within(0, 1)
+PIECE = 1 << 16  # samples of the delays that are kept at once
+SILENCE = math.log(1e-3)
+
+
+class Freeverb(Processor):
+    r"""Schroeder's reverb as Jezar built it: eight comb filters side by side, then four allpass filters, on each side.
+
+    .. math::
+        \mathrm{comb}_m(z) = \frac{z^{-m}}{1 - f\,\frac{1 - d}{1 - d z^{-1}}\,z^{-m}}, \quad
+        \mathrm{allpass}_m(z) = \frac{-1 + (1 + g)\,z^{-m}}{1 - g z^{-m}}, \quad
+        f = 0.7 + 0.28\,\mathtt{room\_size}, \quad d = 0.4\,\mathtt{damping}, \quad g = \tfrac12
+
+    Both sides hear the sum of left and right (a mono signal counts twice), 0.015 times as loud. On the right, all
+    delays are 23 samples longer (of 44.1 kHz, for which they are made; at other rates they take as much time, and d is
+    such that as much of the high frequencies is taken). The
+    width w mixes the two sides: :math:`\tfrac{1 + w}{2}` of a side's own, and :math:`\tfrac{1 - w}{2}` of the other's.
+    The allpass filters are so by approximation, as is well known; they are left as they are. Only the wet signal comes
+    out: for a mix, put it into a :class:`~grafx.processors.DryWet`. All is computed as exact recursions.
+
+    Controls, all from 0 to 1: ``room_size`` and ``damping`` (0.5 by default), ``width`` (1).
+
+    Raw parameters, of which each control is 1.02 σ − 0.01:
+        z_room ``(B, 1)``: its logit.
+        z_damping ``(B, 1)``: likewise.
+        z_width ``(B, 1)``: likewise.
+
+    Args:
+        sample_rate: samples per second.
+        param_range: control name to (lowest, highest), in place of the ranges above.
+
+    Raises:
+        ParameterError: the sample rate is not positive.
+
+    Source: Jezar at Dreampoint, Freeverb, 2000; described by Smith, "Physical audio signal processing", W3K Publishing,
+    2010. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; the filter in the loop, Moorer,
+    "About this reverberation business", Computer Music Journal 3(2), 1979.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
+        super().__init__(sample_rate, param_range)
+        left = (*COMBS, *ALLPASSES)
+        self.delays = [self._scaled(side) for side in (left, [m + SPREAD for m in left])]
+
+    def parameter_size(self) -> ParameterSize:
+        return dict.fromkeys(("z_room", "z_damping", "z_width"), 1)
+
+    def declare_controls(self) -> list[Control]:
+        return [
+            Control("room_size", 0, 1, 0.5, "z_room", map=KNOB),
+            Control("damping", 0, 1, 0.5, "z_damping", map=KNOB),
+            Control("width", 0, 1, 1.0, "z_width", map=KNOB),
+        ]
+
+    def forward(self, input_signals: Tensor, z_room: Tensor, z_damping: Tensor, z_width: Tensor) -> Tensor:
+        """Reverberate.
+
+        Args:
+            input_signals: ``(B, 1, L)`` or ``(B, 2, L)``.
+            z_room, z_damping, z_width: ``(B, 1)``.
+
+        Returns:
+            The wet signals ``(B, 2, L)``.
+
+        Raises:
+            ParameterError: signals of more than two channels.
+        """
+        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
+            raise ParameterError(
+                f"Freeverb takes mono or stereo signals (batch, 1 or 2, samples), not {tuple(input_signals.shape)}."
+            )
+        x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
+        loop = once(self._loop, z_room, z_damping).repeat_interleave(2, 0)
+        y = remember(lambda state: _in_pieces(x, self.delays, loop, state)).unflatten(0, (-1, 2))
+        width = KNOB.to_physical(z_width).unsqueeze(-1)
+        return (1 + width) / 2 * y + (1 - width) / 2 * y.flip(1)
+
+    def tail_samples(self, z_room: Tensor, **raw_parameters: Tensor) -> int:
+        if not z_room.numel():
+            return 0
+        _, right = self.delays
+        passes = SILENCE / math.log(_feedback(z_room.detach()).max())
+        combs, allpasses = right[: len(COMBS)], sum(right[len(COMBS) :])
+        return math.ceil(max(combs) * (1 + passes) + allpasses * (1 + SILENCE / math.log(ALLPASS_GAIN)))
+
+    def _loop(self, z_room: Tensor, z_damping: Tensor) -> Tensor:
+        """Gain and pole of the filters in the loops, ``(B, 2)``."""
+        pole = _pole_at(self.sample_rate, MOST_DAMPING * KNOB.to_physical(wide(z_damping)))
+        return torch.cat([_feedback(wide(z_room)) * (1 - pole), pole], -1)
+
+    def _scaled(self, delays: Sequence[int]) -> list[int]:
+        return [max(1, int(m * self.sample_rate // 44100)) for m in delays]
+
+
+def _feedback(z_room: Tensor) -> Tensor:
+    least, more = FEEDBACK
+    return least + more * KNOB.to_physical(z_room)
+
+
+def _pole_at(sample_rate: float, pole: Tensor) -> Tensor:
+    """The pole at a sample rate of a low-pass of first order that has another one at 44.1 kHz.
+
+    At low frequencies, its power falls as k ω² with k = d / (1 − d)², which goes with the square of the sample rate.
+    """
+    k = (pole / (1 - pole).square() * (sample_rate / 44100) ** 2).clamp(min=-0.2)
+    return 2 * k / (2 * k + 1 + torch.sqrt(4 * k + 1))
+
+
+def _in_pieces(
+    x: Tensor, delays: Sequence[Sequence[int]], loop: Tensor, state: State | None
+) -> tuple[Tensor, State | None]:
+    outputs = []
+    for piece in x.split(PIECE, -1):
+        y, state = combs_and_allpasses(piece, delays, loop, ALLPASS_GAIN, state)
+        outputs.append(y)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), state

@@ -1,0 +1,228 @@
+"""Gains and the stereo image."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..base import Control, ParameterError, ParameterSize, Processor
+from ..core.bounds import safe_exp
+from ..core.broadcasting import is_one_of
+from ..core.channels import check_stereo
+from ..core.maps import AMPLITUDE_DB
+from ..core.operators import formula
+
+
+class StereoGain(Processor):
+    r"""Gain for the left and the right channel.
+
+    .. math:: y_c[n] = e^{g_c}\, u_c[n], \quad c \in \{l, r\}
+
+    Raw parameters:
+        log_gain ``(B, 2)``: natural logarithms of the two gains (1 is 8.7 dB).
+
+    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    """
+
+    latency_samples = 0
+
+    def parameter_size(self) -> ParameterSize:
+        return {"log_gain": 2}
+
+    def declare_controls(self) -> list[Control]:
+        return [
+            Control(f"{side}_gain_db", -60, 24, 0.0, "log_gain", i, "dB", map=AMPLITUDE_DB)
+            for i, side in enumerate(("left", "right"))
+        ]
+
+    def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
+        """Scale the channels.
+
+        Args:
+            input_signals: ``(B, 2, L)``, or ``(B, 1, L)``, which becomes stereo.
+            log_gain: ``(B, 2)``.
+
+        Returns:
+            ``(B, 2, L)``.
+        """
+        return input_signals * safe_exp(log_gain).unsqueeze(-1)
+
+
+class SideGainImager(Processor):
+    r"""Stereo width, by a gain on the side signal.
+
+    .. math:: l' = m + e^g s, \quad r' = m - e^g s, \quad m = (l + r)/2, \quad s = (l - r)/2
+
+    Raw parameters:
+        log_gain ``(B, 1)``: natural logarithm of the side's gain. 0 changes nothing, −∞ is mono.
+
+    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    """
+
+    latency_samples = 0
+
+    def parameter_size(self) -> ParameterSize:
+        return {"log_gain": 1}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("side_gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB)]
+
+    def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
+        """Widen or narrow ``(B, 2, L)`` signals.
+
+        Args:
+            input_signals: ``(B, 2, L)``.
+            log_gain: ``(B, 1)``.
+
+        Returns:
+            ``(B, 2, L)``, differentiable once.
+
+        Raises:
+            ParameterError: the signal is not stereo.
+        """
+        check_stereo(input_signals, "SideGainImager")
+        return _add_side(input_signals, 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1))
+
+
+def _spread(x: Tensor, k: Tensor) -> Tensor:
+    """Add k (l − r) to the left and take it from the right, in half the passes that autograd would make."""
+    return torch.addcmul(x, _side(x), torch.cat([k, -k], 1))
+
+
+def _side(x: Tensor) -> Tensor:
+    return x[:, :1] - x[:, 1:]
+
+
+def _spread_gradient(grad: Tensor, needed: Sequence[bool], x: Tensor, k: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    by_x = _spread(grad, k).sum_to_size(x.shape) if needed[0] else None
+    by_k = (_side(grad) * _side(x)).sum(-1, keepdim=True).sum_to_size(k.shape) if needed[1] else None
+    return by_x, by_k
+
+
+_add_side = formula(_spread, _spread_gradient, "SideGainImager")
+
+
+class MonoToStereo(Processor):
+    r"""The same signal on two channels.
+
+    .. math:: l = r = u
+
+    A stereo signal stays as it is. There are no parameters.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    latency_samples = 0
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, input_signals: Tensor) -> Tensor:
+        """Make mono signals stereo.
+
+        Args:
+            input_signals: ``(B, 1, L)`` or ``(B, 2, L)``.
+
+        Returns:
+            ``(B, 2, L)``, without a copy: both channels share memory.
+
+        Raises:
+            ParameterError: the signal is neither mono nor stereo.
+        """
+        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
+            raise ParameterError(
+                "MonoToStereo needs a mono or stereo signal (batch, 1 or 2, samples), not "
+                f"{tuple(input_signals.shape)}."
+            )
+        return input_signals.expand(-1, 2, -1)
+
+
+class StereoToMidSide(Processor):
+    r"""Mid and side of a stereo signal, on an outlet each: ``mid`` and ``side``.
+
+    .. math:: m = c\,(l + r), \quad s = c\,(l - r), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
+
+    Normalized, it keeps the energy, and :class:`MidSideToStereo` undoes it. Otherwise the two in a row double the
+    signal. There are no parameters.
+
+    Args:
+        normalize: divide by √2.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    latency_samples = 0
+    outlets = ("mid", "side")
+
+    def __init__(self, normalize: bool = True):
+        super().__init__()
+        self.gain = _gain(normalize)
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, input_signals: Tensor) -> tuple[Tensor, Tensor]:
+        """Split signals.
+
+        Args:
+            input_signals: ``(B, 2, L)``.
+
+        Returns:
+            Mid ``(B, 1, L)`` and side ``(B, 1, L)``.
+
+        Raises:
+            ParameterError: the signal is not stereo.
+        """
+        check_stereo(input_signals, "StereoToMidSide")
+        left, right = (self.gain * input_signals).split(1, dim=1)
+        return left + right, left - right
+
+
+class MidSideToStereo(Processor):
+    r"""The stereo signal of a mid and a side, from an inlet each: ``mid`` and ``side``.
+
+    .. math:: l = c\,(m + s), \quad r = c\,(m - s), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
+
+    Normalized, it keeps the energy, and undoes :class:`StereoToMidSide`. There are no parameters.
+
+    Args:
+        normalize: divide by √2.
+
+    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    """
+
+    latency_samples = 0
+    inlets = ("mid", "side")
+
+    def __init__(self, normalize: bool = True):
+        super().__init__()
+        self.gain = _gain(normalize)
+
+    def parameter_size(self) -> ParameterSize:
+        return {}
+
+    def forward(self, mid: Tensor, side: Tensor) -> Tensor:
+        """Join signals.
+
+        Args:
+            mid: ``(B, 1, L)``.
+            side: ``(B, 1, L)``.
+
+        Returns:
+            ``(B, 2, L)``.
+
+        Raises:
+            ParameterError: a signal is not mono.
+        """
+        for name, signal in (("mid", mid), ("side", side)):
+            if signal.ndim != 3 or signal.shape[1] != 1:
+                raise ParameterError(
+                    f"MidSideToStereo needs a mono signal (batch, 1, samples) at its inlet {name!r}, not "
+                    f"{tuple(signal.shape)}."
+                )
+        return self.gain * torch.cat((mid + side, mid - side), dim=1)
+
+
+def _gain(normalize: bool) -> float:
+    return math.sqrt(0.5) if normalize else 1.0

@@ -1,0 +1,54 @@
+"""Amplifiers: signals that set the level of other signals."""
+
+from torch import Tensor
+
+from ..base import Control, ParameterError, ParameterSize, Processor
+
+
+class Amplifier(Processor):
+    r"""Amplifier whose gain is a signal, as the voltage-controlled one (VCA) of a synthesizer.
+
+    .. math:: y[n] = g\,c[n]\,u[n]
+
+    An envelope at the inlet ``"control"`` shapes the input, and a tone there makes it a ring modulator.
+
+    Controls: ``gain`` (g, −4 to 4).
+
+    Raw parameters:
+        factor ``(B, 1)``: g.
+
+    Args:
+        sample_rate: samples per second.
+        param_range: control name to (lowest, highest), in place of the range above.
+    """
+
+    latency_samples = 0
+    inlets = ("main", "control")
+
+    def parameter_size(self) -> ParameterSize:
+        return {"factor": 1}
+
+    def declare_controls(self) -> list[Control]:
+        return [Control("gain", -4.0, 4.0, 1.0, "factor")]
+
+    def forward(self, input_signals: Tensor, control: Tensor, factor: Tensor) -> Tensor:
+        """Amplify.
+
+        Args:
+            input_signals: u, ``(B, C, L)``.
+            control: c, ``(B, C, L)``. One channel of either goes with any number of the other.
+            factor: ``(B, 1)``.
+
+        Returns:
+            ``(B, C, L)``.
+
+        Raises:
+            ParameterError: the two signals do not fit together.
+        """
+        x, c = input_signals.shape, control.shape
+        if x[::2] != c[::2] or (x[1] != c[1] and 1 not in (x[1], c[1])):
+            raise ParameterError(
+                f"The signal {tuple(c)} at the inlet 'control' of Amplifier must have the batch size and the length of "
+                f"{tuple(x)} at 'main', and one channel or as many."
+            )
+        return factor.unsqueeze(-1) * control * input_signals

@@ -1,0 +1,20 @@
+"""Where the packages are: ``processors/`` stands beside ``grafx/``, and is installed as ``grafx.processors``.
+
+The link ``grafx/processors`` shows it there to editors, type checkers and editable installs. Where a checkout has no
+links, as on Windows without developer mode, the folder is named instead.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+if (Path(__file__).parent / "grafx" / "processors" / "__init__.py").exists():
+    # With a root that is named, an editable install is a path that is searched as any other; without, a folder that
+    # happens to be called grafx comes first where Python runs beside it.
+    setup(packages=find_packages(include=["grafx", "grafx.*"]), package_dir={"": "."})
+else:
+    families = [f"grafx.processors.{name}" for name in find_packages("processors")]
+    setup(
+        packages=[*find_packages(include=["grafx", "grafx.*"]), "grafx.processors", *families],
+        package_dir={"grafx.processors": "processors"},
+    )
