@@ -4,6 +4,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from importlib import import_module
 from numbers import Integral
 from typing import Any
 
@@ -367,10 +368,8 @@ class GRAFX(nx.MultiDiGraph):
         return f"{plugs}[{dest_id}] {self.nodes[dest_id].get('node_type')}"
 
     def _repr_svg_(self) -> str:
-        # Drawing pulls in matplotlib, which nothing else here needs.
-        from ..draw import grafx_to_svg
-
-        return grafx_to_svg(self)
+        # Drawings are made of graphs, and no graph needs one until it is looked at.
+        return import_module("grafx.draw").grafx_to_svg(self)
 
 
 def _copy_containers(value: Any) -> Any:

@@ -150,3 +150,7 @@ def whole_if_nearly(value: Tensor) -> Tensor:
     return torch.where(
         (value - near).abs() <= (NEARLY * near.abs()).clamp(max=AT_MOST), value + (near - value).detach(), value
     )
+
+
+RATIO = exponential(offset=1)
+"""What is at least 1, such as ratios, from the logarithm of what it exceeds 1 by."""

@@ -15,7 +15,7 @@ from ..core.bounds import clip, safe_exp
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
 from ..core.knees import exponential_knee, hard_knee, quadratic_knee
-from ..core.maps import AMPLITUDE_DB, NEPER, Map, exponential, linear, time_constant
+from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
 from ..core.streaming import late
 
 Smoother = Literal["iir", "ballistics"] | None
@@ -57,7 +57,6 @@ THRESHOLD_LIMIT = 1e6  # keeps products of a threshold and a slope or a width fi
 THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
 WIDTH = exponential(NEPER / 2)
 SHARPNESS = linear(1.0, -log(NEPER / 2))
-RATIO = exponential(offset=1)
 FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall above the threshold
 
 

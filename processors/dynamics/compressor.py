@@ -12,7 +12,7 @@ from ..base import ParameterError
 from ..controls import ParamRange
 from ..core.bounds import safe_exp, soft_bound
 from ..core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, quadratic_step
-from ..core.maps import Map
+from ..core.maps import RATIO, Map
 from .approx import ApproxCompressor, ApproxNoiseGate
 from .base import (
     COMPRESSOR_RANGES,
@@ -21,7 +21,6 @@ from .base import (
     HEARD_EXPANSION,
     KNEES,
     LOW_FLOOR,
-    RATIO,
     RAW_FLOOR,
     SMOOTHERS,
     DynamicRangeProcessor,
@@ -268,12 +267,3 @@ def _named_once(option: str, value: object, alias: str, by_alias: object, choice
         raise ParameterError(f"{option} and {alias} are one option: give either.")
     check_option(alias, by_alias, tuple(choice for choice in choices if choice is not None))
     return by_alias
-
-
-def __getattr__(name: str) -> Any:
-    # It is made of what is here, and GRAFX has it in this module.
-    if name == "FactorizedCompressor":
-        from .factorized import FactorizedCompressor
-
-        return FactorizedCompressor
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

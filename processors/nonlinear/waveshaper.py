@@ -13,13 +13,12 @@ from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.antialiasing import antialiased
 from ..core.bounds import safe_exp, soft_bound
-from ..core.maps import AMPLITUDE_DB, sigmoid, whole_if_nearly
+from ..core.maps import AMPLITUDE_DB, RATIO, sigmoid, whole_if_nearly
 from ..core.oversampling import check_factor, oversampled, oversampling_latency
 from ..core.quantize import hold, quantize
 from ..core.spline import rational_quadratic
 from ..core.streaming import in_blocks, with_past
 from ..core.waveshapes import WAVESHAPES
-from ..dynamics.base import RATIO
 
 Shape = Literal["hard", "cubic", "tanh", "arctan", "tube", "sine_fold", "triangle_fold"]
 BITS = sigmoid(0, 24)

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from types import ModuleType
 
-import numba
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -114,6 +113,7 @@ def _auraloss() -> ModuleType:
     except RuntimeError:
         folder = tempfile.mkdtemp(prefix="grafx-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        numba = importlib.import_module("numba")
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
         try:
             importlib.import_module("librosa.filters")

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backends.numba_envelopes import draw_fall, draw_line, fall_gradient, sample_at, sums
 from ..backends.numba_rows import empty, kernel, run_rows
-from ..segments._numba import draw_fall, draw_line, fall_gradient, sample_at, sums
 
 STRIDE = 64  # samples that are searched for an edge at once
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..segments._torch import fall, slope_of
+from ..backends.torch_envelopes import fall, slope_of
 
 
 class Stages(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from .numba_vectors import LANES, load_rows, store_rows
+from .numba_vectors import LANES, below, load, load_rows, splat, store, store_rows, where
 from .threads import run_concurrently
 
 MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes longer than the work
@@ -98,3 +98,13 @@ def put_samples(block, first, last, start, stop, signals):
     for n in range(whole, stop - start):
         for lane in range(LANES):
             signals[min(first + lane, last), start + n] = block[n, lane]
+
+
+@kernel
+def hand_over(source, target, order, tiny):
+    """A state to the next chunk, or zeros where all of it is tiny, for in the subnormal range arithmetic is slow."""
+    quiet = splat(1.0)
+    for i in range(order):
+        quiet = quiet * below(load(source, i * LANES), tiny)
+    for i in range(order):
+        store(target, i * LANES, where(quiet, splat(0.0), load(source, i * LANES)))

@@ -59,7 +59,7 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
         x=(x, num_samples(x)), sos=(wide(sos), sections, 6), state=(wide(state), sections, 2)
     )
     normalized = torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
-    y, final, _ = _biquads(x, normalized, state, CHUNK)
+    y, final, _ = biquads(x, normalized, state, CHUNK)
     return y.reshape(*leading, x.shape[-1]), final.reshape(*leading, sections, 2)
 
 
@@ -84,18 +84,18 @@ def decay_samples(denominators: Tensor) -> int:
 
 @operator("biquads")
 @shaped(x="R L", coefficients="R K 5", state="R K 2")
-def _biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
+def biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     check_chunk(chunk)
     return kernels("biquad", x).biquads(x, coefficients, state, chunk)
 
 
 @operator("biquads_backward")
 @shaped(grad="R L", grad_final="R K 2", x="R L", coefficients="R K 5", checkpoints="R T K 2")
-def _biquads_backward(
+def biquads_backward(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     check_chunk(chunk, checkpoints, x.shape[1])
     return kernels("biquad", x).biquads_backward(grad, grad_final, x, coefficients, checkpoints, chunk)
 
 
-register(_biquads, _biquads_backward)
+register(biquads, biquads_backward)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backends.numba_biquads import TURN, adjoint_turn, filter_turn
 from ..backends.numba_rows import empty, kernel, run_rows, tiny
 from ..backends.numba_vectors import LANES, load, splat, store
-from ..biquad._numba import TURN, adjoint_turn, filter_turn
 
 
 def run(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..biquad import _biquads, _biquads_backward
+from ..biquad import biquads, biquads_backward
 from ..precision import wide
 
 
@@ -30,7 +30,7 @@ def run(
         end = min(begin + chunk, length)
         kept[:, i] = state
         block = _take(lines, delays, memory + begin, memory + end).flatten(0, 1)
-        block, state, _ = _biquads(block, coefficients, state.flatten(0, 1), chunk)
+        block, state, _ = biquads(block, coefficients, state.flatten(0, 1), chunk)
         heard[..., begin:end], state = block.view_as(heard[..., begin:end]), state.view_as(kept[:, i])
         lines[..., memory + begin : memory + end] = matrix @ heard[..., begin:end] + driven[..., begin:end]
     return (c @ heard).to(u.dtype), lines, state.clone(), kept
@@ -57,9 +57,9 @@ def run_backward(
     for i in reversed(range(kept.shape[1])):
         begin, end = i * chunk, min((i + 1) * chunk, length)
         state, x = kept[:, i].flatten(0, 1), _take(lines, delays, memory + begin, memory + end).flatten(0, 1)
-        heard[..., begin:end] = _biquads(x, coefficients, state, chunk)[0].view_as(heard[..., begin:end])
+        heard[..., begin:end] = biquads(x, coefficients, state, chunk)[0].view_as(heard[..., begin:end])
         g = (matrix.mT @ grad_lines[..., memory + begin : memory + end] + given[..., begin:end]).flatten(0, 1)
-        g, to_sos, costate = _biquads_backward(g, costate, x, coefficients, state[:, None], chunk)
+        g, to_sos, costate = biquads_backward(g, costate, x, coefficients, state[:, None], chunk)
         grad_sos += to_sos
         for line, (start, part) in enumerate(zip(delays, g.unflatten(0, sos.shape[:2]).unbind(1), strict=True)):
             grad_lines[:, line, memory + begin - start : memory + end - start] += part

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..backends.numba_rows import (
     empty,
+    hand_over,
     inline,
     kernel,
     put_lanes,
@@ -19,7 +20,6 @@ from ..backends.numba_rows import (
     tiny,
 )
 from ..backends.numba_vectors import LANES, larger, load, smaller, splat, store
-from ..state_space._numba import hand_over
 
 WORK = 64  # operations for each sample
 FLAT = 20.0  # where the hyperbolic tangent is 1 to the last digit

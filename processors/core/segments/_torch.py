@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ..backends.torch_envelopes import fall, slope_of
+
 
 def segments(shapes: Tensor, linear: list[bool], length: int, dtype: torch.dtype, first: int) -> Tensor:
     y = shapes.new_zeros(shapes.shape[0], length)
@@ -27,16 +29,6 @@ def segments_backward(grad: Tensor, shapes: Tensor, linear: list[bool], first: i
         parts = -slope * rate, torch.ones_like(shape), shape, slope * time
         grads[:, k] = torch.stack([(g * part).sum(1) for part in parts], 1)
     return grads
-
-
-def fall(x: Tensor, is_linear: bool) -> Tensor:
-    """f(x) of a segment; before its start, a number that is finite."""
-    return (1 - x.clamp(min=0)).clamp(min=0) if is_linear else torch.exp(-x.clamp(min=0))
-
-
-def slope_of(shape: Tensor, is_linear: bool) -> Tensor:
-    """The slope of f at x, from f(x)."""
-    return -(shape > 0).to(shape.dtype) if is_linear else -shape
 
 
 def _times(like: Tensor, length: int, first: int) -> Tensor:

@@ -7,8 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
-from ..backends.numba_vectors import LANES, below, load, splat, store, where
+from ..backends.numba_rows import (
+    empty,
+    hand_over,
+    kernel,
+    put_lanes,
+    put_samples,
+    run_rows,
+    take_lanes,
+    take_samples,
+    tiny,
+)
+from ..backends.numba_vectors import LANES, load, splat, store
 
 
 def state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,16 +76,6 @@ def retreat(system, g, size, z, costate, grad_system):
         for j in range(width - 1):
             store(costate, j * LANES, load(q, j * LANES))
         store(g, n * LANES, load(q, (width - 1) * LANES))
-
-
-@kernel
-def hand_over(source, target, order, tiny):
-    """A state to the next chunk, or zeros where all of it is tiny, for in the subnormal range arithmetic is slow."""
-    quiet = splat(1.0)
-    for i in range(order):
-        quiet = quiet * below(load(source, i * LANES), tiny)
-    for i in range(order):
-        store(target, i * LANES, where(quiet, splat(0.0), load(source, i * LANES)))
 
 
 @kernel
