@@ -1,9 +1,9 @@
 """The documented place of physical values of nodes."""
 
 from .data.attributes import BYPASS, WEIGHT, Settings, held_settings
-from .draw.words import MOST_PLACES, UNITS, node_lines, node_text, settings_text
 from .parameters.settings import LONGEST, raw_row, settings_of, with_defaults
 from .parameters.spectra import OCTAVES
+from .parameters.words import MOST_PLACES, UNITS, node_lines, node_text, settings_text
 
 __all__ = [
     "BYPASS",

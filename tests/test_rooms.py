@@ -25,7 +25,7 @@ GRAFX = {
     "draw": {"data", "parameters", "text", "trees", "words"},
     "search": {"data", "parameters", "audio", "draw", "files", "render", "text", "trees", "words"},
     "utils": {"data", "parameters"},
-    "settings": {"data", "draw", "parameters"},
+    "settings": {"data", "parameters"},
 }
 FREE = {"cli", "__init__", "__main__"}
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from ..audio import StemStream, audio_digest, audio_writer, conform, read_audio, read_stems
 from ..data import GRAFX, load_grafx
 from ..data.formats.io import GRAPH_FILE
-from ..draw.words import node_lines
 from ..errors import AudioError, GraphError, SearchError
 from ..files import LockedError, locked, replacing
+from ..parameters.words import node_lines
 from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpoint, render_mix, save_checkpoint
 from ..search.mixing.report import RESULT_FILES, describe_chains, write_results
 from ..text import printable

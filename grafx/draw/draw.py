@@ -14,6 +14,7 @@ from matplotlib.patches import PathPatch, Polygon
 from matplotlib.path import Path
 
 from ..errors import GraphError
+from ..parameters.words import node_lines
 from ..text import printable
 from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .callbacks import edge_function, node_function, position_function
@@ -39,7 +40,6 @@ from .style import (
     text_color,
     type_color,
 )
-from .words import node_lines
 
 NODE_SIDE = 26.0  # points, as all lengths here
 USUAL_SIZE = 0.5  # where a size is given as two lengths

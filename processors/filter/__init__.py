@@ -12,6 +12,10 @@ from .cookbook import (
     LowShelf,
     PeakingFilter,
 )
+
+# Names of GRAFX that are not exported further.
+from .cookbook import CookbookEqualizer as BaseParametricEqualizerFilter  # noqa: F401
+from .cookbook import CookbookFilter as BaseParametricFilter  # noqa: F401
 from .crossover import LinkwitzRileyCrossover
 from .dc_blocker import DCBlocker
 from .ladder import LadderFilter

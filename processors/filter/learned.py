@@ -31,10 +31,6 @@ from ..core.maps import (
 from ..core.precision import wide
 from ..core.streaming import once
 from .base import RecursiveFilter
-from .cookbook import (
-    CookbookEqualizer,
-    CookbookFilter,
-)
 
 MOST_NEPERS = 69.0  # of the gain of poles and zeros in series, for single precision to hold it
 TINY = 1e-30
@@ -377,8 +373,3 @@ def _conjugate_pair(root: Tensor) -> Tensor:
     """Polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
     real, square = root[..., 0], root.square().sum(-1)
     return torch.stack([torch.ones_like(real), -2 * real, square], -1)
-
-
-# Under the names that GRAFX has for them.
-BaseParametricFilter = CookbookFilter
-BaseParametricEqualizerFilter = CookbookEqualizer

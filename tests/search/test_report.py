@@ -8,10 +8,10 @@ import torch
 from grafx.audio import read_audio
 from grafx.data import GRAFX, load_grafx
 from grafx.draw import draw_grafx
-from grafx.draw.words import node_lines
 from grafx.parameters.settings import settings_of
 from grafx.parameters.spectra import OCTAVES
 from grafx.parameters.tensors import collect_parameters
+from grafx.parameters.words import node_lines
 from grafx.search import console_processors, render_mix
 from grafx.search.mixing.console import CHAIN
 from grafx.search.mixing.mixer import WEIGHT

@@ -10,8 +10,8 @@ from typing import Any
 from ...audio import audio_digest, write_audio
 from ...data import GRAFX, save_grafx
 from ...data.attributes import held_settings
-from ...draw.words import node_text
 from ...files import locked, replacing
+from ...parameters.words import node_text
 from ...words import count
 from ..conditions import in_usual_torch
 from ..loudness import REFERENCE_LUFS

@@ -18,7 +18,7 @@ from grafx.processors.core.midside import lr_to_ms
 from grafx.processors.core.noise import apply_linkwitz_riley, get_filtered_noise, octave_band_filterbank
 from grafx.processors.core.scale import bark_to_hz, from_scale, hz_to_bark, hz_to_log, hz_to_mel, mel_to_hz, to_scale
 from grafx.processors.core.utils import normalize_impulse, rms_difference
-from grafx.processors.dynamics.compressor import BallisticsEnvelopeFollower, IIREnvelopeFollower
+from grafx.processors.dynamics import BallisticsEnvelopeFollower, IIREnvelopeFollower
 
 
 @pytest.mark.parametrize("shapes", [[(2, 1), (3,)], [(), (4,)], [(0, 1), (1, 5)], [(2, 1, 3), (1, 4, 1), (3,)], []])
