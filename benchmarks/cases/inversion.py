@@ -32,10 +32,9 @@ RANGES = {
 def inversion(seed: int, method: str, quick: bool) -> Callable[[], dict[str, Any]]:
     """Draw a kick and find its settings by ``"search"`` or by ``"plain descent"``; errors are relative."""
     import torch
-    from grafx.processors import KickSynth
 
-    from grafx.search import Effort
-    from grafx.search.inversion import invert
+    from grafx.processors import KickSynth
+    from grafx.search import Effort, invert
 
     maker = KickSynth(param_range=RANGES)
     norm = torch.rand(maker.count_num_parameters(), generator=torch.Generator().manual_seed(seed))

@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from grafx.processors import Chorus, KickSynth, StereoGain, Tremolo
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, GraphError, RenderError, SearchError
+from grafx.processors import Chorus, KickSynth, StereoGain, Tremolo
 from grafx.search import (
     Effort,
     Level,
@@ -21,12 +21,12 @@ from grafx.search import (
     SpectralLoss,
     build_console,
     console_processors,
+    invert,
     invert_effect,
     load_checkpoint,
     render_mix,
     save_checkpoint,
 )
-from grafx.search.inversion import invert
 from grafx.search.mixing.report import write_results
 
 RATE, NAMES = 44100, ["kick", "pad"]

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from grafx.processors import KICKS, KickSynth, SineOscillator, StereoGain
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, SearchError
-from grafx.search import Effort, SpectralLoss
-from grafx.search.inversion import invert
+from grafx.processors import KICKS, KickSynth, SineOscillator, StereoGain
+from grafx.search import Effort, SpectralLoss, invert
 from grafx.search.inversion.least_squares import levenberg_marquardt
 
 RATE = 44100
