@@ -22,7 +22,7 @@ COMPRESSORS = {
     "no smoother": Compressor(energy_smoother=None, knee="quadratic"),
     "gain smoother": Compressor("ballistics", "ballistics", True, "quadratic"),
     "exponential": Compressor("ballistics", knee="exponential"),
-    "desk": Compressor(sample_rate=RATE),
+    "desk": Compressor(style="desk", sample_rate=RATE),
     "older": ApproxCompressor(),
 }
 GATES = {
