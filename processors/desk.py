@@ -55,7 +55,7 @@ class _Face(Processor):
     @property
     def params(self) -> dict[str, EffectParam]:
         """Control name to its range."""
-        return {name: EffectParam(float(c.low), float(c.high)) for name, c in self.controls.items()}
+        return {leaf.name: EffectParam(float(leaf.control.low), float(leaf.control.high)) for leaf in self.leaves()}
 
     def process(
         self, x: Tensor, norm_params: Params | Tensor | None = None, dsp_params: Params | None = None
@@ -236,7 +236,8 @@ class _InBands(_Face):
         knee_type: Knee = "quadratic",
         smooth_type: Follower = "ballistics",
     ) -> None:
-        super().__init__(sample_rate, _pairs(param_range), num_bands, knee_type, smooth_type)
+        options = {"num_bands": num_bands, "knee_type": knee_type, "smooth_type": smooth_type}
+        super().__init__(sample_rate, _pairs(param_range), **options)
         self.num_bands = num_bands
         self.knee_type = knee_type
         self.smoothing_type = smooth_type

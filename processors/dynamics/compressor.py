@@ -44,12 +44,11 @@ __all__ = [
     "NoiseGate",
 ]
 
-
 Style = Literal["grafx", "desk"]
-
 STYLES = ("grafx", "desk")
+FORMER = ("sample_rate", "param_range", "knee_type", "smooth_type")  # options that used to choose the style of a desk
 
-_heard: dict[str, list] = {}  # class to the filters of warnings under which it has warned
+_heard: dict[str, object] = {}  # class to the filters of warnings under which it has warned
 
 
 class _InTwoStyles(DynamicRangeProcessor):
@@ -81,26 +80,21 @@ class _InTwoStyles(DynamicRangeProcessor):
         sidechain: bool = False,
     ) -> None:
         check_option("style", style, (*STYLES, None))
+        if style is None and energy_smoother == "default" and knee is None:
+            words = sample_rate, param_range, knee_type, smooth_type
+            _warn_of_style(type(self).__name__, [n for n, v in zip(FORMER, words, strict=True) if v is not None])
         desk = style == "desk"
-        words = {
-            "sample_rate": sample_rate,
-            "param_range": param_range,
-            "knee_type": knee_type,
-            "smooth_type": smooth_type,
-        }
-        former = [word for word, value in words.items() if value is not None]
-        former = former if style is None and energy_smoother == "default" and knee is None else []
         smoothers = "energy_smoother", energy_smoother, "smooth_type", smooth_type
-        energy_smoother = _chosen(*smoothers, "default", "ballistics" if desk else "iir", SMOOTHERS)
+        smoother: Smoother = _chosen(*smoothers, "default", "ballistics" if desk else "iir", SMOOTHERS)
         knees = "knee", knee, "knee_type", knee_type
-        knee = _chosen(*knees, None, self.desk_knee if desk else "quadratic", self.desk_knees if desk else KNEES)
+        bend: Knee = _chosen(*knees, None, self.desk_knee if desk else "quadratic", self.desk_knees if desk else KNEES)
         check_option("gain_smoother", gain_smoother, SMOOTHERS)
-        raw_curve = ("log_threshold", "log_ratio") if knee == "hard" else ("log_threshold", "log_ratio", "log_knee")
+        raw_curve = ("log_threshold", "log_ratio") if bend == "hard" else ("log_threshold", "log_ratio", "log_knee")
         super().__init__(
-            energy_smoother,
+            smoother,
             gain_smoother,
             gain_smooth_in_log,
-            knee,
+            bend,
             iir_len,
             floor=LOW_FLOOR if desk else RAW_FLOOR,
             curve=self.desk_curve if desk else raw_curve,
@@ -110,8 +104,6 @@ class _InTwoStyles(DynamicRangeProcessor):
             param_range=param_range,
         )
         self.style: Style = style or "grafx"
-        if former:
-            _warn_of_style(type(self).__name__, former)
 
     # The static curves of GRAFX by themselves: ln of the gain for ln of an energy, whose threshold has no offset.
 
@@ -295,8 +287,8 @@ def _chosen(
 
 
 def _warn_of_style(who: str, words: list[str]) -> None:
-    """Warn those who chose a style by options that used to choose it, once until they filter warnings anew."""
-    if _heard.get(who) is warnings.filters:
+    """Warn those who give options that used to choose a style, once until they filter warnings anew."""
+    if not words or _heard.get(who) is warnings.filters:
         return
     given = ", ".join(f"{word}=…" for word in words)
     warnings.warn(
