@@ -1,6 +1,7 @@
 """Differentiable audio processors."""
 
 from . import container, delay, dynamics, eq, filter, modulation, nonlinear, reverb, stereo, synth
+from . import desk as desk
 from .container import *  # noqa: F403
 from .delay import *  # noqa: F403
 from .dynamics import *  # noqa: F403

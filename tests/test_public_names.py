@@ -66,6 +66,10 @@ NAMES = {
     "grafx.processors.controls": """
         Control IDENTITY Leaf TOLERANCE at control_shape join limit put read shape_of split
     """,
+    "grafx.processors.desk": """
+        Compressor EffectParam Expander Limiter MultiBandCompressor MultiBandExpander MultiBandLimiter
+        MultiBandNoiseGate NoiseGate TransientShaper
+    """,
     "grafx.processors.core.adsr": "SHORTEST TO_SILENCE gated_adsr timed_adsr",
     "grafx.processors.core.allpass_chain": "allpass_chain",
     "grafx.processors.core.antialiasing": "WAVESHAPES antialiased",

@@ -75,7 +75,7 @@ def compressing(
 def one_band_ours() -> Function:
     from grafx.processors import Compressor
 
-    compressor = Compressor(sample_rate=SAMPLE_RATE)
+    compressor = Compressor(style="desk", sample_rate=SAMPLE_RATE)
     return lambda x, settings: compressor(x, dsp_params=settings)
 
 

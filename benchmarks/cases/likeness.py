@@ -61,7 +61,7 @@ def compressor(x: "Tensor", **settings: float) -> list["Tensor"]:
     """By name; with a hard knee for each channel; with its times; with settings that suit energies; of amplitudes."""
     from grafx.processors import Compressor
 
-    hard = Compressor(sample_rate=SAMPLE_RATE, knee_type="hard", param_range=WIDE)
+    hard = Compressor(style="desk", sample_rate=SAMPLE_RATE, knee_type="hard", param_range=WIDE)
     fitted = {
         **settings,
         "threshold_db": settings["threshold_db"] - 1,
@@ -69,7 +69,7 @@ def compressor(x: "Tensor", **settings: float) -> list["Tensor"]:
         "release_ms": settings["release_ms"] / 2,
     }
     return [
-        Compressor(sample_rate=SAMPLE_RATE)(x, dsp_params=settings),
+        Compressor(style="desk", sample_rate=SAMPLE_RATE)(x, dsp_params=settings),
         _each_channel(hard, x, settings=settings),
         _each_channel(hard, x, settings=_its_times(settings)),
         _each_channel(hard, x, settings=_its_times(fitted)),
@@ -83,7 +83,7 @@ def limiter(x: "Tensor", **settings: float) -> list["Tensor"]:
 
     makeup = 10 ** ((MAKEUP_DB - settings["threshold_db"]) / 20)
     first, second = _its_times(FIRST_STAGE), _its_times({**SECOND_STAGE, **settings})
-    hard = Compressor(sample_rate=SAMPLE_RATE, knee_type="hard", param_range=WIDE)
+    hard = Compressor(style="desk", sample_rate=SAMPLE_RATE, knee_type="hard", param_range=WIDE)
     by_name = Limiter(SAMPLE_RATE)(x, dsp_params=settings)
     staged = _each_channel(hard, _each_channel(hard, x, settings=first), settings=second)
     compressed = _of_amplitudes(Compressor, x, x.abs(), first)

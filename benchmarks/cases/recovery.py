@@ -42,10 +42,10 @@ def recovery(knee: str, seed: int, count: int, steps: int, seconds: float, audio
     x, rate = (torch.from_numpy(drum_loop(round(seconds * RATE), RATE)), RATE) if audio is None else read_audio(audio)
     x = x[:, : round(seconds * rate)]
     asked = random_settings(x, rate, count, seed)
-    y = Compressor(sample_rate=rate, knee_type=knee)(x.expand(count, -1, -1), dsp_params=asked)
+    y = Compressor(style="desk", sample_rate=rate, knee_type=knee)(x.expand(count, -1, -1), dsp_params=asked)
 
     def run() -> dict[str, list[dict[str, Any]]]:
-        found, left = recover(Compressor(sample_rate=rate, knee_type=knee, makeup=False), x, y, steps)
+        found, left = recover(Compressor(style="desk", sample_rate=rate, knee_type=knee, makeup=False), x, y, steps)
         beyond = beyond_knee(x, rate, asked)
         return {
             "compressors": [

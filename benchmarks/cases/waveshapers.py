@@ -100,13 +100,13 @@ def bits_ours(signals: int) -> tuple:
 def compressor_ours(signals: int) -> tuple:
     from grafx.processors import Compressor
 
-    return _ours(Compressor(sample_rate=SAMPLE_RATE), signals)
+    return _ours(Compressor(style="desk", sample_rate=SAMPLE_RATE), signals)
 
 
 def gate_ours(signals: int) -> tuple:
     from grafx.processors import NoiseGate
 
-    return _ours(NoiseGate(sample_rate=SAMPLE_RATE, knee_type="quadratic"), signals)
+    return _ours(NoiseGate(style="desk", sample_rate=SAMPLE_RATE, knee_type="quadratic"), signals)
 
 
 def factorized_compressor_ours(signals: int, **options: Any) -> tuple:

@@ -2,7 +2,7 @@
 
 How long compressors take, and how near our dynamics come to plug-ins of pedalboard.
 
-**Compressors.** *One band* is `Compressor(sample_rate=44100)`, *three bands* is `MultiBandCompressor(44100)`. Signals
+**Compressors.** *One band* is `Compressor(style="desk")`, *three bands* is `MultiBandCompressor(44100)`. Signals
 are bursts of noise, each with settings of its own; backward passes reach signals and settings. *Differs by* is as for
 kernels, in the last quarter of the signals, where GRAFX 0.6.0 has forgotten that its envelope starts at full scale.
 That one has the ratio that gives the same gain, the others have all settings by name, and do something else with them:

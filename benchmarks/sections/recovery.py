@@ -1,6 +1,6 @@
 """Recovery.
 
-Random compressors, `Compressor(sample_rate=…)`, process two seconds of a sound. From its input and its output alone,
+Random compressors, `Compressor(style="desk")`, process two seconds of a sound. From its input and its output alone,
 gradient descent finds their settings: normalized values begin at the defaults and descend by Adam, 400 steps, all
 compressors as one batch. What is minimized is the standard deviation over time of the difference of gains in dB. It
 ignores the makeup gain, by which they differ on average. A recording keeps its own sample rate.

@@ -37,7 +37,7 @@ def compressor() -> list[Panel]:
     moving = vary({**THRESHOLD, "ratio": 3}, *ATTACKS)
     return [
         static_curve(Compressor(energy_smoother=None), vary({**THRESHOLD, "knee_db": 6}, *RATIOS)),
-        gain_over_time(Compressor(sample_rate=SAMPLE_RATE), moving, -40, -10),
+        gain_over_time(Compressor(style="desk", sample_rate=SAMPLE_RATE), moving, -40, -10),
     ]
 
 
@@ -65,7 +65,7 @@ def factorized_gate() -> list[Panel]:
 
 
 def gate() -> list[Panel]:
-    processor = NoiseGate(sample_rate=SAMPLE_RATE, knee_type="quadratic")
+    processor = NoiseGate(style="desk", sample_rate=SAMPLE_RATE, knee_type="quadratic")
     ranges = vary({**THRESHOLD, "knee_db": 6, "attack_ms": 1}, *({"range_db": depth} for depth in (-10, -20, -40)))
     times = [{"attack_ms": 1, "release_ms": 5}, {"attack_ms": 20, "release_ms": 30}]
     return [

@@ -167,7 +167,7 @@ class DynamicRangeProcessor(KeyedGain):
         **controls,
     ) -> None:
         super().__init__(sidechain, **controls)
-        self.knee = knee
+        self.knee: Knee = knee
         self.energy_smoother = make_smoother(energy_smoother, iir_len)
         self.gain_smoother = make_smoother(gain_smoother, iir_len)
         self.gain_smooth_in_log = gain_smooth_in_log

@@ -1,7 +1,7 @@
 """Dynamic range processors: gains that follow the level of the signal."""
 
+import warnings
 from collections.abc import Callable
-from types import EllipsisType
 from typing import Any, Literal
 
 import torch
@@ -44,9 +44,15 @@ __all__ = [
     "NoiseGate",
 ]
 
+Style = Literal["grafx", "desk"]
+STYLES = ("grafx", "desk")
+FORMER = ("sample_rate", "param_range", "knee_type", "smooth_type")  # options that used to choose the style of a desk
+
+_heard: dict[str, object] = {}  # class to the filters of warnings under which it has warned
+
 
 class _InTwoStyles(DynamicRangeProcessor):
-    """A processor with the options of GRAFX and with those of a mixing desk."""
+    """A processor in the style of GRAFX or in that of a mixing desk."""
 
     desk_knees: tuple[Knee, ...] = KNEES
     desk_knee: Knee
@@ -57,14 +63,15 @@ class _InTwoStyles(DynamicRangeProcessor):
 
     def __init__(
         self,
-        energy_smoother: Smoother | EllipsisType = ...,
+        energy_smoother: Smoother | Literal["default"] = "default",
         gain_smoother: Smoother = None,
         gain_smooth_in_log: bool = False,
-        knee: Knee | EllipsisType = ...,
+        knee: Knee | None = None,
         iir_len: int = 16384,
         flashfftconv: bool = False,
         max_input_len: int = 2**17,
         *,
+        style: Style | None = None,
         sample_rate: float | None = None,
         param_range: ParamRange | None = None,
         knee_type: Knee | None = None,
@@ -72,21 +79,22 @@ class _InTwoStyles(DynamicRangeProcessor):
         makeup: bool | None = None,
         sidechain: bool = False,
     ) -> None:
-        words = (sample_rate, param_range, knee_type, smooth_type)
-        desk = self.desk = any(word is not None for word in words) and energy_smoother is ... and knee is ...
-        energy_smoother = _named_once("energy_smoother", energy_smoother, "smooth_type", smooth_type, SMOOTHERS)
-        knee = _named_once("knee", knee, "knee_type", knee_type, self.desk_knees if desk else KNEES)
+        check_option("style", style, (*STYLES, None))
+        if style is None and energy_smoother == "default" and knee is None:
+            words = sample_rate, param_range, knee_type, smooth_type
+            _warn_of_style(type(self).__name__, [n for n, v in zip(FORMER, words, strict=True) if v is not None])
+        desk = style == "desk"
+        smoothers = "energy_smoother", energy_smoother, "smooth_type", smooth_type
+        smoother: Smoother = _chosen(*smoothers, "default", "ballistics" if desk else "iir", SMOOTHERS)
+        knees = "knee", knee, "knee_type", knee_type
+        bend: Knee = _chosen(*knees, None, self.desk_knee if desk else "quadratic", self.desk_knees if desk else KNEES)
         check_option("gain_smoother", gain_smoother, SMOOTHERS)
-        if energy_smoother is ...:
-            energy_smoother = "ballistics" if desk else "iir"
-        if knee is ...:
-            knee = self.desk_knee if desk else "quadratic"
-        raw_curve = ("log_threshold", "log_ratio") if knee == "hard" else ("log_threshold", "log_ratio", "log_knee")
+        raw_curve = ("log_threshold", "log_ratio") if bend == "hard" else ("log_threshold", "log_ratio", "log_knee")
         super().__init__(
-            energy_smoother,
+            smoother,
             gain_smoother,
             gain_smooth_in_log,
-            knee,
+            bend,
             iir_len,
             floor=LOW_FLOOR if desk else RAW_FLOOR,
             curve=self.desk_curve if desk else raw_curve,
@@ -95,6 +103,7 @@ class _InTwoStyles(DynamicRangeProcessor):
             sample_rate=44100 if sample_rate is None else sample_rate,
             param_range=param_range,
         )
+        self.style: Style = style or "grafx"
 
     # The static curves of GRAFX by themselves: ln of the gain for ln of an energy, whose threshold has no offset.
 
@@ -123,7 +132,7 @@ class _InTwoStyles(DynamicRangeProcessor):
 
     @property
     def ratio_map(self) -> Map:
-        return RATIO if self.desk else self.heard_ratio
+        return RATIO if self.style == "desk" else self.heard_ratio
 
 
 class Compressor(_InTwoStyles):
@@ -140,13 +149,13 @@ class Compressor(_InTwoStyles):
             \ln\left(1 + e^{W (G - T)}\right) / W & \text{exponential}
         \end{cases}
 
-    **Two styles.** Options as in GRAFX (``energy_smoother``, ``knee``), or none at all, make the compressor of GRAFX:
-    an IIR smoother, no makeup gain, ε = 10⁻⁵ (−50 dB) and s = 1. ``sample_rate``, ``param_range``, ``knee_type`` or
-    ``smooth_type`` with neither ``energy_smoother`` nor ``knee`` make that of a mixing desk: ballistics, a makeup gain,
-    six controls whatever the knee, ε = 10⁻¹³ (−130 dB) and s = ½::
+    **Two styles.** ``style="grafx"``, the default, is the compressor of GRAFX: an IIR smoother, no makeup gain,
+    ε = 10⁻⁵ (−50 dB) and s = 1. ``style="desk"`` is that of a mixing desk: ballistics, a makeup gain, six controls
+    whatever the knee, ε = 10⁻¹³ (−130 dB) and s = ½. All other options mean the same in both::
 
         Compressor(energy_smoother="ballistics")(x, log_threshold=…, log_ratio=…, log_knee=…, z_alpha_pre=…)
-        Compressor(sample_rate=48000)(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
+        desk = Compressor(style="desk", sample_rate=48000)
+        desk(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
 
     G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, R is what is heard: above the
     threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it rises by 2/R − 1, stays
@@ -166,14 +175,15 @@ class Compressor(_InTwoStyles):
 
     Args:
         energy_smoother: ``"iir"`` (:class:`TruncatedOnePoleIIRFilter`), ``"ballistics"`` (:class:`Ballistics`)
-            or None.
+            or None; by default ``"iir"`` in the style of GRAFX and ``"ballistics"`` in that of a desk.
         gain_smoother: the same choice for the gain, by default None. Ballistics start from a gain of 1 and attack when
             it falls; the IIR filter starts from 0, unless it smooths in the logarithm.
         gain_smooth_in_log: smooth the log gain in place of the gain.
-        knee: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
+        knee: ``"hard"``, ``"quadratic"`` (by default) or ``"exponential"``.
         iir_len: length of the impulse response of the IIR smoothers.
         flashfftconv: accepted and without effect, as there is no convolution.
         max_input_len: accepted and without effect.
+        style: ``"grafx"`` (by default) or ``"desk"``.
         sample_rate: samples per second, 44100 by default.
         param_range: control name to (lowest, highest), in place of the range above.
         knee_type: another name of ``knee``.
@@ -184,6 +194,10 @@ class Compressor(_InTwoStyles):
 
     Raises:
         ParameterError: an option has no such value, or is given by both of its names.
+
+    Warns:
+        FutureWarning: ``sample_rate``, ``param_range``, ``knee_type`` or ``smooth_type`` is given with neither
+            ``style``, ``energy_smoother`` nor ``knee``, which used to select the style of a desk.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
@@ -201,7 +215,7 @@ class Compressor(_InTwoStyles):
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         slope = compression(raw)
-        return self.curve(level, threshold, 0.5 * slope if self.desk else slope, raw)
+        return self.curve(level, threshold, 0.5 * slope if self.style == "desk" else slope, raw)
 
 
 class NoiseGate(_InTwoStyles):
@@ -232,8 +246,8 @@ class NoiseGate(_InTwoStyles):
     What is heard below the threshold is ``range_db``. A hard gate jumps, so no slope would tell an optimizer where the
     threshold and the times should be: the gradients by these and by the input are those of a knee of 4.3 dB.
 
-    ``knee_type``, ``smooth_type``, ``sample_rate`` or ``param_range`` select the style of a desk as they do for
-    :class:`Compressor`; then the knee is hard unless chosen (it cannot be exponential), and there is no makeup gain.
+    ``style="desk"`` selects that of a desk, as for :class:`Compressor`; then the knee is hard unless chosen (it cannot
+    be exponential), and there is no makeup gain.
 
     Controls: ``threshold_db`` (−90 to −20 dB), ``range_db`` (−90 to 0 dB; ``ratio``, 1 to 20, in the style of GRAFX),
     ``knee_db`` (0 to 6 dB), ``attack_ms`` (0.1 to 20 ms), ``release_ms`` (5 to 1000 ms). All else, raw parameters,
@@ -257,13 +271,30 @@ class NoiseGate(_InTwoStyles):
         return quadratic_step(-level, -threshold, gain, safe_exp(raw["log_knee"]))
 
 
-def _named_once(option: str, value: object, alias: str, by_alias: object, choices: tuple) -> object:
-    """The value of an option with two names, checked; ``...`` if it is given by none."""
+def _chosen(
+    option: str, value: Any, alias: str, by_alias: Any, not_given: str | None, usual: Any, choices: tuple
+) -> Any:
+    """The value of an option with two names, checked; what is usual where neither is given."""
     if by_alias is None:
-        if value is not ...:
-            check_option(option, value, choices)
+        if value == not_given:
+            return usual
+        check_option(option, value, choices)
         return value
-    if value is not ...:
+    if value != not_given:
         raise ParameterError(f"{option} and {alias} are one option: give either.")
     check_option(alias, by_alias, tuple(choice for choice in choices if choice is not None))
     return by_alias
+
+
+def _warn_of_style(who: str, words: list[str]) -> None:
+    """Warn those who give options that used to choose a style, once until they filter warnings anew."""
+    if not words or _heard.get(who) is warnings.filters:
+        return
+    given = ", ".join(f"{word}=…" for word in words)
+    warnings.warn(
+        f'{who}({given}) is in the style of GRAFX, and no longer in that of a mixing desk: write {who}(style="desk", '
+        f'{given}) for that one, or style="grafx" for what it is now.',
+        FutureWarning,
+        stacklevel=5,  # above constructors and their metaclasses
+    )
+    _heard[who] = warnings.filters

@@ -58,7 +58,7 @@ class _Factorized(KeyedGain):
         if hop < 1:
             raise ParameterError(f"hop is the number of samples of a frame and must be at least 1, not {hop}.")
         self.hop = hop
-        options = {"knee_type": knee_type, "smooth_type": smooth_type}
+        options = {"style": "desk", "knee_type": knee_type, "smooth_type": smooth_type}
         self.frame = self._kind(sample_rate=sample_rate / hop, makeup=makeup, **options)
         self.transient = self._kind(sample_rate=sample_rate, makeup=False, **options) if transients else None
 

@@ -1,5 +1,7 @@
 """Dynamic range processors in frequency bands."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from ..container.multiband import MultiBand
@@ -34,7 +36,7 @@ class BandExpander(Expander):
 class _InBands(MultiBand):
     """A dynamic range processor in each band, with the options of a mixing desk."""
 
-    single: type[DynamicRangeProcessor]
+    single: Callable[..., DynamicRangeProcessor]
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class MultiBandCompressor(_InBands):
         ParameterError: an option has no such value, or there are fewer than two bands.
     """
 
-    single = BandCompressor
+    single = staticmethod(partial(BandCompressor, style="desk"))
 
 
 class MultiBandLimiter(_HardKneedInBands):
@@ -125,4 +127,4 @@ class MultiBandNoiseGate(_HardKneedInBands):
     or ``"quadratic"``.
     """
 
-    single = NoiseGate
+    single = staticmethod(partial(NoiseGate, style="desk"))

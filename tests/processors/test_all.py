@@ -56,19 +56,19 @@ DYNAMICS = [
     case(energy_smoother="ballistics", gain_smoother="iir", gain_smooth_in_log=True, iir_len=50),
     case(energy_smoother="iir", gain_smoother="ballistics", knee="exponential"),
 ]
-DESK = {"sample_rate": 44100}
+DESK = {"style": "desk"}
 # A knee that is hard has no width, and a hard step no slope: its gradients are those of a soft one.
 KNEE, STEP = ("log_knee",), ("log_knee", "log_threshold", "z_alpha_pre", "inlet 0")
 COMPRESSORS = [
     *DYNAMICS,
     case(**DESK),
-    case(surrogates=KNEE, knee_type="hard", smooth_type="iir", makeup=False, sidechain=True),
+    case(surrogates=KNEE, knee_type="hard", smooth_type="iir", makeup=False, sidechain=True, **DESK),
 ]
 GATES = [
     *DYNAMICS,
     case(surrogates=STEP, **DESK),
-    case(knee_type="quadratic", makeup=True),
-    case(surrogates=(*STEP, "inlet 1"), smooth_type="iir", sidechain=True),
+    case(knee_type="quadratic", makeup=True, **DESK),
+    case(surrogates=(*STEP, "inlet 1"), smooth_type="iir", sidechain=True, **DESK),
 ]
 DESKS = [case(), case(surrogates=KNEE, knee_type="hard", makeup=False), case(knee_type="exponential", sidechain=True)]
 LOW = {"sample_rate": 2000}  # so that a few samples have something in all bands

@@ -1,10 +1,23 @@
 """Dynamics driven by the controls of a mixing desk: against formulas in decibels, and a loop over samples."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
-from grafx.processors import Compressor, Expander, Limiter, NoiseGate, TransientShaper
+from grafx.processors import (
+    Compressor,
+    Expander,
+    FactorizedCompressor,
+    FactorizedNoiseGate,
+    Limiter,
+    MultiBandCompressor,
+    MultiBandNoiseGate,
+    NoiseGate,
+    TransientShaper,
+)
 from grafx.processors.base import ParameterError
+from grafx.search import console_processors
 from torch.autograd import gradcheck
 
 RATE = 44100
@@ -42,8 +55,13 @@ def gain_db(kind, knee, level, p):
     return (1 / p["ratio"] - 1) * ramp(over, knee, p["knee_db"])
 
 
+def desk(kind, **options):
+    style = {"style": "desk"} if kind in (Compressor, NoiseGate) else {}
+    return kind(**style, **{"sample_rate": RATE, **options})
+
+
 def make(kind, knee, **options):
-    return kind(sample_rate=RATE, knee_type=knee, **options)
+    return desk(kind, knee_type=knee, **options)
 
 
 def settings(kind, knee="quadratic", **others):
@@ -97,7 +115,7 @@ def crossing(envelope, value):
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_times_of_attack_and_release_are_what_is_asked_for(kind, rate, share):
     """The energy is read from the gain, through the static curve of a hard knee."""
-    processor = kind(sample_rate=rate, knee_type="hard")
+    processor = make(kind, "hard", sample_rate=rate)
     controls = processor.controls
     wanted = {name: controls[name].low * (controls[name].high / controls[name].low) ** share for name in ORDER[3:5]}
     on, off = (int(t * rate / 1000 * 6) + 50 for t in wanted.values())
@@ -119,7 +137,7 @@ def test_the_gate_opens_and_closes_in_time(share):
     for name, threshold, duration in (("attack", 1 - np.exp(-1), attack), ("release", np.exp(-1), release)):
         x = torch.cat([torch.full((1, 1, on), 0.1), torch.full((1, 1, off), 1e-5)], -1).double()
         p = {"threshold_db": 10 * np.log10(threshold * 0.01), "attack_ms": attack, "release_ms": release}
-        gain = (NoiseGate(sample_rate=RATE)(x, dsp_params=p) / x)[0, 0]
+        gain = (NoiseGate(style="desk", sample_rate=RATE)(x, dsp_params=p) / x)[0, 0]
         is_open = (gain > 0.5).numpy()
         sample = np.argmax(is_open) + 1 if name == "attack" else np.argmin(is_open[on:]) + 1
         assert sample * 1000 / RATE == pytest.approx(duration, rel=0.02, abs=1000 / RATE)
@@ -136,41 +154,84 @@ def test_controls_are_those_of_a_desk():
             assert processor.count_num_parameters() == 6
             assert list(processor.controls) == ORDER
             assert [(c.low, c.high) for c in processor.controls.values()] == limits
-        assert kind(sample_rate=RATE).count_num_parameters() == 6
-        assert "log_makeup" not in kind(sample_rate=RATE, makeup=False).parameter_size()
-        iir = kind(sample_rate=RATE, smooth_type="iir").controls
+        assert desk(kind).count_num_parameters() == 6
+        assert "log_makeup" not in desk(kind, makeup=False).parameter_size()
+        iir = desk(kind, smooth_type="iir").controls
         assert [*iir][3:] == ["smoothing_ms", "makeup_db"]
     for knee in ("hard", "quadratic"):
         gate = make(NoiseGate, knee)
         assert [*gate.controls] == ["threshold_db", "range_db", "knee_db", "attack_ms", "release_ms"]
         limits = [(-90, -20), (-90, 0), (0, 6), (0.1, 20), (5, 1000)]
         assert [(c.low, c.high) for c in gate.controls.values()] == limits
-    assert NoiseGate(sample_rate=RATE).count_num_parameters() == 5
-    assert NoiseGate(sample_rate=RATE).knee == "hard"
+    assert NoiseGate(style="desk", sample_rate=RATE).count_num_parameters() == 5
+    assert NoiseGate(style="desk", sample_rate=RATE).knee == "hard"
     assert TransientShaper(RATE).count_num_parameters() == 6
-    compressor = Compressor(param_range={"threshold_db": (-80, -10)})
+    compressor = Compressor(style="desk", param_range={"threshold_db": (-80, -10)})
     assert compressor.count_num_parameters() == 6
     assert compressor.controls["threshold_db"].low == -80
 
 
-def test_the_words_choose_the_style():
-    raw = ["log_threshold", "log_ratio", "log_knee", "z_alpha_pre"]
-    for kind in (Compressor, NoiseGate):
-        assert list(kind().parameter_size()) == raw
-        for options in ({"energy_smoother": "ballistics"}, {"knee": "quadratic"}, {"energy_smoother": None}):
-            assert "log_makeup" not in kind(sample_rate=48000, **options).parameter_size()
-            assert "log_ratio" in kind(sample_rate=48000, **options).parameter_size()
-        assert list(kind(makeup=True).parameter_size()) == [*raw, "log_makeup"]
-        assert kind(sample_rate=RATE, energy_smoother="iir").parameter_size()["z_alpha_pre"] == 1
-        assert kind(sample_rate=RATE).parameter_size()["z_alpha_pre"] == 2
-    assert list(Compressor(smooth_type="ballistics").parameter_size()) == [*raw, "log_makeup"]
-    assert list(NoiseGate(smooth_type="iir").parameter_size()) == ["log_threshold", "log_range", *raw[2:]]
-    assert Compressor(energy_smoother="iir", knee_type="hard").knee == "hard"
+WORDS = [{"sample_rate": 48000}, {"param_range": {"ratio": (1, 9)}}, {"knee_type": "quadratic"}, {"smooth_type": "iir"}]
+SIZES = {"log_threshold": 1, "log_ratio": 1, "log_knee": 1}
+
+
+@pytest.mark.parametrize("kind", [Compressor, NoiseGate])
+def test_a_word_chooses_the_style_and_nothing_else_does(kind, recwarn):
+    for words in [{}, *(words for words in WORDS if kind is Compressor or "param_range" not in words)]:
+        times = 1 if words.get("smooth_type") == "iir" else 2
+        curve = SIZES if kind is Compressor else {"log_threshold": 1, "log_range": 1, "log_knee": 1}
+        size = desk(kind, **words).parameter_size()
+        assert size == {**curve, "z_alpha_pre": times} | ({"log_makeup": 1} if kind is Compressor else {})
+        grafx = kind(style="grafx", **words)
+        assert grafx.parameter_size() == {**SIZES, "z_alpha_pre": 1}
+        assert grafx.sample_rate == words.get("sample_rate", 44100)
+    assert (kind().style, kind(style="grafx").style, kind(style="desk").style) == ("grafx", "grafx", "desk")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("kind", [Compressor, NoiseGate])
+def test_options_mean_the_same_in_both_styles(kind):
+    for style in ("grafx", "desk"):
+        for options, size in (
+            ({"energy_smoother": "iir"}, 1),
+            ({"smooth_type": "iir"}, 1),
+            ({"energy_smoother": "ballistics"}, 2),
+            ({"smooth_type": "ballistics"}, 2),
+            ({"energy_smoother": None}, None),
+        ):
+            assert kind(style=style, **options).parameter_size().get("z_alpha_pre") == size
+        for options in ({"knee": "hard"}, {"knee_type": "hard"}):
+            assert kind(style=style, **options).knee == "hard"
+        for makeup in (True, False):
+            assert ("log_makeup" in kind(style=style, makeup=makeup).parameter_size()) == makeup
+        assert kind(style=style, gain_smoother="iir").parameter_size()["z_alpha_post"] == 1
+    assert NoiseGate(style="grafx", knee_type="exponential").knee == "exponential"
+    assert (NoiseGate(style="desk").knee, Compressor(style="desk").knee) == ("hard", "quadratic")
+
+
+@pytest.mark.parametrize("kind", [Compressor, NoiseGate])
+@pytest.mark.parametrize("words", WORDS)
+def test_words_that_used_to_choose_a_style_warn_once(kind, words):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        processors = [kind(**words), kind(**words)]
+        kind(energy_smoother="iir", sample_rate=48000)
+    (heard,) = heard
+    assert heard.category is FutureWarning and heard.filename == __file__
+    assert f'write {kind.__name__}(style="desk", {next(iter(words))}=…)' in str(heard.message)
+    assert [processor.style for processor in processors] == ["grafx"] * 2
+
+
+def test_processors_made_of_others_do_not_warn(recwarn):
+    for kind in (MultiBandCompressor, MultiBandNoiseGate, FactorizedCompressor, FactorizedNoiseGate):
+        kind(48000)
+    console_processors(48000)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_networks_drive_it(kind):
-    processor, x = kind(sample_rate=RATE), torch.randn(3, 2, 4000) * torch.logspace(-5, 0, 4000)
+    processor, x = desk(kind), torch.randn(3, 2, 4000) * torch.logspace(-5, 0, 4000)
     norm = torch.rand(3, processor.count_num_parameters(), requires_grad=True)
     y = processor(x, norm_params=norm)
     named = dict(zip(processor.controls, norm.unbind(-1), strict=True))
@@ -192,7 +253,7 @@ def test_gradients(kind, rng):
 
 
 def test_a_hard_gate_can_be_learned():
-    gate, x = NoiseGate(sample_rate=RATE), torch.randn(1, 1, 4000) * torch.logspace(-5, 0, 4000)
+    gate, x = NoiseGate(style="desk", sample_rate=RATE), torch.randn(1, 1, 4000) * torch.logspace(-5, 0, 4000)
     raw = {name: value.clone().requires_grad_() for name, value in gate.dsp_to_raw({}, 1, x).items()}
     gate(x, **raw).square().sum().backward()
     assert all(raw[name].grad.abs().min() > 0 for name in ("log_threshold", "log_range", "z_alpha_pre"))
@@ -202,14 +263,21 @@ def test_a_hard_gate_can_be_learned():
     "make_it, message",
     [
         (
-            lambda: Compressor(knee_type="soft"),
+            lambda: Compressor(style="desk", knee_type="soft"),
             "knee_type must be one of 'hard', .*'exponential', not 'soft'",
         ),
-        (lambda: Compressor(smooth_type="fir"), "smooth_type must be one of 'iir', 'ballistics', not 'fir'"),
+        (
+            lambda: Compressor(style="desk", smooth_type="fir"),
+            "smooth_type must be one of 'iir', 'ballistics', not 'fir'",
+        ),
         (lambda: Compressor(44100), "energy_smoother must be one of .* not 44100"),
-        (lambda: NoiseGate(knee_type="exponential"), "knee_type must be one of 'hard', 'quadratic', not 'exponential'"),
+        (
+            lambda: NoiseGate(style="desk", knee_type="exponential"),
+            "knee_type must be one of 'hard', 'quadratic', not 'exponential'",
+        ),
         (lambda: Compressor(knee="hard", knee_type="hard"), "knee and knee_type are one option"),
         (lambda: Compressor("iir", smooth_type="iir"), "energy_smoother and smooth_type are one option"),
+        (lambda: Compressor(style="tape"), "style must be one of 'grafx', 'desk', None, not 'tape'"),
         (lambda: Limiter(knee_type="brick"), "knee_type must be one of"),
         (lambda: Expander(smooth_type=None), "smooth_type must be one of 'iir', 'ballistics', not None"),
         (lambda: Limiter(param_range={"range_db": (-90, 0)}).controls, "Limiter has no control 'range_db'"),
@@ -237,7 +305,7 @@ def test_unknown_options_are_refused(make_it, message):
     ],
 )
 def test_wrong_values_are_refused(views, message):
-    compressor = Compressor(sample_rate=RATE, knee_type="quadratic", smooth_type="ballistics")
+    compressor = Compressor(style="desk", sample_rate=RATE, knee_type="quadratic", smooth_type="ballistics")
     with pytest.raises(ParameterError, match=message):
         compressor(torch.randn(3, 1, 10), **views)
 
@@ -245,5 +313,5 @@ def test_wrong_values_are_refused(views, message):
 @pytest.mark.parametrize("value", [-20, -20.0, torch.tensor(-20.0), torch.full((3,), -20), torch.full((1,), -20.0)])
 def test_scalars_and_tensors_are_taken(value):
     x = torch.randn(3, 1, 100).double()
-    y = Compressor(sample_rate=RATE)(x, dsp_params={"threshold_db": value})
-    torch.testing.assert_close(y, Compressor(sample_rate=RATE)(x, dsp_params={}))  # -20 dB is the default
+    y = Compressor(style="desk", sample_rate=RATE)(x, dsp_params={"threshold_db": value})
+    torch.testing.assert_close(y, Compressor(style="desk", sample_rate=RATE)(x, dsp_params={}))  # -20 dB is the default

@@ -166,10 +166,13 @@ def test_with_short_frames_it_is_that_of_samples(kind, rng):
     x = torch.tensor(signal(rng))[None]
     if kind == "compressor":
         settings = frames_alone(COMPRESSOR)
-        whole, factorized = Compressor(sample_rate=RATE), FactorizedCompressor(RATE, hop=1, transients=False)
+        whole, factorized = (
+            Compressor(style="desk", sample_rate=RATE),
+            FactorizedCompressor(RATE, hop=1, transients=False),
+        )
     else:
         settings = frames_alone(GATE)
-        whole = NoiseGate(sample_rate=RATE, knee_type="quadratic")
+        whole = NoiseGate(style="desk", sample_rate=RATE, knee_type="quadratic")
         factorized = FactorizedNoiseGate(RATE, hop=1, transients=False)
     gain, late = (p(x, dsp_params=settings) / x for p in (whole, factorized))
     torch.testing.assert_close(late[..., 1:], gain[..., :-1], rtol=1e-5, atol=1e-6)
@@ -182,7 +185,7 @@ def test_frames_sound_as_samples_do(rng):
     settings = {"threshold_db": -30.0, "ratio": 4.0, "attack_ms": 20.0, "release_ms": 100.0}
     y = [
         processor(x, dsp_params=settings)
-        for processor in (Compressor(sample_rate=RATE), FactorizedCompressor(RATE, transients=False))
+        for processor in (Compressor(style="desk", sample_rate=RATE), FactorizedCompressor(RATE, transients=False))
     ]
     gains = [20 * torch.log10((v / x).abs()) for v in y]
     assert (gains[0] - gains[1]).abs().mean() < 0.1
@@ -192,7 +195,7 @@ def test_frames_read_noise_lower_unless_attack_and_release_are_the_same(rng):
     x = torch.tensor(rng.normal(size=(1, 1, RATE)))
     for attack, low, high in ((100.0, -0.1, 0.1), (20.0, 2.0, 3.2), (1.0, 5.0, 7.0)):
         settings = {"threshold_db": -60.0, "ratio": 20.0, "attack_ms": attack, "release_ms": 100.0}
-        processors = Compressor(sample_rate=RATE), FactorizedCompressor(RATE, transients=False)
+        processors = Compressor(style="desk", sample_rate=RATE), FactorizedCompressor(RATE, transients=False)
         gains = [20 * torch.log10((p(x, dsp_params=settings) / x).abs())[..., RATE // 2 :].mean() for p in processors]
         assert low < (gains[1] - gains[0]) / 0.95 < high
 
@@ -299,13 +302,13 @@ def test_settings_of_a_gate_are_found_by_gradients(rng):
 
 
 def test_controls_are_those_of_the_desk_and_those_of_transients():
-    frame = set(Compressor(sample_rate=RATE).controls)
+    frame = set(Compressor(style="desk", sample_rate=RATE).controls)
     assert set(FactorizedCompressor(transients=False).controls) == frame
     assert set(FactorizedCompressor(makeup=False).controls) == (frame | {f"transient_{n}" for n in frame}) - {
         "makeup_db",
         "transient_makeup_db",
     }
-    gate = set(NoiseGate(sample_rate=RATE).controls)
+    gate = set(NoiseGate(style="desk", sample_rate=RATE).controls)
     assert set(FactorizedNoiseGate().controls) == gate | {f"transient_{n}" for n in gate - {"range_db"}}
     smoothed = FactorizedCompressor(smooth_type="iir").controls
     assert {"smoothing_ms", "transient_smoothing_ms"} < set(smoothed)

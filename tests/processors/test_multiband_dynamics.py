@@ -45,10 +45,10 @@ RANGES = {
     MultiBandNoiseGate: GATE,
 }
 SINGLE = {
-    MultiBandCompressor: Compressor(knee_type="quadratic", param_range={"attack_ms": (1, 500)}),
+    MultiBandCompressor: Compressor(style="desk", knee_type="quadratic", param_range={"attack_ms": (1, 500)}),
     MultiBandLimiter: Limiter(knee_type="hard"),
     MultiBandExpander: Expander(knee_type="quadratic", param_range={"attack_ms": (1, 500)}),
-    MultiBandNoiseGate: NoiseGate(knee_type="hard"),
+    MultiBandNoiseGate: NoiseGate(style="desk", knee_type="hard"),
 }
 
 

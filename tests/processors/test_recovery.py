@@ -67,8 +67,8 @@ def test_settings_are_found_from_sounds_alone(knee_type):
     if knee_type == "quadratic":
         asked["knee_db"] = torch.tensor([2.0, 8.0, 5.0])
     x = bursts()
-    y = Compressor(sample_rate=RATE, knee_type=knee_type)(x.expand(3, -1, -1), dsp_params=asked)
-    found = descend(Compressor(sample_rate=RATE, knee_type=knee_type, makeup=False), x, y)
+    y = Compressor(style="desk", sample_rate=RATE, knee_type=knee_type)(x.expand(3, -1, -1), dsp_params=asked)
+    found = descend(Compressor(style="desk", sample_rate=RATE, knee_type=knee_type, makeup=False), x, y)
     assert are_found(found, asked).all(), found
     torch.testing.assert_close(found["makeup_db"], asked["makeup_db"], rtol=0, atol=0.5)
 
@@ -90,6 +90,6 @@ def test_nine_of_ten_random_compressors_are_found_from_drums():
         asked[name] = low + (high - low) * share if name.endswith("_db") else low * (high / low) ** share
     x, rate = read_audio(DRUMS)
     x = x[:, :rate]
-    y = Compressor(sample_rate=rate)(x.expand(10, -1, -1), dsp_params=asked)
-    found = descend(Compressor(sample_rate=rate, makeup=False), x, y)
+    y = Compressor(style="desk", sample_rate=rate)(x.expand(10, -1, -1), dsp_params=asked)
+    found = descend(Compressor(style="desk", sample_rate=rate, makeup=False), x, y)
     assert are_found(found, asked).sum() >= 9, found

@@ -8,10 +8,10 @@ from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
 
 RATE = 44100
 MAKERS = {
-    "compressor": lambda **k: Compressor(sample_rate=RATE, **k),
+    "compressor": lambda **k: Compressor(style="desk", sample_rate=RATE, **k),
     "compressor in log": lambda **k: Compressor("iir", "ballistics", True, **k),
     "approximate compressor": lambda **k: ApproxCompressor(**k),
-    "gate": lambda **k: NoiseGate(sample_rate=RATE, **k),
+    "gate": lambda **k: NoiseGate(style="desk", sample_rate=RATE, **k),
     "expander": lambda **k: Expander(RATE, **k),
     "limiter": lambda **k: Limiter(RATE, **k),
     "limiter that looks ahead": lambda **k: Limiter(RATE, lookahead_ms=1, **k),
@@ -57,8 +57,8 @@ def test_a_missing_or_unfit_sidechain_is_refused(make):
 
 def test_a_kick_keys_a_bass_in_a_graph():
     processors = {
-        "compressor": Compressor(sample_rate=RATE, sidechain=True),
-        "gate": NoiseGate(sample_rate=RATE, knee_type="quadratic", sidechain=True),
+        "compressor": Compressor(style="desk", sample_rate=RATE, sidechain=True),
+        "gate": NoiseGate(style="desk", sample_rate=RATE, knee_type="quadratic", sidechain=True),
     }
     config = NodeConfigs.from_processors(processors)
     assert config["compressor"]["inlets"] == ["main", "sidechain"]

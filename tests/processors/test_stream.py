@@ -56,7 +56,7 @@ CONTAINERS = {
         30,
     ),
     "bands": (MultiBand(Limiter(lookahead_ms=1.0), 3), 44),
-    "keyed bands": (MultiBand(Compressor(sample_rate=44100, sidechain=True), 2), 0),
+    "keyed bands": (MultiBand(Compressor(style="desk", sample_rate=44100, sidechain=True), 2), 0),
     "watched": (GainStagingRegularization(eq()), 15),
     "own stream": (SerialChain({"a": Previous(), "b": DryWet(Previous(), external_param=False)}), 0),
 }
@@ -124,7 +124,7 @@ def test_what_needs_the_whole_signal_is_named():
 
 @torch.no_grad()
 def test_streams_take_all_views_and_changing_parameters():
-    compressor, x = Compressor(sample_rate=44100), torch.randn(2, 2, 1000)
+    compressor, x = Compressor(style="desk", sample_rate=44100), torch.randn(2, 2, 1000)
     first, state = compressor.stream(x[..., :400], dsp_params={"ratio": 8.0})
     torch.testing.assert_close(first, compressor(x[..., :400], dsp_params={"ratio": 8.0}))
     raw = compressor.dsp_to_raw({"ratio": 8.0}, 2, x)
@@ -163,12 +163,12 @@ def test_noise_that_is_drawn_stays_the_same_in_a_stream():
 
 
 def test_a_state_of_another_processor_is_refused():
-    _, state = Compressor(sample_rate=44100).stream(torch.zeros(1, 1, 8), dsp_params={})
+    _, state = Compressor(style="desk", sample_rate=44100).stream(torch.zeros(1, 1, 8), dsp_params={})
     with pytest.raises(
         ParameterError,
         match="SerialChain cannot go on from this state: give one that it left itself",
     ):
-        SerialChain({"a": Compressor(sample_rate=44100), "b": LowShelf()}).stream(
+        SerialChain({"a": Compressor(style="desk", sample_rate=44100), "b": LowShelf()}).stream(
             torch.zeros(1, 1, 8), state=state, dsp_params={}
         )
 

@@ -10,7 +10,7 @@ from grafx.render import Renderer, StreamRenderer, prepare_render, render_grafx
 
 PROCESSORS = {
     "bands": gp.ParametricEqualizer(num_filters=10),
-    "compressor": gp.Compressor(sample_rate=44100, sidechain=False),
+    "compressor": gp.Compressor(style="desk", sample_rate=44100, sidechain=False),
     "gain": gp.StereoGain(),
     "delay": gp.MultitapDelay(segment_len=100, num_segments=2, num_delay_per_segment=2),
     "chain": gp.SerialChain({"wet": gp.DryWet(gp.LowShelf(), external_param=False), "gain": gp.StereoGain()}),

@@ -62,7 +62,7 @@ class Hold(nn.Module):
 PROCESSORS = {
     "eq": gp.ZeroPhaseFIREqualizer(16),
     "bands": gp.LinkwitzRileyCrossover(3),
-    "compressor": gp.Compressor(sample_rate=44100, sidechain=True),
+    "compressor": gp.Compressor(style="desk", sample_rate=44100, sidechain=True),
     "limiter": gp.Limiter(lookahead_ms=1.0),
     "delay": gp.MultitapDelay(segment_len=100, num_segments=2, zp_filter_bins=4),
     "reverb": gp.STFTMaskedNoiseReverb(ir_len=400, n_fft=32, hop_length=16),

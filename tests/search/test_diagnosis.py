@@ -56,7 +56,7 @@ def late(signal, samples):
 @torch.no_grad()
 def processed(stems):
     """Compressed, with a reverb on the chords."""
-    compressor = Compressor(sample_rate=RATE)
+    compressor = Compressor(style="desk", sample_rate=RATE)
     squeezed = compressor(stems[:2], dsp_params={"threshold_db": -30.0, "ratio": 4.0, "makeup_db": 6.0})
     generator = torch.Generator().manual_seed(2)
     decay = torch.exp(-6 * torch.arange(RATE // 2) / RATE)
