@@ -107,11 +107,9 @@ def reorder_for_fast_render(G_any: GRAFX | GRAFXTensor, method: str = "beam", **
 
 def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str, type_sequence: list[str]) -> GRAFX:
     mapping = dict(zip(sorted(G.nodes), new_ids.tolist(), strict=True))
-    renumbered = GRAFX(config=G.config, invalid_op=G.invalid_op)
-    renumbered.graph.update(G.graph)
     steps = sorted(zip(mapping.items(), order.tolist(), strict=True), key=lambda x: x[0][1])
-    renumbered.add_nodes_from((new, {**G.nodes[old], "rendering_order": step}) for (old, new), step in steps)
-    renumbered.add_edges_from((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True))
+    nodes = [(new, {**G.nodes[old], "rendering_order": step}) for (old, new), step in steps]
+    renumbered = GRAFX.like(G, nodes, ((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True)))
     renumbered.counter = len(mapping)
     renumbered.consecutive_ids = True
     renumbered.rendering_order_method = method
