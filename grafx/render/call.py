@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RenderError
-from ..parameters.tensors import map_tensors
+from ..trees import map_tensors
 from .gather import Rows, join, one_by_one
 from .plan import Step
 

@@ -11,8 +11,8 @@ from torch.utils.checkpoint import checkpoint as recomputed
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
-from ..parameters.tensors import map_tensors
 from ..processors.core.autocast import autocast_of
+from ..trees import map_tensors
 from .call import Intermediates, call
 from .check import check_inputs
 from .gather import Rows, Segments, cut, gather, same_channels

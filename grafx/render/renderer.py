@@ -14,7 +14,8 @@ from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
 from ..parameters.settings import with_defaults
-from ..parameters.tensors import collect_parameters, create_empty_parameters, map_tensors, scatter_parameters
+from ..parameters.tensors import collect_parameters, create_empty_parameters, scatter_parameters
+from ..trees import map_tensors, tensors
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
 from .schedule.order import reorder_for_fast_render
@@ -169,10 +170,7 @@ def _refuse_settings(G: GRAFX) -> None:
 
 
 def _first_float(trees: Iterable[Any]) -> Tensor | None:
-    tensors: list[Tensor] = []
-    for tree in trees:
-        map_tensors(tree, tensors.append)
-    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+    return next((tensor for tree in trees for tensor in tensors(tree) if tensor.is_floating_point()), None)
 
 
 def _refuse_lack(nodes: Mapping[int, Mapping[str, Any]], holding: list[int]) -> None:

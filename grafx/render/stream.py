@@ -13,7 +13,7 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
-from ..parameters.tensors import map_tensors
+from ..trees import map_tensors, tensors
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
@@ -420,9 +420,7 @@ def _least_delay(
     if not hasattr(processor, "min_delay_samples"):
         return None
     own = _parameters_of_node(G, processors, parameters, node_id)
-    tensors: list[Tensor] = []
-    map_tensors(own, tensors.append)
-    like = (tensors or [torch.zeros(1)])[0]
+    like = next(tensors(own), torch.zeros(1))
     silence = like.new_zeros(len(like), 1, 1)
     return processor.min_delay_samples(*[silence] * len(config[node_type]["inlets"]), **own)
 
