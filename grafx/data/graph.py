@@ -12,8 +12,9 @@ import networkx as nx
 
 from ..errors import GraphError
 from . import refusals
+from .cables import cables_around, cables_between, first_plug
 from .configs import NodeConfigs
-from .validate import find_problems, first_plug
+from .validate import find_problems
 
 Edge = tuple[int, int, dict[str, Any]]
 
@@ -231,7 +232,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := refusals.bypass_problem(self, node_id):
             return self.raise_warning(problem)
-        cables = refusals.cables_around(self, node_id)
+        cables = cables_around(self, node_id)
         removed = self.remove(node_id)
         self.add_edges_from(cables)
         return removed
@@ -265,7 +266,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := refusals.insert_problem(self, node_type, source_id, dest_id, outlet, inlet, name):
             return self.raise_warning(problem)
-        key = refusals.find_cable(self, source_id, dest_id, outlet, inlet)
+        key = cables_between(self, source_id, dest_id)[source_id, dest_id, outlet, inlet]
         attributes = dict(self.edges[source_id, dest_id, key])
         self.remove_edge(source_id, dest_id, key)
         node_id = self.add(node_type, parameters=parameters, name=name)
