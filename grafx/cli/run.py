@@ -321,7 +321,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
             PHASES["fit"], total=search.total_steps, loss="–", processors=count(search.num_processors, "processor")
         )
         for progress in search.run():
-            search.seconds = before + time.monotonic() - started
+            search.state.seconds = before + time.monotonic() - started
             bar.update(
                 task,
                 completed=progress.step,
@@ -334,7 +334,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
             if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 save_checkpoint(search, out / CHECKPOINT)
                 saved = time.monotonic()
-    search.seconds = before + time.monotonic() - started
+    search.state.seconds = before + time.monotonic() - started
     return False
 
 
