@@ -16,9 +16,8 @@ from torch import Tensor
 
 from .errors import AudioError
 from .files import replacing
-from .text import printable
+from .text import Notice, printable
 
-Notice = Callable[[str], None]
 LARGEST = 2**32 - 2**16
 PIECE = 2**16
 KINDS = {

@@ -10,6 +10,15 @@ from .configs import BUILT_IN_TYPES, NodeConfigs
 Cable = tuple[Any, Any, Any, Any]
 """Source, destination, outlet and inlet."""
 
+Edge = tuple[int, int, dict[str, Any]]
+"""Source, destination and attributes."""
+
+EdgeId = tuple[Hashable, Hashable, Hashable]
+"""Source, destination and networkx key."""
+
+KeyedEdge = tuple[Hashable, Hashable, Hashable, Mapping[str, Any]]
+"""Source, destination, networkx key and attributes."""
+
 
 class Fault(NamedTuple):
     """What is wrong with a cable.

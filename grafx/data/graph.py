@@ -12,11 +12,9 @@ import networkx as nx
 
 from ..errors import GraphError
 from . import refusals
-from .cables import cables_around, cables_between, first_plug
+from .cables import Edge, cables_around, cables_between, first_plug
 from .configs import NodeConfigs
 from .validate import find_problems
-
-Edge = tuple[int, int, dict[str, Any]]
 
 _INVALID_OPS = ("error", "warn", "mute")
 _OF_CONFIG = ("config", "config_hash")

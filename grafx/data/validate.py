@@ -5,17 +5,14 @@ Nothing here trusts the graph: raw networkx calls can leave any ids and attribut
 
 import reprlib
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from numbers import Integral
 from typing import Any
 
 import networkx as nx
 
-from .cables import cable_faults, first_plug, plugs, text
+from .cables import KeyedEdge, cable_faults, first_plug, plugs, text
 from .configs import NodeConfigs
-
-Edge = tuple[Hashable, Hashable, Hashable, Mapping[str, Any]]
-"""Source, destination, networkx key and attributes."""
 
 
 def find_problems(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
@@ -47,7 +44,7 @@ def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashab
     return None
 
 
-def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: Edge) -> Iterator[str]:
+def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: KeyedEdge) -> Iterator[str]:
     """What is wrong with a cable's ends."""
     source_id, dest_id, _, data = edge
     cable = source_id, dest_id, data.get("outlet"), data.get("inlet")
@@ -83,7 +80,7 @@ def _id_problem(node_id: Hashable) -> str | None:
     )
 
 
-def _describe_edge(G: nx.MultiDiGraph, edge: Edge) -> str:
+def _describe_edge(G: nx.MultiDiGraph, edge: KeyedEdge) -> str:
     source_id, dest_id, key, _ = edge
     which = f" (key {show(key)})" if G.number_of_edges(source_id, dest_id) > 1 else ""
     return f"Edge {describe(G, source_id)} -> {describe(G, dest_id)}{which}"

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Polygon
 from matplotlib.path import Path
 
+from ..data.cables import EdgeId
 from ..errors import GraphError
 from ..parameters.words import node_lines
 from ..text import printable
@@ -20,7 +21,6 @@ from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .callbacks import edge_function, node_function, position_function
 from .layout import (
     Block,
-    Edge,
     Layout,
     Point,
     find_backward_edges,
@@ -125,7 +125,7 @@ def draw_node(
 def draw_edge(
     ax: Axes,
     G: nx.MultiDiGraph,
-    edge: Edge,
+    edge: EdgeId,
     points: list[Point],
     vertical: bool = False,
     linewidth: float = 1.0,

@@ -9,15 +9,13 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from ..data.cables import EdgeId
 from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..errors import GraphError
 
 BEFORE = "id_before"
 """Node attribute that holds the id in the graph that was given."""
-
-Edge = tuple[int, int, int]
-"""Source, destination and key of an edge."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +136,9 @@ def _first_inlet(G: GRAFX, config: NodeConfigs, node_id: int) -> str:
     return config[G.nodes[node_id]["node_type"]]["inlets"][0]
 
 
-def _cuts(G: GRAFX, config: NodeConfigs, delay_of: Callable[[int], int | None]) -> set[Edge]:
+def _cuts(G: GRAFX, config: NodeConfigs, delay_of: Callable[[int], int | None]) -> set[EdgeId]:
     """Edges into delays without which there is no cycle; of each cycle, the one into the longest delay."""
-    cuts: set[Edge] = set()
+    cuts: set[EdgeId] = set()
     rest = nx.MultiDiGraph(G.edges(keys=True, data=True))
     while True:
         try:

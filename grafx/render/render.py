@@ -17,7 +17,7 @@ from .call import Intermediates, call
 from .check import check_inputs
 from .gather import Rows, Segments, cut, gather, same_channels
 from .parameters import nodes_first
-from .plan import RenderData, Step
+from .plan import RenderData, RenderStep
 from .signals import Signals
 
 
@@ -136,7 +136,7 @@ def _run_steps(
 
 def compute_step(
     processors: Mapping[str, Any],
-    step: Step,
+    step: RenderStep,
     segments: Segments,
     parameters: Mapping[str, Any],
     sources: Tensor,
@@ -182,7 +182,9 @@ def per_source(
     return own, nodes_first(common_parameters, {}, render_data.num_nodes, num_sources)
 
 
-def rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
+def rows_of_step(
+    step: RenderStep, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]
+) -> dict[str, Any]:
     own = map_tensors(per_type_parameters.get(step.node_type, {}), lambda p: p[slice(*step.rows)])
     return {**map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
 

@@ -18,7 +18,7 @@ from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
 from .parameters import row_of, rows_in_order
-from .plan import RenderData, Step, prepare_render
+from .plan import RenderData, RenderStep, prepare_render
 from .render import compute_step, output_of, per_source, rows_of_step
 from .renderer import as_modules, as_parameters, config_of, parameters_of, processors_in
 from .schedule.order import reorder_for_fast_render
@@ -169,7 +169,7 @@ class StreamRenderer(nn.Module):
         self.state = tuple(kept)
         return output
 
-    def _check_finite(self, step: Step, outlets: tuple[Rows, ...], time: int) -> None:
+    def _check_finite(self, step: RenderStep, outlets: tuple[Rows, ...], time: int) -> None:
         for rows in outlets:
             if all(signal.sum().isfinite() for signal in rows):
                 continue
@@ -295,7 +295,9 @@ class _DelayTooShort(RenderError):
 class _Streamed:
     """A processor within a block: called as others are, it keeps the state of each call."""
 
-    def __init__(self, processors: Mapping[str, Any], step: Step, before: State | None, check_delay: bool) -> None:
+    def __init__(
+        self, processors: Mapping[str, Any], step: RenderStep, before: State | None, check_delay: bool
+    ) -> None:
         self.step = step
         self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
         self.before = None if before is None else iter(before)

@@ -15,7 +15,7 @@ from ...processors.base import Processor
 from ..arguments import HIGHEST_RATE, LOWEST_RATE, number, whole_number
 from ..conditions import in_usual_torch, plain_tensor, usual_torch
 from .least_squares import levenberg_marquardt
-from .memory import Memory, State
+from .memory import LoopState, Memory
 from .playable import Playable, PlayableGraph, PlayableProcessor
 from .population import Population, descend, evolve
 from .spectral import SpectralLoss
@@ -279,7 +279,7 @@ class Inverting:
         return _inversion(self.matches[turn], self.whole, self.leads[turn], values, losses)
 
 
-def _next_in_usual_torch(steps: Iterator["Found"]) -> "Found | None":
+def _next_in_usual_torch(steps: Iterator["Report"]) -> "Report | None":
     with usual_torch():
         return next(steps, None)
 
@@ -344,12 +344,12 @@ class Match:
         return errors_of
 
 
-Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
+Report = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
 
 
 def _search(
     match: Match, sample_rate: float, tried: Tensor, effort: Effort, seed: int, memory: Memory
-) -> Iterator[Found]:
+) -> Iterator[Report]:
     """All phases in turn."""
     first, last = (
         Match(match.playable, match.target[..., : max(SHORTEST, int(seconds * sample_rate))], sample_rate)
@@ -423,10 +423,10 @@ def _scan(match: Match, tried: Population, effort: Effort, seed: int, memory: Me
     """The best of a low-discrepancy sequence, in order."""
     points = torch.quasirandom.SobolEngine(tried[0].shape[1], scramble=True, seed=seed)
 
-    def start() -> State:
+    def start() -> LoopState:
         return {"values": tried[0], "losses": tried[1]}
 
-    def step(number: int, state: State) -> State:
+    def step(number: int, state: LoopState) -> LoopState:
         if number * CHUNK > points.num_generated:
             points.fast_forward(number * CHUNK - points.num_generated)
         candidates = points.draw(min(CHUNK, effort.candidates - number * CHUNK)).to(tried[0])
