@@ -88,9 +88,7 @@ def audio_writer(
     codec = subtype if subtype in TAKES else kind
     _check(name, kind, subtype, codec, channels, sample_rate)
     if 4 * channels * num_samples > LARGEST and kind not in UNLIMITED:
-        if kind != "WAV":
-            raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
-        kind = "RF64"
+        kind = _large_kind(kind, name)
     peak, count = 0.0, 0
 
     def write(block: Tensor) -> None:
@@ -108,11 +106,7 @@ def audio_writer(
             peak, count = max(peak, largest), count + piece.shape[1]
 
     with ExitStack() as stack:
-        with _writable(name):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            partial = stack.enter_context(replacing(path))
-        with _writable(name):
-            disk = _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+        disk = _open(path, name, stack)
         with _writable(name, disk):
             file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
         try:
@@ -129,11 +123,31 @@ def audio_writer(
         with _writable(name):
             stack.close()
     if subtype != "FLOAT" and peak > 1:
-        decibels = 20 * math.log10(peak)
-        (notice or _warn)(
-            f"{name} is clipped: the sound peaks at {decibels:+.1f} dB, and {codec} holds no more than 0 dB. Write"
-            f" .wav, which keeps every value, or lower the level by {math.ceil(10 * decibels) / 10:.1f} dB."
-        )
+        (notice or _warn)(_clipping(name, codec, peak))
+
+
+def _large_kind(kind: str, name: str) -> str:
+    """The kind of file that holds more than 4 GB of what this one holds."""
+    if kind != "WAV":
+        raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
+    return "RF64"
+
+
+def _open(path: str | os.PathLike, name: str, stack: ExitStack) -> "_Disk":
+    """A file that takes the place of another when the stack is closed."""
+    with _writable(name):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        partial = stack.enter_context(replacing(path))
+    with _writable(name):
+        return _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+
+
+def _clipping(name: str, codec: str, peak: float) -> str:
+    decibels = 20 * math.log10(peak)
+    return (
+        f"{name} is clipped: the sound peaks at {decibels:+.1f} dB, and {codec} holds no more than 0 dB. Write"
+        f" .wav, which keeps every value, or lower the level by {math.ceil(10 * decibels) / 10:.1f} dB."
+    )
 
 
 def _kind(suffix: str, name: str) -> tuple[str, str]:

@@ -64,10 +64,8 @@ def render_grafx(
     """
     if isinstance(input_signals, Tensor) and autocast_of(input_signals):
         # Processors compute in full precision; what autocast made for them need not have it.
-        input_signals, per_type_parameters, common_parameters = (
-            map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
-            for tree in (input_signals, per_type_parameters, common_parameters)
-        )
+        trees = input_signals, per_type_parameters, common_parameters
+        input_signals, per_type_parameters, common_parameters = (map_tensors(tree, _single) for tree in trees)
     check_inputs(processors, input_signals, per_type_parameters, common_parameters, render_data)
     _check_aggregation(aggregation)
     if not input_signal_grad:
@@ -83,16 +81,8 @@ def render_grafx(
             processors, input_signals, per_type_parameters, common_parameters, render_data
         )
 
-    run = partial(
-        _run_steps,
-        processors,
-        input_signals,
-        per_type_parameters,
-        common_parameters or {},
-        render_data,
-        checkpoint,
-        aggregation,
-    )
+    arguments = processors, input_signals, per_type_parameters, common_parameters, render_data
+    run = partial(_run_steps, *arguments, checkpoint, aggregation)
     signals = None
     if not torch.compiler.is_compiling():
         used = [processors[node_type] for node_type in render_data.counts if node_type not in BUILT_IN_TYPES]
@@ -104,6 +94,10 @@ def render_grafx(
         if intermediates is not None:
             intermediates_list.append(intermediates)
     return output_of(outlets[0], input_signals.ndim), intermediates_list, signals
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _run_steps(

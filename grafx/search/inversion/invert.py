@@ -1,6 +1,6 @@
 """From a sound to the settings that make it: many starts, evolution, gradient descent and least squares, in turn."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -355,34 +355,62 @@ def _search(
         Match(match.playable, match.target[..., : max(SHORTEST, int(seconds * sample_rate))], sample_rate)
         for seconds in (SCANNED, SEARCHED)
     )
+    rows, losses = yield from _populate(first, tried, effort, seed, memory)
+    descended = yield from _descend_coarse_to_fine(first, rows[losses.argsort()[: effort.starts]], effort, memory)
+    fitted = yield from _fit_waveforms((first, last), descended, tried[0], effort, memory)
+    yield from _finish(last, torch.cat([fitted, descended]), tried[0], effort, memory)
+
+
+Phase = Generator[Report, None, Tensor]
+"""Reports, and returns the values that the next phase begins with."""
+
+
+def _populate(
+    match: Match, tried: Tensor, effort: Effort, seed: int, memory: Memory
+) -> Generator[Report, None, tuple[Tensor, Tensor]]:
+    """Scan and evolve: values and their losses."""
     generator = torch.Generator().manual_seed(seed)
-    population, before = (tried, first.rank(tried)), 0
-    for rows, losses in _scan(first, population, effort, seed, memory):
+    population = tried, match.rank(tried)
+    for rows, losses in _scan(match, population, effort, seed, memory):
         population = rows, losses
-        yield "scan", before + memory.done, rows[0], losses[0].item()
-    before += effort.scan_steps
-    for rows, losses in evolve(first.rank, population, effort.generations, generator, memory):
+        yield "scan", memory.done, rows[0], losses[0].item()
+    for rows, losses in evolve(match.rank, population, effort.generations, generator, memory):
         population = rows, losses
-        yield "evolve", before + memory.done, rows[losses.argmin()], losses.min().item()
-    before += effort.generations
-    rows, losses = population
-    descended = rows[losses.argsort()[: effort.starts]]
-    for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
-        for rows, losses in descend(partial(first.objective, loss=loss), descended, steps, rate, memory=memory):
+        yield "evolve", effort.scan_steps + memory.done, rows[losses.argmin()], losses.min().item()
+    return population
+
+
+def _descend_coarse_to_fine(match: Match, rows: Tensor, effort: Effort, memory: Memory) -> Phase:
+    descended, before = rows, effort.scan_steps + effort.generations
+    for loss, rate, steps in ((match.coarse, 0.03, effort.coarse_steps), (match.fine, 0.02, effort.fine_steps)):
+        for rows, losses in descend(partial(match.objective, loss=loss), descended, steps, rate, memory=memory):
             yield "descend", before + memory.done, rows[losses.argmin()], losses.min().item()
         before, descended = before + steps, rows if steps else descended
+    return descended
+
+
+def _fit_waveforms(
+    matches: tuple[Match, Match], descended: Tensor, defaults: Tensor, effort: Effort, memory: Memory
+) -> Phase:
+    """Least squares on the waveform: of what is short first."""
+    first, last = matches
     fitted = descended[first.rank(descended).argsort()]
+    before = effort.scan_steps + effort.generations + effort.coarse_steps + effort.fine_steps
     turns = ((first, 1, 1, 1e-2), (first, 2, 1, 1e-3), (last, 4, 2, 1e-4)) if effort.waveform_steps else ()
     for match, part, steps, weight in turns:
         few = fitted[: max(1, effort.starts // part)]
-        errors_of = match.errors(tried[0], weight)
+        errors_of = match.errors(defaults, weight)
         for rows, costs in levenberg_marquardt(errors_of, few, steps * effort.waveform_steps, memory):
             best = rows[costs.argmin()]
             yield "waveform", before + memory.done, best, match.rank(best[None]).item()
         before, fitted = before + steps * effort.waveform_steps, rows[costs.argsort()]
         if costs.min() > HOPELESS:
             break
-    descents = torch.cat([fitted, descended])
+    return fitted
+
+
+def _finish(last: Match, descents: Tensor, defaults: Tensor, effort: Effort, memory: Memory) -> Iterator[Report]:
+    """Descend from the best of all, and vary what comes of it."""
     losses, before = last.rank(descents), effort.steps - effort.last_steps - effort.last_waveform_steps
     pool = descents[losses.argsort()[: max(1, effort.starts // 2)]]
     steps = effort.last_steps if losses.min() > FOUND else 0
@@ -392,7 +420,7 @@ def _search(
     pool = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
     before = effort.steps - effort.last_waveform_steps
     best = pool
-    for done, rows in _vary(last, pool, tried[0], effort, memory):
+    for done, rows in _vary(last, pool, defaults, effort, memory):
         best = torch.cat([pool, rows])
         losses = last.rank(best)
         yield "finish", before + done, best[losses.argmin()], losses.min().item()
