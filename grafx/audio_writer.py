@@ -87,22 +87,19 @@ def audio_writer(
     kind, subtype = _kind(Path(path).suffix[1:].lower(), name)
     codec = subtype if subtype in TAKES else kind
     _check(name, kind, subtype, codec, channels, sample_rate)
-    if 4 * channels * num_samples > LARGEST and kind not in UNLIMITED:
-        kind = _large_kind(kind, name)
+    kind = _large_enough(kind, 4 * channels * num_samples, name)
     peak, count = 0.0, 0
 
     def write(block: Tensor) -> None:
         nonlocal peak, count
         if block.ndim != 2 or block.shape[0] != channels or not block.is_floating_point():
             raise AudioError(f"{name} takes floats of {channels} channel(s), not {block.dtype} of {(*block.shape,)}.")
-        # In pieces, since encoders put as much on the stack as they are given at once.
-        for piece in block.detach().split(PIECE, -1) if block.shape[1] else ():
-            samples = piece.to("cpu", torch.float64 if piece.dtype == torch.float64 else torch.float32)
-            largest = samples.abs().amax().item()
+        for piece in _pieces(block):
+            largest = piece.abs().amax().item()
             if subtype != "FLOAT" and not math.isfinite(largest):
                 raise AudioError(f"{name} cannot be written: the signal holds NaN or infinity, which {codec} cannot.")
             with _writable(name, disk):
-                file.write(samples.numpy().T)
+                file.write(piece.numpy().T)
             peak, count = max(peak, largest), count + piece.shape[1]
 
     with ExitStack() as stack:
@@ -126,8 +123,16 @@ def audio_writer(
         (notice or _warn)(_clipping(name, codec, peak))
 
 
-def _large_kind(kind: str, name: str) -> str:
-    """The kind of file that holds more than 4 GB of what this one holds."""
+def _pieces(block: Tensor) -> Iterator[Tensor]:
+    """A block in pieces, since encoders put as much on the stack as they are given at once."""
+    for piece in block.detach().split(PIECE, -1) if block.shape[1] else ():
+        yield piece.to("cpu", torch.float64 if piece.dtype == torch.float64 else torch.float32)
+
+
+def _large_enough(kind: str, size: int, name: str) -> str:
+    """The kind of file for so many bytes."""
+    if size <= LARGEST or kind in UNLIMITED:
+        return kind
     if kind != "WAV":
         raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
     return "RF64"
