@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from .audio_reader import PIECE, audio_blocks, open_audio, read_audio
 from .audio_writer import audio_writer, write_audio
 from .errors import AudioError
-from .text import printable
+from .text import Notice, printable
 
 __all__ = [
     "StemStream",
@@ -23,8 +23,6 @@ __all__ = [
     "read_stems",
     "write_audio",
 ]
-
-Notice = Callable[[str], None]
 
 
 def audio_digest(signal: Tensor) -> str:

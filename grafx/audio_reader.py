@@ -5,7 +5,7 @@ import os
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from .errors import AudioError
-from .text import printable
+from .text import Notice, printable
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-Notice = Callable[[str], None]
 PIECE = 2**16
 HEAD = 2**12
 MOST_FRAMES = 2**62  # more than that is how libsndfile says that it does not know

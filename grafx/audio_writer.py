@@ -16,9 +16,8 @@ from torch import Tensor
 
 from .errors import AudioError
 from .files import replacing
-from .text import printable
+from .text import Notice, printable
 
-Notice = Callable[[str], None]
 LARGEST = 2**32 - 2**16
 PIECE = 2**16
 KINDS = {
@@ -88,32 +87,23 @@ def audio_writer(
     kind, subtype = _kind(Path(path).suffix[1:].lower(), name)
     codec = subtype if subtype in TAKES else kind
     _check(name, kind, subtype, codec, channels, sample_rate)
-    if 4 * channels * num_samples > LARGEST and kind not in UNLIMITED:
-        if kind != "WAV":
-            raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
-        kind = "RF64"
+    kind = _large_enough(kind, 4 * channels * num_samples, name)
     peak, count = 0.0, 0
 
     def write(block: Tensor) -> None:
         nonlocal peak, count
         if block.ndim != 2 or block.shape[0] != channels or not block.is_floating_point():
             raise AudioError(f"{name} takes floats of {channels} channel(s), not {block.dtype} of {(*block.shape,)}.")
-        # In pieces, since encoders put as much on the stack as they are given at once.
-        for piece in block.detach().split(PIECE, -1) if block.shape[1] else ():
-            samples = piece.to("cpu", torch.float64 if piece.dtype == torch.float64 else torch.float32)
-            largest = samples.abs().amax().item()
+        for piece in _pieces(block):
+            largest = piece.abs().amax().item()
             if subtype != "FLOAT" and not math.isfinite(largest):
                 raise AudioError(f"{name} cannot be written: the signal holds NaN or infinity, which {codec} cannot.")
             with _writable(name, disk):
-                file.write(samples.numpy().T)
+                file.write(piece.numpy().T)
             peak, count = max(peak, largest), count + piece.shape[1]
 
     with ExitStack() as stack:
-        with _writable(name):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            partial = stack.enter_context(replacing(path))
-        with _writable(name):
-            disk = _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+        disk = _open(path, name, stack)
         with _writable(name, disk):
             file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
         try:
@@ -130,11 +120,39 @@ def audio_writer(
         with _writable(name):
             stack.close()
     if subtype != "FLOAT" and peak > 1:
-        decibels = 20 * math.log10(peak)
-        (notice or _warn)(
-            f"{name} is clipped: the sound peaks at {decibels:+.1f} dB, and {codec} holds no more than 0 dB. Write"
-            f" .wav, which keeps every value, or lower the level by {math.ceil(10 * decibels) / 10:.1f} dB."
-        )
+        (notice or _warn)(_clipping(name, codec, peak))
+
+
+def _pieces(block: Tensor) -> Iterator[Tensor]:
+    """A block in pieces, since encoders put as much on the stack as they are given at once."""
+    for piece in block.detach().split(PIECE, -1) if block.shape[1] else ():
+        yield piece.to("cpu", torch.float64 if piece.dtype == torch.float64 else torch.float32)
+
+
+def _large_enough(kind: str, size: int, name: str) -> str:
+    """The kind of file for so many bytes."""
+    if size <= LARGEST or kind in UNLIMITED:
+        return kind
+    if kind != "WAV":
+        raise AudioError(f"{name} would have more than 4 GB, which {kind} files cannot have: use .wav or .w64.")
+    return "RF64"
+
+
+def _open(path: str | os.PathLike, name: str, stack: ExitStack) -> "_Disk":
+    """A file that takes the place of another when the stack is closed."""
+    with _writable(name):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        partial = stack.enter_context(replacing(path))
+    with _writable(name):
+        return _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+
+
+def _clipping(name: str, codec: str, peak: float) -> str:
+    decibels = 20 * math.log10(peak)
+    return (
+        f"{name} is clipped: the sound peaks at {decibels:+.1f} dB, and {codec} holds no more than 0 dB. Write"
+        f" .wav, which keeps every value, or lower the level by {math.ceil(10 * decibels) / 10:.1f} dB."
+    )
 
 
 def _kind(suffix: str, name: str) -> tuple[str, str]:

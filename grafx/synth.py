@@ -6,7 +6,7 @@ import torch.nn as nn
 
 from .data import GRAFX, NodeConfigs
 from .processors import KickSynth
-from .processors.synth.kick import NODES, VOICES
+from .processors.synth.kick import NODES
 
 
 def kick_graph(
@@ -35,28 +35,7 @@ def kick_graph(
     ids = {}
     for name, parameters in synth.settings_of_parts(**synth.dsp_to_raw(settings or {})).items():
         ids[name] = G.add(NODES[name], {raw: value[0] for raw, value in parameters.items()}, name)
-
-    def connect(source: str, dest: str, inlet: str = "main") -> None:
+    for source, dest, inlet in synth.cables:
         G.connect(ids[source], ids[dest], inlet=inlet)
-
-    for voice in VOICES:
-        connect("sweep", f"{voice} pitch")
-        connect("lfo", f"{voice} pitch", "control")
-        connect(f"{voice} pitch", f"{voice} range")
-        connect(f"{voice} range", voice, "frequency")
-        connect(voice, "body")
-        connect(voice, "shell filter")
-    connect("body envelope", "body", "control")
-    connect("shell filter", "shell")
-    connect("shell envelope", "shell", "control")
-    connect("noise", "click")
-    connect("click envelope", "click", "control")
-    connect("click", "click filter")
-    ends = ["body", "shell", "click filter"]
-    if synth.use_modal:
-        connect("strike", "mode")
-        ends.append("mode")
-    for end in ends:
-        connect(end, "drive")
     G.connect(ids["drive"], G.add("out", name="kick"))
     return G, processors

@@ -2,6 +2,10 @@
 
 import os
 import re
+from collections.abc import Callable
+
+Notice = Callable[[str], None]
+"""Takes what its user should know but need not act on, as ``print`` does."""
 
 # Controls, half characters, and what breaks lines or turns the direction of writing.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")

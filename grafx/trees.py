@@ -1,82 +1,102 @@
-"""Nested dicts of tensors and numbers."""
+"""Nested dicts of tensors and numbers. Modules of parameters are dicts here, too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 Path = tuple[str, ...]
+"""The names that lead to a value."""
 
 
-def _flat(value: Any) -> Iterator[float]:
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
-
-
-def _items(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def items(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """All values that are no dicts, with their paths."""
     for name, value in tree.items():
         if hasattr(value, "items"):
-            yield from _items(value, (*path, name))
+            yield from items(value, (*path, name))
         else:
             yield (*path, name), value
 
 
-def _paths(tree: Any) -> Iterator[Path]:
-    return (path for path, _ in _items(tree))
+def paths(tree: Any) -> Iterator[Path]:
+    return (path for path, _ in items(tree))
 
 
-def _at(tree: Any, path: Path) -> Any:
+def tensors(tree: Any) -> Iterator[Tensor]:
+    """The tensors of a tree, or of a tensor that stands for one; of anything else, none."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif hasattr(tree, "items"):
+        yield from (value for _, value in items(tree) if isinstance(value, Tensor))
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """The numbers of nested lists."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from numbers(item)
+    else:
+        yield value
+
+
+def at(tree: Any, path: Path) -> Any:
+    """The value at a path, or None."""
     for name in path:
         tree = tree.get(name) if hasattr(tree, "get") else None
     return tree
 
 
-def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
+def put(tree: dict[str, Any], path: Path, value: Any) -> None:
+    """Set the value at a path."""
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     tree[path[-1]] = value
 
 
-def _nested(path: Path, value: Any) -> Any:
+def nested(path: Path, value: Any) -> Any:
+    """The tree that has nothing but this value."""
     for name in reversed(path):
         value = {name: value}
     return value
 
 
-def _joined(tree: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def joined(tree: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Both, and the other where they meet."""
-    joined = dict(tree)
+    both = dict(tree)
     for name, value in other.items():
-        both = hasattr(value, "items") and hasattr(joined.get(name), "items")
-        joined[name] = _joined(joined[name], value) if both else value
-    return joined
+        meet = hasattr(value, "items") and hasattr(both.get(name), "items")
+        both[name] = joined(both[name], value) if meet else value
+    return both
 
 
-def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _copied(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
+def copied(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The dicts anew, with the same values."""
+    return {name: copied(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
 
 
-def _batch(tree: Any) -> Any:
-    return _map(tree, lambda tensor: tensor[None])
-
-
-def _row(tree: Any) -> Any:
-    return _map(tree, lambda tensor: tensor[0])
-
-
-def _map(tree: Any, function: Any) -> Any:
+def map_tensors(tree: Any, function: Callable[[Tensor], Any]) -> Any:
+    """Apply a function to every tensor of a (nested) mapping; what is no tensor stays."""
     if isinstance(tree, Tensor):
         return function(tree)
-    return {name: _map(value, function) for name, value in tree.items()}
+    if hasattr(tree, "items"):
+        return {name: map_tensors(value, function) for name, value in tree.items()}
+    return tree
 
 
-def _map_three(before: Any, after: Any, raw: Any) -> Any:
-    """``after`` where it is not ``before``, and else ``raw``."""
+def batch(tree: Any) -> Any:
+    """Tensors with an axis of length 1 in front."""
+    return map_tensors(tree, lambda tensor: tensor[None])
+
+
+def row(tree: Any) -> Any:
+    """Tensors without their first axis: their first row."""
+    return map_tensors(tree, lambda tensor: tensor[0])
+
+
+def changed(before: Any, after: Any, raw: Any) -> Any:
+    """The first row of ``after`` where it is not ``before``, and else ``raw``."""
     if isinstance(raw, Tensor):
         kept = (before == after) | before.isnan()
         return torch.where(kept[0], raw, after[0].to(raw.dtype))
-    return {name: _map_three(before[name], after[name], value) for name, value in raw.items()}
+    return {name: changed(before[name], after[name], value) for name, value in raw.items()}

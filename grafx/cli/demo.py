@@ -9,8 +9,8 @@ from torch import Tensor
 from ..audio import write_audio
 from ..errors import AudioError
 from ..search import Options
-from .console import notice, say
 from .run import Material, run_search
+from .terminal import notice, say
 
 SOURCE = "The Easton Ellises, “Falcon 69”"
 NAMES = ("drums", "bass", "other", "vocals")

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from torch import Tensor
 
@@ -21,9 +22,9 @@ from ..search.inversion.invert import Inverting
 from ..search.inversion.memory import load_memory, save_memory
 from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
-from .console import console, error_console, notice, say
 from .outputs import check_folder
 from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, alone_in, interrupts
+from .terminal import error_terminal, notice, say, terminal
 
 PHASES = {
     "scan": "scanning all settings",
@@ -109,7 +110,7 @@ def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str)
         TimeElapsedColumn(),
     )
     saved = time.monotonic()
-    with interrupts() as interrupted, Progress(*columns, console=error_console) as bar:
+    with interrupts() as interrupted, ProgressBar(*columns, console=error_terminal) as bar:
         task = bar.add_task(PHASES["scan"], total=inverting.effort.steps, loss="–")
         for step in inverting.run():
             loss = f"{step.loss:.4f}"
@@ -148,7 +149,7 @@ def print_inversion(found: Inversion, processor: Processor) -> None:
         table.add_row(leaf.name, number(control.default), number(found.settings[leaf.name]), control.unit)
     table.add_section()
     table.add_row("spectral loss", number(found.starting_loss), number(found.loss), "")
-    console.print(table)
+    terminal.print(table)
     if found.starting_loss > 0:
         say(f"The loss is {found.loss / found.starting_loss:.3f} of that of the default settings.")
     level = 20 * math.log10(max(found.gain, 1e-9))

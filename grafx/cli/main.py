@@ -12,7 +12,7 @@ from .. import __version__
 from ..errors import GraphWarning, SearchError
 from ..search.mixing.prune import METHODS
 from ..search.mixing.search import Options
-from .console import fail, say, warnings_as_notices
+from .terminal import fail, say, warnings_as_notices
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}

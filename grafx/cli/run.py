@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from torch import Tensor
 
@@ -25,8 +26,8 @@ from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpo
 from ..search.mixing.report import RESULT_FILES, describe_chains, write_results
 from ..text import printable
 from ..words import count, signed
-from .console import console, error_console, notice, say
 from .outputs import check_audio_file, check_file
+from .terminal import error_terminal, notice, say, terminal
 
 BLOCK = 65536
 CHECKPOINT = "checkpoint"
@@ -190,7 +191,7 @@ def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool
     late = mixer.latency_samples
     columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate
-    progress = Progress(*columns, console=error_console)
+    progress = ProgressBar(*columns, console=error_terminal)
     with audio_writer(out, 2, stems.sample_rate, most, notice) as write, progress as bar:
         task = bar.add_task("mixing", total=stems.num_samples)
         for block in stems.blocks(size):
@@ -263,7 +264,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         loss, left = metrics[f"{key}_loss"], metrics[f"{key}_processors"]
         table.add_row(row, f"{loss:.4f}", f"{loss / plain:.3f}" if plain > 0 else "–", str(left))
     table.add_row("plain sum", f"{plain:.4f}", "1.000", "0")
-    console.print(table)
+    terminal.print(table)
     say(
         f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
         f" {signed(metrics['cost_of_pruning'], 4)}; {count(metrics['steps'], 'step')} in {metrics['seconds']:.0f} s."
@@ -272,7 +273,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         notice("The result is worse than the plain sum of the stems: more steps may help, and stems that line up.")
     if metrics["found_processors"] == 0:
         notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")
-    console.print(_chains_table(G, truth))
+    terminal.print(_chains_table(G, truth))
 
 
 def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:
@@ -316,12 +317,12 @@ def _run_with_progress(search: Search, out: Path) -> bool:
     )
     saved = started = time.monotonic()
     before = search.seconds
-    with interrupts() as interrupted, Progress(*columns, console=error_console) as bar:
+    with interrupts() as interrupted, ProgressBar(*columns, console=error_terminal) as bar:
         task = bar.add_task(
             PHASES["fit"], total=search.total_steps, loss="–", processors=count(search.num_processors, "processor")
         )
         for progress in search.run():
-            search.seconds = before + time.monotonic() - started
+            search.state.seconds = before + time.monotonic() - started
             bar.update(
                 task,
                 completed=progress.step,
@@ -334,7 +335,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
             if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 save_checkpoint(search, out / CHECKPOINT)
                 saved = time.monotonic()
-    search.seconds = before + time.monotonic() - started
+    search.state.seconds = before + time.monotonic() - started
     return False
 
 

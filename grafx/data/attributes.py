@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..trees import _items
+from .. import trees
 
 WEIGHT = "drywet_weight"
 """Node attribute that holds how much of a processor's output is heard, from 0 to 1."""
@@ -36,7 +36,7 @@ def held_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _digest(tree: Any) -> str:
     """Of the tensors in a tree."""
     digest = hashlib.sha256()
-    for path, value in sorted(_items(tree or {})) if hasattr(tree, "items") else ():
+    for path, value in sorted(trees.items(tree or {})) if hasattr(tree, "items") else ():
         if isinstance(value, Tensor):
             digest.update(repr((path, tuple(value.shape), value.dtype)).encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

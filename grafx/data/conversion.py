@@ -5,6 +5,7 @@ from numbers import Integral
 import torch
 
 from ..errors import GraphError
+from .cables import cable_faults
 from .configs import BUILT_IN_TYPES, NodeConfigs
 from .graph import GRAFX
 from .tensor import GRAFXTensor
@@ -115,11 +116,16 @@ def _node_type(G: GRAFX, node_id: int) -> str:
 
 def _edge_row(G: GRAFX, config: NodeConfigs, position: dict, source_id: int, dest_id: int, data: dict) -> tuple:
     source_type, dest_type = G.nodes[source_id]["node_type"], G.nodes[dest_id]["node_type"]
-    try:
-        outlet = config.outlet_to_index[source_type][data["outlet"]]
-        inlet = config.inlet_to_index[dest_type][data["inlet"]]
-    except (KeyError, TypeError) as error:
-        raise GraphError(
-            f"Edge {source_id} ({source_type}) -> {dest_id} ({dest_type}) has no such inlet or outlet: {error}."
-        ) from None
-    return position[source_id], position[dest_id], outlet, inlet
+    outlet, inlet = data.get("outlet"), data.get("inlet")
+    for fault in cable_faults(G.nodes, config, (source_id, dest_id, outlet, inlet)):
+        if fault.kind != "loop":  # which is a cycle, and refused by schedules
+            raise GraphError(
+                f"Edge {source_id} ({source_type}) -> {dest_id} ({dest_type}) has no such inlet or outlet:"
+                f" {data.get(fault.kind, fault.kind)!r}."
+            )
+    return (
+        position[source_id],
+        position[dest_id],
+        config.outlet_to_index[source_type][outlet],
+        config.inlet_to_index[dest_type][inlet],
+    )

@@ -12,12 +12,13 @@ import networkx as nx
 
 from ..errors import GraphError
 from . import refusals
+from .cables import Edge, cables_around, cables_between, first_plug
 from .configs import NodeConfigs
-from .validate import find_problems, first_plug
-
-Edge = tuple[int, int, dict[str, Any]]
+from .validate import find_problems
 
 _INVALID_OPS = ("error", "warn", "mute")
+_OF_CONFIG = ("config", "config_hash")
+_OF_NODES = ("counter", "consecutive_ids", "batch", "num_graphs", "rendering_order_method", "type_sequence")
 
 
 def _graph_attribute(name: str, doc: str, settable: bool = True, compute: Callable | None = None) -> property:
@@ -88,6 +89,30 @@ class GRAFX(nx.MultiDiGraph):
             rendering_order_method=None,
             type_sequence=None,
         )
+
+    @classmethod
+    def like(
+        cls, G: "GRAFX", nodes: Iterable | None = None, edges: Iterable = (), config: NodeConfigs | None = None
+    ) -> "GRAFX":
+        """Make a graph with the config, ``invalid_op`` and graph attributes of another.
+
+        Args:
+            G: The other graph.
+            nodes, edges: What it holds, as :meth:`add_nodes_from` and :meth:`add_edges_from` of networkx take it;
+                attributes are copied. Without nodes, ids begin at 0 and there is no schedule; with them, what ``G``
+                says about its nodes (counter, batch, schedule) is taken over, too.
+            config: Another config than that of ``G``.
+
+        Examples:
+            >>> empty = GRAFX.like(G)
+            >>> copy = GRAFX.like(G, G.nodes(data=True), G.edges(keys=True, data=True))
+        """
+        made = cls(config=G.config if config is None else config, invalid_op=G.invalid_op)
+        others = _OF_CONFIG if nodes is not None else _OF_CONFIG + _OF_NODES
+        made.graph.update((name, value) for name, value in G.graph.items() if name not in others)
+        made.add_nodes_from(nodes or ())
+        made.add_edges_from(edges)
+        return made
 
     # networkx knows nothing of these two, and leaves in the graph attributes what was there.
     counter = _graph_attribute("counter", "The id that the next added node gets: above all others.", compute=_next_id)
@@ -205,7 +230,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := refusals.bypass_problem(self, node_id):
             return self.raise_warning(problem)
-        cables = refusals.cables_around(self, node_id)
+        cables = cables_around(self, node_id)
         removed = self.remove(node_id)
         self.add_edges_from(cables)
         return removed
@@ -239,7 +264,7 @@ class GRAFX(nx.MultiDiGraph):
         """
         if problem := refusals.insert_problem(self, node_type, source_id, dest_id, outlet, inlet, name):
             return self.raise_warning(problem)
-        key = refusals.find_cable(self, source_id, dest_id, outlet, inlet)
+        key = cables_between(self, source_id, dest_id)[source_id, dest_id, outlet, inlet]
         attributes = dict(self.edges[source_id, dest_id, key])
         self.remove_edge(source_id, dest_id, key)
         node_id = self.add(node_type, parameters=parameters, name=name)

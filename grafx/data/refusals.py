@@ -4,8 +4,8 @@ from typing import Any
 
 import networkx as nx
 
-from .cables import cables_around, find_cable
-from .validate import describe, edge_problems, find_malformed, first_plug, plugs, text, type_problem
+from .cables import cable_faults, cables_around, cables_between, first_plug, fits, plugs, text
+from .validate import describe, edge_problems, find_malformed, type_problem
 
 
 def add_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
@@ -19,16 +19,17 @@ def remove_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
 def connect_problem(G: nx.MultiDiGraph, source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> str | None:
     if problem := _frozen_problem(G) or _missing_problem(G, source_id) or _missing_problem(G, dest_id):
         return problem
-    if source_id == dest_id:
+    cable = source_id, dest_id, outlet, inlet
+    fault = next(cable_faults(G.nodes, G.config, cable, cables_between(G, source_id, dest_id)), None)
+    if fault and fault.kind == "loop":
         return f"Node {source_id} cannot be connected to itself: no self edge is allowed."
-    for node_id, side, plug in ((source_id, "outlet", outlet), (dest_id, "inlet", inlet)):
-        node = f"node {node_id}"
-        if problem := type_problem(G, G.config, node_id):
-            return problem
-        if problem := _plug_problem(G, node, G.nodes[node_id]["node_type"], side, plug):
-            return problem
-    if find_cable(G, source_id, dest_id, outlet, inlet) is not None:
+    if problem := type_problem(G, G.config, source_id) or type_problem(G, G.config, dest_id):
+        return problem
+    if fault and fault.kind == "twice":
         return f"{source_id} <{outlet}> -> {dest_id} <{inlet}>: existing edge."
+    if fault:
+        plug = outlet if fault.kind == "outlet" else inlet
+        return _plug_problem(G, f"node {fault.node_id}", G.nodes[fault.node_id]["node_type"], fault.kind, plug)
     return None
 
 
@@ -59,7 +60,7 @@ def insert_problem(
         return problem
     if problem := _passing_problem(G, node_type):
         return f"A {node_type} node cannot be inserted: {problem}."
-    if find_cable(G, source_id, dest_id, outlet, inlet) is None:
+    if (source_id, dest_id, outlet, inlet) not in cables_between(G, source_id, dest_id):
         cables = (G.get_edge_data(source_id, dest_id) or {}).values()
         there = ", ".join(f"<{cable.get('outlet')}> -> <{cable.get('inlet')}>" for cable in cables)
         return (
@@ -74,9 +75,8 @@ def replace_problem(G: nx.MultiDiGraph, node_id: Any, node_type: Any, name: Any)
         return problem
     lacking = []
     for side, edges in (("inlet", G.in_edges), ("outlet", G.out_edges)):
-        names = plugs(G.config, node_type, side)
         used = dict.fromkeys(text(cable, side) for *_, cable in edges(node_id, data=True))
-        if lost := [plug for plug in used if names is not None and plug not in names]:
+        if lost := [plug for plug in used if plug is not None and not fits(G.config, node_type, side, plug)]:
             lacking.append(f"the {side}(s) {', '.join(f'<{plug}>' for plug in lost)}")
     if lacking:
         return (
@@ -118,7 +118,7 @@ def bypass_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
     for source_id, dest_id, data in cables_around(G, node_id):
         if source_id == dest_id:
             return f"{node}: node {source_id} would feed itself."
-        if find_cable(G, source_id, dest_id, data["outlet"], data["inlet"]) is not None:
+        if (source_id, dest_id, data["outlet"], data["inlet"]) in cables_between(G, source_id, dest_id):
             return (
                 f"{node}: {source_id} <{data['outlet']}> would feed {dest_id} <{data['inlet']}> twice. Insert a mix"
                 " node on one of the ways."
@@ -147,10 +147,9 @@ def _node_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
 def _plug_problem(G: nx.MultiDiGraph, node: str, node_type: str, side: str, plug: Any) -> str | None:
     if not isinstance(plug, str):
         return f"Provided {side}: {plug!r} of {node} is not a string."
-    names = plugs(G.config, node_type, side)
-    if names is None or plug in names:
+    if fits(G.config, node_type, side, plug):
         return None
-    return f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {names}."
+    return f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {plugs(G.config, node_type, side)}."
 
 
 def _passing_problem(G: nx.MultiDiGraph, node_type: str) -> str | None:

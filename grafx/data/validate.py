@@ -5,16 +5,14 @@ Nothing here trusts the graph: raw networkx calls can leave any ids and attribut
 
 import reprlib
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from numbers import Integral
 from typing import Any
 
 import networkx as nx
 
-from .configs import BUILT_IN_TYPES, NodeConfigs
-
-Edge = tuple[Hashable, Hashable, Hashable, Mapping[str, Any]]
-"""Source, destination, networkx key and attributes."""
+from .cables import KeyedEdge, cable_faults, first_plug, plugs, text
+from .configs import NodeConfigs
 
 
 def find_problems(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
@@ -46,40 +44,21 @@ def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashab
     return None
 
 
-def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: Edge) -> Iterator[str]:
+def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: KeyedEdge) -> Iterator[str]:
     """What is wrong with a cable's ends."""
     source_id, dest_id, _, data = edge
-    # Ids are compared as networkx does, by their hash first: some, as numpy's, do not compare with all others.
-    if source_id in {dest_id}:
-        yield f"{_describe_edge(G, edge)} feeds a node with its own output, which cannot be rendered: remove it."
-    for node_id, side in ((source_id, "outlet"), (dest_id, "inlet")):
-        names = plugs(config, text(G.nodes[node_id], "node_type"), side)
+    cable = source_id, dest_id, data.get("outlet"), data.get("inlet")
+    for side, _, names in cable_faults(G.nodes, config, cable):
         expected = "a name" if names is None else f"one of {names}" if names else f"a node that has {side}s"
-        if side not in data:
+        if side == "loop":
+            yield f"{_describe_edge(G, edge)} feeds a node with its own output, which cannot be rendered: remove it."
+        elif side not in data:
             yield f"{_describe_edge(G, edge)} has no {side}, expected {expected}: connect nodes with GRAFX.connect."
-        elif text(data, side) is None or (names is not None and data[side] not in names):
+        else:
             yield (
                 f"{_describe_edge(G, edge)} has the {side} {show(data[side])}, expected {expected}: remove it and use"
                 " GRAFX.connect."
             )
-
-
-def plugs(config: NodeConfigs | None, node_type: str | None, side: str) -> list[str] | None:
-    """The names of a type's ``"inlet"`` or ``"outlet"`` side; ``None`` where any name will do."""
-    types = BUILT_IN_TYPES if config is None else config.node_type_dict
-    return types[node_type][f"{side}s"] if node_type in types else None
-
-
-def first_plug(config: NodeConfigs | None, node_type: str | None, side: str) -> str | None:
-    """The inlet or outlet that the main signal takes; ``None`` where there is none."""
-    names = plugs(config, node_type, side)
-    return "main" if names is None else next(iter(names), None)
-
-
-def text(data: Mapping[str, Any], name: str) -> str | None:
-    """An attribute that should be a string, or ``None`` where it is none."""
-    value = data.get(name)
-    return value if isinstance(value, str) else None
 
 
 def show(value: Any) -> str:
@@ -101,7 +80,7 @@ def _id_problem(node_id: Hashable) -> str | None:
     )
 
 
-def _describe_edge(G: nx.MultiDiGraph, edge: Edge) -> str:
+def _describe_edge(G: nx.MultiDiGraph, edge: KeyedEdge) -> str:
     source_id, dest_id, key, _ = edge
     which = f" (key {show(key)})" if G.number_of_edges(source_id, dest_id) > 1 else ""
     return f"Edge {describe(G, source_id)} -> {describe(G, dest_id)}{which}"

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Polygon
 from matplotlib.path import Path
 
+from ..data.cables import EdgeId
 from ..errors import GraphError
 from ..parameters.words import node_lines
 from ..text import printable
@@ -20,7 +21,6 @@ from .blocks import ARROW, PORT_FONT, make_blocks, measure
 from .callbacks import edge_function, node_function, position_function
 from .layout import (
     Block,
-    Edge,
     Layout,
     Point,
     find_backward_edges,
@@ -125,7 +125,7 @@ def draw_node(
 def draw_edge(
     ax: Axes,
     G: nx.MultiDiGraph,
-    edge: Edge,
+    edge: EdgeId,
     points: list[Point],
     vertical: bool = False,
     linewidth: float = 1.0,
@@ -201,18 +201,13 @@ def draw_grafx(
     Raises:
         GraphError: ``G`` is not a graph, a keyword is unknown, or a text names an attribute that no node has.
     """
-    if not isinstance(G, nx.MultiDiGraph):
-        hint = " Use convert_to_graph first." if hasattr(G, "edge_indices") else ""
-        raise GraphError(f"draw_grafx draws a GRAFX, not a {type(G).__name__}.{hint}")
+    _check_graph(G)
     free = {
         "node": draw_node_fn is not draw_node,
         "edge": draw_edge_fn is not draw_edge,
         "position": compute_node_position_fn is not layered_layout,
     }
     node_options, edge_options, position_options = _sort_options(kwargs, free)
-    for node, data in G.nodes(data=True):
-        if "node_type" not in data:
-            raise GraphError(f"Node {node} has no node_type: add nodes with GRAFX.add.")
     shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
     colors = colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))
     inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
@@ -242,6 +237,15 @@ def draw_grafx(
     bounds = _draw_legend(ax, shorts, inside_by == "short_type", colors, bounds, vertical)
     _fit(fig, ax, bounds)
     return fig, ax
+
+
+def _check_graph(G: nx.MultiDiGraph) -> None:
+    if not isinstance(G, nx.MultiDiGraph):
+        hint = " Use convert_to_graph first." if hasattr(G, "edge_indices") else ""
+        raise GraphError(f"draw_grafx draws a GRAFX, not a {type(G).__name__}.{hint}")
+    for node, data in G.nodes(data=True):
+        if "node_type" not in data:
+            raise GraphError(f"Node {node} has no node_type: add nodes with GRAFX.add.")
 
 
 def _types(G: nx.MultiDiGraph) -> list[str]:

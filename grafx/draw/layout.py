@@ -20,9 +20,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import block_array, coo_array, eye_array
 
+from ..data.cables import EdgeId
 from ..errors import GraphError
 
-Edge = tuple[Hashable, Hashable, Hashable]
 Point = tuple[float, float]
 Port = tuple[str, str]  # ("in", inlet) or ("out", outlet)
 Spacing = float | tuple[float, float]
@@ -78,7 +78,7 @@ class Layout:
     """
 
     positions: dict[Hashable, Point]
-    routes: dict[Edge, list[Point]]
+    routes: dict[EdgeId, list[Point]]
 
 
 def layered_layout(
@@ -298,7 +298,7 @@ class _Part:
     blocks: list[Block | None]  # None for a waypoint
     layers: list[list[int]]  # each in its order across the flow
     links: list[tuple[int, int, float, float, float]]  # tail, head, their ports' offsets, weight
-    paths: dict[Edge, list[int]]  # what each edge passes, in the direction of the layers
+    paths: dict[EdgeId, list[int]]  # what each edge passes, in the direction of the layers
 
 
 def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import trees
 from ..data.attributes import held_settings
 from ..errors import GraphError, GraphWarning
-from ..trees import Path, _at, _batch, _copied, _items, _joined, _map, _map_three, _nested, _paths, _put, _row
-from .spectra import _bands, _check_octaves, _mean, _shifted
+from ..trees import Path
+from .spectra import bands_of, check_octaves, mean_of, shifted
 
 LONGEST = 32
 """More numbers than this in one control, such as the magnitudes of a whole spectrum, are no setting to read."""
@@ -51,16 +52,16 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
             return raw
     try:
         if raw is None:
-            raw = _row(processor.dsp_to_raw({}, batch_size=1))
-            return _applied(processor, raw, _joined(settings or {}, physical))
+            raw = trees.row(processor.dsp_to_raw({}, batch_size=1))
+            return _applied(processor, raw, trees.joined(settings or {}, physical))
         _check_shapes(processor, raw)
-        now = settings_of(processor, _batch(raw), 1)[0]
-        edits = _joined(_edits(settings or {}, now), physical)
+        now = settings_of(processor, trees.batch(raw), 1)[0]
+        edits = trees.joined(_edits(settings or {}, now), physical)
         row = _applied(processor, raw, edits)
     except ValueError as error:
         raise type(error)(f"{place}: {str(error).rstrip('.')}.") from None
     if edits:
-        said = ", ".join(f"{'.'.join(path)} {_said(value)}{_was(now, path)}" for path, value in _items(edits))
+        said = ", ".join(f"{'.'.join(path)} {_said(value)}{_was(now, path)}" for path, value in trees.items(edits))
         warnings.warn(f"{place} is set by hand, which counts in place of its tensors: {said}.", GraphWarning, 2)
     return row
 
@@ -73,11 +74,11 @@ def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = Non
         raw: Nested tensors.
         rows: How many nodes they are of; None for those of a single one, without a batch axis.
     """
-    if set(_paths(processor.parameter_size())) <= set(_paths(raw)):
+    if set(trees.paths(processor.parameter_size())) <= set(trees.paths(raw)):
         return raw
-    like = next((value for _, value in _items(raw) if isinstance(value, Tensor)), None)
+    like = next(trees.tensors(raw), None)
     defaults = processor.dsp_to_raw({}, rows or 1, like)
-    return _joined(defaults if rows else _row(defaults), raw)
+    return trees.joined(defaults if rows else trees.row(defaults), raw)
 
 
 def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -92,7 +93,7 @@ def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -
         values = processor.raw_to_dsp(raw_parameters)
         summaries = _summaries(processor, raw_parameters, count)
     spectra = {leaf.path: leaf.control for leaf in _leaves(processor) if leaf.control.hertz}
-    return [_joined(_readable(values, row, spectra), _rounded(summaries[row])) for row in range(count)]
+    return [trees.joined(_readable(values, row, spectra), _rounded(summaries[row])) for row in range(count)]
 
 
 # In words
@@ -105,21 +106,21 @@ def _sort(processor: Any, parameters: Mapping[str, Any], place: str) -> tuple[An
     """Raw tensors, or None where there are none, and physical values."""
     if not hasattr(parameters, "items"):
         raise GraphError(f"{place}: its parameters are {parameters!r:.80}, but should be a dict.")
-    sizes, controls = set(_paths(processor.parameter_size())), {leaf.path for leaf in _leaves(processor)}
-    given = dict(_items(parameters))
+    sizes, controls = set(trees.paths(processor.parameter_size())), {leaf.path for leaf in _leaves(processor)}
+    given = dict(trees.items(parameters))
     if given and all(path in sizes and (isinstance(v, Tensor) or path not in controls) for path, v in given.items()):
         _refuse_lists(processor, given, place)
         return parameters, {}
     raw, physical = {}, {}
     for path, value in given.items():
-        _put(raw if isinstance(value, Tensor) and path in sizes else physical, path, value)
+        trees.put(raw if isinstance(value, Tensor) and path in sizes else physical, path, value)
     _refuse_others(physical, sizes, controls, place)
     return raw or None, physical
 
 
 def _refuse_others(physical: Mapping[str, Any], sizes: set[Path], controls: set[Path], place: str) -> None:
     """Tensors that a file kept while the type of their node was changed."""
-    others = [path for path, v in _items(physical) if isinstance(v, Tensor) and v.ndim and path not in controls]
+    others = [path for path, v in trees.items(physical) if isinstance(v, Tensor) and v.ndim and path not in controls]
     if others and not any(path[:1] == other[:1] for path in controls for other in others):
         has = ", ".join(".".join(path) for path in sorted(sizes)) or "none"
         raise GraphError(
@@ -147,7 +148,7 @@ def _leaves(processor: Any) -> list[Any]:
 
 
 def _was(before: Mapping[str, Any], path: Path) -> str:
-    value = _at(before, path)
+    value = trees.at(before, path)
     return "" if value is None else f" (was {_said(value)})"
 
 
@@ -180,8 +181,8 @@ def _applied(processor: Any, raw: Any, edits: Mapping[str, Any]) -> Any:
     """Raw parameters in which some physical values are others; what they do not reach stays as it is, to the bit."""
     if not edits:
         return raw
-    batch = _map(_batch(raw), Tensor.detach)
-    like = next(value for _, value in _items(batch))
+    batch = trees.map_tensors(trees.batch(raw), Tensor.detach)
+    like = next(trees.tensors(batch))
     values = processor.raw_to_dsp(batch)
     before = processor.values_to_raw(values, 1, like)
     spectra = {leaf.path: leaf for leaf in _leaves(processor) if leaf.control.hertz}
@@ -189,13 +190,13 @@ def _applied(processor: Any, raw: Any, edits: Mapping[str, Any]) -> Any:
     _refuse_nulls(edits)
     _refuse_summaries(processor, batch, plain)
     complete = processor.complete(plain, 1, like)
-    edited = _copied(values)
-    for path in (leaf.path for leaf in _leaves(processor) if _at(plain, leaf.path) is not None):
-        _put(edited, path, _at(complete, path))
+    edited = trees.copied(values)
+    for path in (leaf.path for leaf in _leaves(processor) if trees.at(plain, leaf.path) is not None):
+        trees.put(edited, path, trees.at(complete, path))
     for path, numbers in octaves.items():
-        _check_octaves(processor, spectra[path], numbers, like)
-        _put(edited, path, _shifted(_at(edited, path), numbers, spectra[path]))
-    return _map_three(before, processor.values_to_raw(edited, 1, like), raw)
+        check_octaves(processor, spectra[path], numbers, like)
+        trees.put(edited, path, shifted(trees.at(edited, path), numbers, spectra[path]))
+    return trees.changed(before, processor.values_to_raw(edited, 1, like), raw)
 
 
 def _split(edits: Mapping[str, Any], spectra: Mapping[Path, Any], path: Path = ()) -> tuple[dict, dict]:
@@ -216,14 +217,14 @@ def _split(edits: Mapping[str, Any], spectra: Mapping[Path, Any], path: Path = (
 
 
 def _refuse_nulls(edits: Mapping[str, Any]) -> None:
-    for path, value in _items(edits):
+    for path, value in trees.items(edits):
         if value is None:
             raise GraphError(f"{'.'.join(path)} is null, but must be a number: leave it out to have its default")
 
 
 def _check_shapes(processor: Any, raw: Any) -> None:
-    sizes = dict(_items(processor.parameter_size()))
-    for path, value in _items(raw):
+    sizes = dict(trees.items(processor.parameter_size()))
+    for path, value in trees.items(raw):
         size = sizes.get(path, value.shape)
         shape = (size,) if isinstance(size, int) else tuple(size)
         if tuple(value.shape) != shape:
@@ -231,8 +232,8 @@ def _check_shapes(processor: Any, raw: Any) -> None:
 
 
 def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> None:
-    for path in dict.fromkeys(path[:-1] for path, _ in _items(_summaries(processor, batch, 1)[0])):
-        if _at(edits, path) is not None:
+    for path in dict.fromkeys(path[:-1] for path, _ in trees.items(_summaries(processor, batch, 1)[0])):
+        if trees.at(edits, path) is not None:
             names = ", ".join(leaf.name for leaf in _leaves(processor))
             raise GraphError(
                 f"{'.'.join(path)} tells what many values of the tensors amount to, and cannot be set: leave it as it"
@@ -249,9 +250,9 @@ def _summaries(processor: Any, raw_parameters: Any, count: int) -> list[dict[str
         return processor.summary(raw_parameters)
     rows: list[dict[str, Any]] = [{} for _ in range(count)]
     for path, member in processor.members().items() if hasattr(processor, "members") else ():
-        for row, summary in zip(rows, _summaries(member, _at(raw_parameters, path), count), strict=True):
+        for row, summary in zip(rows, _summaries(member, trees.at(raw_parameters, path), count), strict=True):
             if summary:
-                row.update(_joined(row, _nested(path, summary)))
+                row.update(trees.joined(row, trees.nested(path, summary)))
     return rows
 
 
@@ -267,7 +268,7 @@ def _readable(values: Mapping[str, Any], row: int, spectra: Mapping[Path, Any], 
             readable[name] = _rounded(value[row].tolist())
         elif here in spectra:
             control = spectra[here]
-            means = {label: _mean(value[row][..., band], control) for label, band in _bands(control).items()}
+            means = {label: mean_of(value[row][..., band], control) for label, band in bands_of(control).items()}
             readable[name] = {label: _rounded(mean.tolist()) for label, mean in means.items()}
     return {name: value for name, value in readable.items() if value != {}}
 

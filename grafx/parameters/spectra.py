@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import trees
 from ..errors import GraphError
-from ..trees import _flat, _nested
 
 OCTAVES = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 """Bands in Hz by whose means a spectrum is told and set."""
 
 
-def _check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: Tensor) -> None:
+def check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: Tensor) -> None:
     for label, value in numbers.items():
-        if label not in (bands := _bands(leaf.control)):
+        if label not in (bands := bands_of(leaf.control)):
             raise GraphError(f"{leaf.name} has no octave {label!r}; it has {', '.join(bands)}")
-        for number in _flat(value):
-            processor.complete(_nested(leaf.path, number), 1, like)
+        for number in trees.numbers(value):
+            processor.complete(trees.nested(leaf.path, number), 1, like)
         shape = leaf.shape[:-1]
         if isinstance(value, list | tuple) and torch.tensor(value).shape != shape:
             raise GraphError(
@@ -27,20 +27,20 @@ def _check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: 
             )
 
 
-def _shifted(values: Tensor, edits: Mapping[str, Any], leaf: Any) -> Tensor:
+def shifted(values: Tensor, edits: Mapping[str, Any], leaf: Any) -> Tensor:
     """A spectrum with other means in some octaves: added to, or multiplied where its scale is logarithmic."""
-    control, values, bands = leaf.control, values.clone(), _bands(leaf.control)
+    control, values, bands = leaf.control, values.clone(), bands_of(leaf.control)
     for label, number in edits.items():
         part = values[..., bands[label]]
         target = torch.as_tensor(number, dtype=values.dtype, device=values.device)
-        now = _mean(part, control)
+        now = mean_of(part, control)
         values[..., bands[label]] = (
             part * (target / now).unsqueeze(-1) if control.scale == "log" else part + (target - now).unsqueeze(-1)
         )
     return values
 
 
-def _bands(control: Any) -> dict[str, list[int]]:
+def bands_of(control: Any) -> dict[str, list[int]]:
     """Octaves that have frequencies, and which."""
     bands: dict[str, list[int]] = {}
     for index, hertz in enumerate(control.hertz):
@@ -49,5 +49,5 @@ def _bands(control: Any) -> dict[str, list[int]]:
     return bands
 
 
-def _mean(values: Tensor, control: Any) -> Tensor:
+def mean_of(values: Tensor, control: Any) -> Tensor:
     return values.log().mean(-1).exp() if control.scale == "log" else values.mean(-1)

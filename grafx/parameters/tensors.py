@@ -1,6 +1,6 @@
 """Raw parameters as tensors, one row a node."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from ..data.attributes import Settings
 from ..data.graph import GRAFX
 from ..data.queries import count_nodes_per_type, get_node_ids_from_type
 from ..errors import GraphError
+from ..trees import map_tensors
 from .settings import raw_row, settings_of
 
 
@@ -122,15 +123,6 @@ def scatter_parameters(
             data.pop("settings", None)
             if settings[row]:
                 data["settings"] = Settings(settings[row], data["parameters"])
-
-
-def map_tensors(tree: Any, function: Callable[[torch.Tensor], Any]) -> Any:
-    """Apply a function to every tensor of a (nested) mapping; what is no tensor stays."""
-    if isinstance(tree, torch.Tensor):
-        return function(tree)
-    if hasattr(tree, "items"):
-        return {name: map_tensors(value, function) for name, value in tree.items()}
-    return tree
 
 
 def _stack(trees: Mapping[int, Any], place: str) -> Any:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .. import trees
 from ..data.attributes import BYPASS, WEIGHT, held_settings
-from ..trees import Path, _flat
+from ..trees import Path
 
 MOST_PLACES = 4
 """Of more bands or taps than this, words tell the highest and the lowest."""
@@ -58,7 +59,7 @@ def _lines(settings: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]
         elif isinstance(value, Mapping):
             yield place, _places_in_words(value, f" {unit}" if unit else "")
         else:
-            numbers = ", ".join(_in_words(number, name) for number in _flat(value))
+            numbers = ", ".join(_in_words(number, name) for number in trees.numbers(value))
             yield place, f"{numbers} {unit}" if unit else numbers
 
 
@@ -67,7 +68,7 @@ def _is_placed(value: Mapping[str, Any]) -> bool:
 
 
 def _places_in_words(values: Mapping[str, Any], unit: str) -> str:
-    pairs = [(number, place) for place, value in values.items() for number in _flat(value)]
+    pairs = [(number, place) for place, value in values.items() for number in trees.numbers(value)]
     if len(pairs) > MOST_PLACES:
         top, bottom = max(pairs, key=lambda pair: pair[0]), min(pairs, key=lambda pair: pair[0])
         pairs = [top] if _in_words(top[0]) == _in_words(bottom[0]) else [top, bottom]

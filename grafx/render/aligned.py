@@ -9,15 +9,13 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from ..data.cables import EdgeId
 from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..errors import GraphError
 
 BEFORE = "id_before"
 """Node attribute that holds the id in the graph that was given."""
-
-Edge = tuple[int, int, int]
-"""Source, destination and key of an edge."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,14 @@ class Wait(nn.Module):
         return extended[..., : block.shape[-1]], extended[..., block.shape[-1] :].clone()
 
 
-def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], int | None]) -> Aligned:
+def aligned(
+    G: GRAFX, config: NodeConfigs, latencies: Mapping[str, int], delay_of: Callable[[int], int | None]
+) -> Aligned:
     """Make a graph ready for blocks.
 
     Args:
-        G: A graph with a config; it may have cycles.
+        G: A graph; it may have cycles.
+        config: Its config, or one for it.
         latencies: Node type to how late its processors are in a stream; 0 for what is missing.
         delay_of: From a node to the least delay in samples between its first inlet and its outlets, None for what is
             no delay.
@@ -73,7 +74,7 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
     Raises:
         GraphError: A cycle has no delay in it, or something that looks ahead.
     """
-    cuts = _cuts(G, delay_of)
+    cuts = _cuts(G, config, delay_of)
     arrivals = _arrivals(G, latencies)
     outputs = [node_id for node_id, data in G.nodes(data=True) if data["node_type"] == "out"]
     total = max((arrivals[node_id] for node_id in outputs), default=0)
@@ -87,11 +88,9 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
         for edge in G.edges(keys=True)
         if edge not in cuts and (lag := arrivals[edge[1]] - departure(edge[0])) > 0
     }
-    wait_types = _new_types(G, lags.values())
+    wait_types = _new_types(config, lags.values())
     waits = {wait_types[lag]: Wait(lag) for lag in wait_types}
-    ready = GRAFX(config=_with_types(G.config, waits), invalid_op=G.invalid_op)
-    ready.graph.update({k: v for k, v in G.graph.items() if k not in ("config", "config_hash")})
-    ready.add_nodes_from(G.nodes(data=True))
+    ready = GRAFX.like(G, G.nodes(data=True), config=_with_types(config, waits))
     ready.counter = max(G.nodes, default=-1) + 1
     waiting: dict[tuple[int, str, int], int] = {}
     inputs = []
@@ -109,7 +108,7 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
             source, outlet = waiting[place], "main"
         ready.add_edge(source, dest, **{**data, "outlet": outlet})
     for _, _, dest in inputs:
-        ready.add_edge(ready.add("in"), dest, outlet="main", inlet=_first_inlet(G, dest))
+        ready.add_edge(ready.add("in"), dest, outlet="main", inlet=_first_inlet(G, config, dest))
     for node_id, data in ready.nodes(data=True):
         data[BEFORE] = node_id
     departures = {node_id: departure(node_id) for node_id in G.nodes}
@@ -117,12 +116,12 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
     return Aligned(ready, total, departures, waits, inputs)
 
 
-def _new_types(G: GRAFX, lags: Iterable[int]) -> dict[int, str]:
+def _new_types(config: NodeConfigs, lags: Iterable[int]) -> dict[int, str]:
     """Samples to wait to the name of a type that waits for so long, which the graph does not have yet."""
     types = {}
     for lag in sorted(set(lags)):
         name = f"wait {lag}"
-        while name in G.config:
+        while name in config:
             name += "+"
         types[lag] = name
     return types
@@ -133,13 +132,13 @@ def _with_types(config: NodeConfigs, names: Iterable[str]) -> NodeConfigs:
     return NodeConfigs({**own, **{name: {} for name in names}})
 
 
-def _first_inlet(G: GRAFX, node_id: int) -> str:
-    return G.config[G.nodes[node_id]["node_type"]]["inlets"][0]
+def _first_inlet(G: GRAFX, config: NodeConfigs, node_id: int) -> str:
+    return config[G.nodes[node_id]["node_type"]]["inlets"][0]
 
 
-def _cuts(G: GRAFX, delay_of: Callable[[int], int | None]) -> set[Edge]:
+def _cuts(G: GRAFX, config: NodeConfigs, delay_of: Callable[[int], int | None]) -> set[EdgeId]:
     """Edges into delays without which there is no cycle; of each cycle, the one into the longest delay."""
-    cuts: set[Edge] = set()
+    cuts: set[EdgeId] = set()
     rest = nx.MultiDiGraph(G.edges(keys=True, data=True))
     while True:
         try:
@@ -150,7 +149,8 @@ def _cuts(G: GRAFX, delay_of: Callable[[int], int | None]) -> set[Edge]:
         delays = {
             edge: delay
             for edge in cycle
-            if rest.edges[edge]["inlet"] == _first_inlet(G, edge[1]) and (delay := delay_of(edge[1])) is not None
+            if rest.edges[edge]["inlet"] == _first_inlet(G, config, edge[1])
+            if (delay := delay_of(edge[1])) is not None
         }
         if not delays:
             raise GraphError(

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..errors import RenderError
-from ..parameters.tensors import map_tensors
+from ..trees import map_tensors
 from .gather import Rows, join, one_by_one
-from .plan import Step
+from .plan import RenderStep
 
 Intermediates = dict[str, Any]
 Result = tuple[list[Tensor], Intermediates | None]
@@ -18,7 +18,7 @@ Result = tuple[list[Tensor], Intermediates | None]
 
 
 def call(
-    processor: Any, step: Step, inlets: list[Rows], parameters: Mapping[str, Any], like: Tensor
+    processor: Any, step: RenderStep, inlets: list[Rows], parameters: Mapping[str, Any], like: Tensor
 ) -> tuple[tuple[Rows, ...], Intermediates | None]:
     """The outlets of a step, and the intermediates if there are some.
 
@@ -53,7 +53,9 @@ def call(
     return _reunite(list(groups.values()), results, like.shape[1:-2])
 
 
-def _call(processor: Any, step: Step, inlets: list[Tensor], parameters: Mapping[str, Any], like: Tensor) -> Result:
+def _call(
+    processor: Any, step: RenderStep, inlets: list[Tensor], parameters: Mapping[str, Any], like: Tensor
+) -> Result:
     """Call a processor with nodes and sources in one batch axis."""
     sources, num_samples = like.shape[1:-2], like.shape[-1]
     shape = (inlets[0].shape[0] if inlets else step.num_nodes, *sources)
@@ -88,7 +90,7 @@ def _call(processor: Any, step: Step, inlets: list[Tensor], parameters: Mapping[
     return outlets, intermediates
 
 
-def _split_result(step: Step, result: Any) -> Result:
+def _split_result(step: RenderStep, result: Any) -> Result:
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
     intermediates = parts.pop() if parts and isinstance(parts[-1], dict) else None
     if len(parts) == 1 and isinstance(parts[0], (tuple, list)):

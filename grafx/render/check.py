@@ -11,7 +11,7 @@ from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
 from ..parameters.tensors import shape_of
 from .parameters import is_per_source
-from .plan import RenderData, Step
+from .plan import RenderData, RenderStep
 
 Where = Callable[[], str]
 """Names the nodes of a type. Called for messages only, since there may be very many."""
@@ -58,7 +58,7 @@ def _where(node_type: str, render_data: RenderData) -> str:
     return f"type '{node_type}' ({render_data.describe_nodes(node_type)})"
 
 
-def _check_plugs(where: Where, processor: Any, step: Step) -> None:
+def _check_plugs(where: Where, processor: Any, step: RenderStep) -> None:
     """Refuse a graph that knows inlets and outlets in another order than the processor, which takes them in its own."""
     for side, names in (("inlets", step.inlet_names), ("outlets", step.outlet_names)):
         own = getattr(processor, side, None)

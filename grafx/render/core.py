@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Rows = Tensor | list[Tensor | None]
+SignalBuffer = Tensor | list[Tensor | None]
 Tree = Tensor | Mapping[str, Any]
 
 
@@ -34,7 +34,7 @@ class Aggregation(NamedTuple):
     idx: Tensor | None = None
 
 
-def create_signal_buffer(method: str, num_buffers: int, input_signals: Tensor) -> Rows:
+def create_signal_buffer(method: str, num_buffers: int, input_signals: Tensor) -> SignalBuffer:
     """Room for the signals of all nodes, of which the first are the inputs ``(K, …)``.
 
     Args:
@@ -49,7 +49,7 @@ def create_signal_buffer(method: str, num_buffers: int, input_signals: Tensor) -
 
 
 def read_single_tensor(
-    x: Rows,
+    x: SignalBuffer,
     access: Access,
     dim: int = 0,
     return_copy: bool = False,
@@ -81,7 +81,7 @@ def read_tensor_dict(x: Mapping[str, Any], access: Access, dim: int = 0, return_
 
 
 def read_tensor_or_tensor_dict(
-    x: Rows | Mapping[str, Any],
+    x: SignalBuffer | Mapping[str, Any],
     access: Access,
     dim: int = 0,
     return_copy: bool = False,
@@ -93,7 +93,7 @@ def read_tensor_or_tensor_dict(
     return {n: read_tensor_or_tensor_dict(value, access, dim, return_copy, postprocess) for n, value in x.items()}
 
 
-def inplace_write_tensor(method: str, x: Rows, y: Tensor, access: Access, dim: int = 0) -> None:
+def inplace_write_tensor(method: str, x: SignalBuffer, y: Tensor, access: Access, dim: int = 0) -> None:
     """Write rows to where they belong in what :func:`create_signal_buffer` made with the same method."""
     if isinstance(x, list):
         rows = range(*access.idx) if access.method == "slice" else access.idx.tolist()

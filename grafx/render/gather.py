@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RenderError
-from .plan import Step
+from .plan import RenderStep
 
 Rows = tuple[Tensor, ...]
 """Signals of consecutive nodes as ``(nodes, …, channels, samples)``: one tensor for each change of channel count."""
@@ -43,7 +43,7 @@ def join(tensors: Iterable[Tensor]) -> Rows:
     return tuple([group[0] if len(group) == 1 else torch.cat(group) for group in groups])
 
 
-def gather(step: Step, inlet: int, segments: Segments, first: Rows, aggregation: str) -> Rows:
+def gather(step: RenderStep, inlet: int, segments: Segments, first: Rows, aggregation: str) -> Rows:
     """The signals at an inlet. What is one segment is passed on without a copy.
 
     Args:

@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
+class RenderStep:
     """One batched call.
 
     Attributes:
@@ -82,7 +82,7 @@ class RenderData:
     num_nodes: int
     max_order: int
     siso_only: bool
-    iter_list: tuple[Step, ...]
+    iter_list: tuple[RenderStep, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,7 +93,7 @@ class RenderData:
         """Itself, on any device: loops of training move all that a batch holds, and this holds no tensors."""
         return self
 
-    def step_of(self, node_type: str) -> Step:
+    def step_of(self, node_type: str) -> RenderStep:
         """The first step of a type."""
         return next(step for step in self.iter_list if step.node_type == node_type)
 
@@ -149,7 +149,7 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
         row = next_row.get(node_type, 0)
         next_row[node_type] = row + len(nodes)
         iter_list.append(
-            Step(
+            RenderStep(
                 node_type=node_type,
                 inlet_names=tuple(config[node_type]["inlets"]),
                 outlet_names=tuple(config[node_type]["outlets"]),

@@ -11,13 +11,13 @@ from torch.utils.checkpoint import checkpoint as recomputed
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
-from ..parameters.tensors import map_tensors
 from ..processors.core.autocast import autocast_of
+from ..trees import map_tensors
 from .call import Intermediates, call
 from .check import check_inputs
 from .gather import Rows, Segments, cut, gather, same_channels
 from .parameters import nodes_first
-from .plan import RenderData, Step
+from .plan import RenderData, RenderStep
 from .signals import Signals
 
 
@@ -64,10 +64,8 @@ def render_grafx(
     """
     if isinstance(input_signals, Tensor) and autocast_of(input_signals):
         # Processors compute in full precision; what autocast made for them need not have it.
-        input_signals, per_type_parameters, common_parameters = (
-            map_tensors(tree, lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
-            for tree in (input_signals, per_type_parameters, common_parameters)
-        )
+        trees = input_signals, per_type_parameters, common_parameters
+        input_signals, per_type_parameters, common_parameters = (map_tensors(tree, _single) for tree in trees)
     check_inputs(processors, input_signals, per_type_parameters, common_parameters, render_data)
     _check_aggregation(aggregation)
     if not input_signal_grad:
@@ -83,16 +81,8 @@ def render_grafx(
             processors, input_signals, per_type_parameters, common_parameters, render_data
         )
 
-    run = partial(
-        _run_steps,
-        processors,
-        input_signals,
-        per_type_parameters,
-        common_parameters or {},
-        render_data,
-        checkpoint,
-        aggregation,
-    )
+    arguments = processors, input_signals, per_type_parameters, common_parameters, render_data
+    run = partial(_run_steps, *arguments, checkpoint, aggregation)
     signals = None
     if not torch.compiler.is_compiling():
         used = [processors[node_type] for node_type in render_data.counts if node_type not in BUILT_IN_TYPES]
@@ -104,6 +94,10 @@ def render_grafx(
         if intermediates is not None:
             intermediates_list.append(intermediates)
     return output_of(outlets[0], input_signals.ndim), intermediates_list, signals
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _run_steps(
@@ -136,7 +130,7 @@ def _run_steps(
 
 def compute_step(
     processors: Mapping[str, Any],
-    step: Step,
+    step: RenderStep,
     segments: Segments,
     parameters: Mapping[str, Any],
     sources: Tensor,
@@ -182,7 +176,9 @@ def per_source(
     return own, nodes_first(common_parameters, {}, render_data.num_nodes, num_sources)
 
 
-def rows_of_step(step: Step, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]) -> dict[str, Any]:
+def rows_of_step(
+    step: RenderStep, per_type_parameters: Mapping[str, Any], common: Mapping[str, Tensor]
+) -> dict[str, Any]:
     own = map_tensors(per_type_parameters.get(step.node_type, {}), lambda p: p[slice(*step.rows)])
     return {**map_tensors(common, lambda p: p[slice(*step.nodes)]), **own}
 

@@ -14,7 +14,8 @@ from ..data.conversion import infer_configs
 from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
 from ..parameters.settings import with_defaults
-from ..parameters.tensors import collect_parameters, create_empty_parameters, map_tensors, scatter_parameters
+from ..parameters.tensors import collect_parameters, create_empty_parameters, scatter_parameters
+from ..trees import map_tensors, tensors
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
 from .schedule.order import reorder_for_fast_render
@@ -63,17 +64,12 @@ class Renderer(nn.Module):
         if not isinstance(G, GRAFX):
             raise GraphError(f"A Renderer takes a GRAFX, not a {type(G).__name__}.")
         self.checkpoint, self.aggregation = checkpoint, aggregation
-        used = {data.get("node_type") for _, data in G.nodes(data=True)} - set(BUILT_IN_TYPES)
-        if missing := used - set(processors):
-            raise RenderError(
-                f"There is no processor for the node type(s) {sorted(map(str, missing))}: add them to processors."
-            )
-        processors = {node_type: processors[node_type] for node_type in sorted(used)}
+        processors = processors_in(G, processors)
         if G.config is None:
-            G = with_plugs_of(processors, G)
+            G = GRAFX.like(G, G.nodes(data=True), G.edges(data=True), config_of(G, processors))
         self.G = reorder_for_fast_render(G, method, **schedule_options)
         self.render_data = prepare_render(self.G)
-        self.processors = _as_modules(processors)
+        self.processors = as_modules(processors)
         self.per_type_parameters = as_parameters(parameters_of(self.G, self.processors, parameters))
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -110,8 +106,22 @@ class Renderer(nn.Module):
         return G
 
 
-def with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
-    """A graph without config with one, in which processors that name their inlets and outlets are right."""
+def processors_in(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """The processors of those types that a graph has.
+
+    Raises:
+        RenderError: One is missing.
+    """
+    used = {data.get("node_type") for _, data in G.nodes(data=True)} - set(BUILT_IN_TYPES)
+    if missing := used - set(processors):
+        raise RenderError(
+            f"There is no processor for the node type(s) {sorted(map(str, missing))}: add them to processors."
+        )
+    return {node_type: processors[node_type] for node_type in sorted(used)}
+
+
+def config_of(G: GRAFX, processors: Mapping[str, nn.Module]) -> NodeConfigs:
+    """The config of a graph that has none, in which processors that name their inlets and outlets are right."""
     inferred = infer_configs(G).node_type_dict
     declared = NodeConfigs.from_processors(processors).node_type_dict
     plugs = {
@@ -121,11 +131,7 @@ def with_plugs_of(processors: Mapping[str, nn.Module], G: GRAFX) -> GRAFX:
         }
         for node_type, processor in processors.items()
     }
-    configured = GRAFX(config=NodeConfigs(plugs), invalid_op=G.invalid_op)
-    configured.graph.update({k: v for k, v in G.graph.items() if k not in ("config", "config_hash")})
-    configured.add_nodes_from(G.nodes(data=True))
-    configured.add_edges_from(G.edges(data=True))
-    return configured
+    return NodeConfigs(plugs)
 
 
 def parameters_of(
@@ -164,10 +170,7 @@ def _refuse_settings(G: GRAFX) -> None:
 
 
 def _first_float(trees: Iterable[Any]) -> Tensor | None:
-    tensors: list[Tensor] = []
-    for tree in trees:
-        map_tensors(tree, tensors.append)
-    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+    return next((tensor for tree in trees for tensor in tensors(tree) if tensor.is_floating_point()), None)
 
 
 def _refuse_lack(nodes: Mapping[int, Mapping[str, Any]], holding: list[int]) -> None:
@@ -179,7 +182,7 @@ def _refuse_lack(nodes: Mapping[int, Mapping[str, Any]], holding: list[int]) -> 
     )
 
 
-def _as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
+def as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
     for node_type, processor in processors.items():
         if not isinstance(processor, nn.Module):
             raise RenderError(

@@ -10,8 +10,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .. import trees
 from ..errors import RenderError
-from ..parameters.tensors import map_tensors
 from .gather import same_channels
 from .plan import RenderData
 
@@ -91,6 +91,6 @@ def _state_of(watched: Iterable[Any]) -> list[Any]:
             tensors += [*item.parameters(), *item.buffers()]
             modes += [module.training for module in item.modules()]
         else:
-            map_tensors(item, tensors.append)
+            tensors += trees.tensors(item)
     versions = [(id(t), t.dtype, None if t.is_inference() else t._version) for t in tensors]
     return [modes, versions]

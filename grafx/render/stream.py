@@ -9,17 +9,19 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ..data.configs import BUILT_IN_TYPES
+from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
-from ..parameters.tensors import map_tensors, scatter_parameters
+from ..trees import map_tensors, tensors
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
-from .plan import RenderData, Step
+from .parameters import row_of, rows_in_order
+from .plan import RenderData, RenderStep, prepare_render
 from .render import compute_step, output_of, per_source, rows_of_step
-from .renderer import Renderer, parameters_of, with_plugs_of
+from .renderer import as_modules, as_parameters, config_of, parameters_of, processors_in
+from .schedule.order import reorder_for_fast_render
 
 State = tuple[Any, ...]
 BLOCK = 4096
@@ -36,21 +38,24 @@ class StreamRenderer(nn.Module):
 
     Args:
         G: The graph. A copy, made ready for blocks and renumbered along its schedule, is kept as ``G``; its nodes have
-            their ids in the graph that was given in the attribute ``id_before``.
-        processors: Node type to processor; each has a method ``stream``.
-        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given. What is not given is what
-            the nodes hold, or a default, see :class:`Renderer`.
+            their ids in the graph that was given in the attribute ``id_before``, and the attributes of that graph.
+        processors: Node type to processor; each has a method ``stream``. They are kept as :class:`Renderer` keeps them.
+        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given, ``(nodes, …)``, or
+            ``(sources, nodes, …)`` for blocks of several sources. What is not given is what the nodes hold, or a
+            default, see :class:`Renderer`.
         method: The schedule, see :func:`compute_render_order`.
         **schedule_options: Options of the method.
 
     Attributes:
+        G: The graph as it is rendered.
+        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block.
         latency_samples: How late the output is.
         state: What it remembers: plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes;
             None at the beginning. To go on from a state that was kept, set it.
 
     Raises:
         GraphError: As of :class:`Renderer`; a cycle has no delay in it, or something that looks ahead.
-        RenderError: A processor cannot run block by block.
+        RenderError: A processor cannot run block by block or is missing, or parameters lack rows.
 
     Examples:
         >>> stream = StreamRenderer(G, processors)
@@ -69,27 +74,23 @@ class StreamRenderer(nn.Module):
         super().__init__()
         if not isinstance(G, GRAFX):
             raise GraphError(f"A StreamRenderer takes a GRAFX, not a {type(G).__name__}.")
-        used = {data["node_type"] for _, data in G.nodes(data=True)} - set(BUILT_IN_TYPES)
-        processors = {node_type: processors[node_type] for node_type in sorted(used & set(processors))}
-        G = with_plugs_of(processors, G) if G.config is None else G.copy()
+        processors = processors_in(G, processors)
         latencies = {node_type: _latency(node_type, processor) for node_type, processor in processors.items()}
-        scatter_parameters(G, parameters_of(G, processors, parameters))
-        ready = aligned(G, latencies, lambda node_id: _least_delay(G, processors, node_id))
-        self.renderer = Renderer(ready.G, {**processors, **ready.waits}, method=method, **schedule_options)
+        config = config_of(G, processors) if G.config is None else G.config
+        parameters = parameters_of(G, processors, parameters)
+
+        def delay_of(node_id: int) -> int | None:
+            return _least_delay(G, config, processors, parameters, node_id)
+
+        ready = aligned(G, config, latencies, delay_of)
+        self.G = reorder_for_fast_render(ready.G, method, **schedule_options)
+        self.render_data = prepare_render(self.G)
+        self.processors = as_modules({**processors, **ready.waits})
+        self.per_type_parameters = as_parameters(_in_order(parameters, G, self.G, processors))
         self.latency_samples = ready.latency_samples
         self.state: State | None = None
-        self._departures = _departures(self.renderer, ready.departures)
-        self._loops = _Loops(self.renderer, ready.cuts)
-
-    @property
-    def G(self) -> GRAFX:
-        """The graph as it is rendered."""
-        return self.renderer.G
-
-    @property
-    def per_type_parameters(self) -> nn.ParameterDict:
-        """The raw parameters, in id order of ``G``. They may change from block to block."""
-        return self.renderer.per_type_parameters
+        self._departures = _departures(self.G, self.render_data, ready.departures)
+        self._loops = _Loops(self.G, self.render_data, ready.cuts)
 
     @torch.no_grad()
     def forward(self, block: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -113,7 +114,7 @@ class StreamRenderer(nn.Module):
 
     def _render(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
         """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
-        data, processors = self.renderer.render_data, self.renderer.processors
+        data, processors = self.render_data, self.processors
         parameters, common = self.per_type_parameters, common_parameters
         sources = self._loops.with_silence(block)
         check_inputs(processors, sources, parameters, common, data)
@@ -168,7 +169,7 @@ class StreamRenderer(nn.Module):
         self.state = tuple(kept)
         return output
 
-    def _check_finite(self, step: Step, outlets: tuple[Rows, ...], time: int) -> None:
+    def _check_finite(self, step: RenderStep, outlets: tuple[Rows, ...], time: int) -> None:
         for rows in outlets:
             if all(signal.sum().isfinite() for signal in rows):
                 continue
@@ -192,7 +193,7 @@ class StreamRenderer(nn.Module):
             kept = _Kept(*self.state)
         except TypeError:
             kept = None
-        if kept is None or kept.steps_of != _steps_of(self.renderer.render_data):
+        if kept is None or kept.steps_of != _steps_of(self.render_data):
             raise RenderError("The state is of another graph: set stream.state to one of this graph, or to None.")
         return kept
 
@@ -245,9 +246,17 @@ class StreamRenderer(nn.Module):
         """
         reach: dict[int, int] = {}
         for node_id in nx.topological_sort(self.G):
-            own = _tail(self.renderer, node_id)
+            own = self._tail(node_id)
             reach[node_id] = own + max((reach[source] for source in self.G.predecessors(node_id)), default=0)
         return max(reach.values(), default=0)
+
+    def _tail(self, node_id: int) -> int:
+        node_type = self.G.nodes[node_id]["node_type"]
+        if node_type in BUILT_IN_TYPES or not hasattr(self.processors[node_type], "tail_samples"):
+            return 0
+        own = _parameters_of_node(self.G, self.processors, self.per_type_parameters, node_id)
+        # What is not finite sounds on for ever, but nobody waits for that.
+        return self.processors[node_type].tail_samples(**map_tensors(own, lambda p: p.nan_to_num(0.0, 0.0, 0.0)))
 
 
 class _Kept(NamedTuple):
@@ -286,7 +295,9 @@ class _DelayTooShort(RenderError):
 class _Streamed:
     """A processor within a block: called as others are, it keeps the state of each call."""
 
-    def __init__(self, processors: Mapping[str, Any], step: Step, before: State | None, check_delay: bool) -> None:
+    def __init__(
+        self, processors: Mapping[str, Any], step: RenderStep, before: State | None, check_delay: bool
+    ) -> None:
         self.step = step
         self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
         self.before = None if before is None else iter(before)
@@ -319,8 +330,7 @@ class _Loops:
         readers: Steps of the delays that read them.
     """
 
-    def __init__(self, renderer: Renderer, cuts: list[tuple[int, str, int]]) -> None:
-        G, data = renderer.G, renderer.render_data
+    def __init__(self, G: GRAFX, data: RenderData, cuts: list[tuple[int, str, int]]) -> None:
         ids = {node[BEFORE]: node_id for node_id, node in G.nodes(data=True) if BEFORE in node}
         step_of = {node_id: index for index, step in enumerate(data.iter_list) for node_id in range(*step.nodes)}
         self.num_sources = data.counts.get("in", 0) - len(cuts)
@@ -355,13 +365,21 @@ class _Loops:
         return torch.cat([sources[: self.num_sources], *signals])
 
 
-def _departures(renderer: Renderer, departures: Mapping[int, int]) -> list[list[int]]:
+def _departures(G: GRAFX, data: RenderData, departures: Mapping[int, int]) -> list[list[int]]:
     """How late what the nodes of each step give is."""
-    nodes = renderer.G.nodes
-    return [
-        [departures.get(nodes[node_id][BEFORE], 0) for node_id in range(*step.nodes)]
-        for step in renderer.render_data.iter_list
-    ]
+    return [[departures.get(G.nodes[node_id][BEFORE], 0) for node_id in range(*step.nodes)] for step in data.iter_list]
+
+
+def _in_order(parameters: Mapping[str, Any], G: GRAFX, ordered: GRAFX, processors: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters in id order of a graph, in that of the same graph renumbered."""
+    found = {}
+    for node_type, tree in parameters.items():
+        if node_type in processors:
+            position = {node_id: row for row, node_id in enumerate(get_node_ids_from_type(G, node_type))}
+            rows = [position[ordered.nodes[i][BEFORE]] for i in get_node_ids_from_type(ordered, node_type)]
+            sizes = processors[node_type].parameter_size()
+            found[node_type] = rows_in_order(tree, sizes, rows, node_type)
+    return found
 
 
 def _in_its_time(rows: Rows, departures: list[int], time: int, end: int | None) -> Rows:
@@ -395,24 +413,23 @@ def _latency(node_type: str, processor: Any) -> int:
     )
 
 
-def _least_delay(G: GRAFX, processors: Mapping[str, Any], node_id: int) -> int | None:
+def _least_delay(
+    G: GRAFX, config: NodeConfigs, processors: Mapping[str, Any], parameters: Mapping[str, Any], node_id: int
+) -> int | None:
     """How many samples later than its first inlet a delay is at least, with nothing at its other inlets."""
-    data = G.nodes[node_id]
-    processor = processors.get(data["node_type"])
+    node_type = G.nodes[node_id]["node_type"]
+    processor = processors.get(node_type)
     if not hasattr(processor, "min_delay_samples"):
         return None
-    tensors: list[Tensor] = []
-    parameters = map_tensors(data["parameters"], lambda tensor: tensors.append(tensor) or tensor[None])
-    silence = (tensors or [torch.zeros(())])[0].new_zeros(1, 1, 1)
-    return processor.min_delay_samples(*[silence] * len(G.config[data["node_type"]]["inlets"]), **parameters)
+    own = _parameters_of_node(G, processors, parameters, node_id)
+    like = next(tensors(own), torch.zeros(1))
+    silence = like.new_zeros(len(like), 1, 1)
+    return processor.min_delay_samples(*[silence] * len(config[node_type]["inlets"]), **own)
 
 
-def _tail(renderer: Renderer, node_id: int) -> int:
-    node_type = renderer.G.nodes[node_id]["node_type"]
-    if node_type in BUILT_IN_TYPES or not hasattr(renderer.processors[node_type], "tail_samples"):
-        return 0
-    row = get_node_ids_from_type(renderer.G, node_type).index(node_id)
-    parameters = renderer.per_type_parameters.get(node_type, {})
-    # What is not finite sounds on for ever, but nobody waits for that.
-    own = map_tensors(parameters, lambda p: p[row : row + 1].nan_to_num(0.0, 0.0, 0.0))
-    return renderer.processors[node_type].tail_samples(**own)
+def _parameters_of_node(
+    G: GRAFX, processors: Mapping[str, Any], parameters: Mapping[str, Any], node_id: int
+) -> dict[str, Any]:
+    node_type = G.nodes[node_id]["node_type"]
+    row = get_node_ids_from_type(G, node_type).index(node_id)
+    return row_of(parameters.get(node_type, {}), processors[node_type].parameter_size(), row)

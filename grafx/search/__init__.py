@@ -9,7 +9,8 @@ from .mixing.console import build_console, console_processors
 from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
-from .mixing.search import Found, Options, Progress, Search
+from .mixing.search import Options, Progress, Search
+from .mixing.state import Found, SearchState
 
 __all__ = [
     "COARSE_TO_FINE",
@@ -26,6 +27,7 @@ __all__ = [
     "Progress",
     "Search",
     "SearchError",
+    "SearchState",
     "SpectralLoss",
     "StemDiagnosis",
     "Step",

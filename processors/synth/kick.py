@@ -1,7 +1,7 @@
 """Drums, made of the oscillators, envelopes and filters of this package."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Literal
@@ -59,6 +59,25 @@ NODES = {
     "drive": "drive",
 }
 """What a kick is made of: the name of a node to that of its type, one of the ``parts`` of a :class:`KickSynth`."""
+
+Cable = tuple[str, str, str]
+CABLES: tuple[Cable, ...] = (
+    *(("sweep", f"{voice} pitch", "main") for voice in VOICES),
+    *(("lfo", f"{voice} pitch", "control") for voice in VOICES),
+    *((f"{voice} pitch", f"{voice} range", "main") for voice in VOICES),
+    *((f"{voice} range", voice, "frequency") for voice in VOICES),
+    *((voice, "body", "main") for voice in VOICES),
+    ("body envelope", "body", "control"),
+    *((voice, "shell filter", "main") for voice in VOICES),
+    ("shell filter", "shell", "main"),
+    ("shell envelope", "shell", "control"),
+    ("noise", "click", "main"),
+    ("click envelope", "click", "control"),
+    ("click", "click filter", "main"),
+    ("strike", "mode", "main"),
+    *((end, "drive", "main") for end in ("body", "shell", "click filter", "mode")),
+)
+"""How it is wired: source, destination and inlet, those of a node in the order in which it takes its inlets."""
 
 KICKS: dict[str, dict[str, float]] = {
     "classic": {
@@ -213,6 +232,15 @@ class KickSynth(Processor):
         if use_modal:
             parts["modal"] = ModalResonators(1, **rate)
         self.parts = nn.ModuleDict(parts)
+        # For each node what its inlets sum, and how often that is read.
+        self._inlets = {node: _inlets_of(node, self.cables) for node in NODES if NODES[node] in self.parts}
+        every = [sources for inlets in self._inlets.values() for sources in inlets]
+        self._readers = {sources: every.count(sources) for sources in every}
+
+    @property
+    def cables(self) -> list[Cable]:
+        """Those of ``CABLES`` that are there: all, or those without a mode."""
+        return [cable for cable in CABLES if self.use_modal or not {"strike", "mode"} & set(cable)]
 
     def parameter_size(self) -> ParameterSize:
         return {control.raw: 1 for control in self.declare_controls()}
@@ -284,19 +312,22 @@ class KickSynth(Processor):
 
     def _play(self, num_samples: int, raw_parameters: Mapping[str, Tensor]) -> Tensor:
         settings = self.settings_of_parts(**raw_parameters)
+        sums: dict[tuple[str, ...], Tensor] = {}
+        readers = dict(self._readers)
 
-        def play(node: str, *signals: Tensor) -> Tensor:
-            length = {} if signals else {"num_samples": num_samples}
-            return self.parts[NODES[node]](*signals, **length, **settings[node])
+        def play(node: str) -> Tensor:
+            inlets = [sum_of(sources) for sources in self._inlets[node]]
+            length = {} if inlets else {"num_samples": num_samples}
+            return self.parts[NODES[node]](*inlets, **length, **settings[node])
 
-        tone = _tone(play)
-        kick = play("body", tone, play("body envelope"))
-        kick = kick + play("shell", play("shell filter", tone), play("shell envelope"))
-        del tone  # a batch of it is large
-        kick = kick + play("click filter", play("click", play("noise"), play("click envelope")))
-        if self.use_modal:
-            kick = kick + play("mode", play("strike"))
-        return play("drive", kick)
+        def sum_of(sources: tuple[str, ...]) -> Tensor:
+            signal = sums.pop(sources) if sources in sums else reduce(add, map(play, sources))
+            readers[sources] -= 1
+            if readers[sources]:  # not longer than it is read, as a batch of it is large
+                sums[sources] = signal
+            return signal
+
+        return play("drive")
 
     def settings_of_parts(self, **raw_parameters: Tensor) -> dict[str, dict[str, Tensor]]:
         """What each part is set to, in the order of ``NODES``.
@@ -357,9 +388,10 @@ class KickSynth(Processor):
         return math.ceil(longest * (1 + math.log(4 * max(drive.max(), 1)) / TO_SILENCE)) if len(drive) else 0
 
 
-def _tone(play: Callable[..., Tensor]) -> Tensor:
-    sweep, lfo = play("sweep"), play("lfo")
-    return reduce(add, [play(v, play(f"{v} range", play(f"{v} pitch", sweep, lfo))) for v in VOICES])
+def _inlets_of(node: str, cables: Sequence[Cable]) -> list[tuple[str, ...]]:
+    """The sources of each inlet of a node."""
+    inlets = dict.fromkeys(inlet for _, dest, inlet in cables if dest == node)
+    return [tuple(source for source, *end in cables if end == [node, inlet]) for inlet in inlets]
 
 
 def _exponential(log_rate: Tensor, log_amplitude: Tensor | None = None) -> dict[str, Tensor]:

@@ -379,3 +379,27 @@ def test_a_name_is_a_string(invalid_op):
 def test_a_chain_is_a_list(chain):
     with pytest.raises(GraphError, match="A serial chain is a list"):
         GRAFX().add_serial_chain(chain)
+
+
+def test_like_another_graph_with_and_without_its_nodes():
+    G = GRAFX(config=NodeConfigs(["eq", "reverb"]), invalid_op="mute")
+    G.add_serial_chain(["in", "eq", {"node_type": "reverb", "name": "hall"}, "out"])
+    G.graph["title"] = "song"
+    G = reorder_for_fast_render(G, "greedy")
+    empty = GRAFX.like(G)
+    assert (empty.config, empty.invalid_op, empty.graph["title"], len(empty)) == (G.config, "mute", "song", 0)
+    assert empty.graph.keys() == G.graph.keys() and empty.rendering_order_method is empty.type_sequence is None
+    assert empty.add("eq") == 0 and empty.consecutive_ids
+
+    whole = GRAFX.like(G, G.nodes(data=True), G.edges(keys=True, data=True))
+    assert nx.utils.graphs_equal(whole, G) and whole.graph == G.graph
+    whole.nodes[0]["name"] = "changed"
+    whole.graph["title"] = "other"
+    assert G.nodes[0]["name"] is None and G.graph["title"] == "song"
+
+    other = NodeConfigs(["eq", "reverb", "delay"])
+    assert GRAFX.like(G, config=other).graph == {**empty.graph, "counter": 0, **of_config(other)}
+
+
+def of_config(config):
+    return {"config": config, "config_hash": config.content_hash}

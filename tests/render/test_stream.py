@@ -194,6 +194,50 @@ def test_common_parameters_reach_processors():
     assert_close(y[..., stream.latency_samples :], renderer(x, weight))
 
 
+@torch.no_grad()
+def test_sources_may_have_parameters_of_their_own():
+    torch.manual_seed(0)
+    G = GRAFX(config=NodeConfigs.from_processors(PROCESSORS))
+    end, last, delay, source = (G.add(node_type) for node_type in ("out", "eq", "delay", "in"))
+    for a, b in ((source, delay), (delay, last), (last, end)):
+        G.connect(a, b)
+    G.add_serial_chain(["in", "eq", "filter", "eq", "out"])
+    shapes = Renderer(G, PROCESSORS).per_type_parameters
+    for count in (2, 3):  # one of which is the number of equalizers
+        parameters = {t: {name: torch.randn(count, *v.shape) for name, v in own.items()} for t, own in shapes.items()}
+        stream = StreamRenderer(G, PROCESSORS, parameters)
+        x = torch.randn(count, 2, 2, LENGTH)
+        y = rendered(stream, x, tail=True)
+        for i in range(count):
+            own = {t: {name: value[i] for name, value in tree.items()} for t, tree in parameters.items()}
+            alone = StreamRenderer(G, PROCESSORS, own)
+            assert alone.tail_samples() <= stream.tail_samples()
+            expected = rendered(alone, x[i], tail=True)
+            assert_close(y[i, ..., : expected.shape[-1]], expected)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_parameters_that_lack_rows_or_have_too_many_are_refused(rows):
+    with pytest.raises(RenderError, match=rf"'log_magnitude' of type 'eq' has shape \({rows}, 16\), but should have 2"):
+        StreamRenderer(chain("eq", "drive", "eq"), PROCESSORS, {"eq": {"log_magnitude": torch.zeros(rows, 16)}})
+
+
+def test_a_graph_is_made_ready_and_renumbered_and_not_copied_besides(monkeypatch):
+    made, build = [], GRAFX.__init__
+
+    def counted(self, *args, **kwargs):
+        made.append(self)
+        build(self, *args, **kwargs)
+
+    graphs = chain("eq", "limiter"), GRAFX()
+    graphs[1].add_serial_chain(["in", "eq", "limiter", "out"])
+    monkeypatch.setattr(GRAFX, "__init__", counted)
+    for G in graphs:
+        made.clear()
+        StreamRenderer(G, PROCESSORS)
+        assert len(made) == 2
+
+
 WET = {
     "eq": gp.DryWet(gp.ZeroPhaseFIREqualizer(16)),
     "limiter": gp.DryWet(gp.Limiter(lookahead_ms=1.0)),

@@ -3,12 +3,13 @@ import itertools
 import json
 import os
 import shutil
+from dataclasses import fields
 
 import pytest
 import torch
 
 from grafx.errors import SearchError
-from grafx.search import load_checkpoint, remove_checkpoint, save_checkpoint
+from grafx.search import Found, SearchState, load_checkpoint, remove_checkpoint, save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,14 @@ def test_brings_everything_back(pruned, saved, new_search):
     assert_same(search, pruned)
     assert (search.best.loss, search.console.loss) == (pruned.best.loss, pruned.console.loss)
     assert search.num_processors == pruned.num_processors
+    for field in fields(SearchState):
+        mine, theirs = getattr(search.state, field.name), getattr(pruned.state, field.name)
+        assert type(mine) is type(theirs)
+        if isinstance(mine, int | float | list):
+            assert mine == theirs
+        if isinstance(mine, Found):
+            assert (mine.loss, mine.num_processors, mine.step) == (theirs.loss, theirs.num_processors, theirs.step)
+            assert mine.G.nodes.keys() == theirs.G.nodes.keys()
 
 
 def test_loading_leaves_the_checkpoint(saved, new_search):
@@ -111,10 +120,13 @@ def test_damaged_files_are_named(new_search, checkpoint, part, file, damage):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_missing_part_is_damage(new_search, checkpoint, part):
+def test_a_missing_part_is_damage_and_leaves_the_search_as_it_was(new_search, checkpoint, part):
     shutil.rmtree(checkpoint / part)
+    search = new_search()
+    before = dict(vars(search.state))
     with pytest.raises(SearchError, match="damaged"):
-        load_checkpoint(new_search(), checkpoint)
+        load_checkpoint(search, checkpoint)
+    assert vars(search.state) == before and all(vars(search.state)[name] is before[name] for name in before)
 
 
 def edit(folder, change):
@@ -206,3 +218,11 @@ def test_removing_leaves_nothing(checkpoint):
     remove_checkpoint(checkpoint)
     remove_checkpoint(checkpoint)
     assert list(checkpoint.parent.iterdir()) == [keep]
+
+
+def test_entries_are_those_that_earlier_searches_wrote(saved):
+    counters = {"round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history"}
+    entries = {part: json.loads((saved / part / "graph.json").read_text())["metadata"].keys() for part in PARTS}
+    assert entries == {"current": counters | {"fingerprint"}} | dict.fromkeys(
+        ["console", "best"], {"loss", "num_processors", "step"}
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import GraphError
 from ..attributes import held_settings
+from ..cables import Cable, Fault, cable_faults
 from ..configs import NodeConfigs
 from ..graph import GRAFX
 from .strict_json import find_problem
@@ -110,7 +111,7 @@ def parse_graph(document: Document) -> GRAFX:
         raise GraphError(f"the config is not valid: {str(error)[:200]}") from error
     for index, node in enumerate(_entry("the file", document, "nodes", list)):
         _add_node(G, f"nodes[{index}]", node)
-    edges: set[tuple] = set()
+    edges: set[Cable] = set()
     for index, edge in enumerate(_entry("the file", document, "edges", list)):
         _add_edge(G, f"edges[{index}]", edge, edges)
     _set_graph_attributes(G, _entry("the file", document, "graph", dict))
@@ -244,33 +245,35 @@ def _parse_position(place: str, position: list | None) -> dict[str, tuple[float,
     raise GraphError(f"{place}: 'position' is {reprlib.repr(position)}, which should be two finite numbers [x, y]")
 
 
-def _add_edge(G: GRAFX, place: str, edge: Any, edges: set[tuple]) -> None:
+def _add_edge(G: GRAFX, place: str, edge: Any, edges: set[Cable]) -> None:
     _refuse_unknown(place, edge, _EDGE_ENTRIES)
     ends = _entry(place, edge, "source", int), _entry(place, edge, "dest", int)
     plugs = _entry(place, edge, "outlet", str), _entry(place, edge, "inlet", str)
-    if not (ends[0] in G and ends[1] in G):
-        missing = " and ".join(reprlib.repr(end) for end in dict.fromkeys(ends) if end not in G)
-        ends = " -> ".join(map(reprlib.repr, ends))
-        raise GraphError(
-            f"{place} ({ends}): it does not join two nodes of the graph, as there is no node {missing}: delete this"
-            " edge too, or lead it to a node that there is"
-        )
-    place = f"{place} ({ends[0]} -> {ends[1]})"
-    if ends[0] == ends[1]:
-        raise GraphError(f"{place}: it joins a node to itself, and no self edge is allowed")
-    if (*ends, *plugs) in edges:
-        raise GraphError(f"{place}: it is there twice")
+    place = f"{place} ({' -> '.join(map(reprlib.repr, ends))})"
+    if faults := list(cable_faults(G.nodes, G.config, (*ends, *plugs), edges)):
+        raise GraphError(f"{place}: {_describe_faults(faults, dict(zip(_PLUGS, plugs, strict=True)))}")
     edges.add((*ends, *plugs))
-    if G.config is not None:
-        positions = G.config.outlet_to_index, G.config.inlet_to_index
-        for side, end, plug, position in zip(_PLUGS, ends, plugs, positions, strict=True):
-            if plug not in position[G.nodes[end]["node_type"]]:
-                raise GraphError(f"{place}: node {end} has no {side} {reprlib.repr(plug)}")
     attributes = _entry(place, edge, "attributes", dict, default={})
     _refuse_own(place, attributes, _PLUGS)
     # Not by GRAFX.connect, which compares with every edge between the two.
     key = G.add_edge(*ends, outlet=plugs[0], inlet=plugs[1])
     G.edges[*ends, key].update(attributes)
+
+
+def _describe_faults(faults: list[Fault], plugs: Mapping[str, str]) -> str:
+    match faults[0].kind:
+        case "missing":
+            missing = " and ".join(reprlib.repr(fault.node_id) for fault in faults)
+            return (
+                f"it does not join two nodes of the graph, as there is no node {missing}: delete this edge too, or lead"
+                " it to a node that there is"
+            )
+        case "loop":
+            return "it joins a node to itself, and no self edge is allowed"
+        case "twice":
+            return "it is there twice"
+        case side:
+            return f"node {faults[0].node_id} has no {side} {reprlib.repr(plugs[side])}"
 
 
 def _set_graph_attributes(G: GRAFX, attributes: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from ...errors import GraphError
+from ..cables import Cable, Fault, cable_faults
+from ..cables import plugs as plugs_of
 from ..configs import NodeConfigs
 from ..conversion import convert_to_tensor
 from ..graph import GRAFX
@@ -13,6 +15,9 @@ from ..tensor import GRAFXTensor
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+Nodes = dict[int, dict[str, str]]
+"""Row to the attributes of its node."""
 
 FEATURES = ("one-hot", "index")
 
@@ -96,9 +101,9 @@ def from_pyg(data: "Data", config: NodeConfigs) -> GRAFXTensor:
         raise GraphError(f"config must be a NodeConfigs, not {type(config).__name__}: use NodeConfigs(...).")
     _refuse_other_config(data, config)
     node_types = _node_types(data, config)
-    edges = _edges(data, len(node_types))
-    plugs = _plugs(data, config, node_types, edges)
-    _refuse_repeated(edges, plugs)
+    edges = _edges(data)
+    plugs = _plugs(data, config, edges)
+    _refuse_faults(config, node_types, edges, plugs)
     orders, method, type_sequence = _schedule(data, config, node_types, edges)
     return GRAFXTensor(
         node_types=node_types,
@@ -190,56 +195,60 @@ def _node_types(data: "Data", config: NodeConfigs) -> torch.Tensor:
     return types
 
 
-def _edges(data: "Data", num_nodes: int) -> torch.Tensor:
+def _edges(data: "Data") -> torch.Tensor:
     edges = _tensor(data, "edge_index", "(2, E)")
     if edges.ndim != 2 or edges.shape[0] != 2 or not _integers(edges):
         raise GraphError(f"data.edge_index should be (2, E) of integers, not {tuple(edges.shape)} of {edges.dtype}.")
-    edges = edges.long().clone()
-    _refuse(
-        ((edges < 0) | (edges >= num_nodes)).any(dim=0), edges, f"leads to a node that is not among the {num_nodes}"
-    )
-    _refuse(edges[0] == edges[1], edges, "leads back to its own source")
-    return edges
+    return edges.long().clone()
 
 
-def _refuse(wrong: torch.Tensor, edges: torch.Tensor, problem: str) -> None:
-    if wrong.any():
-        edge = int(wrong.nonzero()[0])
-        source, dest = edges[:, edge].tolist()
-        raise GraphError(f"Edge {edge} of data.edge_index, {source} -> {dest}, {problem}.")
-
-
-def _plugs(data: "Data", config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-    """``(E, 2)`` outlets and inlets that the types at both ends have."""
+def _plugs(data: "Data", config: NodeConfigs, edges: torch.Tensor) -> torch.Tensor:
+    """``(E, 2)`` outlets and inlets."""
     num_edges, sizes = edges.shape[1], (config.max_num_outlets, config.max_num_inlets)
     if config.siso_only:
-        plugs = torch.zeros(num_edges, 2, dtype=torch.long, device=edges.device)
-    else:
-        shape = f"({num_edges}, {sum(sizes)}) one-hot or ({num_edges}, 2) of integers"
-        plugs = _tensor(data, "edge_attr", shape)
-        if plugs.shape == (num_edges, sum(sizes)):
-            columns = [_from_one_hot("edge_attr", part) for part in plugs.split(sizes, dim=1)]
-            plugs = torch.stack(columns, dim=1)
-        elif plugs.shape != (num_edges, 2) or not _integers(plugs):
-            raise GraphError(f"data.edge_attr should be {shape}, not {tuple(plugs.shape)} of {plugs.dtype}.")
-        plugs = plugs.long().clone()
-    for column, (side, counts) in enumerate((("outlet", config.num_outlets), ("inlet", config.num_inlets))):
-        counts = torch.tensor([counts[t] for t in config.node_types], device=edges.device)
-        wrong = (plugs[:, column] < 0) | (plugs[:, column] >= counts[node_types[edges[column]]])
-        if wrong.any():
-            edge = int(wrong.nonzero()[0])
-            node = int(edges[column, edge])
-            raise GraphError(
-                f"Edge {edge} of data.edge_index uses {side} {int(plugs[edge, column])} of node {node}, while"
-                f" '{config.node_types[node_types[node]]}' has {int(counts[node_types[node]])} of them."
+        return torch.zeros(num_edges, 2, dtype=torch.long, device=edges.device)
+    shape = f"({num_edges}, {sum(sizes)}) one-hot or ({num_edges}, 2) of integers"
+    plugs = _tensor(data, "edge_attr", shape)
+    if plugs.shape == (num_edges, sum(sizes)):
+        columns = [_from_one_hot("edge_attr", part) for part in plugs.split(sizes, dim=1)]
+        plugs = torch.stack(columns, dim=1)
+    elif plugs.shape != (num_edges, 2) or not _integers(plugs):
+        raise GraphError(f"data.edge_attr should be {shape}, not {tuple(plugs.shape)} of {plugs.dtype}.")
+    return plugs.long().clone()
+
+
+def _refuse_faults(config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor, plugs: torch.Tensor) -> None:
+    nodes = {node_id: {"node_type": config.node_types[t]} for node_id, t in enumerate(node_types.tolist())}
+    cables: set[Cable] = set()
+    for edge, (source, dest, outlet, inlet) in enumerate(torch.cat((edges.T, plugs), dim=1).tolist()):
+        cable = source, dest, _plug(config, nodes, source, "outlet", outlet), _plug(config, nodes, dest, "inlet", inlet)
+        if fault := next(cable_faults(nodes, config, cable, cables), None):
+            number = outlet if fault.kind == "outlet" else inlet
+            raise GraphError(_describe_fault(f"Edge {edge} of data.edge_index", fault, (source, dest), nodes, number))
+        cables.add(cable)
+
+
+def _plug(config: NodeConfigs, nodes: Nodes, node_id: int, side: str, number: int) -> str | None:
+    """The name of an outlet or inlet, None where there is no such node or number."""
+    names = plugs_of(config, nodes[node_id]["node_type"], side) if node_id in nodes else []
+    return names[number] if 0 <= number < len(names) else None
+
+
+def _describe_fault(edge: str, fault: Fault, ends: tuple[int, int], nodes: Nodes, number: int) -> str:
+    edge_with_ends = f"{edge}, {ends[0]} -> {ends[1]},"
+    match fault.kind:
+        case "missing":
+            return f"{edge_with_ends} leads to a node that is not among the {len(nodes)}."
+        case "loop":
+            return f"{edge_with_ends} leads back to its own source."
+        case "twice":
+            return f"{edge_with_ends} is there twice with the same plugs."
+        case side:
+            node_type = nodes[fault.node_id]["node_type"]
+            return (
+                f"{edge} uses {side} {number} of node {fault.node_id}, while '{node_type}' has {len(fault.names)} of"
+                " them."
             )
-    return plugs
-
-
-def _refuse_repeated(edges: torch.Tensor, plugs: torch.Tensor) -> None:
-    rows = torch.cat((edges.T, plugs), dim=1)
-    _, group, counts = rows.unique(dim=0, return_inverse=True, return_counts=True)
-    _refuse(counts[group] > 1, edges, "is there twice with the same plugs")
 
 
 def _schedule(data: "Data", config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor) -> tuple:

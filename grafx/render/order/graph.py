@@ -15,11 +15,8 @@ def return_render_ordered_graph(G: GRAFX, method: str, **kwargs: Any) -> GRAFX:
 
 def get_sorted_graph(G: GRAFX) -> GRAFX:
     """A copy of the graph that runs through its nodes in the order of their ids."""
-    H = GRAFX(config=G.config, invalid_op=G.invalid_op)
-    H.graph.update(G.graph)
-    H.add_nodes_from((node, dict(G.nodes[node])) for node in sorted(G.nodes))
-    H.add_edges_from((u, v, key, dict(data)) for u, v, key, data in sorted(G.edges(keys=True, data=True), key=_ends))
-    return H
+    nodes = [(node, G.nodes[node]) for node in sorted(G.nodes)]
+    return GRAFX.like(G, nodes, sorted(G.edges(keys=True, data=True), key=_ends))
 
 
 def _ends(edge: tuple) -> tuple:

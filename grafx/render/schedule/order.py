@@ -13,7 +13,7 @@ from ...data.graph import GRAFX
 from ...data.tensor import GRAFXTensor, permute_grafx_tensor
 from ...errors import GraphError
 from . import beam
-from .precedence import IN, OUT, Precedence, Progress, Turn
+from .precedence import IN, OUT, Front, Precedence, Turn
 
 
 def compute_render_order(
@@ -107,11 +107,9 @@ def reorder_for_fast_render(G_any: GRAFX | GRAFXTensor, method: str = "beam", **
 
 def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str, type_sequence: list[str]) -> GRAFX:
     mapping = dict(zip(sorted(G.nodes), new_ids.tolist(), strict=True))
-    renumbered = GRAFX(config=G.config, invalid_op=G.invalid_op)
-    renumbered.graph.update(G.graph)
     steps = sorted(zip(mapping.items(), order.tolist(), strict=True), key=lambda x: x[0][1])
-    renumbered.add_nodes_from((new, {**G.nodes[old], "rendering_order": step}) for (old, new), step in steps)
-    renumbered.add_edges_from((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True))
+    nodes = [(new, {**G.nodes[old], "rendering_order": step}) for (old, new), step in steps]
+    renumbered = GRAFX.like(G, nodes, ((mapping[u], mapping[v], data) for u, v, data in G.edges(data=True)))
     renumbered.counter = len(mapping)
     renumbered.consecutive_ids = True
     renumbered.rendering_order_method = method
@@ -146,22 +144,22 @@ def _one_by_one(precedence: Precedence) -> Iterator[Turn]:
 
 
 def _greedy(precedence: Precedence) -> Iterator[Turn]:
-    progress = Progress(precedence)
-    while progress.ready:
-        yield progress.run(max(progress.ready, key=lambda t: (len(progress.ready[t]), -t)))
+    front = Front(precedence)
+    while front.ready:
+        yield front.run(max(front.ready, key=lambda t: (len(front.ready[t]), -t)))
 
 
 def _fixed(precedence: Precedence, fixed_order: Iterable[int | str] = ()) -> Iterator[Turn]:
-    progress = Progress(precedence)
+    front = Front(precedence)
     config = precedence.config
     for entry in fixed_order:
         node_type = config.node_type_to_index.get(entry) if isinstance(entry, str) else int(entry)
         if node_type is None or not 0 <= node_type < config.num_node_types:
             raise GraphError(f"fixed_order has {entry!r}, which is not a type of this graph: {config.node_types}.")
-        if node_type in progress.ready:
-            yield progress.run(node_type)
-    if progress.ready:
-        left = {config.node_types[t]: len(nodes) for t, nodes in progress.ready.items()}
+        if node_type in front.ready:
+            yield front.run(node_type)
+    if front.ready:
+        left = {config.node_types[t]: len(nodes) for t, nodes in front.ready.items()}
         raise GraphError(f"fixed_order ends while nodes are still ready: {left}. Append these types.")
 
 
@@ -169,7 +167,7 @@ def _beam(precedence: Precedence, width: int | None = None, depth: int = 1) -> I
     if (width is not None and width < 1) or depth < 1:
         raise GraphError(f"Beam search needs a width and a depth of at least 1, not {width} and {depth}.")
     types = beam.beam(precedence, [t for t, _ in _greedy(precedence)], width, depth)
-    return map(Progress(precedence).run, types)
+    return map(Front(precedence).run, types)
 
 
 def _optimal(precedence: Precedence, max_states: int | None = None) -> Iterator[Turn]:
@@ -183,7 +181,7 @@ def _optimal(precedence: Precedence, max_states: int | None = None) -> Iterator[
             f" needed. A larger max_states searches further.",
             stacklevel=4,
         )
-    return map(Progress(precedence).run, types)
+    return map(Front(precedence).run, types)
 
 
 _METHODS: dict[str, Callable[..., Iterator[Turn]]] = {

@@ -65,7 +65,7 @@ class Precedence:
         )
 
 
-class Progress:
+class Front:
     """Which nodes are ready while a schedule runs. ``in`` nodes are done from the start, ``out`` nodes left out.
 
     Attributes:

@@ -1,1 +1,5 @@
 """Search for the settings of a synthesizer or an effect that made a sound."""
+
+from .invert import invert
+
+__all__ = ["invert"]

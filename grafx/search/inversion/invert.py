@@ -1,6 +1,6 @@
 """From a sound to the settings that make it: many starts, evolution, gradient descent and least squares, in turn."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from ...processors.base import Processor
 from ..arguments import HIGHEST_RATE, LOWEST_RATE, number, whole_number
 from ..conditions import in_usual_torch, plain_tensor, usual_torch
 from .least_squares import levenberg_marquardt
-from .memory import Memory, State
+from .memory import LoopState, Memory
 from .playable import Playable, PlayableGraph, PlayableProcessor
 from .population import Population, descend, evolve
 from .spectral import SpectralLoss
@@ -279,7 +279,7 @@ class Inverting:
         return _inversion(self.matches[turn], self.whole, self.leads[turn], values, losses)
 
 
-def _next_in_usual_torch(steps: Iterator["Found"]) -> "Found | None":
+def _next_in_usual_torch(steps: Iterator["Report"]) -> "Report | None":
     with usual_torch():
         return next(steps, None)
 
@@ -344,45 +344,73 @@ class Match:
         return errors_of
 
 
-Found = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
+Report = tuple[str, int, Tensor, float]  # phase, steps done, best values and their loss
 
 
 def _search(
     match: Match, sample_rate: float, tried: Tensor, effort: Effort, seed: int, memory: Memory
-) -> Iterator[Found]:
+) -> Iterator[Report]:
     """All phases in turn."""
     first, last = (
         Match(match.playable, match.target[..., : max(SHORTEST, int(seconds * sample_rate))], sample_rate)
         for seconds in (SCANNED, SEARCHED)
     )
+    rows, losses = yield from _populate(first, tried, effort, seed, memory)
+    descended = yield from _descend_coarse_to_fine(first, rows[losses.argsort()[: effort.starts]], effort, memory)
+    fitted = yield from _fit_waveforms((first, last), descended, tried[0], effort, memory)
+    yield from _finish(last, torch.cat([fitted, descended]), tried[0], effort, memory)
+
+
+Phase = Generator[Report, None, Tensor]
+"""Reports, and returns the values that the next phase begins with."""
+
+
+def _populate(
+    match: Match, tried: Tensor, effort: Effort, seed: int, memory: Memory
+) -> Generator[Report, None, tuple[Tensor, Tensor]]:
+    """Scan and evolve: values and their losses."""
     generator = torch.Generator().manual_seed(seed)
-    population, before = (tried, first.rank(tried)), 0
-    for rows, losses in _scan(first, population, effort, seed, memory):
+    population = tried, match.rank(tried)
+    for rows, losses in _scan(match, population, effort, seed, memory):
         population = rows, losses
-        yield "scan", before + memory.done, rows[0], losses[0].item()
-    before += effort.scan_steps
-    for rows, losses in evolve(first.rank, population, effort.generations, generator, memory):
+        yield "scan", memory.done, rows[0], losses[0].item()
+    for rows, losses in evolve(match.rank, population, effort.generations, generator, memory):
         population = rows, losses
-        yield "evolve", before + memory.done, rows[losses.argmin()], losses.min().item()
-    before += effort.generations
-    rows, losses = population
-    descended = rows[losses.argsort()[: effort.starts]]
-    for loss, rate, steps in ((first.coarse, 0.03, effort.coarse_steps), (first.fine, 0.02, effort.fine_steps)):
-        for rows, losses in descend(partial(first.objective, loss=loss), descended, steps, rate, memory=memory):
+        yield "evolve", effort.scan_steps + memory.done, rows[losses.argmin()], losses.min().item()
+    return population
+
+
+def _descend_coarse_to_fine(match: Match, rows: Tensor, effort: Effort, memory: Memory) -> Phase:
+    descended, before = rows, effort.scan_steps + effort.generations
+    for loss, rate, steps in ((match.coarse, 0.03, effort.coarse_steps), (match.fine, 0.02, effort.fine_steps)):
+        for rows, losses in descend(partial(match.objective, loss=loss), descended, steps, rate, memory=memory):
             yield "descend", before + memory.done, rows[losses.argmin()], losses.min().item()
         before, descended = before + steps, rows if steps else descended
+    return descended
+
+
+def _fit_waveforms(
+    matches: tuple[Match, Match], descended: Tensor, defaults: Tensor, effort: Effort, memory: Memory
+) -> Phase:
+    """Least squares on the waveform: of what is short first."""
+    first, last = matches
     fitted = descended[first.rank(descended).argsort()]
+    before = effort.scan_steps + effort.generations + effort.coarse_steps + effort.fine_steps
     turns = ((first, 1, 1, 1e-2), (first, 2, 1, 1e-3), (last, 4, 2, 1e-4)) if effort.waveform_steps else ()
     for match, part, steps, weight in turns:
         few = fitted[: max(1, effort.starts // part)]
-        errors_of = match.errors(tried[0], weight)
+        errors_of = match.errors(defaults, weight)
         for rows, costs in levenberg_marquardt(errors_of, few, steps * effort.waveform_steps, memory):
             best = rows[costs.argmin()]
             yield "waveform", before + memory.done, best, match.rank(best[None]).item()
         before, fitted = before + steps * effort.waveform_steps, rows[costs.argsort()]
         if costs.min() > HOPELESS:
             break
-    descents = torch.cat([fitted, descended])
+    return fitted
+
+
+def _finish(last: Match, descents: Tensor, defaults: Tensor, effort: Effort, memory: Memory) -> Iterator[Report]:
+    """Descend from the best of all, and vary what comes of it."""
     losses, before = last.rank(descents), effort.steps - effort.last_steps - effort.last_waveform_steps
     pool = descents[losses.argsort()[: max(1, effort.starts // 2)]]
     steps = effort.last_steps if losses.min() > FOUND else 0
@@ -392,7 +420,7 @@ def _search(
     pool = pool[last.rank(pool).argsort()[: max(1, effort.starts // 8)]]
     before = effort.steps - effort.last_waveform_steps
     best = pool
-    for done, rows in _vary(last, pool, tried[0], effort, memory):
+    for done, rows in _vary(last, pool, defaults, effort, memory):
         best = torch.cat([pool, rows])
         losses = last.rank(best)
         yield "finish", before + done, best[losses.argmin()], losses.min().item()
@@ -423,10 +451,10 @@ def _scan(match: Match, tried: Population, effort: Effort, seed: int, memory: Me
     """The best of a low-discrepancy sequence, in order."""
     points = torch.quasirandom.SobolEngine(tried[0].shape[1], scramble=True, seed=seed)
 
-    def start() -> State:
+    def start() -> LoopState:
         return {"values": tried[0], "losses": tried[1]}
 
-    def step(number: int, state: State) -> State:
+    def step(number: int, state: LoopState) -> LoopState:
         if number * CHUNK > points.num_generated:
             points.fast_forward(number * CHUNK - points.num_generated)
         candidates = points.draw(min(CHUNK, effort.candidates - number * CHUNK)).to(tried[0])

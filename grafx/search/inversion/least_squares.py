@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from .memory import Memory, State
+from .memory import LoopState, Memory
 
 NUDGE = 1e-4  # more would miss how fast phases turn, less would be lost in rounding
 FACTORS = 0.1, 1.0, 10.0, 100.0
@@ -37,12 +37,12 @@ def levenberg_marquardt(
     """
     rows, factors = torch.arange(len(starts), device=starts.device), torch.tensor(FACTORS).to(starts)
 
-    def start() -> State:
+    def start() -> LoopState:
         errors = errors_of(starts)
         costs = errors.square().sum(1)
         return {"values": starts, "costs": costs, "_errors": errors, "_damping": torch.full_like(costs, 1e-2)}
 
-    def step(_: int, state: State) -> State:
+    def step(_: int, state: LoopState) -> LoopState:
         values, costs, errors, damping = (state[name] for name in ("values", "costs", "_errors", "_damping"))
         normal, pull = _normal_equations(errors_of, values, errors)
         tried = torch.stack([_moved(values, normal, pull, damping * factor) for factor in factors], 1)

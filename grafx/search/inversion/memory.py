@@ -12,7 +12,7 @@ from torch import Tensor
 from ...errors import SearchError
 from ...files import replacing
 
-State = dict[str, Tensor]
+LoopState = dict[str, Tensor]
 """All that the next step of a loop depends on; what begins with an underscore, nothing else does."""
 
 FINGERPRINT, LOSSES = "fingerprint", "losses"
@@ -30,7 +30,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.loops: list[tuple[int, State]] = []
+        self.loops: list[tuple[int, LoopState]] = []
         self.done = 0
         self._next = 0
 
@@ -38,7 +38,9 @@ class Memory:
         """Let the program begin again."""
         self._next = 0
 
-    def loop(self, start: Callable[[], State], step: Callable[[int, State], State], count: int) -> Iterator[State]:
+    def loop(
+        self, start: Callable[[], LoopState], step: Callable[[int, LoopState], LoopState], count: int
+    ) -> Iterator[LoopState]:
         """Repeat a step.
 
         Args:
@@ -64,7 +66,7 @@ class Memory:
             yield state
 
 
-def _lasting(state: State) -> State:
+def _lasting(state: LoopState) -> LoopState:
     return {name: value for name, value in state.items() if not name.startswith("_")}
 
 
@@ -95,7 +97,7 @@ def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict
             same = (opened.metadata() or {}).get(FINGERPRINT) == fingerprint
         tensors = load(file.read_bytes())
         losses = {int(number): loss for number, loss in tensors.pop(LOSSES).reshape(-1, 2).tolist()}
-        loops: dict[int, tuple[int, State]] = {}
+        loops: dict[int, tuple[int, LoopState]] = {}
         for path, tensor in tensors.items():
             index, _, name = path.partition("/")
             if name != "done":

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ...errors import SearchError
-from ...parameters.tensors import map_tensors, scatter_parameters
+from ...parameters.tensors import scatter_parameters
 from ...processors.base import Processor
 from ...render import Renderer
 from ...render.render import render_grafx
+from ...trees import map_tensors
 
 
 class Playable(ABC):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from .memory import Memory, State
+from .memory import LoopState, Memory
 
 Population = tuple[Tensor, Tensor]  # values (count, P) and their losses (count,)
 Objective = Callable[[Tensor], Tensor]  # from values to losses
@@ -34,10 +34,10 @@ def evolve(
     """
     count, shape = population[0].shape[0], population[0].shape
 
-    def start() -> State:
+    def start() -> LoopState:
         return {"values": population[0], "losses": population[1], "random": generator.get_state()}
 
-    def step(_: int, state: State) -> State:
+    def step(_: int, state: LoopState) -> LoopState:
         values, losses = state["values"], state["losses"]
         generator.set_state(state["random"])
         elite = losses.argsort()[torch.randint(max(1, count // 5), (count,), generator=generator)]
@@ -83,11 +83,11 @@ def descend(
     cyclic = torch.zeros(starts.shape[1], dtype=torch.bool) if cyclic is None else cyclic
     cyclic = cyclic.to(starts.device)
 
-    def start() -> State:
+    def start() -> LoopState:
         losses, zeros = starts.new_full((len(starts),), torch.inf), torch.zeros_like(starts)
         return {"best": starts, "losses": losses, "_values": starts, "_exp_avg": zeros, "_exp_avg_sq": zeros}
 
-    def step(number: int, state: State) -> State:
+    def step(number: int, state: LoopState) -> LoopState:
         values = state["_values"].clone().requires_grad_()
         optimizer = torch.optim.Adam([values], lr=rate * (1 - 0.95 * number / steps), betas=(0.9, 0.99))
         moments = {name: state[f"_{name}"].clone() for name in ("exp_avg", "exp_avg_sq")}

@@ -2,22 +2,26 @@
 
 import os
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from ...data import GRAFX, load_grafx, save_grafx
 from ...errors import SearchError
 from ...files import locked
 from ..conditions import in_usual_torch
-from .search import Found, Search
+from .search import Search
+from .state import Found, SearchState
 
 OPTIMIZER_FILE = "optimizer.safetensors"
-_COUNTERS = ("round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history")
-_FOUND = ("loss", "num_processors", "step")
+_FITTING, _GRAPHS = ("mixer", "optimizer"), ("console", "best")
+_COUNTERS = tuple(field.name for field in fields(SearchState) if field.name not in _FITTING + _GRAPHS)
+_FOUND = tuple(field.name for field in fields(Found) if field.name != "G")
 
 
 @in_usual_torch
@@ -30,17 +34,17 @@ def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent):
-        _save(search, folder)
+        _save(search.state, search.fingerprint, folder)
 
 
-def _save(search: Search, folder: Path) -> None:
+def _save(state: SearchState, fingerprint: str, folder: Path) -> None:
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
-    metadata = {name: getattr(search, name) for name in _COUNTERS} | {"fingerprint": search.fingerprint}
-    save_grafx(search.mixer.graph(), fresh / "current", metadata=metadata)
-    (fresh / "current" / OPTIMIZER_FILE).write_bytes(save(_optimizer_tensors(search)))
-    for name in ("console", "best"):
-        if found := getattr(search, name):
+    metadata = {name: getattr(state, name) for name in _COUNTERS} | {"fingerprint": fingerprint}
+    save_grafx(state.mixer.graph(), fresh / "current", metadata=metadata)
+    (fresh / "current" / OPTIMIZER_FILE).write_bytes(save(_optimizer_tensors(state)))
+    for name in _GRAPHS:
+        if found := getattr(state, name):
             numbers = {field: getattr(found, field) for field in _FOUND}
             save_grafx(found.G, fresh / name, metadata=numbers)
     if folder.exists():
@@ -81,7 +85,7 @@ def _load(search: Search, folder: Path) -> bool:
         tensors = load((folder / "current" / OPTIMIZER_FILE).read_bytes())
         same = metadata["fingerprint"] == search.fingerprint
         if same:
-            _restore(search, folder, G, tensors, metadata)
+            search.state = _read(search, folder, G, tensors, metadata)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
     if not same:
@@ -99,25 +103,25 @@ def remove_checkpoint(folder: str | os.PathLike) -> None:
         shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)
 
 
-def _optimizer_tensors(search: Search) -> dict[str, torch.Tensor]:
-    state = search.optimizer.state
-    tensors = {"z_drywet": search.mixer.z_drywet.detach()}
-    for name, parameter in search.mixer.named_parameters():
-        tensors |= {f"{name}/{key}": value for key, value in state.get(parameter, {}).items()}
+def _optimizer_tensors(state: SearchState) -> dict[str, Tensor]:
+    tensors = {"z_drywet": state.mixer.z_drywet.detach()}
+    for name, parameter in state.mixer.named_parameters():
+        moments = state.optimizer.state.get(parameter, {})
+        tensors |= {f"{name}/{key}": value for key, value in moments.items()}
     return tensors
 
 
-def _restore(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Any], metadata: dict[str, Any]) -> None:
-    search.take(G)
+def _read(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> SearchState:
+    mixer, optimizer = search.fitting(G)
     with torch.no_grad():
-        search.mixer.z_drywet.copy_(tensors.pop("z_drywet"))
+        mixer.z_drywet.copy_(tensors.pop("z_drywet"))
     # By name, because parameters come back in another order than they were made in.
-    parameters = dict(search.mixer.named_parameters())
+    parameters = dict(mixer.named_parameters())
     for path, tensor in tensors.items():
         name, _, key = path.rpartition("/")
-        search.optimizer.state[parameters[name]][key] = tensor
-    for name in _COUNTERS:
-        setattr(search, name, metadata[name])
-    for name in ("console", "best") if search.round else ():
+        optimizer.state[parameters[name]][key] = tensor
+    state = SearchState(mixer, optimizer, **{name: metadata[name] for name in _COUNTERS})
+    for name in _GRAPHS if state.round else ():
         found, _, numbers = load_grafx(folder / name)
-        setattr(search, name, Found(found, **numbers))
+        setattr(state, name, Found(found, **numbers))
+    return state

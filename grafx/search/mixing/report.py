@@ -16,7 +16,8 @@ from ...words import count
 from ..conditions import in_usual_torch
 from ..loudness import REFERENCE_LUFS
 from .mixer import WEIGHT, render_mix
-from .search import Found, Search
+from .search import Search
+from .state import Found
 
 RESULT_FILES = (
     "graph.json",

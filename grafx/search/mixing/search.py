@@ -24,6 +24,7 @@ from .initial import set_initial_parameters
 from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer
 from .prune import METHODS
+from .state import Found, SearchState
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
@@ -94,17 +95,8 @@ class Progress:
     num_processors: int
 
 
-@dataclass(frozen=True)
-class Found:
-    """A graph, whose nodes hold their parameters and dry/wet weights, and the match loss that it reaches.
-
-    ``step`` is how many gradient steps had been done when it was found.
-    """
-
-    G: GRAFX
-    loss: float
-    num_processors: int
-    step: int = 0
+def _of_state(name: str, doc: str) -> property:
+    return property(lambda search: getattr(search.state, name), doc=doc)
 
 
 class Search:
@@ -122,6 +114,7 @@ class Search:
     with thresholds that are as much lower or higher.
 
     Attributes:
+        state: All that changes while it runs, see :class:`SearchState`; what a checkpoint holds.
         gain: What brings the mix to −14 LUFS.
         plain_loss: Match loss of the plain sum of the stems.
         console: The fitted console, once it is.
@@ -170,15 +163,18 @@ class Search:
         self.fingerprint = _fingerprint(self.stems, self.mix, *settings)
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
-        self.history: list[dict[str, Any]] = []
-        self.console: Found | None = None
-        self.best: Found | None = None
-        self.round = self.step = self.step_in_round = 0
-        self.pruned = self.second_chance = False
-        self.headroom = self.options.tolerance
-        self.seconds = 0.0
         set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate)
-        self.take(G)
+        self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
+
+    mixer = _of_state("mixer", "The graph that is being fitted, with its parameters and dry/wet weights.")
+    optimizer = _of_state("optimizer", "That of the mixer.")
+    round = _of_state("round", "0 for the console, then the round of pruning.")
+    step = _of_state("step", "Gradient steps done in all.")
+    step_in_round = _of_state("step_in_round", "Gradient steps done in this round.")
+    seconds = _of_state("seconds", "How long it has run, where someone measures it.")
+    history = _of_state("history", "One entry for each gradient step and each pruning.")
+    console = _of_state("console", "The fitted console, once it is.")
+    best = _of_state("best", "The best graph so far.")
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -200,7 +196,7 @@ class Search:
     def run(self) -> Iterator[Progress]:
         """Do what is left to do. The search may be saved, or left, whenever this yields."""
         while not self.finished:
-            if self.round > 0 and not self.pruned:
+            if self.round > 0 and not self.state.pruned:
                 yield self._prune()
             while self.step_in_round < self._steps_of_round():
                 yield self._gradient_step()
@@ -227,12 +223,16 @@ class Search:
         Raises:
             GraphError: It is no such graph, or cannot be rendered.
         """
-        self.mixer = Mixer(_checked_graph(G, len(self.stems)), self.sample_rate, self.gain)
+        self.state.mixer, self.state.optimizer = self.fitting(G)
+
+    def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
+        """What fits a graph, see :meth:`take`, from the beginning."""
+        mixer = Mixer(_checked_graph(G, len(self.stems)), self.sample_rate, self.gain)
         groups = [
-            {"params": list(self.mixer.renderer.parameters()), "pace": 1.0},
-            {"params": [self.mixer.z_drywet], "pace": DRYWET_PACE},
+            {"params": list(mixer.renderer.parameters()), "pace": 1.0},
+            {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
         ]
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+        return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
 
     def _steps_of_round(self) -> int:
         return self.options.tune_steps if self.round else self.options.fit_steps
@@ -244,8 +244,8 @@ class Search:
         loss = self.match_loss(excerpt.scored(estimate), excerpt.mix, self.gain)
         if self.num_processors:
             self._descend(loss, penalties)
-        self.step += 1
-        self.step_in_round += 1
+        self.state.step += 1
+        self.state.step_in_round += 1
         return self._log("tune" if self.round else "fit", loss.item())
 
     def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
@@ -254,7 +254,7 @@ class Search:
         self.optimizer.zero_grad()
         weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
         penalty = sum(weights[name] * value for name, value in penalties.items())
-        if 0 < self.round < self.options.rounds and not self.second_chance:  # pruning comes next
+        if 0 < self.round < self.options.rounds and not self.state.second_chance:  # pruning comes next
             penalty = (
                 penalty + self.options.weight_penalty * self.mixer.z_drywet[self.mixer.processor_ids].sigmoid().sum()
             )
@@ -271,19 +271,19 @@ class Search:
 
     @in_usual_torch
     def _end_round(self) -> None:
-        loss = self._evaluate_mixer(self.mixer)
+        state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
-        if self.console is None:
-            self.console = self.best = found
-        elif loss <= self._bound() and (found.num_processors, loss) < (self.best.num_processors, self.best.loss):
-            self.best = found
-        self.second_chance = loss > self._bound() and not self.second_chance
-        if loss > self._bound() and not self.second_chance:
-            self.headroom /= 2
-            self.take(self.best.G)
-        self.round += 1
-        self.step_in_round = 0
-        self.pruned = self.second_chance
+        if state.console is None:
+            state.console = state.best = found
+        elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
+            state.best = found
+        state.second_chance = loss > self._bound() and not state.second_chance
+        if loss > self._bound() and not state.second_chance:
+            state.headroom /= 2
+            self.take(state.best.G)
+        state.round += 1
+        state.step_in_round = 0
+        state.pruned = state.second_chance
 
     # Pruning
 
@@ -309,10 +309,10 @@ class Search:
             {node: G.nodes[node][WEIGHT] for node in candidates},
             {node: G.nodes[node]["node_type"] for node in candidates},
             evaluate,
-            self._bound() + self.headroom,
+            self._bound() + self.state.headroom,
         )
         self.take(without(G, removed, changes))
-        self.pruned = True
+        self.state.pruned = True
         return self._log("prune", evaluate(removed))
 
     # Judging

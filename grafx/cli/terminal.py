@@ -13,18 +13,18 @@ from ..text import printable
 
 # Results go to the output; notes, progress and errors to the other stream. File names may hold what rich would take for
 # markup.
-console = Console(highlight=False, markup=False, emoji=False)
-error_console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+terminal = Console(highlight=False, markup=False, emoji=False)
+error_terminal = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str, style: str = "") -> None:
     """Say something on a line of its own, however long."""
-    console.print(printable(text), style=style, soft_wrap=True)
+    terminal.print(printable(text), style=style, soft_wrap=True)
 
 
 def notice(text: str) -> None:
     """Say something that the user should know but need not act on."""
-    error_console.print(Text.assemble(("Note:", "yellow"), f" {printable(text)}"), soft_wrap=True)
+    error_terminal.print(Text.assemble(("Note:", "yellow"), f" {printable(text)}"), soft_wrap=True)
 
 
 @contextmanager
@@ -49,5 +49,5 @@ def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
 
 def fail(text: str, status: int = 1) -> NoReturn:
     """Say what is wrong and end with a status."""
-    error_console.print(Text.assemble(("Error:", "red"), f" {printable(text)}"), soft_wrap=True)
+    error_terminal.print(Text.assemble(("Error:", "red"), f" {printable(text)}"), soft_wrap=True)
     raise typer.Exit(status)
