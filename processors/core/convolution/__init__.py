@@ -223,7 +223,8 @@ class FIRConvolution(nn.Module):
         self.flashfftconv = flashfftconv and flash_fft.is_supported()
         if flashfftconv and not self.flashfftconv:
             warnings.warn(
-                "FlashFFTConv is not installed, or there is no GPU that it supports: the native convolution is used. "
+                "FlashFFTConv is not installed, or turned off, or there is no GPU that it supports: the native "
+                "convolution is used. "
                 "Pass flashfftconv=False to say so yourself.",
                 stacklevel=2,
             )
