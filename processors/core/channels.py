@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ..arguments import check_known
 from ..errors import ParameterError
 from .broadcasting import is_one_of
 from .convolution import convolve
@@ -22,9 +23,7 @@ def num_filter_channels(processor_channel: str) -> int:
     Raises:
         ParameterError: another name.
     """
-    if processor_channel not in NUM_FILTER_CHANNELS:
-        names = ", ".join(NUM_FILTER_CHANNELS)
-        raise ParameterError(f"Unknown processor_channel {processor_channel!r}: use one of {names}.")
+    check_known("processor_channel", processor_channel, NUM_FILTER_CHANNELS)
     return NUM_FILTER_CHANNELS[processor_channel]
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import check_optional
+from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.bounds import soft_bound
@@ -105,8 +105,8 @@ class FeedbackDelayNetwork(Processor):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(sample_rate, param_range)
-        _check_choice("matrix", matrix, MATRICES)
-        _check_choice("method", method, METHODS)
+        check_known("matrix", matrix, MATRICES)
+        check_known("method", method, METHODS)
         if num_lines < 2:
             raise ParameterError(f"num_lines must be at least 2, not {num_lines}.")
         self.num_lines, self.matrix, self.method = num_lines, matrix, method
@@ -249,11 +249,6 @@ class FeedbackDelayNetwork(Processor):
         row, column = torch.tril_indices(lines, lines, -1, device=skew.device)
         lower[:, row, column] = soft_bound(wide(skew), 10, 10)
         return self.start.to(lower) @ torch.linalg.matrix_exp(lower - lower.mT)
-
-
-def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ParameterError(f"Unknown {option} {value!r}: use one of {', '.join(choices)}.")
 
 
 def _relative_to(start: Tensor) -> Map:

@@ -54,10 +54,6 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().resolve_conj().resolve_neg().contiguous().numpy()
 
 
-def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return torch.empty(like.shape, dtype=dtype or like.dtype)
-
-
 def tiny(signal: Tensor) -> float:
     return torch.finfo(signal.dtype).tiny
 
