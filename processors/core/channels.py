@@ -83,11 +83,11 @@ def check_stereo(x: Tensor, who: str) -> None:
         )
 
 
-def check_mono_or_stereo(x: Tensor, who: str) -> None:
+def check_mono_or_stereo(x: Tensor, who: str, needs: str = "needs a mono or stereo signal") -> None:
     """Refuse signals that have more than two channels.
 
     Raises:
         ParameterError: ``x`` is neither ``(batch, 1, samples)`` nor ``(batch, 2, samples)``.
     """
     if x.ndim != 3 or not is_one_of(x.shape[1], 1, 2):
-        raise ParameterError(f"{who} needs a mono or stereo signal (batch, 1 or 2, samples), not {tuple(x.shape)}.")
+        raise ParameterError(f"{who} {needs} (batch, 1 or 2, samples), not {tuple(x.shape)}.")

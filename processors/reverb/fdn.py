@@ -13,7 +13,7 @@ from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.bounds import soft_bound
-from ..core.broadcasting import is_one_of
+from ..core.channels import check_mono_or_stereo
 from ..core.delay_network import Network, delay_network, delay_network_by_frequency
 from ..core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
 from ..core.octaves import OctaveFilters
@@ -162,11 +162,7 @@ class FeedbackDelayNetwork(Processor):
             ParameterError: signals of more than two channels, or the parameter of the other matrix.
         """
         check_optional(self, skew=skew, normal=normal)
-        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
-            raise ParameterError(
-                f"A feedback delay network takes mono or stereo signals (batch, 1 or 2, samples), not "
-                f"{tuple(input_signals.shape)}."
-            )
+        check_mono_or_stereo(input_signals, "A feedback delay network", "takes mono or stereo signals")
         *parts, tone = once(self._parts, log_decay, log_level, z_input, z_output, skew, normal)
         network = Network(self.delays, *parts)
         u = input_signals.expand(-1, 2, -1)
