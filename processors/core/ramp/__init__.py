@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ..backends.dispatch import kernels
 from ..operators import empty, operator
+from ..precision import REAL as REAL
 from ..precision import check_real, wide
 from ..shapes import as_rows, num_samples, shaped
 
