@@ -31,12 +31,16 @@ class Worker:
         python: Interpreter that imports the package; without one, nothing is measured.
         cases: Module of ``benchmarks/cases`` that it runs.
         threads: How many it may use; by default as many as there are cores.
+        variables: Of its environment, beside those of this process.
     """
 
-    def __init__(self, python: str | None, cases: str, threads: int | None = None):
+    def __init__(
+        self, python: str | None, cases: str, threads: int | None = None, variables: dict[str, str] | None = None
+    ):
         self._python = python
         self._cases = cases
         self._threads = threads
+        self._variables = variables or {}
         self._process: subprocess.Popen | None = None
 
     @property
@@ -65,7 +69,11 @@ class Worker:
 
     def fresh(self) -> "Worker":
         """The same in another process."""
-        return Worker(self._python, self._cases, self._threads)
+        return self.with_variables()
+
+    def with_variables(self, **variables: str) -> "Worker":
+        """The same in another process, with further variables of the environment."""
+        return Worker(self._python, self._cases, self._threads, self._variables | variables)
 
     def close(self) -> None:
         """End the process."""
@@ -76,7 +84,7 @@ class Worker:
 
     def _exchange(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
         if self._process is None:
-            self._process = _start(self._python, self._cases, self._threads or os.cpu_count())
+            self._process = _start(self._python, self._cases, self._threads or os.cpu_count(), self._variables)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         if not select.select([self._process.stdout], [], [], limit)[0]:
@@ -89,10 +97,10 @@ class Worker:
         return json.loads(line)
 
 
-def _start(python: str, cases: str, threads: int) -> subprocess.Popen:
+def _start(python: str, cases: str, threads: int, variables: dict[str, str]) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "PYTHONPATH")}
     environment |= {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-    environment |= {"PYTHONWARNINGS": "ignore", "KINETO_LOG_LEVEL": "9"}
+    environment |= {"PYTHONWARNINGS": "ignore", "KINETO_LOG_LEVEL": "9"} | variables
     return subprocess.Popen(
         [python, Path(__file__).with_name("worker.py"), cases],
         stdin=subprocess.PIPE,

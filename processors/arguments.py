@@ -1,6 +1,6 @@
 """Options, and the inlets and raw parameters that only some of them bring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch.nn as nn
 from torch import Tensor
@@ -34,6 +34,17 @@ def check_option(option: str, value: object, choices: tuple) -> None:
     """
     if value not in choices:
         raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+
+
+def check_known(option: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse a name that is not known.
+
+    Raises:
+        ParameterError: the message names the option, the value and the known names.
+    """
+    names = tuple(choices)
+    if value not in names:
+        raise ParameterError(f"Unknown {option} {value!r}: use one of {', '.join(names)}.")
 
 
 def bind(

@@ -14,13 +14,13 @@ from .controls import Control, Leaf, ParamRange, Values, control_shape, join, li
 from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
 from .core.lasting import Lasting
+from .core.precision import REAL
 from .core.streaming import State, block_by_block, first_bad_sample, in_blocks, remember
 from .errors import ParameterError
 from .rows import share_rows
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
-REAL = torch.float32, torch.float64
 
 ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
 Controls = dict[str, "Control | Controls"]

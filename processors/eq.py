@@ -10,10 +10,10 @@ from .core.channels import filter_channels, filters_of_channels, num_filter_chan
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
-from .core.iir import IIRFilter
 from .core.maps import AMPLITUDE_DB, spread_hertz
 from .core.streaming import once
 from .core.windows import Window
+from .filter.base import RecursiveFilter
 from .filter.cookbook import COOKBOOK_GAIN, cookbook_controls
 
 __all__ = [
@@ -172,7 +172,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         return self.latency_samples
 
 
-class ParametricEqualizer(Processor):
+class ParametricEqualizer(RecursiveFilter):
     r"""Equalizer with a low shelf, peaks and a high shelf in series, for the channels.
 
     .. math:: H_c(z) = H_{low}(z; \omega_1, Q_1, A_1) \prod_{k=2}^{K-1} H_{peak}(z; \omega_k, Q_k, A_k)
@@ -204,8 +204,6 @@ class ParametricEqualizer(Processor):
     2020.
     """
 
-    latency_samples = 0
-
     def __init__(
         self,
         num_filters: int = 10,
@@ -215,7 +213,7 @@ class ParametricEqualizer(Processor):
         param_range: ParamRange | None = None,
         **iir,
     ):
-        super().__init__(sample_rate, param_range)
+        super().__init__(sample_rate, param_range, **iir)
         least = 2 if use_shelving_filters else 1
         if num_filters < least:
             shelves = " with shelving filters" if use_shelving_filters else ""
@@ -223,7 +221,6 @@ class ParametricEqualizer(Processor):
         self._size = (_num_recursive_channels(processor_channel), num_filters)
         self.processor_channel = processor_channel
         self.use_shelving_filters = use_shelving_filters
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("w0", "q_inv", "log_gain"), self._size)
@@ -263,11 +260,8 @@ class ParametricEqualizer(Processor):
         """Numerators and denominators ``(…, K, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…, K)``."""
         return _with_shelves(*cookbook.from_cosine(cos_w0, alpha), A)
 
-    def tail_samples(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> int:
-        return self.iir.tail_samples(*self.sections(w0, q_inv, log_gain))
 
-
-class GraphicEqualizer(Processor):
+class GraphicEqualizer(RecursiveFilter):
     r"""Equalizer with one peak filter in each of many bands in series, for the channels.
 
     .. math:: H_c(z) = \prod_{k=1}^{K} H(z; \omega_k, B_k, e^{g_k})
@@ -292,8 +286,6 @@ class GraphicEqualizer(Processor):
     Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
     """
 
-    latency_samples = 0
-
     def __init__(
         self,
         processor_channel: str = "mono",
@@ -302,11 +294,10 @@ class GraphicEqualizer(Processor):
         param_range: ParamRange | None = None,
         **iir,
     ):
-        super().__init__(sr, param_range)
+        super().__init__(sr, param_range, **iir)
         self.processor_channel = processor_channel
         self.num_channels = _num_recursive_channels(processor_channel)
         self.bands = Bands(scale, sr)
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gains": (self.num_channels, len(self.bands))}
@@ -332,9 +323,6 @@ class GraphicEqualizer(Processor):
     def sections(self, log_gains: Tensor) -> cookbook.Coefficients:
         """Numerators and denominators ``(B, C', K, 3)``."""
         return self.bands.filters(log_gains)
-
-    def tail_samples(self, log_gains: Tensor) -> int:
-        return self.iir.tail_samples(*self.sections(log_gains))
 
     def gains_for(self, log_commands: Tensor) -> Tensor:
         """Raw gains with which the response passes through others, to about 1 dB for those of ±12 dB.

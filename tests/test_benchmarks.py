@@ -60,6 +60,7 @@ def test_every_section_runs_without_a_peer(quick):
         "## Growth",
         "## Floor",
         "## Kernels",
+        "## Switches",
         "## Inference",
         "## Dynamics",
         "## Filters",

@@ -242,6 +242,15 @@ def convolution_ours() -> Function:
     return convolve
 
 
+def convolution_flash() -> Function:
+    from importlib import import_module
+
+    from grafx.processors.core.convolution import FIRConvolution
+
+    import_module("flashfftconv")  # where it is not installed there is nothing to measure
+    return FIRConvolution(flashfftconv=True)
+
+
 def convolution_grafx06() -> Function:
     from grafx.processors.core.convolution import FIRConvolution
 

@@ -15,6 +15,7 @@ SECTIONS = (
     "growth",
     "floor",
     "kernels",
+    "switches",
     "inference",
     "dynamics",
     "filters",

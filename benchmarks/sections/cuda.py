@@ -15,7 +15,7 @@ PACKAGES = (*kernels.PACKAGES, "triton")
 
 
 def run(bench: Bench) -> Iterator[Table]:
-    if not _has_gpu(bench):
+    if not has_gpu(bench):
         raise NotHere("there is no CUDA device")
     sizes, samples = ((4,), 2**12) if bench.quick else ((4, 16, 32, 64), 2**17)
     for title, mode in consoles.MODES.items():
@@ -29,7 +29,8 @@ def run(bench: Bench) -> Iterator[Table]:
     yield kernels.table(bench, "cuda", repeats=1 if bench.quick else 15)
 
 
-def _has_gpu(bench: Bench) -> bool:
+def has_gpu(bench: Bench) -> bool:
+    """Whether ours finds a CUDA device."""
     try:
         return bench.ours.ask("has_gpu", {})["gpu"]
     except Unanswered:

@@ -7,6 +7,16 @@ from pathlib import Path
 from ..errors import AudioError
 
 
+def refuse_file(folder: Path, error: type[ValueError]) -> None:
+    """Refuse a file where a folder is to be.
+
+    Raises:
+        ValueError: of the type ``error``.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise error(f"{folder} is a file: give a folder for the results.")
+
+
 def check_folder(folder: Path, error: type[ValueError]) -> None:
     """Refuse a folder that results cannot be written to. Nothing is made yet.
 
@@ -14,8 +24,7 @@ def check_folder(folder: Path, error: type[ValueError]) -> None:
         ValueError: of the type ``error``: it is a file.
         OSError: it cannot be written to.
     """
-    if folder.exists() and not folder.is_dir():
-        raise error(f"{folder} is a file: give a folder for the results.")
+    refuse_file(folder, error)
     _check_writable(folder)
 
 

@@ -26,7 +26,7 @@ from ..search import MixStream, Options, Search, load_checkpoint, remove_checkpo
 from ..search.mixing.report import RESULT_FILES, describe_chains, write_results
 from ..text import printable
 from ..words import count, signed
-from .outputs import check_audio_file, check_file
+from .outputs import check_audio_file, check_file, refuse_file
 from .terminal import error_terminal, notice, say, terminal
 
 BLOCK = 65536
@@ -145,8 +145,7 @@ def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
     """A folder for results, which is made where it is missing, that no other run writes into meanwhile."""
-    if out.exists() and not out.is_dir():
-        raise SearchError(f"{out} is a file: give a folder for the results.")
+    refuse_file(out, SearchError)
     out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out, timeout=0):

@@ -10,6 +10,7 @@ from ..data.attributes import Settings
 from ..data.graph import GRAFX
 from ..data.queries import count_nodes_per_type, get_node_ids_from_type
 from ..errors import GraphError
+from ..processors.controls import shape_of
 from ..trees import map_tensors
 from .settings import raw_row, settings_of
 
@@ -63,11 +64,6 @@ def create_empty_parameters_from_shape_dict(
         else:
             parameters[name] = nn.Parameter(std * torch.randn(num_nodes, *shape_of(shape), device=device))
     return parameters
-
-
-def shape_of(size: int | Iterable[int]) -> tuple[int, ...]:
-    """One entry of a processor's ``parameter_size`` as a shape."""
-    return (size,) if isinstance(size, int) else tuple(size)
 
 
 def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, latency_of
 from ..core.loudness import rms_difference
 from ..core.maps import AMPLITUDE_DB, softplus_db
@@ -208,8 +209,7 @@ class ParallelMix(Group):
         self, processors: Mapping[str, nn.Module], activation: Literal["softmax", "softplus"] = "softmax"
     ) -> None:
         super().__init__(processors)
-        if activation not in ("softmax", "softplus"):
-            raise ParameterError(f"activation must be 'softmax' or 'softplus', not {activation!r}.")
+        check_option("activation", activation, ("softmax", "softplus"))
         if "parallel_weights" in self.processors:
             raise ParameterError("No processor of a ParallelMix can be called 'parallel_weights'.")
         self.activation = activation

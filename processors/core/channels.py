@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ..arguments import check_known
 from ..errors import ParameterError
 from .broadcasting import is_one_of
 from .convolution import convolve
@@ -22,9 +23,7 @@ def num_filter_channels(processor_channel: str) -> int:
     Raises:
         ParameterError: another name.
     """
-    if processor_channel not in NUM_FILTER_CHANNELS:
-        names = ", ".join(NUM_FILTER_CHANNELS)
-        raise ParameterError(f"Unknown processor_channel {processor_channel!r}: use one of {names}.")
+    check_known("processor_channel", processor_channel, NUM_FILTER_CHANNELS)
     return NUM_FILTER_CHANNELS[processor_channel]
 
 
@@ -84,11 +83,11 @@ def check_stereo(x: Tensor, who: str) -> None:
         )
 
 
-def check_mono_or_stereo(x: Tensor, who: str) -> None:
+def check_mono_or_stereo(x: Tensor, who: str, needs: str = "needs a mono or stereo signal") -> None:
     """Refuse signals that have more than two channels.
 
     Raises:
         ParameterError: ``x`` is neither ``(batch, 1, samples)`` nor ``(batch, 2, samples)``.
     """
     if x.ndim != 3 or not is_one_of(x.shape[1], 1, 2):
-        raise ParameterError(f"{who} needs a mono or stereo signal (batch, 1 or 2, samples), not {tuple(x.shape)}.")
+        raise ParameterError(f"{who} {needs} (batch, 1 or 2, samples), not {tuple(x.shape)}.")

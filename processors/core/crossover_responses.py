@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import check_known
 from ..errors import ParameterError
 from .fourier import irfft, rfft
 
@@ -30,8 +31,7 @@ def crossover_frequencies(num_bands: int, f_min: float, f_max: float, scale: str
     Raises:
         ParameterError: an unknown scale, no bands, or a range that does not ascend.
     """
-    if scale not in SCALES:
-        raise ParameterError(f"Unknown scale {scale!r}: use one of {', '.join(map(repr, SCALES))}.")
+    check_known("scale", scale, SCALES)
     if num_bands < 1:
         raise ParameterError(f"num_bands must be at least 1, not {num_bands}.")
     if not 0 < f_min < f_max:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arguments import check_option
+from ..arguments import check_known, check_option
 from ..errors import ParameterError
 from .constants import Constants
 
@@ -156,8 +156,7 @@ class TriangularFilterBank(Constants):
 
 
 def _check(num_filters: int, scale: str, f_min: float, f_max: float) -> None:
-    if scale not in SCALES:
-        raise ParameterError(f"Unknown scale {scale!r}: use one of {', '.join(SCALES)}.")
+    check_known("scale", scale, SCALES)
     if num_filters < 1:
         raise ParameterError(f"num_filters must be at least 1, not {num_filters}.")
     lowest = "> 0" if scale == "log" else "≥ 0"

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..arguments import check_known
 from ..errors import ParameterError
 from .bounds import soft_bound, soft_bound_sum
 from .constants import Constants
@@ -67,8 +68,7 @@ class Bands(Constants):
 
     def __init__(self, scale: str = "bark", sr: float = 44100):
         super().__init__()
-        if scale not in CENTRES:
-            raise ParameterError(f"Unknown scale {scale!r}: use one of {', '.join(CENTRES)}.")
+        check_known("scale", scale, CENTRES)
         centres, widths = (torch.tensor(table[scale], dtype=torch.float64) for table in (CENTRES, WIDTHS))
         if sr <= 2 * centres[-1]:
             raise ParameterError(

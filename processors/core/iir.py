@@ -8,6 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import check_known
 from ..errors import ParameterError
 from .biquad import decay_samples
 from .convolution import FIRConvolution
@@ -73,8 +74,7 @@ class IIRFilter(nn.Module):
         max_input_len: int | None = None,
     ):
         super().__init__()
-        if backend not in BACKENDS:
-            raise ParameterError(f"Unknown backend {backend!r}: use one of {', '.join(BACKENDS)}.")
+        check_known("backend", backend, BACKENDS)
         if order not in (1, 2):
             raise ParameterError(f"order is that of each section, 1 or 2, not {order}: put several in series.")
         if fsm_fir_len < 1:

@@ -85,6 +85,11 @@ class Operator:
             return self._overload.redispatch(keyset & torch._C._after_autograd_keyset, *arguments)
 
 
+def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor of the same shape that is still to be filled."""
+    return like.new_empty(like.shape, dtype=dtype)
+
+
 def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:
     """Declare a function as an operator of torch, see :class:`Operator`."""
     return lambda run: Operator(name, run)

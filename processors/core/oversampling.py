@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ParameterError
+from ..arguments import check_option
 from .convolution import FIRConvolution
 from .streaming import with_past
 
@@ -62,8 +62,7 @@ def check_factor(factor: int) -> None:
     Raises:
         ParameterError: the message names the factors.
     """
-    if factor not in FACTORS:
-        raise ParameterError(f"oversampling must be one of {', '.join(map(str, FACTORS))}, not {factor!r}.")
+    check_option("oversampling", factor, FACTORS)
 
 
 def _half_band(stage: int) -> Tensor:

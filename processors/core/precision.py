@@ -3,6 +3,20 @@
 import torch
 from torch import Tensor
 
+from ..errors import ParameterError
+
+REAL, COMPLEX = (torch.float32, torch.float64), (torch.complex64, torch.complex128)
+
+
+def check_real(name: str, signal: Tensor, before: str = "filtering") -> None:
+    """Refuse a signal that is neither in single nor in double precision.
+
+    Raises:
+        ParameterError: the message says what it is called, what it is, and before what to convert it.
+    """
+    if signal.dtype not in REAL:
+        raise ParameterError(f"{name} must be float32 or float64, not {signal.dtype}: convert it before {before}.")
+
 
 def wide(values: Tensor) -> Tensor:
     """Numbers in double precision, real or complex, on every device that has it.

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from .broadcasting import broadcast_shapes
+from .precision import COMPLEX, REAL
 
 Function = TypeVar("Function", bound=Callable)
 Axis = int | tuple[int, ...]
-REAL, COMPLEX = {torch.float32, torch.float64}, {torch.complex64, torch.complex128}
 KINDS = {
-    "real": REAL,
-    "complex": COMPLEX,
-    "real or complex": REAL | COMPLEX,
+    "real": {*REAL},
+    "complex": {*COMPLEX},
+    "real or complex": {*REAL, *COMPLEX},
     "int": {torch.int64},
     "bool": {torch.bool},
     "byte": {torch.uint8},

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..arguments import check_optional
+from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize
 from ..controls import ParamRange
 from ..core import butterworth
@@ -72,8 +72,7 @@ class ButterworthFilter(RecursiveFilter):
         **iir,
     ):
         super().__init__(sample_rate, param_range, **iir)
-        if kind not in KINDS:
-            raise ParameterError(f"Unknown kind {kind!r}: use one of {', '.join(KINDS)}.")
+        check_known("kind", kind, KINDS)
         if not 1 <= order <= HIGHEST_ORDER:
             raise ParameterError(f"order must be from 1 to {HIGHEST_ORDER}, not {order!r}: put several in series.")
         self.order = order

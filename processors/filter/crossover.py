@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import TOLERANCE, ParamRange, Values
 from ..core.biquad import decay_samples
@@ -76,8 +77,7 @@ class LinkwitzRileyCrossover(Processor):
         super().__init__(sample_rate, param_range)
         if num_bands < 2:
             raise ParameterError(f"A crossover splits into at least 2 bands: num_bands cannot be {num_bands}.")
-        if order not in ORDERS:
-            raise ParameterError(f"order must be one of {', '.join(map(str, ORDERS))}, not {order!r}.")
+        check_option("order", order, ORDERS)
         self.order = order
         self.num_bands = num_bands
         self.outlets = tuple(f"band{k}" for k in range(num_bands))

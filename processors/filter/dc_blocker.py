@@ -9,7 +9,6 @@ from ..base import Control, ParameterSize
 from ..controls import ParamRange
 from ..core.bounds import soft_bound
 from ..core.cookbook import Coefficients
-from ..core.iir import IIRFilter
 from ..core.maps import frequency_around, logit_of
 from ..core.precision import wide
 from .base import RecursiveFilter
@@ -38,8 +37,7 @@ class DCBlocker(RecursiveFilter):
     """
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
-        super().__init__(sample_rate, param_range)
-        self.iir = IIRFilter(order=1)
+        super().__init__(sample_rate, param_range, order=1)
 
     def parameter_size(self) -> ParameterSize:
         return {"w0": 1}

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..arguments import check_optional
-from ..base import Control, ParameterError, ParameterSize
+from ..arguments import check_known, check_optional
+from ..base import Control, ParameterSize
 from ..controls import ParamRange
 from ..core.bounds import clip, safe_exp, soft_bound
 from ..core.cookbook import Coefficients, bilinear
@@ -106,8 +106,7 @@ class LadderFilter(RecursiveFilter):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(sample_rate, param_range)
-        if mode not in MODES:
-            raise ParameterError(f"Unknown mode {mode!r}: use one of {', '.join(MODES)}.")
+        check_known("mode", mode, MODES)
         self.mode = mode
         self.saturate = saturate
 

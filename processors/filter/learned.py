@@ -16,7 +16,6 @@ from ..core.bounds import soft_bound
 from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
 from ..core.convolution import FIRConvolution
 from ..core.fir import normalize_impulse
-from ..core.iir import IIRFilter
 from ..core.maps import (
     AMPLITUDE_DB,
     TANH,
@@ -137,10 +136,9 @@ class BiquadFilter(RecursiveFilter):
         param_range: ParamRange | None = None,
         **iir,
     ):
-        super().__init__(sample_rate, param_range)
+        super().__init__(sample_rate, param_range, **iir)
         self.num_filters = num_filters
         self.normalized = normalized
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         size = {"Bs": (self.num_filters, 3), "A1_pre": self.num_filters, "A2_pre": self.num_filters}
@@ -211,9 +209,8 @@ class PoleZeroFilter(RecursiveFilter):
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
-        super().__init__(sample_rate, param_range)
+        super().__init__(sample_rate, param_range, **iir)
         self.num_filters = num_filters
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return {"log_gain": 1, "poles": (self.num_filters, 2), "zeros": (self.num_filters, 2)}
@@ -309,9 +306,8 @@ class StateVariableFilter(RecursiveFilter):
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
-        super().__init__(sample_rate, param_range)
+        super().__init__(sample_rate, param_range, **iir)
         self.num_filters = num_filters
-        self.iir = IIRFilter(**iir)
 
     def parameter_size(self) -> ParameterSize:
         return dict.fromkeys(("twoR", "G", "c_hp", "c_bp", "c_lp"), self.num_filters)

@@ -12,7 +12,7 @@ from ..core.biquad import biquad_cascade, decay_samples
 from ..core.bounds import clip, safe_exp
 from ..core.envelope import carry_on
 from ..core.maps import exponential, reciprocal_softplus, tanh
-from ..core.precision import wide
+from ..core.precision import REAL, wide
 from ..core.ramp import linear_ramp
 from ..core.recursion import first_order, last_output
 from ..core.state_variable import biquads
@@ -21,7 +21,6 @@ from ..core.streaming import remember
 Value = Tensor | float
 Values = tuple[Tensor, ...]
 
-REAL = torch.float32, torch.float64
 MAX_COEFFICIENT = 0.999  # of an allpass; at 1 it would ring for ever
 COEFFICIENT = tanh(MAX_COEFFICIENT)
 

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import check_optional
+from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.bounds import soft_bound
-from ..core.broadcasting import is_one_of
+from ..core.channels import check_mono_or_stereo
 from ..core.delay_network import Network, delay_network, delay_network_by_frequency
 from ..core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
 from ..core.octaves import OctaveFilters
@@ -105,8 +105,8 @@ class FeedbackDelayNetwork(Processor):
         param_range: ParamRange | None = None,
     ) -> None:
         super().__init__(sample_rate, param_range)
-        _check_choice("matrix", matrix, MATRICES)
-        _check_choice("method", method, METHODS)
+        check_known("matrix", matrix, MATRICES)
+        check_known("method", method, METHODS)
         if num_lines < 2:
             raise ParameterError(f"num_lines must be at least 2, not {num_lines}.")
         self.num_lines, self.matrix, self.method = num_lines, matrix, method
@@ -162,11 +162,7 @@ class FeedbackDelayNetwork(Processor):
             ParameterError: signals of more than two channels, or the parameter of the other matrix.
         """
         check_optional(self, skew=skew, normal=normal)
-        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
-            raise ParameterError(
-                f"A feedback delay network takes mono or stereo signals (batch, 1 or 2, samples), not "
-                f"{tuple(input_signals.shape)}."
-            )
+        check_mono_or_stereo(input_signals, "A feedback delay network", "takes mono or stereo signals")
         *parts, tone = once(self._parts, log_decay, log_level, z_input, z_output, skew, normal)
         network = Network(self.delays, *parts)
         u = input_signals.expand(-1, 2, -1)
@@ -249,11 +245,6 @@ class FeedbackDelayNetwork(Processor):
         row, column = torch.tril_indices(lines, lines, -1, device=skew.device)
         lower[:, row, column] = soft_bound(wide(skew), 10, 10)
         return self.start.to(lower) @ torch.linalg.matrix_exp(lower - lower.mT)
-
-
-def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ParameterError(f"Unknown {option} {value!r}: use one of {', '.join(choices)}.")
 
 
 def _relative_to(start: Tensor) -> Map:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..base import Control, ParameterError, ParameterSize, Processor
+from ..base import Control, ParameterSize, Processor
 from ..controls import ParamRange
-from ..core.broadcasting import is_one_of
+from ..core.channels import check_mono_or_stereo
 from ..core.freeverb import State, combs_and_allpasses
 from ..core.maps import within
 from ..core.precision import wide
@@ -92,10 +92,7 @@ class Freeverb(Processor):
         Raises:
             ParameterError: signals of more than two channels.
         """
-        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
-            raise ParameterError(
-                f"Freeverb takes mono or stereo signals (batch, 1 or 2, samples), not {tuple(input_signals.shape)}."
-            )
+        check_mono_or_stereo(input_signals, "Freeverb", "takes mono or stereo signals")
         x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
         loop = once(self._loop, z_room, z_damping).repeat_interleave(2, 0)
         y = remember(lambda state: _in_pieces(x, self.delays, loop, state)).unflatten(0, (-1, 2))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import check_optional
+from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core import noise_bands
@@ -260,9 +260,7 @@ class FilteredNoiseShapingReverb(Processor):
     ):
         super().__init__(sr, param_range)
         ir_len = samples_of(ir_len, ir_s, sr, "ir_s")
-        if noise_randomness not in NOISES:
-            names = ", ".join(map(repr, NOISES))
-            raise ParameterError(f"Unknown noise_randomness {noise_randomness!r}: use one of {names}.")
+        check_known("noise_randomness", noise_randomness, NOISES)
         if not 0 < min_decay_ms < max_decay_ms:
             raise ParameterError(f"0 < min_decay_ms < max_decay_ms must hold, not {min_decay_ms} and {max_decay_ms}.")
         if ir_len < 1:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import check_optional
+from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.bounds import safe_exp, soft_bound
@@ -98,8 +98,7 @@ class VelvetNoiseReverb(Processor):
     ) -> None:
         super().__init__(sample_rate, param_range)
         ir_len = samples_of(ir_len, ir_s, sample_rate, "ir_s")
-        if color not in COLORS:
-            raise ParameterError(f"Unknown color {color!r}: use one of {', '.join(COLORS)}.")
+        check_known("color", color, COLORS)
         if not 0 < density <= sample_rate:
             raise ParameterError(f"density must be from 0 to {sample_rate:g} pulses per second, not {density:g}.")
         for name, number in (("num_widths", num_widths), ("num_segments", num_segments), ("ir_len", ir_len)):

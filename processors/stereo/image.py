@@ -8,8 +8,7 @@ from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
 from ..core.bounds import safe_exp
-from ..core.broadcasting import is_one_of
-from ..core.channels import check_stereo
+from ..core.channels import check_mono_or_stereo, check_stereo
 from ..core.maps import AMPLITUDE_DB
 from ..core.operators import formula
 
@@ -130,11 +129,7 @@ class MonoToStereo(Processor):
         Raises:
             ParameterError: the signal is neither mono nor stereo.
         """
-        if input_signals.ndim != 3 or not is_one_of(input_signals.shape[1], 1, 2):
-            raise ParameterError(
-                "MonoToStereo needs a mono or stereo signal (batch, 1 or 2, samples), not "
-                f"{tuple(input_signals.shape)}."
-            )
+        check_mono_or_stereo(input_signals, "MonoToStereo")
         return input_signals.expand(-1, 2, -1)
 
 

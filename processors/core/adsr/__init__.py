@@ -7,7 +7,7 @@ from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..bounds import clip
 from ..maps import TO_SILENCE
-from ..operators import operator
+from ..operators import empty, operator
 from ..precision import wide
 from ..segments import segments
 from ..shapes import as_rows, shape_text, shaped
@@ -161,13 +161,13 @@ def _differentiate(ctx, grad: Tensor, grad_final: Tensor) -> tuple:
 _adsr.register_fake(
     lambda held, values, state, linear, dtype: (
         values.new_empty(held.shape, dtype=dtype),
-        state.new_empty(state.shape),
+        empty(state),
     )
 )
 _adsr_backward.register_fake(
     lambda grad, grad_final, held, values, state, y, linear: (
-        values.new_empty(values.shape),
-        state.new_empty(state.shape),
+        empty(values),
+        empty(state),
     )
 )
 _adsr.register_autograd(_differentiate, setup_context=_save)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..backends.numba_envelopes import draw_fall, draw_line, fall_gradient, sample_at, sums
-from ..backends.numba_rows import empty, kernel, run_rows
+from ..backends.numba_rows import kernel, run_rows
+from ..operators import empty
 
 STRIDE = 64  # samples that are searched for an edge at once
 

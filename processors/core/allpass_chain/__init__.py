@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
-from ..precision import wide, wide_dtype
+from ..operators import empty, operator
+from ..precision import check_real, wide, wide_dtype
 from ..shapes import as_rows, num_samples, shaped
 
 
@@ -41,8 +41,7 @@ def allpass_chain(
 
     Source: Gray and Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    check_real("x", x)
     if num_stages < 1:
         raise ParameterError(f"num_stages must be at least 1, not {num_stages}.")
     if state is None:
@@ -72,18 +71,14 @@ def _allpass_chain_backward(
     return kernels("allpass_chain", y).allpass_chain_backward(grad, grad_final, coefficient, feedback, y, final)
 
 
-def _empty(like: Tensor) -> Tensor:
-    return like.new_empty(like.shape)
-
-
 def _save(ctx, inputs, output) -> None:
     _, coefficient, feedback, _ = inputs
     ctx.save_for_backward(coefficient, feedback, *output)
 
 
-_allpass_chain.register_fake(lambda x, coefficient, feedback, state: (_empty(x), _empty(state)))
+_allpass_chain.register_fake(lambda x, coefficient, feedback, state: (empty(x), empty(state)))
 _allpass_chain_backward.register_fake(
-    lambda grad, grad_final, coefficient, feedback, y, final: tuple(map(_empty, (y, coefficient, feedback, final)))
+    lambda grad, grad_final, coefficient, feedback, y, final: tuple(map(empty, (y, coefficient, feedback, final)))
 )
 _allpass_chain.register_autograd(
     lambda ctx, grad, grad_final: _allpass_chain_backward(grad, grad_final, *ctx.saved_tensors), setup_context=_save

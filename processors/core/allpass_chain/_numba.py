@@ -6,8 +6,9 @@ Eight rows run side by side in the lanes of vectors: one sample waits for the on
 import numpy as np
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, put_samples, run_rows, take_samples, tiny
+from ..backends.numba_rows import kernel, put_samples, run_rows, take_samples, tiny
 from ..backends.numba_vectors import LANES, below, load, splat, store, where
+from ..operators import empty
 
 CHUNK = 128  # samples that are brought into lanes at once
 

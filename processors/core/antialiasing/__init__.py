@@ -32,7 +32,7 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
+from ..operators import empty, operator
 from ..shapes import require, shape_text, shaped
 from ..waveshapes import WAVESHAPES
 
@@ -85,7 +85,7 @@ def _save(ctx, inputs, output) -> None:
 
 
 _antialiased.register_fake(lambda x, shape, order: x.new_empty(x.shape[0], x.shape[1] - order))
-_antialiased_backward.register_fake(lambda grad, x, shape, order: x.new_empty(x.shape))
+_antialiased_backward.register_fake(lambda grad, x, shape, order: empty(x))
 _antialiased.register_autograd(
     lambda ctx, grad: (_antialiased_backward(grad, *ctx.saved_tensors, ctx.shape, ctx.order), None, None),
     setup_context=_save,

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, run_rows
+from ..backends.numba_rows import kernel, run_rows
+from ..operators import empty
 from ..waveshapes import CORNER, DILOGARITHM, LN2, NEGATIVE, STEEPNESS, WAVESHAPES
 from ._torch import CLOSE, CLOSE_AT_A_CORNER, LINE, TRIANGLE
 

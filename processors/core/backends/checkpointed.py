@@ -6,7 +6,7 @@ are kept, and return signals, final states and those kept, ``(rows, chunks, …)
 
 from torch import Tensor
 
-from ..operators import Operator
+from ..operators import Operator, empty
 from ..shapes import require
 
 CHUNK = 256  # samples between two states
@@ -44,10 +44,10 @@ def check_chunk(chunk: int, checkpoints: Tensor | None = None, length: int = 0) 
 def _forward_shapes(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
     rows, length = x.shape
     kept = state.new_empty(rows, (length + chunk - 1) // chunk, *state.shape[1:])
-    return x.new_empty(x.shape), state.new_empty(state.shape), kept
+    return empty(x), empty(state), kept
 
 
 def _backward_shapes(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(like.new_empty(like.shape) for like in (x, coefficients, grad_final))
+    return tuple(map(empty, (x, coefficients, grad_final)))

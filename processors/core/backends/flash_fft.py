@@ -11,14 +11,15 @@ from torch import Tensor
 
 from ..broadcasting import broadcast_shapes
 from ..lasting import lasting
+from .switches import is_on
 
 SHORTEST, LONGEST = 2**8, 2**22  # transforms that it has
 ROWS = 16  # long transforms take so many rows at a time
 
 
 def is_supported() -> bool:
-    """Whether it is installed, and the GPU has the tensor cores that it needs."""
-    if find_spec("flashfftconv") is None or not torch.cuda.is_available():
+    """Whether it is installed and not turned off, and the GPU has the tensor cores that it needs."""
+    if not is_on("FLASH_FFT") or find_spec("flashfftconv") is None or not torch.cuda.is_available():
         return False
     return torch.cuda.get_device_capability() >= (8, 0)
 

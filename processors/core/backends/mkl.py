@@ -2,7 +2,8 @@
 
 ``torch.fft`` plans each call anew, which for long transforms takes longer than a few rows do, and hands back whole
 spectra, which leave the cache. The builds of torch for Linux on x86 processors export the functions of Intel's MKL;
-here they are called on plans that are kept, from inside kernels. Where they are missing, :func:`plan` returns None.
+here they are called on plans that are kept, from inside kernels. Where they are missing or turned off by
+``GRAFX_MKL=0``, :func:`plan` returns None.
 
 Source: Intel, "oneMKL Developer Reference for C", chapter "Fourier Transform Functions".
 """
@@ -17,6 +18,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .switches import is_on
 from .threads import torch_library
 
 REAL = 33
@@ -54,8 +56,8 @@ def plan(n: int, dtype: torch.dtype) -> Plan | None:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """The library of torch, if its transforms are there and do what is expected of them."""
-    library = torch_library()
+    """The library of torch, if its transforms are wanted, there, and do what is expected of them."""
+    library = torch_library() if is_on("MKL") else None
     if library is None or not hasattr(library, "DftiComputeForward"):
         return None
     transforms, spectrum = Plan(library, 8, torch.float64), np.zeros(10)

@@ -5,12 +5,14 @@ concurrent callers, and data-loader workers are forks.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
+from .numba_cache import KernelCache
 from .numba_vectors import LANES, below, load, load_rows, splat, store, store_rows, where
 from .threads import run_concurrently
 
@@ -20,10 +22,10 @@ MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes lo
 def kernel(function: Callable, **options) -> Callable:
     """Compile on first call, and keep what was compiled for the next process wherever there is a place for it."""
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}} | options
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for a cache can be written
-        return njit(**options)(function)
+    compiled = njit(**options)(function)
+    with suppress(RuntimeError):  # no folder for a cache can be written
+        compiled._cache = KernelCache(function)
+    return compiled
 
 
 def inline(function: Callable) -> Callable:
@@ -50,10 +52,6 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, la
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().resolve_conj().resolve_neg().contiguous().numpy()
-
-
-def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return torch.empty(like.shape, dtype=dtype or like.dtype)
 
 
 def tiny(signal: Tensor) -> float:

@@ -4,19 +4,27 @@ Numba turns loops into scalar code where numbers are carried from one turn to th
 does. Here the vectors are written out: a variable of type ``doubles`` holds eight numbers, in the registers that
 the processor has for it, or in as many smaller ones as that takes. Arrays must be contiguous, in order.
 
-A kernel that is compiled and cached does not notice a change in here: then touch the modules of kernels too.
+``GRAFX_VECTORS=0`` makes eight scalars of each, see :mod:`.lanes_scalar`.
 """
 
 import operator
+from collections.abc import Callable
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-LANES = 8
-VECTOR = ir.VectorType(ir.DoubleType(), LANES)
-INTEGERS = ir.VectorType(ir.IntType(64), LANES)
+from .lanes_scalar import DOUBLE, LANES
+from .switches import is_on
+
+if is_on("VECTORS"):
+    from . import lanes_vector as vectors
+else:
+    from . import lanes_scalar as vectors
+
+INTEGER = ir.IntType(64)
+ZERO, ONE = vectors.constant([0.0] * LANES), vectors.constant([1.0] * LANES)
 CONTRACT = ("contract",)  # a product and the sum that it goes into may be rounded once
 
 
@@ -31,14 +39,14 @@ doubles = Doubles()
 @register_model(Doubles)
 class DoublesModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type) -> None:
-        super().__init__(dmm, fe_type, VECTOR)
+        super().__init__(dmm, fe_type, vectors.TYPE)
 
 
 def _arithmetic(instruction: str, *symbols) -> None:
     @intrinsic
     def apply(typingctx, a, b):
         def codegen(context, builder, signature, args):
-            return getattr(builder, instruction)(*args, flags=CONTRACT)
+            return vectors.each(builder, lambda a, b: getattr(builder, instruction)(a, b, flags=CONTRACT), *args)
 
         return doubles(doubles, doubles), codegen
 
@@ -61,7 +69,7 @@ def splat(typingctx, value):
     """The number in all lanes."""
 
     def codegen(context, builder, signature, args):
-        return _splat(builder, args[0])
+        return vectors.splat(builder, args[0])
 
     return doubles(types.float64), codegen
 
@@ -71,9 +79,8 @@ def hidden_zeros(typingctx):
     """Zero in all lanes, unknown to the compiler, which would move known ones in by an instruction that can be slow."""
 
     def codegen(context, builder, signature, args):
-        integer = ir.IntType(64)
-        zero = builder.asm(ir.FunctionType(integer, [integer]), "", "=r,0", [_index(0)], side_effect=False)
-        return _splat(builder, builder.bitcast(zero, ir.DoubleType()))
+        zero = builder.asm(ir.FunctionType(INTEGER, [INTEGER]), "", "=r,0", [INTEGER(0)], side_effect=False)
+        return vectors.splat(builder, builder.bitcast(zero, DOUBLE))
 
     return doubles(), codegen
 
@@ -83,7 +90,7 @@ def load(typingctx, array, n):
     """Eight numbers of a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
-        return _load(builder, builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
+        return vectors.read(builder, builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
 
     return doubles(array, types.intp), codegen
 
@@ -93,7 +100,7 @@ def store(typingctx, array, n, vector):
     """Write to a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
-        _store(builder, args[2], builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
+        vectors.write(builder, args[2], builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, doubles), codegen
@@ -104,8 +111,8 @@ def ramp(typingctx, n):
     """n, n + 1, … in the lanes."""
 
     def codegen(context, builder, signature, args):
-        steps = VECTOR([float(lane) for lane in range(LANES)])
-        return builder.fadd(_splat(builder, builder.sitofp(args[0], ir.DoubleType())), steps)
+        first = vectors.splat(builder, builder.sitofp(args[0], DOUBLE))
+        return vectors.each(builder, builder.fadd, first, vectors.constant(range(LANES)))
 
     return doubles(types.intp), codegen
 
@@ -115,11 +122,9 @@ def gather(typingctx, array, places, offset):
     """Numbers of a contiguous array at any flat indices, which lie within it: array[places + offset]."""
 
     def codegen(context, builder, signature, args):
-        pointers = _pointers(context, builder, signature, args)
-        vector = ir.VectorType(pointers[0].type.pointee, LANES)(ir.Undefined)
-        for lane, pointer in enumerate(pointers):
-            vector = builder.insert_element(vector, builder.load(pointer), _index(lane, 32))
-        return vector if vector.type == VECTOR else builder.fpext(vector, VECTOR)
+        numbers = [builder.load(pointer) for pointer in _pointers(context, builder, signature, args)]
+        vector = vectors.join(builder, numbers)
+        return vector if numbers[0].type == DOUBLE else _converted(builder, builder.fpext, vector, DOUBLE)
 
     return doubles(array, doubles, types.intp), codegen
 
@@ -129,8 +134,8 @@ def scatter_add(typingctx, array, places, offset, vector):
     """Add to a contiguous array of float64 at any flat indices, which lie within it and may repeat."""
 
     def codegen(context, builder, signature, args):
-        for lane, pointer in enumerate(_pointers(context, builder, signature, args)):
-            number = builder.extract_element(args[3], _index(lane, 32))
+        pointers = _pointers(context, builder, signature, args)
+        for number, pointer in zip(vectors.lanes(builder, args[3]), pointers, strict=True):
             builder.store(builder.fadd(builder.load(pointer), number), pointer)
         return context.get_dummy_value()
 
@@ -142,9 +147,9 @@ def load_rows(typingctx, matrix, first, last, n, block, m):
     """Lanes are rows from here on: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
 
     def codegen(context, builder, signature, args):
-        rows = [_load(builder, pointer) for pointer in _rows(context, builder, signature, args)]
+        rows = [vectors.read(builder, pointer) for pointer in _rows(context, builder, signature, args)]
         for column, pointer in zip(_transpose(builder, rows), _samples(context, builder, signature, args), strict=True):
-            _store(builder, column, pointer)
+            vectors.write(builder, column, pointer)
         return context.get_dummy_value()
 
     return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
@@ -155,9 +160,9 @@ def store_rows(typingctx, matrix, first, last, n, block, m):
     """The inverse of ``load_rows``. Lanes of the same row must agree."""
 
     def codegen(context, builder, signature, args):
-        columns = [_load(builder, pointer) for pointer in _samples(context, builder, signature, args)]
+        columns = [vectors.read(builder, pointer) for pointer in _samples(context, builder, signature, args)]
         for row, pointer in zip(_transpose(builder, columns), _rows(context, builder, signature, args), strict=True):
-            _store(builder, row, pointer)
+            vectors.write(builder, row, pointer)
         return context.get_dummy_value()
 
     return types.void(matrix, types.intp, types.intp, types.intp, block, types.intp), codegen
@@ -167,7 +172,7 @@ def _lane(number: int):
     @intrinsic
     def take(typingctx, vector):
         def codegen(context, builder, signature, args):
-            return builder.extract_element(args[0], _index(number, 32))
+            return vectors.lanes(builder, args[0])[number]
 
         return types.float64(doubles), codegen
 
@@ -182,7 +187,7 @@ def total(typingctx, vector):
     """The sum of all lanes."""
 
     def codegen(context, builder, signature, args):
-        lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
+        lanes = vectors.lanes(builder, args[0])
         while len(lanes) > 1:
             lanes = [builder.fadd(a, b) for a, b in zip(lanes[::2], lanes[1::2], strict=True)]
         return lanes[0]
@@ -195,7 +200,7 @@ def least(typingctx, vector):
     """The smallest number of all lanes."""
 
     def codegen(context, builder, signature, args):
-        lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
+        lanes = vectors.lanes(builder, args[0])
         while len(lanes) > 1:
             pairs = zip(lanes[::2], lanes[1::2], strict=True)
             lanes = [builder.select(builder.fcmp_ordered("<", a, b), a, b) for a, b in pairs]
@@ -210,7 +215,7 @@ def delay(typingctx, vector, lanes, before):
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
-        return _shuffle(builder, args[0], args[2], [*range(LANES, LANES + count), *range(LANES - count)])
+        return vectors.shuffle(builder, args[0], args[2], [*range(LANES, LANES + count), *range(LANES - count)])
 
     return doubles(doubles, lanes, doubles), codegen
 
@@ -221,7 +226,7 @@ def advance(typingctx, vector, lanes, after):
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
-        return _shuffle(builder, args[0], args[2], [*range(count, LANES), *range(2 * LANES - count, 2 * LANES)])
+        return vectors.shuffle(builder, args[0], args[2], [*range(count, LANES), *range(2 * LANES - count, 2 * LANES)])
 
     return doubles(doubles, lanes, doubles), codegen
 
@@ -231,7 +236,7 @@ def larger(typingctx, a, b):
     """The larger number in each lane."""
 
     def codegen(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered(">", *args), *args)
+        return vectors.each(builder, lambda a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b), *args)
 
     return doubles(doubles, doubles), codegen
 
@@ -241,7 +246,7 @@ def smaller(typingctx, a, b):
     """The smaller number in each lane."""
 
     def codegen(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered("<", *args), *args)
+        return vectors.each(builder, lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), *args)
 
     return doubles(doubles, doubles), codegen
 
@@ -251,7 +256,7 @@ def truncate(typingctx, vector):
     """Each number without what follows its point."""
 
     def codegen(context, builder, signature, args):
-        return builder.sitofp(builder.fptosi(args[0], INTEGERS), VECTOR)
+        return _converted(builder, builder.sitofp, _converted(builder, builder.fptosi, args[0], INTEGER), DOUBLE)
 
     return doubles(doubles), codegen
 
@@ -261,7 +266,10 @@ def at_least(typingctx, a, b):
     """One in the lanes where a ≥ b, and zero in the others."""
 
     def codegen(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered(">=", *args), _constant(1.0), _constant(0.0))
+        def compare(a, b, one, zero):
+            return builder.select(builder.fcmp_ordered(">=", a, b), one, zero)
+
+        return vectors.each(builder, compare, *args, ONE, ZERO)
 
     return doubles(doubles, doubles), codegen
 
@@ -271,8 +279,10 @@ def where(typingctx, mask, a, b):
     """``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
 
     def codegen(context, builder, signature, args):
-        mask, a, b = args
-        return builder.select(builder.fcmp_unordered("!=", mask, _constant(0.0)), a, b)
+        def choose(mask, a, b, zero):
+            return builder.select(builder.fcmp_unordered("!=", mask, zero), a, b)
+
+        return vectors.each(builder, choose, *args, ZERO)
 
     return doubles(doubles, doubles, doubles), codegen
 
@@ -282,29 +292,18 @@ def below(typingctx, vector, limit):
     """One in the lanes whose magnitude is below the number, and zero in the others."""
 
     def codegen(context, builder, signature, args):
-        limit = _splat(builder, args[1])
-        low = builder.fcmp_ordered("<", args[0], limit)
-        high = builder.fcmp_ordered("<", builder.fsub(_constant(0.0), args[0]), limit)
-        return builder.select(builder.and_(low, high), _constant(1.0), _constant(0.0))
+        def compare(number, limit, one, zero):
+            low = builder.fcmp_ordered("<", number, limit)
+            high = builder.fcmp_ordered("<", builder.fsub(zero, number), limit)
+            return builder.select(builder.and_(low, high), one, zero)
+
+        return vectors.each(builder, compare, args[0], vectors.splat(builder, args[1]), ONE, ZERO)
 
     return doubles(doubles, types.float64), codegen
 
 
-def _constant(value: float) -> ir.Constant:
-    return VECTOR([value] * LANES)
-
-
-def _splat(builder, value):
-    single = builder.insert_element(VECTOR(ir.Undefined), value, _index(0, 32))
-    return _shuffle(builder, single, single, [0] * LANES)
-
-
-def _index(value: int, bits: int = 64) -> ir.Constant:
-    return ir.Constant(ir.IntType(bits), value)
-
-
-def _shuffle(builder, a, b, lanes):
-    return builder.shuffle_vector(a, b, ir.VectorType(ir.IntType(32), LANES)(list(lanes)))
+def _converted(builder, conversion: Callable, vector, element: ir.Type):
+    return vectors.each(builder, lambda numbers: conversion(numbers, vectors.of(element)), vector)
 
 
 def _data(context, builder, signature, args, position: int):
@@ -313,9 +312,9 @@ def _data(context, builder, signature, args, position: int):
 
 def _pointers(context, builder, signature, args) -> list:
     """Where each lane is, for the first arguments of ``gather``."""
-    data, places = _data(context, builder, signature, args, 0), builder.fptosi(args[1], INTEGERS)
-    lanes = [builder.extract_element(places, _index(lane, 32)) for lane in range(LANES)]
-    return [builder.gep(data, [builder.add(lane, args[2])]) for lane in lanes]
+    data = _data(context, builder, signature, args, 0)
+    places = _converted(builder, builder.fptosi, args[1], INTEGER)
+    return [builder.gep(data, [builder.add(lane, args[2])]) for lane in vectors.lanes(builder, places)]
 
 
 def _rows(context, builder, signature, args) -> list:
@@ -323,38 +322,16 @@ def _rows(context, builder, signature, args) -> list:
     matrix = context.make_array(signature.args[0])(context, builder, args[0])
     length = cgutils.unpack_tuple(builder, matrix.shape)[1]
     _, first, last, n, *_ = args
-    rows = [builder.add(first, _index(lane)) for lane in range(LANES)]
+    rows = [builder.add(first, INTEGER(lane)) for lane in range(LANES)]
     rows = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
     return [builder.gep(matrix.data, [builder.add(builder.mul(row, length), n)]) for row in rows]
 
 
 def _samples(context, builder, signature, args) -> list:
     """Where each sample of all lanes is, for the arguments of ``load_rows``."""
-    start = builder.mul(args[5], _index(LANES))
+    start = builder.mul(args[5], INTEGER(LANES))
     data = _data(context, builder, signature, args, 4)
-    return [builder.gep(data, [builder.add(start, _index(i * LANES))]) for i in range(LANES)]
-
-
-def _load(builder, pointer):
-    element = pointer.type.pointee
-    vector = builder.load(builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer()))
-    vector.align = _bytes(element)
-    if isinstance(element, ir.IntType):  # booleans are bytes
-        return builder.uitofp(vector, VECTOR)
-    return vector if element == ir.DoubleType() else builder.fpext(vector, VECTOR)
-
-
-def _store(builder, vector, pointer) -> None:
-    element = pointer.type.pointee
-    if isinstance(element, ir.IntType):
-        vector = builder.fptoui(vector, ir.VectorType(element, LANES))
-    elif element != ir.DoubleType():
-        vector = builder.fptrunc(vector, ir.VectorType(element, LANES))
-    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer())).align = _bytes(element)
-
-
-def _bytes(element) -> int:
-    return {ir.DoubleType(): 8, ir.FloatType(): 4}.get(element, 1)
+    return [builder.gep(data, [builder.add(start, INTEGER(i * LANES))]) for i in range(LANES)]
 
 
 def _transpose(builder, rows: list) -> list:
@@ -366,8 +343,8 @@ def _transpose(builder, rows: list) -> list:
         swapped = list(rows)
         for i in range(LANES):
             if i & size == 0:
-                swapped[i] = _shuffle(builder, rows[i], rows[i + size], upper)
-                swapped[i + size] = _shuffle(builder, rows[i], rows[i + size], lower)
+                swapped[i] = vectors.shuffle(builder, rows[i], rows[i + size], upper)
+                swapped[i + size] = vectors.shuffle(builder, rows[i], rows[i + size], lower)
         rows = swapped
         size *= 2
     return rows

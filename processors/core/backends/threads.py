@@ -10,6 +10,8 @@ from threading import Thread
 
 import torch
 
+from .switches import is_on
+
 PROCESS = os.getpid()
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -25,8 +27,8 @@ def run_concurrently(function: Callable[[int], None], count: int) -> None:
     """Call ``function(0)``, …, ``function(count - 1)``, each in a thread of its own if possible.
 
     The threads are those of torch. After each operator these look out for the next one for a while, and would keep
-    other threads from their cores. They do not survive a fork, which data-loader workers are; there, and where torch
-    works without GNU OpenMP, threads are started that live for one call.
+    other threads from their cores. They do not survive a fork, which data-loader workers are; there, where torch works
+    without GNU OpenMP, and with ``GRAFX_THREADS=0``, threads are started that live for one call.
 
     Raises:
         Exception: What a call raised, if one did.
@@ -70,6 +72,6 @@ def _run_in_new_threads(function: Callable[[int], None], count: int) -> None:
 
 @cache
 def _pool() -> ctypes.CDLL | None:
-    library = torch_library()
+    library = torch_library() if is_on("THREADS") else None
     used = library is not None and "OpenMP" in torch.__config__.parallel_info().partition("ATen parallel backend:")[2]
     return library if used and hasattr(library, "GOMP_parallel") else None

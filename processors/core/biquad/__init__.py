@@ -10,7 +10,7 @@ from ..backends.checkpointed import CHUNK, check_chunk, register
 from ..backends.dispatch import kernels
 from ..maps import TO_SILENCE
 from ..operators import operator
-from ..precision import wide
+from ..precision import check_real, wide
 from ..shapes import as_rows, num_samples, shape_text, shaped
 
 
@@ -42,8 +42,7 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
     Raises:
         ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    check_real("x", x)
     if sos.ndim < 2 or sos.shape[-1] != 6:
         raise ParameterError(
             f"sos holds six coefficients of each section, (..., K, 6), but its shape is {shape_text(sos)}."

@@ -9,17 +9,9 @@ import torch
 from torch import Tensor
 
 from ..backends.numba_biquads import TURN, adjoint_turn, filter_turn
-from ..backends.numba_rows import (
-    empty,
-    kernel,
-    put_lanes,
-    put_samples,
-    run_rows,
-    take_lanes,
-    take_samples,
-    tiny,
-)
+from ..backends.numba_rows import kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
 from ..backends.numba_vectors import LANES
+from ..operators import empty
 
 
 def biquads(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
-from ..precision import wide
+from ..operators import empty, operator
+from ..precision import check_real, wide
 from ..shapes import as_rows, check_indices, num_samples, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
@@ -54,8 +54,7 @@ def comb_filter(
     Source: Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; a filter in the loop, Moorer,
     "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    check_real("x", x)
     a = b.new_ones(1) if a is None else a
     mix = b.new_tensor([1.0, 0.0, 0.0]) if mix is None else mix
     if not (b.ndim and a.ndim and 1 <= b.shape[-1] <= 3 and 1 <= a.shape[-1] <= 3 and mix.shape[-1:] == (3,)):
@@ -123,23 +122,19 @@ def _comb_backward(
     return kernels("comb", x).comb_backward(grad, grad_line, grad_final, x, delays, coefficients, line)
 
 
-def _empty(like: Tensor) -> Tensor:
-    return like.new_empty(like.shape)
-
-
 _comb.register_fake(
     lambda x, delays, coefficients, past, inner: (
-        _empty(x),
+        empty(x),
         past.new_empty(x.shape[0], past.shape[1] + x.shape[1]),
-        _empty(inner),
+        empty(inner),
     )
 )
 _comb_backward.register_fake(
     lambda grad, grad_line, grad_final, x, delays, coefficients, line: (
-        _empty(x),
-        _empty(coefficients),
+        empty(x),
+        empty(coefficients),
         line.new_empty(x.shape[0], line.shape[1] - x.shape[1]),
-        _empty(grad_final),
+        empty(grad_final),
     )
 )
 

@@ -6,7 +6,8 @@ A row is done in blocks no longer than its delay, within which what comes out of
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, run_rows, tiny
+from ..backends.numba_rows import kernel, run_rows, tiny
+from ..operators import empty
 
 
 def comb(x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: Tensor) -> tuple[Tensor, Tensor, Tensor]:

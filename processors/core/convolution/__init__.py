@@ -7,13 +7,14 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ...arguments import check_option
+from ...arguments import check_known, check_option
 from ...errors import ParameterError
 from ..backends import flash_fft
 from ..backends.dispatch import kernels
 from ..broadcasting import broadcast_shapes
 from ..operators import operator
 from ..partitioned import convolve_partitions
+from ..precision import REAL
 from ..shapes import require, shape_text
 from ..streaming import in_blocks, remember
 
@@ -135,10 +136,9 @@ _correlate.register_autograd(_correlate_backward, setup_context=_save_for_correl
 
 
 def _check(x: Tensor, h: Tensor, mode: str) -> None:
-    if mode not in MODES:
-        raise ParameterError(f"Unknown convolution mode {mode!r}: use one of {', '.join(MODES)}.")
+    check_known("convolution mode", mode, MODES)
     for name, v in (("signals", x), ("filters", h)):
-        if v.dtype not in (torch.float32, torch.float64):
+        if v.dtype not in REAL:
             raise ParameterError(f"A convolution takes float32 or float64, but the {name} are {v.dtype}: convert them.")
     if x.ndim != 3 or h.ndim != 3:
         raise ParameterError(
@@ -223,7 +223,8 @@ class FIRConvolution(nn.Module):
         self.flashfftconv = flashfftconv and flash_fft.is_supported()
         if flashfftconv and not self.flashfftconv:
             warnings.warn(
-                "FlashFFTConv is not installed, or there is no GPU that it supports: the native convolution is used. "
+                "FlashFFTConv is not installed, or turned off, or there is no GPU that it supports: the native "
+                "convolution is used. "
                 "Pass flashfftconv=False to say so yourself.",
                 stacklevel=2,
             )

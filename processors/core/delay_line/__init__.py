@@ -16,11 +16,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ...arguments import check_known
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..broadcasting import broadcast_shapes, is_one_of
-from ..operators import operator
-from ..precision import wide, wide_dtype
+from ..operators import empty, operator
+from ..precision import check_real, wide, wide_dtype
 from ..recursion import first_order, last_output
 from ..shapes import check_indices, num_samples, require, shape_text, shaped
 
@@ -71,8 +72,7 @@ def delay_line_init(max_delay: float, interpolation: Interpolation = "linear") -
         "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997. J. O. Smith, "Physical audio
         signal processing", W3K Publishing, 2010.
     """
-    if interpolation not in INTERPOLATIONS:
-        raise ParameterError(f"Unknown interpolation {interpolation!r}: use one of {', '.join(INTERPOLATIONS)}.")
+    check_known("interpolation", interpolation, INTERPOLATIONS)
     if not 0 <= max_delay < math.inf:
         raise ParameterError(f"max_delay is the longest time and must be 0 or more samples, not {max_delay!r}.")
     return _silence(), (float(max_delay), interpolation)
@@ -134,8 +134,7 @@ def delay_line_process(
     Raises:
         ParameterError: shapes do not fit, or the signals are neither float32 nor float64.
     """
-    if xs.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"xs must be float32 or float64, not {xs.dtype}: convert it before it is delayed.")
+    check_real("xs", xs, "it is delayed")
     max_delay, interpolation = params
     kind = INTERPOLATIONS.index(interpolation)
     past, last = state or _silence()
@@ -302,15 +301,11 @@ def _allpass_poles_backward(
     return kernels("delay_line", times).allpass_poles_backward(grad, times, base, limit, scale)
 
 
-def _empty(like: Tensor) -> Tensor:
-    return like.new_empty(like.shape)
-
-
 _read_line.register_fake(lambda line, times, base, rows, past, *_: line.new_empty(rows.shape[1], line.shape[1] - past))
-_read_line_to_line.register_fake(lambda grad, line, *_: _empty(line))
-_read_line_to_times.register_fake(lambda grad, line, times, base, *_: (_empty(times), _empty(base)))
-_allpass_poles.register_fake(lambda times, *_: _empty(times))
-_allpass_poles_backward.register_fake(lambda grad, times, base, *_: (_empty(times), _empty(base)))
+_read_line_to_line.register_fake(lambda grad, line, *_: empty(line))
+_read_line_to_times.register_fake(lambda grad, line, times, base, *_: (empty(times), empty(base)))
+_allpass_poles.register_fake(lambda times, *_: empty(times))
+_allpass_poles_backward.register_fake(lambda grad, times, base, *_: (empty(times), empty(base)))
 
 
 def _save(ctx, inputs, output) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, inline, kernel, run_rows
+from ..backends.numba_rows import inline, kernel, run_rows
 from ..backends.numba_vectors import (
     LANES,
     at_least,
@@ -24,6 +24,7 @@ from ..backends.numba_vectors import (
     truncate,
     where,
 )
+from ..operators import empty
 from ..precision import wide
 from . import ALLPASS, CUBIC, LEADS, LINEAR
 

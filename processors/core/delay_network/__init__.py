@@ -15,8 +15,8 @@ from ...errors import ParameterError
 from ..backends.checkpointed import check_chunk
 from ..backends.dispatch import kernels
 from ..fourier import irfft, rfft
-from ..operators import operator
-from ..precision import wide
+from ..operators import empty, operator
+from ..precision import check_real, wide
 from ..shapes import check_rows, require, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
@@ -123,8 +123,7 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
 def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Tensor, Tensor, Tensor]:
     """Signals, delays, and normalized sections, the matrix and gains in double precision, of as many rows each."""
     delays, sos, matrix, b, c = network
-    if u.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before it is delayed.")
+    check_real("u", u, "it is delayed")
     if u.ndim != 3:
         raise ParameterError(f"u must be of shape (batch, channels, samples), not {shape_text(u)}.")
     count, tensors = len(delays), {"sos": sos, "matrix": matrix, "inputs": b, "outputs": c}
@@ -236,16 +235,12 @@ def _solve_backward(
     return kernels("delay_network", u).solve_backward(*arguments)
 
 
-def _empty(*likes: Tensor) -> tuple[Tensor, ...]:
-    return tuple(like.new_empty(like.shape) for like in likes)
-
-
 @_run.register_fake
 def _(u, delays, sos, matrix, b, c, past, state, chunk):
     return (
         u.new_empty(u.shape[0], c.shape[1], u.shape[2]),
         past.new_empty(*past.shape[:2], past.shape[2] + u.shape[2]),
-        *_empty(state),
+        empty(state),
         state.new_empty(state.shape[0], (u.shape[2] + chunk - 1) // chunk, *state.shape[1:]),
     )
 
@@ -253,7 +248,7 @@ def _(u, delays, sos, matrix, b, c, past, state, chunk):
 @_run_backward.register_fake
 def _(grad, grad_lines, grad_final, u, delays, sos, matrix, b, c, lines, kept, chunk):
     past = lines.new_empty(*lines.shape[:2], lines.shape[2] - u.shape[2])
-    return *_empty(u, sos, matrix, b, c), past, *_empty(grad_final)
+    return *map(empty, (u, sos, matrix, b, c)), past, empty(grad_final)
 
 
 @_solve.register_fake
@@ -263,7 +258,7 @@ def _(u, delays, sos, matrix, b, c, log_radius, num_points):
 
 @_solve_backward.register_fake
 def _(grad, u, delays, sos, matrix, b, c, signals, log_radius, num_points):
-    return _empty(u, sos, matrix, b, c)
+    return tuple(map(empty, (u, sos, matrix, b, c)))
 
 
 def _save_run(ctx, inputs, output) -> None:

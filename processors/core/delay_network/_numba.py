@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..backends.numba_biquads import TURN, adjoint_turn, filter_turn
-from ..backends.numba_rows import empty, kernel, run_rows, tiny
+from ..backends.numba_rows import kernel, run_rows, tiny
 from ..backends.numba_vectors import LANES, load, splat, store
+from ..operators import empty
 
 
 def run(

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
-from ..precision import wide, wide_dtype
+from ..operators import empty, operator
+from ..precision import check_real, wide, wide_dtype
 from ..shapes import as_rows, num_samples, require, shaped
 
 SHORTEST = 1.0  # samples, as a sample cannot wait for itself
@@ -50,8 +50,7 @@ def feedback_delay(
 
     Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before it is delayed.")
+    check_real("x", x, "it is delayed")
     if not SHORTEST <= max_delay < math.inf:
         raise ParameterError(f"max_delay of a loop must be at least one sample, not {max_delay!r}.")
     length, kept = num_samples(x), math.floor(max_delay) + 1
@@ -103,18 +102,14 @@ def _feedback_delay_backward(
     return kernels("feedback_delay", x).feedback_delay_backward(*arguments)
 
 
-def _empty(like: Tensor) -> Tensor:
-    return like.new_empty(like.shape)
-
-
 def _save(ctx, inputs, output) -> None:
     *tensors, ctx.limit, ctx.scale = inputs
     ctx.save_for_backward(*tensors, output[0])
 
 
-_feedback_delay.register_fake(lambda x, times, base, feedback, past, limit, scale: (_empty(x), _empty(past)))
+_feedback_delay.register_fake(lambda x, times, base, feedback, past, limit, scale: (empty(x), empty(past)))
 _feedback_delay_backward.register_fake(
-    lambda grad, grad_final, x, times, base, feedback, past, *_: tuple(map(_empty, (x, times, base, feedback, past)))
+    lambda grad, grad_final, x, times, base, feedback, past, *_: tuple(map(empty, (x, times, base, feedback, past)))
 )
 _feedback_delay.register_autograd(
     lambda ctx, grad, grad_final: (

@@ -3,7 +3,8 @@
 import numpy as np
 from torch import Tensor
 
-from ..backends.numba_rows import empty, inline, kernel, run_rows, tiny
+from ..backends.numba_rows import inline, kernel, run_rows, tiny
+from ..operators import empty
 from . import SHORTEST
 
 

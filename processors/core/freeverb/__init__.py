@@ -8,8 +8,8 @@ from torch import Tensor
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..comb import comb_filter
-from ..operators import operator
-from ..precision import wide
+from ..operators import empty, operator
+from ..precision import check_real, wide
 from ..shapes import check_indices, check_rows, require, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
@@ -41,8 +41,7 @@ def combs_and_allpasses(
     Raises:
         ParameterError: a shape or a type does not fit, or the rows are no multiple of those of the delays.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    check_real("x", x)
     if x.ndim != 2 or len(x) % len(delays):
         raise ParameterError(
             f"x must be of shape (rows, samples), a multiple of {len(delays)} rows, not {shape_text(x)}."
@@ -132,13 +131,13 @@ def _run_backward(
 @_run.register_fake
 def _(x, delays, loop, gain, past, inner, keep):
     lines = past.new_empty(*past.shape[:2], past.shape[2] + (x.shape[1] if keep else 0))
-    return x.new_empty(x.shape), lines, inner.new_empty(inner.shape)
+    return empty(x), lines, empty(inner)
 
 
 @_run_backward.register_fake
 def _(grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner):
     past = lines.new_empty(*lines.shape[:2], lines.shape[2] - x.shape[1])
-    return x.new_empty(x.shape), loop.new_empty(loop.shape), past, inner.new_empty(inner.shape)
+    return empty(x), empty(loop), past, empty(inner)
 
 
 def _save(ctx, inputs, output) -> None:

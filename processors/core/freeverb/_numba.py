@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, run_rows, tiny
+from ..backends.numba_rows import kernel, run_rows, tiny
 from ..backends.numba_vectors import LANES, below, load, load_rows, splat, store, store_rows, total, where
+from ..operators import empty
 
 WORK = 12
 CHUNK = 4096

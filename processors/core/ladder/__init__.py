@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
 from ..backends.checkpointed import CHUNK, check_chunk, register
 from ..backends.dispatch import kernels
 from ..operators import operator
-from ..precision import wide
+from ..precision import check_real, wide
 from ..shapes import as_rows, num_samples, shaped
 
 
@@ -41,8 +40,7 @@ def saturating_ladder(
 
     Source: Zavalishin, "The art of VA filter design", 2.1.2, 2018.
     """
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"x must be float32 or float64, not {x.dtype}: convert it before filtering.")
+    check_real("x", x)
     state = torch.zeros(4, dtype=torch.float64, device=x.device) if state is None else state
     length = num_samples(x)
     leading, x, cutoff, feedback, mix, state = as_rows(

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..backends.numba_rows import (
-    empty,
     hand_over,
     inline,
     kernel,
@@ -20,6 +19,7 @@ from ..backends.numba_rows import (
     tiny,
 )
 from ..backends.numba_vectors import LANES, larger, load, smaller, splat, store
+from ..operators import empty
 
 WORK = 64  # operations for each sample
 FLAT = 20.0  # where the hyperbolic tangent is 1 to the last digit

@@ -7,10 +7,8 @@ from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..broadcasting import is_one_of
 from ..operators import operator
-from ..precision import wide
+from ..precision import REAL, wide
 from ..shapes import as_rows, require, shaped
-
-REAL = torch.float32, torch.float64
 
 
 def running_phase(

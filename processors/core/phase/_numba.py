@@ -3,7 +3,8 @@
 import numpy as np
 from torch import Tensor
 
-from ..backends.numba_rows import empty, inline, kernel, run_rows
+from ..backends.numba_rows import inline, kernel, run_rows
+from ..operators import empty
 from ._torch import BITS, UNUSED
 
 UNITS = 2.0**BITS

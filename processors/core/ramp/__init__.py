@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
-from ..precision import wide
+from ..operators import empty, operator
+from ..precision import REAL as REAL
+from ..precision import check_real, wide
 from ..shapes import as_rows, num_samples, shaped
-
-REAL = torch.float32, torch.float64
 
 
 def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,8 +47,7 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
     Raises:
         ParameterError: ``targets`` are neither float32 nor float64, or a shape does not fit.
     """
-    if targets.dtype not in REAL:
-        raise ParameterError(f"targets must be float32 or float64, not {targets.dtype}: convert them.")
+    check_real("targets", targets, "smoothing")
     length = num_samples(targets)
     leading, *rows = as_rows(targets=(targets, length), duration=(duration, (length, 1)), state=(wide(state), 4))
     y, final, _ = _ramp(*rows)
@@ -74,18 +71,14 @@ def _ramp_backward(
     return kernels("ramp", targets).ramp_backward(grad, grad_final, targets, duration, state, y, events)
 
 
-def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return like.new_empty(like.shape, dtype=dtype)
-
-
 def _save(ctx, inputs, output) -> None:
     y, _, events = output
     ctx.save_for_backward(*inputs, y, events)
 
 
-_ramp.register_fake(lambda targets, duration, state: (_empty(targets), _empty(state), _empty(targets, torch.uint8)))
+_ramp.register_fake(lambda targets, duration, state: (empty(targets), empty(state), empty(targets, torch.uint8)))
 _ramp_backward.register_fake(
-    lambda grad, grad_final, targets, duration, state, y, events: tuple(map(_empty, (targets, duration, state)))
+    lambda grad, grad_final, targets, duration, state, y, events: tuple(map(empty, (targets, duration, state)))
 )
 _ramp.register_autograd(
     lambda ctx, grad, grad_final, _: _ramp_backward(grad, grad_final, *ctx.saved_tensors),

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, kernel, run_rows
+from ..backends.numba_rows import kernel, run_rows
+from ..operators import empty
 from ..precision import wide
 from ._torch import LANDED, MOVED, OVER, STARTED
 

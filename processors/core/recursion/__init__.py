@@ -11,13 +11,11 @@ from torch import Tensor
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..broadcasting import is_one_of
-from ..operators import operator
-from ..precision import wide, wide_dtype
+from ..operators import empty, operator
+from ..precision import COMPLEX, REAL, check_real, wide, wide_dtype
 from ..shapes import as_rows, num_samples, require, shaped
 
 Coefficient = Tensor | float
-REAL = torch.float32, torch.float64
-COMPLEX = torch.complex64, torch.complex128
 
 
 def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int | None = None) -> Tensor:
@@ -43,7 +41,7 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
     Raises:
         ParameterError: ``u`` is neither float32 nor float64, or ``taps`` is less than 1.
     """
-    _check_real(u)
+    check_real("u", u, "smoothing")
     if taps is not None:
         _check_taps(taps)
     leading, *rows = as_rows(u=(u, num_samples(u)), alpha=(_as_tensor(alpha, u),), initial=(_as_tensor(initial, u),))
@@ -75,7 +73,7 @@ def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient,
         analysis", JAES 60(6), 2012. C.-Y. Yu et al., "Differentiable all-pole filters for time-varying audio
         systems", DAFx 2024.
     """
-    _check_real(u)
+    check_real("u", u, "smoothing")
     coefficients = {"alpha_attack": alpha_attack, "alpha_release": alpha_release, "initial": initial}
     leading, *rows = as_rows(
         u=(u, num_samples(u)), **{name: (_as_tensor(value, u),) for name, value in coefficients.items()}
@@ -131,11 +129,6 @@ def last_output(y: Tensor, initial: Coefficient | complex = 0.0) -> Tensor:
     if y.shape[-1] > 0:
         return y[..., -1]
     return _as_tensor(initial, y).to(y.dtype).expand(y.shape[:-1])
-
-
-def _check_real(u: Tensor) -> None:
-    if u.dtype not in REAL:
-        raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before smoothing.")
 
 
 def _as_tensor(value: Coefficient | complex, like: Tensor) -> Tensor:
@@ -197,17 +190,13 @@ def _ballistics_backward(
     return kernels("recursion", u).ballistics_backward(grad, u, attack, release, initial, y, rising)
 
 
-def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return like.new_empty(like.shape, dtype=dtype)
-
-
-_onepole.register_fake(lambda u, alpha, initial, taps: _empty(u))
-_onepole_backward.register_fake(lambda grad, u, alpha, initial, y, taps: (_empty(u), _empty(alpha), _empty(initial)))
-_first_order.register_fake(lambda u, a, initial: _empty(u))
-_first_order_backward.register_fake(lambda grad, a, initial, y: (_empty(y), _empty(a), _empty(initial)))
-_ballistics.register_fake(lambda u, attack, release, initial: (_empty(u), _empty(u, torch.bool)))
+_onepole.register_fake(lambda u, alpha, initial, taps: empty(u))
+_onepole_backward.register_fake(lambda grad, u, alpha, initial, y, taps: (empty(u), empty(alpha), empty(initial)))
+_first_order.register_fake(lambda u, a, initial: empty(u))
+_first_order_backward.register_fake(lambda grad, a, initial, y: (empty(y), empty(a), empty(initial)))
+_ballistics.register_fake(lambda u, attack, release, initial: (empty(u), empty(u, torch.bool)))
 _ballistics_backward.register_fake(
-    lambda grad, u, attack, release, initial, y, rising: tuple(map(_empty, (u, attack, release, initial)))
+    lambda grad, u, attack, release, initial, y, rising: tuple(map(empty, (u, attack, release, initial)))
 )
 
 

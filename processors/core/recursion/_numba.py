@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import empty, inline, kernel, put_samples, run_rows, take_samples, tiny
+from ..backends.numba_rows import inline, kernel, put_samples, run_rows, take_samples, tiny
 from ..backends.numba_vectors import (
     LANES,
     advance,
@@ -25,6 +25,7 @@ from ..backends.numba_vectors import (
     total,
     where,
 )
+from ..operators import empty
 from ..precision import wide
 
 CHUNK = 512  # samples between two checks for a decay into silence

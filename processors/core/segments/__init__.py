@@ -8,11 +8,9 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import operator
-from ..precision import wide
+from ..operators import empty, operator
+from ..precision import REAL, wide
 from ..shapes import require, shaped
-
-REAL = torch.float32, torch.float64
 
 
 def segments(
@@ -88,5 +86,5 @@ def _differentiate(ctx, grad: Tensor) -> tuple:
 _segments.register_fake(
     lambda shapes, linear, length, dtype, first: shapes.new_empty(shapes.shape[0], length, dtype=dtype)
 )
-_segments_backward.register_fake(lambda grad, shapes, linear, first: shapes.new_empty(shapes.shape))
+_segments_backward.register_fake(lambda grad, shapes, linear, first: empty(shapes))
 _segments.register_autograd(_differentiate, setup_context=_save)

@@ -10,7 +10,7 @@ from ..backends.checkpointed import CHUNK, check_chunk, register
 from ..backends.dispatch import kernels
 from ..maps import TO_SILENCE
 from ..operators import operator
-from ..precision import wide
+from ..precision import check_real, wide
 from ..shapes import as_rows, num_samples, require, shape_text, shaped
 
 
@@ -45,8 +45,7 @@ def state_space(
     Raises:
         ParameterError: a shape does not fit, or ``u`` is neither float32 nor float64.
     """
-    if u.dtype not in (torch.float32, torch.float64):
-        raise ParameterError(f"u must be float32 or float64, not {u.dtype}: convert it before filtering.")
+    check_real("u", u)
     order = A.shape[-1] if A.ndim > 1 else 0
     initial = torch.zeros(order, dtype=B.dtype, device=u.device) if initial is None else initial
     vectors = {"B": B, "C": C, "initial": initial}

@@ -7,18 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import (
-    empty,
-    hand_over,
-    kernel,
-    put_lanes,
-    put_samples,
-    run_rows,
-    take_lanes,
-    take_samples,
-    tiny,
-)
+from ..backends.numba_rows import hand_over, kernel, put_lanes, put_samples, run_rows, take_lanes, take_samples, tiny
 from ..backends.numba_vectors import LANES, load, splat, store
+from ..operators import empty
 
 
 def state_space(u: Tensor, system: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:

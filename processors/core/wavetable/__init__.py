@@ -9,10 +9,10 @@ from torch import Tensor
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..constants import Constants
-from ..operators import operator
+from ..operators import empty, operator
+from ..precision import REAL
 from ..shapes import as_rows, check_indices, num_samples, require, shaped
 
-REAL = torch.float32, torch.float64
 FADE = 2 ** (1 / 12)  # harmonics fade in a semitone below half the sample rate
 KNOTS_PER_HARMONIC = 16
 MIN_KNOTS = 256
@@ -168,9 +168,9 @@ def _lookup_backward(
     )
 
 
-_lookup.register_fake(lambda phase, *_: phase.new_empty(phase.shape))
+_lookup.register_fake(lambda phase, *_: empty(phase))
 _lookup_backward.register_fake(
-    lambda grad, phase, increment, position, *_: tuple(t.new_empty(t.shape) for t in (phase, increment, position))
+    lambda grad, phase, increment, position, *_: tuple(map(empty, (phase, increment, position)))
 )
 _lookup.register_autograd(
     lambda ctx, grad: (*_lookup_backward(grad, *ctx.saved_tensors), None, None, None, None),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core.biquad import _biquads, biquad_cascade
+from grafx.processors.core.biquad import biquads, biquad_cascade
 from grafx.processors.core.biquad import _numba as _biquad_numba
 from grafx.processors.core.biquad import _torch as _biquad_torch
 from scipy.signal import butter, sosfilt
@@ -141,7 +141,7 @@ def test_gradients_where_the_backward_pass_starts_from_kept_states(chunk):
     x = torch.randn(9, 25, dtype=DOUBLE, requires_grad=True)
     sos = resonators(9, 2)[..., [0, 1, 2, 4, 5]].requires_grad_()
     state = torch.randn(9, 2, 2, dtype=DOUBLE, requires_grad=True)
-    assert gradcheck(lambda *args: _biquads(*args, chunk)[:2], (x, sos, state), fast_mode=True)
+    assert gradcheck(lambda *args: biquads(*args, chunk)[:2], (x, sos, state), fast_mode=True)
 
 
 def test_gradients_of_a_long_float32_signal():
