@@ -1,8 +1,16 @@
 """What newcomers read first agrees with what there is."""
 
+import inspect
 import re
+import subprocess
+import sys
+import textwrap
 import tomllib
 from pathlib import Path
+
+import torch
+
+import grafx
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -34,3 +42,31 @@ def test_workflows_run_the_oldest_torch_that_is_allowed():
 def test_addresses_of_the_project_are_those_of_its_bibliography():
     bibliography = (ROOT / "docs" / "bibliography.md").read_text(encoding="utf-8")
     assert [url for url in PROJECT["urls"].values() if f"({url})" not in bibliography] == []
+
+
+def test_the_map_of_the_package_is_true():
+    """Its example runs, and all packages and names that it mentions are there."""
+    doc = inspect.getdoc(grafx)
+    example = textwrap.dedent(doc.partition("::\n\n")[2].partition("\nPackages")[0])
+    torch.manual_seed(0)
+    names = {"signals": torch.randn(1, 2, 2000)}
+    exec(compile(example, "help(grafx)", "exec"), names)
+    assert names["mix"].shape == (1, 2, 2000)
+    rows = re.findall(r"^ +grafx\.(\w+) +(.*)$", doc, re.M)
+    assert len(rows) == 10
+    for package, text in rows:
+        module = getattr(grafx, package)
+        for name in re.findall(r"\b[A-Z]\w+|\b[a-z]+_[a-z_]+|\binvert\b", text.partition(";")[0].partition(":")[2]):
+            assert hasattr(module, name), f"grafx.{package} has no {name}"
+
+
+def test_help_says_what_is_inside_and_loads_nothing():
+    code = "import sys, pydoc, grafx; print(pydoc.plain(pydoc.render_doc(grafx))); assert 'torch' not in sys.modules"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert "Renderer(G, processors)" in shown.stdout and "grafx.search " in shown.stdout
+
+
+def test_packages_are_loaded_when_they_are_asked_for():
+    code = "import grafx; grafx.data.GRAFX; grafx.processors.Compressor; print(hasattr(grafx, 'nothing'))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
