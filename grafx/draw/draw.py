@@ -124,7 +124,7 @@ def draw_node(
 
 def draw_edge(
     ax: Axes,
-    G: nx.MultiDiGraph,
+    G: nx.MultiDiGraph,  # noqa: ARG001 – every callback that draws edges is called alike
     edge: Edge,
     points: list[Point],
     vertical: bool = False,
@@ -218,7 +218,8 @@ def draw_grafx(
     inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
     inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")
 
-    sides = tuple(NODE_SIDE * scale for scale in scales(node_options.pop("size"), USUAL_SIZE))
+    along, across = scales(node_options.pop("size"), USUAL_SIZE)
+    sides = NODE_SIDE * along, NODE_SIDE * across
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
     blocks = make_blocks(G, inside, above, sides, fonts, vertical)
     layout = position_function(compute_node_position_fn)(G, blocks, vertical=vertical, **position_options)
