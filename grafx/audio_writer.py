@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -113,7 +113,7 @@ def audio_writer(
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(replacing(path))
         with _writable(name):
-            disk = _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+            disk: Any = _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
         with _writable(name, disk):
             file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
         try:
@@ -147,7 +147,7 @@ def _kind(suffix: str, name: str) -> tuple[str, str]:
         raise AudioError(f"{name} has no known audio suffix: use .wav or .flac.")
     subtypes = soundfile.available_subtypes(suffix.upper())
     best = (subtype for subtype in ("FLOAT", "PCM_24") if subtype in subtypes)
-    return suffix.upper(), next(best, soundfile.default_subtype(suffix.upper()))
+    return suffix.upper(), next(best, None) or str(soundfile.default_subtype(suffix.upper()))
 
 
 def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample_rate: int) -> None:

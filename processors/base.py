@@ -22,7 +22,7 @@ __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
 REAL = torch.float32, torch.float64
 
-ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
+ParameterSize = dict[str, Any]  # int, tuple[int, ...], or more of these
 Controls = dict[str, "Control | Controls"]
 
 

@@ -168,7 +168,7 @@ def draw_grafx(
     draw_edge_fn: Callable[..., None] = draw_edge,
     colors: Mapping[str, Any] | None = None,
     **kwargs: Any,
-) -> tuple[Figure, Axes]:
+) -> tuple[Drawing, Axes]:
     """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
 
     The figure is as large as the graph needs and text keeps its size. Save it with
@@ -246,7 +246,7 @@ def draw_grafx(
 
 
 def _types(G: nx.MultiDiGraph) -> list[str]:
-    config = G.graph.get("config")
+    config: Any = G.graph.get("config")
     return config.node_types if config is not None else list(dict.fromkeys(t for _, t in G.nodes(data="node_type")))
 
 

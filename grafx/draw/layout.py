@@ -248,7 +248,8 @@ def _forward_pairs(G: nx.MultiDiGraph, backward: set) -> list[tuple[Hashable, Ha
 def _take_part(G: nx.MultiDiGraph, nodes: set) -> nx.MultiDiGraph:
     part = nx.MultiDiGraph()
     part.add_nodes_from((n, G.nodes[n]) for n in G if n in nodes)
-    part.add_edges_from(G.edges(part, keys=True, data=True))
+    edges: Any = G.edges(part, keys=True, data=True)
+    part.add_edges_from(edges)
     return part
 
 

@@ -79,7 +79,7 @@ class RenderData:
         iter_list: The steps.
     """
 
-    method: str
+    method: str | None
     num_nodes: int
     max_order: int
     siso_only: bool

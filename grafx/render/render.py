@@ -14,7 +14,7 @@ from ..errors import RenderError
 from ..parameters.tensors import map_tensors
 from ..processors.core.autocast import autocast_of
 from .call import Intermediates, call
-from .check import check_inputs
+from .check import Processors, check_inputs
 from .gather import Rows, Segments, cut, gather, same_channels
 from .parameters import nodes_first
 from .plan import RenderData, Step
@@ -22,7 +22,7 @@ from .signals import Signals
 
 
 def render_grafx(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     render_data: RenderData,
@@ -107,7 +107,7 @@ def render_grafx(
 
 
 def _run_steps(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor],
@@ -135,7 +135,7 @@ def _run_steps(
 
 
 def compute_step(
-    processors: Mapping[str, Any],
+    processors: Processors,
     step: Step,
     segments: Segments,
     parameters: Mapping[str, Any],
@@ -164,7 +164,7 @@ def _check_aggregation(aggregation: str) -> None:
 
 
 def per_source(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor],

@@ -185,7 +185,7 @@ def _take_settings(G: GRAFX, tensors: Mapping[str, torch.Tensor], present: bool)
 
 
 def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
-    counts = Counter(node_type for _, node_type in G.nodes(data="node_type"))
+    counts = Counter(data.get("node_type") for _, data in G.nodes(data=True))
     for path, tensor in tensors.items():
         node_type = path.split("/")[1]
         if G.config is not None and node_type not in G.config:

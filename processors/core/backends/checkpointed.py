@@ -50,4 +50,5 @@ def _forward_shapes(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) 
 def _backward_shapes(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(like.new_empty(like.shape) for like in (x, coefficients, grad_final))
+    grad_x, grad_coefficients, grad_state = (like.new_empty(like.shape) for like in (x, coefficients, grad_final))
+    return grad_x, grad_coefficients, grad_state

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
+from .intrinsics import intrinsic
 from .threads import torch_library
 
 REAL = 33

@@ -12,7 +12,9 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
+
+from .intrinsics import intrinsic
 
 LANES = 8
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
