@@ -58,6 +58,8 @@ def read_stems(
         signal, rate = read_audio(path, notice)
         sample_rate = rate if sample_rate is None else sample_rate
         signals.append(conform(signal, rate, sample_rate, printable(path), notice))
+    if sample_rate is None:
+        raise AudioError("There are no stems: give at least one file.")
     length = max(signal.shape[1] for signal in signals) if num_samples is None else num_samples
     for index, (path, signal) in enumerate(zip(paths, signals, strict=True)):
         extra = length - signal.shape[1]

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -76,7 +76,7 @@ def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
         AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
     """
     name = printable(path)
-    if not os.path.isfile(path):
+    if not Path(path).is_file():
         raise AudioError(f"{name} is not a file: check the path.")
     with ExitStack() as stack:
         file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack)
@@ -165,11 +165,11 @@ class _Av(AudioFile):
         return (piece for piece, _ in self._decode([]))
 
     def _decode(self, faults: list[str]) -> Iterator[tuple[Tensor, int]]:
-        import av
+        import av.error
 
         self.stream.seek(0)
         options = {"format_whitelist": CONTAINERS}
-        with av.open(_Quiet(self.stream), options=options, metadata_errors="replace") as container:
+        with av.open(_Quiet(self.stream), mode="r", options=options, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise AudioError(f"{self.name} holds no sound.")
             if container.format.name in STREAMS:
@@ -209,7 +209,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFil
     head = _head(stream)
     try:
         # By its path, since what is MP3 is told by its suffix; as bytes, since not all names are text.
-        plain = str(path) if os.name == "nt" else os.fsencode(path)
+        plain: Any = str(path) if os.name == "nt" else os.fsencode(path)
         file = stack.enter_context(soundfile.SoundFile(plain))
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
         file, reason = None, re.sub("^Error opening .*?: (?=[^:]*$)", "", str(error)).rstrip(".")
@@ -218,7 +218,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFil
             return _Sndfile(file, head, stream, name)
         reason = "it does not tell how long it is"
     try:
-        import av
+        import av.error
 
         return _Av(stream, name)
     except ModuleNotFoundError:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -103,7 +103,7 @@ def audio_writer(
             peak, count = max(peak, largest), count + piece.shape[1]
 
     with ExitStack() as stack:
-        disk = _open(path, name, stack)
+        disk: Any = _open(path, name, stack)
         with _writable(name, disk):
             file = soundfile.SoundFile(disk, "w", int(sample_rate), channels, subtype, format=kind)
         try:
@@ -165,7 +165,7 @@ def _kind(suffix: str, name: str) -> tuple[str, str]:
         raise AudioError(f"{name} has no known audio suffix: use .wav or .flac.")
     subtypes = soundfile.available_subtypes(suffix.upper())
     best = (subtype for subtype in ("FLOAT", "PCM_24") if subtype in subtypes)
-    return suffix.upper(), next(best, soundfile.default_subtype(suffix.upper()))
+    return suffix.upper(), next(best, None) or str(soundfile.default_subtype(suffix.upper()))
 
 
 def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample_rate: int) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         yield partial
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())  # a rename may get to the disk before what is still in memory
-        os.replace(partial, target)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -98,6 +99,8 @@ def _try_lock_file(path: Path) -> Callable[[], None] | None:
     except OSError:  # a disk without any locks
         path.unlink(missing_ok=True)
         return lambda: None
+    if unlock is None:
+        return None
 
     def release() -> None:
         if fcntl is not None:
@@ -107,10 +110,10 @@ def _try_lock_file(path: Path) -> Callable[[], None] | None:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    if unlock is not None and not _is(number, path):  # whoever had it has removed it since it was opened
+    if not _is(number, path):  # whoever had it has removed it since it was opened
         unlock()
         return None
-    return unlock and release
+    return release
 
 
 def _lock_of(number: int) -> Callable[[], None] | None:
@@ -133,7 +136,7 @@ def _lock_of(number: int) -> Callable[[], None] | None:
 def _flock(number: int, lock: bool) -> None:
     if fcntl is not None:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB if lock else fcntl.LOCK_UN)
-    else:
+    elif sys.platform == "win32":
         import msvcrt
 
         msvcrt.locking(number, msvcrt.LK_NBLCK if lock else msvcrt.LK_UNLCK, 1)

@@ -29,7 +29,7 @@ def kick_graph(
     Raises:
         ParameterError: A setting is unknown or out of its range.
     """
-    synth = synth or KickSynth()
+    synth = KickSynth() if synth is None else synth
     processors = dict(synth.parts.items())
     G = GRAFX(config=NodeConfigs.from_processors(processors))
     ids = {}

@@ -1,5 +1,8 @@
 """Words for numbers."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """How many there are: ``"1 processor"``, ``"2 processors"``."""
@@ -10,3 +13,10 @@ def signed(number: float, digits: int) -> str:
     """With a sign, unless no digit but zeros is left: ``"+1.5"``, ``"0.0"``."""
     text = f"{number:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
+
+
+def tally(names: Iterable[object], most: int = 8) -> str:
+    """How often each occurs, in the order of first occurrence, the first ``most`` of them: ``"2 in, 1 mix, 1 out"``."""
+    counts = Counter(names)
+    shown = [f"{number} {name}" for name, number in counts.items()][:most]
+    return ", ".join([*shown, "…"] if len(counts) > most else shown)

@@ -1,14 +1,22 @@
 """Options, and the inlets and raw parameters that only some of them bring."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
-import torch.nn as nn
 from torch import Tensor
 
 from .errors import ParameterError
 
 
-def check_optional(processor: nn.Module, **parameters: object) -> None:
+class Parametric(Protocol):
+    """Anything with raw parameters, such as a processor."""
+
+    def parameter_size(self) -> Mapping[str, Any]:
+        """Name to size."""
+        ...
+
+
+def check_optional(processor: Parametric, **parameters: object) -> None:
     """Refuse a parameter that is missing, and one that the options of a processor leave out.
 
     Args:
@@ -48,7 +56,7 @@ def check_known(option: str, value: object, choices: Iterable[str]) -> None:
 
 
 def bind(
-    processor: nn.Module, inlets: Sequence[str], arguments: Sequence[Tensor], raw_parameters: Mapping[str, Tensor]
+    processor: Parametric, inlets: Sequence[str], arguments: Sequence[Tensor], raw_parameters: Mapping[str, Tensor]
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
     """Tell apart the signals and the raw parameters that a ``forward`` got.
 

@@ -22,7 +22,7 @@ from .rows import share_rows
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
 
-ParameterSize = dict[str, "int | tuple[int, ...] | ParameterSize"]
+ParameterSize = dict[str, Any]  # int, tuple[int, ...], or more of these
 Controls = dict[str, "Control | Controls"]
 
 

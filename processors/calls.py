@@ -9,8 +9,9 @@ from abc import ABCMeta
 from collections.abc import Callable
 from functools import update_wrapper, wraps
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
+Made = TypeVar("Made")
 MISFIT = re.compile(r"(got an unexpected|got multiple|got some|missing|takes|too many) ")
 
 
@@ -22,7 +23,7 @@ class CalledByName(ABCMeta):
         signature = inspect.signature(cls.__init__)
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls: type[Made], *args: Any, **kwargs: Any) -> Made:
         try:
             return super().__call__(*args, **kwargs)
         except TypeError as error:

@@ -12,7 +12,7 @@ from .core.broadcasting import is_one_of
 from .core.maps import IDENTITY, Map
 from .errors import ParameterError
 
-Values = dict[str, "Tensor | Values"]
+Values = dict[str, Any]  # tensors, or more of these
 Path = tuple[str, ...]
 ParamRange = Mapping[str, tuple[float, float]]
 TOLERANCE = 1e-5  # of a range, which float32 may miss by rounding

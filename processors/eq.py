@@ -44,6 +44,8 @@ class ZeroPhaseFIREqualizer(Processor):
     Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
+    latency_samples: int
+
     def __init__(
         self,
         num_magnitude_bins: int = 1024,
@@ -116,6 +118,8 @@ class NewZeroPhaseFIREqualizer(Processor):
 
     Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
+
+    latency_samples: int
 
     def __init__(
         self,
@@ -340,7 +344,8 @@ def _with_shelves(*parameters: Tensor) -> cookbook.Coefficients:
     """A low shelf, peaks and a high shelf from ω₀, 1/Q and A ``(…, K)``."""
     first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
     designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
-    return tuple(torch.cat(c, -2) for c in zip(*designs, strict=True))
+    b, a = (torch.cat(c, -2) for c in zip(*designs, strict=True))
+    return b, a
 
 
 def _num_recursive_channels(processor_channel: str) -> int:

@@ -27,6 +27,12 @@ def test_all_packages_are_installed(tmp_path, linked):
     assert found == str(sorted(packages_in("grafx", "grafx") | packages_in("processors", "grafx.processors")))
 
 
+def test_type_checkers_may_use_the_annotations():
+    assert (ROOT / "grafx" / "py.typed").exists()
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert "py.typed" in options["package-data"]["grafx"]
+
+
 def test_the_package_comes_before_a_folder_that_has_its_name(tmp_path):
     (tmp_path / "grafx").mkdir()
     assert run("import grafx, grafx.processors; print(grafx.__file__ is not None)", tmp_path) == "True"
@@ -72,8 +78,9 @@ def test_the_version_is_that_of_the_project(tmp_path):
 
 
 def test_errors_are_value_errors():
-    from grafx.data import GraphError
     from grafx.processors.base import ParameterError
+
+    from grafx.data import GraphError
     from grafx.render import RenderError
 
     for error in (GraphError, RenderError, ParameterError):

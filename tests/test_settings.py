@@ -5,17 +5,9 @@ import math
 import re
 import warnings
 
+import grafx.processors
 import pytest
 import torch
-
-import grafx.processors
-from grafx.data import GRAFX, load_grafx, save_grafx
-from grafx.data.attributes import Settings
-from grafx.draw import draw_grafx
-from grafx.errors import GraphWarning
-from grafx.parameters.settings import raw_row, settings_of
-from grafx.parameters.tensors import collect_parameters, map_tensors, scatter_parameters
-from grafx.parameters.words import node_text, settings_text
 from grafx.processors import (
     Compressor,
     DryWet,
@@ -29,6 +21,14 @@ from grafx.processors import (
 )
 from grafx.processors.base import Control, ParameterError, Processor
 from grafx.processors.core.maps import AMPLITUDE_DB
+
+from grafx.data import GRAFX, load_grafx, save_grafx
+from grafx.data.attributes import Settings
+from grafx.draw import draw_grafx
+from grafx.errors import GraphWarning
+from grafx.parameters.settings import raw_row, settings_of
+from grafx.parameters.tensors import collect_parameters, map_tensors, scatter_parameters
+from grafx.parameters.words import node_text, settings_text
 from grafx.render import Renderer
 
 

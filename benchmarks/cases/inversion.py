@@ -32,8 +32,8 @@ RANGES = {
 def inversion(seed: int, method: str, quick: bool) -> Callable[[], dict[str, Any]]:
     """Draw a kick and find its settings by ``"search"`` or by ``"plain descent"``; errors are relative."""
     import torch
-
     from grafx.processors import KickSynth
+
     from grafx.search import Effort, invert
 
     maker = KickSynth(param_range=RANGES)

@@ -46,7 +46,14 @@ def run_demo(out: Path) -> bool:
 
 def mix_elsewhere(stems: Tensor, sample_rate: int) -> Tensor:
     """Mix ``(4, 2, L)`` stems with pedalboard's effects to ``(2, L)``."""
-    from pedalboard import Compressor, Delay, HighShelfFilter, LowShelfFilter, Pedalboard, Reverb
+    from pedalboard import (
+        Compressor,
+        Delay,
+        HighShelfFilter,
+        LowShelfFilter,
+        Pedalboard,  # pyright: ignore[reportPrivateImportUsage] – public by its documentation
+        Reverb,
+    )
 
     boards = {
         "drums": Pedalboard([Compressor(threshold_db=-24, ratio=3, attack_ms=5, release_ms=120)]),

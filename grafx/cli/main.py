@@ -84,9 +84,10 @@ def search(
     rounds: Annotated[int, typer.Option(min=0, help="How often pruning and fine-tuning alternate.")] = Options.rounds,
     tune_steps: Annotated[int, typer.Option(min=0, help="Gradient steps after each pruning.")] = Options.tune_steps,
     tolerance: Annotated[float, typer.Option(min=0, help="What pruning may cost in the loss.")] = Options.tolerance,
-    method: Annotated[Method, typer.Option(help="How processors are chosen that are removed.")] = Method[
-        Options.method
-    ],
+    method: Annotated[
+        Method,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
+        typer.Option(help="How processors are chosen that are removed."),
+    ] = Method[Options.method],  # pyright: ignore[reportIndexIssue]
 ) -> None:
     """Find a mixing graph that turns stems into a finished mix.
 

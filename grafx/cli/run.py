@@ -343,7 +343,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
     """Collect interrupts instead of being torn out of a step; a second one is raised."""
     received: list[int] = []
 
-    def collect(number: int, frame: object) -> None:
+    def collect(number: int, _frame: object) -> None:
         if received:
             raise KeyboardInterrupt
         received.append(number)

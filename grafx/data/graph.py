@@ -11,6 +11,7 @@ from typing import Any
 import networkx as nx
 
 from ..errors import GraphError
+from ..words import count, tally
 from . import refusals
 from .cables import Edge, cables_around, cables_between, first_plug
 from .configs import NodeConfigs
@@ -128,7 +129,7 @@ class GRAFX(nx.MultiDiGraph):
     rendering_order_method = _graph_attribute("rendering_order_method", "How the schedule was found, if it was.")
     type_sequence = _graph_attribute("type_sequence", "The node type of each step of the schedule, if there is one.")
 
-    def add(self, node_type: str, parameters: Any = None, name: str | None = None) -> int | None:
+    def add(self, node_type: str, parameters: Any = None, name: str | None = None) -> int | Any:
         """Add a node and return its id.
 
         Args:
@@ -187,7 +188,7 @@ class GRAFX(nx.MultiDiGraph):
         self.forget_schedule()
         return self.add_edge(source_id, dest_id, outlet=outlet, inlet=inlet)
 
-    def add_serial_chain(self, node_list: Iterable[str | Mapping[str, Any]]) -> tuple[int, int] | None:
+    def add_serial_chain(self, node_list: Iterable[str | Mapping[str, Any]]) -> tuple[int, int] | Any:
         """Add nodes and connect each to the next, main outlet to main inlet.
 
         Args:
@@ -375,10 +376,15 @@ class GRAFX(nx.MultiDiGraph):
         for _, data in self.nodes(data=True):
             data.pop("rendering_order", None)
 
+    def __repr__(self) -> str:
+        size = f"{count(self.number_of_nodes(), 'node')}, {count(self.number_of_edges(), 'edge')}"
+        types = tally(node_type for _, node_type in self.nodes(data="node_type"))
+        return f"{type(self).__name__}({size}{types and ': '}{types})"
+
     def __str__(self) -> str:
         lines = [f"GRAFX with {self.number_of_nodes()} nodes & {self.number_of_edges()} edges"]
         for node_id, data in self.nodes(data=True):
-            dests = [self._describe_edge(*edge) for edge in self.out_edges(node_id, data=True)]
+            dests = [self._describe_edge(dest, data) for _, dest, data in self.out_edges(node_id, data=True)]
             arrow = f" -> {', '.join(dests)}" if dests else ""
             lines.append(f"  {self._describe_node(node_id, data)}{arrow}")
         return "\n".join(lines)
@@ -387,7 +393,7 @@ class GRAFX(nx.MultiDiGraph):
         name = f" '{data['name']}'" if data.get("name") else ""
         return f"[{node_id}] {data.get('node_type')}{name}"
 
-    def _describe_edge(self, source_id: int, dest_id: int, data: Mapping[str, str]) -> str:
+    def _describe_edge(self, dest_id: int, data: Mapping[str, str]) -> str:
         outlet, inlet = data.get("outlet"), data.get("inlet")
         plugs = "" if outlet == inlet == "main" else f"<{outlet}> -> <{inlet}> "
         return f"{plugs}[{dest_id}] {self.nodes[dest_id].get('node_type')}"

@@ -18,6 +18,5 @@ def count_nodes_per_type(G: GRAFX, types_to_count: Iterable[str] | None = None) 
         types_to_count: Which types; by default all of the config, or without a config those in the graph.
     """
     found = [data["node_type"] for _, data in G.nodes(data=True)]
-    if types_to_count is None:
-        types_to_count = dict.fromkeys(found) if G.config is None else G.config.node_types
-    return {node_type: found.count(node_type) for node_type in types_to_count}
+    of_graph = dict.fromkeys(found) if G.config is None else G.config.node_types
+    return {node_type: found.count(node_type) for node_type in (of_graph if types_to_count is None else types_to_count)}

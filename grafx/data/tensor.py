@@ -27,16 +27,16 @@ class GRAFXTensor:
         type_sequence: The node type of each step.
     """
 
-    node_types: torch.LongTensor
-    edge_indices: torch.LongTensor
+    node_types: torch.Tensor
+    edge_indices: torch.Tensor
     counter: int
     batch: bool
     config: NodeConfigs
     config_hash: str | None
     invalid_op: str
-    edge_types: torch.LongTensor | None = None
+    edge_types: torch.Tensor | None = None
     rendering_order_method: str | None = None
-    rendering_orders: torch.LongTensor | None = None
+    rendering_orders: torch.Tensor | None = None
     type_sequence: list[str] | None = None
 
     @property
@@ -63,7 +63,7 @@ class GRAFXTensor:
 
 def permute_grafx_tensor(
     G_t: GRAFXTensor,
-    node_id: torch.LongTensor,
+    node_id: torch.Tensor,
     node_attrs: Iterable[str] = ("node_types", "rendering_orders"),
     id_attrs: Iterable[str] = ("edge_indices",),
 ) -> GRAFXTensor:

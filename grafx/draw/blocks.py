@@ -56,8 +56,8 @@ def _order_ports(G: nx.MultiDiGraph, node: Hashable, ports: set[Port]) -> list[P
     return sorted(ports, key=rank)
 
 
-def _make_block(text, above, sides, fonts, entry: list[Port], exit_: list[Port], vertical: bool) -> Block:
-    entry, exit_ = _spread_ports(entry, "in", vertical), _spread_ports(exit_, "out", vertical)
+def _make_block(text, above, sides, fonts, inlets: list[Port], outlets: list[Port], vertical: bool) -> Block:
+    entry, exit_ = _spread_ports(inlets, "in", vertical), _spread_ports(outlets, "out", vertical)
     offsets = [*entry.items(), *exit_.items()]
     lines = text.count("\n") + 1
     text_size = (measure(text, fonts[0]) + 6, lines * 1.25 * fonts[0] + 4)
@@ -85,11 +85,12 @@ def _spread_ports(ports: list[Port], kind: str, vertical: bool) -> dict[Port, fl
     """Ports across the side of a node. ``main`` keeps to the centre, so that chains stay straight."""
     # In a vertical drawing, the name of a port stands to its right and needs that room.
     pitches = {p: max(PORT_PITCH, _measure_port(p) + 8 if vertical else 0.0) for p in ports}
-    main = (kind, "main")
+    main: Port = (kind, "main")
     if main not in ports:
         places = [0.0, *accumulate(pitches[p] for p in ports)][: len(ports)]
         return {p: place - places[-1] / 2 for p, place in zip(ports, places, strict=True)}
-    offsets, low, high = {main: 0.0}, 0.0, PORT_PITCH
+    offsets: dict[Port, float] = {main: 0.0}
+    low, high = 0.0, PORT_PITCH
     for i, port in enumerate(p for p in ports if p != main):
         if i % 2 == 0:
             offsets[port] = high

@@ -124,7 +124,7 @@ def draw_node(
 
 def draw_edge(
     ax: Axes,
-    G: nx.MultiDiGraph,
+    G: nx.MultiDiGraph,  # noqa: ARG001 – every callback that draws edges is called alike
     edge: EdgeId,
     points: list[Point],
     vertical: bool = False,
@@ -168,7 +168,7 @@ def draw_grafx(
     draw_edge_fn: Callable[..., None] = draw_edge,
     colors: Mapping[str, Any] | None = None,
     **kwargs: Any,
-) -> tuple[Figure, Axes]:
+) -> tuple[Drawing, Axes]:
     """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
 
     The figure is as large as the graph needs and text keeps its size. Save it with
@@ -213,7 +213,8 @@ def draw_grafx(
     inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
     inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")
 
-    sides = tuple(NODE_SIDE * scale for scale in scales(node_options.pop("size"), USUAL_SIZE))
+    along, across = scales(node_options.pop("size"), USUAL_SIZE)
+    sides = NODE_SIDE * along, NODE_SIDE * across
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
     blocks = make_blocks(G, inside, above, sides, fonts, vertical)
     layout = position_function(compute_node_position_fn)(G, blocks, vertical=vertical, **position_options)
@@ -249,7 +250,7 @@ def _check_graph(G: nx.MultiDiGraph) -> None:
 
 
 def _types(G: nx.MultiDiGraph) -> list[str]:
-    config = G.graph.get("config")
+    config: Any = G.graph.get("config")
     return config.node_types if config is not None else list(dict.fromkeys(t for _, t in G.nodes(data="node_type")))
 
 

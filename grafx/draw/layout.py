@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite, nan, sqrt
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -116,7 +117,10 @@ def layered_layout(
 
 
 def held_positions(
-    G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], vertical: bool = False, node_spacing: Spacing = 1.0
+    G: nx.MultiDiGraph,
+    blocks: Mapping[Hashable, Block],  # noqa: ARG001 – every layout is called alike
+    vertical: bool = False,
+    node_spacing: Spacing = 1.0,
 ) -> dict[Hashable, Point]:
     """Place nodes where their attributes ``position`` say.
 
@@ -156,7 +160,10 @@ def scales(given: Spacing, usual: float) -> tuple[float, float]:
         GraphError: It is neither a number nor two of them.
     """
     try:
-        return (float(given),) * 2 if np.ndim(given) == 0 else tuple(float(x) / usual for x in (given[0], given[1]))
+        either: Any = given
+        if np.ndim(either) == 0:
+            return float(either), float(either)
+        return float(either[0]) / usual, float(either[1]) / usual
     except (IndexError, KeyError, TypeError, ValueError):
         raise GraphError(f"A size or a spacing is a number, or two of them, not {given!r}.") from None
 
@@ -241,7 +248,8 @@ def _forward_pairs(G: nx.MultiDiGraph, backward: set) -> list[tuple[Hashable, Ha
 def _take_part(G: nx.MultiDiGraph, nodes: set) -> nx.MultiDiGraph:
     part = nx.MultiDiGraph()
     part.add_nodes_from((n, G.nodes[n]) for n in G if n in nodes)
-    part.add_edges_from(G.edges(part, keys=True, data=True))
+    edges: Any = G.edges(part, keys=True, data=True)
+    part.add_edges_from(edges)
     return part
 
 
@@ -300,6 +308,11 @@ class _Part:
     links: list[tuple[int, int, float, float, float]]  # tail, head, their ports' offsets, weight
     paths: dict[EdgeId, list[int]]  # what each edge passes, in the direction of the layers
 
+    def node(self, index: int) -> Block:
+        block = self.blocks[index]
+        assert block is not None, "edges begin and end at nodes"
+        return block
+
 
 def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:
     nodes = list(G)
@@ -316,15 +329,15 @@ def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, fl
         tail, head = path[0], path[-1]
         is_back = (u, v) in backward
         offset_tail, offset_head = (
-            part.blocks[tail].exit[ports[is_back]],
-            part.blocks[head].entry[ports[not is_back]],
+            part.node(tail).exit[ports[is_back]],
+            part.node(head).entry[ports[not is_back]],
         )
-        route = [(centres[layer_of[tail]] + part.blocks[tail].length / 2, across[tail] + offset_tail)]
+        route = [(centres[layer_of[tail]] + part.node(tail).length / 2, across[tail] + offset_tail)]
         route.append((ends[layer_of[tail]], route[0][1]))
         for i in path[1:-1]:
             route += [(starts[layer_of[i]], across[i]), (ends[layer_of[i]], across[i])]
         route.append((starts[layer_of[head]], across[head] + offset_head))
-        route.append((centres[layer_of[head]] - part.blocks[head].length / 2, route[-1][1]))
+        route.append((centres[layer_of[head]] - part.node(head).length / 2, route[-1][1]))
         placed.routes[u, v, key] = _without_needless_points(route)[:: -1 if is_back else 1]
     for n in nodes:
         _route_self_edges(G, n, blocks[n], placed)
@@ -370,8 +383,8 @@ def _split_edges(G, nodes, blocks, layers, backward) -> _Part:
         path.append(head)
         part.paths[u, v, key] = path
         for a, b in pairwise(path):
-            port_a = part.blocks[a].exit[out_port] if a == tail else 0.0
-            port_b = part.blocks[b].entry[in_port] if b == head else 0.0
+            port_a = part.node(a).exit[out_port] if a == tail else 0.0
+            port_b = part.node(b).entry[in_port] if b == head else 0.0
             part.links.append((a, b, port_a, port_b, BACKWARD_WEIGHT if (u, v) in backward else 1.0))
     _weigh_links(part, len(nodes))
     part.layers = _order_by_search(layer_of, part.links)
@@ -487,11 +500,11 @@ def _count_crossings(part: _Part, place: dict[int, int]) -> int:
 
 
 def _find_across(part: _Part, spacing: float) -> list[float]:
-    """Positions across the flow that bend the links least and keep everything apart.
+    r"""Positions across the flow that bend the links least and keep everything apart.
 
-    .. math:: \\min_x \\sum_k w_k |(A x - p)_k|
-        \\quad\\text{such that}\\quad x_j - x_i \\ge s_{ij}
-        \\text{ for neighbours } i, j \\text{ of one layer}
+    .. math:: \min_x \sum_k w_k |(A x - p)_k|
+        \quad\text{such that}\quad x_j - x_i \ge s_{ij}
+        \text{ for neighbours } i, j \text{ of one layer}
 
     The rows of A are the links, and the middles that :func:`_find_middles` asks for. Of all solutions, one with small
     positions is taken.
@@ -554,7 +567,7 @@ def _find_along(part: _Part, across: list[float], spacing: float) -> tuple[list,
     starts, centres, ends = [], [], []
     position = 0.0
     for number, layer in enumerate(part.layers):
-        shapes = [part.blocks[i] for i in layer if part.blocks[i]]
+        shapes = [block for i in layer if (block := part.blocks[i])]
         starts.append(position)
         centres.append(position + max(b.lead + b.length / 2 for b in shapes))
         ends.append(centres[-1] + max(b.tail + b.length / 2 for b in shapes))

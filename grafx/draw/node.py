@@ -41,11 +41,11 @@ def draw_node(
     """
     node_id, data = node
     values = {"node_id": node_id, **data}
-    texts = ("" if name is None else str(values.get(name, "")) for name in (inside, above))
+    text, title = ("" if name is None else str(values.get(name, "")) for name in (inside, above))
     center = data["x0"] + size[0] / 2, data["y0"] + size[1] / 2
-    fonts = inside_fontsize, above_fontsize
     fill = color_config.get_facecolor(data["node_type"])
-    draw.draw_node(ax, G, node_id, center, size, fill, *texts, vertical, linewidth, *fonts)
+    fonts = inside_fontsize, above_fontsize
+    draw.draw_node(ax, G, node_id, center, size, fill, text, title, vertical, linewidth, *fonts)
 
 
 def plot_points(ax: Axes, p0: Point, off_x: float, off_y: float) -> None:

@@ -82,7 +82,7 @@ class NodeColorHandler:
         return {"facecolor": self.get_facecolor(node_type), "edgecolor": self.get_edgecolor(node_type)}
 
 
-def type_color(node_type: str, overrides: Mapping[str, object] | None = None) -> str:
+def type_color(node_type: str, overrides: Mapping[str, Any] | None = None) -> str:
     """Colour of a node type: the one asked for, a light one for a well-known kind, a dark one its name determines."""
     if overrides and node_type in overrides:
         return to_hex(overrides[node_type])
@@ -93,7 +93,7 @@ def type_color(node_type: str, overrides: Mapping[str, object] | None = None) ->
     hue, tone = (digest % 360) / 360, digest // 360 % 3
     rgb = colorsys.hls_to_rgb(hue, 0.5, (0.4, 0.55, 0.7)[tone])
     while _luminance(rgb) > (0.15, 0.11, 0.08)[tone]:
-        rgb = tuple(0.98 * c for c in rgb)
+        rgb = 0.98 * rgb[0], 0.98 * rgb[1], 0.98 * rgb[2]
     return to_hex(rgb)
 
 
@@ -104,7 +104,8 @@ def text_color(fill: str) -> str:
 
 def outline_color(fill: str) -> str:
     """A darker tone of ``fill``."""
-    return to_hex([0.55 * c for c in to_rgb(fill)])
+    red, green, blue = to_rgb(fill)
+    return to_hex((0.55 * red, 0.55 * green, 0.55 * blue))
 
 
 def is_round(node_type: str) -> bool:

@@ -42,7 +42,7 @@ def create_empty_parameters_from_shape_dict(
     parameter_shapes: Mapping[str, Any],
     num_nodes: int,
     std: float = 0.01,
-    root: bool = True,
+    root: bool = True,  # noqa: ARG001 – accepted for compatibility
     device: torch.device | str = "cpu",
 ) -> nn.ParameterDict:
     """Random raw parameters of given shapes.

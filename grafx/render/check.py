@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import torch.nn as nn
 from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
@@ -13,12 +14,14 @@ from ..parameters.tensors import shape_of
 from .parameters import is_per_source
 from .plan import RenderData, RenderStep
 
+Processors = Mapping[str, Any] | nn.ModuleDict  # by node type
+
 Where = Callable[[], str]
 """Names the nodes of a type. Called for messages only, since there may be very many."""
 
 
 def check_inputs(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor] | None,

@@ -1,6 +1,6 @@
 """Reading, summing and writing rows of tensors, which renderers besides ours are made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -48,6 +48,10 @@ def create_signal_buffer(method: str, num_buffers: int, input_signals: Tensor) -
     return torch.cat([input_signals, input_signals.new_zeros(num_buffers - count, *input_signals.shape[1:])])
 
 
+def _rows(access: Access) -> Iterable[int]:
+    return access.idx.tolist() if isinstance(access.idx, Tensor) else range(*access.idx)
+
+
 def read_single_tensor(
     x: SignalBuffer,
     access: Access,
@@ -65,13 +69,12 @@ def read_single_tensor(
         postprocess: what is done with them.
     """
     if isinstance(x, list):
-        rows = range(*access.idx) if access.method == "slice" else access.idx.tolist()
-        y = torch.cat([x[row] for row in rows], dim)
-    elif access.method == "slice":
+        y = torch.cat([part for row in _rows(access) if (part := x[row]) is not None], dim)
+    elif isinstance(access.idx, Tensor):
+        y = x.index_select(dim, access.idx)
+    else:
         y = x.narrow(dim, access.idx[0], access.idx[1] - access.idx[0])
         y = y.clone() if return_copy else y
-    else:
-        y = x.index_select(dim, access.idx)
     return y if postprocess is None else postprocess(y)
 
 
@@ -88,28 +91,33 @@ def read_tensor_or_tensor_dict(
     postprocess: Callable[[Tensor], Tensor] | None = None,
 ) -> Any:
     """Some rows of a tensor, see :func:`read_single_tensor`, or of all tensors of a nested dict."""
-    if not hasattr(x, "items"):
+    if isinstance(x, (Tensor, list)):
         return read_single_tensor(x, access, dim, return_copy, postprocess)
     return {n: read_tensor_or_tensor_dict(value, access, dim, return_copy, postprocess) for n, value in x.items()}
 
 
-def inplace_write_tensor(method: str, x: SignalBuffer, y: Tensor, access: Access, dim: int = 0) -> None:
+def inplace_write_tensor(
+    method: str,  # noqa: ARG001 – told by the buffer here; callers of GRAFX give it
+    x: SignalBuffer,
+    y: Tensor,
+    access: Access,
+    dim: int = 0,
+) -> None:
     """Write rows to where they belong in what :func:`create_signal_buffer` made with the same method."""
     if isinstance(x, list):
-        rows = range(*access.idx) if access.method == "slice" else access.idx.tolist()
-        for row, part in zip(rows, y.split(1, dim), strict=True):
+        for row, part in zip(_rows(access), y.split(1, dim), strict=True):
             x[row] = part
-    elif access.method == "slice":
-        x.narrow(dim, access.idx[0], access.idx[1] - access.idx[0]).copy_(y)
-    else:
+    elif isinstance(access.idx, Tensor):
         x.index_copy_(dim, access.idx, y)
+    else:
+        x.narrow(dim, access.idx[0], access.idx[1] - access.idx[0]).copy_(y)
 
 
 def aggregate_tensor(x: Tensor, aggregation: Aggregation, dim: int = 0) -> Tensor:
     """Sum rows."""
     if aggregation.method == "none":
         return x
-    if aggregation.method == "sum":
+    if aggregation.method == "sum" or aggregation.idx is None:
         return x.sum(dim, keepdim=True)
     shape = list(x.shape)
     shape[dim] = int(aggregation.idx.max()) + 1
@@ -123,9 +131,9 @@ def expand_single_tensor(x: Tensor, expand: int = 2, dim: int = 0) -> Tensor:
 
 def expand_tensor_or_tensor_dict(x: Tree, expand: int = 2, dim: int = 0) -> Any:
     """:func:`expand_single_tensor` of a tensor, or of all tensors of a nested dict."""
-    if hasattr(x, "items"):
-        return {name: expand_tensor_or_tensor_dict(value, expand, dim) for name, value in x.items()}
-    return expand_single_tensor(x, expand, dim)
+    if isinstance(x, Tensor):
+        return expand_single_tensor(x, expand, dim)
+    return {name: expand_tensor_or_tensor_dict(value, expand, dim) for name, value in x.items()}
 
 
 def flatten_batch_and_node(x: Tensor) -> Tensor:

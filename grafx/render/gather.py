@@ -84,7 +84,7 @@ def _sum(signals: list[Tensor]) -> Tensor:
 
 def _scatter(summed: list[bool], reads: list[list[Tensor]]) -> Tensor:
     """All rows of an inlet at once, by a library's kernel instead of native sums."""
-    from torch_scatter import scatter
+    from torch_scatter import scatter  # pyright: ignore[reportMissingImports] – an extra that has to be compiled
 
     index, num_rows = [], 0
     for is_summed, tensors in zip(summed, reads, strict=True):

@@ -11,6 +11,7 @@ from ..data.conversion import convert_to_tensor
 from ..data.graph import GRAFX
 from ..data.tensor import GRAFXTensor
 from ..errors import RenderError
+from ..words import count, tally
 
 
 class Read(NamedTuple):
@@ -66,7 +67,7 @@ class RenderStep:
         return f"{first}" if first == last else f"{first} to {last}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RenderData:
     """All steps of a render. Plain data: it can be compared, pickled and printed.
 
@@ -78,7 +79,7 @@ class RenderData:
         iter_list: The steps.
     """
 
-    method: str
+    method: str | None
     num_nodes: int
     max_order: int
     siso_only: bool
@@ -89,7 +90,7 @@ class RenderData:
         """How many nodes there are of each type that occurs."""
         return {step.node_type: step.rows[1] for step in self.iter_list}
 
-    def to(self, *args: Any, **kwargs: Any) -> "RenderData":
+    def to(self, *args: Any, **kwargs: Any) -> "RenderData":  # noqa: ARG002
         """Itself, on any device: loops of training move all that a batch holds, and this holds no tensors."""
         return self
 
@@ -102,6 +103,11 @@ class RenderData:
         names = [step.node_names for step in self.iter_list if step.node_type == node_type]
         shown = [*names[:8], "…"] if len(names) > 9 else names
         return f"node{'s' * (self.counts[node_type] > 1)} {', '.join(shown)}"
+
+    def __repr__(self) -> str:
+        size = f"{count(self.num_nodes, 'node')} in {count(len(self.iter_list), 'step')}, method {self.method!r}"
+        types = tally(step.node_type for step in self.iter_list for _ in range(step.num_nodes))
+        return f"RenderData({size}{types and ': '}{types})"
 
     def __str__(self) -> str:
         lines = [f"Rendering of {self.num_nodes} nodes in {len(self.iter_list)} steps (method: {self.method})."]
@@ -220,7 +226,7 @@ def _reads_per_inlet(G_t: GRAFXTensor) -> dict[tuple[int, int], list[tuple[int, 
 
 def _runs(config: NodeConfigs, node_type: str, nodes: range, inlet: int, reads: dict, where: dict) -> list:
     """The rows of one inlet's signal: ``[_Run, ...]`` for a sum, a bare ``_Run`` for rows taken as they are."""
-    parts: list[list[_Run] | _Run] = []
+    parts: list[Any] = []
     for node in nodes:
         sources = reads.get((node, inlet), [])
         if not sources and inlet == 0:

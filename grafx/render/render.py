@@ -14,7 +14,7 @@ from ..errors import RenderError
 from ..processors.core.autocast import autocast_of
 from ..trees import map_tensors
 from .call import Intermediates, call
-from .check import check_inputs
+from .check import Processors, check_inputs
 from .gather import Rows, Segments, cut, gather, same_channels
 from .parameters import nodes_first
 from .plan import RenderData, RenderStep
@@ -22,7 +22,7 @@ from .signals import Signals
 
 
 def render_grafx(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     render_data: RenderData,
@@ -101,7 +101,7 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def _run_steps(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor],
@@ -129,7 +129,7 @@ def _run_steps(
 
 
 def compute_step(
-    processors: Mapping[str, Any],
+    processors: Processors,
     step: RenderStep,
     segments: Segments,
     parameters: Mapping[str, Any],
@@ -158,7 +158,7 @@ def _check_aggregation(aggregation: str) -> None:
 
 
 def per_source(
-    processors: Mapping[str, Any],
+    processors: Processors,
     input_signals: Tensor,
     per_type_parameters: Mapping[str, Any],
     common_parameters: Mapping[str, Tensor],

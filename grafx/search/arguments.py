@@ -32,7 +32,9 @@ def number(
     Raises:
         ValueError: of the type ``error``: it is something else.
     """
-    if not isinstance(value, Real) or isinstance(value, bool) or not (low <= value <= high and math.isfinite(value)):
+    # The abstract numbers of Python declare no comparisons.
+    inside = isinstance(value, Real) and low <= value <= high  # pyright: ignore[reportOperatorIssue]
+    if not inside or isinstance(value, bool) or not math.isfinite(value):
         limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"finite and at least {low:g}"
         raise error(f"{name} is {value!r}, but must be a number {limits}.")
     return float(value)
@@ -44,7 +46,8 @@ def whole_number(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> 
     Raises:
         SearchError: It is something else.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
+    inside = isinstance(value, Integral) and low <= value <= high  # pyright: ignore[reportOperatorIssue]
+    if not inside or isinstance(value, bool):
         limits = f"from {low} to below 2**63" if high == 2**63 - 1 else f"from {low} to {high}"
         raise SearchError(f"{name} is {value!r}, but must be a whole number, {limits}.")
     return int(value)

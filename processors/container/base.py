@@ -24,8 +24,10 @@ Output = Tensor | tuple[Tensor, dict]
 
 
 class Container(Processor):
-    """What containers have in common: their controls are those of their members, nested as parameters are, and own
-    ones."""
+    """What containers have in common.
+
+    Their controls are those of their members, nested as parameters are, and own ones.
+    """
 
     weights: str | None = None  # name of the parameter that may follow the signal by position
 

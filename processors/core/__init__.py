@@ -1,0 +1,1 @@
+"""Signal processing without parameters of its own: what processors are made of."""

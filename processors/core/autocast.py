@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 LOW = torch.float16, torch.bfloat16
 
@@ -56,7 +55,7 @@ def _widened(tree: Any) -> Any:
 
 def _go_back_without(device: str, outputs: Iterable[Tensor], inputs: Iterable[Tensor]) -> None:
     """Disable autocast while the steps from outputs back to inputs run."""
-    seen: set[Node | None] = {None, *(tensor.grad_fn for tensor in inputs)}
+    seen = {tensor.grad_fn for tensor in inputs}
     ahead = [tensor.grad_fn for tensor in outputs]
     enabled: list[bool] = []
 
@@ -69,7 +68,7 @@ def _go_back_without(device: str, outputs: Iterable[Tensor], inputs: Iterable[Te
 
     while ahead:
         node = ahead.pop()
-        if node not in seen:
+        if node is not None and node not in seen:
             seen.add(node)
             node.register_prehook(enter)
             node.register_hook(leave)

@@ -26,10 +26,10 @@ class Constants(nn.Module):
         self.__dict__["_constants"] = (*self.__dict__.get("_constants", ()), name)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Self:
-        before = {name: self._buffers[name] for name in self.__dict__.get("_constants", ())}
+        before = {name: getattr(self, name) for name in self.__dict__.get("_constants", ())}
         super()._apply(fn, *args, **kwargs)
         for name, value in before.items():
-            converted = self._buffers[name]
+            converted = getattr(self, name)
             wider = torch.promote_types(value.dtype, converted.dtype)
             self._buffers[name] = value.to(converted.device, wider)
         return self

@@ -142,7 +142,8 @@ def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:
     modulus, angle = z.abs().double().unsqueeze(-1), z.to(torch.complex128).angle().unsqueeze(-1)
     steps = torch.arange(width, device=z.device, dtype=torch.float64)
     coarse, fine = steps[:height] * width, steps
-    return tuple(torch.polar(modulus**k, angle * k).to(z.dtype) for k in (coarse, fine))
+    first, second = (torch.polar(modulus**k, angle * k).to(z.dtype) for k in (coarse, fine))
+    return first, second
 
 
 _normalize_gradient = formula(

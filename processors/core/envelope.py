@@ -118,9 +118,9 @@ def carry_on(recursion: Callable[[Tensor, Coefficient], Tensor], u: Tensor, init
         return recursion(u, initial)
 
     def step(before: Tensor | None) -> tuple[Tensor, Tensor]:
-        before = initial if before is None else before
-        y = recursion(wide(u), before)  # in single precision, each block would begin with a rounding
-        return y.to(u.dtype), last_output(y, before).clone()
+        start = initial if before is None else before
+        y = recursion(wide(u), start)  # in single precision, each block would begin with a rounding
+        return y.to(u.dtype), last_output(y, start).clone()
 
     return remember(step)
 

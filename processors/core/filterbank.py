@@ -81,6 +81,8 @@ class TriangularFilterBank(Constants):
     Slaney, "Auditory toolbox", 1998.
     """
 
+    matrix: Tensor
+
     def __init__(
         self,
         num_frequency_bins: int,
@@ -112,7 +114,8 @@ class TriangularFilterBank(Constants):
         _check(num_filters, scale, f_min, f_max)
         to_scale, to_hertz = SCALES[scale]
         num_knots = num_filters + (1 if low_half_triangle else 2)
-        knots = to_hertz(np.linspace(*to_scale(np.array([f_min, f_max], dtype=float)), num_knots))
+        low, high = to_scale(np.array([f_min, f_max], dtype=float))
+        knots = to_hertz(np.linspace(low, high, num_knots))
         if not (np.diff(knots) > 0).all():
             raise ParameterError(
                 f"{f_min:g} to {f_max:g} Hz is more than {scale!r} covers: lower f_max or take another."

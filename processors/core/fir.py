@@ -32,6 +32,8 @@ class ZeroPhaseFIR(Constants):
         ParameterError: there is no such window, or not with these arguments, or it is a tensor of another length.
     """
 
+    window: Tensor
+
     def __init__(
         self,
         num_magnitude_bins: int = 1024,

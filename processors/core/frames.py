@@ -24,7 +24,7 @@ def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
 
     def step(past: Tensor | None) -> tuple[tuple[Tensor, int], Tensor]:
         begun = 0 if past is None else past.shape[-1]
-        extended = torch.cat([past, x], -1) if begun else x
+        extended = x if past is None else torch.cat([past, x], -1)
         whole = extended.shape[-1] // size * size
         return (_frame_energies(extended[..., :whole], size), begun), extended[..., whole:].clone()
 

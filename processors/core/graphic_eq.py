@@ -66,6 +66,9 @@ class Bands(Constants):
         ParameterError: an unknown scale, or a sample rate that is not above twice the highest centre.
     """
 
+    centres: Tensor
+    widths: Tensor
+
     def __init__(self, scale: str = "bark", sr: float = 44100):
         super().__init__()
         check_known("scale", scale, CENTRES)

@@ -108,7 +108,7 @@ class IIRFilter(nn.Module):
                 f"Coefficients of order {self.order} are (batch, channels, sections, {self.order + 1}), but Bs is "
                 f"{tuple(Bs.shape)} and As {tuple(As.shape)}."
             )
-        if self.backend == "fsm":
+        if self.conv is not None:
             Bs, As = (c.to(input_signal.dtype) for c in (Bs, As))
             return self.conv(input_signal, once(partial(sampled_response, num_taps=self.fsm_fir_len), Bs, As))
         sos = torch.cat([F.pad(c, (0, 2 - self.order)) for c in (Bs, As)], -1)

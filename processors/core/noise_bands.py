@@ -49,9 +49,11 @@ def apply_linkwitz_riley(
         ParameterError: an unknown scale, or a frequency that is not below half the sample rate.
     """
     signals = torch.as_tensor(input_audio)
-    ends = (to_scale(float(f), scale) for f in (f_min, sr / 2 if f_max is None else f_max))
-    edges = from_scale(np.linspace(*ends, num_bands + 1), scale)[1:-1]
-    return split_bands(signals, linkwitz_riley(edges, sr, order, signals.shape[-1], zerophase).to(_complex(signals)))
+    low, high = (to_scale(float(f), scale) for f in (f_min, sr / 2 if f_max is None else f_max))
+    edges = from_scale(np.linspace(low, high, num_bands + 1), scale)[1:-1]
+    return split_bands(
+        signals, linkwitz_riley(edges.tolist(), sr, order, signals.shape[-1], zerophase).to(_complex(signals))
+    )
 
 
 def get_filtered_noise(

@@ -62,6 +62,9 @@ class OctaveFilters(Constants):
         ParameterError: the sample rate is too low for any octave.
     """
 
+    centres: Tensor
+    everywhere: Tensor
+
     def __init__(self, sample_rate: float) -> None:
         super().__init__()
         centres = 2 * math.pi / sample_rate * torch.tensor(octave_centres(sample_rate), dtype=torch.float64)

@@ -1,6 +1,6 @@
 """Frequencies on auditory scales, see :class:`~grafx.processors.core.filterbank.TriangularFilterBank`."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ def log_to_hz(logs: Frequencies) -> Frequencies:
     return from_scale(logs, "log")
 
 
-def _map(values: Frequencies, scale: str, direction: int) -> Frequencies:
+def _map(values: Any, scale: str, direction: int) -> Any:
     check_option("scale", scale, tuple(SCALES))
     if isinstance(values, Tensor):
         mapped = SCALES[scale][direction](values.detach().cpu().double().numpy())

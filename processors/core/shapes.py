@@ -18,7 +18,7 @@ from ..errors import ParameterError
 from .broadcasting import broadcast_shapes
 from .precision import COMPLEX, REAL
 
-Function = TypeVar("Function", bound=Callable)
+Result = TypeVar("Result")
 Axis = int | tuple[int, ...]
 KINDS = {
     "real": {*REAL},
@@ -46,7 +46,7 @@ def num_samples(signals: Tensor) -> int:
     return signals.shape[-1]
 
 
-def as_rows(**arguments: tuple) -> tuple[torch.Size, ...]:
+def as_rows(**arguments: tuple) -> tuple[torch.Size, *tuple[Tensor, ...]]:
     """Tensors whose leading axes broadcast, as rows that kernels take.
 
     Args:
@@ -104,7 +104,7 @@ def check_rows(name: str, tensor: Any, *shape: int, beside: Tensor | None = None
     return tensor.expand(shape)
 
 
-def shaped(**layouts: str) -> Callable[[Function], Function]:
+def shaped(**layouts: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Make an operator refuse tensors that do not fit each other, which its kernels rely on.
 
     Args:
@@ -117,12 +117,12 @@ def shaped(**layouts: str) -> Callable[[Function], Function]:
     """
     parsed = {name: _parse(layout) for name, layout in layouts.items()}
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         names = list(inspect.signature(function).parameters)
         places = [(names.index(name), name, *layout) for name, layout in parsed.items()]
 
         @wraps(function)
-        def checked(*args: Any, **kwargs: Any) -> Any:
+        def checked(*args: Any, **kwargs: Any) -> Result:
             sizes: dict[str, int] = {}
             for place, name, kind, axes in places:
                 tensor = args[place] if place < len(args) else kwargs[name]

@@ -124,8 +124,11 @@ def _in_series(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> tuple[Tensor, Tens
 
 @torch.no_grad()
 def _gramians(whole: Tensor, driven: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-    """Of some time: the root mean squares ``(..., K)`` of the sections' states for white noise; and the energy of what
-    is heard of a state, as a quadratic form ``(..., 2 K, 2 K)`` that is 1 on average for these."""
+    """What states are like for white noise, and what is heard of them, of some time.
+
+    The root mean squares ``(..., K)`` of the sections' states; and the energy of what is heard of a state, as a
+    quadratic form ``(..., 2 K, 2 K)`` that is 1 on average for these.
+    """
     covariance, energy = (v[..., :, None] * v[..., None, :] for v in (driven, heard))
     for _ in range(DOUBLINGS):
         covariance = covariance + whole @ covariance @ whole.mT

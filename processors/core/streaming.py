@@ -141,7 +141,7 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
         The result.
     """
 
-    def step(kept: tuple | None) -> tuple[Result, tuple]:
+    def step(kept: tuple | None) -> tuple[Result, tuple | None]:
         if kept is not None and _same(kept[0], tensors):
             return kept[1], kept
         result = function(*tensors)

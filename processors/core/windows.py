@@ -39,13 +39,13 @@ def get_window(window_type: Window, window_length: int, **kwargs: Any) -> Tensor
     return torch.from_numpy(_from_scipy(window_type, window_length, **kwargs))
 
 
-def _from_scipy(name: str | tuple, length: int, sym: bool, **kwargs: Any) -> np.ndarray:
+def _from_scipy(name: Any, length: int, sym: bool, **kwargs: Any) -> np.ndarray:
     import scipy.signal  # it takes a second
 
     try:
         if kwargs:
             return getattr(scipy.signal.windows, name)(length, sym=sym, **kwargs)
-        return scipy.signal.get_window(name, length, fftbins=not sym)
+        return np.asarray(scipy.signal.get_window(name, length, fftbins=not sym))
     except (AttributeError, TypeError, ValueError) as error:
         arguments = f" with {kwargs}" if kwargs else ""
         raise ParameterError(f"scipy.signal.windows has no window {name!r}{arguments}: {error}") from None

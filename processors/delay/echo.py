@@ -133,7 +133,7 @@ class _Echo(Processor):
         fraction = time - whole
         gain = FEEDBACK.to_physical(wide(z_feedback))
         b, a = gain * torch.cat([1 - fraction, fraction], -1), torch.ones_like(gain)
-        if w0_low is not None:
+        if w0_low is not None and w0_high is not None:
             low, high = (
                 math.pi * torch.sigmoid(self._logit(*each)) for each in ((w0_low, LOW_CUT), (w0_high, HIGH_CUT))
             )

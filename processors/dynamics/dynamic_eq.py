@@ -185,8 +185,10 @@ class DynamicEqualizer(Processor):
         return self.smoother(band_energy(biquads(key, sos), w0), z_alpha)
 
     def _sections(self, w0: Tensor, q_inv: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Frequencies ``(B, K)`` and the filters of the bands, ``(B, K, 1, 1, 6)``, whose axes of 1 are a channel and a
-        section."""
+        """Frequencies ``(B, K)`` and the filters of the bands, ``(B, K, 1, 1, 6)``.
+
+        The axes of 1 are a channel and a section.
+        """
         middles = w0.new_tensor([math.log(f / (self.sample_rate / 2 - f)) for f in self._usual()])
         w0, _ = cookbook.from_raw(wide(w0) + middles, torch.zeros_like(w0))
         designs = []

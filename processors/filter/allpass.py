@@ -221,7 +221,7 @@ class SchroederAllpass(Processor):
         v = _in_its_level(partial(delay, v, whole, -n, d), level, level * most)
         late = partial(delay, v, whole, v.new_zeros(1), None, v.new_tensor([0.0, 1.0, 0.0]))
         u = _in_its_level(late, level, level)
-        return sum(biquads(signal, _section(c.flip(-1)), level) for signal, c in ((v, n), (u, d)))
+        return biquads(v, _section(n.flip(-1)), level) + biquads(u, _section(d.flip(-1)), level)
 
 
 class AllpassCascade(CookbookFilter):

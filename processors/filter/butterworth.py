@@ -138,4 +138,5 @@ def _edges(w_low: Tensor, w_high: Tensor) -> tuple[Tensor, Tensor]:
     middle, half = (lower + upper) / 2, ((upper - lower) / 2).abs()
     # A parabola between the narrowest and twice that, with the same slopes at its ends.
     half = torch.where(half < 2 * NARROWEST, NARROWEST + half.square() / (4 * NARROWEST), half)
-    return tuple(math.pi * torch.sigmoid(middle + side * half)[..., 0] for side in (-1, 1))
+    low, high = (math.pi * torch.sigmoid(middle + side * half)[..., 0] for side in (-1, 1))
+    return low, high

@@ -65,7 +65,8 @@ class CookbookFilter(RecursiveFilter):
     @staticmethod
     def filter_parameter_activations(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
         """ω₀ in radians per sample and 1/Q from raw parameters."""
-        return cookbook.from_raw(w0, q_inv)
+        w0, q_inv = cookbook.from_raw(w0, q_inv)
+        return w0, q_inv
 
     @staticmethod
     def compute_common_filter_parameters(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +116,8 @@ class CookbookEqualizer(CookbookFilter):
     @staticmethod
     def filter_parameter_activations(w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ω₀ in radians per sample, 1/Q and A from raw parameters of sections in series."""
-        return cookbook.from_raw(w0, q_inv, log_gain)
+        w0, q_inv, A = cookbook.from_raw(w0, q_inv, log_gain)
+        return w0, q_inv, A
 
 
 class LowPassFilter(CookbookFilter):

@@ -26,7 +26,9 @@ MARGIN = 0.04  # natural logarithm of what raw parameters reach beyond
 
 
 class LinkwitzRileyCrossover(Processor):
-    r"""Linkwitz–Riley crossover network: K bands on the outlets ``band0``, ``band1``, …
+    r"""Linkwitz–Riley crossover network.
+
+    K bands are on the outlets ``band0``, ``band1``, …
 
     Each crossover splits what is above the previous one by two Butterworth filters in a row, which take 6 dB at its
     frequency and, of the fourth order, 24 dB more for each octave beyond. The bands below pass the allpass filter that

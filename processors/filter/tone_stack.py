@@ -175,7 +175,8 @@ class ToneStack(Processor):
 
 
 def _run(x: Tensor, system: tuple[Tensor, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
-    return state_space(x, *system, state)
+    A, B, C, D = system
+    return state_space(x, A, B, C, D, state)
 
 
 def _bilinear(c: Tensor, rate: float) -> Tensor:

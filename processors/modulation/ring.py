@@ -68,7 +68,7 @@ class RingModulator(Processor):
 
     def declare_controls(self) -> list[Control]:
         mix = mix_control()
-        if self.external:
+        if self.carrier is None:
             return [mix]
         high, reference = min(20000.0, 0.49 * self.sample_rate), self.carrier.reference
         to_hertz = pitch(self.sample_rate, reference)
@@ -103,6 +103,7 @@ class RingModulator(Processor):
         return torch.addcmul(1 - mix, mix, tone) * x
 
     def _tone(self, x: Tensor, raw: Raw) -> Tensor:
+        assert self.carrier is not None, "there is one unless it is external"
         gain = torch.ones_like(raw["phase"])
         phase, frequency = raw["phase"], raw["z_frequency"]
         return run(self.carrier, num_samples=x.shape[-1], z_frequency=frequency, phase=phase, gain=gain).to(x.dtype)

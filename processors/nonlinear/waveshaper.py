@@ -31,6 +31,8 @@ POST_GAIN = Control("post_gain_db", -48, 24, 0.0, "log_post_gain", unit="dB", ma
 class _Oversampled(Processor):
     """A nonlinearity at a higher rate, and a whole signal that makes up for the latency."""
 
+    latency_samples: int
+
     def __init__(self, oversampling: int, latency: int = 0, **controls) -> None:
         super().__init__(**controls)
         check_factor(oversampling)

@@ -80,6 +80,9 @@ class ConvolutionReverb(Processor):
     bands: Tensor
     rates: Tensor
 
+    bands: Tensor
+    rates: Tensor
+
     def __init__(
         self,
         ir: Tensor,

@@ -94,6 +94,10 @@ class FeedbackDelayNetwork(Processor):
 
     latency_samples = 0
 
+    start: Tensor
+    inputs: Tensor
+    outputs: Tensor
+
     def __init__(
         self,
         num_lines: int = 16,
@@ -241,6 +245,7 @@ class FeedbackDelayNetwork(Processor):
             v = soft_bound(wide(normal) + 1, 10, 10)
             reflection = v.unsqueeze(-1) * v.unsqueeze(-2) / (v.square().sum(-1) + 1e-12)[:, None, None]
             return self.start.to(v) @ (torch.eye(lines).to(v) - 2 * reflection)
+        assert skew is not None, "there is one or the other"
         lower = wide(skew).new_zeros(len(skew), lines, lines)
         row, column = torch.tril_indices(lines, lines, -1, device=skew.device)
         lower[:, row, column] = soft_bound(wide(skew), 10, 10)

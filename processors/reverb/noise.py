@@ -60,6 +60,10 @@ class STFTMaskedNoiseReverb(Processor):
 
     latency_samples = 0
 
+    window: Tensor
+    windows: Tensor
+    noise_stft: Tensor
+
     def __init__(
         self,
         ir_len: int = 60000,
@@ -165,8 +169,8 @@ class STFTMaskedNoiseReverb(Processor):
         """The magnitudes ``(B, C', n_fft/2 + 1, frames)`` that shape the noise, see :meth:`forward`."""
         return self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude).mT
 
-    def _response(self, *raw_parameters: Tensor | None) -> Tensor:
-        return normalize_impulse(filters_of_channels(self.compute_ir(*raw_parameters), self.processor_channel))
+    def _response(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
+        return normalize_impulse(filters_of_channels(self.compute_ir(initial, delta, envelope), self.processor_channel))
 
     def _mask(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
         num_frames = 1 + self.ir_len // self.hop_length
@@ -237,6 +241,9 @@ class FilteredNoiseShapingReverb(Processor):
 
     latency_samples = 0
 
+    responses: Tensor
+    bands: Tensor
+
     def __init__(
         self,
         ir_len: int = 60000,
@@ -274,7 +281,7 @@ class FilteredNoiseShapingReverb(Processor):
         self.generator = generator
         self.conv = FIRConvolution("causal", flashfftconv, max_input_len)
         frequencies = crossover_frequencies(num_bands, f_min, f_max, scale)
-        responses = linkwitz_riley(frequencies, sr, order, ir_len, zerophase)
+        responses = linkwitz_riley(frequencies.tolist(), sr, order, ir_len, zerophase)
         if noise_randomness == "random":
             # As pairs of reals: Module.to() would drop the imaginary parts.
             responses = torch.view_as_real(responses).float()
@@ -340,7 +347,7 @@ class FilteredNoiseShapingReverb(Processor):
         self, log_decay: Tensor, log_gain: Tensor, log_fade_in: Tensor | None, z_fade_in_gain: Tensor | None
     ) -> Tensor:
         amplitudes, rates = safe_exp(log_gain).unsqueeze(-1), self._rate(log_decay).unsqueeze(-1)
-        if self.use_fade_in:
+        if log_fade_in is not None and z_fade_in_gain is not None:
             faded = rates + self._rate(log_fade_in).unsqueeze(-1)
             amplitudes = torch.cat((amplitudes, -amplitudes * torch.sigmoid(z_fade_in_gain).unsqueeze(-1)), -1)
             rates = torch.cat((rates, faded), -1)

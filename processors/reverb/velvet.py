@@ -81,6 +81,8 @@ class VelvetNoiseReverb(Processor):
 
     latency_samples = 0
 
+    noise: Tensor
+
     def __init__(
         self,
         ir_len: int = 60000,
@@ -174,6 +176,7 @@ class VelvetNoiseReverb(Processor):
         if log_magnitude is not None:
             fir = self._segments(log_magnitude)
         else:
+            assert log_decay is not None and log_level is not None, "forward has seen to it"
             rates = TO_SILENCE / self.sample_rate * torch.exp(-soft_bound(log_decay, *DECAY_BOUNDS))
             noise = self.noise.to(log_level.dtype).unsqueeze(0)
             fir = decaying_sum(noise, safe_exp(log_level).unsqueeze(-1), rates.unsqueeze(-1))
@@ -184,6 +187,7 @@ class VelvetNoiseReverb(Processor):
         size = -(-self.ir_len // self.num_segments)
         if not log_magnitude.numel():
             return log_magnitude.new_zeros(*log_magnitude.shape[:2], self.ir_len)
+        assert self.fir is not None, "segments have filters"
         filters = self.fir(log_magnitude)
         taps = filters.shape[-1]
         noise = F.pad(self.noise.to(filters), (0, size * self.num_segments - self.ir_len))

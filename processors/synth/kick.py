@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn as nn
@@ -214,7 +214,7 @@ class KickSynth(Processor):
         super().__init__(sample_rate, param_range)
         self.use_modal = use_modal
         self.seed = seed
-        rate = {"sample_rate": sample_rate}
+        rate: dict[str, Any] = {"sample_rate": sample_rate}
         oscillator = SineOscillator(("frequency",), param_range={"frequency_hz": (0.0, PITCHES[0])}, **rate)
         self.still = oscillator.dsp_to_raw({"frequency_hz": torch.zeros(()).double()})["z_frequency"].item()
         parts = {

@@ -103,6 +103,8 @@ class PinkNoise(WhiteNoise):
         ParameterError: there are no channels, or an inlet is unknown.
     """
 
+    sos: Tensor
+
     def __init__(
         self,
         num_channels: int = 1,

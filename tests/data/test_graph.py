@@ -351,10 +351,20 @@ def test_text():
     assert str(GRAFX()) == "GRAFX with 0 nodes & 0 edges"
 
 
+def test_repr_is_short():
+    assert repr(build()) == "GRAFX(6 nodes, 6 edges: 1 in, 1 eq, 1 split, 1 ring, 1 out, 1 tone)"
+    assert repr(build().subgraph([1])) == "GRAFX(1 node, 0 edges: 1 eq)"
+    assert repr(GRAFX()) == "GRAFX(0 nodes, 0 edges)"
+    G = GRAFX()
+    for i in range(20):
+        G.add(f"eq{i}")
+    assert repr(G).endswith("1 eq6, 1 eq7, …)")
+
+
 def test_text_of_what_networkx_added():
     G = GRAFX()
     G.add_edge(0, 1)
-    assert "[0] None" in str(G)
+    assert "[0] None" in str(G) and "2 None" in repr(G)
 
 
 def test_clear_keeps_the_config():

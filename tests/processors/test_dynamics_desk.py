@@ -17,8 +17,9 @@ from grafx.processors import (
     TransientShaper,
 )
 from grafx.processors.base import ParameterError
-from grafx.search import console_processors
 from torch.autograd import gradcheck
+
+from grafx.search import console_processors
 
 RATE = 44100
 RAMPS = [Compressor, Expander, Limiter]

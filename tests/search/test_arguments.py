@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from grafx.processors import Chorus, KickSynth, StereoGain, Tremolo
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, GraphError, RenderError, SearchError
-from grafx.processors import Chorus, KickSynth, StereoGain, Tremolo
 from grafx.search import (
     Effort,
     Level,

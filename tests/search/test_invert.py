@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from grafx.processors import KICKS, KickSynth, SineOscillator, StereoGain
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, SearchError
-from grafx.processors import KICKS, KickSynth, SineOscillator, StereoGain
 from grafx.search import Effort, SpectralLoss, invert
 from grafx.search.inversion.least_squares import levenberg_marquardt
 

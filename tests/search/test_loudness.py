@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from grafx.processors import KickSynth, Tremolo
 from grafx.processors.dynamics.base import RAW_FLOOR
+
 from grafx.search import Effort, Level, MatchLoss, Mixer, invert, invert_effect, render_mix
 from grafx.search.loudness import REFERENCE_LUFS, loudness, reference_gain
 from grafx.search.mixing.mixer import WEIGHT

@@ -127,13 +127,13 @@ def _scalars(kind: str, place: str, attributes: Mapping[str, Any]) -> dict[str, 
     for name, value in attributes.items():
         if not isinstance(name, str) or name in _TAKEN[kind]:
             raise GraphError(f"{place} has an attribute {name!r}, a name that GraphML cannot hold: rename it")
-        scalar = next((scalar for scalar in (bool, int, float, str) if isinstance(value, scalar)), None)
+        scalar: Any = next((scalar for scalar in (bool, int, float, str) if isinstance(value, scalar)), None)
         if scalar is None and value is not None:
             raise GraphError(
                 f"{place} has an attribute '{name}' of type {type(value).__name__}, while GraphML holds strings,"
                 " numbers and booleans: remove it, or use save_grafx"
             )
-        for text in (name, value) if scalar is str else (name,):
+        for text in (name, value) if isinstance(value, str) else (name,):
             if character := _NOT_IN_XML.search(text):
                 raise GraphError(f"{place} has {character[0]!r} in {name!r}, which XML cannot hold: remove it")
         if scalar is not None:

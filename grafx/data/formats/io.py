@@ -185,7 +185,7 @@ def _take_settings(G: GRAFX, tensors: Mapping[str, torch.Tensor], present: bool)
 
 
 def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
-    counts = Counter(node_type for _, node_type in G.nodes(data="node_type"))
+    counts = Counter(data.get("node_type") for _, data in G.nodes(data=True))
     for path, tensor in tensors.items():
         node_type = path.split("/")[1]
         if G.config is not None and node_type not in G.config:
@@ -224,7 +224,7 @@ def _check_graph_size(path: Path, size: int) -> None:
         raise GraphError(f"{path} has {size} bytes, which is more than {MAX_GRAPH_BYTES}.")
 
 
-def _check_parameter_size(path: Path, size: int) -> None:
+def _check_parameter_size(path: Path, size: int) -> None:  # noqa: ARG001 – called as the check of graphs is
     # The library takes no names that are not UTF-8, which not all names of Unix are.
     is_text = os.fsdecode(path).encode(errors="replace").decode() == os.fsdecode(path)
     with open(path, "rb") as file, safe_open(path if is_text else f"/dev/fd/{file.fileno()}", "pt"):
@@ -279,17 +279,17 @@ def _write(folder: Path, text: bytes, data: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if new_parameters.exists() and not new_graph.exists():
-            os.replace(new_parameters, parameters)  # an earlier save was interrupted before this
+            new_parameters.replace(parameters)  # an earlier save was interrupted before this
         try:
             _write_through(new_graph, text)
             _write_through(new_parameters, data)
-            os.replace(new_graph, graph)
+            new_graph.replace(graph)
         except BaseException:
             if new_graph.exists():
                 new_parameters.unlink(missing_ok=True)
                 new_graph.unlink()
             raise
-        os.replace(new_parameters, parameters)
+        new_parameters.replace(parameters)
 
 
 def _beside(path: Path) -> Path:

@@ -8,7 +8,7 @@ import torch
 from ...data.tensor import GRAFXTensor
 from ..schedule.order import compute_render_order, reorder_for_fast_render
 
-Schedule = tuple[torch.LongTensor, torch.LongTensor]
+Schedule = tuple[torch.Tensor, torch.Tensor]
 
 
 def compute_render_order_tensor(G_t: GRAFXTensor, method: str = "beam", **kwargs: Any) -> Schedule:
@@ -41,7 +41,7 @@ def beam_search(G_t: GRAFXTensor, depth: int = 1, width: int = 64) -> Schedule:
     return compute_render_order(G_t, "beam", depth=depth, width=width)
 
 
-def node_id_from_render_order(render_order: torch.LongTensor) -> torch.LongTensor:
+def node_id_from_render_order(render_order: torch.Tensor) -> torch.Tensor:
     """New ids ``(V,)`` along the steps ``(V,)`` of nodes, those of one step in their old order."""
     old_ids = torch.argsort(render_order, stable=True)
     return torch.empty_like(old_ids).scatter_(0, old_ids, torch.arange(len(old_ids), device=old_ids.device))

@@ -10,7 +10,6 @@ paths are ahead this is far too few; the more of them and the longer, the more s
 promising, the smaller the bound plus the binary logarithm of its work, in which a path of n steps counts 2ⁿ.
 """
 
-import itertools
 import random
 from typing import NamedTuple
 
@@ -127,7 +126,9 @@ def _search(
     at_least, seen = len(known), 0
     if layer[0].steps_to_go >= len(known):
         return known, at_least, seen
-    for length in itertools.count(1):
+    length = 0
+    while layer:
+        length += 1
         steps: dict[int, _Step] = {}
         for beginning in layer:
             for step in _steps(beginning):
@@ -144,8 +145,7 @@ def _search(
             kept = 0
         at_least = min([at_least, *(length + step.steps_to_go for step in ranked[kept:])])
         layer = [_take(merged, step) for step in ranked[:kept]]
-        if not layer:
-            return known, at_least, seen
+    return known, at_least, seen
 
 
 def _first(merged: _Merged) -> _Beginning:

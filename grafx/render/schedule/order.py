@@ -5,6 +5,7 @@ A step runs all nodes of one type whose sources are done. ``in`` nodes make the 
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
@@ -15,10 +16,12 @@ from ...errors import GraphError
 from . import beam
 from .precedence import IN, OUT, Front, Precedence, Turn
 
+AnyGraph = TypeVar("AnyGraph", GRAFX, GRAFXTensor)
+
 
 def compute_render_order(
     G_any: GRAFX | GRAFXTensor, method: str = "beam", **kwargs
-) -> tuple[torch.LongTensor, torch.LongTensor]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Find a schedule.
 
     Args:
@@ -57,7 +60,7 @@ def _as_tensor(G: GRAFX | GRAFXTensor) -> tuple[GRAFXTensor, Sequence[int]]:
     return convert_to_tensor(G), sorted(G.nodes)
 
 
-def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tuple[torch.LongTensor, torch.LongTensor]:
+def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(method, str) or method not in _METHODS:
         raise GraphError(f"Unknown method {method!r}: use one of {', '.join(_METHODS)}.")
     precedence = Precedence.of(G_t, ids)
@@ -75,7 +78,7 @@ def _schedule(G_t: GRAFXTensor, ids: Sequence[int], method: str, **kwargs) -> tu
     return torch.tensor([t for t, _ in turns], dtype=torch.long), torch.tensor(render_order, dtype=torch.long)
 
 
-def reorder_for_fast_render(G_any: GRAFX | GRAFXTensor, method: str = "beam", **kwargs) -> GRAFX | GRAFXTensor:
+def reorder_for_fast_render(G_any: AnyGraph, method: str = "beam", **kwargs) -> AnyGraph:
     """Renumber nodes so that each step of a schedule is a run of consecutive ids.
 
     ``in`` nodes come first and ``out`` nodes last, each in their old order. Within the other steps, nodes follow the
@@ -117,7 +120,7 @@ def _renumber(G: GRAFX, new_ids: torch.Tensor, order: torch.Tensor, method: str,
     return renumbered
 
 
-def _consecutive_ids(G_t: GRAFXTensor, render_order: torch.Tensor) -> torch.LongTensor:
+def _consecutive_ids(G_t: GRAFXTensor, render_order: torch.Tensor) -> torch.Tensor:
     """The new id of each node."""
     sources: list[list[int]] = [[] for _ in range(G_t.num_nodes)]
     for source, dest in G_t.edge_indices.T.tolist():

@@ -152,9 +152,10 @@ def invert_effect(
         >>> found = invert_effect(Chorus, dry, wet, 44100)
         >>> found.settings["rate_hz"], found.settings["depth_ms"]
     """
-    target, inputs = checked(target, inputs)
-    if inputs is None or inputs.ndim != 2:
+    target, given = checked(target, inputs)
+    if given is None or given.ndim != 2:
         raise AudioError("The inputs must be a tensor (channels, samples): what the effect was given.")
+    inputs = given
     sample_rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
     candidates, attempts, seed = (
         whole_number(name, value)
@@ -277,8 +278,11 @@ def low_passed(x: Tensor, sample_rate: float, band_hz: float) -> tuple[Tensor, f
         ``(..., fewer samples)``, and their rate. Where that would not be lower, all is as it was.
     """
     length = x.shape[-1]
-    padded = next_fast_len(length + math.ceil(2 * sample_rate / band_hz))
-    fewer = next_fast_len(math.ceil(padded * OVERSAMPLING * band_hz / sample_rate))
+    # The wrapper around it has no types, and is taken to return nothing.
+    padded: int = next_fast_len(length + math.ceil(2 * sample_rate / band_hz))  # pyright: ignore[reportAssignmentType]
+    fewer: int = next_fast_len(  # pyright: ignore[reportAssignmentType]
+        math.ceil(padded * OVERSAMPLING * band_hz / sample_rate)
+    )
     if fewer >= padded:
         return x, sample_rate
     ratio = fewer / padded

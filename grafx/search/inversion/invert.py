@@ -476,11 +476,10 @@ def _playable(
 
 
 def _checked_starts(starts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    starts = list(starts) if isinstance(starts, Iterable) and not isinstance(starts, Mapping) else [None]
-    for settings in starts:
-        if not isinstance(settings, Mapping):
-            raise SearchError("starts must be several mappings of names of controls to values.")
-    return starts
+    listed = list(starts) if isinstance(starts, Iterable) and not isinstance(starts, Mapping) else None
+    if listed is None or not all(isinstance(settings, Mapping) for settings in listed):
+        raise SearchError("starts must be several mappings of names of controls to values.")
+    return listed
 
 
 def checked(target: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:

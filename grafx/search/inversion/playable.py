@@ -30,7 +30,7 @@ class Playable(ABC):
     names: list[str]
     free_level: bool
 
-    def norm_of(self, settings: Mapping[str, Any]) -> Tensor:
+    def norm_of(self, settings: Mapping[str, Any]) -> Tensor:  # noqa: ARG002 – subclasses use it
         """``(P,)`` of physical values."""
         raise SearchError("A graph has no starts: let its nodes hold the parameters that a search is to begin with.")
 

@@ -96,7 +96,8 @@ def descend(
         better = losses.detach() < state["losses"]
         best = torch.where(better[:, None], values.detach(), state["best"])
         losses.sum().backward()
-        values.grad.nan_to_num_(0.0, 0.0, 0.0)
+        if values.grad is not None:
+            values.grad.nan_to_num_(0.0, 0.0, 0.0)
         optimizer.step()
         with torch.no_grad():
             moved = torch.where(cyclic, values.remainder(1), values.clamp(0, 1))

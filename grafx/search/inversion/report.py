@@ -21,7 +21,7 @@ LOWEST, HIGHEST = 30.0, 16000.0  # Hz
 
 
 def write_inversion(
-    found: Inversion, target: Tensor, sample_rate: int, folder: str | os.PathLike, about: Mapping[str, Any]
+    found: Inversion, target: Tensor, sample_rate: float, folder: str | os.PathLike, about: Mapping[str, Any]
 ) -> None:
     """Write what a processor was found to be set to, what it sounds like, and how near that is.
 
@@ -51,7 +51,7 @@ def write_inversion(
     with locked(folder), ExitStack() as stack:
         places = {name: stack.enter_context(replacing(folder / name)) for name in INVERSION_FILES}
         places["settings.json"].write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        write_audio(places["found.wav"], found.audio, sample_rate)
+        write_audio(places["found.wav"], found.audio, int(sample_rate))
         plot_inversion(found, target, sample_rate).savefig(places["spectrogram.png"], dpi=150)
 
 

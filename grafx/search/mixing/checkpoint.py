@@ -49,8 +49,8 @@ def _save(state: SearchState, fingerprint: str, folder: Path) -> None:
             save_grafx(found.G, fresh / name, metadata=numbers)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
-        os.replace(folder, old)
-    os.replace(fresh, folder)
+        folder.replace(old)
+    fresh.replace(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """The mixing console that a search starts from."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import networkx as nx
 import torch.nn as nn
@@ -38,8 +39,8 @@ def console_processors(sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]
     Args:
         sample_rate: In Hz.
     """
-    times = {"sample_rate": sample_rate}
-    smooth = {"energy_smoother": "ballistics", "knee": "quadratic", **times}
+    times: dict[str, Any] = {"sample_rate": sample_rate}
+    smooth: dict[str, Any] = {"energy_smoother": "ballistics", "knee": "quadratic", **times}
     return {
         "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer(**times))),
         "compressor": DryWet(_sensitive(Compressor(**smooth))),

@@ -128,7 +128,8 @@ def _weights(G: GRAFX) -> Tensor:
 
 def _weight(node_id: int, data: dict) -> float:
     weight, bypass = data.get(WEIGHT, 1.0), data.get(BYPASS, False)
-    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
+    inside = isinstance(weight, Real) and 0 <= weight <= 1  # pyright: ignore[reportOperatorIssue] – it does compare
+    if not inside or isinstance(weight, bool):
         raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
     if not isinstance(bypass, bool):
         raise GraphError(f"Node {node_id} has the attribute '{BYPASS}' {bypass!r}, which should be true or false.")

@@ -48,7 +48,10 @@ def drywet_guided(
 
 
 def brute_force(
-    weights: Mapping[int, float], types: Mapping[int, str], evaluate: Evaluate, bound: float
+    weights: Mapping[int, float],
+    types: Mapping[int, str],  # noqa: ARG001 – every method is called alike
+    evaluate: Evaluate,
+    bound: float,
 ) -> frozenset[int]:
     """Measure what each node alone is worth, then bypass from the cheapest on as long as the loss stays in bounds.
 

@@ -128,8 +128,10 @@ def describe_chains(G: GRAFX) -> dict[str, list[str]]:
 
 
 def plot_losses(search: Search):
-    """The match loss over gradient steps, with the rounds of pruning, the plain sum and the graph that is the best so
-    far, as a matplotlib figure."""
+    """The match loss over gradient steps, as a matplotlib figure.
+
+    With the rounds of pruning, the plain sum and the graph that is the best so far.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator
 

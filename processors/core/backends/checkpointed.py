@@ -50,4 +50,4 @@ def _forward_shapes(x: Tensor, coefficients: Tensor, state: Tensor, chunk: int) 
 def _backward_shapes(
     grad: Tensor, grad_final: Tensor, x: Tensor, coefficients: Tensor, checkpoints: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(map(empty, (x, coefficients, grad_final)))
+    return empty(x), empty(coefficients), empty(grad_final)

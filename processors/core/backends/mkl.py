@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
+from .intrinsics import intrinsic
 from .switches import is_on
 from .threads import torch_library
 

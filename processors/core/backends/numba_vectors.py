@@ -13,8 +13,9 @@ from collections.abc import Callable
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
 
+from .intrinsics import intrinsic
 from .lanes_scalar import DOUBLE, LANES
 from .switches import is_on
 

@@ -45,15 +45,15 @@ def run_concurrently(function: Callable[[int], None], count: int) -> None:
             errors.append(error)
 
     forked = os.getpid() != PROCESS
-    run = _run_in_new_threads if forked or _pool() is None else _run_in_pool
-    run(attempt, count)
+    if forked or (pool := _pool()) is None:
+        _run_in_new_threads(attempt, count)
+    else:
+        _run_in_pool(pool, attempt, count)
     if errors:
         raise errors[0]
 
 
-def _run_in_pool(function: Callable[[int], None], count: int) -> None:
-    library = _pool()
-
+def _run_in_pool(library: ctypes.CDLL, function: Callable[[int], None], count: int) -> None:
     def member(_: int | None) -> None:
         for number in range(library.omp_get_thread_num(), count, library.omp_get_num_threads()):
             function(number)

@@ -37,7 +37,7 @@ def single(v: Tensor, a: Tensor, switch: Tensor | None = None, tail: Tensor | No
     """
     switch = None if switch is None else switch.contiguous().view(torch.int8)
     arguments = v.contiguous(), a, *_strides(a), switch, tail, taps, v.shape[1]
-    return Recursion(single_ends, single_states, arguments, v.shape)
+    return Recursion(single_ends, single_states, arguments, (v.shape[0], v.shape[1]))
 
 
 def pair(v: Tensor, m: Tensor, section: Tensor | None = None) -> Recursion:
@@ -50,7 +50,7 @@ def pair(v: Tensor, m: Tensor, section: Tensor | None = None) -> Recursion:
             pairs are (p, b₂ v[n−1] + σp) with p = b₀ v[n] + b₁ v[n−1], and σ the first element of the matrix.
     """
     arguments = v.contiguous(), m, *_strides(m), section, v.shape[1]
-    return Recursion(pair_ends, pair_states, arguments, v.shape[:2])
+    return Recursion(pair_ends, pair_states, arguments, (v.shape[0], v.shape[1]))
 
 
 def hand_on(recursion: Recursion, initial: Tensor, reverse: bool = False) -> Tensor:

@@ -90,7 +90,7 @@ def _memory(delays: Tensor, max_delay: int | None) -> int:
     memory = longest if max_delay is None else max_delay
     if shortest < 1 or longest > memory:
         raise ParameterError(f"delays must be from 1 to {memory} samples, but reach from {shortest} to {longest}.")
-    return memory
+    return int(memory)
 
 
 def _coefficients(b: Tensor, a: Tensor, mix: Tensor) -> Tensor:

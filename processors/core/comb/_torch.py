@@ -19,7 +19,8 @@ def comb(x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: T
         p, state = biquad_cascade(u[:, begin:end], sections, state)
         line[:, before + begin : before + end] = x[:, begin:end] + p
     v = line[:, before:]
-    y = sum(c * signal for c, signal in zip(coefficients[:, 5:, None].unbind(1), (v, u, v - x), strict=True))
+    direct, within, around = coefficients[:, 5:, None].unbind(1)
+    y = direct * v + within * u + around * (v - x)
     return y.to(x.dtype), line, state[:, 0].clone()
 
 

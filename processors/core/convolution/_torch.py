@@ -36,7 +36,7 @@ def correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     return h
 
 
-def _batches(like: Tensor, length: int, *operands: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def _batches(like: Tensor, length: int, *operands: Tensor) -> Iterator[tuple[slice, *tuple[Tensor, ...]]]:
     size = max(1, MAX_TRANSFORMED // (like.shape[1] * max(length, like.shape[-1])))
     for start in range(0, like.shape[0], size):
         rows = slice(start, start + size)

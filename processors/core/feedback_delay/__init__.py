@@ -60,8 +60,8 @@ def feedback_delay(
     leading, *rows = as_rows(
         x=(x, length), times=(times, (1, length)), base=(base,), feedback=(wide(feedback),), past=(wide(past), kept)
     )
-    taps, past = _feedback_delay(*rows, float(max_delay), float(scale))
-    return taps.reshape(*leading, length), past.reshape(*leading, kept)
+    taps, line = _feedback_delay(*rows, float(max_delay), float(scale))
+    return taps.reshape(*leading, length), line.reshape(*leading, kept)
 
 
 def _check_limit(limit: float, past: Tensor) -> None:

@@ -3,6 +3,8 @@
 Where a ramp starts depends on all samples before, so they run from sample to sample, with a warp for each row.
 """
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -37,7 +39,7 @@ def ramp_backward(
     return grad_targets, grad_duration.to(duration.dtype), grad_state
 
 
-def _launch(kernel, signals: Tensor, *arguments: Tensor | int, **constants: float) -> None:
+def _launch(kernel: Any, signals: Tensor, *arguments: Tensor | int, **constants: Any) -> None:
     launch(kernel, signals.shape[0], signals, *arguments, WARP=WARP, num_warps=1, **EVENTS, **constants)
 
 

@@ -122,7 +122,7 @@ def spline_coefficients(series: Tensor, below: int, highest: int) -> Tensor:
 
 def _check_tables(tables: Tensor, harmonics: Tensor, levels: Tensor, starts: Tensor) -> None:
     """Refuse indices that lead out of the tables, where there is one at all."""
-    fit = tables.shape[0] and len(levels) and len(starts) == len(harmonics) + 1
+    fit = bool(tables.shape[0] and len(levels)) and len(starts) == len(harmonics) + 1
     require(fit, f"{len(harmonics)} splines of one waveform or more need as many starts, and one more, and levels.")
     check_indices("levels", levels, 0, len(harmonics) - 1)
     check_indices("starts", starts, 0, tables.shape[1])

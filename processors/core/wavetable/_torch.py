@@ -39,10 +39,11 @@ def lookup_backward(
     first, _ = _read(phase, level, which, torch.zeros_like(part), tables, starts)
     to_position = (last - first)[..., 0] + fade * (last - first)[..., 1]
     grads = slopes[..., 0] + fade * slopes[..., 1], by_increment * groups[..., 1], to_position * within
-    return tuple(
+    to_phase, to_increment, to_place = (
         (wide(grad) * g).sum_to_size(grad.shape[0], like.shape[1]).to(like.dtype)
         for g, like in zip(grads, (phase, increment, position), strict=True)
     )
+    return to_phase, to_increment, to_place
 
 
 def _levels(increment: Tensor, harmonics: Tensor, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

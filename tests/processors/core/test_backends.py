@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
 from grafx.processors.core.backends import dispatch
 
 ALL = [

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.base import ParameterError
-from grafx.processors.core.biquad import biquads, biquad_cascade
 from grafx.processors.core.biquad import _numba as _biquad_numba
 from grafx.processors.core.biquad import _torch as _biquad_torch
+from grafx.processors.core.biquad import biquad_cascade, biquads
 from scipy.signal import butter, sosfilt
 from torch.autograd import gradcheck
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-
 from grafx.processors.core.backends import numba_rows
 from grafx.processors.core.backends import threads as pool
 from grafx.processors.core.biquad import biquad_cascade

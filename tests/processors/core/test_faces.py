@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-
 from grafx.processors.base import ParameterError
 from grafx.processors.core.broadcasting import broadcast_shapes
 from grafx.processors.core.convolution import compute_pad_len

@@ -3,7 +3,6 @@ from threading import Thread
 
 import pytest
 import torch
-
 from grafx.processors.core.backends import threads as pool
 from grafx.processors.core.backends.threads import run_concurrently
 from grafx.processors.core.recursion import onepole
