@@ -14,14 +14,16 @@ from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
 from ..parameters.tensors import map_tensors, scatter_parameters
+from ..processors.contract import contract_of
+from ..processors.options import difference, identity_of
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
-from .plan import RenderData, Step
+from .plan import Step
 from .render import compute_step, output_of, per_source, rows_of_step
 from .renderer import Renderer, parameters_of, with_plugs_of
 
-State = tuple[Any, ...]
+State = dict[str, Any]
 BLOCK = 4096
 
 
@@ -45,8 +47,10 @@ class StreamRenderer(nn.Module):
 
     Attributes:
         latency_samples: How late the output is.
-        state: What it remembers: plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes;
-            None at the beginning. To go on from a state that was kept, set it.
+        state: What it remembers: plain data, nested dicts and tuples of tensors, numbers and words, which
+            ``torch.save`` takes; None at the beginning. It says whose it is: the nodes and cables of the graph in the
+            order of its schedule, and the processors with their options. To go on from a state that was kept, set it;
+            that of others is refused.
 
     Raises:
         GraphError: As of :class:`Renderer`; a cycle has no delay in it, or something that looks ahead.
@@ -78,6 +82,7 @@ class StreamRenderer(nn.Module):
         self.renderer = Renderer(ready.G, {**processors, **ready.waits}, method=method, **schedule_options)
         self.latency_samples = ready.latency_samples
         self.state: State | None = None
+        self._whose = _whose(self.renderer)
         self._departures = _departures(self.renderer, ready.departures)
         self._loops = _Loops(self.renderer, ready.cuts)
 
@@ -122,12 +127,13 @@ class StreamRenderer(nn.Module):
             sources = sources.transpose(0, 1)
         before = self._before()
         time = 0 if before is None else before.time
-        states: list[State] = []
+        states: list[tuple[State, ...]] = []
         segments: Segments = {}
 
-        def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], State]:
+        def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], tuple[State, ...]]:
             step = data.iter_list[index]
-            processor = _Streamed(processors, step, None if before is None else before.steps[index], check_delay)
+            kept = None if before is None else before.steps[_name(index, step)]
+            processor = _Streamed(processors, step, kept, check_delay)
             own = rows_of_step(step, parameters, common)
             try:
                 outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
@@ -157,15 +163,15 @@ class StreamRenderer(nn.Module):
         length = block.shape[-1]
         # Copies, as views would keep whole blocks alive.
         kept = _Kept(
-            _steps_of(data),
+            self._whose,
             time + length,
             length,
             loudest,
             block[..., :0].clone(),
             output[..., :0].clone(),
-            tuple(states),
+            {_name(index, step): state for (index, step), state in zip(enumerate(data.iter_list), states, strict=True)},
         )
-        self.state = tuple(kept)
+        self.state = kept._asdict()
         return output
 
     def _check_finite(self, step: Step, outlets: tuple[Rows, ...], time: int) -> None:
@@ -188,13 +194,15 @@ class StreamRenderer(nn.Module):
     def _before(self) -> "_Kept | None":
         if self.state is None:
             return None
-        try:
-            kept = _Kept(*self.state)
-        except TypeError:
-            kept = None
-        if kept is None or kept.steps_of != _steps_of(self.renderer.render_data):
-            raise RenderError("The state is of another graph: set stream.state to one of this graph, or to None.")
-        return kept
+        known = isinstance(self.state, Mapping) and self.state.keys() == {*_Kept._fields}
+        whose = self.state["whose"] if known else None
+        fault = None if whose is self._whose else difference(self._whose, whose)
+        if fault or not known:
+            raise RenderError(
+                f"The state is of another graph ({fault if known else 'it is none of a StreamRenderer'}): set "
+                "stream.state to one of this graph, with the same processors and options, or to None."
+            )
+        return _Kept(**self.state)
 
     @torch.no_grad()
     def finish(
@@ -254,25 +262,36 @@ class _Kept(NamedTuple):
     """What a state consists of.
 
     Attributes:
-        steps_of: what tells the graph from others.
+        whose: what tells the graph and its processors from others.
         time: how many samples were rendered.
         length: those of the latest block.
         loudest: the largest sample of the outputs of a graph with cycles.
         input, output: blocks of no samples, which tell shape and type.
-        steps: states of the processors in each step.
+        steps: states of the calls in each step, by its place and its node type.
     """
 
-    steps_of: tuple[tuple[str, int], ...]
+    whose: dict[str, Any]
     time: int
     length: int
     loudest: float
     input: Tensor
     output: Tensor
-    steps: tuple[State, ...]
+    steps: dict[str, tuple[State, ...]]
 
 
-def _steps_of(data: RenderData) -> tuple[tuple[str, int], ...]:
-    return tuple((step.node_type, step.num_nodes) for step in data.iter_list)
+def _whose(renderer: Renderer) -> dict[str, Any]:
+    """The nodes and cables of a graph, its steps, and its processors, in plain data."""
+    G = renderer.G
+    return {
+        "nodes": tuple(G.nodes[node_id]["node_type"] for node_id in sorted(G.nodes)),
+        "edges": tuple(sorted((a, data["outlet"], b, data["inlet"]) for a, b, data in G.edges(data=True))),
+        "steps": tuple(step.num_nodes for step in renderer.render_data.iter_list),
+        "processors": {node_type: identity_of(processor) for node_type, processor in renderer.processors.items()},
+    }
+
+
+def _name(index: int, step: Step) -> str:
+    return f"{index} {step.node_type}"
 
 
 class _DelayTooShort(RenderError):
@@ -286,7 +305,9 @@ class _DelayTooShort(RenderError):
 class _Streamed:
     """A processor within a block: called as others are, it keeps the state of each call."""
 
-    def __init__(self, processors: Mapping[str, Any], step: Step, before: State | None, check_delay: bool) -> None:
+    def __init__(
+        self, processors: Mapping[str, Any], step: Step, before: tuple[State, ...] | None, check_delay: bool
+    ) -> None:
         self.step = step
         self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
         self.before = None if before is None else iter(before)
@@ -386,10 +407,10 @@ def _first_bad_sample(signal: Tensor) -> int | None:
 
 
 def _latency(node_type: str, processor: Any) -> int:
-    latency = getattr(processor, "latency_samples", 0)
-    if hasattr(processor, "stream") and latency is not None:
-        return latency
-    fault = "it needs the whole signal" if hasattr(processor, "stream") else "it has no method stream"
+    contract = contract_of(processor)
+    if contract.streams and contract.latency_samples is not None:
+        return contract.latency_samples
+    fault = "it needs the whole signal" if contract.streams else "it has no method stream"
     raise RenderError(
         f"The processor of type '{node_type}', a {type(processor).__name__}, cannot run block by block: {fault}."
     )
@@ -398,21 +419,19 @@ def _latency(node_type: str, processor: Any) -> int:
 def _least_delay(G: GRAFX, processors: Mapping[str, Any], node_id: int) -> int | None:
     """How many samples later than its first inlet a delay is at least, with nothing at its other inlets."""
     data = G.nodes[node_id]
-    processor = processors.get(data["node_type"])
-    if not hasattr(processor, "min_delay_samples"):
-        return None
+    contract = contract_of(processors.get(data["node_type"]))
     tensors: list[Tensor] = []
     parameters = map_tensors(data["parameters"], lambda tensor: tensors.append(tensor) or tensor[None])
     silence = (tensors or [torch.zeros(())])[0].new_zeros(1, 1, 1)
-    return processor.min_delay_samples(*[silence] * len(G.config[data["node_type"]]["inlets"]), **parameters)
+    return contract.min_delay_samples(*[silence] * len(G.config[data["node_type"]]["inlets"]), **parameters)
 
 
 def _tail(renderer: Renderer, node_id: int) -> int:
     node_type = renderer.G.nodes[node_id]["node_type"]
-    if node_type in BUILT_IN_TYPES or not hasattr(renderer.processors[node_type], "tail_samples"):
+    if node_type in BUILT_IN_TYPES:
         return 0
     row = get_node_ids_from_type(renderer.G, node_type).index(node_id)
     parameters = renderer.per_type_parameters.get(node_type, {})
     # What is not finite sounds on for ever, but nobody waits for that.
     own = map_tensors(parameters, lambda p: p[row : row + 1].nan_to_num(0.0, 0.0, 0.0))
-    return renderer.processors[node_type].tail_samples(**own)
+    return contract_of(renderer.processors[node_type]).tail_samples(**own)

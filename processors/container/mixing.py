@@ -10,7 +10,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..base import Control, ParameterError, ParameterSize, latency_of
+from ..base import Control, ParameterError, ParameterSize
+from ..contract import latency_of
 from ..core.loudness import rms_difference
 from ..core.maps import AMPLITUDE_DB, softplus_db
 from ..core.streaming import after_start, in_blocks, late
@@ -87,7 +88,7 @@ class DryWet(Wrapper):
             )
         if self.shared:
             raw_parameters["drywet_weight"] = drywet_weight
-        wet, intermediates = call_member(self.processor, raw_parameters, dry)
+        wet, intermediates = call_member("processor", self.processor, raw_parameters, dry)
         dry = late(dry, self.latency_samples)
         mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
         return with_intermediates(mix, intermediates)
@@ -127,7 +128,7 @@ class GainStagingRegularization(Wrapper):
             ParameterError: the processor has an intermediate of that name.
         """
         x = _only_signal(self, inlet_signals)
-        y, intermediates = call_member(self.processor, raw_parameters, x)
+        y, intermediates = call_member("processor", self.processor, raw_parameters, x)
         if self.key in intermediates:
             raise ParameterError(
                 f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
@@ -164,7 +165,7 @@ class SerialChain(Group):
         signal = _only_signal(self, inlet_signals)
         collected, latency = {}, 0
         for name, parameters in self._route(raw_parameters).items():
-            signal, intermediates = call_member(self.processors[name], parameters, signal)
+            signal, intermediates = call_member(name, self.processors[name], parameters, signal)
             if in_blocks():
                 latency += latency_of(self.processors[name])
                 signal = after_start(signal, latency)
@@ -243,7 +244,7 @@ class ParallelMix(Group):
         weighted, collected = [], {}
         gains = self._gains(parallel_weights)[..., None, None].unbind(1)
         for (name, parameters), gain in zip(self._route(raw_parameters).items(), gains, strict=True):
-            output, intermediates = call_member(self.processors[name], parameters, signal)
+            output, intermediates = call_member(name, self.processors[name], parameters, signal)
             weighted.append(gain * self._in_time(output, name))
             if intermediates:
                 collected[name] = intermediates

@@ -98,7 +98,7 @@ class DelayLine(Processor):
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
         times, base, line = 0.0 if time is None else time, self._samples(z_delay), self._line
         rate = self.sample_rate / 1000
-        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate))
+        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate), "delay line")
 
     def tail_samples(self, z_delay: Tensor) -> int:
         return delay_line_tail(self._line)

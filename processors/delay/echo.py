@@ -121,7 +121,7 @@ class _Echo(Processor):
         def step(state):
             return comb_filter(x, whole, b, a.unsqueeze(1), mix, longest, state)
 
-        delayed = with_past(remember(step), 1)
+        delayed = with_past(remember(step, "echoes"), 1)
         return torch.lerp(delayed[..., 1:], delayed[..., :-1], fraction.to(x.dtype).unsqueeze(-1))
 
     def _design(

@@ -324,7 +324,7 @@ class AllpassLattice(Processor):
             ``(B, C, L)``.
         """
         A, B, C, D = (m[:, None] for m in once(_lattice, z_reflection))
-        return remember(lambda state: state_space(input_signals, A, B, C, D, state))
+        return remember(lambda state: state_space(input_signals, A, B, C, D, state), "lattice")
 
     def tail_samples(self, z_reflection: Tensor) -> int:
         return decay_samples(_lattice(z_reflection.detach())[0])
@@ -339,7 +339,7 @@ def _in_its_level(comb: Callable[..., tuple[Tensor, State]], line: Tensor, inner
         y, after = comb(state=past)
         return y, (after, levels)
 
-    return remember(step)
+    return remember(step, "comb")
 
 
 def _lattice(z_reflection: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

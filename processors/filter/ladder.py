@@ -154,7 +154,7 @@ class LadderFilter(RecursiveFilter):
             y, after = ladder(None if state is None else quieter(*state, level))
             return y, (after, level)
 
-        return remember(step)
+        return remember(step, "ladder")
 
     def sections(self, w0: Tensor, z_resonance: Tensor, log_drive: Tensor | None = None) -> Coefficients:
         g = torch.tan(_angle(w0) / 2)

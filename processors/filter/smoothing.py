@@ -293,7 +293,7 @@ class RampSmoother(Processor):
                 state = torch.stack(ramp_smoother_init(rest, rest, duration)[0], -1)
             return linear_ramp(input_signals, duration.unsqueeze(-1), state)
 
-        return remember(step)
+        return remember(step, "ramp")
 
     def tail_samples(self, log_duration: Tensor) -> int:
         return int(self._samples(log_duration).clamp(min=1).ceil().max())

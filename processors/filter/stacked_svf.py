@@ -89,7 +89,7 @@ class StackedStateVariableFilter(Processor):
             ``(B, C, L)``.
         """
         A, B, C, D = (m[:, None] for m in once(_system, w0, log_damping, z_resonance))
-        return remember(lambda state: state_space(input_signals, A, B, C, D, state))
+        return remember(lambda state: state_space(input_signals, A, B, C, D, state), "sections")
 
     def tail_samples(self, w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> int:
         return decay_samples(_system(w0.detach(), log_damping.detach(), z_resonance.detach())[0])

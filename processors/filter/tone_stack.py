@@ -129,7 +129,7 @@ class ToneStack(Processor):
             ``(B, C, L)``.
         """
         system = once(self._system, z_knobs)
-        return remember(partial(_run, input_signals, system))
+        return remember(partial(_run, input_signals, system), "tone stack")
 
     def tail_samples(self, z_knobs: Tensor) -> int:
         if not z_knobs.numel():

@@ -119,7 +119,7 @@ class Modulated(Processor):
         if offsets is not None:
             phase = phase + offsets
         increment = (rate / self.sample_rate).to(x.dtype).unsqueeze(-1)
-        return SLOW_WAVES[self.waveform](remember(run) + phase, increment)
+        return SLOW_WAVES[self.waveform](remember(run, "phase") + phase, increment)
 
     def rate(self, raw: Raw) -> Tensor:
         """Hz ``(B, 1)`` in double precision."""

@@ -100,7 +100,7 @@ class Chorus(ModulatedDelay):
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         times, line, base, scale = self.depth(raw) * swing, self._line, self.delay(raw), self.sample_rate / 1000
-        wet = remember(lambda state: delay_line_process(x, times, state, line, base, scale))
+        wet = remember(lambda state: delay_line_process(x, times, state, line, base, scale), "delay line")
         return mixed(x, wet if self.num_voices == 1 else wet.sum(0) / self.num_voices**0.5, raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -154,7 +154,7 @@ class Flanger(ModulatedDelay):
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         base, scale, gain = self.delay(raw), self.sample_rate / 1000, LOOP.to_physical(wide(raw["z_feedback"]))
         loop = partial(feedback_delay, x, self.depth(raw) * swing, gain, self.max_delay, base=base, scale=scale)
-        return mixed(x, remember(loop), raw)
+        return mixed(x, remember(loop, "delay line"), raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         gain = LOOP.to_physical(wide(raw_parameters["z_feedback"].detach())).abs()
@@ -230,7 +230,7 @@ class Vibrato(Modulated):
             depth = _stretch(cents) / self.slope * self.sample_rate / self.rate(raw)
         times = depth.to(x.dtype).unsqueeze(-1) * swing
         line = self._line
-        return remember(lambda state: delay_line_process(x, times, state, line, depth))
+        return remember(lambda state: delay_line_process(x, times, state, line, depth), "delay line")
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return delay_line_tail(self._line)

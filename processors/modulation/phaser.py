@@ -98,7 +98,7 @@ class Phaser(Modulated):
         coefficient = self._coefficient(self._corner(swing, raw))
         gain = LOOP.to_physical(wide(raw["z_feedback"]))
         step = partial(allpass_chain, x, coefficient, gain, self.num_stages)
-        return mixed(x, remember(step), raw)
+        return mixed(x, remember(step, "allpass chain"), raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         raw = {name: wide(value.detach()) for name, value in raw_parameters.items()}

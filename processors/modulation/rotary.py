@@ -137,7 +137,7 @@ class RotarySpeaker(Processor):
         times = swing * away
         split = torch.stack(bands, 1).expand_as(times)
         line, scale = self._line, self.sample_rate / 1000
-        heard = remember(lambda state: delay_line_process(split, times, state, line, scale=scale))
+        heard = remember(lambda state: delay_line_process(split, times, state, line, scale=scale), "delay line")
         gains = 1 + torch.expm1(-depth / NEPER) / 2 * away
         return (gains * heard).sum(1)
 
@@ -149,6 +149,6 @@ class RotarySpeaker(Processor):
         rates = safe_exp(wide(raw["log_rate"])) * torch.tensor(FAST, dtype=torch.float64, device=x.device)
         start = partial(running_phase, rates, self.sample_rate, x.new_zeros(1, 1, 1), x.shape[-1], speed)
         directions, sides = (torch.tensor(d, dtype=x.dtype, device=x.device) for d in (DIRECTIONS, (-0.5, 0.5)))
-        turns = directions[:, None] * remember(start) + raw["phase"].unsqueeze(-1)
+        turns = directions[:, None] * remember(start, "turns") + raw["phase"].unsqueeze(-1)
         angle = within(*ANGLES).to_physical(raw["z_angle"]) / 360
         return sine(turns.unsqueeze(2) - (sides * angle + 0.75)[:, None, :, None])

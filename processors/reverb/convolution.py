@@ -157,7 +157,7 @@ class ConvolutionReverb(Processor):
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
         response = once(self._response, log_gain, log_decay).to(input_signals.dtype)
         samples = self._samples(log_pre_delay)
-        x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples))
+        x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples), "pre-delay")
         if response.shape[1] < 4:
             return self.conv(x, response)
         left, right = x.expand(-1, 2, -1).split(1, 1)

@@ -173,7 +173,7 @@ class FeedbackDelayNetwork(Processor):
         if self.method == "frequency" and not in_blocks():
             y = delay_network_by_frequency(u, network)
         else:
-            y = remember(partial(self._run, u, network, self._wanted(log_decay.detach())))
+            y = remember(partial(self._run, u, network, self._wanted(log_decay.detach())), "delay lines")
         return biquads(y, tone)
 
     def _run(self, u: Tensor, network: Network, wanted: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:

@@ -265,7 +265,7 @@ class HaasEnhancer(Processor):
         time = self.sample_rate / 1000 * HAAS_MS.to_physical(wide(z_delay))
 
         side = left if self.delayed == "left" else right
-        late = gain * remember(lambda state: delay_line_process(side, 0.0, state, self._line, time))
+        late = gain * remember(lambda state: delay_line_process(side, 0.0, state, self._line, time), "delay line")
         return torch.cat([late, right] if self.delayed == "left" else [left, late], 1)
 
     def tail_samples(self, z_delay: Tensor, log_gain: Tensor) -> int:

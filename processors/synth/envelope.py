@@ -64,8 +64,8 @@ class Envelope(Processor):
             need = "is as long as its gate: leave num_samples out" if self.gated else "has no inlet: give num_samples"
             raise ParameterError(f"{type(self).__name__}(gated={self.gated}) {need}.")
         if self.gated:
-            return remember(partial(self._follow, signals[0] > OPEN, signals[0].dtype, raw))
-        first_sample = remember(lambda count: (count or 0, (count or 0) + num_samples))
+            return remember(partial(self._follow, signals[0] > OPEN, signals[0].dtype, raw), "envelope")
+        first_sample = remember(lambda count: (count or 0, (count or 0) + num_samples), "samples before")
         return self._draw(first_sample, num_samples, raw)
 
     @abstractmethod

@@ -94,7 +94,7 @@ class ModalResonators(Processor):
         x = input_signals.unsqueeze(2)
         if in_blocks():
             system = once(self._rotations, *raw)
-            return remember(lambda state: state_space(x, *system, state)).sum(2)
+            return remember(lambda state: state_space(x, *system, state), "modes").sum(2)
         return biquad_cascade(x, self._sections(*raw))[0].sum(2)
 
     def tail_samples(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> int:

@@ -70,7 +70,7 @@ class Oscillator(Generator):
         offset = self.modulate("phase", raw, added)
         run = partial(running_phase, frequency, self.sample_rate, offset, num_samples, added.get("frequency"))
         increment = partial(self._increment, frequency.to(offset.dtype), added)
-        return self.modulate("amplitude", raw, added) * self.wave(remember(run), increment, raw, added)
+        return self.modulate("amplitude", raw, added) * self.wave(remember(run, "phase"), increment, raw, added)
 
     @abstractmethod
     def wave(self, phase: Tensor, increment: Callable[[], Tensor], raw: Raw, added: Added) -> Tensor:
@@ -88,7 +88,7 @@ class Oscillator(Generator):
         if "frequency" in added:
             per_second = per_second + added["frequency"]
         cycles = per_second / self.sample_rate
-        return cycles + remember(partial(_differences, added["phase"])) if "phase" in added else cycles
+        return cycles + remember(partial(_differences, added["phase"]), "last phase") if "phase" in added else cycles
 
 
 class SineOscillator(Oscillator):
@@ -343,7 +343,9 @@ class LFO(Processor):
             ``(B, 1, L)``.
         """
         rate = safe_exp(wide(log_rate))
-        turns = remember(partial(running_phase, rate, self.sample_rate, phase.unsqueeze(-1), num_samples, None))
+        turns = remember(
+            partial(running_phase, rate, self.sample_rate, phase.unsqueeze(-1), num_samples, None), "phase"
+        )
         increment = (rate / self.sample_rate).to(turns.dtype).unsqueeze(-1)
         return bias.unsqueeze(-1) + gain.unsqueeze(-1) * SLOW_WAVES[self.waveform](turns, increment)
 
