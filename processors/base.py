@@ -151,7 +151,6 @@ class Processor(Contract, Constants, metaclass=Construction):
         if state is not None:
             self._check_state(whose, state)
         self._check_finite(blocks, parameters)
-        _check_types(self, blocks, parameters)
         signals, raw_parameters = self._resolved(blocks, parameters)
         shapes = self._shapes(signals, raw_parameters)
         if state is not None and state["memory"]:
@@ -248,7 +247,6 @@ class Processor(Contract, Constants, metaclass=Construction):
         return self._called(*given)
 
     def _called(self, inlet_signals: tuple[Tensor, ...], parameters: dict[str, Any]) -> Any:
-        _check_types(self, inlet_signals, parameters)
         inlet_signals, raw_parameters = self._resolved(inlet_signals, parameters)
         try:
             return super().__call__(*inlet_signals, **raw_parameters)
@@ -266,6 +264,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         """Signals and raw parameters of as many rows each, from parameters in any view."""
         raw_parameters = dict(parameters)
         dsp_params, norm_params = raw_parameters.pop("dsp_params", None), raw_parameters.pop("norm_params", None)
+        _check_types(self, inlet_signals, raw_parameters)
         if dsp_params is None and norm_params is None:
             return share_rows(self, inlet_signals, raw_parameters)
         given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]

@@ -421,7 +421,7 @@ def _least_delay(G: GRAFX, processors: Mapping[str, Any], node_id: int) -> int |
     data = G.nodes[node_id]
     contract = contract_of(processors.get(data["node_type"]))
     tensors: list[Tensor] = []
-    parameters = map_tensors(data["parameters"], lambda tensor: tensors.append(tensor) or tensor[None])
+    parameters = map_tensors(data["parameters"] or {}, lambda tensor: tensors.append(tensor) or tensor[None])
     silence = (tensors or [torch.zeros(())])[0].new_zeros(1, 1, 1)
     return contract.min_delay_samples(*[silence] * len(G.config[data["node_type"]]["inlets"]), **parameters)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize
 from ..contract import latency_of
+from ..controls import db
 from ..core.loudness import rms_difference
 from ..core.maps import AMPLITUDE_DB, softplus_db
 from ..core.streaming import after_start, in_blocks, late
@@ -221,7 +222,7 @@ class ParallelMix(Group):
     def declare_controls(self) -> list[Control]:
         # Before softmax scales all of them alike, so that they sum to one.
         to_gain = AMPLITUDE_DB if self.activation == "softmax" else softplus_db(len(self.processors) * math.log(2))
-        return [Control("gains_db", -60.0, 24.0, 0.0, "parallel_weights", unit="dB", map=to_gain)]
+        return [db("gains_db", -60.0, 24.0, 0.0, "parallel_weights", map=to_gain)]
 
     def forward(self, *inlet_signals: Tensor, parallel_weights: Tensor | None = None, **raw_parameters) -> Output:
         """Process ``(B, C, L)`` signals.

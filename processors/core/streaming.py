@@ -24,6 +24,7 @@ from ..errors import ParameterError
 
 Result = TypeVar("Result")
 State = dict[str, Any]
+FOREIGN = "The state of this stream {}: it is that of another processor, or of other options."
 
 
 class _Memory:
@@ -42,12 +43,12 @@ class _Memory:
             return None
         if key not in self.before:
             has = ", ".join(self.before) or "nothing"
-            raise ParameterError(f"The state of this stream has no {key!r}, which is remembered here; it has {has}.")
+            raise ParameterError(FOREIGN.format(f"has no {key!r}, which is remembered here, but {has}"))
         return self.before[key]
 
     def result(self) -> State:
         if more := [key for key in self.before or () if key not in self.after]:
-            raise ParameterError(f"The state of this stream has {', '.join(more)}, which nothing here remembers.")
+            raise ParameterError(FOREIGN.format(f"has {', '.join(more)}, which nothing here remembers"))
         return self.after
 
 

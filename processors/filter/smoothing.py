@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import ms
 from ..core.biquad import biquad_cascade, decay_samples
 from ..core.bounds import clip, safe_exp
 from ..core.envelope import carry_on
@@ -229,7 +230,7 @@ class OnePoleSmoother(Processor):
 
     def declare_controls(self) -> list[Control]:
         time = reciprocal_softplus(1000 / self.sample_rate)
-        return [Control("smoothing_ms", 0.1, 1000, 10.0, "z_alpha", None, "ms", "log", time)]
+        return [ms("smoothing_ms", 0.1, 1000, 10.0, "z_alpha", map=time)]
 
     def forward(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals.
@@ -272,7 +273,7 @@ class RampSmoother(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("duration_ms", 0.1, 1000, 10.0, "log_duration", None, "ms", "log", exponential(floor=0.0)),
+            ms("duration_ms", 0.1, 1000, 10.0, "log_duration", map=exponential(floor=0.0)),
         ]
 
     def forward(self, input_signals: Tensor, log_duration: Tensor) -> Tensor:

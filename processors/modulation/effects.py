@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError
-from ..controls import ParamRange
+from ..controls import ParamRange, db, ms
 from ..core.broadcasting import is_one_of
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from ..core.feedback_delay import feedback_delay
@@ -219,8 +219,8 @@ class Vibrato(Modulated):
 
     def own_controls(self) -> list[Control]:
         if self.external:
-            return [Control("depth_ms", *self.milliseconds, 5.0, "z_depth", None, "ms", map=within(*self.milliseconds))]
-        return [Control("depth_cents", *self.cents, 50.0, "z_depth", None, "cents", map=within(*self.cents))]
+            return [ms("depth_ms", *self.milliseconds, 5.0, "z_depth", scale="linear", map=within(*self.milliseconds))]
+        return [Control("depth_cents", *self.cents, 50.0, "z_depth", unit="cents", map=within(*self.cents))]
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         if self.external:
@@ -278,7 +278,7 @@ class Tremolo(Modulated):
     decibels = (0.0, 40.0)
 
     def own_controls(self) -> list[Control]:
-        return [Control("depth_db", *self.decibels, 12.0, "z_depth", None, "dB", map=within(*self.decibels))]
+        return [db("depth_db", *self.decibels, 12.0, "z_depth", map=within(*self.decibels))]
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         depth = within(*self.decibels).to_physical(raw["z_depth"]).unsqueeze(-1)

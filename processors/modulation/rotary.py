@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..arguments import bind
 from ..base import Control, ParameterError, ParameterSize, Processor, run
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core.bounds import safe_exp
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from ..core.maps import MARGIN, NEPER, exponential, within
@@ -102,13 +102,13 @@ class RotarySpeaker(Processor):
             rate, swing, depth, phase = (DEFAULTS[n][i] for n in ("rate_hz", "swing_ms", "depth_db", "phase_cycles"))
             to_rate = exponential(FAST[i], floor=0)
             controls += [
-                Control(f"{rotor}_rate_hz", low, high, rate, "log_rate", i, "Hz", "log", to_rate),
-                Control(f"{rotor}_phase_cycles", 0.0, 1.0, phase, "phase", i),
-                Control(f"{rotor}_swing_ms", *SWINGS, swing, "z_swing", i, "ms", map=within(*SWINGS)),
-                Control(f"{rotor}_depth_db", *DEPTHS, depth, "z_depth", i, "dB", map=within(*DEPTHS)),
+                hz(f"{rotor}_rate_hz", low, high, rate, "log_rate", index=i, map=to_rate),
+                Control(f"{rotor}_phase_cycles", 0.0, 1.0, phase, "phase", index=i),
+                ms(f"{rotor}_swing_ms", *SWINGS, swing, "z_swing", index=i, scale="linear", map=within(*SWINGS)),
+                db(f"{rotor}_depth_db", *DEPTHS, depth, "z_depth", index=i, map=within(*DEPTHS)),
             ]
         default = min(CROSSOVER, crossover.high)
-        angle = Control("mic_angle_deg", *ANGLES, sum(ANGLES) / 2, "z_angle", None, "°", map=within(*ANGLES))
+        angle = Control("mic_angle_deg", *ANGLES, sum(ANGLES) / 2, "z_angle", unit="°", map=within(*ANGLES))
         return [*controls, replace(crossover, name="crossover_hz", default=default), angle]
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.bounds import safe_exp
 from ..core.lasting import lasting
 from ..core.maps import exponential, hertz, sigmoid
@@ -60,7 +60,7 @@ class Oscillator(Generator):
         low, high, _ = hertz(self.sample_rate)
         to_hertz = pitch(self.sample_rate, self.reference)
         return [
-            Control("frequency_hz", low, high, self.reference, "z_frequency", None, "Hz", "log", to_hertz),
+            hz("frequency_hz", low, high, self.reference, "z_frequency", map=to_hertz),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("amplitude", 0.0, 1.0, 1.0, "gain"),
         ]
@@ -326,7 +326,7 @@ class LFO(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("rate_hz", *RATES, "log_rate", None, "Hz", "log", exponential(floor=0)),
+            hz("rate_hz", *RATES, "log_rate", map=exponential(floor=0)),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("depth", 0.0, 1.0, 1.0, "gain"),
             Control("offset", -1.0, 1.0, 0.0, "bias"),

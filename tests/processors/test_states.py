@@ -258,7 +258,7 @@ def test_what_is_no_state_is_refused_before_any_work(monkeypatch):
         with pytest.raises(ParameterError, match="LadderFilter cannot go on from this state: "):
             first_block(processor, 2, state=other)
     monkeypatch.undo()
-    with pytest.raises(ParameterError, match="has no 'computed once', which is remembered here; it has other"):
+    with pytest.raises(ParameterError, match="has no 'computed once', which is remembered here, but other"):
         first_block(processor, 2, state={**state, "memory": {"other": 1}})
 
 

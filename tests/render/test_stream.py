@@ -449,7 +449,7 @@ def test_a_state_of_other_cables_processors_or_options_is_refused_before_any_wor
         processors = {
             "a": first(**options),
             "b": gp.SerialChain({"inner": member()}),
-            "c": Previous(1 + swapped),
+            "c": gp.TanhDistortion(),
         }
         G = GRAFX(config=NodeConfigs.from_processors(processors))
         source, a, b, c, end = map(G.add, ("in", "a", "b", "c", "out"))

@@ -130,7 +130,7 @@ def test_entries_have_names_and_those_of_parts_nest():
 
 
 def test_a_state_of_something_else_is_refused():
-    with block_by_block({"other": 1}), pytest.raises(ParameterError, match=r"has no 'state', .* it has other"):
+    with block_by_block({"other": 1}), pytest.raises(ParameterError, match=r"has no 'state', .* but other"):
         remember(lambda before: (before, before))
 
 
