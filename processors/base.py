@@ -10,6 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from .calls import CalledByName, in_its_name, with_own_code
+from .contract import Contract, check_streams
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
@@ -17,6 +18,7 @@ from .core.lasting import Lasting
 from .core.precision import REAL
 from .core.streaming import State, block_by_block, first_bad_sample, in_blocks, remember
 from .errors import ParameterError
+from .options import Options, difference, identity_of, options_of_call, written
 from .rows import share_rows
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
@@ -27,10 +29,18 @@ Controls = dict[str, "Control | Controls"]
 
 
 class Construction(CalledByName, Lasting):
-    """Constructors that refuse arguments in the name of the class called, and build what outlasts inference mode."""
+    """Constructors that refuse arguments in the name of the class called, and build what outlasts inference mode.
+
+    What they were called with stays with the instance.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        processor = super().__call__(*args, **kwargs)
+        vars(processor)["_options"] = options_of_call(cls, args, kwargs)
+        return processor
 
 
-class Processor(Constants, metaclass=Construction):
+class Processor(Contract, Constants, metaclass=Construction):
     """Base of all processors: a pure, differentiable function of signals and parameters.
 
     A processor holds no state between calls and never changes its arguments. Raw parameters are unconstrained reals;
@@ -51,12 +61,11 @@ class Processor(Constants, metaclass=Construction):
     Raises:
         ParameterError: The sample rate is not a positive number.
 
-    Attributes:
-        latency_samples: How many samples :meth:`forward` looks ahead, by which :meth:`stream` is late; 0 if it is
-            causal, None if it needs the whole signal. A subclass tells; None unless it does.
+    What a class is, it declares: see :class:`~grafx.processors.contract.Contract`, whose answers it has otherwise.
     """
 
-    latency_samples: int | None = None
+    streams = True
+    _options: Options = {}  # noqa: RUF012
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -105,14 +114,6 @@ class Processor(Constants, metaclass=Construction):
         """Whether no output depends on inputs to come."""
         return self.latency_samples == 0
 
-    def tail_samples(self, **raw_parameters) -> int:
-        """How long a sound goes on after the input has ended: the most of all rows, to −60 dB where it never ends.
-
-        Args:
-            raw_parameters: those of :meth:`forward`.
-        """
-        return 0
-
     def stream(
         self, *blocks: Tensor, state: State | None = None, **parameters: Any
     ) -> tuple[Tensor | tuple[Tensor, ...], State]:
@@ -128,47 +129,66 @@ class Processor(Constants, metaclass=Construction):
         Args:
             blocks: ``(batch, channels, samples)`` for each inlet.
             state: What the block before left; None for the first. It stays as it is, so a stream can go on from it
-                again. It is plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes.
+                again. It is plain data, which ``torch.save`` takes: ``class``, ``options`` and ``sizes`` say whose it
+                is, ``rows`` and ``signals`` what the blocks were like, and ``memory`` has what is remembered by name,
+                nested where a container has members.
             parameters: Any of the three views, as in a call.
 
         Returns:
             The output, a tensor or a tuple of one for each outlet, without intermediates; and the state.
 
         Raises:
-            ParameterError: The processor needs the whole signal, the state is of another processor or of other
-                signals, or a block or a parameter is not finite, which would stay in the state for ever.
+            ParameterError: The processor needs the whole signal; the state is of another processor, of other options
+                or of other signals; or a block or a parameter is not finite, which would stay in the state for ever.
         """
         check_streams(self)
+        given = blocks, parameters
+        if device := autocast_of(given):
+            return in_full_precision(
+                device, lambda given: Processor.stream(self, *given[0], state=state, **given[1]), given
+            )
+        whose = identity_of(self)
+        if state is not None:
+            self._check_state(whose, state)
         self._check_finite(blocks, parameters)
-        signature, before = None, state
-        if state is not None and state != ():
-            signature, *before = state if isinstance(state, tuple) else (None,)
-            if not isinstance(signature, tuple) or signature[:2] != self._signed(blocks)[:2]:
-                raise ParameterError(self._no_such_state(blocks))
-        try:
-            with block_by_block(before) as after:
-                result = self(*blocks, **parameters)
-                new_state = after()
-        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            if state is None or isinstance(error, ParameterError):
-                raise
-            self(*blocks, **parameters)  # raises again unless the state is the cause
-            raise ParameterError(self._no_such_state(blocks)) from error
+        signals, raw_parameters = self._resolved(blocks, parameters)
+        shapes = self._shapes(signals, raw_parameters)
+        if state is not None and state["memory"]:
+            shapes = self._check_shapes(shapes, state)
+        with block_by_block(None if state is None else state["memory"]) as after:
+            result = self(*signals, **raw_parameters)
+            memory = after()
         parts = (result,) if isinstance(result, Tensor) else result
         outputs = tuple(part for part in parts if isinstance(part, Tensor))
-        signed = self._signed(blocks, outputs)
-        if signature not in (None, signed):
-            raise ParameterError(self._no_such_state(blocks))
-        return (outputs[0] if len(outputs) == 1 else outputs), (signed, *new_state) if new_state else ()
+        return (outputs[0] if len(outputs) == 1 else outputs), {**whose, **shapes, "memory": memory}
 
-    def _signed(self, blocks: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> tuple:
-        """Whose a state is: the class, and the rows and channels at its inlets and outlets."""
-        signals = blocks[: len(getattr(self, "inlets", ("main",)))]
-        return type(self).__name__, *(tuple(tuple(x.shape[:-1]) for x in group) for group in (signals, outputs))
+    def _check_state(self, whose: State, state: Any) -> None:
+        """Refuse a state that another processor left, or one of other options."""
+        known = isinstance(state, Mapping) and {*whose, "rows", "signals", "memory"} == state.keys()
+        known = known and isinstance(state["memory"], Mapping)
+        fault = difference(whose, {name: state[name] for name in whose}) if known else "it is none that stream returns"
+        if fault:
+            raise ParameterError(self._no_such_state(fault))
+
+    def _shapes(self, signals: Sequence[Tensor], raw_parameters: Mapping[str, Any]) -> State:
+        """How many rows there are, and the rows and channels at each inlet."""
+        inlets = {name: x for name, x in zip(self.inlets, signals, strict=False) if isinstance(x, Tensor)}
+        own = {name: raw_parameters[name] for name in self.parameter_size() if name in raw_parameters}
+        tensors = [value for value in (*inlets.values(), *dict(_flat(own)).values()) if isinstance(value, Tensor)]
+        rows = max((value.shape[0] for value in tensors if value.ndim), default=1)
+        return {"rows": rows, "signals": {name: tuple(x.shape[:-1]) for name, x in inlets.items()}}
+
+    def _check_shapes(self, shapes: State, state: State) -> State:
+        """Refuse a state of other signals; one row of what a generator is given serves all rows of a state."""
+        if not shapes["signals"] and shapes["rows"] == 1 and not state["signals"]:
+            return {name: state[name] for name in shapes}
+        if fault := difference(shapes, {name: state[name] for name in shapes}):
+            raise ParameterError(self._no_such_state(fault))
+        return shapes
 
     def _check_finite(self, blocks: Sequence[Tensor], parameters: Mapping[str, Any]) -> None:
         who = type(self).__name__
-        for name, block in zip(getattr(self, "inlets", ("main",)), blocks, strict=False):
+        for name, block in zip(self.inlets, blocks, strict=False):
             if isinstance(block, Tensor) and (first := first_bad_sample(block)) is not None:
                 raise ParameterError(
                     f"{who} cannot go on from NaN or infinity, which the inlet {name!r} has first in sample {first} of "
@@ -180,12 +200,14 @@ class Processor(Constants, metaclass=Construction):
             if not value.sum().isfinite() and not value.isfinite().all():
                 raise ParameterError(f"{name} of {who} is NaN or infinite: give it finite values.")
 
-    def _no_such_state(self, blocks: Sequence[Tensor]) -> str:
-        shapes = " and ".join(str(tuple(block.shape)) for block in blocks)
+    def _no_such_state(self, fault: str) -> str:
         return (
-            f"{type(self).__name__} cannot go on from this state: give one that it left itself, with the same options, "
-            f"after blocks of as many signals and channels as in {shapes}; or None to begin anew."
+            f"{type(self).__name__} cannot go on from this state: {fault}. Give one that it left itself, with the same "
+            "options, after blocks of as many signals and channels; or None to begin anew."
         )
+
+    def __repr__(self) -> str:
+        return written(type(self), self._options)
 
     def count_num_parameters(self) -> int:
         """How many normalized values there are for each signal of a batch."""
@@ -225,11 +247,26 @@ class Processor(Constants, metaclass=Construction):
         return self._called(*given)
 
     def _called(self, inlet_signals: tuple[Tensor, ...], parameters: dict[str, Any]) -> Any:
+        inlet_signals, raw_parameters = self._resolved(inlet_signals, parameters)
+        try:
+            return super().__call__(*inlet_signals, **raw_parameters)
+        except RuntimeError as error:
+            if str(error).startswith("vmap:"):
+                raise ParameterError(
+                    f"{type(self).__name__} does not run in torch.func.vmap ({str(error).split(chr(10))[0]}): "
+                    "give it all rows as one batch."
+                ) from error
+            raise
+
+    def _resolved(
+        self, inlet_signals: Sequence[Tensor], parameters: Mapping[str, Any]
+    ) -> tuple[Sequence[Tensor], Mapping[str, Any]]:
+        """Signals and raw parameters of as many rows each, from parameters in any view."""
         raw_parameters = dict(parameters)
         dsp_params, norm_params = raw_parameters.pop("dsp_params", None), raw_parameters.pop("norm_params", None)
         _check_types(self, inlet_signals, raw_parameters)
         if dsp_params is None and norm_params is None:
-            return self._from_raw(*inlet_signals, **raw_parameters)
+            return share_rows(self, inlet_signals, raw_parameters)
         given = [name for name, view in (("dsp_params", dsp_params), ("norm_params", norm_params)) if view is not None]
         given += sorted({*raw_parameters} & {*self.parameter_size()})
         if len(given) > 1:
@@ -243,19 +280,7 @@ class Processor(Constants, metaclass=Construction):
             raw = self.dsp_to_raw(dsp_params, batch_size, like)
         else:
             raw = self.norm_to_raw(norm_params, batch_size, like)
-        return self._from_raw(*inlet_signals, **raw, **raw_parameters)
-
-    def _from_raw(self, *inlet_signals: Tensor, **raw_parameters: Any) -> Any:
-        inlet_signals, raw_parameters = share_rows(self, inlet_signals, raw_parameters)
-        try:
-            return super().__call__(*inlet_signals, **raw_parameters)
-        except RuntimeError as error:
-            if str(error).startswith("vmap:"):
-                raise ParameterError(
-                    f"{type(self).__name__} does not run in torch.func.vmap ({str(error).split(chr(10))[0]}): "
-                    "give it all rows as one batch."
-                ) from error
-            raise
+        return share_rows(self, inlet_signals, {**raw, **raw_parameters})
 
     def dsp_to_raw(
         self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
@@ -391,48 +416,9 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def latency_of(processor: nn.Module) -> int | None:
-    """The ``latency_samples`` of any processor: 0 for one with a method ``stream`` that does not tell."""
-    own_stream = not isinstance(processor, Processor) and hasattr(processor, "stream")
-    return getattr(processor, "latency_samples", 0 if own_stream else None)
-
-
-def tail_of(processor: nn.Module, raw_parameters: Mapping[str, Any]) -> int:
-    """The ``tail_samples`` of any processor: 0 for one that does not tell.
-
-    Rows that are not finite have no end that could be waited for: they count as those of raw zeros.
-    """
-    return processor.tail_samples(**_finite(raw_parameters)) if hasattr(processor, "tail_samples") else 0
-
-
-def _finite(raw: Any) -> Any:
-    if isinstance(raw, Tensor):
-        return raw.nan_to_num(0.0, 0.0, 0.0)
-    return {name: _finite(raw[name]) for name in raw} if hasattr(raw, "keys") else raw
-
-
-def check_streams(processor: nn.Module) -> None:
-    """Refuse a processor that cannot run block by block.
-
-    Raises:
-        ParameterError: the message names it, or the member that is the cause.
-    """
-    if latency_of(processor) is not None:
-        return
-    cause, place = processor, ""
-    while members := getattr(cause, "members", dict)():
-        path, cause = next((path, m) for path, m in members.items() if latency_of(m) is None)
-        place += "".join(f"{name}." for name in path)
-    where = f" (its {place.removesuffix('.')!r})" if place else ""
-    raise ParameterError(
-        f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} needs the whole signal, "
-        "or does not tell by latency_samples how far it looks ahead."
-    )
-
-
 def run(processor: nn.Module, *inlet_signals: Tensor, **parameters: Any) -> Any:
     """Call a processor that is part of another one, on a whole signal or on a block, as the other one is."""
-    own_stream = getattr(type(processor), "stream", Processor.stream) is not Processor.stream
-    if in_blocks() and own_stream:
-        return remember(lambda state: processor.stream(*inlet_signals, state=state, **parameters))
+    ours = isinstance(processor, Processor) and type(processor).stream is Processor.stream
+    if in_blocks() and not ours:
+        return remember(lambda state: processor.stream(*inlet_signals, state=state, **parameters), "stream")
     return processor(*inlet_signals, **parameters)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .core.broadcasting import is_one_of
-from .core.maps import IDENTITY, Map
+from .core.maps import AMPLITUDE_DB, IDENTITY, Map
 from .errors import ParameterError
 
 Values = dict[str, Any]  # tensors, or more of these
@@ -77,6 +77,52 @@ class Control:
 
     def __str__(self) -> str:
         return f"{self.name} from {self.low:g} to {self.high:g}{self.unit and ' '}{self.unit}"
+
+
+def db(
+    name: str,
+    low: float,
+    high: float,
+    default: float | tuple,
+    raw: str,
+    *,
+    index: int | None = None,
+    map: Map = AMPLITUDE_DB,
+    hertz: tuple[float, ...] = (),
+) -> Control:
+    """A control in decibels, of the logarithm of an amplitude unless the map says otherwise."""
+    return Control(name, low, high, default, raw, index=index, unit="dB", map=map, hertz=hertz)
+
+
+def hz(
+    name: str,
+    low: float,
+    high: float,
+    default: float | tuple,
+    raw: str,
+    *,
+    index: int | None = None,
+    map: Map = IDENTITY,
+) -> Control:
+    """A control in Hertz, as fine at the low end of a knob as at the high one."""
+    return Control(name, low, high, default, raw, index=index, unit="Hz", scale="log", map=map)
+
+
+def ms(
+    name: str,
+    low: float,
+    high: float,
+    default: float | tuple,
+    raw: str,
+    *,
+    index: int | None = None,
+    scale: Literal["linear", "log"] | None = None,
+    map: Map = IDENTITY,
+    hertz: tuple[float, ...] = (),
+) -> Control:
+    """A control in milliseconds, on a logarithmic scale unless it begins at 0 or the scale is given."""
+    scale = scale or ("log" if low > 0 else "linear")
+    return Control(name, low, high, default, raw, index=index, unit="ms", scale=scale, map=map, hertz=hertz)
 
 
 class Leaf(NamedTuple):

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 from .base import Control, ParameterError, ParameterSize, Processor
-from .controls import ParamRange
+from .controls import ParamRange, db
 from .core import cookbook
 from .core.channels import filter_channels, filters_of_channels, num_filter_channels
 from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
-from .core.maps import AMPLITUDE_DB, spread_hertz
+from .core.maps import spread_hertz
 from .core.streaming import once
 from .core.windows import Window
 from .filter.base import RecursiveFilter
@@ -65,7 +65,7 @@ class ZeroPhaseFIREqualizer(Processor):
 
     def declare_controls(self) -> list[Control]:
         hertz = self.fir.frequencies(self.sample_rate)
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
+        return [db("magnitude_db", -60, 24, 0.0, "log_magnitude", hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.
@@ -151,7 +151,7 @@ class NewZeroPhaseFIREqualizer(Processor):
 
     def declare_controls(self) -> list[Control]:
         hertz = () if self.fir.filterbank else self.fir.fir.frequencies(self.sample_rate)
-        return [Control("magnitude_db", -60, 24, 0.0, "log_magnitude", unit="dB", map=AMPLITUDE_DB, hertz=hertz)]
+        return [db("magnitude_db", -60, 24, 0.0, "log_magnitude", hertz=hertz)]
 
     def forward(self, input_signals: Tensor, log_magnitude: Tensor) -> Tensor:
         """Equalize.
@@ -307,7 +307,7 @@ class GraphicEqualizer(RecursiveFilter):
         return {"log_gains": (self.num_channels, len(self.bands))}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("gain_db", -24, 24, 0.0, "log_gains", unit="dB", map=AMPLITUDE_DB)]
+        return [db("gain_db", -24, 24, 0.0, "log_gains")]
 
     def forward(self, input_signals: Tensor, log_gains: Tensor) -> Tensor:
         """Equalize.

@@ -7,6 +7,7 @@ from typing import Any
 import torch.nn as nn
 from torch import Tensor
 
+from .contract import contract_of
 from .controls import shape_of
 from .core.broadcasting import is_one_of
 from .errors import ParameterError
@@ -61,7 +62,7 @@ def _by_place(
     processor: nn.Module, arguments: Sequence[Any], sizes: Mapping[str, Any]
 ) -> tuple[Sequence[Tensor], dict[str, Any]]:
     """The signals at inlets, and raw parameters that are given by position."""
-    count = len(getattr(processor, "inlets", ("main",)))
+    count = len(contract_of(processor).inlets)
     signals = [x for x in arguments[:count] if isinstance(x, Tensor)]
     if len(signals) < min(count, len(arguments)):
         return (), {}  # which forward knows

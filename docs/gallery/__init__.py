@@ -1,5 +1,9 @@
-"""A picture of every processor, made when the site is built; each family has a module."""
+"""A picture of every processor, made when the site is built; each family has a module.
 
+A processor without a picture there has a plain one: what it does to a sine, at its default.
+"""
+
+import inspect
 from pathlib import Path
 
 from grafx.processors.base import Processor
@@ -20,6 +24,7 @@ from . import (
     stereo,
     synthesis,
 )
+from .panels import by_default
 
 PICTURES: dict[str, dict[str, list[Panel]]] = {
     "Stereo": stereo.PICTURES,
@@ -33,6 +38,19 @@ PICTURES: dict[str, dict[str, list[Panel]]] = {
     "Synthesis": synthesis.PICTURES,
     "Containers": containers.PICTURES,
 }
+FAMILIES = {
+    "stereo": "Stereo",
+    "eq": "Equalizers",
+    "filter": "Filters",
+    "dynamics": "Dynamics",
+    "nonlinear": "Distortion",
+    "delay": "Delay and reverb",
+    "reverb": "Delay and reverb",
+    "modulation": "Modulation",
+    "synth": "Synthesis",
+    "container": "Containers",
+}
+"""Family on the page of those in a room of the code that have no picture of their own."""
 
 
 def draw(folder: Path) -> dict[str, dict[str, str]]:
@@ -42,24 +60,41 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
         Family to name to a description for those who cannot see the picture.
 
     Raises:
-        LookupError: A processor has no picture here, or one is of a processor that there is not.
+        LookupError: A picture is of a processor that there is not, or a processor without one cannot be made or called
+            without arguments of its own.
     """
-    public = {name for name in processors.__all__ if is_processor(getattr(processors, name))}
-    drawn = {name for family in PICTURES.values() for name in family}
-    if public != drawn:
-        raise LookupError(
-            f"PICTURES of docs/gallery lacks {sorted(public - drawn)} and has {sorted(drawn - public)}, which "
-            "grafx.processors does not."
-        )
+    pictures = complete(PICTURES, [name for name in processors.__all__ if is_processor(getattr(processors, name))])
     folder.mkdir(parents=True, exist_ok=True)
-    for family in PICTURES.values():
+    for family in pictures.values():
         for name, panels in family.items():
             write(folder / f"{name}.svg", wide(panels))
             write(folder / f"{name}_small.svg", small(panels[0]))
     return {
-        family: {name: describe(name, panels) for name, panels in pictures.items()}
-        for family, pictures in PICTURES.items()
+        family: {name: describe(name, panels) for name, panels in drawn.items()} for family, drawn in pictures.items()
     }
+
+
+def complete(pictures: dict[str, dict[str, list[Panel]]], public: list[str]) -> dict[str, dict[str, list[Panel]]]:
+    """Pictures of all public processors: those that there are, and plain ones of the rest, in their families."""
+    drawn = {name for family in pictures.values() for name in family}
+    if unknown := drawn - {*public}:
+        raise LookupError(f"PICTURES of docs/gallery has {sorted(unknown)}, which grafx.processors does not.")
+    completed = {family: dict(members) for family, members in pictures.items()}
+    for name in public:
+        cls = getattr(processors, name)
+        if name not in drawn:
+            completed[FAMILIES[cls.__module__.split(".")[2]]][name] = plain(cls)
+    return completed
+
+
+def plain(cls: type[Processor]) -> list[Panel]:
+    """Pictures of a processor that has none of its own, at its default."""
+    required = [p.name for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < 2]
+    if required:
+        raise LookupError(
+            f"{cls.__name__} needs {', '.join(required)} to be made: draw it in a module of docs/gallery."
+        )
+    return by_default(cls())
 
 
 def is_processor(member: object) -> bool:

@@ -50,3 +50,18 @@ def three_bands(node_type: str) -> Panel:
     nodes = {"in": (0, 0, "in"), "split": (0.9, 0, "crossover"), **rows, "+": (3.2, 0, "mix"), "out": (3.9, 0, "out")}
     edges = [("in", "split", ""), *(("split", row, "") for row in rows), *((row, "+", "") for row in rows)]
     return diagram(nodes, [*edges, ("+", "out", "")])
+
+
+def by_default(processor: Processor) -> list[Panel]:
+    """What goes in and comes out of any processor at its default: a sine at its first inlet, silence at the others."""
+    time = torch.arange(882, dtype=torch.double) / SAMPLE_RATE
+    sine = torch.sin(2 * torch.pi * 250 * time)
+    inlets = {name: sine if i == 0 else torch.zeros_like(sine) for i, name in enumerate(processor.inlets)}
+    signals = [signal.expand(1, 2, -1) for signal in inlets.values()]
+    length = {} if signals else {"num_samples": len(sine)}
+    result = processor(*signals, dsp_params={}, **length)
+    parts = (
+        [result] if isinstance(result, torch.Tensor) else [part for part in result if isinstance(part, torch.Tensor)]
+    )
+    outlets = {f"{name} out": part[0, 0] for name, part in zip(processor.outlets, parts, strict=True)}
+    return [lanes({**{f"{name} in": signal for name, signal in inlets.items()}, **outlets}, len(inlets))]

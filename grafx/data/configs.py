@@ -58,15 +58,10 @@ class NodeConfigs:
 
         A processor may name its ``inlets`` and ``outlets`` in attributes of that name; one ``main`` each is assumed.
         """
-        return cls(
-            {
-                node_type: {
-                    "inlets": getattr(processor, "inlets", ["main"]),
-                    "outlets": getattr(processor, "outlets", ["main"]),
-                }
-                for node_type, processor in processors.items()
-            }
-        )
+        from ..processors.contract import contract_of  # graphs without processors do not need them
+
+        contracts = {node_type: contract_of(processor) for node_type, processor in processors.items()}
+        return cls({t: {"inlets": own.inlets, "outlets": own.outlets} for t, own in contracts.items()})
 
     @property
     def content_hash(self) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import trees
 from ..data.attributes import held_settings
 from ..errors import GraphError, GraphWarning
+from ..processors.contract import contract_of
 from ..trees import Path
 from .spectra import bands_of, check_octaves, mean_of, shifted
 
@@ -41,7 +42,7 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
         ValueError: A control has a wrong name or value. The message names the node, the control and its range.
     """
     parameters, settings = data.get("parameters"), held_settings(data)
-    if not hasattr(processor, "dsp_to_raw") or not processor.controls:
+    if not contract_of(processor).controls:
         return parameters or {}
     if settings is not None and not isinstance(settings, Mapping):
         raise GraphError(f"{place}: its settings are {settings!r:.80}, but should be an object of controls.")
@@ -87,10 +88,8 @@ def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -
     A spectrum is told by its means in octaves, ``{"125 Hz": 2.0, …}``. There are none of processors without controls,
     nor of other controls with many numbers, but what ``summary`` tells of them.
     """
-    if not hasattr(processor, "raw_to_dsp"):
-        return [{}] * count
     with torch.no_grad():
-        values = processor.raw_to_dsp(raw_parameters)
+        values = contract_of(processor).raw_to_dsp(raw_parameters)
         summaries = _summaries(processor, raw_parameters, count)
     spectra = {leaf.path: leaf.control for leaf in _leaves(processor) if leaf.control.hertz}
     return [trees.joined(_readable(values, row, spectra), _rounded(summaries[row])) for row in range(count)]
@@ -141,7 +140,7 @@ def _refuse_lists(processor: Any, given: Mapping[Path, Any], place: str) -> None
 
 
 def _leaves(processor: Any) -> list[Any]:
-    return processor.leaves() if hasattr(processor, "leaves") else []
+    return contract_of(processor).leaves()
 
 
 # What was edited
@@ -246,10 +245,11 @@ def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> N
 
 def _summaries(processor: Any, raw_parameters: Any, count: int) -> list[dict[str, Any]]:
     """What the processor, or members of it, tell of many values."""
-    if hasattr(processor, "summary"):
-        return processor.summary(raw_parameters)
+    contract = contract_of(processor)
+    if (own := contract.summary(raw_parameters)) is not None:
+        return own
     rows: list[dict[str, Any]] = [{} for _ in range(count)]
-    for path, member in processor.members().items() if hasattr(processor, "members") else ():
+    for path, member in contract.members().items():
         for row, summary in zip(rows, _summaries(member, trees.at(raw_parameters, path), count), strict=True):
             if summary:
                 row.update(trees.joined(row, trees.nested(path, summary)))

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import RenderError
 from ..parameters.tensors import shape_of
+from ..processors.contract import contract_of, plugs_of
 from .parameters import is_per_source
 from .plan import RenderData, RenderStep
 
@@ -64,7 +65,7 @@ def _where(node_type: str, render_data: RenderData) -> str:
 def _check_plugs(where: Where, processor: Any, step: RenderStep) -> None:
     """Refuse a graph that knows inlets and outlets in another order than the processor, which takes them in its own."""
     for side, names in (("inlets", step.inlet_names), ("outlets", step.outlet_names)):
-        own = getattr(processor, side, None)
+        own = plugs_of(processor, side)
         if isinstance(own, (list, tuple)) and tuple(own) != names:
             raise RenderError(
                 f"The {where()} has the {side} {list(names)} in the graph, but {list(own)} in its processor: build the"
@@ -141,7 +142,7 @@ def _check_kind(what: Callable[[], str], value: Tensor, input_signals: Tensor) -
 def _check_no_others(
     where: Where, processor: Any, expected: Mapping[str, Any], given: Any, common: Mapping[str, Any]
 ) -> None:
-    external = processor.external_parameters() if hasattr(processor, "external_parameters") else set()
+    external = contract_of(processor).external_parameters()
     if unknown := _unknown("", expected, given, external):
         raise RenderError(f"The {where()} has no parameter {', '.join(map(repr, unknown))}.")
     others = (set(given.keys()) | set(common)) - set(expected)

@@ -15,6 +15,7 @@ from ..data.graph import GRAFX
 from ..errors import GraphError, RenderError
 from ..parameters.settings import with_defaults
 from ..parameters.tensors import collect_parameters, create_empty_parameters, scatter_parameters
+from ..processors.contract import contract_of, plugs_of
 from ..trees import map_tensors, tensors
 from .plan import prepare_render
 from .render import Intermediates, render_grafx
@@ -126,7 +127,7 @@ def config_of(G: GRAFX, processors: Mapping[str, nn.Module]) -> NodeConfigs:
     declared = NodeConfigs.from_processors(processors).node_type_dict
     plugs = {
         node_type: {
-            side: (declared if hasattr(processor, side) else inferred)[node_type][side]
+            side: (inferred if plugs_of(processor, side) is None else declared)[node_type][side]
             for side in ("inlets", "outlets")
         }
         for node_type, processor in processors.items()
@@ -147,7 +148,7 @@ def parameters_of(
     for node_type, processor in processors.items():
         nodes = {i: data for i, data in G.nodes(data=True) if data["node_type"] == node_type}
         holding = [i for i, data in nodes.items() if data.get("parameters")]
-        has_controls = bool(getattr(processor, "controls", None))
+        has_controls = bool(contract_of(processor).controls)
         if given is not None and node_type in given:
             tree = given[node_type]
             if has_controls and hasattr(tree, "items"):

@@ -13,7 +13,9 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
-from ..trees import map_tensors, tensors
+from ..processors.contract import contract_of, tail_of
+from ..processors.options import difference, identity_of
+from ..trees import tensors
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
@@ -23,7 +25,7 @@ from .render import compute_step, output_of, per_source, rows_of_step
 from .renderer import as_modules, as_parameters, config_of, parameters_of, processors_in
 from .schedule.order import reorder_for_fast_render
 
-State = tuple[Any, ...]
+State = dict[str, Any]
 BLOCK = 4096
 
 
@@ -50,8 +52,10 @@ class StreamRenderer(nn.Module):
         G: The graph as it is rendered.
         per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block.
         latency_samples: How late the output is.
-        state: What it remembers: plain data, nested tuples of tensors, numbers and words, which ``torch.save`` takes;
-            None at the beginning. To go on from a state that was kept, set it.
+        state: What it remembers: plain data, nested dicts and tuples of tensors, numbers and words, which
+            ``torch.save`` takes; None at the beginning. It says whose it is: the nodes and cables of the graph in the
+            order of its schedule, and the processors with their options. To go on from a state that was kept, set it;
+            that of others is refused.
 
     Raises:
         GraphError: As of :class:`Renderer`; a cycle has no delay in it, or something that looks ahead.
@@ -89,6 +93,7 @@ class StreamRenderer(nn.Module):
         self.per_type_parameters = as_parameters(_in_order(parameters, G, self.G, processors))
         self.latency_samples = ready.latency_samples
         self.state: State | None = None
+        self._whose = _whose(self.G, self.render_data, self.processors)
         self._departures = _departures(self.G, self.render_data, ready.departures)
         self._loops = _Loops(self.G, self.render_data, ready.cuts)
 
@@ -123,12 +128,13 @@ class StreamRenderer(nn.Module):
             sources = sources.transpose(0, 1)
         before = self._before()
         time = 0 if before is None else before.time
-        states: list[State] = []
+        states: list[tuple[State, ...]] = []
         segments: Segments = {}
 
-        def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], State]:
+        def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], tuple[State, ...]]:
             step = data.iter_list[index]
-            processor = _Streamed(processors, step, None if before is None else before.steps[index], check_delay)
+            kept = None if before is None else before.steps[_name(index, step)]
+            processor = _Streamed(processors, step, kept, check_delay)
             own = rows_of_step(step, parameters, common)
             try:
                 outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
@@ -158,15 +164,15 @@ class StreamRenderer(nn.Module):
         length = block.shape[-1]
         # Copies, as views would keep whole blocks alive.
         kept = _Kept(
-            _steps_of(data),
+            self._whose,
             time + length,
             length,
             loudest,
             block[..., :0].clone(),
             output[..., :0].clone(),
-            tuple(states),
+            {_name(index, step): state for (index, step), state in zip(enumerate(data.iter_list), states, strict=True)},
         )
-        self.state = tuple(kept)
+        self.state = kept._asdict()
         return output
 
     def _check_finite(self, step: RenderStep, outlets: tuple[Rows, ...], time: int) -> None:
@@ -189,13 +195,15 @@ class StreamRenderer(nn.Module):
     def _before(self) -> "_Kept | None":
         if self.state is None:
             return None
-        try:
-            kept = _Kept(*self.state)
-        except TypeError:
-            kept = None
-        if kept is None or kept.steps_of != _steps_of(self.render_data):
-            raise RenderError("The state is of another graph: set stream.state to one of this graph, or to None.")
-        return kept
+        known = isinstance(self.state, Mapping) and self.state.keys() == {*_Kept._fields}
+        whose = self.state["whose"] if known else None
+        fault = None if whose is self._whose else difference(self._whose, whose)
+        if fault or not known:
+            raise RenderError(
+                f"The state is of another graph ({fault if known else 'it is none of a StreamRenderer'}): set "
+                "stream.state to one of this graph, with the same processors and options, or to None."
+            )
+        return _Kept(**self.state)
 
     @torch.no_grad()
     def finish(
@@ -252,36 +260,45 @@ class StreamRenderer(nn.Module):
 
     def _tail(self, node_id: int) -> int:
         node_type = self.G.nodes[node_id]["node_type"]
-        if node_type in BUILT_IN_TYPES or not hasattr(self.processors[node_type], "tail_samples"):
+        if node_type in BUILT_IN_TYPES:
             return 0
         own = _parameters_of_node(self.G, self.processors, self.per_type_parameters, node_id)
-        # What is not finite sounds on for ever, but nobody waits for that.
-        return self.processors[node_type].tail_samples(**map_tensors(own, lambda p: p.nan_to_num(0.0, 0.0, 0.0)))
+        return tail_of(self.processors[node_type], own)
 
 
 class _Kept(NamedTuple):
     """What a state consists of.
 
     Attributes:
-        steps_of: what tells the graph from others.
+        whose: what tells the graph and its processors from others.
         time: how many samples were rendered.
         length: those of the latest block.
         loudest: the largest sample of the outputs of a graph with cycles.
         input, output: blocks of no samples, which tell shape and type.
-        steps: states of the processors in each step.
+        steps: states of the calls in each step, by its place and its node type.
     """
 
-    steps_of: tuple[tuple[str, int], ...]
+    whose: dict[str, Any]
     time: int
     length: int
     loudest: float
     input: Tensor
     output: Tensor
-    steps: tuple[State, ...]
+    steps: dict[str, tuple[State, ...]]
 
 
-def _steps_of(data: RenderData) -> tuple[tuple[str, int], ...]:
-    return tuple((step.node_type, step.num_nodes) for step in data.iter_list)
+def _whose(G: GRAFX, data: RenderData, processors: Mapping[str, Any]) -> dict[str, Any]:
+    """The nodes and cables of a graph, its steps, and its processors, in plain data."""
+    return {
+        "nodes": tuple(G.nodes[node_id]["node_type"] for node_id in sorted(G.nodes)),
+        "edges": tuple(sorted((a, cable["outlet"], b, cable["inlet"]) for a, b, cable in G.edges(data=True))),
+        "steps": tuple(step.num_nodes for step in data.iter_list),
+        "processors": {node_type: identity_of(processor) for node_type, processor in processors.items()},
+    }
+
+
+def _name(index: int, step: RenderStep) -> str:
+    return f"{index} {step.node_type}"
 
 
 class _DelayTooShort(RenderError):
@@ -296,7 +313,7 @@ class _Streamed:
     """A processor within a block: called as others are, it keeps the state of each call."""
 
     def __init__(
-        self, processors: Mapping[str, Any], step: RenderStep, before: State | None, check_delay: bool
+        self, processors: Mapping[str, Any], step: RenderStep, before: tuple[State, ...] | None, check_delay: bool
     ) -> None:
         self.step = step
         self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
@@ -404,10 +421,10 @@ def _first_bad_sample(signal: Tensor) -> int | None:
 
 
 def _latency(node_type: str, processor: Any) -> int:
-    latency = getattr(processor, "latency_samples", 0)
-    if hasattr(processor, "stream") and latency is not None:
-        return latency
-    fault = "it needs the whole signal" if hasattr(processor, "stream") else "it has no method stream"
+    contract = contract_of(processor)
+    if contract.streams and contract.latency_samples is not None:
+        return contract.latency_samples
+    fault = "it needs the whole signal" if contract.streams else "it has no method stream"
     raise RenderError(
         f"The processor of type '{node_type}', a {type(processor).__name__}, cannot run block by block: {fault}."
     )
@@ -418,13 +435,11 @@ def _least_delay(
 ) -> int | None:
     """How many samples later than its first inlet a delay is at least, with nothing at its other inlets."""
     node_type = G.nodes[node_id]["node_type"]
-    processor = processors.get(node_type)
-    if not hasattr(processor, "min_delay_samples"):
-        return None
+    contract = contract_of(processors.get(node_type))
     own = _parameters_of_node(G, processors, parameters, node_id)
     like = next(tensors(own), torch.zeros(1))
     silence = like.new_zeros(len(like), 1, 1)
-    return processor.min_delay_samples(*[silence] * len(config[node_type]["inlets"]), **own)
+    return contract.min_delay_samples(*[silence] * len(config[node_type]["inlets"]), **own)
 
 
 def _parameters_of_node(
@@ -432,4 +447,5 @@ def _parameters_of_node(
 ) -> dict[str, Any]:
     node_type = G.nodes[node_id]["node_type"]
     row = get_node_ids_from_type(G, node_type).index(node_id)
-    return row_of(parameters.get(node_type, {}), processors[node_type].parameter_size(), row)
+    sizes = contract_of(processors[node_type]).parameter_size()
+    return row_of(parameters.get(node_type, {}), sizes, row)

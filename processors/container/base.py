@@ -11,14 +11,16 @@ weight of a graph. Any container accepts it and hands it to every member that li
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch.nn as nn
 from torch import Tensor
 
-from ..base import ParameterError, ParameterSize, Processor, latency_of, run, tail_of
+from ..base import ParameterError, ParameterSize, Processor, run
+from ..contract import contract_of, latency_of, tail_of
 from ..controls import Leaf, Path, Values, at, put, shape_of
+from ..core.streaming import in_part
 
 Output = Tensor | tuple[Tensor, dict]
 
@@ -31,13 +33,16 @@ class Container(Processor):
 
     weights: str | None = None  # name of the parameter that may follow the signal by position
 
-    def __call__(self, *inlet_signals: Tensor, **parameters: Any) -> Any:
+    def _resolved(
+        self, inlet_signals: Sequence[Tensor], parameters: Mapping[str, Any]
+    ) -> tuple[Sequence[Tensor], Mapping[str, Any]]:
         last = inlet_signals[-1] if len(inlet_signals) > 1 else None
         if self.weights is not None and isinstance(last, Tensor) and last.ndim < 3:
             if self.weights in parameters:
                 raise TypeError(f"{type(self).__name__}.forward() got multiple values for argument '{self.weights}'")
-            *inlet_signals, parameters[self.weights] = inlet_signals
-        return super().__call__(*inlet_signals, **parameters)
+            *inlet_signals, last = inlet_signals
+            parameters = {**parameters, self.weights: last}
+        return super()._resolved(inlet_signals, parameters)
 
     @abstractmethod
     def members(self) -> dict[Path, nn.Module]:
@@ -177,7 +182,7 @@ def _check_member(processor: nn.Module, container: str) -> nn.Module:
 
 
 def _external_parameters(processor: nn.Module) -> set[str]:
-    return processor.external_parameters() if hasattr(processor, "external_parameters") else set()
+    return contract_of(processor).external_parameters()
 
 
 def _only_signal(container: Processor, inlet_signals: tuple[Tensor, ...]) -> Tensor:
@@ -189,9 +194,9 @@ def _only_signal(container: Processor, inlet_signals: tuple[Tensor, ...]) -> Ten
     return inlet_signals[0]
 
 
-def call_member(processor: nn.Module, parameters: dict, *inlet_signals: Tensor) -> tuple[Tensor, dict]:
-    """The output of a member and its intermediates, which may be none."""
-    result = run(processor, *inlet_signals, **parameters)
+def call_member(name: str, processor: nn.Module, parameters: dict, *inlet_signals: Tensor) -> tuple[Tensor, dict]:
+    """The output of a member and its intermediates, which may be none; its states are kept under its name."""
+    result = in_part(name, lambda: run(processor, *inlet_signals, **parameters))
     outputs = [result] if isinstance(result, Tensor) else list(result)
     intermediates = outputs.pop() if isinstance(outputs[-1], dict) else {}
     if len(outputs) != 1:

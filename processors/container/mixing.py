@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..arguments import check_option
-from ..base import Control, ParameterError, ParameterSize, latency_of
+from ..base import Control, ParameterError, ParameterSize
+from ..contract import latency_of
+from ..controls import db
 from ..core.loudness import rms_difference
 from ..core.maps import AMPLITUDE_DB, softplus_db
 from ..core.streaming import after_start, in_blocks, late
@@ -88,7 +90,7 @@ class DryWet(Wrapper):
             )
         if self.shared:
             raw_parameters["drywet_weight"] = drywet_weight
-        wet, intermediates = call_member(self.processor, raw_parameters, dry)
+        wet, intermediates = call_member("processor", self.processor, raw_parameters, dry)
         dry = late(dry, self.latency_samples)
         mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
         return with_intermediates(mix, intermediates)
@@ -128,7 +130,7 @@ class GainStagingRegularization(Wrapper):
             ParameterError: the processor has an intermediate of that name.
         """
         x = _only_signal(self, inlet_signals)
-        y, intermediates = call_member(self.processor, raw_parameters, x)
+        y, intermediates = call_member("processor", self.processor, raw_parameters, x)
         if self.key in intermediates:
             raise ParameterError(
                 f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
@@ -165,7 +167,7 @@ class SerialChain(Group):
         signal = _only_signal(self, inlet_signals)
         collected, latency = {}, 0
         for name, parameters in self._route(raw_parameters).items():
-            signal, intermediates = call_member(self.processors[name], parameters, signal)
+            signal, intermediates = call_member(name, self.processors[name], parameters, signal)
             if in_blocks():
                 latency += latency_of(self.processors[name])
                 signal = after_start(signal, latency)
@@ -220,7 +222,7 @@ class ParallelMix(Group):
     def declare_controls(self) -> list[Control]:
         # Before softmax scales all of them alike, so that they sum to one.
         to_gain = AMPLITUDE_DB if self.activation == "softmax" else softplus_db(len(self.processors) * math.log(2))
-        return [Control("gains_db", -60.0, 24.0, 0.0, "parallel_weights", unit="dB", map=to_gain)]
+        return [db("gains_db", -60.0, 24.0, 0.0, "parallel_weights", map=to_gain)]
 
     def forward(self, *inlet_signals: Tensor, parallel_weights: Tensor | None = None, **raw_parameters) -> Output:
         """Process ``(B, C, L)`` signals.
@@ -243,7 +245,7 @@ class ParallelMix(Group):
         weighted, collected = [], {}
         gains = self._gains(parallel_weights)[..., None, None].unbind(1)
         for (name, parameters), gain in zip(self._route(raw_parameters).items(), gains, strict=True):
-            output, intermediates = call_member(self.processors[name], parameters, signal)
+            output, intermediates = call_member(name, self.processors[name], parameters, signal)
             weighted.append(gain * self._in_time(output, name))
             if intermediates:
                 collected[name] = intermediates

@@ -10,7 +10,9 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..base import ParameterError, ParameterSize
+from ..contract import contract_of
 from ..controls import Leaf, ParamRange, Path, Values
+from ..core.streaming import in_part
 from ..filter.crossover import LinkwitzRileyCrossover
 from .base import Group, Output, call_member, with_intermediates
 
@@ -52,7 +54,7 @@ class MultiBand(Group):
         crossover = LinkwitzRileyCrossover(num_bands, sample_rate, order=crossover_order)
         super().__init__(dict.fromkeys(crossover.outlets, processor), sample_rate=sample_rate, param_range=param_range)
         self.crossover = crossover
-        self.inlets = tuple(getattr(processor, "inlets", ("main",)))
+        self.inlets = tuple(contract_of(processor).inlets)
 
     def members(self) -> dict[Path, nn.Module]:
         return {**super().members(), (): self.crossover}
@@ -102,8 +104,9 @@ class MultiBand(Group):
         signal, *others = inlet_signals
         outputs, collected = [], {}
         routed = self._route(raw_parameters).items()
-        for (band, parameters), part in zip(routed, self.crossover(signal, log_freq=log_freq), strict=True):
-            output, intermediates = call_member(self.processors[band], parameters, part, *others)
+        parts = in_part("crossover", lambda: self.crossover(signal, log_freq=log_freq))
+        for (band, parameters), part in zip(routed, parts, strict=True):
+            output, intermediates = call_member(band, self.processors[band], parameters, part, *others)
             outputs.append(output)
             if intermediates:
                 collected[band] = intermediates

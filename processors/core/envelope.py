@@ -122,7 +122,7 @@ def carry_on(recursion: Callable[[Tensor, Coefficient], Tensor], u: Tensor, init
         y = recursion(wide(u), start)  # in single precision, each block would begin with a rounding
         return y.to(u.dtype), last_output(y, start).clone()
 
-    return remember(step)
+    return remember(step, "last output")
 
 
 def _ballistics(attack: Tensor, release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:

@@ -28,7 +28,7 @@ def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
         whole = extended.shape[-1] // size * size
         return (_frame_energies(extended[..., :whole], size), begun), extended[..., whole:].clone()
 
-    return remember(step)
+    return remember(step, "frame begun")
 
 
 def between_frames(values: Tensor, size: int, begun: int, length: int) -> Tensor:

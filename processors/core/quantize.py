@@ -74,4 +74,4 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
             y = y - rise * delay.to(x.dtype)
         return y, (phases[:, -1:], (y if x.shape[-1] else held)[..., -1:].detach().clone())
 
-    return remember(step)
+    return remember(step, "held sample")

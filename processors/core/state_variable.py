@@ -54,7 +54,7 @@ def biquads(x: Tensor, sos: Tensor, loudness: Tensor | None = None) -> Tensor:
         return biquad_cascade(x, sos)[0]
     A, B, C, D, level, heard = once(_systems, sos)
     level = level if loudness is None else level * wide(loudness.detach())[..., None]
-    return remember(partial(_section_by_section, x, (A, B, C, D, heard), level))
+    return remember(partial(_section_by_section, x, (A, B, C, D, heard), level), "sections")
 
 
 def quieter(state: Tensor, before: Tensor, level: Tensor) -> Tensor:

@@ -4,13 +4,14 @@ A ``forward`` sees a whole signal. Run inside :func:`block_by_block`, the same c
 that looks at the past keeps a *state* by means of the functions of this module. Outside, these do what a whole signal
 needs: the past is silence, nothing is kept, and nothing is late.
 
-States are kept in the order of the calls, so a ``forward`` must make the same calls for each block. They are plain
-data: nested tuples of tensors, which can be saved and restored.
+Each has a name, to which a number is added where it is the second of that name or a later one, so a ``forward`` must
+make the same calls in the same order for each block. States are plain data: dicts and tuples of tensors, numbers and
+words, which can be saved, copied and moved.
 """
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -22,27 +23,33 @@ from torch import Tensor
 from ..errors import ParameterError
 
 Result = TypeVar("Result")
-State = tuple[Any, ...]
-FOREIGN = "The state holds {} than this processor remembers: it is that of another processor, or of other options."
+State = dict[str, Any]
+FOREIGN = "The state of this stream {}: it is that of another processor, or of other options."
 
 
 class _Memory:
-    def __init__(self, before: Sequence[Any] | None) -> None:
-        self.before = None if before is None else iter(before)
-        self.after: list[Any] = []
+    def __init__(self, before: Mapping[str, Any] | None) -> None:
+        self.before = before
+        self.after: State = {}
+        self._counts: dict[str, int] = {}
 
-    def recall(self) -> Any:
+    def key(self, name: str) -> str:
+        """The name of an entry, which no other has."""
+        count = self._counts[name] = self._counts.get(name, 0) + 1
+        return name if count == 1 else f"{name} {count}"
+
+    def recall(self, key: str) -> Any:
         if self.before is None:
             return None
-        try:
-            return next(self.before)
-        except StopIteration:
-            raise ParameterError(FOREIGN.format("less")) from None
+        if key not in self.before:
+            has = ", ".join(self.before) or "nothing"
+            raise ParameterError(FOREIGN.format(f"has no {key!r}, which is remembered here, but {has}"))
+        return self.before[key]
 
     def result(self) -> State:
-        if self.before is not None and next(self.before, self) is not self:
-            raise ParameterError(FOREIGN.format("more"))
-        return tuple(self.after)
+        if more := [key for key in self.before or () if key not in self.after]:
+            raise ParameterError(FOREIGN.format(f"has {', '.join(more)}, which nothing here remembers"))
+        return self.after
 
 
 _memory: ContextVar[_Memory | None] = ContextVar("_memory", default=None)
@@ -85,11 +92,12 @@ def in_blocks() -> bool:
     return _current() is not None
 
 
-def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
+def remember(step: Callable[[Any], tuple[Result, Any]], name: str = "state") -> Result:
     """Run a function with the state that it left after the block before.
 
     Args:
         step: from a state, None at the beginning, to a result and the state after.
+        name: of the entry that holds it.
 
     Returns:
         The result.
@@ -97,8 +105,24 @@ def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
     memory = _current()
     if memory is None:
         return step(None)[0]
-    result, after = step(memory.recall())
-    memory.after.append(after)
+    key = memory.key(name)
+    result, memory.after[key] = step(memory.recall(key))
+    return result
+
+
+def in_part(name: str, function: Callable[[], Result]) -> Result:
+    """Call a function whose states are kept together, under a name of their own."""
+    memory = _current()
+    if memory is None:
+        return function()
+    key = memory.key(name)
+    part = _Memory(memory.recall(key))
+    token = _memory.set(part)
+    try:
+        result = function()
+    finally:
+        _memory.reset(token)
+    memory.after[key] = part.result()
     return result
 
 
@@ -111,7 +135,7 @@ def with_past(x: Tensor, num_samples: int) -> Tensor:
         extended = torch.cat([past.to(x), x], -1)
         return extended, extended[..., x.shape[-1] :].clone()
 
-    return remember(step) if num_samples else x
+    return remember(step, "past") if num_samples else x
 
 
 def late(x: Tensor, num_samples: int) -> Tensor:
@@ -127,7 +151,7 @@ def after_start(x: Tensor, num_samples: int) -> Tensor:
         y = torch.cat([torch.zeros_like(x[..., :early]), x[..., early:]], -1) if early > 0 else x
         return y, min((count or 0) + x.shape[-1], num_samples)
 
-    return remember(step) if num_samples and in_blocks() else x
+    return remember(step, "samples before") if num_samples and in_blocks() else x
 
 
 def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
@@ -149,7 +173,7 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
             return result, None  # each block has a graph of its own
         return result, (tuple(None if t is None else t.detach().clone() for t in tensors), result)
 
-    return remember(step) if in_blocks() else function(*tensors)
+    return remember(step, "computed once") if in_blocks() else function(*tensors)
 
 
 def first_bad_sample(x: Tensor) -> int | None:

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from ..arguments import bind, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange, Values
+from ..controls import ParamRange, Values, db, ms
 from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
 from ..core.convolution import FIRConvolution
 from ..core.delay import SurrogateDelay
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_min_delay, delay_line_process, delay_line_tail
 from ..core.fir import ZeroPhaseFIR, normalize_impulse
 from ..core.lengths import samples_of
-from ..core.maps import AMPLITUDE_DB, Map, whole_if_nearly, within
+from ..core.maps import Map, whole_if_nearly, within
 from ..core.precision import wide
 from ..core.streaming import once, remember
 
@@ -78,7 +78,7 @@ class DelayLine(Processor):
 
     def declare_controls(self) -> list[Control]:
         longest = self.max_delay_ms
-        return [Control("delay_ms", 0.0, longest, longest / 2, "z_delay", unit="ms", map=self._map())]
+        return [ms("delay_ms", 0.0, longest, longest / 2, "z_delay", map=self._map())]
 
     def forward(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> Tensor:
         """Delay signals.
@@ -98,7 +98,7 @@ class DelayLine(Processor):
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
         times, base, line = 0.0 if time is None else time, self._samples(z_delay), self._line
         rate = self.sample_rate / 1000
-        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate))
+        return remember(lambda state: delay_line_process(input_signals, times, state, line, base, rate), "delay line")
 
     def tail_samples(self, z_delay: Tensor) -> int:
         return delay_line_tail(self._line)
@@ -203,11 +203,11 @@ class MultitapDelay(Processor):
         channels, segments, taps = self.tap_axes
         apart = tuple(longest * (p + 0.5) / taps for p in range(taps)) * (channels * segments)
         controls = [
-            Control("delay_ms", 0, longest, apart, "delay_z", 0, "ms"),
-            Control("focus", 0.01, 0.999, 0.9, "delay_z", 1),
+            ms("delay_ms", 0, longest, apart, "delay_z", index=0),
+            Control("focus", 0.01, 0.999, 0.9, "delay_z", index=1),
         ]
         if self.color is not None:
-            controls.append(Control("color_db", -60, 24, 0.0, "log_fir_magnitude", None, "dB", map=AMPLITUDE_DB))
+            controls.append(db("color_db", -60, 24, 0.0, "log_fir_magnitude"))
         return controls
 
     # The delay is the angle of a complex number, and the focus tells how near it is to the unit circle.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..arguments import check_option, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz, ms
 from ..core.bounds import soft_bound
 from ..core.channels import check_mono_or_stereo
 from ..core.comb import comb_filter, whole_samples
@@ -64,16 +64,14 @@ class _Echo(Processor):
         shortest, longest = self._shortest, self.max_time_ms
         usual = USUAL_MS if shortest < USUAL_MS < longest else (shortest + longest) / 2
         controls = [
-            Control("time_ms", shortest, longest, usual, "z_time", unit="ms", map=self._time()),
+            ms("time_ms", shortest, longest, usual, "z_time", scale="linear", map=self._time()),
             Control("feedback", -0.99, 0.99, 0.5, "z_feedback", map=FEEDBACK),
         ]
         if self.damped:
             for name, limits in (("low", LOW_CUT), ("high", HIGH_CUT)):
                 low, high, usual = (min(hertz, 0.45 * self.sample_rate) for hertz in limits)
                 to = frequency_around(usual, self.sample_rate)
-                controls.append(
-                    Control(f"{name}_cut_hz", low, high, usual, f"w0_{name}", unit="Hz", scale="log", map=to)
-                )
+                controls.append(hz(f"{name}_cut_hz", low, high, usual, f"w0_{name}", map=to))
         return controls
 
     def tail_samples(
@@ -121,7 +119,7 @@ class _Echo(Processor):
         def step(state):
             return comb_filter(x, whole, b, a.unsqueeze(1), mix, longest, state)
 
-        delayed = with_past(remember(step), 1)
+        delayed = with_past(remember(step, "echoes"), 1)
         return torch.lerp(delayed[..., 1:], delayed[..., :-1], fraction.to(x.dtype).unsqueeze(-1))
 
     def _design(

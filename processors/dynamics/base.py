@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..arguments import bind
 from ..base import Control, ParameterSize, Processor
+from ..controls import ms
 from ..core.bounds import clip, safe_exp
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
@@ -191,7 +192,7 @@ class DynamicRangeProcessor(KeyedGain):
         if raw in TIMES:
             names, to = ("smoothing_ms",) if number == 1 else ("attack_ms", "release_ms"), time_constant
             return [
-                Control(TIMES[raw] + name, *self.ranges[name], raw, index, "ms", "log", to(self.sample_rate))
+                ms(TIMES[raw] + name, *self.ranges[name], raw, index=index, map=to(self.sample_rate))
                 for index, name in enumerate(names)
             ]
         name, unit, scale, to = {

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..arguments import bind, check_option
 from ..base import Control, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core import cookbook
 from ..core.band_energy import band_energy
 from ..core.biquad import decay_samples
@@ -107,12 +107,12 @@ class DeEsser(Processor):
         around = frequency_around(self._usual, self.sample_rate)
         ratio, time = exponential(offset=1), time_constant(self.sample_rate)
         return [
-            Control("frequency_hz", highest / 16, highest, self._usual, "w0", None, "Hz", "log", around),
-            Control("threshold_db", *RANGES["threshold_db"], "log_threshold", unit="dB", map=THRESHOLD),
+            hz("frequency_hz", highest / 16, highest, self._usual, "w0", map=around),
+            db("threshold_db", *RANGES["threshold_db"], "log_threshold", map=THRESHOLD),
             Control("ratio", *RANGES["ratio"], "log_ratio", scale="log", map=ratio),
-            Control("range_db", *RANGES["range_db"], "log_range", unit="dB", map=RANGE),
-            Control("attack_ms", *RANGES["attack_ms"], "z_alpha", 0, "ms", "log", time),
-            Control("release_ms", *RANGES["release_ms"], "z_alpha", 1, "ms", "log", time),
+            db("range_db", *RANGES["range_db"], "log_range", map=RANGE),
+            ms("attack_ms", *RANGES["attack_ms"], "z_alpha", index=0, map=time),
+            ms("release_ms", *RANGES["release_ms"], "z_alpha", index=1, map=time),
         ]
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:

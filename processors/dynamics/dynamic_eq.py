@@ -10,14 +10,14 @@ from torch import Tensor
 
 from ..arguments import bind
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core import butterworth, cookbook
 from ..core.band_energy import band_energy
 from ..core.biquad import decay_samples
 from ..core.bounds import soft_bound, soft_bound_sum
 from ..core.envelope import Ballistics
 from ..core.knees import quadratic_knee
-from ..core.maps import AMPLITUDE_DB, NEPER, RECIPROCAL, Map, exponential, frequency, hertz, linear, time_constant
+from ..core.maps import NEPER, RECIPROCAL, Map, exponential, frequency, hertz, linear, time_constant
 from ..core.precision import wide
 from ..core.state_variable import biquads
 from ..core.streaming import once
@@ -133,19 +133,19 @@ class DynamicEqualizer(Processor):
 
     def declare_controls(self) -> list[Control]:
         low, high, _ = hertz(self.sample_rate)
-        maps = {"gain_db": AMPLITUDE_DB, "threshold_db": THRESHOLD, "ratio": exponential(offset=1)}
-        maps["range_db"] = linear(NEPER, RANGE_DB)
-        controls = [Control("frequency_hz", low, high, self._usual(), "w0", None, "Hz", "log", self._frequency())]
+        controls = [hz("frequency_hz", low, high, self._usual(), "w0", map=self._frequency())]
         if "q_inv" in self.parameter_size():
             controls.append(Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL))
-        for name, to in maps.items():
-            unit, scale = ("", "log") if name == "ratio" else ("dB", "linear")
-            raw = f"log_{name.removesuffix('_db')}"
-            controls.append(Control(name, *RANGES[name], raw, None, unit, scale, to))
-        for index, name in enumerate(("attack_ms", "release_ms")):
-            to = time_constant(self.sample_rate)
-            controls.append(Control(name, *RANGES[name], "z_alpha", index, "ms", "log", to))
-        return controls
+        time = time_constant(self.sample_rate)
+        return [
+            *controls,
+            db("gain_db", *RANGES["gain_db"], "log_gain"),
+            db("threshold_db", *RANGES["threshold_db"], "log_threshold", map=THRESHOLD),
+            Control("ratio", *RANGES["ratio"], "log_ratio", scale="log", map=exponential(offset=1)),
+            db("range_db", *RANGES["range_db"], "log_range", map=linear(NEPER, RANGE_DB)),
+            ms("attack_ms", *RANGES["attack_ms"], "z_alpha", index=0, map=time),
+            ms("release_ms", *RANGES["release_ms"], "z_alpha", index=1, map=time),
+        ]
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
         """Equalize.

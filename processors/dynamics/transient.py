@@ -4,11 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base import Control, ParameterSize
-from ..controls import ParamRange
+from ..controls import ParamRange, db, ms
 from ..core.bounds import safe_exp
 from ..core.envelope import Ballistics
 from ..core.gain import mean_square
-from ..core.maps import AMPLITUDE_DB, time_constant
+from ..core.maps import time_constant
 from .base import LOW_FLOOR, KeyedGain, Raw
 
 # Lowest, highest and default values.
@@ -66,12 +66,9 @@ class TransientShaper(KeyedGain):
         return {"log_attack": 1, "log_sustain": 1, "z_alpha_fast": 2, "z_alpha_slow": 2}
 
     def declare_controls(self) -> list[Control]:
-        gains = [
-            Control(name, *limits, f"log_{name.removesuffix('_db')}", unit="dB", map=AMPLITUDE_DB)
-            for name, limits in GAINS.items()
-        ]
+        gains = [db(name, *limits, f"log_{name.removesuffix('_db')}") for name, limits in GAINS.items()]
         return gains + [
-            Control(name, *limits, raw, index, "ms", "log", time_constant(self.sample_rate))
+            ms(name, *limits, raw, index=index, map=time_constant(self.sample_rate))
             for raw, names in TIMES.items()
             for index, (name, limits) in enumerate(names.items())
         ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..arguments import check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz, ms
 from ..core import cookbook
 from ..core.bounds import clip, soft_bound
 from ..core.comb import State, comb_filter, whole_samples
@@ -119,15 +119,13 @@ class SchroederAllpass(Processor):
         low, high, _ = hertz(self.sample_rate)
         apart = tuple(longest * (k + 0.5) / self.num_stages for k in range(self.num_stages))
         controls = {
-            "z_delay": Control("delay_ms", 0.0, longest, apart, "z_delay", unit="ms", map=self._map()),
+            "z_delay": ms("delay_ms", 0.0, longest, apart, "z_delay", map=self._map()),
             "z_gain": Control("gain", -0.99, 0.99, 0.5, "z_gain", map=GAIN),
         }
         if self.frequency_dependent:
             controls["z_gain"] = Control("gain_low", -0.99, 0.99, 0.5, "z_gain", map=GAIN)
             controls["z_gain_high"] = Control("gain_high", -0.99, 0.99, 0.5, "z_gain_high", map=GAIN)
-            controls["w0"] = Control(
-                "crossover_hz", low, high, high / 4, "w0", None, "Hz", "log", frequency(self.sample_rate)
-            )
+            controls["w0"] = hz("crossover_hz", low, high, high / 4, "w0", map=frequency(self.sample_rate))
         return [controls[name] for name in self.parameter_size()]
 
     def forward(
@@ -324,7 +322,7 @@ class AllpassLattice(Processor):
             ``(B, C, L)``.
         """
         A, B, C, D = (m[:, None] for m in once(_lattice, z_reflection))
-        return remember(lambda state: state_space(input_signals, A, B, C, D, state))
+        return remember(lambda state: state_space(input_signals, A, B, C, D, state), "lattice")
 
     def tail_samples(self, z_reflection: Tensor) -> int:
         return decay_samples(_lattice(z_reflection.detach())[0])
@@ -339,7 +337,7 @@ def _in_its_level(comb: Callable[..., tuple[Tensor, State]], line: Tensor, inner
         y, after = comb(state=past)
         return y, (after, levels)
 
-    return remember(step)
+    return remember(step, "comb")
 
 
 def _lattice(z_reflection: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core import butterworth
 from ..core.bounds import soft_bound
 from ..core.cookbook import Coefficients
@@ -85,9 +85,9 @@ class ButterworthFilter(RecursiveFilter):
         lowest, highest, default = hertz(self.sample_rate)
         to_hertz = frequency(self.sample_rate)
         if self.kind != "band":
-            return [Control("frequency_hz", lowest, highest, default, "w0", None, "Hz", "log", to_hertz)]
+            return [hz("frequency_hz", lowest, highest, default, "w0", map=to_hertz)]
         return [
-            Control(name, lowest, highest, value, raw, None, "Hz", "log", _shifted(to_hertz, by))
+            hz(name, lowest, highest, value, raw, map=_shifted(to_hertz, by))
             for name, value, raw, by in (
                 ("low_hz", default / 2, "w_low", -APART),
                 ("high_hz", default * 2, "w_high", APART),

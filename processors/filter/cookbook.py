@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterSize
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz
 from ..core import cookbook
 from ..core.maps import NEPER, RECIPROCAL, default_hertz, frequency, hertz, linear
 from .base import RecursiveFilter
 
-COOKBOOK_GAIN = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=linear(2 * NEPER))
+COOKBOOK_GAIN = db("gain_db", -24, 24, 0.0, "log_gain", map=linear(2 * NEPER))
 
 
 def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Control]:
     """Those of ``w0`` and ``q_inv``, with this frequency unless another is given."""
     low, high, _ = hertz(sample_rate)
     return [
-        Control("frequency_hz", low, high, default_hz, "w0", None, "Hz", "log", frequency(sample_rate)),
+        hz("frequency_hz", low, high, default_hz, "w0", map=frequency(sample_rate)),
         Control("q", 0.1, 20, 0.7071, "q_inv", scale="log", map=RECIPROCAL),
     ]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import TOLERANCE, ParamRange, Values
+from ..controls import TOLERANCE, ParamRange, Values, hz
 from ..core.biquad import decay_samples
 from ..core.bounds import soft_bound
 from ..core.crossover_sections import crossover_sections
@@ -91,16 +91,14 @@ class LinkwitzRileyCrossover(Processor):
     def declare_controls(self) -> list[Control]:
         last = self.num_bands - 1
         return [
-            Control(
+            hz(
                 f"crossover{i}_freq",
                 self._fraction(i / last),
                 self._fraction((i + 1) / last),
                 self._fraction((i + 1) / self.num_bands),
                 "log_freq",
-                i,
-                "Hz",
-                "log",
-                self._map(i),
+                index=i,
+                map=self._map(i),
             )
             for i in range(last)
         ]

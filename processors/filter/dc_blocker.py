@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterSize
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.bounds import soft_bound
 from ..core.cookbook import Coefficients
 from ..core.maps import frequency_around, logit_of
@@ -45,7 +45,7 @@ class DCBlocker(RecursiveFilter):
     def declare_controls(self) -> list[Control]:
         low, high, usual = CUTOFF
         to = frequency_around(usual, self.sample_rate)
-        return [Control("cutoff_hz", low, min(high, 0.45 * self.sample_rate), usual, "w0", None, "Hz", "log", to)]
+        return [hz("cutoff_hz", low, min(high, 0.45 * self.sample_rate), usual, "w0", map=to)]
 
     def forward(self, input_signals: Tensor, w0: Tensor) -> Tensor:
         """Filter.

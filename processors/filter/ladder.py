@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..arguments import check_known, check_optional
 from ..base import Control, ParameterSize
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz
 from ..core.bounds import clip, safe_exp, soft_bound
 from ..core.cookbook import Coefficients, bilinear
 from ..core.ladder import saturating_ladder
-from ..core.maps import AMPLITUDE_DB, Map, frequency, hertz, sigmoid
+from ..core.maps import Map, frequency, hertz, sigmoid
 from ..core.precision import wide
 from ..core.state_variable import quieter
 from ..core.streaming import remember
@@ -116,10 +116,10 @@ class LadderFilter(RecursiveFilter):
     def declare_controls(self) -> list[Control]:
         most = 1.05 if self.saturate else 0.99
         controls = [
-            Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", frequency(self.sample_rate)),
+            hz("frequency_hz", *hertz(self.sample_rate), "w0", map=frequency(self.sample_rate)),
             Control("resonance", 0.0, most, 0.5, "z_resonance", map=self._resonance()),
         ]
-        drive = Control("drive_db", -24, 48, 0.0, "log_drive", unit="dB", map=AMPLITUDE_DB)
+        drive = db("drive_db", -24, 48, 0.0, "log_drive")
         return [*controls, drive] if self.saturate else controls
 
     def forward(
@@ -153,7 +153,7 @@ class LadderFilter(RecursiveFilter):
             y, after = ladder(None if state is None else quieter(*state, level))
             return y, (after, level)
 
-        return remember(step)
+        return remember(step, "ladder")
 
     def sections(self, w0: Tensor, z_resonance: Tensor, log_drive: Tensor | None = None) -> Coefficients:
         g = torch.tan(_angle(w0) / 2)

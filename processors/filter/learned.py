@@ -10,14 +10,13 @@ from torch import Tensor
 
 from ..arguments import check_optional
 from ..base import Control, ParameterSize, Processor
-from ..controls import ParamRange, Values
+from ..controls import ParamRange, Values, db, hz
 from ..core import cookbook
 from ..core.bounds import soft_bound
 from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
 from ..core.convolution import FIRConvolution
 from ..core.fir import normalize_impulse
 from ..core.maps import (
-    AMPLITUDE_DB,
     TANH,
     Map,
     default_hertz,
@@ -147,9 +146,9 @@ class BiquadFilter(RecursiveFilter):
     def declare_controls(self) -> list[Control]:
         # Where a2 lies between its bounds, which depend on a1: a stable filter at every setting.
         return [
-            Control("b0", -2, 2, 1.0, "Bs", 0, map=linear(1, 1)),
-            Control("b1", -2, 2, 0.0, "Bs", 1),
-            Control("b2", -2, 2, 0.0, "Bs", 2),
+            Control("b0", -2, 2, 1.0, "Bs", index=0, map=linear(1, 1)),
+            Control("b1", -2, 2, 0.0, "Bs", index=1),
+            Control("b2", -2, 2, 0.0, "Bs", index=2),
             Control("a1", -1.998, 1.998, 0.0, "A1_pre", map=Map(lambda a: torch.atanh(a / 2), lambda z: 2 * z.tanh())),
             Control("a2_position", -0.999, 0.999, 0.0, "A2_pre", map=TANH),
         ] + ([Control("a0", 0.1, 10, 1.0, "A0", scale="log")] if self.normalized else [])
@@ -219,11 +218,11 @@ class PoleZeroFilter(RecursiveFilter):
         low, high, _ = hertz(self.sample_rate)
         default = default_hertz(self.sample_rate, self.num_filters)
         return [
-            Control("gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
-            Control("pole_radius", 0.01, 0.9999, 0.5, "poles", 0),
-            Control("pole_hz", low, high, default, "poles", 1, "Hz", "log"),
-            Control("zero_radius", 0.01, 2, 0.5, "zeros", 0),
-            Control("zero_hz", low, high, default, "zeros", 1, "Hz", "log"),
+            db("gain_db", -60, 24, 0.0, "log_gain"),
+            Control("pole_radius", 0.01, 0.9999, 0.5, "poles", index=0),
+            hz("pole_hz", low, high, default, "poles", index=1),
+            Control("zero_radius", 0.01, 2, 0.5, "zeros", index=0),
+            hz("zero_hz", low, high, default, "zeros", index=1),
         ]
 
     # Poles and zeros are complex numbers, of which controls are radius and angle.
@@ -321,7 +320,7 @@ class StateVariableFilter(RecursiveFilter):
         # One is a low-pass, several let all pass, as those of an equalizer do.
         high_and_band = (0.0, 0.0) if self.num_filters == 1 else (1.0, 2**0.5)
         return [
-            Control("frequency_hz", low, high, default, "G", None, "Hz", "log", frequency(self.sample_rate)),
+            hz("frequency_hz", low, high, default, "G", map=frequency(self.sample_rate)),
             Control("q", 0.1, 50, 0.5**0.5, "twoR", scale="log", map=quality),
             Control("highpass", -2, 2, high_and_band[0], "c_hp"),
             Control("bandpass", -2, 2, high_and_band[1], "c_bp"),

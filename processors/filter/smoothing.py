@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import ms
 from ..core.biquad import biquad_cascade, decay_samples
 from ..core.bounds import clip, safe_exp
 from ..core.envelope import carry_on
@@ -228,7 +229,7 @@ class OnePoleSmoother(Processor):
 
     def declare_controls(self) -> list[Control]:
         time = reciprocal_softplus(1000 / self.sample_rate)
-        return [Control("smoothing_ms", 0.1, 1000, 10.0, "z_alpha", None, "ms", "log", time)]
+        return [ms("smoothing_ms", 0.1, 1000, 10.0, "z_alpha", map=time)]
 
     def forward(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals.
@@ -271,7 +272,7 @@ class RampSmoother(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("duration_ms", 0.1, 1000, 10.0, "log_duration", None, "ms", "log", exponential(floor=0.0)),
+            ms("duration_ms", 0.1, 1000, 10.0, "log_duration", map=exponential(floor=0.0)),
         ]
 
     def forward(self, input_signals: Tensor, log_duration: Tensor) -> Tensor:
@@ -292,7 +293,7 @@ class RampSmoother(Processor):
                 state = torch.stack(ramp_smoother_init(rest, rest, duration)[0], -1)
             return linear_ramp(input_signals, duration.unsqueeze(-1), state)
 
-        return remember(step)
+        return remember(step, "ramp")
 
     def tail_samples(self, log_duration: Tensor) -> int:
         return int(self._samples(log_duration).clamp(min=1).ceil().max())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.bounds import clip, soft_bound
 from ..core.maps import exponential, frequency, hertz, sigmoid
 from ..core.precision import wide
@@ -71,7 +71,7 @@ class StackedStateVariableFilter(Processor):
     def declare_controls(self) -> list[Control]:
         cutoff = frequency(self.sample_rate)
         return [
-            Control("frequency_hz", *hertz(self.sample_rate), "w0", None, "Hz", "log", cutoff),
+            hz("frequency_hz", *hertz(self.sample_rate), "w0", map=cutoff),
             Control("damping", 0.05, 4, 1.0, "log_damping", scale="log", map=exponential(floor=0)),
             Control("resonance", 0.0, 0.99, 0.5, "z_resonance", map=sigmoid(LEAST, MOST)),
         ]
@@ -89,7 +89,7 @@ class StackedStateVariableFilter(Processor):
             ``(B, C, L)``.
         """
         A, B, C, D = (m[:, None] for m in once(_system, w0, log_damping, z_resonance))
-        return remember(lambda state: state_space(input_signals, A, B, C, D, state))
+        return remember(lambda state: state_space(input_signals, A, B, C, D, state), "sections")
 
     def tail_samples(self, w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> int:
         return decay_samples(_system(w0.detach(), log_damping.detach(), z_resonance.detach())[0])

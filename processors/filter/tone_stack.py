@@ -116,7 +116,7 @@ class ToneStack(Processor):
         return {"z_knobs": 3}
 
     def declare_controls(self) -> list[Control]:
-        return [Control(name, 0.0, 1.0, 0.5, "z_knobs", index, map=KNOB) for index, name in enumerate(KNOBS)]
+        return [Control(name, 0.0, 1.0, 0.5, "z_knobs", index=index, map=KNOB) for index, name in enumerate(KNOBS)]
 
     def forward(self, input_signals: Tensor, z_knobs: Tensor) -> Tensor:
         """Filter.
@@ -129,7 +129,7 @@ class ToneStack(Processor):
             ``(B, C, L)``.
         """
         system = once(self._system, z_knobs)
-        return remember(partial(_run, input_signals, system))
+        return remember(partial(_run, input_signals, system), "tone stack")
 
     def tail_samples(self, z_knobs: Tensor) -> int:
         if not z_knobs.numel():

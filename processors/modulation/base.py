@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..arguments import bind, check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz, ms
 from ..core.bounds import safe_exp
 from ..core.broadcasting import is_one_of
 from ..core.maps import MARGIN, TO_SILENCE, exponential, sigmoid, tanh, within
@@ -66,7 +66,7 @@ class Modulated(Processor):
         low, high, _ = RATES
         rate = exponential(self.default_rate, floor=0)
         lfo = [
-            Control("rate_hz", low, high, self.default_rate, "log_rate", None, "Hz", "log", rate),
+            hz("rate_hz", low, high, self.default_rate, "log_rate", map=rate),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("spread_cycles", 0.0, 0.5, 0.0, "spread"),
         ]
@@ -119,7 +119,7 @@ class Modulated(Processor):
         if offsets is not None:
             phase = phase + offsets
         increment = (rate / self.sample_rate).to(x.dtype).unsqueeze(-1)
-        return SLOW_WAVES[self.waveform](remember(run) + phase, increment)
+        return SLOW_WAVES[self.waveform](remember(run, "phase") + phase, increment)
 
     def rate(self, raw: Raw) -> Tensor:
         """Hz ``(B, 1)`` in double precision."""
@@ -174,7 +174,7 @@ class ModulatedDelay(Modulated):
         ]
 
     def _control(self, name: str, raw: str, limits: tuple[float, float]) -> Control:
-        return Control(name, *limits, sum(limits) / 2, raw, None, "ms", map=within(*limits))
+        return ms(name, *limits, sum(limits) / 2, raw, scale="linear", map=within(*limits))
 
     def delay(self, raw: Raw) -> Tensor:
         """Samples ``(B, 1)`` in double precision."""

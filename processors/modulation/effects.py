@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError
-from ..controls import ParamRange
+from ..controls import ParamRange, db, ms
 from ..core.broadcasting import is_one_of
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from ..core.feedback_delay import feedback_delay
@@ -100,7 +100,7 @@ class Chorus(ModulatedDelay):
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         times, line, base, scale = self.depth(raw) * swing, self._line, self.delay(raw), self.sample_rate / 1000
-        wet = remember(lambda state: delay_line_process(x, times, state, line, base, scale))
+        wet = remember(lambda state: delay_line_process(x, times, state, line, base, scale), "delay line")
         return mixed(x, wet if self.num_voices == 1 else wet.sum(0) / self.num_voices**0.5, raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -154,7 +154,7 @@ class Flanger(ModulatedDelay):
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         base, scale, gain = self.delay(raw), self.sample_rate / 1000, LOOP.to_physical(wide(raw["z_feedback"]))
         loop = partial(feedback_delay, x, self.depth(raw) * swing, gain, self.max_delay, base=base, scale=scale)
-        return mixed(x, remember(loop), raw)
+        return mixed(x, remember(loop, "delay line"), raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         gain = LOOP.to_physical(wide(raw_parameters["z_feedback"].detach())).abs()
@@ -219,8 +219,8 @@ class Vibrato(Modulated):
 
     def own_controls(self) -> list[Control]:
         if self.external:
-            return [Control("depth_ms", *self.milliseconds, 5.0, "z_depth", None, "ms", map=within(*self.milliseconds))]
-        return [Control("depth_cents", *self.cents, 50.0, "z_depth", None, "cents", map=within(*self.cents))]
+            return [ms("depth_ms", *self.milliseconds, 5.0, "z_depth", scale="linear", map=within(*self.milliseconds))]
+        return [Control("depth_cents", *self.cents, 50.0, "z_depth", unit="cents", map=within(*self.cents))]
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         if self.external:
@@ -230,7 +230,7 @@ class Vibrato(Modulated):
             depth = _stretch(cents) / self.slope * self.sample_rate / self.rate(raw)
         times = depth.to(x.dtype).unsqueeze(-1) * swing
         line = self._line
-        return remember(lambda state: delay_line_process(x, times, state, line, depth))
+        return remember(lambda state: delay_line_process(x, times, state, line, depth), "delay line")
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return delay_line_tail(self._line)
@@ -278,7 +278,7 @@ class Tremolo(Modulated):
     decibels = (0.0, 40.0)
 
     def own_controls(self) -> list[Control]:
-        return [Control("depth_db", *self.decibels, 12.0, "z_depth", None, "dB", map=within(*self.decibels))]
+        return [db("depth_db", *self.decibels, 12.0, "z_depth", map=within(*self.decibels))]
 
     def modulate(self, x: Tensor, swing: Tensor, raw: Raw) -> Tensor:
         depth = within(*self.decibels).to_physical(raw["z_depth"]).unsqueeze(-1)

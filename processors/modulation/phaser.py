@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.allpass_chain import allpass_chain
 from ..core.bounds import clip
 from ..core.maps import TO_SILENCE, Map, within
@@ -88,8 +88,8 @@ class Phaser(Modulated):
     def own_controls(self) -> list[Control]:
         low, high = min(50.0, 0.02 * self.sample_rate), min(10000.0, 0.4 * self.sample_rate)
         return [
-            Control("frequency_hz", low, high, self.reference, "z_frequency", None, "Hz", "log", self._pitch()),
-            Control("depth_octaves", *self.octaves, 2.0, "z_depth", None, "octaves", map=within(*self.octaves)),
+            hz("frequency_hz", low, high, self.reference, "z_frequency", map=self._pitch()),
+            Control("depth_octaves", *self.octaves, 2.0, "z_depth", unit="octaves", map=within(*self.octaves)),
             feedback_control(),
             mix_control(),
         ]
@@ -98,7 +98,7 @@ class Phaser(Modulated):
         coefficient = self._coefficient(self._corner(swing, raw))
         gain = LOOP.to_physical(wide(raw["z_feedback"]))
         step = partial(allpass_chain, x, coefficient, gain, self.num_stages)
-        return mixed(x, remember(step), raw)
+        return mixed(x, remember(step, "allpass chain"), raw)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         raw = {name: wide(value.detach()) for name, value in raw_parameters.items()}

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ..arguments import bind, check_option
 from ..base import Control, ParameterError, ParameterSize, Processor, run
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.broadcasting import is_one_of
 from ..core.oscillator import pitch
 from ..synth.oscillator import SawOscillator, SineOscillator, SquareOscillator, TriangleOscillator
@@ -73,7 +73,7 @@ class RingModulator(Processor):
         high, reference = min(20000.0, 0.49 * self.sample_rate), self.carrier.reference
         to_hertz = pitch(self.sample_rate, reference)
         return [
-            Control("frequency_hz", 1.0, high, reference, "z_frequency", None, "Hz", "log", to_hertz),
+            hz("frequency_hz", 1.0, high, reference, "z_frequency", map=to_hertz),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             mix,
         ]

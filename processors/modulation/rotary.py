@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..arguments import bind
 from ..base import Control, ParameterError, ParameterSize, Processor, run
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core.bounds import safe_exp
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
 from ..core.maps import MARGIN, NEPER, exponential, within
@@ -102,13 +102,13 @@ class RotarySpeaker(Processor):
             rate, swing, depth, phase = (DEFAULTS[n][i] for n in ("rate_hz", "swing_ms", "depth_db", "phase_cycles"))
             to_rate = exponential(FAST[i], floor=0)
             controls += [
-                Control(f"{rotor}_rate_hz", low, high, rate, "log_rate", i, "Hz", "log", to_rate),
-                Control(f"{rotor}_phase_cycles", 0.0, 1.0, phase, "phase", i),
-                Control(f"{rotor}_swing_ms", *SWINGS, swing, "z_swing", i, "ms", map=within(*SWINGS)),
-                Control(f"{rotor}_depth_db", *DEPTHS, depth, "z_depth", i, "dB", map=within(*DEPTHS)),
+                hz(f"{rotor}_rate_hz", low, high, rate, "log_rate", index=i, map=to_rate),
+                Control(f"{rotor}_phase_cycles", 0.0, 1.0, phase, "phase", index=i),
+                ms(f"{rotor}_swing_ms", *SWINGS, swing, "z_swing", index=i, scale="linear", map=within(*SWINGS)),
+                db(f"{rotor}_depth_db", *DEPTHS, depth, "z_depth", index=i, map=within(*DEPTHS)),
             ]
         default = min(CROSSOVER, crossover.high)
-        angle = Control("mic_angle_deg", *ANGLES, sum(ANGLES) / 2, "z_angle", None, "°", map=within(*ANGLES))
+        angle = Control("mic_angle_deg", *ANGLES, sum(ANGLES) / 2, "z_angle", unit="°", map=within(*ANGLES))
         return [*controls, replace(crossover, name="crossover_hz", default=default), angle]
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class RotarySpeaker(Processor):
         times = swing * away
         split = torch.stack(bands, 1).expand_as(times)
         line, scale = self._line, self.sample_rate / 1000
-        heard = remember(lambda state: delay_line_process(split, times, state, line, scale=scale))
+        heard = remember(lambda state: delay_line_process(split, times, state, line, scale=scale), "delay line")
         gains = 1 + torch.expm1(-depth / NEPER) / 2 * away
         return (gains * heard).sum(1)
 
@@ -149,6 +149,6 @@ class RotarySpeaker(Processor):
         rates = safe_exp(wide(raw["log_rate"])) * torch.tensor(FAST, dtype=torch.float64, device=x.device)
         start = partial(running_phase, rates, self.sample_rate, x.new_zeros(1, 1, 1), x.shape[-1], speed)
         directions, sides = (torch.tensor(d, dtype=x.dtype, device=x.device) for d in (DIRECTIONS, (-0.5, 0.5)))
-        turns = directions[:, None] * remember(start) + raw["phase"].unsqueeze(-1)
+        turns = directions[:, None] * remember(start, "turns") + raw["phase"].unsqueeze(-1)
         angle = within(*ANGLES).to_physical(raw["z_angle"]) / 360
         return sine(turns.unsqueeze(2) - (sides * angle + 0.75)[:, None, :, None])

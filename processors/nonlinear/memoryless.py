@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ..arguments import check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import db
 from ..core.bounds import clip, safe_exp
-from ..core.maps import AMPLITUDE_DB, TANH, exponential, sigmoid
+from ..core.maps import TANH, exponential, sigmoid
 from ..core.series import Basis, polynomial_sum
 
 
@@ -111,7 +112,7 @@ class ArctanDistortion(Processor):
         return {"log_drive": 1}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("drive", 0.1, 100, 1.0, "log_drive", None, "", "log", exponential(floor=0))]
+        return [Control("drive", 0.1, 100, 1.0, "log_drive", scale="log", map=exponential(floor=0))]
 
     def forward(self, input_signals: Tensor, log_drive: Tensor) -> Tensor:
         """Distort ``(B, C, L)`` signals.
@@ -198,8 +199,11 @@ class PiecewiseTanhDistortion(Processor):
     def declare_controls(self) -> list[Control]:
         halves = list(enumerate(("positive", "negative")))
         return [
-            *(Control(f"{h}_hardness", 0.1, 20, 1.0, "log_hardness", i, "", "log", exponential()) for i, h in halves),
-            *(Control(f"{h}_threshold", 0.01, 0.99, 0.5, "z_threshold", i, map=sigmoid(0, 1)) for i, h in halves),
+            *(
+                Control(f"{h}_hardness", 0.1, 20, 1.0, "log_hardness", index=i, scale="log", map=exponential())
+                for i, h in halves
+            ),
+            *(Control(f"{h}_threshold", 0.01, 0.99, 0.5, "z_threshold", index=i, map=sigmoid(0, 1)) for i, h in halves),
             *_gain_controls(self._size),
         ]
 
@@ -358,7 +362,7 @@ def _gain_size(pre_post_gain: bool, inverse_post_gain: bool) -> ParameterSize:
 def _gain_controls(raw: Collection[str]) -> list[Control]:
     """Those of the gains before and after, where they are parameters."""
     gains = (("pre_gain_db", -24, 60, "log_pre_gain"), ("post_gain_db", -60, 24, "log_post_gain"))
-    return [Control(n, low, high, 0.0, r, unit="dB", map=AMPLITUDE_DB) for n, low, high, r in gains if r in raw]
+    return [db(n, low, high, 0.0, r) for n, low, high, r in gains if r in raw]
 
 
 def _before(x: Tensor, remove_dc: bool, log_pre_gain: Tensor | None) -> Tensor:

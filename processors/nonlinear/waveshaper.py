@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db
 from ..core.antialiasing import antialiased
 from ..core.bounds import safe_exp, soft_bound
-from ..core.maps import AMPLITUDE_DB, RATIO, sigmoid, whole_if_nearly
+from ..core.maps import RATIO, sigmoid, whole_if_nearly
 from ..core.oversampling import check_factor, oversampled, oversampling_latency
 from ..core.quantize import hold, quantize
 from ..core.spline import rational_quadratic
@@ -24,8 +24,8 @@ Shape = Literal["hard", "cubic", "tanh", "arctan", "tube", "sine_fold", "triangl
 BITS = sigmoid(0, 24)
 SLOPE_BOUNDS = 5.0, 2.5  # of logarithms, since slopes multiply with both gains
 ORDERS = {None: 0, "adaa1": 1, "adaa2": 2}
-DRIVE = Control("drive_db", -24, 48, 0.0, "log_drive", unit="dB", map=AMPLITUDE_DB)
-POST_GAIN = Control("post_gain_db", -48, 24, 0.0, "log_post_gain", unit="dB", map=AMPLITUDE_DB)
+DRIVE = db("drive_db", -24, 48, 0.0, "log_drive")
+POST_GAIN = db("post_gain_db", -48, 24, 0.0, "log_post_gain")
 
 
 class _Oversampled(Processor):
@@ -196,10 +196,7 @@ class SplineDistortion(_Oversampled):
         return {"log_drive": 1, "log_bin_gain": bins, "log_knot_gain": bins + 1, "log_post_gain": 1}
 
     def declare_controls(self) -> list[Control]:
-        gains = [
-            Control(f"{name}_gain_db", -36, 12, 0.0, f"log_{name}_gain", unit="dB", map=AMPLITUDE_DB)
-            for name in ("bin", "knot")
-        ]
+        gains = [db(f"{name}_gain_db", -36, 12, 0.0, f"log_{name}_gain") for name in ("bin", "knot")]
         return [DRIVE, *gains, POST_GAIN]
 
     def forward(

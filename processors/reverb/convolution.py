@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, ms
 from ..core.bounds import clip, soft_bound
 from ..core.channels import check_mono_or_stereo
 from ..core.convolution import FIRConvolution
 from ..core.delay_line import delay_line_init, delay_line_min_delay, delay_line_process
-from ..core.maps import AMPLITUDE_DB, TO_SILENCE, exponential
+from ..core.maps import TO_SILENCE, exponential
 from ..core.precision import wide
 from ..core.streaming import once, remember
 
@@ -136,9 +136,12 @@ class ConvolutionReverb(Processor):
     def declare_controls(self) -> list[Control]:
         longest, times = LONGEST_PRE_DELAY, exponential(floor=0)
         return [
-            Control("pre_delay_ms", 0.0, longest, 0.0, "log_pre_delay", unit="ms", map=PRE_DELAY),
-            Control("gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
-            *(Control(f"{b}_decay", *DECAY, 1.0, "log_decay", i, scale="log", map=times) for i, b in enumerate(BANDS)),
+            ms("pre_delay_ms", 0.0, longest, 0.0, "log_pre_delay", map=PRE_DELAY),
+            db("gain_db", -60, 24, 0.0, "log_gain"),
+            *(
+                Control(f"{b}_decay", *DECAY, 1.0, "log_decay", index=i, scale="log", map=times)
+                for i, b in enumerate(BANDS)
+            ),
         ]
 
     def forward(self, input_signals: Tensor, log_pre_delay: Tensor, log_gain: Tensor, log_decay: Tensor) -> Tensor:
@@ -160,7 +163,7 @@ class ConvolutionReverb(Processor):
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
         response = once(self._response, log_gain, log_decay).to(input_signals.dtype)
         samples = self._samples(log_pre_delay)
-        x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples))
+        x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples), "pre-delay")
         if response.shape[1] < 4:
             return self.conv(x, response)
         left, right = x.expand(-1, 2, -1).split(1, 1)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db
 from ..core.bounds import soft_bound
 from ..core.channels import check_mono_or_stereo
 from ..core.delay_network import Network, delay_network, delay_network_by_frequency
-from ..core.maps import AMPLITUDE_DB, TO_SILENCE, Map, exponential
+from ..core.maps import TO_SILENCE, Map, exponential
 from ..core.octaves import OctaveFilters
 from ..core.precision import wide
 from ..core.state_variable import biquads
@@ -129,8 +129,8 @@ class FeedbackDelayNetwork(Processor):
 
     def declare_controls(self) -> list[Control]:
         controls = [
-            Control("t60_s", 0.1, 30, 1.0, "log_decay", None, "s", "log", exponential(floor=0)),
-            Control("level_db", -24, 24, 0.0, "log_level", None, "dB", map=AMPLITUDE_DB),
+            Control("t60_s", 0.1, 30, 1.0, "log_decay", unit="s", scale="log", map=exponential(floor=0)),
+            db("level_db", -24, 24, 0.0, "log_level"),
         ]
         for name, start in (("input", self.inputs), ("output", self.outputs)):
             default = tuple(map(tuple, start.tolist()))
@@ -173,7 +173,7 @@ class FeedbackDelayNetwork(Processor):
         if self.method == "frequency" and not in_blocks():
             y = delay_network_by_frequency(u, network)
         else:
-            y = remember(partial(self._run, u, network, self._wanted(log_decay.detach())))
+            y = remember(partial(self._run, u, network, self._wanted(log_decay.detach())), "delay lines")
         return biquads(y, tone)
 
     def _run(self, u: Tensor, network: Network, wanted: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:

@@ -95,7 +95,7 @@ class Freeverb(Processor):
         check_mono_or_stereo(input_signals, "Freeverb", "takes mono or stereo signals")
         x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
         loop = once(self._loop, z_room, z_damping).repeat_interleave(2, 0)
-        y = remember(lambda state: _in_pieces(x, self.delays, loop, state)).unflatten(0, (-1, 2))
+        y = remember(lambda state: _in_pieces(x, self.delays, loop, state), "combs").unflatten(0, (-1, 2))
         width = KNOB.to_physical(z_width).unsqueeze(-1)
         return (1 + width) / 2 * y + (1 - width) / 2 * y.flip(1)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, ms
 from ..core import noise_bands
 from ..core.bounds import safe_exp, soft_bound
 from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
@@ -18,7 +18,7 @@ from ..core.crossover_responses import crossover_frequencies, linkwitz_riley, sp
 from ..core.decay import decaying_sum
 from ..core.fir import normalize_impulse
 from ..core.lengths import samples_of
-from ..core.maps import AMPLITUDE_DB, NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
+from ..core.maps import NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
 from ..core.stft import masked_istft, stft, synthesis_windows
 from ..core.streaming import once
 
@@ -114,11 +114,11 @@ class STFTMaskedNoiseReverb(Processor):
         decay = reciprocal_softplus(24 * math.log(10) * self.hop_length * 1000 / self.sample_rate)
         hertz = tuple(self.sample_rate * k / self.n_fft for k in range(self.n_fft // 2 + 1))
         controls = [
-            Control("level_db", -60, 24, 0.0, "init_log_magnitude", None, "dB", map=level, hertz=hertz),
-            Control("decay_ms", 50, 10000, 1000.0, "delta_log_magnitude", None, "ms", "log", decay, hertz),
+            db("level_db", -60, 24, 0.0, "init_log_magnitude", map=level, hertz=hertz),
+            ms("decay_ms", 50, 10000, 1000.0, "delta_log_magnitude", map=decay, hertz=hertz),
         ]
         if self.gain_envelope:
-            controls.append(Control("envelope_db", -60, 24, 0.0, "gain_env_log_magnitude", None, "dB", map=level))
+            controls.append(db("envelope_db", -60, 24, 0.0, "gain_env_log_magnitude", map=level))
         return controls
 
     def forward(
@@ -302,13 +302,13 @@ class FilteredNoiseShapingReverb(Processor):
         shortest, longest = self.min_decay_ms, self.max_decay_ms
         margin = 1e-3 * (longest - shortest)  # the limits themselves are infinitely far away
         time = shortest + margin, longest - margin, math.sqrt(shortest * longest)
-        like_time = None, "ms", "log", sigmoid(shortest, longest)
+        between = sigmoid(shortest, longest)
         controls = [
-            Control("decay_ms", *time, "log_decay", *like_time),
-            Control("gain_db", -60, 24, 0.0, "log_gain", None, "dB", map=AMPLITUDE_DB),
+            ms("decay_ms", *time, "log_decay", map=between),
+            db("gain_db", -60, 24, 0.0, "log_gain"),
         ]
         if self.use_fade_in:
-            controls.append(Control("fade_in_ms", *time, "log_fade_in", *like_time))
+            controls.append(ms("fade_in_ms", *time, "log_fade_in", map=between))
             controls.append(Control("fade_in_depth", 0.01, 0.99, 0.5, "z_fade_in_gain", map=sigmoid(0, 1)))
         return controls
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..arguments import check_known, check_optional
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db
 from ..core.bounds import safe_exp, soft_bound
 from ..core.channels import filter_channels, filters_of_channels, num_filter_channels
 from ..core.convolution import FIRConvolution
@@ -18,7 +18,7 @@ from ..core.crossover_responses import linkwitz_riley, split_bands
 from ..core.decay import decaying_sum
 from ..core.fir import ZeroPhaseFIR, normalize_impulse
 from ..core.lengths import samples_of
-from ..core.maps import AMPLITUDE_DB, TO_SILENCE, exponential
+from ..core.maps import TO_SILENCE, exponential
 from ..core.octaves import octave_centres
 from ..core.streaming import once
 
@@ -134,13 +134,13 @@ class VelvetNoiseReverb(Processor):
         if self.color == "segments":
             fall = torch.linspace(0, -60, self.num_segments)[:, None].expand(self._shape("log_magnitude"))
             default = _nested(fall.squeeze())
-            return [Control("magnitude_db", -60, 24, default, "log_magnitude", None, "dB", map=AMPLITUDE_DB)]
+            return [db("magnitude_db", -60, 24, default, "log_magnitude")]
         default = 1.0
         if self.color == "dark":
             default = _nested(torch.logspace(-0.5, 0.2, self.num_bands).expand(self._shape("log_decay")).squeeze())
         return [
-            Control("t60_s", 0.05, 20, default, "log_decay", None, "s", "log", exponential(floor=0)),
-            Control("level_db", -60, 24, 0.0, "log_level", None, "dB", map=AMPLITUDE_DB),
+            Control("t60_s", 0.05, 20, default, "log_decay", unit="s", scale="log", map=exponential(floor=0)),
+            db("level_db", -60, 24, 0.0, "log_level"),
         ]
 
     def forward(

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
+from ..controls import db
 from ..core.bounds import safe_exp
 from ..core.channels import check_mono_or_stereo, check_stereo
-from ..core.maps import AMPLITUDE_DB
 from ..core.operators import formula
 
 
@@ -30,10 +30,7 @@ class StereoGain(Processor):
         return {"log_gain": 2}
 
     def declare_controls(self) -> list[Control]:
-        return [
-            Control(f"{side}_gain_db", -60, 24, 0.0, "log_gain", i, "dB", map=AMPLITUDE_DB)
-            for i, side in enumerate(("left", "right"))
-        ]
+        return [db(f"{side}_gain_db", -60, 24, 0.0, "log_gain", index=i) for i, side in enumerate(("left", "right"))]
 
     def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
         """Scale the channels.
@@ -65,7 +62,7 @@ class SideGainImager(Processor):
         return {"log_gain": 1}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("side_gain_db", -60, 24, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB)]
+        return [db("side_gain_db", -60, 24, 0.0, "log_gain")]
 
     def forward(self, input_signals: Tensor, log_gain: Tensor) -> Tensor:
         """Widen or narrow ``(B, 2, L)`` signals.

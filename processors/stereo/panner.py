@@ -8,13 +8,13 @@ from torch import Tensor
 
 from ..arguments import check_option, check_optional
 from ..base import Control, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core import cookbook
 from ..core.biquad import decay_samples
 from ..core.bounds import clip, safe_exp
 from ..core.channels import check_mono_or_stereo, check_stereo
 from ..core.delay_line import Interpolation, delay_line_init, delay_line_process, delay_line_tail
-from ..core.maps import AMPLITUDE_DB, frequency_around, logit_of, sigmoid, tanh, within
+from ..core.maps import frequency_around, logit_of, sigmoid, tanh, within
 from ..core.midside import lr_to_ms, ms_to_lr
 from ..core.precision import wide
 from ..core.state_variable import biquads
@@ -157,7 +157,7 @@ class StereoWidener(Processor):
         if self.mono_bass:
             low, high, usual = BASS
             high, to = min(high, 0.45 * self.sample_rate), frequency_around(usual, self.sample_rate)
-            controls.append(Control("mono_below_hz", low, high, usual, "w0", None, "Hz", "log", to))
+            controls.append(hz("mono_below_hz", low, high, usual, "w0", map=to))
         return controls
 
     def forward(self, input_signals: Tensor, z_width: Tensor, w0: Tensor | None = None) -> Tensor:
@@ -241,8 +241,8 @@ class HaasEnhancer(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("delay_ms", 0.0, HAAS, 15.0, "z_delay", unit="ms", map=HAAS_MS),
-            Control("gain_db", -24, 6, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB),
+            ms("delay_ms", 0.0, HAAS, 15.0, "z_delay", map=HAAS_MS),
+            db("gain_db", -24, 6, 0.0, "log_gain"),
         ]
 
     def forward(self, input_signals: Tensor, z_delay: Tensor, log_gain: Tensor) -> Tensor:
@@ -265,7 +265,7 @@ class HaasEnhancer(Processor):
         time = self.sample_rate / 1000 * HAAS_MS.to_physical(wide(z_delay))
 
         side = left if self.delayed == "left" else right
-        late = gain * remember(lambda state: delay_line_process(side, 0.0, state, self._line, time))
+        late = gain * remember(lambda state: delay_line_process(side, 0.0, state, self._line, time), "delay line")
         return torch.cat([late, right] if self.delayed == "left" else [left, late], 1)
 
     def tail_samples(self, z_delay: Tensor, log_gain: Tensor) -> int:

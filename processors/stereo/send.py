@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from ..base import Control, ParameterSize, Processor
+from ..controls import db
 from ..core.bounds import safe_exp
-from ..core.maps import AMPLITUDE_DB
 
 
 class Send(Processor):
@@ -34,7 +34,7 @@ class Send(Processor):
         return {"log_gain": 1}
 
     def declare_controls(self) -> list[Control]:
-        return [Control("send_db", -60, 12, 0.0, "log_gain", unit="dB", map=AMPLITUDE_DB)]
+        return [db("send_db", -60, 12, 0.0, "log_gain")]
 
     def forward(self, input_signals: Tensor, log_gain: Tensor) -> tuple[Tensor, Tensor]:
         """Branch off.

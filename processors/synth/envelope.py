@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..arguments import bind, check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, ms
 from ..core.adsr import gated_adsr, timed_adsr
 from ..core.bounds import safe_exp
 from ..core.maps import TO_SILENCE, exponential, sigmoid
@@ -64,8 +64,8 @@ class Envelope(Processor):
             need = "is as long as its gate: leave num_samples out" if self.gated else "has no inlet: give num_samples"
             raise ParameterError(f"{type(self).__name__}(gated={self.gated}) {need}.")
         if self.gated:
-            return remember(partial(self._follow, signals[0] > OPEN, signals[0].dtype, raw))
-        first_sample = remember(lambda count: (count or 0, (count or 0) + num_samples))
+            return remember(partial(self._follow, signals[0] > OPEN, signals[0].dtype, raw), "envelope")
+        first_sample = remember(lambda count: (count or 0, (count or 0) + num_samples), "samples before")
         return self._draw(first_sample, num_samples, raw)
 
     @abstractmethod
@@ -203,8 +203,8 @@ class ExponentialEnvelope(Envelope):
     def declare_controls(self) -> list[Control]:
         *_, rate = RATES
         return [
-            Control("amplitude", *AMPLITUDES, "log_amplitude", None, "", "log", exponential(floor=0)),
-            Control("decay_rate", *RATES, "log_decay", None, "1/s", "log", exponential(rate, floor=0)),
+            Control("amplitude", *AMPLITUDES, "log_amplitude", scale="log", map=exponential(floor=0)),
+            Control("decay_rate", *RATES, "log_decay", unit="1/s", scale="log", map=exponential(rate, floor=0)),
         ]
 
     def _draw(self, first_sample: int, num_samples: int, raw: dict[str, Tensor]) -> Tensor:
@@ -236,7 +236,7 @@ class ExponentialEnvelope(Envelope):
 
 def _time(name: str, raw: str) -> Control:
     *_, reference = limits = TIMES[name]
-    return Control(name, *limits, raw, None, "ms", "log", exponential(reference, floor=0))
+    return ms(name, *limits, raw, map=exponential(reference, floor=0))
 
 
 def _longest(samples: Tensor) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..arguments import bind, check_option
 from ..base import Control, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.bounds import safe_exp, soft_bound
 from ..core.maps import IDENTITY, RECIPROCAL, TO_SILENCE, exponential, frequency, hertz, sigmoid
 from ..core.precision import wide
@@ -256,11 +256,13 @@ class KickSynth(Processor):
             name: str, low: float, high: float, unit: str = "", factor: float = 1.0, otherwise: float = 1.0
         ) -> Control:
             value = default.get(name, otherwise)
-            return Control(name, low, high, value, f"log_{name}", None, unit, "log", exponential(factor, floor=0))
+            return Control(
+                name, low, high, value, f"log_{name}", unit=unit, scale="log", map=exponential(factor, floor=0)
+            )
 
         def filter_hertz(name: str, otherwise: float = 0.0) -> Control:
             value = min(default.get(name, otherwise), high)
-            return Control(name, low, high, value, f"w0_{name}", None, "Hz", "log", frequency(self.sample_rate))
+            return hz(name, low, high, value, f"w0_{name}", map=frequency(self.sample_rate))
 
         modal = [
             filter_hertz("modal_freq", 250.0),

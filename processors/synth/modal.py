@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, db, hz, ms
 from ..core.biquad import biquad_cascade
 from ..core.bounds import safe_exp, soft_bound
-from ..core.maps import AMPLITUDE_DB, TO_SILENCE, exponential, frequency, hertz, linear
+from ..core.maps import TO_SILENCE, exponential, frequency, hertz, linear
 from ..core.precision import wide
 from ..core.state_space import state_space
 from ..core.streaming import in_blocks, once, remember
@@ -74,10 +74,10 @@ class ModalResonators(Processor):
         harmonics = tuple(min(FUNDAMENTAL * k, high) for k in range(1, self.num_modes + 1))
         *_, decay = DECAYS
         return [
-            Control("frequency_hz", low, high, harmonics, "w0", None, "Hz", "log", frequency(self.sample_rate)),
-            Control("decay_ms", *DECAYS, "log_decay", None, "ms", "log", exponential(decay, floor=0)),
-            Control("gain_db", -60, 24, 0.0, "log_gain", None, "dB", map=AMPLITUDE_DB),
-            Control("phase_deg", -180, 180, 0.0, "phase", None, "°", map=linear(180 / math.pi)),
+            hz("frequency_hz", low, high, harmonics, "w0", map=frequency(self.sample_rate)),
+            ms("decay_ms", *DECAYS, "log_decay", map=exponential(decay, floor=0)),
+            db("gain_db", -60, 24, 0.0, "log_gain"),
+            Control("phase_deg", -180, 180, 0.0, "phase", unit="°", map=linear(180 / math.pi)),
         ]
 
     def forward(self, input_signals: Tensor, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> Tensor:
@@ -93,8 +93,8 @@ class ModalResonators(Processor):
         raw = w0, log_decay, log_gain, phase
         x = input_signals.unsqueeze(2)
         if in_blocks():
-            A, B, C, D = once(self._rotations, *raw)
-            return remember(lambda state: state_space(x, A, B, C, D, state)).sum(2)
+            system = once(self._rotations, *raw)
+            return remember(lambda state: state_space(x, *system, state), "modes").sum(2)
         return biquad_cascade(x, self._sections(*raw))[0].sum(2)
 
     def tail_samples(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> int:

@@ -75,7 +75,7 @@ class WhiteNoise(Generator):
                 f"The inlet 'amplitude' of {type(self).__name__}(num_channels={self.num_channels}) has "
                 f"{amplitude.shape[1]} channels: give it 1 or {self.num_channels}."
             )
-        start = remember(lambda count: (count or 0, (count or 0) + num_samples))
+        start = remember(lambda count: (count or 0, (count or 0) + num_samples), "samples before")
         return amplitude * self.color(white_noise(raw["stream"].squeeze(-1), num_samples, self.num_channels, start))
 
     def color(self, white: Tensor) -> Tensor:
@@ -116,4 +116,4 @@ class PinkNoise(WhiteNoise):
         self.register_constant("sos", torch.from_numpy(pink_filter(sample_rate)))
 
     def color(self, white: Tensor) -> Tensor:
-        return remember(partial(biquad_cascade, white, self.sos))
+        return remember(partial(biquad_cascade, white, self.sos), "filter")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..arguments import check_option
 from ..base import Control, ParameterError, ParameterSize, Processor
-from ..controls import ParamRange
+from ..controls import ParamRange, hz
 from ..core.bounds import safe_exp
 from ..core.lasting import lasting
 from ..core.maps import exponential, hertz, sigmoid
@@ -60,7 +60,7 @@ class Oscillator(Generator):
         low, high, _ = hertz(self.sample_rate)
         to_hertz = pitch(self.sample_rate, self.reference)
         return [
-            Control("frequency_hz", low, high, self.reference, "z_frequency", None, "Hz", "log", to_hertz),
+            hz("frequency_hz", low, high, self.reference, "z_frequency", map=to_hertz),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("amplitude", 0.0, 1.0, 1.0, "gain"),
         ]
@@ -70,7 +70,7 @@ class Oscillator(Generator):
         offset = self.modulate("phase", raw, added)
         run = partial(running_phase, frequency, self.sample_rate, offset, num_samples, added.get("frequency"))
         increment = partial(self._increment, frequency.to(offset.dtype), added)
-        return self.modulate("amplitude", raw, added) * self.wave(remember(run), increment, raw, added)
+        return self.modulate("amplitude", raw, added) * self.wave(remember(run, "phase"), increment, raw, added)
 
     @abstractmethod
     def wave(self, phase: Tensor, increment: Callable[[], Tensor], raw: Raw, added: Added) -> Tensor:
@@ -88,7 +88,7 @@ class Oscillator(Generator):
         if "frequency" in added:
             per_second = per_second + added["frequency"]
         cycles = per_second / self.sample_rate
-        return cycles + remember(partial(_differences, added["phase"])) if "phase" in added else cycles
+        return cycles + remember(partial(_differences, added["phase"]), "last phase") if "phase" in added else cycles
 
 
 class SineOscillator(Oscillator):
@@ -326,7 +326,7 @@ class LFO(Processor):
 
     def declare_controls(self) -> list[Control]:
         return [
-            Control("rate_hz", *RATES, "log_rate", None, "Hz", "log", exponential(floor=0)),
+            hz("rate_hz", *RATES, "log_rate", map=exponential(floor=0)),
             Control("phase_cycles", 0.0, 1.0, 0.0, "phase"),
             Control("depth", 0.0, 1.0, 1.0, "gain"),
             Control("offset", -1.0, 1.0, 0.0, "bias"),
@@ -343,7 +343,9 @@ class LFO(Processor):
             ``(B, 1, L)``.
         """
         rate = safe_exp(wide(log_rate))
-        turns = remember(partial(running_phase, rate, self.sample_rate, phase.unsqueeze(-1), num_samples, None))
+        turns = remember(
+            partial(running_phase, rate, self.sample_rate, phase.unsqueeze(-1), num_samples, None), "phase"
+        )
         increment = (rate / self.sample_rate).to(turns.dtype).unsqueeze(-1)
         return bias.unsqueeze(-1) + gain.unsqueeze(-1) * SLOW_WAVES[self.waveform](turns, increment)
 

@@ -1,5 +1,8 @@
+import ast
 import math
+from pathlib import Path
 
+import grafx.processors
 import numpy as np
 import pytest
 import torch
@@ -23,6 +26,7 @@ from grafx.processors import (
     ToneStack,
 )
 from grafx.processors.base import Control, ParameterError, Processor
+from grafx.processors.controls import db, hz, ms
 from grafx.processors.core import maps
 
 
@@ -34,11 +38,9 @@ class Tone(Processor):
 
     def declare_controls(self):
         return [
-            Control("left_db", -60, 12, 0.0, "log_gain", 0, "dB", map=maps.AMPLITUDE_DB),
-            Control("right_db", -60, 12, 0.0, "log_gain", 1, "dB", map=maps.AMPLITUDE_DB),
-            Control(
-                "time_ms", 0.1, 1000, (1.0, 2.0, 3.0), "times", None, "ms", "log", maps.time_constant(self.sample_rate)
-            ),
+            db("left_db", -60, 12, 0.0, "log_gain", index=0),
+            db("right_db", -60, 12, 0.0, "log_gain", index=1),
+            ms("time_ms", 0.1, 1000, (1.0, 2.0, 3.0), "times", map=maps.time_constant(self.sample_rate)),
             Control("ratio", 1, 20, 4.0, "log_ratio", map=maps.exponential(offset=1)),
         ]
 
@@ -213,7 +215,7 @@ def test_ranges_can_be_replaced():
 def test_a_logarithmic_scale_becomes_linear_where_a_range_begins_at_zero():
     class Slow(Tone):
         def declare_controls(self):
-            return [Control("rate_hz", 0.1, 20, 1.0, "log_gain", 0, "Hz", "log", maps.linear(2))]
+            return [hz("rate_hz", 0.1, 20, 1.0, "log_gain", index=0, map=maps.linear(2))]
 
     control = Slow(param_range={"rate_hz": (0, 10)}).controls["rate_hz"]
     assert control.scale == "linear" and control.from_norm(torch.tensor([0.0, 0.5, 1.0])).tolist() == [0, 5, 10]
@@ -321,3 +323,33 @@ def test_pairs_of_poles_and_zeros_lie_apart_and_cancel():
     np.testing.assert_allclose(hertz, 20 * 1000 ** ((np.arange(3) + 0.5) / 3), rtol=1e-6)
     x = torch.randn(1, 2, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(processor(x, **raw), x, rtol=1e-6, atol=1e-6)
+
+
+def test_helpers_are_controls_of_their_unit():
+    assert db("gain_db", -24, 24, 0.0, "log_gain") == Control(
+        "gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=maps.AMPLITUDE_DB
+    )
+    to = maps.exponential()
+    assert hz("rate_hz", 1, 20, 2.0, "log_rate", index=1, map=to) == Control(
+        "rate_hz", 1, 20, 2.0, "log_rate", index=1, unit="Hz", scale="log", map=to
+    )
+    for low, scale in ((0.0, "linear"), (0.1, "log")):
+        assert ms("time_ms", low, 9, 2.0, "z") == Control("time_ms", low, 9, 2.0, "z", unit="ms", scale=scale)
+    assert ms("time_ms", 0.1, 9, 2.0, "z", scale="linear").scale == "linear"
+
+
+def test_declarations_name_all_but_range_default_and_raw_parameter():
+    folder = Path(grafx.processors.__file__).parent
+    calls = [
+        (path.name, call)
+        for path in folder.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("Control", "db", "hz", "ms")
+    ]
+    assert len(calls) > 100
+    unclear = [
+        f"{name}, line {call.lineno}"
+        for name, call in calls
+        if len(call.args) > 5 or any(isinstance(arg, ast.Constant) and arg.value is None for arg in call.args)
+    ]
+    assert not unclear

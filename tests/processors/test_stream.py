@@ -166,7 +166,7 @@ def test_a_state_of_another_processor_is_refused():
     _, state = Compressor(style="desk", sample_rate=44100).stream(torch.zeros(1, 1, 8), dsp_params={})
     with pytest.raises(
         ParameterError,
-        match="SerialChain cannot go on from this state: give one that it left itself",
+        match="SerialChain cannot go on from this state: it is that of a Compressor, not of a SerialChain",
     ):
         SerialChain({"a": Compressor(style="desk", sample_rate=44100), "b": LowShelf()}).stream(
             torch.zeros(1, 1, 8), state=state, dsp_params={}

@@ -482,10 +482,48 @@ def test_a_state_holds_all_that_finishing_needs():
 def test_a_state_of_another_graph_is_refused():
     first, second = (StreamRenderer(chain(*types), PROCESSORS) for types in (["drive"], ["drive", "filter"]))
     first(torch.zeros(1, 1, 10))
-    for state in (first.state, (1, 2), "state"):
+    for state in (first.state, (1, 2), "state", {}, {**first.state, "whose": torch.zeros(2)}):
         second.state = state
-        with pytest.raises(RenderError, match=r"of another graph: set stream.state to one of this graph, or to None"):
+        with pytest.raises(RenderError, match=r"of another graph \(.*\): set stream.state to one of this graph, with"):
             second(torch.zeros(1, 1, 10))
+
+
+def test_a_state_of_other_cables_processors_or_options_is_refused_before_any_work(monkeypatch):
+    def stream(first=gp.LowShelf, swapped=False, member=gp.LowPassFilter, **options):
+        processors = {
+            "a": first(**options),
+            "b": gp.SerialChain({"inner": member()}),
+            "c": gp.TanhDistortion(),
+        }
+        G = GRAFX(config=NodeConfigs.from_processors(processors))
+        source, a, b, c, end = map(G.add, ("in", "a", "b", "c", "out"))
+        G.connect(source, b if swapped else a)
+        G.connect(b if swapped else a, a if swapped else b)
+        G.connect(a if swapped else b, c)
+        G.connect(c, end)
+        return StreamRenderer(G, processors)
+
+    x = torch.randn(1, 2, 20)
+    streams = {
+        "edges": stream(swapped=True),
+        "a is that of a HighShelf, not of a LowShelf": stream(gp.HighShelf),
+        "a.sample_rate is 48000, not 44100": stream(sample_rate=48000),
+        "a.num_filters is 2, not 1": stream(num_filters=2),
+        "b.processors.inner is that of a HighPassFilter, not of a LowPassFilter": stream(member=gp.HighPassFilter),
+    }
+    own, twin = stream(), stream()
+    own(x)
+    twin.state = own.state
+    assert torch.equal(twin(x), own(x))
+    for other in streams.values():
+        other(x)
+    for processor in own.renderer.processors.values():
+        monkeypatch.setattr(processor, "forward", None)
+    for words, other in streams.items():
+        own.state = other.state
+        with pytest.raises(RenderError, match=rf"of another graph \(.*{'' if words == 'edges' else words}.*\): set"):
+            own(x)
+        assert own.state is other.state
 
 
 def test_errors_name_the_nodes_of_the_graph_that_was_given():

@@ -12,6 +12,7 @@ from ...data import GRAFX
 from ...errors import SearchError
 from ...parameters.tensors import scatter_parameters
 from ...processors.base import Processor
+from ...processors.contract import contract_of
 from ...render import Renderer
 from ...render.render import render_grafx
 from ...trees import map_tensors
@@ -100,7 +101,7 @@ class PlayableGraph(Playable):
         self.sizes: dict[str, tuple[int, int]] = {}
         defaults, self.names = [], []
         for node_type, processor in self.renderer.processors.items():
-            if not getattr(processor, "controls", None):
+            if not contract_of(processor).controls:
                 continue
             values = processor.raw_to_norm(plain(self.renderer.per_type_parameters[node_type])).detach()
             names = names_of(processor)

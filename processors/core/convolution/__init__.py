@@ -232,7 +232,7 @@ class FIRConvolution(nn.Module):
     def forward(self, input_signals: Tensor, fir: Tensor) -> Tensor:
         """Convolve ``(B, C, L)`` signals with ``(B, C', N)`` filters."""
         if in_blocks():
-            return remember(partial(convolve_block, input_signals, fir))
+            return remember(partial(convolve_block, input_signals, fir), "past")
         if self.flashfftconv and input_signals.shape[-1] <= self.max_input_len:
             _check(input_signals, fir, self.mode)
             h, delay = _trim(input_signals, fir, self.mode)

@@ -1,23 +1,15 @@
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from grafx.processors import core
 from grafx.processors.core.backends import dispatch
 
-ALL = [
-    "recursion",
-    "biquad",
-    "state_space",
-    "convolution",
-    "delay_line",
-    "phase",
-    "wavetable",
-    "noise",
-    "feedback_delay",
-    "allpass_chain",
-    "delay_network",
-]
+FOLDERS = [path.parent for path in Path(core.__file__).parent.glob("*/_torch.py")]
+ALL = sorted(folder.name for folder in FOLDERS)
+TRITON = [folder.name for folder in FOLDERS if (folder / "_triton.py").exists()]
 
 
 def loaded(monkeypatch, operators, device, installed):
@@ -37,7 +29,7 @@ def test_without_a_compiler_every_device_runs_plain_torch(monkeypatch, operators
 
 @pytest.mark.parametrize("operators", ALL)
 @pytest.mark.parametrize(
-    "device, compiler, compiled", [("cpu", "numba", ALL), ("cuda", "triton", ["recursion", "biquad"]), ("mps", "", [])]
+    "device, compiler, compiled", [("cpu", "numba", ALL), ("cuda", "triton", TRITON), ("mps", "", [])]
 )
 def test_with_compilers_what_was_written_for_them_runs(monkeypatch, operators, device, compiler, compiled):
     backend = compiler if operators in compiled else "torch"

@@ -7,7 +7,7 @@ import pytest
 import scipy.signal
 import torch
 from grafx.processors.core.convolution import convolve_block
-from grafx.processors.core.streaming import block_by_block, in_blocks, late, once, remember, with_past
+from grafx.processors.core.streaming import block_by_block, in_blocks, in_part, late, once, remember, with_past
 from grafx.processors.errors import ParameterError
 
 
@@ -115,13 +115,27 @@ def test_other_threads_are_not_in_the_stream():
     assert found == [False]
 
 
+def test_entries_have_names_and_those_of_parts_nest():
+    def count(before):
+        return None, (before or 0) + 1
+
+    state = None
+    for _ in range(2):
+        with block_by_block(state) as after:
+            remember(count, "cycles")
+            in_part("inner", lambda: remember(count))
+            remember(count, "cycles")
+        state = after()
+    assert state == {"cycles": 2, "inner": {"state": 2}, "cycles 2": 2}
+
+
 def test_a_state_of_something_else_is_refused():
-    with block_by_block(()), pytest.raises(ParameterError, match="that of another processor"):
+    with block_by_block({"other": 1}), pytest.raises(ParameterError, match=r"has no 'state', .* but other"):
         remember(lambda before: (before, before))
 
 
 def test_a_state_that_holds_too_much_is_refused():
-    with block_by_block((1, 2)) as after:
+    with block_by_block({"state": 1, "other": 2}) as after:
         remember(lambda before: (before, before))
-    with pytest.raises(ParameterError, match="holds more than this processor remembers"):
+    with pytest.raises(ParameterError, match="has other, which nothing here remembers"):
         after()

@@ -1,0 +1,155 @@
+"""What a processor was made with: how it is printed, and whose the state of a stream is."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from .contract import contract_of
+
+Options = Mapping[str, Any]
+Place = tuple[str, ...]
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+LEFT_OUT = "<left out>"
+LONGEST = 60  # characters of a value in print
+
+
+@cache
+def _arguments(cls: type) -> dict[str, inspect.Parameter]:
+    """Arguments of a constructor, with those that it hands on by ``**`` to the constructors of its bases."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if "__init__" not in base.__dict__:
+            continue
+        own = list(inspect.signature(base.__dict__["__init__"]).parameters.values())[1:]
+        for argument in own:
+            if argument.kind is not argument.VAR_KEYWORD:
+                found.setdefault(argument.name, argument)
+        if all(argument.kind is not argument.VAR_KEYWORD for argument in own):
+            break
+    return found
+
+
+def options_of_call(cls: type, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a constructor was called with, and the defaults of the rest: plain values, and modules as they are."""
+    signature = inspect.signature(cls)
+    given: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        more = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        given.update(value if more else {name: value})
+    arguments = _arguments(cls)
+    values = {name: a.default for name, a in arguments.items() if a.default is not a.empty} | given
+    order = [name for name in arguments if name in values] + sorted(values.keys() - arguments.keys())
+    return {name: _plain(values[name]) for name in order}
+
+
+def identity_of(module: nn.Module) -> dict[str, Any]:
+    """Whose a state is, in plain data: class, options and parameter sizes. Other modules tell no options."""
+    return {
+        "class": f"{type(module).__module__}.{type(module).__qualname__}",
+        "options": {name: _of_modules(value) for name, value in vars(module).get("_options", {}).items()},
+        "sizes": _plain(contract_of(module).parameter_size()),
+    }
+
+
+def difference(own: Any, other: Any, place: Place = ()) -> str | None:
+    """Where what a state says about its processor differs first from this one, in words; None if nowhere."""
+    if isinstance(own, Mapping) and isinstance(other, Mapping):
+        if place[-1:] == ("options",):
+            own, other = ({**dict.fromkeys([*own, *other], LEFT_OUT), **options} for options in (own, other))
+        if list(own) == list(other):
+            return next(filter(None, (difference(own[name], other[name], (*place, name)) for name in own)), None)
+        own, other = tuple(own), tuple(other)
+    if isinstance(own, tuple) and isinstance(other, tuple) and len(own) == len(other):
+        if not any(difference(*pair) for pair in zip(own, other, strict=True)):
+            return None
+    elif isinstance(other, str | Real | None) and own == other:
+        return None
+    *names, last = (name for name in ("it", *place) if name != "options")
+    if last == "class" and isinstance(own, str) and isinstance(other, str):
+        has, needs = (name.rpartition(".")[2] for name in (other, own))
+        return f"{'.'.join(names[1:]) or 'it'} is that of a {has}, not of a {needs}"
+    name = ".".join([*names[1:], last]) if names else "class"
+    return f"its {name} is {_brief(other)}, not {_brief(own)}"
+
+
+def written(cls: type, options: Options) -> str:
+    """A processor as it is made: its class, and its options that are not at their defaults."""
+    arguments, own = _arguments(cls), inspect.signature(cls).parameters
+    parts: list[str] = []
+    for name, value in options.items():
+        argument = arguments.get(name)
+        optional = argument is None or argument.default is not argument.empty
+        if argument is not None and optional and _plain(argument.default) == value:
+            continue
+        if argument is not None and argument.kind is argument.VAR_POSITIONAL:
+            parts += map(_brief, value)
+        elif optional or name not in own or own[name].kind is inspect.Parameter.KEYWORD_ONLY:
+            parts.append(f"{name}={_brief(value)}")
+        else:
+            parts.append(_brief(value))
+    return f"{cls.__name__}({', '.join(parts)})"
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be compared, copied and saved without the classes that it is made of; modules stay."""
+    if value is None or isinstance(value, nn.Module) or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, Mapping):
+        # Where modules are named, their order may be that of the sound.
+        ordered = any(isinstance(part, nn.Module) for part in value.values())
+        names = list(value) if ordered else sorted(value, key=str)
+        return {name if type(name) in (str, int) else str(name): _plain(value[name]) for name in names}
+    if isinstance(value, list | tuple | nn.ModuleList):
+        return tuple(map(_plain, value))
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(ADDRESS.sub("", repr(part)) for part in value))
+    if isinstance(value, Tensor | np.ndarray):
+        return value.item() if value.ndim == 0 and not _is_meta(value) else _fingerprint(value)
+    for kind, to in ((str, str.__str__), (Integral, int), (Real, float)):
+        if isinstance(value, kind):
+            return to(value)
+    return f"<{getattr(value, '__qualname__', None) or ADDRESS.sub('', repr(value)).strip('<>')}>"
+
+
+def _of_modules(value: Any) -> Any:
+    """A plain value, in which each module is replaced by its identity."""
+    if isinstance(value, nn.Module):
+        return identity_of(value)
+    if isinstance(value, Mapping):
+        return {name: _of_modules(part) for name, part in value.items()}
+    return tuple(map(_of_modules, value)) if isinstance(value, tuple) else value
+
+
+def _is_meta(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_meta
+
+
+def _fingerprint(value: Tensor | np.ndarray) -> str:
+    shape, kind = " × ".join(map(str, value.shape)), str(value.dtype).removeprefix("torch.")
+    if _is_meta(value):
+        return f"<{kind} {shape}>"
+    array = value.detach().cpu().resolve_conj().contiguous() if isinstance(value, Tensor) else torch.as_tensor(value)
+    digest = blake2b(array.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), digest_size=6).hexdigest()
+    return f"<{kind} {shape} {digest}>"
+
+
+def _brief(value: Any) -> str:
+    """A value in one line; members as they are printed themselves."""
+    if isinstance(value, nn.Module):
+        text = repr(value)
+        return text if "\n" not in text else f"{type(value).__name__}(…)"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name!r}: {_brief(part)}' for name, part in value.items())}}}"
+    if isinstance(value, tuple) and any(isinstance(part, nn.Module | Mapping) for part in value):
+        return f"({', '.join(map(_brief, value))},)"
+    text = value if isinstance(value, str) and value[:1] == "<" else repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
