@@ -1,4 +1,4 @@
-"""Words on the terminal."""
+"""Messages on the terminal."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ from rich.text import Text
 
 from ..text import printable
 
-# Results go to the output; notes, progress and errors to the other stream. File names may hold what rich would take for
-# markup.
+# Results go to the standard output; notes, progress and errors to the standard error. File names may contain characters
+# that rich takes for markup.
 console = Console(highlight=False, markup=False, emoji=False)
 error_console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str, style: str = "") -> None:
-    """Say something on a line of its own, however long."""
+    """Print a text as a line of its own, without wrapping."""
     console.print(printable(text), style=style, soft_wrap=True)
 
 
 def notice(text: str) -> None:
-    """Say something that the user should know but need not act on."""
+    """Print a note to the standard error."""
     error_console.print(Text.assemble(("Note:", "yellow"), f" {printable(text)}"), soft_wrap=True)
 
 
 @contextmanager
 def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
-    """Say warnings of a kind as notices, each once."""
+    """Print each warning of a category once, as a note."""
     said = set()
 
     with warnings.catch_warnings():
@@ -48,6 +48,6 @@ def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
 
 
 def fail(text: str, status: int = 1) -> NoReturn:
-    """Say what is wrong and end with a status."""
+    """Print an error and exit with a status."""
     error_console.print(Text.assemble(("Error:", "red"), f" {printable(text)}"), soft_wrap=True)
     raise typer.Exit(status)

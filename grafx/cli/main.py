@@ -1,4 +1,4 @@
-"""Commands and their options."""
+"""Commands and options of ``grafx``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ ResultFolder = Annotated[
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Messages instead of tracebacks for what a user can mend."""
+    """Print errors that the user can fix as messages without a traceback."""
     try:
         with warnings_as_notices(GraphWarning):
             yield
@@ -49,7 +49,7 @@ def _plain_errors() -> Iterator[None]:
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """What is wrong in here is wrong with an option, whatever the files hold."""
+    """Treat errors in this block as wrong usage of an option."""
     try:
         yield
     except ValueError as error:
@@ -125,7 +125,7 @@ def render(
     ] = None,
     tail: Annotated[bool, typer.Option(help="Go on after the stems until the sound has died away.")] = False,
 ) -> None:
-    """Mix stems with a graph that was found or edited."""
+    """Mix stems with a saved graph."""
     from .run import render_folder
 
     with _plain_errors():

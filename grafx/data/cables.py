@@ -8,7 +8,7 @@ from .validate import first_plug, text
 
 
 def cables_around(G: nx.MultiDiGraph, node_id: int) -> list[tuple[int, int, dict[str, Any]]]:
-    """The cables that lead past a node: from what feeds its first inlet to what its first outlet feeds."""
+    """Return the edges of a bypass: from the sources of the first inlet to the destinations of the first outlet."""
     node_type = G.nodes[node_id]["node_type"]
     first_inlet, first_outlet = (first_plug(G.config, node_type, side) for side in ("inlet", "outlet"))
     return [
@@ -20,7 +20,7 @@ def cables_around(G: nx.MultiDiGraph, node_id: int) -> list[tuple[int, int, dict
 
 
 def find_cable(G: nx.MultiDiGraph, source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> Any:
-    """The networkx key of a cable, or ``None`` where there is none."""
+    """Return the networkx key of an edge, or ``None`` if it does not exist."""
     for key, data in (G.get_edge_data(source_id, dest_id) or {}).items():
         if (text(data, "outlet"), text(data, "inlet")) == (outlet, inlet):
             return key

@@ -1,6 +1,6 @@
-"""What keeps a graph from being rendered, all at once.
+"""Problems that prevent a graph from being rendered, all at once.
 
-Nothing here trusts the graph: raw networkx calls can leave any ids and attributes in it.
+Nothing here relies on valid data: raw networkx calls can leave any ids and attributes in a graph.
 """
 
 import reprlib
@@ -18,12 +18,12 @@ Edge = tuple[Hashable, Hashable, Hashable, Mapping[str, Any]]
 
 
 def find_problems(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
-    """A message for each reason why a graph cannot be rendered."""
+    """Return a message for each problem that prevents rendering."""
     return [*find_malformed(G, config), *_cycles(G), *_unfed_inlets(G, config), *_missing_output(G)]
 
 
 def find_malformed(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
-    """A message for each node and cable that :class:`GRAFX` would not have made."""
+    """Return a message for each node and edge that :class:`GRAFX` would not have made."""
     checks = [check for node_id in G.nodes for check in (_id_problem(node_id), type_problem(G, config, node_id))]
     nodes = [problem for problem in checks if problem]
     edges = [problem for edge in G.edges(keys=True, data=True) for problem in edge_problems(G, config, edge)]
@@ -31,7 +31,7 @@ def find_malformed(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
 
 
 def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashable) -> str | None:
-    """What is wrong with a node's type, or ``None``."""
+    """Describe an invalid node type; ``None`` if it is valid."""
     data, node = G.nodes[node_id], f"Node {show(node_id)}"
     if "node_type" not in data:
         return f"{node} has no node_type: add nodes with GRAFX.add, or give it a type with GRAFX.replace."
@@ -47,9 +47,9 @@ def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashab
 
 
 def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: Edge) -> Iterator[str]:
-    """What is wrong with a cable's ends."""
+    """Describe the invalid ends of an edge."""
     source_id, dest_id, _, data = edge
-    # Ids are compared as networkx does, by their hash first: some, as numpy's, do not compare with all others.
+    # Ids are compared by hash first, as in networkx: some, such as those of numpy, do not compare with all others.
     if source_id in {dest_id}:
         yield f"{_describe_edge(G, edge)} feeds a node with its own output, which cannot be rendered: remove it."
     for node_id, side in ((source_id, "outlet"), (dest_id, "inlet")):
@@ -65,30 +65,30 @@ def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: Edge) ->
 
 
 def plugs(config: NodeConfigs | None, node_type: str | None, side: str) -> list[str] | None:
-    """The names of a type's ``"inlet"`` or ``"outlet"`` side; ``None`` where any name will do."""
+    """Return the names of a type's ``"inlet"`` or ``"outlet"`` side; ``None`` if any name is valid."""
     types = BUILT_IN_TYPES if config is None else config.node_type_dict
     return types[node_type][f"{side}s"] if node_type in types else None
 
 
 def first_plug(config: NodeConfigs | None, node_type: str | None, side: str) -> str | None:
-    """The inlet or outlet that the main signal takes; ``None`` where there is none."""
+    """Return the inlet or outlet of the main signal, or ``None``."""
     names = plugs(config, node_type, side)
     return "main" if names is None else next(iter(names), None)
 
 
 def text(data: Mapping[str, Any], name: str) -> str | None:
-    """An attribute that should be a string, or ``None`` where it is none."""
+    """Return a string attribute, or ``None`` if it is not a string."""
     value = data.get(name)
     return value if isinstance(value, str) else None
 
 
 def show(value: Any) -> str:
-    """A value of any kind in few characters."""
+    """Format any value in few characters."""
     return str(value) if isinstance(value, Integral) else reprlib.repr(value)
 
 
 def describe(G: nx.MultiDiGraph, node_id: Hashable) -> str:
-    """A node as messages name it: ``"3 (eq)"``."""
+    """Format a node for messages: ``"3 (eq)"``."""
     return f"{show(node_id)} ({text(G.nodes[node_id], 'node_type') or 'no type'})"
 
 
