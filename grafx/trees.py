@@ -48,7 +48,7 @@ def _nested(path: Path, value: Any) -> Any:
 
 
 def _joined(tree: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, and the other where they meet."""
+    """Merge two nested dicts; the other takes precedence."""
     joined = dict(tree)
     for name, value in other.items():
         both = hasattr(value, "items") and hasattr(joined.get(name), "items")
@@ -75,7 +75,7 @@ def _map(tree: Any, function: Any) -> Any:
 
 
 def _map_three(before: Any, after: Any, raw: Any) -> Any:
-    """``after`` where it is not ``before``, and else ``raw``."""
+    """Return ``after`` where it differs from ``before``, otherwise ``raw``."""
     if isinstance(raw, Tensor):
         kept = (before == after) | before.isnan()
         return torch.where(kept[0], raw, after[0].to(raw.dtype))

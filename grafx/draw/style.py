@@ -1,4 +1,4 @@
-"""What node types look like: colours, short names, shapes."""
+"""Appearance of node types: colours, short names, shapes."""
 
 import colorsys
 import re
@@ -51,11 +51,11 @@ PORT_COLOR = "#4b5563"
 
 
 class NodeColorHandler:
-    """Colours of node types, as drawing functions of GRAFX ask for them.
+    """Colours of node types, with the interface of GRAFX drawing functions.
 
     Args:
         facecolor_map: Node type to fill.
-        node_types: Types in their order, which get ``colors``, or without these the usual ones.
+        node_types: Types in the order of ``colors``; without ``colors`` they get the defaults.
         colors: Fills for ``node_types``.
     """
 
@@ -70,20 +70,20 @@ class NodeColorHandler:
         self.facecolor_map = {**{t: type_color(t, given) for t in types}, **(facecolor_map or {})}
 
     def get_facecolor(self, node_type: str) -> Any:
-        """Its fill."""
+        """Return the fill colour."""
         return self.facecolor_map[node_type]
 
     def get_edgecolor(self, node_type: str) -> str:
-        """Its outline."""
+        """Return the outline colour."""
         return outline_color(self.get_facecolor(node_type))
 
     def get_colors(self, node_type: str) -> dict[str, Any]:
-        """Both, as patches of matplotlib take them."""
+        """Return both colours, as arguments of matplotlib patches."""
         return {"facecolor": self.get_facecolor(node_type), "edgecolor": self.get_edgecolor(node_type)}
 
 
 def type_color(node_type: str, overrides: Mapping[str, object] | None = None) -> str:
-    """Colour of a node type: the one asked for, a light one for a well-known kind, a dark one its name determines."""
+    """Return the colour of a type: an override, a light one for a known kind, or a dark one derived from its name."""
     if overrides and node_type in overrides:
         return to_hex(overrides[node_type])
     known = COLORS.get(_family(node_type))
@@ -98,22 +98,22 @@ def type_color(node_type: str, overrides: Mapping[str, object] | None = None) ->
 
 
 def text_color(fill: str) -> str:
-    """Dark or white, whichever reads better on ``fill``."""
+    """Return dark or white, whichever is more legible on ``fill``."""
     return TEXT_COLOR if _luminance(fill) > 0.22 else "#ffffff"
 
 
 def outline_color(fill: str) -> str:
-    """A darker tone of ``fill``."""
+    """Return a darker tone of ``fill``."""
     return to_hex([0.55 * c for c in to_rgb(fill)])
 
 
 def is_round(node_type: str) -> bool:
-    """Inputs, outputs and sums are round, as in block diagrams; everything else is a box."""
+    """Whether a type is drawn round, as inputs, outputs and sums are in block diagrams."""
     return node_type in ("in", "out", "mix")
 
 
 def short_names(node_types: Iterable[str]) -> dict[str, str]:
-    """A name of at most three letters for each type, all of them different as long as letters last."""
+    """Return a name of at most three letters for each type, unique as long as there are enough letters."""
     names, taken = {}, set()
     types = list(dict.fromkeys(node_types))
     for node_type in sorted(types, key=lambda t: (t not in COLORS and len(t) > 3, _family(t) not in COLORS, t)):

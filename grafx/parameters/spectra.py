@@ -1,4 +1,4 @@
-"""Controls that are spectra, told and set by octaves."""
+"""Spectra as controls, read and set by octave."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ..errors import GraphError
 from ..trees import _flat, _nested
 
 OCTAVES = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-"""Bands in Hz by whose means a spectrum is told and set."""
+"""Centre frequencies in Hz of the octave bands by which a spectrum is read and set."""
 
 
 def _check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: Tensor) -> None:
@@ -28,7 +28,7 @@ def _check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: 
 
 
 def _shifted(values: Tensor, edits: Mapping[str, Any], leaf: Any) -> Tensor:
-    """A spectrum with other means in some octaves: added to, or multiplied where its scale is logarithmic."""
+    """Change the means of a spectrum in some octaves, by addition, or by a factor on a logarithmic scale."""
     control, values, bands = leaf.control, values.clone(), _bands(leaf.control)
     for label, number in edits.items():
         part = values[..., bands[label]]
@@ -41,7 +41,7 @@ def _shifted(values: Tensor, edits: Mapping[str, Any], leaf: Any) -> Tensor:
 
 
 def _bands(control: Any) -> dict[str, list[int]]:
-    """Octaves that have frequencies, and which."""
+    """Group the frequencies of a control by octave."""
     bands: dict[str, list[int]] = {}
     for index, hertz in enumerate(control.hertz):
         octave = round(math.log2(max(hertz, 1.0) / 1000)) + 5

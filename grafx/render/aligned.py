@@ -1,4 +1,4 @@
-"""A graph made ready for blocks: signals that meet are in time with each other, and cycles are cut open at delays."""
+"""Preparation of a graph for streaming: latency compensation, and cycles cut at delays."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from ..data.graph import GRAFX
 from ..errors import GraphError
 
 BEFORE = "id_before"
-"""Node attribute that holds the id in the graph that was given."""
+"""Node attribute with the id in the original graph."""
 
 Edge = tuple[int, int, int]
 """Source, destination and key of an edge."""
@@ -22,16 +22,16 @@ Edge = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Aligned:
-    """What :func:`aligned` returns.
+    """Result of :func:`aligned`.
 
     Attributes:
-        G: The graph, whose nodes have their former ids in the attribute ``id_before``. For each cut it has one more
-            ``in`` node, after all others, and nodes that wait where a signal would be early.
-        waits: Node type to processor, of those that wait.
-        cuts: Former id and outlet of what each further ``in`` node is to be fed with, and the former id of the delay
+        G: The graph, whose nodes have their original ids in the attribute ``id_before``. For each cut it has an
+            additional ``in`` node, after all others, and delay nodes for signals that would be early.
+        waits: Node type to processor, of the delay nodes.
+        cuts: Original id and outlet of the signal for each additional ``in`` node, and the original id of the delay
             that reads it.
-        latency_samples: How late all outputs are.
-        departures: Node to how late what it gives is.
+        latency_samples: Latency of all outputs.
+        departures: Node to the latency of its output.
     """
 
     G: GRAFX
@@ -42,7 +42,7 @@ class Aligned:
 
 
 class Wait(nn.Module):
-    """Hold a signal back in a stream until the others that it meets have come."""
+    """Delay of an early signal in a stream, until the others at the same inlet have arrived."""
 
     def __init__(self, num_samples: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Wait(nn.Module):
     def parameter_size(self) -> dict:
         return {}
 
-    # What is handed to all nodes alike is not meant for one that the graph did not have.
+    # Common parameters are not meant for nodes that the original graph did not have.
     def forward(self, input_signals: Tensor, **_: Tensor) -> Tensor:
         return input_signals
 
@@ -62,16 +62,16 @@ class Wait(nn.Module):
 
 
 def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], int | None]) -> Aligned:
-    """Make a graph ready for blocks.
+    """Prepare a graph for streaming.
 
     Args:
         G: A graph with a config; it may have cycles.
-        latencies: Node type to how late its processors are in a stream; 0 for what is missing.
-        delay_of: From a node to the least delay in samples between its first inlet and its outlets, None for what is
-            no delay.
+        latencies: Node type to the latency of its processor in a stream; 0 if missing.
+        delay_of: From a node to the minimum delay in samples between its first inlet and its outlets, ``None`` for
+            nodes that are not delays.
 
     Raises:
-        GraphError: A cycle has no delay in it, or something that looks ahead.
+        GraphError: A cycle has no delay, or has a processor with look-ahead.
     """
     cuts = _cuts(G, delay_of)
     arrivals = _arrivals(G, latencies)
@@ -118,7 +118,7 @@ def aligned(G: GRAFX, latencies: Mapping[str, int], delay_of: Callable[[int], in
 
 
 def _new_types(G: GRAFX, lags: Iterable[int]) -> dict[int, str]:
-    """Samples to wait to the name of a type that waits for so long, which the graph does not have yet."""
+    """Map each number of samples to the name of a new type of delay node."""
     types = {}
     for lag in sorted(set(lags)):
         name = f"wait {lag}"
@@ -138,7 +138,7 @@ def _first_inlet(G: GRAFX, node_id: int) -> str:
 
 
 def _cuts(G: GRAFX, delay_of: Callable[[int], int | None]) -> set[Edge]:
-    """Edges into delays without which there is no cycle; of each cycle, the one into the longest delay."""
+    """Find edges into delays whose removal leaves no cycle; of each cycle, the one into the longest delay."""
     cuts: set[Edge] = set()
     rest = nx.MultiDiGraph(G.edges(keys=True, data=True))
     while True:
@@ -162,7 +162,7 @@ def _cuts(G: GRAFX, delay_of: Callable[[int], int | None]) -> set[Edge]:
 
 
 def _arrivals(G: GRAFX, latencies: Mapping[str, int]) -> dict[int, int]:
-    """How late the signals are at the inlets of each node. Nodes on a common cycle hear them at the same time."""
+    """Compute the latency of the signals at the inlets of each node. Nodes on a common cycle have the same."""
     groups = nx.condensation(nx.DiGraph(G))
     arrivals: dict[int, int] = {}
     for group in nx.topological_sort(groups):

@@ -1,4 +1,4 @@
-"""Schedules of graphs, under the names that GRAFX has for them."""
+"""Schedules of graphs, under GRAFX's names."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ __all__ = ["compute_render_order", "get_sorted_graph", "reorder_for_fast_render"
 
 
 def return_render_ordered_graph(G: GRAFX, method: str, **kwargs: Any) -> GRAFX:
-    """The graph renumbered along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
+    """Renumber a graph along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
     return reorder_for_fast_render(G, method, **kwargs)
 
 
 def get_sorted_graph(G: GRAFX) -> GRAFX:
-    """A copy of the graph that runs through its nodes in the order of their ids."""
+    """Copy a graph with its nodes in the order of their ids."""
     H = GRAFX(config=G.config, invalid_op=G.invalid_op)
     H.graph.update(G.graph)
     H.add_nodes_from((node, dict(G.nodes[node])) for node in sorted(G.nodes))

@@ -1,1 +1,1 @@
-"""Search for the settings of a synthesizer or an effect that made a sound."""
+"""Search for the settings of a synthesizer or an effect that reproduce a sound."""
