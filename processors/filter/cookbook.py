@@ -15,7 +15,7 @@ COOKBOOK_GAIN = Control("gain_db", -24, 24, 0.0, "log_gain", unit="dB", map=line
 
 
 def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Control]:
-    """Those of ``w0`` and ``q_inv``, with this frequency unless another is given."""
+    """Make the controls of ``w0`` and ``q_inv``, with a default frequency."""
     low, high, _ = hertz(sample_rate)
     return [
         Control("frequency_hz", low, high, default_hz, "w0", None, "Hz", "log", frequency(sample_rate)),
@@ -24,7 +24,7 @@ def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Con
 
 
 class CookbookFilter(RecursiveFilter):
-    """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
+    """Base class of the filters of the Audio EQ Cookbook. A subclass names its formula.
 
     Args:
         sample_rate: samples per second, which controls refer to.
@@ -59,22 +59,22 @@ class CookbookFilter(RecursiveFilter):
 
     @classmethod
     def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` from cos ω₀ and α = sin(ω₀)/2Q, each ``(…)``."""
+        """Compute numerators and denominators ``(…, 3)`` from cos ω₀ and α = sin(ω₀)/2Q, each ``(…)``."""
         return cls.formula(*cookbook.from_cosine(cos_w0, alpha))
 
     @staticmethod
     def filter_parameter_activations(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
-        """ω₀ in radians per sample and 1/Q from raw parameters."""
+        """Convert raw parameters to ω₀ in radians per sample and 1/Q."""
         return cookbook.from_raw(w0, q_inv)
 
     @staticmethod
     def compute_common_filter_parameters(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
-        """cos ω₀ and α = sin(ω₀)/2Q from ω₀ in radians per sample and 1/Q."""
+        """Compute cos ω₀ and α = sin(ω₀)/2Q from ω₀ in radians per sample and 1/Q."""
         return torch.cos(w0), torch.sin(w0) * q_inv / 2
 
 
 class CookbookEqualizer(CookbookFilter):
-    """What those that have a gain have in common besides.
+    """Base class of the cookbook filters with a gain.
 
     Args:
         num_filters: K, the number of filters in series.
@@ -109,17 +109,17 @@ class CookbookEqualizer(CookbookFilter):
 
     @classmethod
     def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor, A: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
+        """Compute numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
         return cls.formula(*cookbook.from_cosine(cos_w0, alpha), A)
 
     @staticmethod
     def filter_parameter_activations(w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ω₀ in radians per sample, 1/Q and A from raw parameters of sections in series."""
+        """Convert raw parameters of sections in series to ω₀ in radians per sample, 1/Q and A."""
         return cookbook.from_raw(w0, q_inv, log_gain)
 
 
 class LowPassFilter(CookbookFilter):
-    r"""Second-order low-pass, 1 at zero frequency and Q at its cutoff.
+    r"""Second-order low-pass, with the gain 1 at zero frequency and Q at its cutoff.
 
     .. math:: H(z) = \frac{\tfrac{1}{2} (1 - c) (1 + 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}},
         \quad c = \cos \omega_0, \quad \alpha = \frac{\sin \omega_0}{2 Q}
@@ -142,7 +142,7 @@ class LowPassFilter(CookbookFilter):
 
 
 class HighPassFilter(CookbookFilter):
-    r"""Second-order high-pass, 1 at the Nyquist frequency and Q at its cutoff.
+    r"""Second-order high-pass, with the gain 1 at the Nyquist frequency and Q at its cutoff.
 
     .. math:: H(z) = \frac{\tfrac{1}{2} (1 + c) (1 - 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -153,7 +153,7 @@ class HighPassFilter(CookbookFilter):
 
 
 class BandPassFilter(CookbookFilter):
-    r"""Second-order band-pass, 1 at its centre whatever the bandwidth is.
+    r"""Second-order band-pass, with the gain 1 at its centre for any bandwidth.
 
     .. math:: H(z) = \frac{\alpha (1 - z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -164,7 +164,7 @@ class BandPassFilter(CookbookFilter):
 
 
 class BandRejectFilter(CookbookFilter):
-    r"""Second-order band-reject filter, or notch, 0 at its centre.
+    r"""Second-order band-reject filter, or notch, with the gain 0 at its centre.
 
     .. math:: H(z) = \frac{1 - 2 c z^{-1} + z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -175,7 +175,7 @@ class BandRejectFilter(CookbookFilter):
 
 
 class AllPassFilter(CookbookFilter):
-    r"""Second-order all-pass, which turns the phase by half a turn up to its centre and by a whole one in all.
+    r"""Second-order all-pass, which shifts the phase by half a turn at its centre and by a full turn in total.
 
     .. math:: H(z) = \frac{1 - \alpha - 2 c z^{-1} + (1 + \alpha) z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -186,7 +186,7 @@ class AllPassFilter(CookbookFilter):
 
 
 class PeakingFilter(CookbookEqualizer):
-    r"""Second-order peaks or dips in series, of A² at their centres.
+    r"""Second-order peaking filters in series, with the gain A² at their centres.
 
     .. math:: H(z) = \prod_{k=1}^{K}
         \frac{1 + \alpha A - 2 c z^{-1} + (1 - \alpha A) z^{-2}}{1 + \alpha/A - 2 c z^{-1} + (1 - \alpha/A) z^{-2}},
@@ -212,7 +212,7 @@ class PeakingFilter(CookbookEqualizer):
 
 
 class LowShelf(CookbookEqualizer):
-    r"""Second-order shelves in series, of A² at zero frequency and 1 at the Nyquist frequency.
+    r"""Second-order low shelves in series, with the gain A² at zero frequency and 1 at the Nyquist frequency.
 
     .. math::
         b &= A\,(A + 1 - (A - 1) c + r,\; 2 (A - 1 - (A + 1) c),\; A + 1 - (A - 1) c - r) \\
@@ -226,7 +226,7 @@ class LowShelf(CookbookEqualizer):
 
 
 class HighShelf(CookbookEqualizer):
-    r"""Second-order shelves in series, of 1 at zero frequency and A² at the Nyquist frequency.
+    r"""Second-order high shelves in series, with the gain 1 at zero frequency and A² at the Nyquist frequency.
 
     .. math::
         b &= A\,(A + 1 + (A - 1) c + r,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - r) \\
