@@ -259,7 +259,8 @@ def _head(stream: BinaryIO) -> bytes:
 def _xing(head: bytes) -> bool | None:
     """Whether an MP3 file that stores its length declares the encoder delay; ``None`` if it does not store its length.
 
-    Source: the tag of Xing and LAME (http://gabriel.mp3-tech.org/mp3infotag.html).
+    References:
+        The tag of Xing and LAME (http://gabriel.mp3-tech.org/mp3infotag.html).
     """
     place = re.search(b"Xing|Info", head)
     if place is None or len(head) < place.end() + 4:

@@ -12,7 +12,7 @@ def check_optional(processor: nn.Module, **parameters: object) -> None:
     """Refuse a missing parameter, and one that the options of a processor exclude.
 
     Args:
-        processor: anything with a ``parameter_size``.
+        processor: Anything with a ``parameter_size``.
         **parameters: The arguments of ``forward`` by name, or ``None``.
 
     Raises:
@@ -42,7 +42,7 @@ def bind(
     """Separate the signals and the raw parameters among the arguments of a ``forward``.
 
     Args:
-        processor: anything with a ``parameter_size``.
+        processor: Anything with a ``parameter_size``.
         inlets: Names of its inlets; a signal for each comes first.
         arguments: Signals, then raw parameters in the order of ``parameter_size``. ``None`` stands for a parameter that
             the options exclude.

@@ -109,7 +109,7 @@ class Processor(Constants, metaclass=Construction):
         """How long a sound goes on after the input has ended: the most of all rows, to −60 dB where it never ends.
 
         Args:
-            raw_parameters: those of :meth:`forward`.
+            raw_parameters: Those of :meth:`forward`.
         """
         return 0
 
@@ -415,7 +415,7 @@ def check_streams(processor: nn.Module) -> None:
     """Refuse a processor that cannot run block by block.
 
     Raises:
-        ParameterError: the message names it, or the member that is the cause.
+        ParameterError: The message names it, or the member that is the cause.
     """
     if latency_of(processor) is not None:
         return

@@ -37,11 +37,12 @@ class ZeroPhaseFIREqualizer(Processor):
 
     Args:
         num_magnitude_bins: K, the number of magnitudes.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         sample_rate: Samples per second, which determine the frequencies of the magnitudes.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     def __init__(
@@ -101,20 +102,21 @@ class NewZeroPhaseFIREqualizer(Processor):
         num_frequency_bins: K, the number of magnitudes.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
         use_filterbank: Parametrize the magnitudes of bands.
-        filterbank_kwargs: arguments of :class:`~grafx.processors.core.filterbank.TriangularFilterBank` besides the
+        filterbank_kwargs: Arguments of :class:`~grafx.processors.core.filterbank.TriangularFilterBank` besides the
             first, of which ``num_filters`` is J.
-        window: see :func:`~grafx.processors.core.windows.get_window`.
-        window_kwargs: its arguments.
+        window: See :func:`~grafx.processors.core.windows.get_window`.
+        window_kwargs: Its arguments.
         eps: ε, with a filter bank.
-        flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        flashfftconv: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         sample_rate: Samples per second, which determine the frequencies of the magnitudes.
-        **conv: other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        **conv: Other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: An unknown ``processor_channel``, window or scale.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     def __init__(
@@ -192,16 +194,17 @@ class ParametricEqualizer(Processor):
         num_filters: K, the number of filters; at least 2 with shelves.
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
         use_shelving_filters: Use shelves at the ends. Otherwise all filters are peaks.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
         ParameterError: An unknown ``processor_channel``, or too few filters.
 
-    Source: the formulas, Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"; as a
-    differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
-    2020.
+    References:
+        The formulas, Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"; as a
+        differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
+        2020.
     """
 
     latency_samples = 0
@@ -248,7 +251,7 @@ class ParametricEqualizer(Processor):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+            ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
         return _recurse(self, input_signals, w0, q_inv, log_gain)
 
@@ -282,14 +285,15 @@ class GraphicEqualizer(Processor):
     Args:
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
         scale: ``"bark"`` (24 bands from 50 Hz to 13.5 kHz) or ``"third_octave"`` (31 from 20 Hz to 20 kHz).
-        sr: sample rate in Hz.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sr: Sample rate in Hz.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
         ParameterError: An unknown ``processor_channel`` or scale, or bands beyond the Nyquist frequency.
 
-    Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
+    References:
+        Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
     """
 
     latency_samples = 0
@@ -325,7 +329,7 @@ class GraphicEqualizer(Processor):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+            ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
         return _recurse(self, input_signals, log_gains)
 

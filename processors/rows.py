@@ -21,7 +21,7 @@ def share_rows(processor: nn.Module, arguments: Sequence[Any], parameters: Mappi
     parameters, are unchanged.
 
     Args:
-        processor: anything with a ``parameter_size``.
+        processor: Anything with a ``parameter_size``.
         arguments: Positional arguments of ``forward``: a signal for each inlet, then raw parameters.
         parameters: Named arguments; raw parameters nest as their sizes do.
 

@@ -254,12 +254,12 @@ class _Kept(NamedTuple):
     """What a state consists of.
 
     Attributes:
-        steps_of: what tells the graph from others.
-        time: how many samples were rendered.
-        length: those of the latest block.
-        loudest: the largest sample of the outputs of a graph with cycles.
-        input, output: blocks of no samples, which tell shape and type.
-        steps: states of the processors in each step.
+        steps_of: What tells the graph from others.
+        time: How many samples were rendered.
+        length: Those of the latest block.
+        loudest: The largest sample of the outputs of a graph with cycles.
+        input, output: Blocks of no samples, which tell shape and type.
+        steps: States of the processors in each step.
     """
 
     steps_of: tuple[tuple[str, int], ...]

@@ -30,7 +30,7 @@ def loudness(signal: Tensor, sample_rate: float) -> float:
     Returns:
         The loudness; −∞ for silence.
 
-    Source:
+    References:
         Recommendation ITU-R BS.1770-5, 2023; the weighting at other rates than 48 kHz by the bilinear transform of its
         analog prototypes.
     """

@@ -65,14 +65,14 @@ class DryWet(Wrapper):
 
         Args:
             inlet_signals: The dry signal; the weight may follow it.
-            drywet_weight: of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
-            raw_parameters: those of the processor.
+            drywet_weight: Of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
+            raw_parameters: Those of the processor.
 
         Returns:
             The mix, and the processor's intermediates if it has any.
 
         Raises:
-            ParameterError: the weight is missing or has another shape.
+            ParameterError: The weight is missing or has another shape.
         """
         dry = _only_signal(self, inlet_signals)
         if drywet_weight is None:
@@ -116,7 +116,7 @@ class GainStagingRegularization(Wrapper):
 
         Args:
             inlet_signals: The input signal.
-            raw_parameters: those of the processor.
+            raw_parameters: Those of the processor.
 
         Returns:
             The processor's output, and its intermediates with ``key`` added.

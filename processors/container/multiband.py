@@ -33,8 +33,8 @@ class MultiBand(Group):
     Args:
         processor: Processor of the bands, with one outlet.
         num_bands: K, at least 2.
-        sample_rate: samples per second, which the crossovers refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second, which the crossovers refer to.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:

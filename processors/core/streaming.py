@@ -59,7 +59,7 @@ def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
     """Run what is inside on a block of a signal.
 
     Args:
-        state: what the block before left behind; None for the first one.
+        state: What the block before left behind; None for the first one.
 
     Yields:
         A function that gives the state after the block.
@@ -89,7 +89,7 @@ def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
     """Run a function with the state that it left after the block before.
 
     Args:
-        step: from a state, None at the beginning, to a result and the state after.
+        step: From a state, None at the beginning, to a result and the state after.
 
     Returns:
         The result.
@@ -134,8 +134,8 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     """A result that a stream computes for the first block, and again when the values of the tensors change.
 
     Args:
-        function: from the tensors to a tensor, or to a nested tuple of tensors.
-        tensors: what it depends on.
+        function: From the tensors to a tensor, or to a nested tuple of tensors.
+        tensors: What it depends on.
 
     Returns:
         The result.

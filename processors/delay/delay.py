@@ -43,15 +43,16 @@ class DelayLine(Processor):
         z_delay ``(B, 1)``: d̃, where d is ``delay_ms``. Its gradient is zero where the time is clipped.
 
     Args:
-        max_delay_ms: the longest delay, in milliseconds.
+        max_delay_ms: The longest delay, in milliseconds.
         max_delay_ms: Longest delay, in milliseconds.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: The longest delay is not positive, or the interpolation is unknown.
 
-    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    References:
+        Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
     latency_samples = 0
@@ -102,11 +103,11 @@ class DelayLine(Processor):
         return delay_line_tail(self._line)
 
     def min_delay_samples(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
-            time: see :meth:`forward`.
+            input_signals: Of any shape; the values are ignored.
+            time: See :meth:`forward`.
             z_delay: ``(B, 1)``.
 
         Returns:
@@ -143,20 +144,21 @@ class MultitapDelay(Processor):
         num_segments: M, the number of segments.
         num_delay_per_segment: P, the number of taps per segment.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        zp_filter_per_tap: filter each tap.
-        zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        pre_delay: samples before the first segment.
-        straight_through, radii_loss, normalize_gradients: see
+        zp_filter_per_tap: Filter each tap.
+        zp_filter_bins: Magnitudes of a tap's filter, which has 2·bins − 1 taps.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        pre_delay: Samples before the first segment.
+        straight_through, radii_loss, normalize_gradients: See
             :class:`~grafx.processors.core.delay.SurrogateDelay`.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         segment_s: Length of a segment in seconds, in place of ``segment_len``, for any sample rate.
 
     Raises:
         ParameterError: An unknown ``processor_channel``.
 
-    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    References:
+        Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
     latency_samples = 0
@@ -271,10 +273,10 @@ class MultitapDelay(Processor):
     def min_delay_samples(
         self, input_signals: Tensor, *, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             delay_z: ``(B, C'·M·P, 2)``.
             log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
 

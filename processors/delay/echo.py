@@ -34,8 +34,8 @@ class _Echo(Processor):
     Args:
         max_time_ms: Longest time, in milliseconds.
         damped: Whether there is a filter in the loop.
-        sample_rate: samples per second.
-        param_range: ranges of controls.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls.
     """
 
     latency_samples = 0
@@ -97,10 +97,10 @@ class _Echo(Processor):
         w0_low: Tensor | None = None,
         w0_high: Tensor | None = None,
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             z_time: ``(B, 1)``.
             z_feedback, w0_low, w0_high: Ignored.
 
@@ -186,14 +186,15 @@ class FeedbackDelay(_Echo):
     Args:
         max_time_ms: Longest time, in milliseconds.
         damped: Whether there is a filter in the loop.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: The longest time is not longer than the shortest.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 2; filters in the loop,
-    Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 2; filters in the loop, Moorer,
+        "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
     def forward(
@@ -238,8 +239,8 @@ class PingPongDelay(_Echo):
         max_time_ms: Longest time, in milliseconds.
         damped: Whether there is a filter in the loop.
         entrance: ``"mono"`` or ``"stereo"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: The longest time is not longer than the shortest; an unknown entrance.

@@ -46,17 +46,17 @@ class ApproxCompressor(_OneSmoother):
         log_knee ``(B, 1)``: W = exp(log_knee).
 
     Args:
-        iir_len: length of the impulse response of the smoother, in samples.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        iir_len: Length of the impulse response of the smoother, in samples.
+        flashfftconv: Accepted and without effect, as there is no convolution.
+        max_input_len: Accepted and without effect.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``iir_len`` is less than 1.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023; the curve is that of
-    Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis",
-    JAES 60(6), 2012.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023; the curve is that of Giannoulis, Massberg
+        and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6), 2012.
     """
 
     def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
@@ -90,15 +90,16 @@ class ApproxNoiseGate(_OneSmoother):
         log_knee ``(B, 1)``: W = exp(log_knee).
 
     Args:
-        freq_sample_n: length of the impulse response of the smoother, in samples.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        freq_sample_n: Length of the impulse response of the smoother, in samples.
+        flashfftconv: Accepted and without effect, as there is no convolution.
+        max_input_len: Accepted and without effect.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``freq_sample_n`` is less than 1.
 
-    Source: as of :class:`ApproxCompressor`.
+    References:
+        As of :class:`ApproxCompressor`.
     """
 
     def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):

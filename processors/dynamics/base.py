@@ -92,8 +92,8 @@ class KeyedGain(Processor):
     """A processor that multiplies all channels by one gain, which follows the level of a signal: theirs or another.
 
     Args:
-        sidechain: whether a second inlet drives the gain.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet drives the gain.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Attributes:
         inlets: ``("main",)``, or ``("main", "sidechain")``.
@@ -113,15 +113,15 @@ class KeyedGain(Processor):
         """Process signals; one gain serves all channels.
 
         Args:
-            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
+            inlet_signals: Of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
                 gain. What follows by position is a raw parameter.
-            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+            raw_parameters: Of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
 
         Returns:
             Signals in the shape of the first.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         gain = self.gain(signals[-1], raw)
@@ -137,15 +137,15 @@ class DynamicRangeProcessor(KeyedGain):
     :meth:`log_gain`.
 
     Args:
-        energy_smoother: of the energy.
-        gain_smoother: of the gain.
-        gain_smooth_in_log: smooth the log gain in place of the gain.
-        knee: the bend of the static curve.
-        iir_len: length of the impulse response of IIR smoothers.
-        floor: an energy that is added to that of the signal, as silence has no logarithm.
-        curve: raw parameters of the static curve.
-        makeup: whether there is a gain afterwards, ``log_makeup``.
-        sidechain, **controls: options of :class:`KeyedGain`.
+        energy_smoother: Of the energy.
+        gain_smoother: Of the gain.
+        gain_smooth_in_log: Smooth the log gain in place of the gain.
+        knee: The bend of the static curve.
+        iir_len: Length of the impulse response of IIR smoothers.
+        floor: An energy that is added to that of the signal, as silence has no logarithm.
+        curve: Raw parameters of the static curve.
+        makeup: Whether there is a gain afterwards, ``log_makeup``.
+        sidechain, **controls: Options of :class:`KeyedGain`.
     """
 
     ranges: Ranges

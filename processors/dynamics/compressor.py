@@ -167,23 +167,23 @@ class Compressor(_InTwoStyles):
     Args:
         energy_smoother: ``"iir"`` (:class:`TruncatedOnePoleIIRFilter`), ``"ballistics"`` (:class:`Ballistics`)
             or None.
-        gain_smoother: the same choice for the gain, by default None. Ballistics start from a gain of 1 and attack when
+        gain_smoother: The same choice for the gain, by default None. Ballistics start from a gain of 1 and attack when
             it falls; the IIR filter starts from 0, unless it smooths in the logarithm.
-        gain_smooth_in_log: smooth the log gain in place of the gain.
+        gain_smooth_in_log: Smooth the log gain in place of the gain.
         knee: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
-        iir_len: length of the impulse response of the IIR smoothers.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
-        sample_rate: samples per second, 44100 by default.
-        param_range: control name to (lowest, highest), in place of the range above.
-        knee_type: another name of ``knee``.
-        smooth_type: another name of ``energy_smoother``.
-        makeup: whether there is a makeup gain; by default in the style of a desk only.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        iir_len: Length of the impulse response of the IIR smoothers.
+        flashfftconv: Accepted and without effect, as there is no convolution.
+        max_input_len: Accepted and without effect.
+        sample_rate: Samples per second, 44100 by default.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        knee_type: Another name of ``knee``.
+        smooth_type: Another name of ``energy_smoother``.
+        makeup: Whether there is a makeup gain; by default in the style of a desk only.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or is given by both of its names.
+        ParameterError: An option has no such value, or is given by both of its names.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and

@@ -68,15 +68,16 @@ class DeEsser(Processor):
     Args:
         mode: ``"split"`` or ``"wideband"``.
         detector: ``"highpass"`` or ``"bandpass"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, is what the detector listens
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, is what the detector listens
             to. In a graph it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value.
+        ParameterError: An option has no such value.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 4.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 4.
     """
 
     latency_samples = 0
@@ -127,7 +128,7 @@ class DeEsser(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing or unknown.
+            ParameterError: A parameter is missing or unknown.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         w0, sos = once(self._sections, raw["w0"])

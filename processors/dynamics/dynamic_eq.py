@@ -81,19 +81,19 @@ class DynamicEqualizer(Processor):
 
     Args:
         num_bands: K, at least 1, or 2 with shelves.
-        use_shelving_filters: have shelves at the ends. Otherwise all bands are peaks.
+        use_shelving_filters: Have shelves at the ends. Otherwise all bands are peaks.
         direction: ``"above"`` or ``"below"`` for all bands, or one of these for each.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gains. In a graph
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gains. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: too few bands, or an unknown direction, or not one for each band.
+        ParameterError: Too few bands, or an unknown direction, or not one for each band.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapters 2 and 4; the curve,
-    Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6),
-    2012.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapters 2 and 4; the curve, Giannoulis,
+        Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6), 2012.
     """
 
     latency_samples = 0
@@ -159,7 +159,7 @@ class DynamicEqualizer(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         w0, sos = once(self._sections, raw["w0"], raw.get("q_inv"))
@@ -217,9 +217,9 @@ def ranged(energy: Tensor, at: Tensor, log_ratio: Tensor, most: Tensor, directio
 
     Args:
         energy: ``(B, L)``.
-        at: the threshold, ln of an energy, ``(B, 1)``.
+        at: The threshold, ln of an energy, ``(B, 1)``.
         log_ratio: ln(R − 1), ``(B, 1)``.
-        most: the range, ln of an amplitude, of either sign, ``(B, 1)``.
+        most: The range, ln of an amplitude, of either sign, ``(B, 1)``.
         direction: 1 where it changes above the threshold, −1 below.
 
     Returns:

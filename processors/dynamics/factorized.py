@@ -140,18 +140,18 @@ class FactorizedCompressor(_Factorized):
         transient_z_alpha_pre ``(B, 2)``: per sample, with ``transients``; ``(B, 1)`` for ``"iir"``.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"``, ``"quadratic"`` (by default) or ``"exponential"``, of both factors.
         smooth_type: ``"ballistics"`` or ``"iir"``, of both factors.
         hop: H, the number of samples of a frame.
-        transients: whether there is a factor for each sample.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        transients: Whether there is a factor for each sample.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or a frame no sample.
+        ParameterError: An option has no such value, or a frame no sample.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
@@ -196,18 +196,18 @@ class FactorizedNoiseGate(_Factorized):
         transient_z_alpha_pre ``(B, 2)``: per sample, with ``transients``; ``(B, 1)`` for ``"iir"``.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"`` or ``"quadratic"`` (by default), of both factors.
         smooth_type: ``"ballistics"`` or ``"iir"``, of both factors.
         hop: H, the number of samples of a frame.
-        transients: whether there is a factor for each sample.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        transients: Whether there is a factor for each sample.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or a frame no sample.
+        ParameterError: An option has no such value, or a frame no sample.
 
     References: as of :class:`FactorizedCompressor`.
     """

@@ -20,11 +20,11 @@ class BaseEnvelopeFollower(nn.Module):
         e = \overline{u^2} \text{ (energy)} \quad\text{or}\quad \overline{|u|} \text{ (amplitude)}
 
     Args:
-        smoother: a module that smooths ``(B, L)``, given its coefficients.
+        smoother: A module that smooths ``(B, L)``, given its coefficients.
         detect_with: ``"energy"`` or ``"amplitude"``.
 
     Raises:
-        ParameterError: another detector.
+        ParameterError: Another detector.
     """
 
     num_coefficients = 1
@@ -47,10 +47,10 @@ class IIREnvelopeFollower(BaseEnvelopeFollower):
     """A follower that smooths by :class:`~grafx.processors.core.envelope.TruncatedOnePoleIIRFilter`.
 
     Args:
-        detect_with: see :class:`BaseEnvelopeFollower`.
-        iir_len: length of the impulse response of the smoother.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
+        detect_with: See :class:`BaseEnvelopeFollower`.
+        iir_len: Length of the impulse response of the smoother.
+        flashfftconv: Accepted and without effect, as there is no convolution.
+        max_input_len: Accepted and without effect.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class BallisticsEnvelopeFollower(BaseEnvelopeFollower):
     """A follower that smooths by :class:`~grafx.processors.core.envelope.Ballistics`.
 
     Args:
-        detect_with: see :class:`BaseEnvelopeFollower`.
+        detect_with: See :class:`BaseEnvelopeFollower`.
     """
 
     num_coefficients = 2

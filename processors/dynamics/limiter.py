@@ -63,20 +63,20 @@ class Limiter(Desk):
     of that of the IIR filter, 1. ``log_makeup``: 1, ln of an amplitude.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
         smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms`` (0.1 to 500 ms).
-        lookahead_ms: how far to look ahead, 0 or more milliseconds.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        lookahead_ms: How far to look ahead, 0 or more milliseconds.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Attributes:
         latency_samples: N, how many samples it looks ahead.
 
     Raises:
-        ParameterError: an option has no such value, or it looks ahead with an IIR filter, which cannot keep a peak.
+        ParameterError: An option has no such value, or it looks ahead with an IIR filter, which cannot keep a peak.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and

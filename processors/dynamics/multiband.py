@@ -76,15 +76,15 @@ class MultiBandCompressor(_InBands):
         log_freq ``(B, K - 1)``: those of :class:`LinkwitzRileyCrossover`.
 
     Args:
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         num_bands: K, at least 2.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
         smooth_type: ``"ballistics"``, or ``"iir"`` with ``band{k}_smoothing_ms`` in place of attack and release.
         crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
-        ParameterError: an option has no such value, or there are fewer than two bands.
+        ParameterError: An option has no such value, or there are fewer than two bands.
     """
 
     single = BandCompressor

@@ -67,14 +67,15 @@ class SchroederAllpass(Processor):
         delay_ms: Fixed delays, a number for all stages or one for each; learned if ``None``.
         frequency_dependent: Use a filter in place of the gain.
         max_delay_ms: Longest learnable delay, in milliseconds.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: There are no stages, a wrong number of delays, or a delay shorter than 2 samples.
 
-    Source: Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; Schlecht, "Frequency-dependent
-    Schroeder allpass filters", Applied Sciences 10(1), 2020. The filter of first order is a choice of ours.
+    References:
+        Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; Schlecht, "Frequency-dependent
+        Schroeder allpass filters", Applied Sciences 10(1), 2020. The filter of first order is a choice of ours.
     """
 
     latency_samples = 0
@@ -150,7 +151,7 @@ class SchroederAllpass(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         check_optional(self, z_delay=z_delay, z_gain=z_gain, z_gain_high=z_gain_high, w0=w0)
         y = input_signals
@@ -243,13 +244,14 @@ class AllpassCascade(CookbookFilter):
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing building
-    block", Proceedings of the IEEE 76(1), 1988; the sections, Bristow-Johnson, "Cookbook formulae for audio equalizer
-    biquad filter coefficients".
+    References:
+        Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing building block",
+        Proceedings of the IEEE 76(1), 1988; the sections, Bristow-Johnson, "Cookbook formulae for audio equalizer
+        biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.all_pass)
@@ -286,15 +288,16 @@ class AllpassLattice(Processor):
 
     Args:
         order: N, at least 1.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: The order is less than 1.
 
-    Source: Gray and Markel, "A normalized digital filter structure", IEEE Transactions on Acoustics, Speech, and Signal
-    Processing 23(3), 1975; Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing
-    building block", Proceedings of the IEEE 76(1), 1988.
+    References:
+        Gray and Markel, "A normalized digital filter structure", IEEE Transactions on Acoustics, Speech, and Signal
+        Processing 23(3), 1975; Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal
+        processing building block", Proceedings of the IEEE 76(1), 1988.
     """
 
     latency_samples = 0

@@ -15,9 +15,9 @@ class RecursiveFilter(Processor):
     """What recursive filters of all channels have in common: a type has the coefficients of its sections.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     latency_samples = 0

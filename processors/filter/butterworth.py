@@ -49,15 +49,16 @@ class ButterworthFilter(RecursiveFilter):
     Args:
         order: N, 1 to 16. A band-pass has 2 N poles.
         kind: ``"low"``, ``"high"`` or ``"band"``.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
         ParameterError: An unknown kind, or an order out of its range.
 
-    Source: Butterworth, "On the theory of filter amplifiers", Experimental Wireless 7, 1930; its design by the bilinear
-    transform, Oppenheim and Schafer, "Discrete-time signal processing", 3rd ed., Pearson, 2010.
+    References:
+        Butterworth, "On the theory of filter amplifiers", Experimental Wireless 7, 1930; its design by the bilinear
+        transform, Oppenheim and Schafer, "Discrete-time signal processing", 3rd ed., Pearson, 2010.
     """
 
     def __init__(

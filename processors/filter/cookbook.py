@@ -27,9 +27,9 @@ class CookbookFilter(RecursiveFilter):
     """Base class of the filters of the Audio EQ Cookbook. A subclass names its formula.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     formula: Callable[..., cookbook.Coefficients]
@@ -78,9 +78,9 @@ class CookbookEqualizer(CookbookFilter):
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
@@ -131,11 +131,12 @@ class LowPassFilter(CookbookFilter):
     Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    References:
+        Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.low_pass)
@@ -201,11 +202,12 @@ class PeakingFilter(CookbookEqualizer):
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    References:
+        Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.peak)

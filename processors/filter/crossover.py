@@ -53,15 +53,16 @@ class LinkwitzRileyCrossover(Processor):
 
     Args:
         num_bands: K, at least 2.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         order: 2, 4 or 8, for slopes of 12, 24 or 48 dB per octave.
 
     Raises:
         ParameterError: Fewer than two bands, an unsupported order, or values of controls that do not ascend.
 
-    Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
-    D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
+    References:
+        Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
+        D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
     """
 
     latency_samples = 0

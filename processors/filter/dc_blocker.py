@@ -29,10 +29,11 @@ class DCBlocker(RecursiveFilter):
         w0 ``(B, 1)``: ω₀ = πσ(w0 + c), where c makes it 20 Hz for 0. Sums beyond ±12 are bounded softly to ±14.
 
     Args:
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Smith, "Introduction to digital filters with audio applications", W3K Publishing, 2007.
+    References:
+        Smith, "Introduction to digital filters with audio applications", W3K Publishing, 2007.
     """
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:

@@ -86,14 +86,15 @@ class LadderFilter(RecursiveFilter):
         mode: ``"low24"``, ``"low12"``, ``"band24"``, ``"band12"``, ``"high24"`` or ``"high12"``, named after the slopes
             in dB per octave, of a band on both sides together.
         saturate: Use the hyperbolic tangent.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown mode.
 
-    Source: Zavalishin, "The art of VA filter design", 2.1.2, Native Instruments, 2018; Stilson and Smith, "Analyzing
-    the Moog VCF with considerations for digital implementation", ICMC 1996.
+    References:
+        Zavalishin, "The art of VA filter design", 2.1.2, Native Instruments, 2018; Stilson and Smith, "Analyzing the
+        Moog VCF with considerations for digital implementation", ICMC 1996.
     """
 
     def __init__(

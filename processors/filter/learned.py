@@ -49,13 +49,14 @@ class FIRFilter(Processor):
     Args:
         fir_len: N, length of the response in samples.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: An unknown ``processor_channel``.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -91,7 +92,7 @@ class FIRFilter(Processor):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` filter of a signal that is not stereo.
+            ParameterError: A ``"midside"`` filter of a signal that is not stereo.
         """
         return filter_channels(input_signals, once(self._response, fir), self.processor_channel, self.conv)
 
@@ -121,12 +122,13 @@ class BiquadFilter(RecursiveFilter):
     Args:
         num_filters: K, the number of biquads.
         normalized: Use ``A0``.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
-    using hyperconditioned differentiable biquads", ICASSP 2021.
+    References:
+        Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
+        using hyperconditioned differentiable biquads", ICASSP 2021.
     """
 
     def __init__(
@@ -203,11 +205,12 @@ class PoleZeroFilter(RecursiveFilter):
 
     Args:
         num_filters: K, the number of pairs of poles and of zeros.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
@@ -300,12 +303,13 @@ class StateVariableFilter(RecursiveFilter):
 
     Args:
         num_filters: K, the number of filters.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi
-    and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
+    References:
+        Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi and
+        Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):

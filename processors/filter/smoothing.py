@@ -59,8 +59,7 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
     .. math:: y[n] = y[n-1] + \alpha\,(x[n] - y[n-1])
 
     A smaller α smooths more: α = 1 passes x unchanged, and α = 0 holds the value. Some texts define α the other way
-        round.
-    Values beyond 0 and 1 are clipped and have no gradient.
+    round. Values beyond 0 and 1 are clipped and have no gradient.
 
     Processing a signal in pieces, each from the state of the previous one, gives the result for the whole signal,
     except for the rounding of states in single precision. Signals, states and parameters all get gradients.
@@ -127,7 +126,7 @@ def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[V
     the signal are nonzero only at samples where ramps start.
 
     Args:
-        xs: targets, of shape ``(..., samples)``, float32 or float64.
+        xs: Targets, of shape ``(..., samples)``, float32 or float64.
         state: ``(current_value, target_value, increment, remaining_samples)``: numbers, or in the shape of the leading
             axes of ``xs``.
         params: ``(duration_samples,)``; values below 1 count as 1. Shapes are those of the parameter of
@@ -153,7 +152,7 @@ def allpass_smoother_init(initial_value: Value, a: Value, *, dtype: torch.dtype 
     Args:
         initial_value: x[−1] and y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the
             leading axes of the signal.
-        a: the coefficient, within ±0.999; shapes as for :func:`allpass_smoother_process`.
+        a: The coefficient, within ±0.999; shapes as for :func:`allpass_smoother_process`.
         dtype: Type of both; by default tensors are unchanged, and numbers are in double precision.
 
     Returns:
@@ -218,8 +217,8 @@ class OnePoleSmoother(Processor):
     Raw parameter: ``z_alpha``: 1, the logit of α. Larger values smooth less.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -261,8 +260,8 @@ class RampSmoother(Processor):
     counts as one. Extreme values are bounded softly, see :func:`~grafx.processors.core.bounds.safe_exp`.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -279,7 +278,7 @@ class RampSmoother(Processor):
         """Smooth signals.
 
         Args:
-            input_signals: targets ``(B, C, L)``.
+            input_signals: Targets ``(B, C, L)``.
             log_duration: ``(B, 1)``.
 
         Returns:
@@ -313,7 +312,7 @@ class AllpassSmoother(Processor):
 
     Args:
         sample_rate: Samples per second; ignored.
-        param_range: control name to (lowest, highest), in place of the range above.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0

@@ -47,13 +47,14 @@ class StackedStateVariableFilter(Processor):
 
     Args:
         num_filters: N, at least 2.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: Fewer than two filters.
 
-    Source: Werner and McClellan, "Moog ladder filter generalizations based on state variable filters", DAFx 2020.
+    References:
+        Werner and McClellan, "Moog ladder filter generalizations based on state variable filters", DAFx 2020.
     """
 
     latency_samples = 0

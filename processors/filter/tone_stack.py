@@ -88,14 +88,15 @@ class ToneStack(Processor):
     Args:
         components: ``"bassman"``, ``"twin_reverb"``, ``"jcm800"`` or ``"top_boost"``; or resistors R1 to R4 in ohm and
             capacitors C1 to C3 in farad, by name.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown amplifier, or components that are missing or not positive.
 
-    Source: Yeh and Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006; components of other
-    amplifiers, the schematics of their makers.
+    References:
+        Yeh and Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006; components of other amplifiers,
+        the schematics of their makers.
     """
 
     latency_samples = 0

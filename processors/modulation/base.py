@@ -89,7 +89,7 @@ class Modulated(Processor):
             ``(B, C, L)``, of two channels where the class says so.
 
         Raises:
-            ParameterError: a signal or parameter is missing or unknown, or signals do not fit together.
+            ParameterError: A signal or parameter is missing or unknown, or signals do not fit together.
         """
         (x, *lfo), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         if lfo and not is_one_of(lfo[0].shape[1], 1, x.shape[1]):
@@ -107,9 +107,9 @@ class Modulated(Processor):
         """The LFO of each channel, ``(B, C, L)``, or ``(B, 1, L)`` where all have the same.
 
         Args:
-            x: signals ``(B, C, L)``.
-            raw: raw parameters.
-            offsets: cycles that are added to the phase, which broadcast.
+            x: Signals ``(B, C, L)``.
+            raw: Raw parameters.
+            offsets: Cycles that are added to the phase, which broadcast.
         """
         rate = self.rate(raw)
         run = partial(running_phase, rate, self.sample_rate, x.new_zeros(1, 1, 1), x.shape[-1], None)

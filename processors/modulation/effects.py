@@ -48,6 +48,7 @@ class Chorus(ModulatedDelay):
 
     Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ (without an external LFO), ``delay_ms`` d,
     ``depth_ms`` D and ``mix`` m.
+
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 0.5 Hz); not with an external LFO.
         phase, spread ``(B, 1)``: φ and ψ in cycles; not with an external LFO.
@@ -59,13 +60,14 @@ class Chorus(ModulatedDelay):
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform or interpolation, no voice, or several with an external LFO.
 
-    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    References:
+        Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
     own = ("z_delay", "z_depth", "z_mix")
@@ -132,14 +134,15 @@ class Flanger(ModulatedDelay):
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform.
 
-    Source: Hartmann, "Flanging and phasers", JAES 26(6), 1978; Dattorro, "Effect design, part 2: delay-line modulation
-    and chorus", JAES 45(10), 1997.
+    References:
+        Hartmann, "Flanging and phasers", JAES 26(6), 1978; Dattorro, "Effect design, part 2: delay-line modulation and
+        chorus", JAES 45(10), 1997.
     """
 
     own = ("z_delay", "z_depth", "z_feedback", "z_mix")
@@ -187,13 +190,14 @@ class Vibrato(Modulated):
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``, see
             :func:`~grafx.processors.core.delay_line.delay_line_init`.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform or interpolation.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd ed., Wiley, 2011.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd ed., Wiley, 2011.
     """
 
     own = ("z_depth",)
@@ -261,13 +265,14 @@ class Tremolo(Modulated):
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform.
 
-    Source: Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
+    References:
+        Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
     """
 
     own = ("z_depth",)
@@ -306,13 +311,14 @@ class AutoPan(Modulated):
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform.
 
-    Source: Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
+    References:
+        Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
     """
 
     own = ("z_depth",)

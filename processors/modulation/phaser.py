@@ -55,14 +55,15 @@ class Phaser(Modulated):
         num_stages: K, at least 1; usual values are 2, 4, 6, 8 and 12.
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         external: Read the LFO from another node, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: No stage, or an unknown waveform.
 
-    Source: Smith, "An allpass approach to digital phasing and flanging", ICMC 1984; Hartmann, "Flanging and phasers",
-    JAES 26(6), 1978.
+    References:
+        Smith, "An allpass approach to digital phasing and flanging", ICMC 1984; Hartmann, "Flanging and phasers", JAES
+        26(6), 1978.
     """
 
     own = ("z_frequency", "z_depth", "z_feedback", "z_mix")

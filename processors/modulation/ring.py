@@ -37,13 +37,14 @@ class RingModulator(Processor):
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``.
         external: Read the carrier from another node, at a second inlet ``"carrier"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform.
 
-    Source: Bode, "History of electronic sound modification", JAES 32(10), 1984.
+    References:
+        Bode, "History of electronic sound modification", JAES 32(10), 1984.
     """
 
     latency_samples = 0

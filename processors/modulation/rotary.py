@@ -63,14 +63,15 @@ class RotarySpeaker(Processor):
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``, see
             :func:`~grafx.processors.core.delay_line.delay_line_init`.
         external: Add the signal at a second inlet ``"speed"`` to the rates.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown interpolation.
 
-    Source: Smith, Serafin, Abel and Berners, "Doppler simulation and the Leslie", DAFx 2002; Henricksen, "Unearthing
-    the mysteries of the Leslie cabinet", Recording Engineer/Producer, 1981.
+    References:
+        Smith, Serafin, Abel and Berners, "Doppler simulation and the Leslie", DAFx 2002; Henricksen, "Unearthing the
+        mysteries of the Leslie cabinet", Recording Engineer/Producer, 1981.
     """
 
     latency_samples = 0

@@ -32,9 +32,10 @@ class TanhDistortion(Processor):
         inverse_post_gain: Compensate the gain before, so that quiet signals keep their level.
         remove_dc: Subtract the mean of each channel first.
         use_bias: Clip asymmetrically, which adds even harmonics.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class TanhDistortion(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         check_optional(self, log_pre_gain=log_pre_gain, log_post_gain=log_post_gain, bias=bias)
         y = _before(input_signals, self.remove_dc, log_pre_gain)
@@ -99,8 +100,8 @@ class ArctanDistortion(Processor):
         log_drive ``(B, 1)``: ln d.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -178,9 +179,10 @@ class PiecewiseTanhDistortion(Processor):
         pre_post_gain: Apply gains before and after.
         inverse_post_gain: Compensate the gain before, so that quiet signals keep their level.
         remove_dc: Subtract the mean of each channel first.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
-    Source: Eichas and Zölzer, "Black-box modeling of distortion circuits with block-oriented models", DAFx 2016.
+    References:
+        Eichas and Zölzer, "Black-box modeling of distortion circuits with block-oriented models", DAFx 2016.
     """
 
     def __init__(self, pre_post_gain: bool = True, inverse_post_gain: bool = True, remove_dc: bool = False, **controls):
@@ -305,14 +307,15 @@ class PowerDistortion(_SeriesDistortion):
         pre_gain: Apply a gain before.
         remove_dc: Subtract the mean of each channel first.
         use_tanh: Saturate each power.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
 
-    Source: Colonel, Comunità and Reiss, "Reverse engineering memoryless distortion effects with differentiable
-    waveshapers", AES Convention 153, 2022; Peladeau and Peeters, "Blind estimation of audio effects using an
-    auto-encoder approach and differentiable digital signal processing", ICASSP 2024.
+    References:
+        Colonel, Comunità and Reiss, "Reverse engineering memoryless distortion effects with differentiable
+        waveshapers", AES Convention 153, 2022; Peladeau and Peeters, "Blind estimation of audio effects using an
+        auto-encoder approach and differentiable digital signal processing", ICASSP 2024.
     """
 
     basis = "powers"
@@ -335,13 +338,13 @@ class ChebyshevDistortion(_SeriesDistortion):
         pre_gain: Apply a gain before.
         remove_dc: Subtract the mean of each channel first.
         use_tanh: Saturate each polynomial.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
 
-    Source: see :class:`PowerDistortion`; as waveshaping, Le Brun, "Digital waveshaping synthesis", JAES 27(4),
-    1979.
+    References:
+        See :class:`PowerDistortion`; as waveshaping, Le Brun, "Digital waveshaping synthesis", JAES 27(4), 1979.
     """
 
     basis = "chebyshev"

@@ -86,15 +86,16 @@ class Waveshaper(_Oversampled):
         shape: ``"hard"``, ``"cubic"``, ``"tanh"``, ``"arctan"``, ``"tube"``, ``"sine_fold"`` or ``"triangle_fold"``.
         antialiasing: None, ``"adaa1"`` or ``"adaa2"``.
         oversampling: 1, 2, 4 or 8 times the sample rate.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unsupported option value.
 
-    Source: Parker, Zavalishin and Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
-    convolution", DAFx 2016; Bilbao, Esqueda, Parker and Välimäki, "Antiderivative antialiasing for memoryless
-    nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
+    References:
+        Parker, Zavalishin and Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
+        convolution", DAFx 2016; Bilbao, Esqueda, Parker and Välimäki, "Antiderivative antialiasing for memoryless
+        nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
     """
 
     def __init__(
@@ -165,14 +166,15 @@ class SplineDistortion(_Oversampled):
     Args:
         num_bins: K, an even number.
         oversampling: 1, 2, 4 or 8 times the sample rate, against aliasing.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``num_bins`` is odd or less than 2, or the oversampling is unsupported.
 
-    Source: Gregory and Delbourgo, "Piecewise rational quadratic interpolation to monotonic data", IMA Journal of
-    Numerical Analysis 2(2), 1982; Durkan, Bekasov, Murray and Papamakarios, "Neural spline flows", NeurIPS 2019.
+    References:
+        Gregory and Delbourgo, "Piecewise rational quadratic interpolation to monotonic data", IMA Journal of Numerical
+        Analysis 2(2), 1982; Durkan, Bekasov, Murray and Papamakarios, "Neural spline flows", NeurIPS 2019.
     """
 
     def __init__(
@@ -242,9 +244,8 @@ class BitCrusher(Processor):
     on the sample rate. Both alias by design.
 
     Neither has a useful slope, so gradients are estimates: rounding is straight-through for the signal, the step size
-        gets
-    the gradient of the rounding error, and h that of the delay it causes, estimated as if all samples were held for the
-    elapsed part of h.
+    gets the gradient of the rounding error, and h that of the delay it causes, estimated as if all samples were held
+    for the elapsed part of h.
 
     Controls: ``bits`` is b, also between integers; ``downsampling`` is h.
 
@@ -253,11 +254,12 @@ class BitCrusher(Processor):
         log_downsampling ``(B, 1)``: h = 1 + exp.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Bengio, Léonard and Courville, "Estimating or propagating gradients through stochastic neurons for
-    conditional computation", 2013; Esser et al., "Learned step size quantization", ICLR 2020.
+    References:
+        Bengio, Léonard and Courville, "Estimating or propagating gradients through stochastic neurons for conditional
+        computation", 2013; Esser et al., "Learned step size quantization", ICLR 2020.
     """
 
     latency_samples = 0

@@ -49,8 +49,7 @@ class ConvolutionReverb(Processor):
     to load it. The output is wet; :class:`DryWet` mixes it with the input. In a stream it has no latency.
 
     Controls: ``pre_delay_ms`` is d, ``gain_db`` g; ``low_decay``, ``mid_decay`` and ``high_decay`` are s of each band.
-        By
-    default they leave the response unchanged.
+    By default they leave the response unchanged.
 
     Raw parameters:
         log_pre_delay ``(B, 1)``: d is 20 ms · (exp(log_pre_delay) − 0.001), clipped to 0 to 200 ms; its gradient is
@@ -61,9 +60,9 @@ class ConvolutionReverb(Processor):
     Args:
         ir: h, ``(N,)`` or ``(C, N)`` with 1, 2 or 4 channels, at the sample rate.
         crossovers_hz: The two frequencies between the bands.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Attributes:
         bands: h_b, ``(3, C, N)``.
@@ -73,8 +72,9 @@ class ConvolutionReverb(Processor):
         ParameterError: The response is empty, not finite, or has another number of channels; frequencies do not ascend
             below half the sample rate.
 
-    Source: Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; decay times, Schroeder, "New
-    method of measuring reverberation time", JASA 37(3), 1965.
+    References:
+        Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; decay times, Schroeder, "New
+        method of measuring reverberation time", JASA 37(3), 1965.
     """
 
     latency_samples = 0
@@ -173,10 +173,10 @@ class ConvolutionReverb(Processor):
     def min_delay_samples(
         self, input_signals: Tensor, log_pre_delay: Tensor, log_gain: Tensor, log_decay: Tensor
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             log_pre_delay: ``(B, 1)``.
             log_gain, log_decay: Ignored.
 

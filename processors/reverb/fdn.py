@@ -77,18 +77,19 @@ class FeedbackDelayNetwork(Processor):
         delay_ms: Lengths of all lines in milliseconds, each rounded up to the next unused prime number of samples; by
             default from 17 to 61 ms, evenly on a logarithmic scale.
         delays: Lengths in samples, in place of ``delay_ms``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unsupported option value, lengths that are not N positive numbers, or a sample rate too low
             for any octave.
 
-    Source: Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991;
-    Schlecht and Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017, and Prawda,
-    Schlecht and Välimäki, "Improved reverberation time control for feedback delay networks", DAFx 2019, for the
-    filters; Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, and Dal Santo et
-    al., "Differentiable feedback delay network for colorless reverberation", DAFx 2023, for training.
+    References:
+        Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991;
+        Schlecht and Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017, and Prawda,
+        Schlecht and Välimäki, "Improved reverberation time control for feedback delay networks", DAFx 2019, for the
+        filters; Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, and Dal Santo et
+        al., "Differentiable feedback delay network for colorless reverberation", DAFx 2023, for training.
     """
 
     latency_samples = 0
@@ -195,10 +196,10 @@ class FeedbackDelayNetwork(Processor):
         return math.ceil(TO_SILENCE / rates.min().item()) + 2 * max(self.delays)
 
     def min_delay_samples(self, input_signals: Tensor, **raw_parameters: Tensor) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             raw_parameters: Ignored.
 
         Returns:

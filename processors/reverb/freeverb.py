@@ -48,15 +48,16 @@ class Freeverb(Processor):
         z_width ``(B, 1)``: likewise.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: The sample rate is not positive.
 
-    Source: Jezar at Dreampoint, Freeverb, 2000; described by Smith, "Physical audio signal processing", W3K Publishing,
-    2010. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; the filter in the loop, Moorer,
-    "About this reverberation business", Computer Music Journal 3(2), 1979.
+    References:
+        Jezar at Dreampoint, Freeverb, 2000; described by Smith, "Physical audio signal processing", W3K Publishing,
+        2010. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; the filter in the loop, Moorer,
+        "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
     latency_samples = 0

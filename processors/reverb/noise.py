@@ -42,20 +42,21 @@ class STFTMaskedNoiseReverb(Processor):
     Args:
         ir_len: Length of the response in samples.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        n_fft: length of a frame, in samples.
-        hop_length: distance of the frames, in samples.
+        n_fft: Length of a frame, in samples.
+        hop_length: Distance of the frames, in samples.
         fixed_noise: Use the same noise in every call and for every node. Otherwise each call draws new noise for each
             node from torch's global generator, so that ``torch.manual_seed`` makes it reproducible.
         gain_envelope: Multiply each frame by a gain.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
 
     Raises:
-        ParameterError: an unknown ``processor_channel``, or a response too short for its frames.
+        ParameterError: An unknown ``processor_channel``, or a response too short for its frames.
 
-    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    References:
+        Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
     latency_samples = 0
@@ -211,7 +212,7 @@ class FilteredNoiseShapingReverb(Processor):
         f_max: Upper end of that range; the highest band extends above it. The K − 1 edges between the bands must be
             below half the sample rate.
         scale: ``"log"`` or ``"linear"``, the scale on which bands are equally wide.
-        sr: sample rate in Hz.
+        sr: Sample rate in Hz.
         zerophase: Split without phase shifts, so that the bands sum to the noise. Otherwise the filters are causal,
             and the bands sum to the allpass-filtered noise.
         order: Order of the Butterworth filters, two of which in series make each edge: a band falls off by
@@ -220,19 +221,20 @@ class FilteredNoiseShapingReverb(Processor):
             splits new noise in every call for each node. ``"pseudo-random"`` splits noise once, and uses a random
             offset for each node and call, which is cheap and sounds as varied.
         use_fade_in: Let each band fade in before it decays.
-        min_decay_ms: the shortest decay time, in ms.
-        max_decay_ms: the longest.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        min_decay_ms: The shortest decay time, in ms.
+        max_decay_ms: The longest.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
         generator: Random generator. By default, noise made in advance is the same in every process, and noise drawn in
             calls comes from torch's global generator, so that ``torch.manual_seed`` makes it reproducible.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
 
     Raises:
         ParameterError: An option is unknown or out of range.
 
-    Source: Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation
-    from reverberant speech", WASPAA 2021.
+    References:
+        Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation from
+        reverberant speech", WASPAA 2021.
     """
 
     latency_samples = 0

@@ -65,18 +65,19 @@ class VelvetNoiseReverb(Processor):
         num_segments: M, for ``"segments"``.
         num_magnitudes: K, for ``"segments"``; the filters have 2 K − 1 taps.
         seed: Random seed of the pulses. Other seeds give other responses that sound alike.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
         ParameterError: An option is unknown or out of range.
 
-    Source: Karjalainen and Järveläinen, "Reverberation modeling using velvet noise", 30th AES Conference, 2007;
-    rectangles, Fagerström et al., "Dark velvet noise", DAFx 2022, and their levels over time, Fagerström, Schlecht and
-    Välimäki, "Non-exponential reverberation modeling using dark velvet noise", JAES 72(6), 2024; segments, Välimäki et
-    al., "Late reverberation synthesis using filtered velvet noise", Applied Sciences 7(5), 2017.
+    References:
+        Karjalainen and Järveläinen, "Reverberation modeling using velvet noise", 30th AES Conference, 2007; rectangles,
+        Fagerström et al., "Dark velvet noise", DAFx 2022, and their levels over time, Fagerström, Schlecht and
+        Välimäki, "Non-exponential reverberation modeling using dark velvet noise", JAES 72(6), 2024; segments, Välimäki
+        et al., "Late reverberation synthesis using filtered velvet noise", Applied Sciences 7(5), 2017.
     """
 
     latency_samples = 0

@@ -22,7 +22,8 @@ class StereoGain(Processor):
     Raw parameters:
         log_gain ``(B, 2)``: natural logarithms of the two gains (1 is 8.7 dB).
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     latency_samples = 0
@@ -57,7 +58,8 @@ class SideGainImager(Processor):
     Raw parameters:
         log_gain ``(B, 1)``: natural logarithm of the side's gain. 0 has no effect, −∞ is mono.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     latency_samples = 0
@@ -110,7 +112,8 @@ class MonoToStereo(Processor):
 
     A stereo signal is unchanged. There are no parameters.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -149,7 +152,8 @@ class StereoToMidSide(Processor):
     Args:
         normalize: Divide by √2.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -189,7 +193,8 @@ class MidSideToStereo(Processor):
     Args:
         normalize: Divide by √2.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0

@@ -61,13 +61,14 @@ class Panner(Processor):
 
     Args:
         law: ``"linear"``, ``"constant_power"``, ``"-4.5dB"`` or ``"balance"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown law.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
     """
 
     latency_samples = 0
@@ -134,10 +135,11 @@ class StereoWidener(Processor):
 
     Args:
         mono_bass: Remove low frequencies of the side.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
     """
 
     latency_samples = 0
@@ -210,13 +212,14 @@ class HaasEnhancer(Processor):
         delayed: The delayed side, ``"left"`` or ``"right"``.
         invert: Invert the polarity of that side.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown side or interpolation.
 
-    Source: Haas, "The influence of a single echo on the audibility of speech", JAES 20(2), 1972 (first 1949).
+    References:
+        Haas, "The influence of a single echo on the audibility of speech", JAES 20(2), 1972 (first 1949).
     """
 
     latency_samples = 0

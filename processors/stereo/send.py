@@ -21,10 +21,11 @@ class Send(Processor):
         log_gain ``(B, 1)``: g, natural logarithm of an amplitude.
 
     Args:
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Izhaki, "Mixing audio: concepts, practices, and tools", 3rd edition, Routledge, 2017.
+    References:
+        Izhaki, "Mixing audio: concepts, practices, and tools", 3rd edition, Routledge, 2017.
     """
 
     latency_samples = 0

@@ -21,8 +21,8 @@ class Generator(Processor):
 
     Args:
         inlets: Names of the wanted inlets, in order.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An inlet is unknown, or named twice.

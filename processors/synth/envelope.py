@@ -113,8 +113,8 @@ class ADSR(Envelope):
     Args:
         curve: ``"exponential"`` or ``"linear"``, of decay and release. The attack is linear.
         gated: Use an inlet ``"gate"`` in place of ``hold_ms``. Each of its channels has an envelope.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown curve.
@@ -187,8 +187,8 @@ class ExponentialEnvelope(Envelope):
 
     Args:
         gated: Use an inlet ``"gate"``. Each of its channels has an envelope.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     def __init__(self, gated: bool = False, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:

@@ -145,10 +145,9 @@ class KickSynth(Processor):
     ``grafx.synth.kick_graph`` makes the graph of these.
 
     Controls: ``f_start`` is f₀, ``pitch_decay`` λ, ``detune_amount`` d, ``sub_osc_mix`` b, ``shell_mix`` m,
-        ``lfo_amount``
-    a, ``lfo_rate`` ν, ``distortion_drive`` g, ``shell_decay`` T_s, ``transient_level`` l, ``transient_decay`` μ,
-    ``shell_filter_res`` Q; with ``use_modal``, ``modal_freq`` is f_r, ``modal_decay`` T_r and ``modal_amp`` A_r. The
-    defaults are those of ``KICKS["classic"]``.
+    ``lfo_amount`` a, ``lfo_rate`` ν, ``distortion_drive`` g, ``shell_decay`` T_s, ``transient_level`` l,
+    ``transient_decay`` μ, ``shell_filter_res`` Q; with ``use_modal``, ``modal_freq`` is f_r, ``modal_decay`` T_r and
+    ``modal_amp`` A_r. The defaults are those of ``KICKS["classic"]``.
 
     Raw parameters:
         log_f_start, log_pitch_decay ``(B, 1)``: natural logarithms, relative to 100 Hz and 10 per second.
@@ -168,14 +167,15 @@ class KickSynth(Processor):
         shell_filter_type: ``"low"``, ``"band"`` or ``"high"``.
         use_modal: Add a resonant mode.
         seed: Seed of the noise.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown type of filter.
 
-    Source: analog kicks of this kind, Werner, Abel and Smith, "A physically-informed, circuit-bendable, digital model
-    of the Roland TR-808 bass drum circuit", DAFx 2014.
+    References:
+        Analog kicks of this kind, Werner, Abel and Smith, "A physically-informed, circuit-bendable, digital model of
+        the Roland TR-808 bass drum circuit", DAFx 2014.
     """
 
     latency_samples = 0

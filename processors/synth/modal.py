@@ -48,13 +48,14 @@ class ModalResonators(Processor):
 
     Args:
         num_modes: K, at least 1.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: There are no modes.
 
-    Source: Adrien, "The missing link: modal synthesis", in Representations of Musical Signals, MIT Press, 1991.
+    References:
+        Adrien, "The missing link: modal synthesis", in Representations of Musical Signals, MIT Press, 1991.
     """
 
     latency_samples = 0

@@ -40,8 +40,8 @@ class WhiteNoise(Generator):
     Args:
         num_channels: Number of independent channels. One is broadcast to the channels at the inlet.
         inlets: ``("amplitude",)``, or empty.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: There are no channels, or an inlet is unknown.
@@ -94,8 +94,8 @@ class PinkNoise(WhiteNoise):
     Args:
         num_channels: Number of independent channels. One is broadcast to the channels at the inlet.
         inlets: ``("amplitude",)``, or empty.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`WhiteNoise`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: There are no channels, or an inlet is unknown.

@@ -122,14 +122,15 @@ class SineOscillator(Oscillator):
 
     Args:
         inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An inlet is unknown, or named twice.
 
-    Source: frequency modulation, Chowning, "The synthesis of complex audio spectra by means of frequency modulation",
-    JAES 21(7), 1973; signals that add to parameters, the audio parameters of the Web Audio API, W3C, 2021.
+    References:
+        Frequency modulation, Chowning, "The synthesis of complex audio spectra by means of frequency modulation", JAES
+        21(7), 1973; signals that add to parameters, the audio parameters of the Web Audio API, W3C, 2021.
     """
 
     def wave(self, phase: Tensor, increment: Callable[[], Tensor], raw: Raw, added: Added) -> Tensor:
@@ -169,8 +170,8 @@ class SawOscillator(BandLimitedOscillator):
 
     Args:
         inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An inlet is unknown, or named twice.
@@ -188,8 +189,8 @@ class SquareOscillator(BandLimitedOscillator):
 
     Args:
         inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`SineOscillator`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An inlet is unknown, or named twice.
@@ -209,8 +210,8 @@ class TriangleOscillator(BandLimitedOscillator):
 
     Args:
         inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`SineOscillator`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An inlet is unknown, or named twice.
@@ -240,13 +241,14 @@ class WavetableOscillator(Oscillator):
             default sine, triangle, saw and square, with 1024 harmonics.
         inlets: Any of ``"frequency"``, ``"phase"``, ``"amplitude"`` and, for several waveforms, ``"position"``, in the
             order of the signals. They are added to the parameters.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``tables`` are not waveforms; an inlet is unknown, or named twice.
 
-    Source: Shan et al., "Differentiable wavetable synthesis", ICASSP 2022.
+    References:
+        Shan et al., "Differentiable wavetable synthesis", ICASSP 2022.
     """
 
     def __init__(
@@ -298,8 +300,8 @@ class LFO(Processor):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: An unknown waveform.

@@ -199,9 +199,10 @@ def invert(
         >>> found = invert(KickSynth(), kick, 44100, progress=print)
         >>> found.settings["f_start"], found.loss / found.starting_loss
 
-    Source: Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB
-    workshop at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt,
-    "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
+    References:
+        Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB workshop
+        at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt, "An
+        algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
     inverting = Inverting(
         synth, target, sample_rate, processors=processors, inputs=inputs, starts=starts, seed=seed, effort=effort

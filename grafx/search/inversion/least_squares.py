@@ -32,8 +32,8 @@ def levenberg_marquardt(
     Yields:
         After each step, v and :math:`\lVert r \rVert^2`, of shapes ``(K, P)`` and ``(K,)``.
 
-    Source: Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2),
-    1963.
+    References:
+        Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
     rows, factors = torch.arange(len(starts), device=starts.device), torch.tensor(FACTORS).to(starts)
 

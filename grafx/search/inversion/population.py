@@ -30,7 +30,8 @@ def evolve(
     Yields:
         Each generation.
 
-    Source: Storn and Price, "Differential evolution", J. Global Optimization 11, 1997.
+    References:
+        Storn and Price, "Differential evolution", J. Global Optimization 11, 1997.
     """
     count, shape = population[0].shape[0], population[0].shape
 

@@ -42,7 +42,8 @@ class SpectralLoss(nn.Module):
         AudioError: The target is not a finite signal, or the sample rate is not a number from 1 kHz to 1 MHz.
         SearchError: A frame size or the number of bands is not a positive integer.
 
-    Source: Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
+    References:
+        Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
     """
 
     @in_usual_torch

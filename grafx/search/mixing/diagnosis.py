@@ -81,7 +81,7 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
         sample_rate: In Hz.
         names: One for each stem.
 
-    Source:
+    References:
         Carter, Nuttall, Cable, "The smoothed coherence transform", Proc. IEEE 61(10), 1973; Knapp and Carter, "The
         generalized correlation method for estimation of time delay", IEEE Trans. ASSP 24(4), 1976.
     """

@@ -45,7 +45,7 @@ class MatchLoss(nn.Module):
     Raises:
         AudioError: The sample rate is not a positive number, or the mixes are not stereo signals of one length.
 
-    Source:
+    References:
         Yamamoto et al., "Parallel WaveGAN", ICASSP 2020; Steinmetz and Reiss, "auraloss", DMRN+15, 2020; left, right,
         mid and side as in Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """

@@ -25,7 +25,7 @@ def drywet_guided(
     Returns:
         The nodes that can be removed together.
 
-    Source:
+    References:
         Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024; the share is ours.
     """
     removed: frozenset[int] = frozenset()

@@ -140,7 +140,7 @@ class Search:
         ...     print(progress.step, progress.loss)
         >>> search.best.G.number_of_nodes()
 
-    Source:
+    References:
         Lee, Martínez-Ramírez, Liao, Uhlich, Fabbro, Lee, Mitsufuji, "Searching for music mixing graphs: a pruning
         approach", DAFx 2024.
     """

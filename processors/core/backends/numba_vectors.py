@@ -1,10 +1,10 @@
 """Vectors of eight float64 numbers inside numba kernels.
 
-Numba turns loops into scalar code where numbers are carried from one turn to the next, which is what a recursion
-does. Here the vectors are written out: a variable of type ``doubles`` holds eight numbers, in the registers that
-the processor has for it, or in as many smaller ones as that takes. Arrays must be contiguous, in order.
+Numba compiles loops with loop-carried numbers, such as recursions, to scalar code. Here the vectors are explicit: a
+variable of type ``doubles`` holds eight numbers, in one register or in as many smaller ones as needed. Arrays must be
+contiguous and in order.
 
-A kernel that is compiled and cached does not notice a change in here: then touch the modules of kernels too.
+The cache of compiled kernels does not detect changes in this file: touch the modules of kernels, too.
 """
 
 import operator
@@ -58,7 +58,7 @@ _arithmetic("fdiv", operator.truediv, operator.itruediv)
 
 @intrinsic
 def splat(typingctx, value):
-    """The number in all lanes."""
+    """Broadcast a number to all lanes."""
 
     def codegen(context, builder, signature, args):
         return _splat(builder, args[0])
@@ -68,7 +68,7 @@ def splat(typingctx, value):
 
 @intrinsic
 def hidden_zeros(typingctx):
-    """Zero in all lanes, unknown to the compiler, which would move known ones in by an instruction that can be slow."""
+    """Return zero in all lanes, opaque to the compiler, which would load constants by a slow instruction."""
 
     def codegen(context, builder, signature, args):
         integer = ir.IntType(64)
@@ -80,7 +80,7 @@ def hidden_zeros(typingctx):
 
 @intrinsic
 def load(typingctx, array, n):
-    """Eight numbers of a contiguous array, from flat index n on."""
+    """Load eight numbers of a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
         return _load(builder, builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
@@ -90,7 +90,7 @@ def load(typingctx, array, n):
 
 @intrinsic
 def store(typingctx, array, n, vector):
-    """Write to a contiguous array, from flat index n on."""
+    """Store to a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
         _store(builder, args[2], builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
@@ -101,7 +101,7 @@ def store(typingctx, array, n, vector):
 
 @intrinsic
 def ramp(typingctx, n):
-    """n, n + 1, … in the lanes."""
+    """Return n, n + 1, … in the lanes."""
 
     def codegen(context, builder, signature, args):
         steps = VECTOR([float(lane) for lane in range(LANES)])
@@ -112,7 +112,7 @@ def ramp(typingctx, n):
 
 @intrinsic
 def gather(typingctx, array, places, offset):
-    """Numbers of a contiguous array at any flat indices, which lie within it: array[places + offset]."""
+    """Load numbers of a contiguous array at any flat indices within it: array[places + offset]."""
 
     def codegen(context, builder, signature, args):
         pointers = _pointers(context, builder, signature, args)
@@ -126,7 +126,7 @@ def gather(typingctx, array, places, offset):
 
 @intrinsic
 def scatter_add(typingctx, array, places, offset, vector):
-    """Add to a contiguous array of float64 at any flat indices, which lie within it and may repeat."""
+    """Add to a contiguous array of float64 at any flat indices within it, which may repeat."""
 
     def codegen(context, builder, signature, args):
         for lane, pointer in enumerate(_pointers(context, builder, signature, args)):
@@ -139,7 +139,7 @@ def scatter_add(typingctx, array, places, offset, vector):
 
 @intrinsic
 def load_rows(typingctx, matrix, first, last, n, block, m):
-    """Lanes are rows from here on: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
+    """Load with rows as lanes: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
 
     def codegen(context, builder, signature, args):
         rows = [_load(builder, pointer) for pointer in _rows(context, builder, signature, args)]
@@ -152,7 +152,7 @@ def load_rows(typingctx, matrix, first, last, n, block, m):
 
 @intrinsic
 def store_rows(typingctx, matrix, first, last, n, block, m):
-    """The inverse of ``load_rows``. Lanes of the same row must agree."""
+    """Store, the inverse of ``load_rows``. Lanes of the same row must agree."""
 
     def codegen(context, builder, signature, args):
         columns = [_load(builder, pointer) for pointer in _samples(context, builder, signature, args)]
@@ -179,7 +179,7 @@ first, last = _lane(0), _lane(LANES - 1)
 
 @intrinsic
 def total(typingctx, vector):
-    """The sum of all lanes."""
+    """Sum all lanes."""
 
     def codegen(context, builder, signature, args):
         lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
@@ -192,7 +192,7 @@ def total(typingctx, vector):
 
 @intrinsic
 def least(typingctx, vector):
-    """The smallest number of all lanes."""
+    """Return the minimum of all lanes."""
 
     def codegen(context, builder, signature, args):
         lanes = [builder.extract_element(args[0], _index(lane, 32)) for lane in range(LANES)]
@@ -206,7 +206,7 @@ def least(typingctx, vector):
 
 @intrinsic(prefer_literal=True)
 def delay(typingctx, vector, lanes, before):
-    """Each lane moved up by a literal number of lanes, and the first ones taken from those of ``before``."""
+    """Shift each lane up by a literal number of lanes, and fill with the last ones of ``before``."""
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
@@ -217,7 +217,7 @@ def delay(typingctx, vector, lanes, before):
 
 @intrinsic(prefer_literal=True)
 def advance(typingctx, vector, lanes, after):
-    """Each lane moved down by a literal number of lanes, and the last ones taken from those of ``after``."""
+    """Shift each lane down by a literal number of lanes, and fill with the first ones of ``after``."""
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
@@ -228,7 +228,7 @@ def advance(typingctx, vector, lanes, after):
 
 @intrinsic
 def larger(typingctx, a, b):
-    """The larger number in each lane."""
+    """Return the maximum in each lane."""
 
     def codegen(context, builder, signature, args):
         return builder.select(builder.fcmp_ordered(">", *args), *args)
@@ -238,7 +238,7 @@ def larger(typingctx, a, b):
 
 @intrinsic
 def smaller(typingctx, a, b):
-    """The smaller number in each lane."""
+    """Return the minimum in each lane."""
 
     def codegen(context, builder, signature, args):
         return builder.select(builder.fcmp_ordered("<", *args), *args)
@@ -248,7 +248,7 @@ def smaller(typingctx, a, b):
 
 @intrinsic
 def truncate(typingctx, vector):
-    """Each number without what follows its point."""
+    """Truncate each number to an integer."""
 
     def codegen(context, builder, signature, args):
         return builder.sitofp(builder.fptosi(args[0], INTEGERS), VECTOR)
@@ -258,7 +258,7 @@ def truncate(typingctx, vector):
 
 @intrinsic
 def at_least(typingctx, a, b):
-    """One in the lanes where a ≥ b, and zero in the others."""
+    """Return one in the lanes where a ≥ b, and zero in the others."""
 
     def codegen(context, builder, signature, args):
         return builder.select(builder.fcmp_ordered(">=", *args), _constant(1.0), _constant(0.0))
@@ -268,7 +268,7 @@ def at_least(typingctx, a, b):
 
 @intrinsic
 def where(typingctx, mask, a, b):
-    """``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
+    """Select ``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
 
     def codegen(context, builder, signature, args):
         mask, a, b = args
@@ -279,7 +279,7 @@ def where(typingctx, mask, a, b):
 
 @intrinsic
 def below(typingctx, vector, limit):
-    """One in the lanes whose magnitude is below the number, and zero in the others."""
+    """Return one in the lanes whose magnitude is below the number, and zero in the others."""
 
     def codegen(context, builder, signature, args):
         limit = _splat(builder, args[1])
@@ -312,14 +312,14 @@ def _data(context, builder, signature, args, position: int):
 
 
 def _pointers(context, builder, signature, args) -> list:
-    """Where each lane is, for the first arguments of ``gather``."""
+    """Compute the address of each lane, for the first arguments of ``gather``."""
     data, places = _data(context, builder, signature, args, 0), builder.fptosi(args[1], INTEGERS)
     lanes = [builder.extract_element(places, _index(lane, 32)) for lane in range(LANES)]
     return [builder.gep(data, [builder.add(lane, args[2])]) for lane in lanes]
 
 
 def _rows(context, builder, signature, args) -> list:
-    """Where the row of each lane goes on, for the arguments of ``load_rows``."""
+    """Compute the row address of each lane, for the arguments of ``load_rows``."""
     matrix = context.make_array(signature.args[0])(context, builder, args[0])
     length = cgutils.unpack_tuple(builder, matrix.shape)[1]
     _, first, last, n, *_ = args
@@ -329,7 +329,7 @@ def _rows(context, builder, signature, args) -> list:
 
 
 def _samples(context, builder, signature, args) -> list:
-    """Where each sample of all lanes is, for the arguments of ``load_rows``."""
+    """Compute the address of each sample of all lanes, for the arguments of ``load_rows``."""
     start = builder.mul(args[5], _index(LANES))
     data = _data(context, builder, signature, args, 4)
     return [builder.gep(data, [builder.add(start, _index(i * LANES))]) for i in range(LANES)]
@@ -358,7 +358,7 @@ def _bytes(element) -> int:
 
 
 def _transpose(builder, rows: list) -> list:
-    """Rows as columns, by exchanging ever larger squares beside the diagonal."""
+    """Transpose rows to columns, by exchanging ever larger off-diagonal squares."""
     size = 1
     while size < LANES:
         upper = [j if j & size == 0 else j - size + LANES for j in range(LANES)]
