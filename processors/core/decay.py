@@ -25,7 +25,7 @@ def decaying_sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
 
 
 def _decays(rates: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
-    """The time in samples, and an exponential ``(B, C, N)`` for each rate ``(B, C)``."""
+    """Return the time in samples, and an exponential ``(B, C, N)`` for each rate ``(B, C)``."""
     n = torch.arange(num_samples, dtype=rates.dtype, device=rates.device)
     return n, torch.mul(-rates.unsqueeze(-1), n).clamp_(min=FLOOR).exp_()
 

@@ -1,8 +1,8 @@
-"""Signals in blocks: what a processor has to remember from one block to the next.
+"""Block-wise processing of signals, and the states that connect the blocks.
 
 A ``forward`` sees a whole signal. Run inside :func:`block_by_block`, the same code sees one block, and everything in it
-that looks at the past keeps a *state* by means of the functions of this module. Outside, these do what a whole signal
-needs: the past is silence, nothing is kept, and nothing is late.
+that looks at the past keeps a *state* by the functions of this module. Outside, these process a whole signal: the
+past is silence, nothing is stored, and there is no latency.
 
 States are kept in the order of the calls, so a ``forward`` must make the same calls for each block. They are plain
 data: nested tuples of tensors, which can be saved and restored.
@@ -56,13 +56,13 @@ def _current() -> _Memory | None:
 
 @contextmanager
 def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
-    """Run what is inside on a block of a signal.
+    """Process a block of a signal within this context.
 
     Args:
-        state: What the block before left behind; None for the first one.
+        state: State after the previous block; ``None`` for the first one.
 
     Yields:
-        A function that gives the state after the block.
+        A function that returns the state after the block.
     """
     memory = _Memory(state)
     token = _memory.set(memory)
@@ -81,15 +81,15 @@ def _count(change: int) -> None:
 
 
 def in_blocks() -> bool:
-    """Whether the signal is a block of a longer one."""
+    """Whether the current signal is a block of a longer one."""
     return _current() is not None
 
 
 def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
-    """Run a function with the state that it left after the block before.
+    """Run a function with the state that it returned for the previous block.
 
     Args:
-        step: From a state, None at the beginning, to a result and the state after.
+        step: Function from a state, ``None`` at the beginning, to a result and the new state.
 
     Returns:
         The result.
@@ -103,7 +103,7 @@ def remember(step: Callable[[Any], tuple[Result, Any]]) -> Result:
 
 
 def with_past(x: Tensor, num_samples: int) -> Tensor:
-    """A block ``(..., L)`` with the samples before it: ``(..., num_samples + L)``. Before the first is silence."""
+    """Prepend past samples to a block ``(..., L)``, giving ``(..., num_samples + L)``; silence before the first."""
 
     def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
         if past is None:
@@ -115,12 +115,12 @@ def with_past(x: Tensor, num_samples: int) -> Tensor:
 
 
 def late(x: Tensor, num_samples: int) -> Tensor:
-    """A signal that has to wait for one that comes late in a stream: delayed there, and as it is on the whole."""
+    """Delay a signal in a stream to align it with a later one; offline, return it unchanged."""
     return with_past(x, num_samples)[..., : x.shape[-1]] if in_blocks() else x
 
 
 def after_start(x: Tensor, num_samples: int) -> Tensor:
-    """A signal that is late in a stream, without what it has before its time 0: silence for so many samples there."""
+    """Silence the first samples of a delayed signal in a stream, which are before its time 0."""
 
     def step(count: int | None) -> tuple[Tensor, int]:
         early = min(num_samples - (count or 0), x.shape[-1])
@@ -131,11 +131,11 @@ def after_start(x: Tensor, num_samples: int) -> Tensor:
 
 
 def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
-    """A result that a stream computes for the first block, and again when the values of the tensors change.
+    """Cache a result in a stream, until the values of its tensors change.
 
     Args:
-        function: From the tensors to a tensor, or to a nested tuple of tensors.
-        tensors: What it depends on.
+        function: Function from the tensors to a tensor, or to a nested tuple of tensors.
+        tensors: Its arguments.
 
     Returns:
         The result.
@@ -153,7 +153,7 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
 
 
 def first_bad_sample(x: Tensor) -> int | None:
-    """Where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; None if it is finite."""
+    """Return where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; ``None`` if it is finite."""
     if x.sum().isfinite():  # which takes one pass, and tells as long as it does not overflow
         return None
     bad = ~x.isfinite().flatten(0, -2).all(0)

@@ -1,4 +1,4 @@
-"""Dynamic range processors of an older kind: one smoother, one quadratic knee."""
+"""Dynamic range processors with one smoother and a quadratic knee, as in early versions of GRAFX."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from .base import COMPRESSOR_RANGES, GATE_RANGES, HEARD_COMPRESSION, RAW_FLOOR, 
 
 
 class _OneSmoother(DynamicRangeProcessor):
-    """A dynamic range processor whose energy is smoothed by a one-pole filter, and its gain not at all."""
+    """Base class of processors with a one-pole smoother for the energy, and none for the gain."""
 
     def __init__(self, iir_len: int, **controls):
         super().__init__("iir", knee="quadratic", iir_len=iir_len, floor=RAW_FLOOR, **controls)
@@ -37,7 +37,8 @@ class ApproxCompressor(_OneSmoother):
             x & x > W/2
         \end{cases}, \quad x = \ln(e + 10^{-5}) - T
 
-    with the smoothed energy e, averaged over channels. The control ``ratio`` is what is heard, r of R = 2r / (1 + r).
+    with the smoothed energy e, averaged over channels. The control ``ratio`` is the effective ratio r, R = 2r / (1 +
+    r).
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -47,8 +48,8 @@ class ApproxCompressor(_OneSmoother):
 
     Args:
         iir_len: Length of the impulse response of the smoother, in samples.
-        flashfftconv: Accepted and without effect, as there is no convolution.
-        max_input_len: Accepted and without effect.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
         **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
@@ -80,8 +81,8 @@ class ApproxNoiseGate(_OneSmoother):
         \end{cases}, \quad x = T - \ln(e + 10^{-5})
 
     with the smoothed energy e, averaged over channels. In contrast to :class:`NoiseGate`, R = exp(``log_ratio``), so a
-    negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB).
-    The control ``ratio`` is what is heard, 2R − 1.
+    negative ``log_ratio`` amplifies levels below the threshold: there g is bounded, exact up to 20 (174 dB).
+    The control ``ratio`` is the effective ratio, 2R − 1.
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -91,15 +92,15 @@ class ApproxNoiseGate(_OneSmoother):
 
     Args:
         freq_sample_n: Length of the impulse response of the smoother, in samples.
-        flashfftconv: Accepted and without effect, as there is no convolution.
-        max_input_len: Accepted and without effect.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
         **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``freq_sample_n`` is less than 1.
 
     References:
-        As of :class:`ApproxCompressor`.
+        See :class:`ApproxCompressor`.
     """
 
     def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
@@ -109,7 +110,7 @@ class ApproxNoiseGate(_OneSmoother):
     ratio_map = exponential(2.0, offset=-1, floor=0.0)
 
     def compute_gain(self, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
-        """The gain ``(B, 1, L)`` for log energies ``(B, L)``; all else is ``(B, 1)``, T is ``log_threshold`` itself."""
+        """Compute the gain ``(B, 1, L)`` of log energies ``(B, L)``; other arguments are ``(B, 1)``."""
         raw = {"log_ratio": log_ratio, "log_knee": log_knee}
         return torch.exp(self.log_gain(log_energy, log_threshold, raw)).unsqueeze(1)
 

@@ -20,19 +20,19 @@ BAND_RANGES = {
 
 
 class BandCompressor(Compressor):
-    """Compressor with ranges for a single band."""
+    """Compressor of a single band, with its ranges."""
 
     ranges = BAND_RANGES
 
 
 class BandExpander(Expander):
-    """Expander with ranges for a single band."""
+    """Expander of a single band, with its ranges."""
 
     ranges = BAND_RANGES
 
 
 class _InBands(MultiBand):
-    """A dynamic range processor in each band, with the options of a mixing desk."""
+    """Base class of dynamic range processors in bands, with the options of a mixing desk."""
 
     single: type[DynamicRangeProcessor]
 
@@ -50,7 +50,7 @@ class _InBands(MultiBand):
 
 
 class _HardKneedInBands(_InBands):
-    """The same, with a hard knee unless another is chosen."""
+    """Base class with a hard knee by default."""
 
     def __init__(
         self,
@@ -67,9 +67,8 @@ class _HardKneedInBands(_InBands):
 class MultiBandCompressor(_InBands):
     """Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (1 to 20), ``band{k}_knee_db``
-    (0 to 12 dB), ``band{k}_attack_ms`` (1 to 500 ms), ``band{k}_release_ms`` (10 to 2000 ms) and ``band{k}_makeup_db``
-    (−24 to 24 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_ratio``, ``band{k}_knee_db``, ``band{k}_attack_ms``,
+    ``band{k}_release_ms`` and ``band{k}_makeup_db``. With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1.
 
     Raw parameters:
         band0: those of the compressor for the lowest band; likewise ``band1`` and so on.
@@ -84,7 +83,7 @@ class MultiBandCompressor(_InBands):
         crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
-        ParameterError: An option has no such value, or there are fewer than two bands.
+        ParameterError: An unsupported option value, or fewer than two bands.
     """
 
     single = BandCompressor
@@ -95,11 +94,10 @@ class MultiBandLimiter(_HardKneedInBands):
 
     The sum of bands that stay below a threshold may exceed it.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (20 to 100),
-    ``band{k}_knee_db`` (0 to 1 dB), ``band{k}_attack_ms`` (0.1 to 1 ms), ``band{k}_release_ms`` (5 to 500 ms) and
-    ``band{k}_makeup_db`` (−12 to 12 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_ratio``, ``band{k}_knee_db``, ``band{k}_attack_ms``,
+    ``band{k}_release_ms`` and ``band{k}_makeup_db``. With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1.
 
-    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is hard unless chosen.
+    Raw parameters, options and errors are those of :class:`MultiBandCompressor`, but the knee is hard by default.
     """
 
     single = Limiter
@@ -108,7 +106,7 @@ class MultiBandLimiter(_HardKneedInBands):
 class MultiBandExpander(_InBands):
     """Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
 
-    Controls, raw parameters, options and errors are as of :class:`MultiBandCompressor`.
+    Controls, raw parameters, options and errors are those of :class:`MultiBandCompressor`.
     """
 
     single = BandExpander
@@ -117,11 +115,10 @@ class MultiBandExpander(_InBands):
 class MultiBandNoiseGate(_HardKneedInBands):
     """Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−90 to −20 dB), ``band{k}_range_db`` (−90 to 0 dB),
-    ``band{k}_knee_db`` (0 to 6 dB), ``band{k}_attack_ms`` (0.1 to 20 ms) and ``band{k}_release_ms`` (5 to 1000 ms).
-    With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_range_db``, ``band{k}_knee_db``,
+    ``band{k}_attack_ms`` and ``band{k}_release_ms``. With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1.
 
-    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is ``"hard"`` unless chosen,
+    Raw parameters, options and errors are those of :class:`MultiBandCompressor`, but the knee is ``"hard"`` by default,
     or ``"quadratic"``.
     """
 

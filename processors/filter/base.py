@@ -12,7 +12,7 @@ from ..core.streaming import once
 
 
 class RecursiveFilter(Processor):
-    """What recursive filters of all channels have in common: a type has the coefficients of its sections.
+    """Base class of recursive filters for all channels. A subclass computes the coefficients of its sections.
 
     Args:
         sample_rate: Samples per second.
@@ -28,7 +28,7 @@ class RecursiveFilter(Processor):
 
     @abstractmethod
     def sections(self, *raw_parameters: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(B, K, 3)`` from the raw parameters."""
+        """Compute numerators and denominators ``(B, K, 3)`` from the raw parameters."""
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return self.iir.tail_samples(*self.sections(*(raw_parameters[name] for name in self.parameter_size())))

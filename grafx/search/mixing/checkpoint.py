@@ -1,4 +1,4 @@
-"""Searches on disk, so that a second run goes on where the first was stopped."""
+"""Checkpoints of searches, to resume them exactly."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _FOUND = ("loss", "num_processors", "step")
 
 @in_usual_torch
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
-    """Write all that a search needs to go on.
+    """Write the state of a search.
 
     Written to a folder beside it first, which then takes its place, so there is a whole one at any time. One at a time
     does so.
@@ -52,7 +52,7 @@ def _save(search: Search, folder: Path) -> None:
 
 @in_usual_torch
 def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
-    """Bring a new search to where a saved one was.
+    """Restore the state of a search.
 
     Args:
         search: A search made with the same audio, names, groups and options.
@@ -93,7 +93,7 @@ def _load(search: Search, folder: Path) -> bool:
 
 
 def remove_checkpoint(folder: str | os.PathLike) -> None:
-    """Remove what :func:`save_checkpoint` wrote, and what it may have left when it was torn out of its work."""
+    """Remove a checkpoint of :func:`save_checkpoint`, including the remains of an interrupted save."""
     folder = Path(folder)
     for suffix in (".new", ".old", ""):
         shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)

@@ -65,7 +65,7 @@ def state_space(
 
 
 def decay_samples(A: Tensor) -> int:
-    """How long a stable system rings: until all modes have fallen by 60 dB, one after another.
+    """Return how long a stable system rings: the sum of the −60 dB times of all modes, in samples.
 
     Args:
         A: Transitions from state to state, ``(..., N, N)``.
