@@ -1,7 +1,7 @@
-"""Where the packages are: ``processors/`` stands beside ``grafx/``, and is installed as ``grafx.processors``.
+"""Package locations: ``processors/`` is next to ``grafx/``, and is installed as ``grafx.processors``.
 
-The link ``grafx/processors`` shows it there to editors, type checkers and editable installs. Where a checkout has no
-links, as on Windows without developer mode, the folder is named instead.
+The link ``grafx/processors`` makes it visible to editors, type checkers and editable installs. In checkouts without
+symbolic links, such as on Windows without developer mode, the folder is named instead.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A picture of every processor, made when the site is built; each family has a module."""
+"""Pictures of all processors, made during the build of the site; each family has a module."""
 
 from pathlib import Path
 
@@ -39,10 +39,10 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
     """Draw every public processor, wide for its documentation and small for the overview.
 
     Returns:
-        Family to name to a description for those who cannot see the picture.
+        Family to name to an alternative text of the picture.
 
     Raises:
-        LookupError: A processor has no picture here, or one is of a processor that there is not.
+        LookupError: A processor has no picture here, or a picture no processor.
     """
     public = {name for name in processors.__all__ if is_processor(getattr(processors, name))}
     drawn = {name for family in PICTURES.values() for name in family}
@@ -67,6 +67,6 @@ def is_processor(member: object) -> bool:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file unless it is the same already, so that pages that show it are made again only if it changed."""
+    """Write a file unless it is unchanged, so that pages are only rebuilt if necessary."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

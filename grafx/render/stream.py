@@ -239,7 +239,7 @@ class StreamRenderer(nn.Module):
         return torch.cat(outputs, -1)
 
     def tail_samples(self) -> int:
-        """Return how long the graph sounds after the end of its inputs: the longest sum of tails of any path, to −60 dB.
+        """Return how long the graph sounds after the end of its inputs: the longest sum of tails of a path, to −60 dB.
 
         In a graph with cycles it is how long a sound takes to go round each of them once.
         """
