@@ -1,18 +1,18 @@
 """Recovery.
 
-Random compressors, `Compressor(sample_rate=…)`, process two seconds of a sound. From its input and its output alone,
-gradient descent finds their settings: normalized values begin at the defaults and descend by Adam, 400 steps, all
-compressors as one batch. What is minimized is the standard deviation over time of the difference of gains in dB. It
-ignores the makeup gain, by which they differ on average. A recording keeps its own sample rate.
+Random compressors, `Compressor(sample_rate=…)`, process two seconds of a sound. From input and output alone, gradient
+descent finds their settings: normalized values start at the defaults and descend by Adam, 400 steps, all compressors as
+one batch. The loss is the standard deviation over time of the difference of gains in dB, which is independent of the
+makeup gain. A recording keeps its sample rate.
 
 Thresholds lie 6 to 36 dB below the loudest 10 ms, ratios are 1.5 to 10, knees 0 to 12 dB, attacks 0.5 to 50 ms,
 releases 20 to 500 ms and makeup gains −6 to 6 dB. A compressor is *found* with a threshold within 1 dB, a ratio within
 10 % and times within 20 %.
 
-Cells below are settings asked for, then those found where they differ. *Left* is the standard deviation at the end.
-*Beyond* tells by how many dB the highest level exceeds the knee. Where it is negative, no level reaches the straight
-part of the curve. All that can be heard is a part of the knee's parabola, which a wider knee with a higher threshold
-and ratio has as well: such settings sound the same, and nothing tells them apart.
+Cells below are the original settings, then those found where they differ. *Left* is the remaining standard deviation.
+*Beyond* is the level in dB by which the highest level exceeds the knee. Where it is negative, no level reaches the
+straight part of the curve. Only a part of the knee's parabola is audible, which a wider knee with a higher threshold
+and ratio has as well: such settings sound the same and cannot be distinguished.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _recovered(bench: Bench, knee: str, seed: int) -> list[Outcome] | str:
-    """What the case tells of each compressor, or the word that stands in for it."""
+    """Results of each compressor, or the word that replaces them."""
     count, steps, seconds = (2, 3, 0.1) if bench.quick else (10, 400, 2.0)
     size = {"count": count, "steps": steps, "seconds": seconds, "audio": bench.audio}
     try:
