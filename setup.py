@@ -9,8 +9,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 if (Path(__file__).parent / "grafx" / "processors" / "__init__.py").exists():
-    # With a root that is named, an editable install is a path that is searched as any other; without, a folder that
-    # happens to be called grafx comes first where Python runs beside it.
+    # With a named root, an editable install is an ordinary search path; without, a folder that
+    # happens to be called grafx takes precedence if Python runs next to it.
     setup(packages=find_packages(include=["grafx", "grafx.*"]), package_dir={"": "."})
 else:
     families = [f"grafx.processors.{name}" for name in find_packages("processors")]

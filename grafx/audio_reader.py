@@ -27,7 +27,7 @@ UNKNOWN = 2**31 - 2**13  # and how programs that write to a pipe do
 PROMISE = r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)"
 STREAMS = {"mp3", "aac", "ac3", "eac3", "mpegts", "asf"}
 LATE = (
-    "{} does not tell how much its encoder has put before the sound, which is late by some 10 to 50 ms: a WAV or FLAC"
+    "{} does not declare its encoder delay, so the sound is about 10 to 50 ms late: a WAV or FLAC"
     " file would be in time."
 )
 # Formats that PyAV may detect: no playlists, which could refer to other files and addresses.
@@ -217,7 +217,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFil
     else:
         if 0 < file.frames < MOST_FRAMES and (file.format != "MP3" or _xing(head) is not None):
             return _Sndfile(file, head, stream, name)
-        reason = "it does not tell how long it is"
+        reason = "it does not declare its length"
     try:
         import av
 

@@ -44,7 +44,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield partial
         with open(partial, "rb+") as file:
-            os.fsync(file.fileno())  # a rename may get to the disk before what is still in memory
+            os.fsync(file.fileno())  # a rename may reach the disk before unflushed data
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -107,7 +107,7 @@ def _try_lock_file(path: Path) -> Callable[[], None] | None:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    if unlock is not None and not _is(number, path):  # whoever had it has removed it since it was opened
+    if unlock is not None and not _is(number, path):  # the previous owner has removed it since it was opened
         unlock()
         return None
     return unlock and release

@@ -72,7 +72,7 @@ class Control:
         default = torch.tensor(self.default, dtype=torch.double)
         inside = default.clamp(low, high)
         if self.scale == scale == "log" and default.unique().numel() > 1 and not torch.equal(inside, default):
-            inside = limited.from_norm(self.to_norm(default))  # What was spread shall not pile up at the ends.
+            inside = limited.from_norm(self.to_norm(default))  # Spread defaults must not pile up at the ends.
         return replace(limited, default=_as_tuple(inside.tolist()))
 
     def __str__(self) -> str:

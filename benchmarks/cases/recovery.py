@@ -14,7 +14,7 @@ Settings = dict[str, "Tensor"]
 
 RATE = 44100
 SILENCE = 1e-8
-"""An energy below which samples tell little about their gain."""
+"""Energy below which samples carry little information about their gain."""
 DB = 10 / math.log(10)
 
 

@@ -51,7 +51,7 @@ def reverberation(
         if train:
             y, *_ = torch.autograd.grad(y, [x, *learned], weights)
             with torch.no_grad():
-                for value in learned:  # as training does; flamo takes the old response of what is as it was
+                for value in learned:  # as in training; flamo caches the response of unchanged values
                     value.mul_(1 + 1e-7)
         return {"probes": y.flatten()[:: y.numel() // PROBES].tolist()}
 

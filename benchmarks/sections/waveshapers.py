@@ -61,7 +61,7 @@ def run(bench: Bench) -> Iterator[Table]:
         yield speed
 
     columns = ("processor", "other", "forward, ms", "ms (other)", "ratio", "forward and backward, ms")
-    beside = Table(f"{noise}, beside others", (*columns, "ms (other)", "ratio", "differs by"))
+    beside = Table(f"{noise}, compared to others", (*columns, "ms (other)", "ratio", "differs by"))
     for title, name, options, other in others:
         cells = _beside(bench, other, {"name": name, **options, **sizes}, repeats)
         beside.rows.append((title, other or NOT_MEASURED, *cells))

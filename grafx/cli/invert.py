@@ -69,10 +69,10 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     with alone_in(out):
         found, stopped = _invert_in(out, inverting, target, fingerprint, {"synth": synth, "seed": seed})
     if stopped:
-        notice(f"Stopped. The best settings so far are in {out}; the same command goes on from here.")
+        notice(f"Stopped. The best settings so far are in {out}; the same command resumes.")
     if found.lead:
         milliseconds = 1000 * found.lead / sample_rate
-        notice(f"The sound begins {milliseconds:.1f} ms into the file; what is before it is silent in found.wav.")
+        notice(f"The sound begins {milliseconds:.1f} ms into the file; found.wav is silent before.")
     print_inversion(found, processor)
     say(f"Results are in {out}: {', '.join(INVERSION_FILES)}.")
     return not stopped

@@ -66,7 +66,7 @@ def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_
         first = known.setdefault(audio_digest(stem), path)
         if first is not path and stem.any():
             what = "is given twice" if first == path else f"holds the same as {first}"
-            notice(f"{path} {what}: which of the two makes a sound cannot be told.")
+            notice(f"{path} {what}: their contributions cannot be separated.")
 
 
 def stem_names(paths: Sequence[Path]) -> list[str]:
@@ -130,7 +130,7 @@ def run_search(
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     if stopped:
-        notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
+        notice(f"Stopped. The best graph so far is in {out}; the same command resumes.")
     print_summary(metrics, search.result().G, truth)
     say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
     return not stopped
@@ -271,7 +271,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
     if metrics["found_loss"] > plain > 0:
         notice("The result is worse than the plain sum of the stems: more steps may help, and stems that line up.")
     if metrics["found_processors"] == 0:
-        notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")
+        notice("No processor is needed: the mix is the plain sum of the stems, within the tolerance.")
     console.print(_chains_table(G, truth))
 
 

@@ -1,4 +1,4 @@
-"""Attributes of nodes beside their type: settings, and dry/wet weight."""
+"""Attributes of nodes in addition to their type: settings, and dry/wet weight."""
 
 import hashlib
 from collections.abc import Mapping

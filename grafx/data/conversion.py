@@ -10,7 +10,7 @@ from .graph import GRAFX
 from .tensor import GRAFXTensor
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def convert_to_tensor(G: GRAFX) -> GRAFXTensor:
     """Turn a graph into tensors.
 

@@ -13,7 +13,7 @@ from .layout import Block, Port, find_backward_edges
 PORT_FONT = 6.5  # points, as all lengths here
 PORT_PITCH = 10.0
 ARROW = (6.0, 2.6)  # length and half width
-LOOP_ROOM = 14.0  # beside a node that feeds itself
+LOOP_ROOM = 14.0  # next to a node with a self-loop
 
 
 def make_blocks(

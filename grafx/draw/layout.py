@@ -51,8 +51,8 @@ class Block:
         width: Extent of the node across the flow.
         lead: Free room before the node, along the flow.
         tail: Free room after the node, along the flow.
-        near: Free room beside the node, where positions across the flow are smaller.
-        far: Free room beside the node, where positions across the flow are larger.
+        near: Free space next to the node, where positions across the flow are smaller.
+        far: Free space next to the node, where positions across the flow are larger.
         entry: Distances across the flow from the node's centre to the ports on the side that the flow enters.
         exit: The same on the side that it leaves.
     """

@@ -23,7 +23,7 @@ LONGEST = 32
 """Maximum size of a control in settings; larger ones, such as the magnitudes of a spectrum, are omitted."""
 
 
-_ROUNDING = 1e-4  # of a number, by which settings may miss what tensors tell
+_ROUNDING = 1e-4  # relative tolerance between settings and tensors
 
 
 def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
@@ -98,7 +98,7 @@ def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -
 # In words
 
 
-# What is raw and what physical
+# Separation of raw and physical values
 
 
 def _sort(processor: Any, parameters: Mapping[str, Any], place: str) -> tuple[Any, dict[str, Any]]:
@@ -143,7 +143,7 @@ def _leaves(processor: Any) -> list[Any]:
     return processor.leaves() if hasattr(processor, "leaves") else []
 
 
-# What was edited
+# Detection of edits
 
 
 def _was(before: Mapping[str, Any], path: Path) -> str:
@@ -235,7 +235,7 @@ def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> N
         if _at(edits, path) is not None:
             names = ", ".join(leaf.name for leaf in _leaves(processor))
             raise GraphError(
-                f"{'.'.join(path)} tells what many values of the tensors amount to, and cannot be set: leave it as it"
+                f"{'.'.join(path)} summarizes many values of the tensors, and cannot be set: leave it as it"
                 f" was, or delete it and set {names}"
             )
 

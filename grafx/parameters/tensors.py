@@ -35,7 +35,7 @@ def create_empty_parameters(processors: Mapping[str, Any], G: GRAFX, std: float 
     )
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def create_empty_parameters_from_shape_dict(
     parameter_shapes: Mapping[str, Any],
     num_nodes: int,

@@ -211,7 +211,7 @@ def _own(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     return own
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
     """Wrap a nested dict of tensors in modules, so that optimizers and ``state_dict`` see them.
 

@@ -38,8 +38,8 @@ class StreamRenderer(nn.Module):
         G: The graph. A copy, made ready for blocks and renumbered along its schedule, is kept as ``G``; its nodes have
             their ids in the graph that was given in the attribute ``id_before``.
         processors: Node type to processor; each has a method ``stream``.
-        parameters: Node type to (nested) raw parameters in id order of ``G`` as it is given. What is not given is what
-            the nodes hold, or a default, see :class:`Renderer`.
+        parameters: Node type to (nested) raw parameters in id order of ``G`` before scheduling. Missing ones are those
+            that the nodes hold, or a default, see :class:`Renderer`.
         method: The schedule, see :func:`compute_render_order`.
         **schedule_options: Options of the method.
 
@@ -206,7 +206,7 @@ class StreamRenderer(nn.Module):
             common_parameters: See :meth:`forward`.
             tail: Whether to go on until it has died away. If not, the whole is as long as the input, as that of
                 :class:`Renderer` is.
-            limit: The most samples that a graph with cycles goes on for, which ends when it is 60 dB below its loudest
+            limit: Maximum length of the rest of a graph with cycles, which ends when it is 60 dB below its loudest
                 sample so far.
 
         Returns:
@@ -258,7 +258,7 @@ class _Kept(NamedTuple):
         time: How many samples were rendered.
         length: Those of the latest block.
         loudest: The largest sample of the outputs of a graph with cycles.
-        input, output: Blocks of no samples, which tell shape and type.
+        input, output: Empty blocks, for shape and type.
         steps: States of the processors in each step.
     """
 
@@ -413,6 +413,6 @@ def _tail(renderer: Renderer, node_id: int) -> int:
         return 0
     row = get_node_ids_from_type(renderer.G, node_type).index(node_id)
     parameters = renderer.per_type_parameters.get(node_type, {})
-    # What is not finite sounds on for ever, but nobody waits for that.
+    # Rows that are not finite never decay, so they are excluded.
     own = map_tensors(parameters, lambda p: p[row : row + 1].nan_to_num(0.0, 0.0, 0.0))
     return renderer.processors[node_type].tail_samples(**own)

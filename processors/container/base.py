@@ -2,7 +2,7 @@
 
 Containers wrap any processor with one inlet and one outlet, and each other. The parameters of members nest under
 their names; a container with a single member takes that member's parameters as its own. The same holds for
-intermediates: what a member returns beside its output is passed on, nested where the parameters are.
+intermediates: those of a member are passed on, nested like its parameters.
 
 An *external* parameter is given for all nodes at once and belongs to no ``parameter_size``, such as the dry/wet
 weight of a graph. Any container accepts it and passes it to every member that lists it in

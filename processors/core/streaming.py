@@ -154,7 +154,7 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
 
 def first_bad_sample(x: Tensor) -> int | None:
     """Return where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; ``None`` if it is finite."""
-    if x.sum().isfinite():  # which takes one pass, and tells as long as it does not overflow
+    if x.sum().isfinite():  # one pass, conclusive unless the sum overflows
         return None
     bad = ~x.isfinite().flatten(0, -2).all(0)
     return int(bad.nonzero()[0]) if bad.any() else None

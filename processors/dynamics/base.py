@@ -115,7 +115,7 @@ class KeyedGain(Processor):
         Args:
             inlet_signals: Of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
                 gain. Further positional arguments are raw parameters.
-            raw_parameters: Of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+            raw_parameters: Of shape ``(B, 1)`` or ``(B, 2)``, see :meth:`parameter_size`.
 
         Returns:
             Signals in the shape of the first.

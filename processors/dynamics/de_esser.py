@@ -122,7 +122,7 @@ class DeEsser(Processor):
         Args:
             inlet_signals: ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` for the detector. Further
                 positional arguments are raw parameters.
-            raw_parameters: ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+            raw_parameters: ``(B, 1)`` or ``(B, 2)``, see :meth:`parameter_size`.
 
         Returns:
             ``(B, C, L)``.

@@ -152,7 +152,7 @@ class DynamicEqualizer(Processor):
         Args:
             inlet_signals: ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)``, whose levels drive the gains.
                 Further positional arguments are raw parameters.
-            raw_parameters: ``(B, K)``, as :meth:`parameter_size` tells.
+            raw_parameters: ``(B, K)``, see :meth:`parameter_size`.
 
         Returns:
             ``(B, C, L)``.

@@ -33,7 +33,7 @@ START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3
 ATTACK, DECAY, RELEASE, HOLD = (TIMES[f"{name}_ms"][2] / 1000 for name in ("attack", "decay", "release", "hold"))
 MODE = DECAYS[2] / 1000
 RATE = RATES[2]
-LOUDEST = 10.0, 10.0  # up to which a level is itself, and what is between that and the highest one
+LOUDEST = 10.0, 10.0  # limit of unchanged levels, and margin to the highest
 AT_ONCE = 20.0  # a logarithmic rate by which nothing is left after one sample
 IN_CACHE = 2**19  # samples of all kicks that are made at a time
 
@@ -336,7 +336,7 @@ class KickSynth(Processor):
             AMOUNT.to_physical(raw[f"z_{name}"]) for name in ("detune_amount", "sub_osc_mix", "lfo_amount")
         )
         ratios, gains = (one, 1 + detune, one / 2), (one, detune, sub)
-        still = {"z_frequency": zero + self.still, "phase": zero}  # what comes in has all the say
+        still = {"z_frequency": zero + self.still, "phase": zero}  # the inlet alone sets the frequency
         return {
             "sweep": _exponential(math.log(FALL) + raw["log_pitch_decay"], math.log(START) + raw["log_f_start"]),
             "lfo": {"log_rate": raw["log_lfo_rate"], "phase": zero, "gain": vibrato, "bias": one},

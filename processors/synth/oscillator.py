@@ -367,7 +367,7 @@ def _series_of(tables: Tensor) -> Tensor:
         )
     length = tables.shape[-1]
     series = torch.fft.rfft(tables.detach().double().reshape(-1, length), norm="forward")
-    series[:, 1:] *= 2  # what is at negative frequencies
+    series[:, 1:] *= 2  # for negative frequencies
     return series[:, : (length + 1) // 2]
 
 

@@ -253,7 +253,7 @@ def _add_edge(G: GRAFX, place: str, edge: Any, edges: set[tuple]) -> None:
         ends = " -> ".join(map(reprlib.repr, ends))
         raise GraphError(
             f"{place} ({ends}): it does not join two nodes of the graph, as there is no node {missing}: delete this"
-            " edge too, or lead it to a node that there is"
+            " edge too, or connect it to an existing node"
         )
     place = f"{place} ({ends[0]} -> {ends[1]})"
     if ends[0] == ends[1]:

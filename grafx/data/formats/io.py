@@ -93,7 +93,7 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
             return _load(graph_path, text)
         except GraphError:
             if _read_graph(graph_path) == text:
-                raise  # and else it was saved anew while it was read
+                raise  # otherwise it was replaced by a new save during reading
 
 
 def _read_graph(path: Path) -> bytes:

@@ -23,7 +23,7 @@ from .spectral import SpectralLoss
 SHORTEST = 64  # samples
 CHUNK = 64  # sounds that are made at once
 LEVEL_WEIGHT = 0.02  # what a factor of e in level costs, so that settings with the target's own level win
-FAR_LEVEL = 1.0  # ln of the factor from which on the level is that of the recording, and tells nothing of settings
+FAR_LEVEL = 1.0  # ln of the gain beyond which the level is arbitrary, and independent of settings
 SILENT, SOUNDING = 1e-3, 0.1  # −60 and −20 dB relative to the peak
 LONGEST_LEAD = 0.002  # s of silence that may be a part of the attack
 ONSET = 0.00025  # s, in which a sound gets from where it begins to −20 dB

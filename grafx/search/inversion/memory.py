@@ -103,10 +103,10 @@ def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict
                 state[name.removeprefix("state/")] = tensor
         memory.loops = [loops[index] for index in range(len(loops))]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise SearchError(f"{file} is damaged ({error}): remove it to begin anew.") from error
+        raise SearchError(f"{file} is damaged ({error}): remove it to start again.") from error
     if not same:
         raise SearchError(
             f"{file.parent} belongs to an inversion of other audio or options: give the same ones to go on with it, or"
-            " another output folder to begin anew."
+            " another output folder to start again."
         )
     return memory, losses

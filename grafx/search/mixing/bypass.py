@@ -60,7 +60,7 @@ def without(G: GRAFX, removed: Collection[int], changes: Mapping[int, Tensor]) -
         data = smaller.nodes[gain]
         audible = 1 + data[WEIGHT] * torch.expm1(data["parameters"]["log_gain"])
         data["parameters"] = {"log_gain": (1 + (factor * audible - 1) / WET).clamp(min=SMALLEST_GAIN).log()}
-        data.pop("settings", None)  # they told of what it was
+        data.pop("settings", None)  # they describe the removed state
         data[WEIGHT] = WET
     for node in removed:
         smaller.bypass(node)

@@ -83,11 +83,11 @@ def _load(search: Search, folder: Path) -> bool:
         if same:
             _restore(search, folder, G, tensors, metadata)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
+        raise SearchError(f"{folder} is damaged ({error}): remove it to start again.") from error
     if not same:
         raise SearchError(
             f"{folder} belongs to a search with other audio or options: give the same ones to go on with it, or another"
-            " output folder to begin anew."
+            " output folder to start again."
         )
     return True
 

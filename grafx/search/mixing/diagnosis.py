@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..conditions import in_usual_torch
 
-SHORTEST = 1.0  # s, under which nothing is said
-PIECES, PIECE = 4, 6.0  # how much of long audio is heard: so many pieces of so many seconds
+SHORTEST = 1.0  # s, minimum length
+PIECES, PIECE = 4, 6.0  # excerpts of long audio: number and length in seconds
 LONGEST_DELAY = 0.2  # s
 ALIGNED = 0.003  # s, which equalizers may delay
 SAME = 0.001  # s, by which delays of stems differ that come from one delay of the mix
@@ -25,7 +25,7 @@ CORRELATED, FITTED = 0.6, 0.15  # s: frames for cross-correlation and for least 
 MOST_TAPS, MOST_UNKNOWNS = 8, 48  # of least squares, per stem and in all
 OCTAVES = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # Hz, where they begin
 AUDIBLE = 0.03  # share of the energy of the mix from which on an octave counts
-NOTHING = 1e-4  # of the peak of a stem, up to which its middle or its side is taken for silence
+NOTHING = 1e-4  # relative to the peak of a stem: its mid or side below this counts as silence
 FOREIGN_OCTAVE, FOREIGN = 0.4, 0.3  # unexplained shares of an octave, and of all, that are said
 
 

@@ -50,7 +50,7 @@ class MatchLoss(nn.Module):
         mid and side as in Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
-    @torch.inference_mode(False)  # so that what is made can be trained with later
+    @torch.inference_mode(False)  # so that the module can be used in training
     def __init__(self, sample_rate: int):
         super().__init__()
         self.sample_rate = whole_rate(sample_rate)

@@ -11,7 +11,7 @@ from ..precision import wide
 from ..shapes import as_rows, check_indices, num_samples, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
-NUM_COEFFICIENTS = 8  # b0, b1, b2, a1, a2, and the gains of what is mixed
+NUM_COEFFICIENTS = 8  # b0, b1, b2, a1, a2, and the gains of the mix
 
 
 def comb_filter(

@@ -24,7 +24,7 @@ BLOCK = 64  # samples between two states of the filters that are kept
 STEP = 512  # of the lengths of transforms, all of which are fast then
 PIECE = 1 << 16  # samples of the lines that are kept at once
 MOST_CHANNELS = 8
-DAMPING = math.log(1e5)  # of what comes once around the circle; rounding grows by as much
+DAMPING = math.log(1e5)  # of one wrap-around; rounding errors grow by this factor
 
 
 class Network(NamedTuple):

@@ -147,7 +147,7 @@ def retreat(c, g_y, size, z, taps, costate, grad_c):
         d3 += grad * y3
         d4 += grad * y4
         q1, q2, q3, q4 = c1 * grad + l1 + l1, c2 * grad + l2 + l2, c3 * grad + l3 + l3, c4 * grad + l4 + l4
-        # What the saturation gets; as it depends on what comes back of it, y₄ gets less by k of that.
+        # Gradient of the saturation; through the feedback, that of y₄ is reduced by k times it.
         bend = one - u * u
         to_x = bend * (c0 * grad + g * (q1 + g * (q2 + g * (q3 + g * q4)))) / (one + a * bend)
         d_k -= to_x * y4

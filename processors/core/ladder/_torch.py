@@ -31,7 +31,7 @@ def ladder_backward(
         back = q[3]
         for tap in (q[2], q[1], q[0], to_taps[:, 0, n]):
             back = tap + g * back
-        # What the saturation gets; as it depends on what comes back of it, the last tap gets less by k of that.
+        # Gradient of the saturation; through the feedback, that of the last tap is reduced by k times it.
         grad_x[:, n] = bends[:, n] * back / (1 + k * g**4 * bends[:, n])
         grad_k = grad_k - grad_x[:, n] * y[:, 4]
         q[3] = q[3] - k * grad_x[:, n]

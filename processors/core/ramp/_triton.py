@@ -12,7 +12,7 @@ from ..backends.triton_blocks import launch
 from ._torch import LANDED, MOVED, OVER, STARTED
 
 WARP = 32
-OUTSIDE = 4  # beside STARTED and LANDED, where a warp reaches beyond the signal
+OUTSIDE = 4  # added to STARTED and LANDED, for lanes beyond the signal
 EVENTS = {"STARTED": STARTED, "LANDED": LANDED}
 
 

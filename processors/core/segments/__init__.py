@@ -55,9 +55,7 @@ def segments(
 
 
 def _check_linear(linear: Sequence[bool], shapes: Tensor) -> None:
-    require(
-        len(linear) == shapes.shape[1], f"{len(linear)} segments are told to be linear or not, of {shapes.shape[1]}."
-    )
+    require(len(linear) == shapes.shape[1], f"There are {len(linear)} linear flags for {shapes.shape[1]} segments.")
 
 
 @operator("segments")
