@@ -63,7 +63,7 @@ FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall
 def heard_compression(floor: float = 1e-6) -> Map:
     """Make the map of a ratio R with 1 + exp(raw) = 2R / (1 + R); the level rises by 1/R = 2 / (1 + exp(raw)) − 1.
 
-    It is infinite at raw 0 (limited to 10⁶), and negative beyond: the level falls by 1/|R|.
+    It is infinite at raw 0 (limited to 10⁶), and negative beyond: the level falls by −1/R.
     """
 
     def to_raw(ratio: Tensor) -> Tensor:
