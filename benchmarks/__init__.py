@@ -1,1 +1,1 @@
-"""What grafx costs, measured side by side with others: ``python -m benchmarks``."""
+"""Benchmarks of grafx in comparison with other packages: ``python -m benchmarks``."""

@@ -1,4 +1,7 @@
-"""The command line: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON] [--audio FILE] [--quick]``."""
+"""Command line of the benchmarks: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON]``.
+
+``--audio FILE`` names a recording, ``--quick`` runs tiny sizes.
+"""
 
 import argparse
 import sys
@@ -15,7 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run sections, print their tables, and keep them in the page if a peer took part."""
+    """Run sections, print their tables, and save them in the page if a peer took part."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if unknown := set(options.sections) - set(SECTIONS):

@@ -1,4 +1,4 @@
-"""Alternating measurements in processes that last, or in fresh ones, and their medians."""
+"""Interleaved measurements in persistent or fresh processes, and their medians."""
 
 import json
 import os
@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 LIMIT = 600.0
-"""Seconds after which a run is given up."""
+"""Timeout of a run in seconds."""
 
 PATIENCE = 20.0
-"""Seconds to wait for other programs before measuring beside them."""
+"""Maximum time in seconds to wait for other programs."""
 
 NOT_MEASURED = "–"
 
 
 class Unanswered(Exception):
-    """There is no result, but a word that stands in for it."""
+    """There is no result; the message replaces it in tables."""
 
 
 class Worker:
-    """One package in a Python process of its own, which starts when it is first asked for something.
+    """A package in a separate Python process, which starts at the first request.
 
     Args:
         python: Interpreter that imports the package; without one, nothing is measured.
@@ -63,7 +63,7 @@ class Worker:
         return answer
 
     def forget(self) -> None:
-        """Free what was set up."""
+        """Free the cached cases."""
         if self._process is not None:
             self._exchange({}, LIMIT)
 
@@ -115,10 +115,10 @@ ABSENT = Worker(None, "")
 
 
 class Result:
-    """What several runs of a case gave, or the word that stands in for it.
+    """Results of several runs of a case, or the word that replaces them.
 
     ``result["seconds"]`` is a median; so are ``"before"`` and ``"peak"``, the resident MB before a run and at its peak,
-    and whatever numbers the case returns. What is no number is that of the last run.
+    and all numbers returned by the case. Other values are those of the last run.
     """
 
     def __init__(self, answers: Sequence[dict[str, Any]], word: str | None = None):
@@ -135,7 +135,7 @@ class Result:
 
 
 class Run(NamedTuple):
-    """A case with its arguments, and who runs it."""
+    """A case with its arguments and its worker."""
 
     worker: Worker
     case: str
@@ -143,12 +143,12 @@ class Run(NamedTuple):
 
 
 def alternate(*runs: Run, repeats: int, fresh: bool = False) -> list[Result]:
-    """Measure runs in turn, so that whatever else the machine does meets all of them alike.
+    """Measure runs in turn, so that other load affects all of them alike.
 
     Args:
-        *runs: What is compared.
-        repeats: How many measurements of each.
-        fresh: Make each in a process of its own. Otherwise the first of a process is not counted.
+        *runs: Runs to compare.
+        repeats: Number of measurements of each.
+        fresh: Use a separate process for each. Otherwise the first run of a process is discarded.
 
     Returns:
         The results of each run.
@@ -170,10 +170,10 @@ def alternate(*runs: Run, repeats: int, fresh: bool = False) -> list[Result]:
 
 
 def wait_for_quiet() -> None:
-    """Wait until other programs leave the cores alone, where Linux tells.
+    """Wait until other programs leave the cores idle, on Linux.
 
-    Threads wait for each other many times in a render. Where one of them has to share its core, all of them become
-    slower by far more than that share, and not all packages alike.
+    Threads synchronize many times in a render. If one of them shares its core, all of them are slowed down by far more
+    than that share, and packages differ in this.
     """
     for _ in range(int(PATIENCE / 0.5)):
         if _idle_share(0.5) > 0.9:
@@ -182,7 +182,7 @@ def wait_for_quiet() -> None:
 
 
 def _idle_share(seconds: float) -> float:
-    """Which part of all cores' time nobody uses."""
+    """Measure the idle fraction of all cores."""
     stat = Path("/proc/stat")
     if not stat.exists():
         return 1.0

@@ -1,4 +1,4 @@
-"""Tables as Markdown, and the page that keeps the sections."""
+"""Markdown tables, and the page with all sections."""
 
 import os
 import platform
@@ -17,32 +17,32 @@ from .sections import SECTIONS, Bench, load
 INTRODUCTION = """\
 # Benchmarks
 
-What grafx costs, measured side by side with GRAFX 0.6.0 and with other ways to do the same. Each package runs in a
-Python process of its own with all cores; both are asked in turn within one run, when other programs leave the cores
-alone, and every number is the median of the repetitions. Columns that name nobody are ours, those marked (0.6.0) are of
-GRAFX 0.6.0. A *ratio* is the other number divided by ours: above 1, ours is faster or smaller. "fails" stands for an
-exception, "–" for what was not measured. Times depend on the machine; steps and bytes of tensors do not.
+Time and memory of grafx in comparison with GRAFX 0.6.0 and other packages. Each package runs in a separate Python
+process with all cores; both are measured in turn within one run, while other programs leave the cores idle, and every
+number is the median of the repetitions. Columns without a name are ours, those marked (0.6.0) are of GRAFX 0.6.0. A
+*ratio* is the other number divided by ours: above 1, ours is faster or smaller. "fails" stands for an exception, "–"
+for a missing measurement. Times depend on the machine; steps and bytes of tensors do not.
 
-To repeat everything, or some sections, and to keep the result on this page:
+To repeat all or some sections, and to save the result on this page:
 
 ```bash
 python -m benchmarks --peer path/to/python-with-grafx-0.6.0 --scatter path/to/python-with-torch-scatter
 python -m benchmarks schedules memory --peer path/to/python-with-grafx-0.6.0
 ```
 
-The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard flamo`, or as many of them as
-are to be compared; `diffFx-pytorch`, which asks for other versions of some, goes there by `pip install --no-deps`.
-Without `--peer` only our columns are filled, and the page stays as it is. `--audio` names a recording to compare sounds
-on, in place of a drum loop. `--quick` runs tiny sizes.
+The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard flamo`, or those of them that
+are compared; install `diffFx-pytorch`, which requires other versions of some, with `pip install --no-deps`. Without
+`--peer` only our columns are measured, and the page is not changed. `--audio` names a recording for comparisons of
+sound, in place of a drum loop. `--quick` runs tiny sizes.
 """
 
 
 @dataclass
 class Table:
-    """Rows under column names. A cell is a text or a number; numbers get three significant digits.
+    """Table with named columns. A cell is a text or a number; numbers get three significant digits.
 
     Attributes:
-        title: What stands above it.
+        title: Title of the table.
         columns: Names; the first column describes the rows.
     """
 
@@ -65,32 +65,32 @@ def _cell(value: Any) -> str:
 
 
 def scaled(value: float | str, factor: float) -> float | str:
-    """A number in another unit; a word stays."""
+    """Convert a number to another unit; keep a word."""
     return value if isinstance(value, str) else value * factor
 
 
 def ratio(other: float | str, ours: float | str) -> str:
-    """How many times ours the other is."""
+    """Compute the ratio of the other number to ours."""
     if isinstance(other, str) or isinstance(ours, str) or ours == 0:
         return NOT_MEASURED
     return f"{_cell(float(other / ours))}×"
 
 
 def section_text(module: ModuleType, parts: Iterable[Table | Plot], measured_on: str) -> str:
-    """A section of the page: the module's docstring, its tables and plots, and where they were measured."""
+    """Format a section of the page: the module's docstring, its tables and plots, and the machine."""
     description = module.__doc__.partition("\n")[2].strip()
     return "\n\n".join([_heading(module), description, *map(str, parts), f"*{measured_on}*"]) + "\n"
 
 
 def updated(page: str, text: str) -> str:
-    """The page with one section replaced or added, in the order of the sections."""
+    """Replace or add a section of the page, in the order of the sections."""
     found = {part.partition("\n")[0]: part.rstrip() + "\n" for part in [*re.split(r"(?m)^(?=## )", page)[1:], text]}
     headings = [_heading(load(name)) for name in SECTIONS]
     return "\n".join([INTRODUCTION, *(found[heading] for heading in headings if heading in found)])
 
 
 def provenance(bench: Bench, module: ModuleType) -> str:
-    """Machine and versions."""
+    """Describe the machine and the versions."""
     parts = [f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, {platform.system()}"]
     packages = {"packages": module.PACKAGES} if hasattr(module, "PACKAGES") else {}
     for name in module.WORKERS:

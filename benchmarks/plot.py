@@ -11,7 +11,7 @@ TEXT = "#1f2937"
 
 
 class Line(NamedTuple):
-    """Points under a name; words among their numbers are left out."""
+    """Named points; words among their numbers are omitted."""
 
     name: str
     points: Sequence[tuple[float, float | str]]
@@ -21,14 +21,14 @@ class Line(NamedTuple):
 
 @dataclass
 class Plot:
-    """Lines over logarithmic axes, kept as an image beside the page.
+    """Line plot with logarithmic axes, saved as an image next to the page.
 
     Attributes:
-        name: Of the file in ``images``, without its ending.
-        description: What it shows, for those who do not see it.
-        x: What the horizontal axis says.
-        y: What the vertical axis says.
-        lines: What is drawn.
+        name: Name of the file in ``images``, without its extension.
+        description: Alternative text.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        lines: The lines.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Plot:
         return f"![{self.description}](images/{self.name}.svg)"
 
     def save(self, folder: Path) -> None:
-        """Draw it into ``images`` of a folder."""
+        """Draw the plot into ``images`` of a folder."""
         from matplotlib import rc_context
         from matplotlib.figure import Figure
 

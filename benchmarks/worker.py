@@ -1,8 +1,8 @@
-"""A process that runs the cases of one package: ``python worker.py ours``.
+"""Process that runs the cases of one package: ``python worker.py ours``.
 
-Each line of its input is a request, ``{"case": name, "arguments": {...}}`` or ``{}`` to forget all cases; each line of
-its output is the answer. A case is a function that sets something up and returns what is to be measured, and that in
-turn may return a dict of further results. A case is set up once and run at each request.
+Each line of its input is a request, ``{"case": name, "arguments": {...}}`` or ``{}`` to drop all cases; each line of
+its output is the answer. A case is a function that sets something up and returns the function to measure, which may
+return a dict of further results. A case is set up once and run at each request.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""How the site is built: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+"""Configuration of the site: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
 
 import importlib
 import inspect
@@ -52,7 +52,6 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-napoleon_custom_sections = ["Source"]
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
@@ -67,7 +66,7 @@ DECLARATIONS = (  # what a processor is made of, and does not do for those who u
 
 
 def copy_notebooks(app):
-    """Take in the tutorials, which live at the top level where people look for them."""
+    """Copy the tutorials from the top level of the repository."""
     target = HERE / "notebooks"
     target.mkdir(exist_ok=True)
     for source in sorted((HERE.parent / "notebooks").glob("*.md")):
@@ -77,7 +76,7 @@ def copy_notebooks(app):
 
 
 def draw_processors(app):
-    """Make the pictures that the pages of processors show; a processor without one stops the build."""
+    """Draw the pictures of processors; a processor without one stops the build."""
     try:
         app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
     except LookupError as error:
@@ -116,7 +115,7 @@ def list_gallery(app, docname, source):
 
 
 def table_of_controls(name):
-    """Ranges and defaults, in the order of normalized values, of a processor that needs nothing to be made."""
+    """List ranges and defaults, in the order of normalized values, of a processor without required arguments."""
     cls = getattr(importlib.import_module("grafx.processors"), name)
     try:
         leaves = cls().leaves()
@@ -150,7 +149,7 @@ def list_core(app, docname, source):
 
 
 def defines_anything(name):
-    """Whether a module has functions or classes of its own, not those of others under a second name alone."""
+    """Whether a module defines functions or classes of its own, rather than importing them."""
     return any(getattr(value, "__module__", None) == name for value in vars(importlib.import_module(name)).values())
 
 
@@ -159,7 +158,7 @@ def heading(title):
 
 
 def list_raw_parameters(app, what, name, obj, options, lines):
-    """Turn the block under "Raw parameters" into a list, which reST would take for one paragraph."""
+    """Turn the block under "Raw parameters" into a list, which reST would take for a paragraph."""
     start = next((i for i, line in enumerate(lines) if re.match(r"Raw parameters\b.*:$", line)), None)
     if start is None:
         return
@@ -172,7 +171,7 @@ def list_raw_parameters(app, what, name, obj, options, lines):
 
 
 def own_signature(app, what, name, obj, options, signature, return_annotation):
-    """Show what a class itself takes, where a base class lets everything through, and defaults by name."""
+    """Show the signature of a class where a base class takes ``*args``, and defaults by name."""
     if what == "class" and "<lambda>" in (signature or ""):
         return signature.replace(IDENTITY, "IDENTITY"), return_annotation
     if what != "class" or "*args" not in (signature or ""):
@@ -185,7 +184,7 @@ def own_signature(app, what, name, obj, options, signature, return_annotation):
 
 
 def resolve_by_last_name(app, env, node, contnode):
-    """Link what a docstring names without its full path, and types by the package that exports them."""
+    """Link names in docstrings without their full path, and types by their public package."""
     if node.get("refdomain") != "py":
         return None
     name = node["reftarget"].rpartition(".")[2]

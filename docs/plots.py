@@ -1,4 +1,4 @@
-"""Kinds of plots that show what a processor does to a signal, each on axes of its own."""
+"""Kinds of plots that show the effect of a processor on a signal, each on separate axes."""
 
 import math
 import textwrap
@@ -54,14 +54,14 @@ LOUDNESS = LinearSegmentedColormap.from_list("loudness", ["#ffffff", "#93c5ea", 
 
 
 class Setting(NamedTuple):
-    """A curve's label, and what the processor is called with."""
+    """Label of a curve, and the arguments of the processor."""
 
     label: str
     arguments: dict[str, Any]
 
 
 class Settings(NamedTuple):
-    """What is compared in a plot, and what all of it has in common."""
+    """Curves of a plot, with their common settings."""
 
     title: str
     each: list[Setting]
@@ -69,7 +69,7 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes: how they are filled, what that shows, and how wide they are beside others."""
+    """Axes: their content, its description, and their relative width."""
 
     draw: Callable[[Axes], None]
     text: str
@@ -77,17 +77,17 @@ class Panel:
 
 
 def vary(common: Mapping[str, Any], *different: Mapping[str, Any]) -> Settings:
-    """Physical values of controls: those that all curves share, and those of each."""
+    """Combine physical values of controls shared by all curves and those of each."""
     return Settings(words(common), [Setting(words(own), {"dsp_params": {**common, **own}}) for own in different])
 
 
 def named(settings: Mapping[str, Mapping[str, Any]], title: str = "") -> Settings:
-    """Physical values of controls, for each label."""
+    """Make settings from physical values of controls, for each label."""
     return Settings(title, [Setting(label, {"dsp_params": values}) for label, values in settings.items()])
 
 
 def words(values: Mapping[str, Any]) -> str:
-    """Controls as people say them: ``"threshold −20 dB, ratio 4"``."""
+    """Format controls for labels: ``"threshold −20 dB, ratio 4"``."""
     return ", ".join(_word(name, value) for name, value in values.items())
 
 
@@ -103,12 +103,12 @@ def _word(name: str, value: Any) -> str:
 
 
 def describe(name: str, panels: Sequence[Panel]) -> str:
-    """The text that stands for a picture where it cannot be seen."""
+    """Make the alternative text of a picture."""
     return f"{name}: " + "; ".join(panel.text for panel in panels) + "."
 
 
 def wide(panels: Sequence[Panel]) -> str:
-    """All panels side by side, with legends, as SVG."""
+    """Draw all panels side by side, with legends, as SVG."""
     with rc_context(STYLE):
         figure = Figure(WIDE, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06, wspace=0.04)
@@ -120,7 +120,7 @@ def wide(panels: Sequence[Panel]) -> str:
 
 
 def small(panel: Panel) -> str:
-    """One panel without its legend, as SVG."""
+    """Draw one panel without its legend, as SVG."""
     with rc_context({**STYLE, "font.size": 6.5, "lines.linewidth": 1.2}):
         figure = Figure(SMALL, layout="constrained")
         ax = figure.subplots()
@@ -137,7 +137,7 @@ def _svg(figure: Figure) -> str:
 
 
 def magnitude(processor: Processor, settings: Settings, low: float = -30, high: float = 20) -> Panel:
-    """Gain over frequency of a linear processor."""
+    """Plot gain over frequency of a linear processor."""
 
     def draw(ax: Axes) -> None:
         for color, setting in _curves(settings):
@@ -151,7 +151,7 @@ def magnitude(processor: Processor, settings: Settings, low: float = -30, high: 
 
 
 def outlet_magnitudes(processor: Processor, setting: Setting, labels: Sequence[str]) -> Panel:
-    """Gain over frequency of each outlet, and of their sum."""
+    """Plot gain over frequency of each outlet, and of their sum."""
     settings = Settings(setting.label, [Setting(label, {}) for label in (*labels, "sum")])
 
     def draw(ax: Axes) -> None:
@@ -172,7 +172,7 @@ def outlet_magnitudes(processor: Processor, setting: Setting, labels: Sequence[s
 
 
 def z_plane(settings: Settings, sample_rate: float = SAMPLE_RATE) -> Panel:
-    """Where the poles and zeros are of a filter whose controls are radii and frequencies."""
+    """Plot the poles and zeros of a filter whose controls are radii and frequencies."""
 
     def draw(ax: Axes) -> None:
         turn = np.linspace(0, 2 * np.pi, 201)
@@ -189,7 +189,7 @@ def z_plane(settings: Settings, sample_rate: float = SAMPLE_RATE) -> Panel:
 
 
 def phase(processor: Processor, settings: Settings) -> Panel:
-    """Phase over frequency of a linear, causal processor."""
+    """Plot phase over frequency of a linear, causal processor."""
 
     def draw(ax: Axes) -> None:
         for color, setting in _curves(settings):
@@ -204,7 +204,7 @@ def phase(processor: Processor, settings: Settings) -> Panel:
 
 
 def static_curve(processor: Processor, settings: Settings, low: float = -80, high: float = 0) -> Panel:
-    """Level that comes out of a dynamic range processor over a steady level that goes in."""
+    """Plot the output level of a dynamic range processor over a steady input level."""
 
     def draw(ax: Axes) -> None:
         levels = torch.linspace(low, 0, 201, dtype=torch.double)
@@ -219,7 +219,7 @@ def static_curve(processor: Processor, settings: Settings, low: float = -80, hig
 
 
 def gain_over_time(processor: Processor, settings: Settings, soft: float, loud: float, loud_ms: float = 150) -> Panel:
-    """Gain that a dynamic range processor gives to a steady signal that gets loud for a while."""
+    """Plot the gain of a dynamic range processor for a steady signal that gets loud for a while."""
     before, shown = 300, (-50, 400)
 
     def draw(ax: Axes) -> None:
@@ -239,7 +239,7 @@ def gain_over_time(processor: Processor, settings: Settings, soft: float, loud: 
 
 
 def following(processor: Processor, settings: Settings, levels: Mapping[float, float], end_ms: float) -> Panel:
-    """A signal that jumps to new levels at these milliseconds, and how a smoother follows it."""
+    """Plot the response of a smoother to a signal that jumps to new levels at these milliseconds."""
 
     def draw(ax: Axes) -> None:
         ms = torch.arange(0, end_ms, 1000 / SAMPLE_RATE, dtype=torch.double)
@@ -256,7 +256,7 @@ def following(processor: Processor, settings: Settings, levels: Mapping[float, f
 
 
 def sine_gain(processor: Processor, setting: Setting, levels: Sequence[float]) -> Panel:
-    """Gain of steady sines over their frequency, for several levels."""
+    """Plot the gain of steady sines over their frequency, for several levels."""
     settings = Settings(setting.label, [Setting(_word("input_db", level), setting.arguments) for level in levels])
 
     def draw(ax: Axes) -> None:
@@ -275,7 +275,7 @@ def sine_gain(processor: Processor, setting: Setting, levels: Sequence[float]) -
 
 
 def transfer(processor: Processor, settings: Settings, reach: float = 2.0, high: float = 1.5) -> Panel:
-    """Output over input of a processor without memory."""
+    """Plot output over input of a memoryless processor."""
 
     def draw(ax: Axes) -> None:
         x = torch.linspace(-reach, reach, 401, dtype=torch.double)
@@ -289,7 +289,7 @@ def transfer(processor: Processor, settings: Settings, reach: float = 2.0, high:
 
 
 def harmonics(processor: Processor, settings: Settings, amplitude: float = 1.0, highest: int = 10) -> Panel:
-    """Spectrum of a distorted sine at 1 kHz."""
+    """Plot the spectrum of a distorted sine at 1 kHz."""
     floor, sine = -80, f"a sine at 1 kHz, amplitude {amplitude:g}"
 
     def draw(ax: Axes) -> None:
@@ -311,7 +311,7 @@ def harmonics(processor: Processor, settings: Settings, amplitude: float = 1.0, 
 
 
 def waveform(processor: Processor, settings: Settings, seconds: float, sample_rate: float = SAMPLE_RATE) -> Panel:
-    """Impulse responses on top of each other, the first one at the bottom."""
+    """Plot impulse responses in lanes, the first one at the bottom."""
 
     def draw(ax: Axes) -> None:
         num_samples = round(seconds * sample_rate)
@@ -329,7 +329,7 @@ def waveform(processor: Processor, settings: Settings, seconds: float, sample_ra
 def spectrogram(
     processor: Processor, settings: Settings, seconds: float, sample_rate: float = SAMPLE_RATE, index: int = 0
 ) -> Panel:
-    """Spectrogram of the left impulse response of one setting."""
+    """Plot the spectrogram of the left impulse response of one setting."""
     setting = settings.each[index]
 
     def draw(ax: Axes) -> None:
@@ -352,7 +352,7 @@ def spectrogram(
 def noise_spectrogram(
     processor: Processor, setting: Setting, seconds: float, highest: float, n_fft: int = 1024, rows: int = 24
 ) -> Panel:
-    """Power over time and frequency of white noise, on average, relative to the loudest."""
+    """Plot the mean power of white noise over time and frequency, relative to the loudest."""
 
     def draw(ax: Axes) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -375,7 +375,7 @@ def noise_spectrogram(
 
 
 def goniometer(processor: Processor, settings: Settings) -> Panel:
-    """Where a stereo signal lies between left, right, mid and side, and how far it reaches."""
+    """Plot a goniometer: a stereo signal between left, right, mid and side."""
 
     def draw(ax: Axes) -> None:
         x = stereo_noise(500)
@@ -396,7 +396,7 @@ def goniometer(processor: Processor, settings: Settings) -> Panel:
 
 
 def lanes(signals: Mapping[str, Tensor], num_inputs: int, title: str = "") -> Panel:
-    """Short signals below each other, first those that go in."""
+    """Plot short signals in lanes, the inputs first."""
 
     def draw(ax: Axes) -> None:
         for row, signal in enumerate(signals.values()):
@@ -418,7 +418,7 @@ def lanes(signals: Mapping[str, Tensor], num_inputs: int, title: str = "") -> Pa
 
 
 def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str = "") -> Panel:
-    """Any curves over what they depend on."""
+    """Plot any curves over a variable."""
     settings = Settings(title, [Setting(label, {}) for label in y])
 
     def draw(ax: Axes) -> None:
@@ -434,12 +434,12 @@ def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, yla
 def diagram(
     nodes: Mapping[str, tuple[float, float, str]], edges: Sequence[tuple[str, str, str]], width: float = 0.9
 ) -> Panel:
-    """A block diagram.
+    """Draw a block diagram.
 
     Args:
-        nodes: Name to place, in steps, and type, which has its colour as in drawings of graphs.
-        edges: Names that are connected, and what is written there.
-        width: How wide it is beside other panels.
+        nodes: Name to place, in steps, and type, with its colour as in drawings of graphs.
+        edges: Names of connected nodes, and the label of the edge.
+        width: Width relative to other panels.
     """
     graph = nx.MultiDiGraph()
     graph.add_nodes_from((name, {"node_type": node_type}) for name, (_, _, node_type) in nodes.items())
@@ -474,7 +474,7 @@ def diagram(
 
 
 def run(processor: Processor, x: Tensor, setting: Setting) -> Tensor:
-    """The first output of a processor."""
+    """Return the first output of a processor."""
     with torch.no_grad():
         y = processor(x, **setting.arguments)
     return y if isinstance(y, Tensor) else y[0]
@@ -483,7 +483,7 @@ def run(processor: Processor, x: Tensor, setting: Setting) -> Tensor:
 def impulse_response(
     processor: Processor, setting: Setting, num_samples: int = 2**15, channels: int = 1, lookahead: bool = True
 ) -> Tensor:
-    """What an impulse on all channels becomes, ``(channels, num_samples)``; with lookahead, it is in the middle."""
+    """Compute the impulse response for all channels, ``(channels, num_samples)``; with look-ahead, it is centred."""
     x = torch.zeros(1, channels, num_samples, dtype=torch.double)
     x[..., num_samples // 2 if lookahead else 0] = 1
     return run(processor, x, setting)[0]
@@ -509,7 +509,7 @@ def _frequency_axis(ax: Axes) -> None:
 
 
 def _legend(ax: Axes, settings: Settings) -> None:
-    """Above the axes, where it hides nothing."""
+    """Place the legend above the axes, where it hides nothing."""
     labels = [setting.label for setting in settings.each]
     alone = len(ax.figure.axes) == 1
     room = 110 if alone else 50  # letters
@@ -532,14 +532,14 @@ def _text(what: str, settings: Settings) -> str:
 
 
 def stereo_noise(num_samples: int) -> Tensor:
-    """Noise ``(1, 2, num_samples)``, more of it in the middle than at the sides."""
+    """Make noise ``(1, 2, num_samples)``, louder in the middle than at the sides."""
     generator = torch.Generator().manual_seed(0)
     mid, side = torch.randn(2, num_samples, generator=generator, dtype=torch.double)
     return torch.stack((mid + 0.6 * side, mid - 0.6 * side))[None] / 2**0.5 * 0.8
 
 
 def _ellipse(points: Tensor) -> np.ndarray:
-    """Two standard deviations around the origin."""
+    """Make an ellipse of two standard deviations around the origin."""
     angle = np.linspace(0, 2 * np.pi, 101)
     values, vectors = np.linalg.eigh(np.cov(points.numpy()))
     return vectors @ (2 * np.sqrt(values.clip(0))[:, None] * np.stack((np.cos(angle), np.sin(angle))))

@@ -1,4 +1,4 @@
-"""Audio files in and out, as ``(channels, samples)`` tensors."""
+"""Audio file input and output, as ``(channels, samples)`` tensors."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def audio_digest(signal: Tensor) -> str:
-    """A short text that differs for audio that differs."""
+    """Digest that identifies the content of a signal."""
     return hashlib.sha256(signal.contiguous().cpu().numpy().tobytes()).hexdigest()[:32]
 
 
@@ -38,8 +38,8 @@ def read_stems(
 ) -> tuple[Tensor, int]:
     """Read stems into one stereo tensor.
 
-    Other sample rates are converted, mono is put on both channels, and shorter stems are padded with silence at the
-    end. Each such change is said aloud.
+    Other sample rates are converted, mono is copied to both channels, and shorter stems are padded with silence at the
+    end. Each such change is reported.
 
     Args:
         paths: One file for each stem.
@@ -51,7 +51,7 @@ def read_stems(
         ``(stems, sample_rate)`` with stems of shape ``(K, 2, L)``.
 
     Raises:
-        AudioError: As :func:`read_audio`, or all stems are silent.
+        AudioError: As in :func:`read_audio`, or all stems are silent.
     """
     signals = []
     for path in paths:
@@ -80,7 +80,7 @@ def read_stems(
 
 
 def conform(signal: Tensor, rate: int, sample_rate: int, name: str, notice: Notice = print) -> Tensor:
-    """Convert a mono or stereo signal to stereo at another sample rate, and say so."""
+    """Convert a mono or stereo signal to stereo at another sample rate, and report the change."""
     if rate != sample_rate:
         import soxr
 
@@ -94,12 +94,12 @@ def conform(signal: Tensor, rate: int, sample_rate: int, name: str, notice: Noti
 
 
 def converted_length(num_samples: int, rate: int, sample_rate: int) -> int:
-    """How many samples there are at another sample rate: the nearest number to the same time, the larger of two."""
+    """Return the number of samples at another sample rate: the nearest to the same duration, halves rounded up."""
     return (2 * num_samples * sample_rate + rate) // (2 * rate)
 
 
 class StemStream:
-    """Stems in blocks ``(K, 2, L)``, changed as :func:`read_stems` changes them, in constant memory.
+    """Stems in blocks ``(K, 2, L)``, converted as in :func:`read_stems`, in constant memory.
 
     Args:
         paths: One file for each stem.
@@ -107,10 +107,10 @@ class StemStream:
         notice: Called with a sentence for each change.
 
     Attributes:
-        num_samples: How many there are: those of the longest stem.
+        num_samples: Length of the longest stem.
 
     Raises:
-        AudioError: As :func:`read_audio`; while reading, too.
+        AudioError: As in :func:`read_audio`; also while reading.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike], sample_rate: int, notice: Notice = print) -> None:
@@ -132,7 +132,7 @@ class StemStream:
                 notice(f"{printable(path)} is padded with {extra:.3f} s of silence at its end, to {total:.3f} s.")
 
     def blocks(self, size: int) -> Iterator[Tensor]:
-        """All samples in blocks of a size, the last of which may be shorter."""
+        """Yield all samples in blocks of a size, the last of which may be shorter."""
         stems = [_cut(_converted(path, self.sample_rate), size) for path in self.paths]
         for start in range(0, self.num_samples, size):
             length = min(size, self.num_samples - start)
@@ -140,7 +140,7 @@ class StemStream:
 
 
 def _converted(path: str | os.PathLike, sample_rate: int) -> Iterator[Tensor]:
-    """A stereo signal at a sample rate, in pieces."""
+    """Yield a stereo signal at a sample rate, in pieces."""
     with open_audio(path) as file:
         rate = file.samplerate
     pieces = (piece.expand(2, -1) for piece in audio_blocks(path, PIECE))
@@ -157,7 +157,7 @@ def _converted(path: str | os.PathLike, sample_rate: int) -> Iterator[Tensor]:
 
 
 def _cut(pieces: Iterator[Tensor], size: int) -> Iterator[Tensor]:
-    """Pieces of any sizes as blocks of one size, and what is left."""
+    """Regroup pieces of any sizes into blocks of one size, and a shorter last one."""
     kept = torch.zeros(2, 0)
     for piece in pieces:
         *blocks, kept = torch.cat([kept, piece], -1).split(size, -1)

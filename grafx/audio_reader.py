@@ -1,4 +1,4 @@
-"""Audio files in: whole or in blocks, by libsndfile, and by PyAV what that does not know."""
+"""Audio file input, whole or in blocks, by libsndfile, with PyAV for other formats."""
 
 import math
 import os
@@ -26,29 +26,29 @@ UNKNOWN = 2**31 - 2**13  # and how programs that write to a pipe do
 PROMISE = r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)"
 STREAMS = {"mp3", "aac", "ac3", "eac3", "mpegts", "asf"}
 LATE = (
-    "{} does not tell how much its encoder has put before the sound, which is late by some 10 to 50 ms: a WAV or FLAC"
+    "{} does not declare its encoder delay, so the sound is about 10 to 50 ms late: a WAV or FLAC"
     " file would be in time."
 )
-# What PyAV may take a file for: no playlists, which could name other files and addresses.
+# Formats that PyAV may detect: no playlists, which could refer to other files and addresses.
 CONTAINERS = "aac,ac3,aiff,ape,asf,caf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpegts,ogg,tta,w64,wav,wv"
 
 
 def read_audio(path: str | os.PathLike, notice: Notice | None = None) -> tuple[Tensor, int]:
-    """Read an audio file of any kind that libsndfile knows (WAV, FLAC, OGG, Opus, MP3, AIFF, …).
+    """Read an audio file in any format of libsndfile (WAV, FLAC, OGG, Opus, MP3, AIFF, …).
 
-    Where PyAV is installed, other kinds are read as well (M4A, AAC, WebM, …). What an encoder has put before and after
-    the sound is left out where the file says how much that is.
+    With PyAV installed, other formats are read as well (M4A, AAC, WebM, …). Padding added by an encoder before and
+    after the sound is removed if the file declares it.
 
     Args:
         path: The file.
-        notice: Called with a sentence if the file is cut short, or the sound in it is delayed; by default it is a
+        notice: Called with a sentence if the file is truncated, or the sound in it is delayed; by default this is a
             warning.
 
     Returns:
         ``(signal, sample_rate)`` with a float32 signal of shape ``(channels, samples)``.
 
     Raises:
-        AudioError: The file is missing, cannot be read, is damaged, is empty, has more than two channels, or holds
+        AudioError: The file is missing, cannot be read, is damaged, is empty, has more than two channels, or contains
             values that are not finite.
     """
     with open_audio(path) as file:
@@ -59,10 +59,10 @@ def read_audio(path: str | os.PathLike, notice: Notice | None = None) -> tuple[T
 
 
 def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:
-    """The signal of an audio file in blocks of ``(channels, size)``, the last of which may be shorter.
+    """Yield the signal of an audio file in blocks of ``(channels, size)``, the last of which may be shorter.
 
     Raises:
-        AudioError: As :func:`read_audio`.
+        AudioError: As in :func:`read_audio`.
     """
     with open_audio(path) as file:
         yield from file.blocks(size)
@@ -70,7 +70,7 @@ def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:
 
 @contextmanager
 def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
-    """An audio file to read from, mono or stereo.
+    """Open a mono or stereo audio file for reading.
 
     Raises:
         AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
@@ -88,12 +88,12 @@ def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
 
 
 class AudioFile(ABC):
-    """A sound in a file.
+    """An open audio file.
 
     Attributes:
-        name: What to call it.
-        channels, samplerate, frames: How many there are, samples per second, and samples in a channel.
-        faults: A sentence for each thing that is wrong with it, and does not keep it from being read.
+        name: Name for messages.
+        channels, samplerate, frames: Number of channels, samples per second, and samples per channel.
+        faults: A sentence for each fault of the file that does not prevent reading.
     """
 
     name: str
@@ -104,10 +104,10 @@ class AudioFile(ABC):
 
     @abstractmethod
     def pieces(self) -> Iterator[Tensor]:
-        """The sound from its beginning, as ``(channels, samples)`` of any lengths."""
+        """Yield the sound from its beginning, as ``(channels, samples)`` of any lengths."""
 
     def blocks(self, size: int) -> Iterator[Tensor]:
-        """The sound in blocks of a size, the last of which may be shorter."""
+        """Yield the sound in blocks of a size, the last of which may be shorter."""
         kept, start = torch.zeros(self.channels, 0), 0
         for piece in self.pieces():
             if not piece.isfinite().all():
@@ -124,7 +124,7 @@ class AudioFile(ABC):
 
 
 class _Sndfile(AudioFile):
-    """What libsndfile reads."""
+    """An audio file read by libsndfile."""
 
     def __init__(self, file: "SoundFile", head: bytes, stream: BinaryIO, name: str) -> None:
         self.file, self.name = file, name
@@ -150,14 +150,14 @@ class _Sndfile(AudioFile):
 
 
 class _Av(AudioFile):
-    """What PyAV reads: the first sound in a container."""
+    """An audio file read by PyAV: the first audio stream of a container."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.stream, self.name = stream, name
         self.channels = self.samplerate = self.frames = 0
         self.faults = []
         for piece, rate in self._decode(self.faults):
-            # Not what the container says, which is half of it for some kinds of AAC.
+            # The container's sample rate is half of the true one for some kinds of AAC.
             self.channels, self.samplerate = piece.shape[0], rate
             self.frames += piece.shape[1]
 
@@ -190,7 +190,7 @@ class _Av(AudioFile):
 
 
 class _Quiet:
-    """A file that FFmpeg may ask for places that there are not, as it does when it guesses what a file is."""
+    """A stream that tolerates seeks to invalid positions, which FFmpeg makes when it detects a format."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.read, self.tell, self._seek = stream.read, stream.tell, stream.seek
@@ -203,7 +203,7 @@ class _Quiet:
 
 
 def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFile:
-    """A file, by libsndfile where that knows how long it is, and else by PyAV."""
+    """Open a file by libsndfile if it knows the length, otherwise by PyAV."""
     import soundfile
 
     head = _head(stream)
@@ -216,7 +216,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFil
     else:
         if 0 < file.frames < MOST_FRAMES and (file.format != "MP3" or _xing(head) is not None):
             return _Sndfile(file, head, stream, name)
-        reason = "it does not tell how long it is"
+        reason = "it does not declare its length"
     try:
         import av.error
 
@@ -245,7 +245,7 @@ def _opened(path: str | os.PathLike, name: str) -> Iterator[BinaryIO]:
 
 
 def _head(stream: BinaryIO) -> bytes:
-    """The beginning of a file, after a tag as MP3 files have it."""
+    """Read the beginning of a file, after an ID3 tag."""
     head = stream.read(HEAD)
     if head.startswith(b"ID3") and len(head) > 10:
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -256,9 +256,10 @@ def _head(stream: BinaryIO) -> bytes:
 
 
 def _xing(head: bytes) -> bool | None:
-    """Whether an MP3 file that counts its frames tells how much its encoder has added; ``None`` if it does not count.
+    """Whether an MP3 file that stores its length declares the encoder delay; ``None`` if it does not store its length.
 
-    Source: the tag of Xing and LAME (http://gabriel.mp3-tech.org/mp3infotag.html).
+    References:
+        The tag of Xing and LAME (http://gabriel.mp3-tech.org/mp3infotag.html).
     """
     place = re.search(b"Xing|Info", head)
     if place is None or len(head) < place.end() + 4:
@@ -282,7 +283,7 @@ def _faults(file: "SoundFile", head: bytes, stream: BinaryIO, name: str) -> list
 
 
 def _ends(stream: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file says that it is the last one."""
+    """Whether the last page of an Ogg file is marked as the end."""
     place = stream.tell()
     stream.seek(max(0, stream.seek(0, os.SEEK_END) - 2**17))
     end = stream.read()

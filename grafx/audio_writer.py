@@ -1,4 +1,4 @@
-"""Audio files out: in blocks, and there when they are whole."""
+"""Audio file output, in blocks and atomic."""
 
 import math
 import operator
@@ -38,19 +38,19 @@ TAKES = {
 
 
 def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int, notice: Notice | None = None) -> None:
-    """Write an audio file; its suffix says which kind.
+    """Write an audio file in the format of its suffix.
 
-    WAV, AIFF, CAF, AU, W64 and RF64 files get 32-bit floats, which keep every value as it is; other kinds their best
-    integer format, or the encoding that they are known for. Where one of those clips, it is said.
+    WAV, AIFF, CAF, AU, W64 and RF64 files get 32-bit floats without loss; other formats their best integer format or
+    their usual encoding. If such a format clips, this is reported.
 
     Args:
-        path: Where to; its folder is made where it is missing.
+        path: The file; its folder is created if needed.
         signal: ``(channels, samples)``, floats.
         sample_rate: In Hz.
-        notice: Called with a sentence if the sound is clipped; by default it is a warning.
+        notice: Called with a sentence if the sound is clipped; by default this is a warning.
 
     Raises:
-        AudioError: The kind of file is unknown or does not take such a signal, or the file cannot be written.
+        AudioError: The format is unknown or does not support such a signal, or the file cannot be written.
     """
     if signal.ndim != 2:
         raise AudioError(
@@ -64,22 +64,22 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int, notic
 def audio_writer(
     path: str | os.PathLike, channels: int, sample_rate: int, num_samples: int, notice: Notice | None = None
 ) -> Iterator[Callable[[Tensor], None]]:
-    """An audio file to write to, block by block; it is there when all is written. See :func:`write_audio`.
+    """Open an audio file for writing in blocks; it appears when it is complete. See :func:`write_audio`.
 
-    WAV files of more than 4 GB are written as RF64, their large kind.
+    WAV files of more than 4 GB are written as RF64.
 
     Args:
-        path: Where to; its folder is made where it is missing.
-        channels: How many.
+        path: The file; its folder is created if needed.
+        channels: Number of channels.
         sample_rate: In Hz.
-        num_samples: How many there will be at most.
-        notice: Called with a sentence if the sound is clipped; by default it is a warning.
+        num_samples: Upper limit of the length.
+        notice: Called with a sentence if the sound is clipped; by default this is a warning.
 
     Yields:
         A function that takes blocks ``(channels, samples)``.
 
     Raises:
-        AudioError: As :func:`write_audio`.
+        AudioError: As in :func:`write_audio`.
     """
     import soundfile
 
@@ -156,7 +156,7 @@ def _clipping(name: str, codec: str, peak: float) -> str:
 
 
 def _kind(suffix: str, name: str) -> tuple[str, str]:
-    """The format and the encoding within it."""
+    """Return the format and its encoding."""
     import soundfile
 
     if suffix in KINDS:
@@ -169,7 +169,7 @@ def _kind(suffix: str, name: str) -> tuple[str, str]:
 
 
 def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample_rate: int) -> None:
-    """Refuse what a kind of file does not take, or would not give back."""
+    """Refuse signals that a format does not support or would not restore."""
     import soundfile
 
     try:
@@ -183,7 +183,7 @@ def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample
         )
     scratch, shape = BytesIO(), (17, channels)
     try:
-        # The encoder of Vorbis would not survive more than this.
+        # The Vorbis encoder crashes beyond this limit.
         if codec == "VORBIS" and (channels > 255 or sample_rate > 200000):
             raise ValueError
         with soundfile.SoundFile(scratch, "w", int(sample_rate), channels, subtype, format=kind) as file:
@@ -202,7 +202,7 @@ def _check(name: str, kind: str, subtype: str, codec: str, channels: int, sample
 
 
 class _Disk:
-    """A file to write to that remembers what went wrong, which libsndfile does not tell."""
+    """A file for writing that remembers its error, which libsndfile does not report."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.fault = stream, None

@@ -6,7 +6,7 @@ class GraphError(ValueError):
 
 
 class RenderError(ValueError):
-    """A graph cannot be rendered with what was given."""
+    """A graph cannot be rendered with the given arguments."""
 
 
 class AudioError(ValueError):
@@ -14,8 +14,8 @@ class AudioError(ValueError):
 
 
 class SearchError(ValueError):
-    """A search cannot be done, or not be continued, as asked."""
+    """A search cannot be run or resumed as requested."""
 
 
 class GraphWarning(UserWarning):
-    """Something in a graph was understood otherwise than its parts say, or left out."""
+    """A part of a graph was overridden or ignored."""

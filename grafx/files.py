@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and one writer at a time."""
+"""Atomic file replacement, and locks for one writer at a time."""
 
 import contextlib
 import os
@@ -21,25 +21,25 @@ _held = threading.local()
 
 
 class LockedError(OSError):
-    """Another process, or thread, is writing there."""
+    """Another process or thread is writing to the folder."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """A path beside another one, to write a file to that takes its place when all went well.
+    """Yield a temporary path, and move the file written there to its place on success.
 
-    Until then, and whatever goes wrong, what was there stays as it was. Links are followed.
+    Until then, and on any error, the existing file remains unchanged. Links are followed.
 
     Args:
-        path: What is to be written, into a folder that exists.
+        path: The file to write, in an existing folder.
 
     Raises:
-        OSError: It cannot be written there.
+        OSError: The file cannot be written.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise FileExistsError(EEXIST, "There is a folder or device in its place", str(path))
-    # Short, because a name may be as long as names can be, and of the same kind, because writers go by it.
+    # Short, because the target's name may have the maximum length; same suffix, because writers depend on it.
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= LONGEST_SUFFIX else ""
     partial = target.with_name(f".partial-{secrets.token_hex(8)}{suffix}")
     try:
@@ -53,17 +53,17 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(folder: str | os.PathLike, timeout: float = 60.0) -> Iterator[None]:
-    """Let one process, and one thread of it, write into a folder at a time. A thread may lock a folder again.
+    """Lock a folder for one process, and one thread of it, at a time. A thread may lock a folder again.
 
-    A lock ends with its process, however that ends.
+    A lock ends with its process in any case.
 
     Args:
-        folder: Where it is to be written.
-        timeout: For how many seconds to wait for others.
+        folder: The folder to write to.
+        timeout: Seconds to wait for other writers.
 
     Raises:
-        LockedError: Others are not done by then.
-        OSError: There is no such folder, or it cannot be opened.
+        LockedError: The folder is still locked after the timeout.
+        OSError: The folder does not exist or cannot be opened.
     """
     folder = Path(os.path.realpath(folder))
     mine = _held.__dict__.setdefault("folders", set())
@@ -84,7 +84,7 @@ def locked(folder: str | os.PathLike, timeout: float = 60.0) -> Iterator[None]:
 
 
 def _try_lock(folder: Path) -> Callable[[], None] | None:
-    """A function that gives back the lock on a folder, or ``None`` while others have it."""
+    """Lock a folder and return the function that unlocks it, or ``None`` if it is locked."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             return _lock_of(os.open(folder, os.O_RDONLY))
@@ -92,7 +92,7 @@ def _try_lock(folder: Path) -> Callable[[], None] | None:
 
 
 def _try_lock_file(path: Path) -> Callable[[], None] | None:
-    """As :func:`_try_lock`, by a file: for systems and network disks on which folders cannot be locked."""
+    """Like :func:`_try_lock`, with a lock file, for systems and network disks that cannot lock folders."""
     number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         unlock = _lock_of(number)
@@ -117,7 +117,7 @@ def _try_lock_file(path: Path) -> Callable[[], None] | None:
 
 
 def _lock_of(number: int) -> Callable[[], None] | None:
-    """Lock an open file, or close it again."""
+    """Lock an open file, or close it on failure."""
     try:
         _flock(number, lock=True)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The documented place of physical values of nodes."""
+"""Documented import path of physical values of nodes."""
 
 from .data.attributes import BYPASS, WEIGHT, Settings, held_settings
 from .parameters.settings import LONGEST, raw_row, settings_of, with_defaults

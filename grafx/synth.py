@@ -1,4 +1,4 @@
-"""Synthesizers as graphs of their parts."""
+"""Synthesizers as graphs of oscillators, envelopes and filters."""
 
 from collections.abc import Mapping
 
@@ -12,19 +12,19 @@ from .processors.synth.kick import NODES
 def kick_graph(
     settings: Mapping[str, float] | None = None, synth: KickSynth | None = None
 ) -> tuple[GRAFX, dict[str, nn.Module]]:
-    """A kick drum as a graph of oscillators, envelopes and filters, which sounds as the one generator does.
+    """Build a kick drum as a graph of oscillators, envelopes and filters, with the same sound as the single generator.
 
-    The graph has no input: silence tells how long a sound it shall be::
+    The graph has no input; a silent input signal sets the length::
 
         G, processors = kick_graph(KICKS["hard"])
         kick = Renderer(G, processors)(torch.zeros(0, 1, 44100))
 
     Args:
-        settings: Physical values of the controls of ``synth``. What is missing is at its default.
+        settings: Physical values of the controls of ``synth``. Omitted ones are at their default.
         synth: The generator, with its options; ``KickSynth()`` by default.
 
     Returns:
-        The graph, whose nodes are named after what they do and hold raw parameters, and the processors of its types.
+        The graph, whose nodes are named by function and hold raw parameters, and the processors of its types.
 
     Raises:
         ParameterError: A setting is unknown or out of its range.

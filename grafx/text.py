@@ -1,4 +1,4 @@
-"""Names as text that is safe to show."""
+"""Text that is safe to display."""
 
 import os
 import re
@@ -7,14 +7,14 @@ from collections.abc import Callable
 Notice = Callable[[str], None]
 """Takes what its user should know but need not act on, as ``print`` does."""
 
-# Controls, half characters, and what breaks lines or turns the direction of writing.
+# Control characters, lone surrogates, line breaks and direction marks.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def printable(text: object) -> str:
-    r"""A name on one line, with escapes like ``\n`` and ``\xff`` for what would not show as a character.
+    r"""Escape a name for one line, with ``\n`` or ``\xff`` for characters that are not printable.
 
-    Terminals obey control characters, XML cannot hold them, and bytes of a file name that are no UTF-8 are no
+    Terminals interpret control characters, XML cannot contain them, and bytes of a file name that are not UTF-8 are not
     characters.
 
     Args:

@@ -1,4 +1,4 @@
-"""The documented place of helpers around graphs and parameters."""
+"""Documented import path of helpers for graphs and parameters."""
 
 from .data.queries import count_nodes_per_type, get_node_ids_from_type
 from .data.tensor import permute_grafx_tensor

@@ -1,4 +1,4 @@
-"""Options, and the inlets and raw parameters that only some of them bring."""
+"""Checks of options, inlets and raw parameters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,11 +20,11 @@ def check_optional(processor: Parametric, **parameters: object) -> None:
     """Refuse a parameter that is missing, and one that the options of a processor leave out.
 
     Args:
-        processor: anything with a ``parameter_size``.
-        **parameters: what ``forward`` got under each name, or None.
+        processor: Anything with a ``parameter_size``.
+        **parameters: The arguments of ``forward`` by name, or ``None``.
 
     Raises:
-        ParameterError: a parameter is given though its size is not listed, or the other way round.
+        ParameterError: A parameter is missing though its size is listed, or given though it is not.
     """
     sizes = processor.parameter_size()
     for name, value in parameters.items():
@@ -35,10 +35,10 @@ def check_optional(processor: Parametric, **parameters: object) -> None:
 
 
 def check_option(option: str, value: object, choices: tuple) -> None:
-    """Refuse what is none of the choices.
+    """Refuse a value that is not one of the choices.
 
     Raises:
-        ParameterError: the message names the option, the choices and the value.
+        ParameterError: The message names the option, the choices and the value.
     """
     if value not in choices:
         raise ParameterError(f"{option} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
@@ -58,20 +58,20 @@ def check_known(option: str, value: object, choices: Iterable[str]) -> None:
 def bind(
     processor: Parametric, inlets: Sequence[str], arguments: Sequence[Tensor], raw_parameters: Mapping[str, Tensor]
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
-    """Tell apart the signals and the raw parameters that a ``forward`` got.
+    """Separate the signals and the raw parameters among the arguments of a ``forward``.
 
     Args:
-        processor: anything with a ``parameter_size``.
-        inlets: names of its inlets; a signal for each comes first.
-        arguments: signals, and then raw parameters in the order of ``parameter_size``. A None between them stands for
-            one that the options leave out.
-        raw_parameters: those given by name.
+        processor: Anything with a ``parameter_size``.
+        inlets: Names of its inlets; a signal for each comes first.
+        arguments: Signals, then raw parameters in the order of ``parameter_size``. ``None`` stands for a parameter that
+            the options exclude.
+        raw_parameters: Raw parameters by name.
 
     Returns:
         The signals, and all raw parameters by name.
 
     Raises:
-        ParameterError: a signal is missing, signals differ in batch size or length, or a raw parameter is missing,
+        ParameterError: A signal is missing, signals differ in batch size or length, or a raw parameter is missing,
             unknown or given twice.
     """
     who, names = type(processor).__name__, list(processor.parameter_size())

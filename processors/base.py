@@ -1,4 +1,4 @@
-"""What every processor is, and the three views of its parameters."""
+"""Base class of all processors, and the three views of their parameters."""
 
 import math
 from abc import abstractmethod
@@ -52,7 +52,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         compressor(x, dsp_params={"threshold_db": -20.0, "ratio": torch.tensor([2.0, 4.0])})
         compressor(x, norm_params=network(features))  # (batch, compressor.count_num_parameters())
 
-    Controls that are not given are at their default. Those of the members of a container nest under their names.
+    Omitted controls are at their default. Those of the members of a container nest under their names.
 
     Args:
         sample_rate: Samples per second, which controls in Hertz and milliseconds refer to.
@@ -83,7 +83,7 @@ class Processor(Contract, Constants, metaclass=Construction):
 
     @abstractmethod
     def parameter_size(self) -> ParameterSize:
-        """Shapes of the raw parameters without their batch axis, nested as the parameters are."""
+        """Return the shapes of the raw parameters without their batch axis, nested as the parameters are."""
 
     @abstractmethod
     def forward(self, *inlet_signals: Tensor, **raw_parameters) -> Tensor | tuple:
@@ -94,15 +94,15 @@ class Processor(Contract, Constants, metaclass=Construction):
         """
 
     def declare_controls(self) -> Sequence[Control]:
-        """The controls, in the order that normalized tensors have them. There are none unless a subclass tells."""
+        """Return the controls, in the order of normalized tensors; empty by default."""
         return ()
 
     @property
     def controls(self) -> Controls:
-        """Name to :class:`Control`, with the ranges that this processor has; nested in containers.
+        """Name to :class:`Control`, with the ranges of this processor; nested in containers.
 
         Raises:
-            ParameterError: ``param_range`` has a name that is no control's, or a range that is not possible.
+            ParameterError: ``param_range`` has a name that is not a control, or an invalid range.
         """
         tree: Controls = {}
         for leaf in self.leaves():
@@ -111,13 +111,13 @@ class Processor(Contract, Constants, metaclass=Construction):
 
     @property
     def causal(self) -> bool:
-        """Whether no output depends on inputs to come."""
+        """Whether no output depends on future inputs."""
         return self.latency_samples == 0
 
     def stream(
         self, *blocks: Tensor, state: State | None = None, **parameters: Any
     ) -> tuple[Tensor | tuple[Tensor, ...], State]:
-        """Process a block of a signal, with what the blocks before it left behind.
+        """Process a block of a signal, continuing from the previous blocks.
 
         Blocks of any sizes in a row give what :meth:`forward` gives on the whole, :attr:`latency_samples` later::
 
@@ -210,7 +210,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         return written(type(self), self._options)
 
     def count_num_parameters(self) -> int:
-        """How many normalized values there are for each signal of a batch."""
+        """Return the number of normalized values for each signal of a batch."""
         return sum(math.prod(leaf.shape) for leaf in self.leaves())
 
     @in_its_name
@@ -232,11 +232,11 @@ class Processor(Contract, Constants, metaclass=Construction):
             raw_parameters: Those of :meth:`forward`.
 
         Returns:
-            What :meth:`forward` returns.
+            The result of :meth:`forward`.
 
         Raises:
-            ParameterError: More than one view is given, or a control has a wrong name, value or batch size, or a raw
-                parameter another shape or other rows.
+            ParameterError: More than one view is given, a control has a wrong name, value or batch size, or a raw
+                parameter has another shape or number of rows.
         """
         if "input_signals" in raw_parameters:
             inlet_signals = (raw_parameters.pop("input_signals"), *inlet_signals)
@@ -285,20 +285,20 @@ class Processor(Contract, Constants, metaclass=Construction):
     def dsp_to_raw(
         self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
     ) -> Values:
-        """Physical values to raw parameters.
+        """Convert physical values to raw parameters.
 
         Args:
             dsp_params: Control name to a number for the whole batch, or to a tensor, array or list: of shape
                 ``(batch,)`` for a control of one value, and ``(batch, …)``, or ``(…)`` for all, for one of several.
-                Axes of length 1 of the raw parameter are left out. What is missing is at its default.
-            batch_size: How many rows there will be; by default as many as the values have.
+                Axes of length 1 of the raw parameter are omitted. Missing controls are at their default.
+            batch_size: Number of rows; by default that of the values.
             like: A tensor whose device and float type the parameters get; by default those of the values.
 
         Returns:
-            Raw parameters with a batch axis, nested as :meth:`parameter_size` is.
+            Raw parameters, with a batch axis, nested as in :meth:`parameter_size`.
 
         Raises:
-            ParameterError: A name is unknown, or a value lies outside its range or has a shape that does not fit. The
+            ParameterError: A name is unknown, a value is outside its range, or has a shape that does not fit. The
                 message names the control, its range and the value.
         """
         return self.values_to_raw(*self._read(dsp_params, False, batch_size, like))
@@ -306,16 +306,16 @@ class Processor(Contract, Constants, metaclass=Construction):
     def complete(
         self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
     ) -> Values:
-        """Physical values, as :meth:`dsp_to_raw` takes them, checked and batched, with those that are missing."""
+        """Check and batch physical values, as in :meth:`dsp_to_raw`, and complete them with defaults."""
         return self._read(dsp_params, False, batch_size, like)[0]
 
     def norm_to_dsp(
         self, norm_params: Mapping[str, Any] | Tensor, batch_size: int | None = None, like: Tensor | None = None
     ) -> Values:
-        """Normalized to physical values.
+        """Convert normalized to physical values.
 
         Args:
-            norm_params: As the argument of :meth:`dsp_to_raw`, but with numbers from 0 to 1; or a tensor
+            norm_params: As in :meth:`dsp_to_raw`, but with numbers from 0 to 1; or a tensor
                 ``(batch, count_num_parameters())`` of all, in the order of the controls.
             batch_size: See :meth:`dsp_to_raw`.
             like: See :meth:`dsp_to_raw`.
@@ -331,24 +331,24 @@ class Processor(Contract, Constants, metaclass=Construction):
     def norm_to_raw(
         self, norm_params: Mapping[str, Any] | Tensor, batch_size: int | None = None, like: Tensor | None = None
     ) -> Values:
-        """Normalized values, as :meth:`norm_to_dsp` takes them, to raw parameters."""
+        """Convert normalized values, as in :meth:`norm_to_dsp`, to raw parameters."""
         return self.values_to_raw(*self._read(norm_params, True, batch_size, like))
 
     def dsp_to_norm(
         self, dsp_params: Mapping[str, Any], batch_size: int | None = None, like: Tensor | None = None
     ) -> Tensor:
-        """Physical values, as :meth:`dsp_to_raw` takes them, to normalized ones ``(batch, count_num_parameters())``."""
+        """Convert physical values, as in :meth:`dsp_to_raw`, to normalized ones ``(batch, count_num_parameters())``."""
         return join(self._read(dsp_params, False, batch_size, like)[0], self.leaves())
 
     def raw_to_norm(self, raw_parameters: Mapping[str, Any]) -> Tensor:
-        """Raw parameters to normalized values ``(batch, count_num_parameters())``.
+        """Convert raw parameters to normalized values ``(batch, count_num_parameters())``.
 
-        Raw parameters reach beyond the ranges of controls; there, these values lie outside of 0 to 1.
+        Raw parameters may be beyond the ranges of controls; these values are then outside of 0 to 1.
         """
         return join(self.raw_to_dsp(raw_parameters), self.leaves())
 
     def raw_to_dsp(self, raw_parameters: Mapping[str, Any]) -> Values:
-        """Raw parameters, with a batch axis, to physical values ``(batch, …)``, which may lie outside their ranges."""
+        """Convert raw parameters with a batch axis to physical values ``(batch, …)``, possibly outside their ranges."""
         sizes = self.own_size()
         values: Values = {}
         for control in self.declare_controls():
@@ -359,7 +359,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         return values
 
     def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
-        """The inverse of :meth:`raw_to_dsp`, for values ``(batch, …)`` of all controls.
+        """Invert :meth:`raw_to_dsp`, for values ``(batch, …)`` of all controls.
 
         A subclass overrides the two where controls depend on each other. Raw parameters without a control are 0.
         """
@@ -377,16 +377,16 @@ class Processor(Contract, Constants, metaclass=Construction):
         return raw
 
     def leaves(self) -> list[Leaf]:
-        """All controls with their paths, shapes and the ranges that they have here."""
+        """Return all controls with their paths, shapes and the ranges of this processor."""
         return limit(self.declare_leaves(), self._param_range, type(self).__name__)
 
     def declare_leaves(self) -> list[Leaf]:
-        """All controls with their paths and shapes; in a container those of its members too."""
+        """Return all controls with their paths and shapes, including those of members."""
         sizes = self.own_size()
         return [Leaf((c.name,), c, control_shape(c, sizes[c.raw])) for c in self.declare_controls()]
 
     def own_size(self) -> ParameterSize:
-        """Shapes of the raw parameters that belong to no member."""
+        """Return the shapes of the raw parameters that belong to no member."""
         return self.parameter_size()
 
     def _read(
@@ -399,7 +399,7 @@ class Processor(Contract, Constants, metaclass=Construction):
 
 
 def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_parameters: Mapping[str, Any]) -> None:
-    """Refuse what is neither in single nor in double precision, before anything is computed."""
+    """Refuse dtypes other than single and double precision, before anything is computed."""
     inlets = [(f"inlet {i}", x) for i, x in enumerate(inlet_signals)]
     for place, value in inlets + _flat(raw_parameters):
         if isinstance(value, Tensor) and value.dtype not in REAL:

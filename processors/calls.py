@@ -1,6 +1,6 @@
-"""Calls whose arguments do not fit, refused in the name of what was called.
+"""Errors of calls with wrong arguments, in the name of the called class.
 
-Python names the function that it finds the misfit in, which may be that of a base class or of a part.
+Python names the function that detects the error, which may be that of a base class or of an internal call.
 """
 
 import inspect
@@ -16,7 +16,7 @@ MISFIT = re.compile(r"(got an unexpected|got multiple|got some|missing|takes|too
 
 
 class CalledByName(ABCMeta):
-    """A class whose constructor refuses arguments in the name of the class that was called."""
+    """Metaclass whose constructor errors name the called class."""
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -37,7 +37,7 @@ class CalledByName(ABCMeta):
 
 
 def in_its_name(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that calls :meth:`forward`, which refuses arguments in the name of the object's class."""
+    """Wrap a method that calls :meth:`forward` so that its argument errors name the object's class."""
 
     @wraps(call)
     def named(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -54,9 +54,9 @@ def in_its_name(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_own_code(function: FunctionType) -> FunctionType:
-    """A copy of a method for one subclass, so that torch.compile does not count all classes as one function.
+    """Copy a method for one subclass, so that torch.compile does not count all classes as one function.
 
-    It gives up on a function after a few compilations (``torch._dynamo.config.recompile_limit``).
+    Torch stops compiling a function after a few recompilations (``torch._dynamo.config.recompile_limit``).
     """
     copy = FunctionType(
         function.__code__.replace(),

@@ -1,4 +1,4 @@
-"""Controls: what people and networks set, and how it is read, checked and batched."""
+"""Controls of processors, and the parsing, validation and batching of their values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ TOLERANCE = 1e-5  # of a range, which float32 may miss by rounding
 
 @dataclass(frozen=True)
 class Control:
-    """One thing to set at a processor, and where it lives in the raw parameters.
+    """A control of a processor, and its place in the raw parameters.
 
     Attributes:
-        name: How it is called, with its unit: ``"threshold_db"``.
-        low: The lowest physical value.
-        high: The highest.
-        default: What it is unless it is given; where there are several, a number for all or a (nested) tuple.
+        name: Name with its unit: ``"threshold_db"``.
+        low: Lowest physical value.
+        high: Highest physical value.
+        default: Default value; for several values, a number for all or a (nested) tuple.
         raw: Name of the raw parameter.
-        index: Which element of the raw parameter's last axis it is; all of them if None.
+        index: Index into the raw parameter's last axis; ``None`` for all elements.
         unit: ``"dB"``, ``"Hz"``, ``"ms"`` and the like.
-        scale: Whether the normalized value runs with the physical one or with its logarithm.
-        map: Between the physical and the raw value.
-        hertz: The frequencies of the values along the last axis, where they make a spectrum.
+        scale: Whether the normalized value is linear in the physical one or in its logarithm.
+        map: Map between the physical and the raw value.
+        hertz: Frequencies of the values along the last axis, if they are a spectrum.
     """
 
     name: str
@@ -47,22 +47,22 @@ class Control:
     hertz: tuple[float, ...] = field(default=(), repr=False)
 
     def to_norm(self, value: Tensor) -> Tensor:
-        """Physical to normalized values."""
+        """Convert physical to normalized values."""
         if self.scale == "log":
             return torch.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
     def from_norm(self, norm: Tensor) -> Tensor:
-        """Normalized to physical values."""
+        """Convert normalized to physical values."""
         if self.scale == "log":
             return self.low * torch.exp(norm * math.log(self.high / self.low))
         return self.low * (1 - norm) + self.high * norm
 
     def within(self, limits: Sequence[float]) -> "Control":
-        """The same with another range, on a linear scale if it is not above 0, where there are no logarithms.
+        """Return a copy with another range, on a linear scale if the range includes values below or at 0.
 
         Raises:
-            ParameterError: The range does not ascend, or reaches where there are no raw values.
+            ParameterError: The range does not ascend, or has no raw values.
         """
         low, high = map(float, limits)
         if not (low < high and self.map.to_raw(torch.tensor([low, high]).double()).isfinite().all()):
@@ -72,7 +72,7 @@ class Control:
         default = torch.tensor(self.default, dtype=torch.double)
         inside = default.clamp(low, high)
         if self.scale == scale == "log" and default.unique().numel() > 1 and not torch.equal(inside, default):
-            inside = limited.from_norm(self.to_norm(default))  # What was spread shall not pile up at the ends.
+            inside = limited.from_norm(self.to_norm(default))  # Spread defaults must not pile up at the ends.
         return replace(limited, default=_as_tuple(inside.tolist()))
 
     def __str__(self) -> str:
@@ -126,7 +126,7 @@ def ms(
 
 
 class Leaf(NamedTuple):
-    """A control, where it nests in containers, and the shape of its values without the batch axis."""
+    """A control, its path in containers, and the shape of its values without the batch axis."""
 
     path: Path
     control: Control
@@ -134,26 +134,26 @@ class Leaf(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it is called in messages."""
+        """Name for messages."""
         return ".".join(self.path)
 
 
 def shape_of(size: int | tuple[int, ...]) -> tuple[int, ...]:
-    """One entry of ``parameter_size`` as a shape."""
+    """Convert an entry of ``parameter_size`` to a shape."""
     return (size,) if isinstance(size, int) else tuple(size)
 
 
 def control_shape(control: Control, size: int | tuple[int, ...]) -> tuple[int, ...]:
-    """The raw parameter's shape, without the axis that the control indexes and axes of length 1."""
+    """Return the raw parameter's shape, without the axis that the control indexes and axes of length 1."""
     shape = shape_of(size)
     return tuple(n for n in (shape if control.index is None else shape[:-1]) if n != 1)
 
 
 def limit(leaves: Sequence[Leaf], ranges: Mapping[str, Sequence[float]], who: str) -> list[Leaf]:
-    """Leaves with other ranges, which are given by their names.
+    """Replace the ranges of leaves, given by their names.
 
     Raises:
-        ParameterError: There is no such name, or a range is not possible.
+        ParameterError: The name is unknown, or the range is invalid.
     """
     named = {leaf.name: leaf for leaf in leaves}
     for name, limits in ranges.items():
@@ -167,15 +167,15 @@ def limit(leaves: Sequence[Leaf], ranges: Mapping[str, Sequence[float]], who: st
 def read(
     given: Mapping[str, Any], leaves: Sequence[Leaf], who: str, norm: bool, batch_size: int | None, like: Tensor | None
 ) -> tuple[Values, int, Tensor]:
-    """Check and batch what a caller gives.
+    """Check and batch given values.
 
     Args:
         given: Nested names to numbers, tensors, arrays or lists.
         leaves: All controls.
-        who: The class that they belong to, for messages.
-        norm: Whether they are normalized.
-        batch_size: How many rows there are; by default as many as are given.
-        like: A tensor of the device and float type that values get; by default those of the first tensor.
+        who: Name of their class, for messages.
+        norm: Whether the values are normalized.
+        batch_size: Number of rows; by default that of the given values.
+        like: A tensor with the device and float type of the result; by default those of the first tensor.
 
     Returns:
         Physical values ``(batch, …)`` of all controls, nested, the batch size and a tensor ``like`` them.
@@ -207,10 +207,10 @@ def read(
 
 
 def split(norm: Tensor, leaves: Sequence[Leaf], who: str) -> Values:
-    """Columns of normalized values as nested values.
+    """Convert columns of normalized values to nested values.
 
     Raises:
-        ParameterError: There are more or fewer columns than controls.
+        ParameterError: The numbers of columns and controls differ.
     """
     sizes = [math.prod(leaf.shape) for leaf in leaves]
     rows = norm[None] if norm.ndim == 1 else norm
@@ -227,13 +227,13 @@ def split(norm: Tensor, leaves: Sequence[Leaf], who: str) -> Values:
 
 
 def join(values: Mapping[str, Any], leaves: Sequence[Leaf]) -> Tensor:
-    """Nested physical values as columns of normalized ones."""
+    """Convert nested physical values to columns of normalized ones."""
     columns = [leaf.control.to_norm(at(values, leaf.path)).flatten(1 if leaf.shape else 0) for leaf in leaves]
     return torch.cat([c if c.ndim == 2 else c.unsqueeze(-1) for c in columns], -1)
 
 
 def at(tree: Any, path: Path) -> Any:
-    """What nests under a path, or None."""
+    """Return the entry of a nested dict at a path, or ``None``."""
     for name in path:
         if tree is None:
             return None
@@ -242,7 +242,7 @@ def at(tree: Any, path: Path) -> Any:
 
 
 def put(tree: Values, path: Path, value: Any) -> None:
-    """Set what nests under a path."""
+    """Set the entry of a nested dict at a path."""
     *outer, last = path
     for name in outer:
         tree = tree.setdefault(name, {})

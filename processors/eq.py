@@ -37,11 +37,12 @@ class ZeroPhaseFIREqualizer(Processor):
 
     Args:
         num_magnitude_bins: K, the number of magnitudes.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second, which determine the frequencies of the magnitudes.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     latency_samples: int
@@ -87,7 +88,7 @@ class ZeroPhaseFIREqualizer(Processor):
 
 
 class NewZeroPhaseFIREqualizer(Processor):
-    r"""Equalizer with zero-phase FIR filters for the channels, given at all frequencies or in bands.
+    r"""Equalizer with zero-phase FIR filters per channel, given at all frequencies or in bands.
 
     .. math:: y_c = u_c * h_c, \quad h_{c,n} = w_n\, \mathrm{IDFT}(m_c)_n, \quad m = e^l
         \;\text{ or }\; m_k = \sqrt{\textstyle\sum_j W_{kj}\, e^{2 l_j} + \epsilon}
@@ -102,21 +103,22 @@ class NewZeroPhaseFIREqualizer(Processor):
     Args:
         num_frequency_bins: K, the number of magnitudes.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        use_filterbank: give the magnitudes of bands.
-        filterbank_kwargs: arguments of :class:`~grafx.processors.core.filterbank.TriangularFilterBank` besides the
+        use_filterbank: Parametrize the magnitudes of bands.
+        filterbank_kwargs: Arguments of :class:`~grafx.processors.core.filterbank.TriangularFilterBank` besides the
             first, of which ``num_filters`` is J.
-        window: see :func:`~grafx.processors.core.windows.get_window`.
-        window_kwargs: its arguments.
+        window: See :func:`~grafx.processors.core.windows.get_window`.
+        window_kwargs: Its arguments.
         eps: ε, with a filter bank.
-        flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sample_rate: samples per second, which tell at which frequencies the magnitudes are.
-        **conv: other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        flashfftconv: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second, which determine the frequencies of the magnitudes.
+        **conv: Other options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
-        ParameterError: an unknown ``processor_channel``, window or scale.
+        ParameterError: An unknown ``processor_channel``, window or scale.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples: int
@@ -164,7 +166,7 @@ class NewZeroPhaseFIREqualizer(Processor):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+            ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
         fir = once(self._response, log_magnitude)
         return filter_channels(input_signals, fir, self.processor_channel, self.conv)
@@ -195,17 +197,18 @@ class ParametricEqualizer(RecursiveFilter):
     Args:
         num_filters: K, the number of filters; at least 2 with shelves.
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
-        use_shelving_filters: have shelves at the ends. Otherwise all filters are peaks.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        use_shelving_filters: Use shelves at the ends. Otherwise all filters are peaks.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
-        ParameterError: no such ``processor_channel``, or too few filters.
+        ParameterError: An unknown ``processor_channel``, or too few filters.
 
-    Source: the formulas, Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"; as a
-    differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
-    2020.
+    References:
+        The formulas, Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"; as a
+        differentiable equalizer, Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx
+        2020.
     """
 
     def __init__(
@@ -249,19 +252,19 @@ class ParametricEqualizer(RecursiveFilter):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+            ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
         return _recurse(self, input_signals, w0, q_inv, log_gain)
 
     def sections(self, w0: Tensor, q_inv: Tensor, log_gain: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(B, C', K, 3)``."""
+        """Compute numerators and denominators ``(B, C', K, 3)``."""
         parameters = cookbook.from_raw(w0, q_inv, log_gain)
         return _with_shelves(*parameters) if self.use_shelving_filters else cookbook.peak(*parameters)
 
     def get_biquad_coefficients_with_shelving_filters(
         self, cos_w0: Tensor, alpha: Tensor, A: Tensor
     ) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, K, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…, K)``."""
+        """Compute numerators and denominators ``(…, K, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…, K)``."""
         return _with_shelves(*cookbook.from_cosine(cos_w0, alpha), A)
 
 
@@ -270,24 +273,25 @@ class GraphicEqualizer(RecursiveFilter):
 
     .. math:: H_c(z) = \prod_{k=1}^{K} H(z; \omega_k, B_k, e^{g_k})
 
-    with the filters of :class:`~grafx.processors.core.graphic_eq.Bands`. The gains are those of the filters, which are
-    heard in other bands too; :meth:`gains_for` finds those with which the equalizer as a whole has given gains.
+    with the filters of :class:`~grafx.processors.core.graphic_eq.Bands`. The gains are those of the filters, which
+    overlap; :meth:`gains_for` finds the filter gains for given gains of the whole equalizer.
 
     Raw parameters (C' is 1 for ``"mono"``, else 2):
-        log_gains ``(B, C', K)``: g, natural logarithms of the filters' gains; 1 is 8.7 dB. Beyond ±10 they are bounded
-            softly, and where they add up to more than ±90.
+        log_gains ``(B, C', K)``: g, natural logarithms of the filters' gains; 1 is 8.7 dB. They are bounded softly
+            beyond ±10, and where they add up to more than ±90.
 
     Args:
         processor_channel: ``"mono"``, ``"stereo"`` or ``"midside"``.
         scale: ``"bark"`` (24 bands from 50 Hz to 13.5 kHz) or ``"third_octave"`` (31 from 20 Hz to 20 kHz).
-        sr: sample rate in Hz.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sr: Sample rate in Hz.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
-        ParameterError: no such ``processor_channel`` or scale, or bands beyond the Nyquist frequency.
+        ParameterError: An unknown ``processor_channel`` or scale, or bands beyond the Nyquist frequency.
 
-    Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
+    References:
+        Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017.
     """
 
     def __init__(
@@ -320,28 +324,28 @@ class GraphicEqualizer(RecursiveFilter):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` equalizer of a signal that is not stereo.
+            ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
         return _recurse(self, input_signals, log_gains)
 
     def sections(self, log_gains: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(B, C', K, 3)``."""
+        """Compute numerators and denominators ``(B, C', K, 3)``."""
         return self.bands.filters(log_gains)
 
     def gains_for(self, log_commands: Tensor) -> Tensor:
-        """Raw gains with which the response passes through others, to about 1 dB for those of ±12 dB.
+        """Compute raw gains for a response with given gains, to about 1 dB for ±12 dB.
 
         Args:
             log_commands: ``(…, K)``, natural logarithms of the gains wanted at the centres of the bands.
 
         Returns:
-            ``(…, K)``, to be given as ``log_gains``; differentiable.
+            ``(…, K)``, values for ``log_gains``; differentiable.
         """
         return self.bands.gains_for(log_commands)
 
 
 def _with_shelves(*parameters: Tensor) -> cookbook.Coefficients:
-    """A low shelf, peaks and a high shelf from ω₀, 1/Q and A ``(…, K)``."""
+    """Compute a low shelf, peaks and a high shelf from ω₀, 1/Q and A ``(…, K)``."""
     first, peaks, last = zip(*(p.tensor_split([1, p.shape[-1] - 1], -1) for p in parameters), strict=True)
     designs = cookbook.low_shelf(*first), cookbook.peak(*peaks), cookbook.high_shelf(*last)
     b, a = (torch.cat(c, -2) for c in zip(*designs, strict=True))

@@ -6,4 +6,4 @@ class ParameterError(ValueError):
 
 
 class DerivativeError(ParameterError, NotImplementedError):
-    """A derivative is asked for that a processor does not have."""
+    """A processor does not have the requested derivative."""

@@ -1,4 +1,4 @@
-"""One row of a signal or of a parameter for all rows of a batch."""
+"""Broadcasting of single rows of signals and parameters over a batch."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
 
 def share_rows(processor: nn.Module, arguments: Sequence[Any], parameters: Mapping[str, Any]) -> Arguments:
-    """Give signals and raw parameters as many rows each: what has one row serves all.
+    """Broadcast signals and raw parameters to the same number of rows.
 
-    A parameter of one number for each row, ``(B, 1)``, may leave its axis out. What is no tensor, or has another name
-    than a raw parameter, stays as it is.
+    A parameter of one number for each row, ``(B, 1)``, may omit its axis. Values that are not tensors, or not raw
+    parameters, are unchanged.
 
     Args:
-        processor: anything with a ``parameter_size``.
-        arguments: what its ``forward`` gets by position, a signal for each inlet, and then raw parameters.
-        parameters: what it gets by name; raw parameters nest as their sizes do.
+        processor: Anything with a ``parameter_size``.
+        arguments: Positional arguments of ``forward``: a signal for each inlet, then raw parameters.
+        parameters: Named arguments; raw parameters nest as their sizes do.
 
     Returns:
         The arguments and the parameters.
 
     Raises:
-        ParameterError: a signal is not ``(batch, channels, samples)``, or a raw parameter has another shape, or other
-            rows. The message names it, and tells its shape and what was expected.
+        ParameterError: A signal is not ``(batch, channels, samples)``, or a raw parameter has another shape or number
+            of rows. The message names it, its shape and the expected shape.
     """
     sizes, who = processor.parameter_size(), type(processor).__name__
     signals, positional = _by_place(processor, arguments, sizes)
@@ -84,7 +84,7 @@ def _by_place(
 def _leaves(
     sizes: Mapping[str, Any], values: Mapping[str, Any], place: str = ""
 ) -> list[tuple[str, Tensor, tuple[int, ...]]]:
-    """Names, tensors and shapes without their rows, of all raw parameters that are given."""
+    """Yield names, tensors and shapes without rows of all given raw parameters."""
     found: list[tuple[str, Tensor, tuple[int, ...]]] = []
     for name, size in sizes.items():
         value = values.get(name)
@@ -96,7 +96,7 @@ def _leaves(
 
 
 def _with_axes(value: Tensor, size: Any) -> Tensor:
-    """A parameter of one number may leave out its axis, and that of the rows."""
+    """Add the omitted axes of a parameter of one number."""
     return (
         value.reshape(-1, 1) if value.ndim < 2 and shape_of(size) == (1,) else value[None] if not value.ndim else value
     )

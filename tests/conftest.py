@@ -1,4 +1,4 @@
-"""What all tests share: a reference renderer that they trust, and toy processors to render with."""
+"""Shared fixtures: a trusted reference renderer, and toy processors to render with."""
 
 import os
 import zlib

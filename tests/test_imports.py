@@ -1,4 +1,4 @@
-"""What is loaded when: a new process should sound soon."""
+"""Imports are lazy, so that a new process starts fast."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Cases that run under both packages. They import what they measure themselves, because some measure memory."""
+"""Cases that run under both packages. They import the measured package themselves, because some measure memory."""
 
 import itertools
 import platform
@@ -13,7 +13,7 @@ from . import graphs
 
 
 def about(packages: Sequence[str] = ("grafx", "torch", "torch_scatter")) -> Callable[[], dict[str, str]]:
-    """Versions, and the GPU if there is one."""
+    """Collect versions, and the GPU if there is one."""
     import torch
 
     found = [f"{name} {version(name)}" for name in packages if find_spec(name)]
@@ -23,14 +23,14 @@ def about(packages: Sequence[str] = ("grafx", "torch", "torch_scatter")) -> Call
 
 
 def only_import() -> Callable[[], None]:
-    """Nothing but the import that scheduling needs."""
+    """Import only what scheduling needs."""
     import grafx.render  # noqa: F401
 
     return lambda: None
 
 
 def schedules(seeds: tuple[int, int], chains: int, method: str) -> Callable[[], dict[str, Any]]:
-    """Schedule graphs of random chains; ``warnings`` counts what was not proven."""
+    """Schedule graphs of random chains; ``warnings`` counts schedules not proven optimal."""
     from grafx.data import convert_to_tensor
     from grafx.render import compute_render_order
 
@@ -46,7 +46,7 @@ def schedules(seeds: tuple[int, int], chains: int, method: str) -> Callable[[], 
 
 
 def preparation(shape: str, **size: int) -> Callable[[], dict[str, Any]]:
-    """All that comes before sound: conversion to tensors, the schedule and the plan."""
+    """Measure all steps before rendering: conversion to tensors, the schedule and the plan."""
     from grafx.data import convert_to_tensor
     from grafx.render import prepare_render, reorder_for_fast_render
 
@@ -84,18 +84,18 @@ def rendering(
     options: dict[str, Any] | None = None,
     **size: Any,
 ) -> Callable[[], dict[str, Any]]:
-    """Render a graph, without gradients or as a step of training.
+    """Render a graph, without gradients or as a training step.
 
     Args:
         shape: Function of :mod:`graphs`.
         sources: Number of its inputs.
         samples: Length of the stereo inputs.
         train: Whether to compute gradients of the output's power.
-        record: Whether to record what gradients need, without computing them.
+        record: Whether to keep the tensors for gradients, without computing them.
         batch: Number of inputs for each source; by default one, without an axis for it.
         device: Where processors, parameters and signals are. On a GPU, ``tensors`` is counted in any case.
         make: Makes the processors of some types; by default with their default options.
-        look: What to do with the signals of all nodes.
+        look: Access of the signals of all nodes.
         count: Whether to count the bytes of tensors (as ``tensors``, in MB), which takes time.
         options: Further arguments of ``render_grafx``.
         **size: Arguments of the function of :mod:`graphs`.
@@ -133,7 +133,7 @@ def rendering(
 
 
 def processors_of(types: set[str]) -> dict[str, Any]:
-    """Processors with their default options."""
+    """Make processors with their default options."""
     from grafx.processors import (
         Compressor,
         MultitapDelay,
@@ -157,7 +157,7 @@ def processors_of(types: set[str]) -> dict[str, Any]:
 
 
 def _on_gpu(run: Callable[[], Any]) -> dict[str, float]:
-    """Run to the end, and tell the most MB that tensors held above what they had held before."""
+    """Run to the end, and measure the peak of tensors in MB above the initial amount."""
     import torch
 
     torch.cuda.reset_peak_memory_stats()
@@ -168,7 +168,7 @@ def _on_gpu(run: Callable[[], Any]) -> dict[str, float]:
 
 
 def _peak_of_tensors_mb(run: Callable[[], Any]) -> float:
-    """The most bytes that tensors made by a function hold at once, as torch's allocator sees it."""
+    """Measure the peak of bytes in tensors made by a function, as counted by torch's allocator."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:

@@ -1,7 +1,7 @@
-"""Compressors, each as several packages compute them from the same signals and settings.
+"""Compressors of several packages with the same signals and settings.
 
-A function named ``<processor>_<package>`` imports what it needs and returns what processes signals with settings by
-name. ``<processor>_ours_like_<package>`` is ours, arranged so that it computes what that package does.
+A function named ``<processor>_<package>`` imports its package and returns a function of signals and settings by name.
+``<processor>_ours_like_<package>`` is our processor, arranged to compute the same as that package.
 """
 
 import math
@@ -43,14 +43,14 @@ def compressing(
 
     Args:
         processor: ``one_band`` or ``three_bands``.
-        package: Who computes it, as the functions of this module are called.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients.
-        signals: How many, each with settings of its own.
+        signals: Number of signals, each with separate settings.
         samples: Length of the signals.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers from the last quarter of the output, or of the signals'
-        gradient, where no package remembers how it began.
+        A function to run, which returns as ``probes`` some numbers from the last quarter of the output, or of the
+            signals' gradient, where the initial states have decayed in all packages.
     """
     import torch
 
@@ -87,7 +87,7 @@ def one_band_difffx() -> Function:
 
 
 def one_band_ours_like_difffx() -> Function:
-    """The level is that of the mean of both channels; what is smoothed is the gain in decibels."""
+    """Detect the mean of both channels, and smooth the gain in decibels."""
     from grafx.processors import Compressor
 
     compressor = Compressor(None, "ballistics", True, makeup=True, sidechain=True, sample_rate=SAMPLE_RATE)
@@ -112,7 +112,7 @@ def one_band_torchcomp() -> Function:
 
 
 def one_band_ours_like_torchcomp() -> Function:
-    """What is smoothed is the gain; the knee is hard."""
+    """Smooth the gain, with a hard knee."""
     from grafx.processors import Compressor
 
     compressor = Compressor(None, "ballistics", knee="hard", makeup=True, sample_rate=SAMPLE_RATE)
@@ -133,7 +133,7 @@ def one_band_dasp() -> Function:
 
 
 def one_band_ours_like_dasp() -> Function:
-    """The level is that of the sum of both channels; the gain in decibels is smoothed with the attack alone."""
+    """Detect the sum of both channels, and smooth the gain in decibels with the attack alone."""
     from grafx.processors import Compressor
 
     compressor = Compressor(None, "iir", True, makeup=True, sidechain=True, sample_rate=SAMPLE_RATE)

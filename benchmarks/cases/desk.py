@@ -1,7 +1,7 @@
-"""Processors of a mixing desk, each as several packages compute it from the same signals with the same settings.
+"""Processors of a mixing desk of several packages with the same signals and settings.
 
-A function named ``<processor>_<package>`` imports what it needs and returns what processes stereo signals, a tensor.
-Those of pedalboard and SciPy take one signal after another, in threads where that helps, and have no gradients.
+A function named ``<processor>_<package>`` imports its package and returns a function of stereo signals, a tensor.
+Those of pedalboard and SciPy process one signal after another, in threads where this helps, and have no gradients.
 """
 
 import os
@@ -28,14 +28,14 @@ def desk(name: str, package: str, train: bool, signals: int, samples: int) -> Ca
     """Process stereo noise, without gradients or with those of signals and settings.
 
     Args:
-        name: What is computed, ``echo`` for example.
-        package: Who computes it, as the functions of this module are called.
+        name: Name of the processor, ``echo`` for example.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients, which only ours can.
-        signals: How many.
+        signals: Number of signals.
         samples: Length of the signals.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers of the output, or of the signals' gradient.
+        A function to run, which returns as ``probes`` some numbers of the output, or of the signals' gradient.
     """
     import torch
 
@@ -49,7 +49,7 @@ def desk(name: str, package: str, train: bool, signals: int, samples: int) -> Ca
 
 
 def response() -> "Tensor":
-    """That of a room, stereo, of two seconds."""
+    """Make a stereo room response of two seconds."""
     import torch
 
     generator = torch.Generator().manual_seed(1)
@@ -131,7 +131,7 @@ def dc_blocker_scipy() -> Function:
 
 
 def tone_stack_scipy() -> Function:
-    """With the coefficients of the Bassman's, all knobs in the middle."""
+    """Filter with the coefficients of the Bassman, all controls in the middle."""
     return _lfilter(*TONE_STACK)
 
 

@@ -1,4 +1,4 @@
-"""A drum loop, for comparisons of sound where there is no recording."""
+"""Synthetic drum loop, for comparisons of sound without a recording."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ PEAK = 0.9
 
 
 def drum_loop(samples: int, sample_rate: int) -> "np.ndarray":
-    """Kick, snare and hi-hat, four bars that begin anew, as a stereo signal ``(2, samples)``; always the same."""
+    """Make a reproducible four-bar loop of kick, snare and hi-hat, ``(2, samples)``."""
     import numpy as np
 
     loop = np.zeros((2, round(EIGHTHS * EIGHTH * sample_rate)))

@@ -1,6 +1,6 @@
-"""Filters, each as several packages compute them from the same signals and settings.
+"""Filters of several packages with the same signals and settings.
 
-A function named ``<filter>_<package>`` imports what it needs and returns what filters signals with settings by name.
+A function named ``<filter>_<package>`` imports its package and returns a function of signals and settings by name.
 """
 
 import math
@@ -31,14 +31,14 @@ def filtering(name: str, package: str, train: bool, signals: int, samples: int) 
     """Filter stereo noise, without gradients or with those of signals and settings.
 
     Args:
-        name: What is computed, a key of ``RANGES``.
-        package: Who computes it, as the functions of this module are called.
+        name: Name of the filter, a key of ``RANGES``.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients.
-        signals: How many, each with settings of its own.
+        signals: Number of signals, each with separate settings.
         samples: Length of the signals.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers of the output, or of the signals' gradient.
+        A function to run, which returns as ``probes`` some numbers of the output, or of the signals' gradient.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What a render cannot avoid: moving signals through memory, and transforms."""
+"""Lower bounds of a render: moving signals through memory, and transforms."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def copying(samples: int) -> Callable[[], None]:
-    """Copy so many samples, which moves eight bytes for each."""
+    """Copy samples, which moves eight bytes for each."""
     import torch
 
     source, target = torch.ones(samples), torch.zeros(samples)
@@ -18,7 +18,7 @@ def copying(samples: int) -> Callable[[], None]:
 
 
 def transforms(signals: int, filters: int, samples: int, taps: int) -> Callable[[], dict[str, Any]]:
-    """Nothing but the real Fourier transforms of a convolution, in the cache; ``count`` of them, of ``length``.
+    """Run the real Fourier transforms of a convolution alone, in the cache; ``count`` of them, of ``length``.
 
     Args:
         signals: Number of signals; each block of them is transformed forth and back.

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def rendering_repaired(**arguments: Any) -> Callable[[], dict[str, Any]]:
-    """As ``rendering``, with convolutions that are right for even and odd lengths alike."""
+    """Run ``rendering`` with convolutions that are correct for even and odd lengths."""
     return both.rendering(make=_repaired, **arguments)
 
 

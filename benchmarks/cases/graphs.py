@@ -1,4 +1,4 @@
-"""Graphs that are measured, built by what both packages have."""
+"""Graphs for benchmarks, built with the common interface of both packages."""
 
 import itertools
 import random
@@ -12,7 +12,7 @@ CHANNEL_STRIP = ["eq", "compressor", "noisegate", "imager", "gain", "delay", "re
 
 
 def chains(seed: int, count: int, shortest: int = 3, longest: int = 8) -> GRAFX:
-    """Chains of random types, mixed into one output."""
+    """Build chains of random types, mixed into one output."""
     rng = random.Random(seed)
     G = GRAFX(config=NodeConfigs(TYPES))
     mix = G.add("mix")
@@ -24,7 +24,7 @@ def chains(seed: int, count: int, shortest: int = 3, longest: int = 8) -> GRAFX:
 
 
 def random_dag(seed: int, count: int) -> GRAFX:
-    """Nodes of random types that read one to three earlier ones, most of them close by."""
+    """Build a graph of random types, in which nodes read one to three earlier ones, most of them close by."""
     rng = random.Random(seed)
     G = GRAFX(config=NodeConfigs(TYPES))
     G.add("in")
@@ -38,14 +38,14 @@ def random_dag(seed: int, count: int) -> GRAFX:
 
 
 def line(length: int, chain: Sequence[str] = ("gain",)) -> GRAFX:
-    """One chain, in which some types take turns."""
+    """Build one chain with alternating types."""
     G = GRAFX(config=NodeConfigs(sorted(set(chain))))
     G.add_serial_chain(["in", *itertools.islice(itertools.cycle(chain), length), "out"])
     return G
 
 
 def strips(tracks: int, chain: Sequence[str]) -> GRAFX:
-    """A chain for each track, to an output of its own."""
+    """Build a chain for each track, with separate outputs."""
     G = GRAFX(config=NodeConfigs(sorted(set(chain))))
     for _ in range(tracks):
         G.add_serial_chain(["in", *chain, "out"])
@@ -53,7 +53,7 @@ def strips(tracks: int, chain: Sequence[str]) -> GRAFX:
 
 
 def console(tracks: int, chain: Sequence[str] = TRACK, groups: int = 4) -> GRAFX:
-    """A chain for each track, for each group of them, and for the master."""
+    """Build a chain for each track, for each group of tracks, and for the master."""
     G = GRAFX(config=NodeConfigs(sorted(set(chain))))
     ends = [G.add_serial_chain(["in", *chain])[1] for _ in range(tracks)]
     buses = []
@@ -69,7 +69,7 @@ def console(tracks: int, chain: Sequence[str] = TRACK, groups: int = 4) -> GRAFX
 
 
 def matrix(tracks: int, buses: int) -> GRAFX:
-    """Every track goes to every bus, and the buses to one output."""
+    """Build a matrix of every track to every bus, and of the buses to one output."""
     G = GRAFX(config=NodeConfigs(["gain"]))
     sources = [G.add("in") for _ in range(tracks)]
     out = G.add("out")

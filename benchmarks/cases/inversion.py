@@ -1,4 +1,4 @@
-"""Sounds of known settings, and what is found from their sound alone."""
+"""Sounds of known settings, and settings found from the sound alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ RANGES = {
     "transient_level": (0, 2),
     "transient_hp_cutoff": (500, 8000),
 }
-"""Where kicks are drawn from; the search has the ranges of the synthesizer."""
+"""Ranges of random kicks; the search uses the ranges of the synthesizer."""
 
 
 def inversion(seed: int, method: str, quick: bool) -> Callable[[], dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Kernels alone, each as several packages compute it from the same tensors.
+"""Single kernels of several packages with the same tensors.
 
-A function named ``<kernel>_<package>`` imports what it needs and returns the function that is measured. Those of one
-kernel compute the same, wherever a package lets them.
+A function named ``<kernel>_<package>`` imports its package and returns the function to measure. Those of one kernel
+compute the same, as far as possible.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ def kernel(
     """Run a kernel, without gradients or with those of all of its tensors.
 
     Args:
-        name: What is computed, ``smoothing`` for example.
-        package: Who computes it, as the functions of this module are called.
+        name: Name of the kernel, ``smoothing`` for example.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients.
-        device: Where.
-        **sizes: Of the tensors.
+        device: Device of the tensors.
+        **sizes: Sizes of the tensors.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers of the output, or of the signals' gradient.
+        A function to run, which returns as ``probes`` some numbers of the output, or of the signals' gradient.
     """
     import torch
 
@@ -50,21 +50,21 @@ def kernel(
 
 
 def energies(tracks: int, samples: int) -> tuple["Tensor", ...]:
-    """Energies of both channels of each track, and logits of slow coefficients."""
+    """Make energies of both channels of each track, and logits of slow coefficients."""
     import torch
 
     return torch.randn(2 * tracks, samples).square(), torch.empty(2 * tracks, 1).uniform_(3, 7)
 
 
 def levels(tracks: int, samples: int) -> tuple["Tensor", ...]:
-    """Levels between 0 and 1, and logits of attack and release."""
+    """Make levels between 0 and 1, and logits of attack and release."""
     import torch
 
     return torch.rand(2 * tracks, samples), torch.empty(2 * tracks, 2).uniform_(-7, -3)
 
 
 def sections(tracks: int, samples: int, sections: int) -> tuple["Tensor", ...]:
-    """Stereo signals and stable biquads, (b₀, b₁, b₂) and (a₀, a₁, a₂), one cascade for both channels."""
+    """Make stereo signals and stable biquads, (b₀, b₁, b₂) and (a₀, a₁, a₂), one cascade for both channels."""
     import torch
 
     def roots(most: float) -> torch.Tensor:
@@ -75,7 +75,7 @@ def sections(tracks: int, samples: int, sections: int) -> tuple["Tensor", ...]:
 
 
 def responses(tracks: int, samples: int, taps: int) -> tuple["Tensor", ...]:
-    """Stereo signals, and noise that decays."""
+    """Make stereo signals, and decaying noise."""
     import torch
 
     decay = torch.exp(-6 * torch.arange(taps) / taps)
@@ -268,7 +268,7 @@ def convolution_torchaudio() -> Function:
 
 
 def repair(processor: "Module") -> "Module":
-    """Let the convolutions of GRAFX 0.6.0 in a processor be right, for even and odd lengths alike."""
+    """Patch the convolutions of GRAFX 0.6.0 in a processor to be correct for even and odd lengths."""
     from grafx.processors.core.convolution import FIRConvolution
 
     for module in processor.modules():
@@ -278,7 +278,7 @@ def repair(processor: "Module") -> "Module":
 
 
 def _convolve_even(convolve: Function, input_signals: "Tensor", fir: "Tensor") -> "Tensor":
-    """Convolve by a function that is wrong where the full result has an odd length."""
+    """Convolve by a function that is wrong for full results of odd length."""
     import torch.nn.functional as F
 
     if (input_signals.shape[-1] + fir.shape[-1] - 1) % 2 == 0:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 
 def kicks(count: int, samples: int, at_once: int, train: bool) -> Callable[[], None]:
-    """Make kicks of random settings, and with ``train`` the slopes of their energy over all settings.
+    """Make kicks of random settings, and with ``train`` the gradients of their energy by all settings.
 
     Args:
-        count: How many.
-        samples: How long each is.
-        at_once: How many of them are made in one call.
-        train: Whether gradients are wanted.
+        count: Number of kicks.
+        samples: Length of each.
+        at_once: Number of kicks per call.
+        train: Whether to compute gradients.
     """
     import torch
     from grafx.processors import KickSynth

@@ -1,7 +1,7 @@
-"""How near ours come to what plug-ins of pedalboard make of a sound.
+"""Similarity of our processors to plug-ins of pedalboard.
 
-A function of the name of a plug-in gives our outputs: first with its settings by name, then step by step as it works.
-Signals are ``(1, channels, samples)``.
+A function named like a plug-in returns our outputs: first with its settings by name, then with its behaviour reproduced
+step by step. Signals are ``(1, channels, samples)``.
 """
 
 import math
@@ -17,26 +17,27 @@ LOOKAHEAD_MS = 5.0
 WIDE = {"threshold_db": (-120, 0), "ratio": (1, 1e4), "attack_ms": (1e-4, 1e3), "release_ms": (1e-1, 1e4)}
 FIRST_STAGE = {"threshold_db": -10.0, "ratio": 4.0, "attack_ms": 2.0, "release_ms": 200.0}
 SECOND_STAGE = {"ratio": 1000.0, "attack_ms": 1e-3}
-"""Of the limiter; what is set is the threshold and the release of the second one."""
+"""Settings of the limiter's first stage; those of the second are threshold and release."""
 MAKEUP_DB = 3.75
-"""What the limiter adds to a threshold of 0 dB."""
+"""Gain of the limiter at a threshold of 0 dB."""
 RMS_MS = 50.0
-"""Over which the noise gate takes the level while it falls."""
+"""Time over which the noise gate averages a falling level."""
 NEAREST_DB = -150.0
-"""Stands for equality, too."""
+"""Level that represents equality."""
 
 
 def likeness(plugin: str, settings: dict[str, float], file: str) -> Callable[[], dict[str, Any]]:
-    """Compare our outputs with that of a plug-in.
+    """Compare our outputs with those of a plug-in.
 
     Args:
-        plugin: Its name.
-        settings: As it takes them.
-        file: What it was given (``x``) and what it returned (``y``).
+        plugin: Name of the plug-in.
+        settings: Its settings.
+        file: Its input (``x``) and output (``y``).
 
     Returns:
-        What runs it, and returns the ``differences`` of our outputs relative to its own, and how much louder the first
-        is (``level``), in dB; the ``correlation`` of the first, and the ``largest`` difference of a sample of the last.
+        A function to run, which returns the ``differences`` of our outputs relative to its own, and the ``level`` of
+            the first relative to it, in dB; the ``correlation`` of the first, and the ``largest`` sample difference of
+            the last.
     """
     import numpy as np
     import torch
@@ -58,7 +59,7 @@ def likeness(plugin: str, settings: dict[str, float], file: str) -> Callable[[],
 
 
 def compressor(x: "Tensor", **settings: float) -> list["Tensor"]:
-    """By name; with a hard knee for each channel; with its times; with settings that suit energies; of amplitudes."""
+    """Yield outputs by name; with hard knee per channel; with its times; with settings for energies; of amplitudes."""
     from grafx.processors import Compressor
 
     hard = Compressor(style="desk", sample_rate=SAMPLE_RATE, knee_type="hard", param_range=WIDE)
@@ -78,7 +79,7 @@ def compressor(x: "Tensor", **settings: float) -> list["Tensor"]:
 
 
 def limiter(x: "Tensor", **settings: float) -> list["Tensor"]:
-    """By name; with its makeup gain and its clipping; with both of its stages and its times; of amplitudes."""
+    """Yield outputs by name; with makeup gain and clipping; with both stages and times; of amplitudes."""
     from grafx.processors import Compressor, Limiter
 
     makeup = 10 ** ((MAKEUP_DB - settings["threshold_db"]) / 20)
@@ -92,7 +93,7 @@ def limiter(x: "Tensor", **settings: float) -> list["Tensor"]:
 
 
 def brickwall_limiter(x: "Tensor", ceiling_db: float, release_ms: float) -> list["Tensor"]:
-    """By name, looking ahead as far."""
+    """Yield the output by name, with equal look-ahead."""
     from grafx.processors import Limiter
 
     limiter = Limiter(SAMPLE_RATE, lookahead_ms=LOOKAHEAD_MS)
@@ -100,7 +101,7 @@ def brickwall_limiter(x: "Tensor", ceiling_db: float, release_ms: float) -> list
 
 
 def noise_gate(x: "Tensor", **settings: float) -> list["Tensor"]:
-    """By name, our gate and our expander; with its times; with its first detector; of amplitudes."""
+    """Yield outputs by name, of gate and expander; with its times; with its first detector; of amplitudes."""
     from grafx.processors import Expander, NoiseGate
 
     options = {"sample_rate": SAMPLE_RATE, "knee_type": "hard", "param_range": WIDE}
@@ -123,13 +124,13 @@ OURS = {
 
 
 def _its_times(settings: dict[str, float]) -> dict[str, float]:
-    """Settings with time constants: its times are 2π of them."""
+    """Convert times, which are 2π time constants."""
     times = {name: settings[name] / (2 * math.pi) for name in ("attack_ms", "release_ms")}
     return {**settings, **times}
 
 
 def _each_channel(processor: "Module", *signals: "Tensor", settings: dict[str, float]) -> "Tensor":
-    """Process each channel by a gain of its own."""
+    """Process each channel with a separate gain."""
     alone = [signal.transpose(0, 1) for signal in signals]
     return processor(*alone, dsp_params=settings).transpose(0, 1)
 
@@ -137,10 +138,10 @@ def _each_channel(processor: "Module", *signals: "Tensor", settings: dict[str, f
 def _of_amplitudes(
     kind: Callable[..., "Module"], x: "Tensor", amplitude: "Tensor", settings: dict[str, float]
 ) -> "Tensor":
-    """Process each channel as an amplitude says, which is smoothed as it is: its root has it for an energy.
+    """Process each channel by a smoothed amplitude, whose root is passed as the level.
 
     Decibels of the level are half of those of the amplitude, and so is the threshold. The ratio is that of the level to
-    the gain, which the raw one is.
+    the gain, like the raw one.
     """
     processor = kind("ballistics", knee="hard", sidechain=True, sample_rate=SAMPLE_RATE, param_range=WIDE)
     others = {name: value for name, value in settings.items() if name != "ratio"}
@@ -150,7 +151,7 @@ def _of_amplitudes(
 
 
 def _rms(x: "Tensor") -> "Tensor":
-    """The root of the energy, which rises at once and falls with a time of the noise gate."""
+    """Compute the root of the energy, with instant attack and a release time of the noise gate."""
     from grafx.processors.core.recursion import ballistics
 
     release = math.exp(-2 * math.pi * 1000 / (RMS_MS * SAMPLE_RATE))
@@ -158,6 +159,6 @@ def _rms(x: "Tensor") -> "Tensor":
 
 
 def _db_ratio(x: "Tensor", y: "Tensor") -> float:
-    """Decibels of one signal relative to another, to a thousandth."""
+    """Compute the level of one signal relative to another in decibels, to three decimals."""
     share = (x.double().square().sum() / y.double().square().sum()).item()
     return round(max(NEAREST_DB, 10 * math.log10(share)), 3) + 0.0 if share > 0 else NEAREST_DB

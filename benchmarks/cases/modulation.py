@@ -13,13 +13,13 @@ RATE = 44100
 
 
 def modulating(effect: str, options: dict[str, Any], samples: int, train: bool) -> Callable[[], None]:
-    """Process stereo noise with default settings, and with ``train`` the slopes of its energy over all of it.
+    """Process stereo noise with default settings, and with ``train`` the gradients of its energy.
 
     Args:
-        effect: Class.
-        options: Those of the class.
-        samples: How many.
-        train: Whether gradients are wanted.
+        effect: Name of the class.
+        options: Options of the class.
+        samples: Length of the signals.
+        train: Whether to compute gradients.
     """
     import grafx.processors as library
     import torch
@@ -41,20 +41,20 @@ def modulating(effect: str, options: dict[str, Any], samples: int, train: bool) 
 def chorus_recovery(
     sound: str, seed: int, count: int, seconds: float, audio: str | None, plain: bool, quick: bool
 ) -> Callable[[], dict]:
-    """Process a sound by choruses with random settings, and find these from both sounds.
+    """Process a sound by choruses with random settings, and find these from input and output.
 
     Args:
         sound: ``"drums"`` or ``"chord"``.
-        seed: Of the settings and of the search.
-        count: How many choruses.
-        seconds: Length of the sound, at most.
+        seed: Seed of the settings and of the search.
+        count: Number of choruses.
+        seconds: Maximum length of the sound.
         audio: A recording, in place of a drum loop.
         plain: Whether to descend from the defaults in place of a search.
-        quick: Whether a search shall be too short to find anything.
+        quick: Whether to run a search too short for a result.
 
     Returns:
-        What runs it, and returns as ``choruses`` a dict for each: the settings that were ``asked`` and those ``found``
-        by their names, and the ``error`` that is left.
+        A function to run, which returns as ``choruses`` a dict for each: the ``asked`` and ``found`` settings by name,
+            and the remaining ``error``.
     """
     from grafx.processors import Chorus
 
@@ -86,7 +86,7 @@ def chorus_recovery(
 
 
 def random_settings(count: int, seed: int) -> dict[str, "Tensor"]:
-    """Settings ``(count,)`` of choruses; rates and depths are spread by logarithms."""
+    """Draw settings ``(count,)`` of choruses; rates and depths on a logarithmic scale."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -107,7 +107,7 @@ def random_settings(count: int, seed: int) -> dict[str, "Tensor"]:
 
 
 def _sound(sound: str, seconds: float, audio: str | None) -> tuple["Tensor", float]:
-    """One channel, and its sample rate."""
+    """Load one channel, and its sample rate."""
     import torch
     from grafx.processors import SawOscillator
 

@@ -49,19 +49,19 @@ __all__ = [
 
 
 def has_gpu() -> Callable[[], dict[str, bool]]:
-    """Whether torch can use one."""
+    """Whether CUDA is available."""
     import torch
 
     return lambda: {"gpu": torch.cuda.is_available()}
 
 
 def rendering_all(as_tensor: bool, **arguments: Any) -> Callable[[], dict[str, Any]]:
-    """As ``rendering``, and every node's signal is looked at, as one tensor or one by one."""
+    """Run ``rendering``, and access every node's signal, as one tensor or one by one."""
     return both.rendering(look=lambda signals: signals.tensor() if as_tensor else signals[0], **arguments)
 
 
 def rendering_strips(**arguments: Any) -> Callable[[], dict[str, Any]]:
-    """As ``rendering``, with processors like those of a plug-in host; ``processors`` names them."""
+    """Run ``rendering`` with processors like those of a plug-in host; ``processors`` names them."""
     names = [type(processor).__name__ for processor in _like_plugins(set(arguments["chain"])).values()]
     run = both.rendering(shape="strips", make=_like_plugins, train=False, **arguments)
     return lambda: {"processors": names, **(run() or {})}

@@ -1,4 +1,4 @@
-"""Cases of pedalboard, which takes one track after another."""
+"""Cases of pedalboard, which processes one track after another."""
 
 import platform
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ SAMPLE_RATE = 44100
 
 
 def about(packages: Sequence[str] = ()) -> Callable[[], dict[str, str]]:
-    """Versions."""
+    """Report versions."""
     return lambda: {"about": f"pedalboard {version('pedalboard')}, Python {platform.python_version()}"}
 
 
@@ -42,13 +42,13 @@ def rendering_strips(chain: Sequence[str], tracks: int, samples: int, threads: i
 
 
 def playing(plugin: str, settings: dict[str, float], file: str, samples: int, audio: str | None) -> Callable[[], None]:
-    """Let one plug-in process the beginning of a recording, or of a drum loop, and keep both in a file.
+    """Process the beginning of a recording, or of a drum loop, by one plug-in, and save input and output in a file.
 
     Args:
-        plugin: Its name.
-        settings: As it takes them.
-        file: Where its input goes, as ``x``, and its output, as ``y``.
-        samples: How many, at most.
+        plugin: Name of the plug-in.
+        settings: Its settings.
+        file: File for its input, ``x``, and its output, ``y``.
+        samples: Maximum length.
         audio: The recording.
     """
     import numpy as np
@@ -64,7 +64,7 @@ def playing(plugin: str, settings: dict[str, float], file: str, samples: int, au
 
 
 def modulating(plugin: str, samples: int) -> Callable[[], None]:
-    """Let one plug-in with default settings process stereo noise."""
+    """Process stereo noise by one plug-in with default settings."""
     import numpy as np
     import pedalboard
 

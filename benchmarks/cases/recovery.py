@@ -14,7 +14,7 @@ Settings = dict[str, "Tensor"]
 
 RATE = 44100
 SILENCE = 1e-8
-"""An energy below which samples tell little about their gain."""
+"""Energy below which samples carry little information about their gain."""
 DB = 10 / math.log(10)
 
 
@@ -22,17 +22,16 @@ def recovery(knee: str, seed: int, count: int, steps: int, seconds: float, audio
     """Compress a sound with random settings, and recover these from both sounds.
 
     Args:
-        knee: That of the compressors.
-        seed: Of the settings.
-        count: How many compressors.
-        steps: Of the descent.
-        seconds: Length of the sound, at most.
+        knee: Knee of the compressors.
+        seed: Seed of the settings.
+        count: Number of compressors.
+        steps: Number of gradient steps.
+        seconds: Maximum length of the sound.
         audio: A recording, in place of a drum loop.
 
     Returns:
-        What runs it, and returns as ``compressors`` a dict for each: the settings that were ``asked`` and those
-        ``found`` by their names, the standard deviation that is ``left``, and how far the level gets ``beyond`` the
-        knee.
+        A function to run, which returns as ``compressors`` a dict for each: the ``asked`` and ``found`` settings by
+            name, the standard deviation that is ``left``, and the level ``beyond`` the knee.
     """
     import torch
     from grafx.processors import Compressor
@@ -63,7 +62,7 @@ def recovery(knee: str, seed: int, count: int, steps: int, seconds: float, audio
 
 
 def random_settings(x: "Tensor", sample_rate: float, count: int, seed: int) -> Settings:
-    """Settings ``(count,)`` of compressors that are at work on a sound; ratios and times are spread by logarithms."""
+    """Draw settings ``(count,)`` of compressors that act on a sound; ratios and times on a logarithmic scale."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -86,19 +85,19 @@ def random_settings(x: "Tensor", sample_rate: float, count: int, seed: int) -> S
 
 
 def recover(compressor: "Compressor", x: "Tensor", y: "Tensor", steps: int) -> tuple[Settings, "Tensor"]:
-    """Find the settings by which a compressor makes one sound into others, from its defaults on.
+    """Find the settings by which a compressor turns one sound into others, starting from its defaults.
 
-    Adam minimizes the standard deviation over time of the difference of gains in dB. It ignores the makeup gain, which
-    is what they differ by on average.
+    Adam minimizes the standard deviation over time of the difference of gains in dB, which is independent of the makeup
+    gain.
 
     Args:
         compressor: In the style of a desk, without a makeup gain.
         x: ``(channels, samples)``.
         y: ``(batch, channels, samples)``, one for each compressor.
-        steps: How often to descend.
+        steps: Number of gradient steps.
 
     Returns:
-        Settings ``(batch,)`` by their names, makeup gains too, and the standard deviations ``(batch,)``.
+        Settings ``(batch,)`` by name, including makeup gains, and the standard deviations ``(batch,)``.
     """
     import torch
 
@@ -119,7 +118,7 @@ def recover(compressor: "Compressor", x: "Tensor", y: "Tensor", steps: int) -> t
 
 
 def beyond_knee(x: "Tensor", sample_rate: float, settings: Settings) -> "Tensor":
-    """By how many dB the highest level exceeds the knee of compressors, ``(batch,)``.
+    """Compute by how many dB the highest level exceeds the knee of compressors, ``(batch,)``.
 
     Where it does not, a wider knee of a higher threshold and ratio has the same gain at all levels that occur.
     """

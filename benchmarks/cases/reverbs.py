@@ -1,7 +1,7 @@
-"""Reverbs, each as several packages compute them from the same signals and settings.
+"""Reverbs of several packages with the same signals and settings.
 
-A function named ``<reverb>_<package>`` imports what it needs, and returns what makes reverberation of signals, and the
-tensors that are learned.
+A function named ``<reverb>_<package>`` imports its package, and returns a function of signals, and the learned
+tensors.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,17 +27,17 @@ DAMPING_DB = 60.0  # of what wraps around, as flamo has it
 def reverberation(
     name: str, package: str, train: bool, signals: int, samples: int
 ) -> Callable[[], dict[str, list[float]]]:
-    """Make reverberation of stereo noise, without gradients or with those of signals and settings.
+    """Reverberate stereo noise, without gradients or with those of signals and settings.
 
     Args:
-        name: What is computed, a key of ``SETTINGS``.
-        package: Who computes it, as the functions of this module are called.
+        name: Name of the reverb, a key of ``SETTINGS``.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients.
-        signals: How many, each with settings of its own.
+        signals: Number of signals, each with separate settings.
         samples: Length of the signals.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers of the output, or of the signals' gradient.
+        A function to run, which returns as ``probes`` some numbers of the output, or of the signals' gradient.
     """
     import torch
 
@@ -51,7 +51,7 @@ def reverberation(
         if train:
             y, *_ = torch.autograd.grad(y, [x, *learned], weights)
             with torch.no_grad():
-                for value in learned:  # as training does; flamo takes the old response of what is as it was
+                for value in learned:  # as in training; flamo caches the response of unchanged values
                     value.mul_(1 + 1e-7)
         return {"probes": y.flatten()[:: y.numel() // PROBES].tolist()}
 
@@ -59,7 +59,7 @@ def reverberation(
 
 
 def networks(signals: int) -> Settings:
-    """Gains, matrices by their skew-symmetric logarithms, and sections that take 1 to 2 dB away."""
+    """Draw gains, matrices by their skew-symmetric logarithms, and sections that attenuate by 1 to 2 dB."""
     import torch
 
     shapes = {"inputs": (LINES, 2), "outputs": (2, LINES), "skew": (LINES, LINES)}
@@ -70,14 +70,14 @@ def networks(signals: int) -> Settings:
 
 
 def rooms(signals: int) -> Settings:
-    """Settings of Freeverb."""
+    """Draw settings of Freeverb."""
     import torch
 
     return {name: torch.empty(signals).uniform_(0.2, 0.8) for name in ("room_size", "damping", "width")}
 
 
 def decays(signals: int) -> Settings:
-    """Seconds that octaves take to decay."""
+    """Draw decay times of octaves in seconds."""
     import torch
 
     return {"t60_s": torch.empty(signals, 2, SECTIONS).uniform_(0.3, 1.5)}
@@ -126,9 +126,9 @@ def network_ours_by_frequency(settings: Settings, train: bool) -> Reverb:
 
 
 def network_flamo(settings: Settings, train: bool) -> Reverb:
-    """One network after another, for each has one set of settings for all signals.
+    """Run one network after another, since each has one set of settings for all signals.
 
-    Its sections cannot be learned, so there is a graphic equalizer in their place where something is.
+    Its sections cannot be learned, so a graphic equalizer replaces them in training.
     """
     import warnings
 
@@ -208,7 +208,7 @@ velvet_ours_dark = partial(_velvet, "dark")
 
 
 def velvet_convolution(settings: Settings, train: bool) -> Reverb:
-    """A dense response of that length, which is there already and learned sample by sample."""
+    """Make a dense response of that length, which is learned sample by sample."""
     import torch
     from torchaudio.functional import fftconvolve
 

@@ -1,4 +1,4 @@
-"""Consoles that render stereo noise block by block. They import what they measure themselves, as memory is measured."""
+"""Consoles rendered block by block. They import the measured package themselves, as memory is measured."""
 
 import time
 from collections.abc import Callable
@@ -15,13 +15,13 @@ def blocks(console: str, tracks: int, length: int, count: int) -> Callable[[], d
     """Render blocks, one after another.
 
     Args:
-        console: ``"plain"``, that of the other cases, or ``"search"``, that which a search starts from.
+        console: ``"plain"``, that of the other cases, or ``"search"``, the initial one of a search.
         tracks: Number of its inputs.
         length: Samples of a block.
-        count: How many blocks.
+        count: Number of blocks.
 
     Returns:
-        What renders. Its results are ``mean`` and ``slowest``, the seconds for a block.
+        A function to run. Its results are ``mean`` and ``slowest``, the seconds for a block.
     """
     import torch
 
@@ -40,7 +40,7 @@ def blocks(console: str, tracks: int, length: int, count: int) -> Callable[[], d
 
 
 def long_sound(tracks: int, length: int, seconds: float) -> Callable[[], None]:
-    """Render so many seconds with the plain console, and keep nothing of what comes out."""
+    """Render a number of seconds with the plain console, without keeping the output."""
     import torch
 
     render = _stream("plain", tracks)

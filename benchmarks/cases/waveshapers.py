@@ -1,7 +1,7 @@
-"""Waveshapers, and compressors whose gain has two factors, each as several packages compute them from the same noise.
+"""Waveshapers, and compressors with two gain factors, of several packages with the same noise.
 
-A function named ``<processor>_<package>`` imports what it needs and returns what processes stereo signals and takes
-settings, tensors; those of pedalboard have no gradients, and no settings to give them to.
+A function named ``<processor>_<package>`` imports its package and returns a function of stereo signals and its
+settings, tensors; those of pedalboard have neither gradients nor settings.
 """
 
 import os
@@ -30,15 +30,15 @@ def shaping(
     """Process stereo noise, without gradients or with those of signals and settings.
 
     Args:
-        name: What is computed, ``waveshaper`` for example.
-        package: Who computes it, as the functions of this module are called.
+        name: Name of the processor, ``waveshaper`` for example.
+        package: Package, as in the names of the functions of this module.
         train: Whether to compute gradients.
-        signals: How many.
+        signals: Number of signals.
         samples: Length of the signals.
-        **options: Of the processor.
+        **options: Options of the processor.
 
     Returns:
-        What runs it, and returns as ``probes`` some numbers of the output, or of the signals' gradient.
+        A function to run, which returns as ``probes`` some numbers of the output, or of the signals' gradient.
     """
     import torch
 
@@ -54,11 +54,11 @@ def aliasing(shape: str, remedies: list[tuple[str | None, int]]) -> Callable[[],
     """Clip sines, and compare the energy of aliases with that of harmonics.
 
     Args:
-        shape: The curve.
+        shape: Curve of the waveshaper.
         remedies: Options ``antialiasing`` and ``oversampling``.
 
     Returns:
-        What runs it, and returns as ``aliases`` decibels for each of the remedies, the worst of all sines.
+        A function to run, which returns as ``aliases`` decibels for each of the remedies, the worst of all sines.
     """
     import math
 
@@ -149,7 +149,7 @@ def _ours(processor: "Processor", signals: int, **values: Any) -> tuple[Function
 
 
 def _plugins(plugins: list) -> tuple[Function, list]:
-    """One signal after another, as many at once as there are cores."""
+    """Process one signal after another, in as many threads as there are cores."""
     import torch
 
     pool = ThreadPoolExecutor(os.cpu_count())

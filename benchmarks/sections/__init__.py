@@ -1,7 +1,7 @@
-"""What is measured, a module each: its docstring is the text of its section, its first line the title.
+"""Sections of the benchmarks, one module each: its docstring is the text of the section, its first line the title.
 
-``run(bench)`` yields tables and plots, and ``WORKERS`` names those of the bench that take part. ``PACKAGES``, if there
-is one, names those whose versions matter.
+``run(bench)`` yields tables and plots, and ``WORKERS`` names the required workers of the bench. ``PACKAGES``, if
+present, names packages whose versions are reported.
 """
 
 import importlib
@@ -39,12 +39,12 @@ SECTIONS = (
 
 
 class NotHere(Exception):
-    """This machine lacks what a section needs; the message says what."""
+    """This machine lacks a requirement of a section; the message names it."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Who runs cases.
+    """Workers that run cases.
 
     Attributes:
         ours: This package.
@@ -69,5 +69,5 @@ class Bench:
 
 
 def load(name: str) -> ModuleType:
-    """The module of a section."""
+    """Import the module of a section."""
     return importlib.import_module(f".{name}", __package__)

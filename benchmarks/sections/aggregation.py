@@ -1,7 +1,7 @@
 """Aggregation.
 
-What sums the signals that meet at an inlet: ours (`aggregation="native"`) or the kernel of `torch_scatter`
-(`aggregation="scatter"`), in the same process. The graphs do little else than sum: in the first three, every track goes
+Sums of the signals that meet at an inlet: ours (`aggregation="native"`) or the kernel of `torch_scatter`
+(`aggregation="scatter"`), in the same process. The graphs consist mostly of sums: in the first three, every track goes
 to every bus, and the buses to the output; in the last one gains surround the sums. Signals are stereo, with gradients
 to the inputs.
 """

@@ -1,13 +1,13 @@
 """Chorus recovery.
 
-Random choruses process four seconds of a sound, and from its input and its output alone their settings are found, by
-`grafx.search.invert_effect` as it is by default, with the full range of each control. Nothing is known of the phase of
-the LFO. Rates are 0.2 to 5 Hz, depths 0.5 to 5 ms, both spread by logarithms, delays 7 to 30 ms, the mix 0.3 to 0.8. A
-chorus is *found* with a rate within 2 % and a depth within 10 %. *Plain* is gradient descent of the same distance of
-waveforms from the default settings, by 300 steps of Adam. The chord is of four saws.
+Random choruses process four seconds of a sound, and `grafx.search.invert_effect` finds their settings from input and
+output alone, with default options and the full range of each control. The phase of the LFO is unknown. Rates are 0.2 to
+5 Hz, depths 0.5 to 5 ms, both on a logarithmic scale, delays 7 to 30 ms, the mix 0.3 to 0.8. A chorus is *found* with a
+rate within 2 % and a depth within 10 %. *Plain* is gradient descent of the same waveform distance from the default
+settings, by 300 steps of Adam. The chord is of four saws.
 
-Cells below are settings asked for, then those found where they differ. The *error* is the energy of the difference at
-the end, relative to that of the output.
+Cells below are the original settings, then those found where they differ. The *error* is the energy of the remaining
+difference, relative to that of the output.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _recovered(bench: Bench, sound: str, seed: int, plain: bool) -> list[Outcome] | str:
-    """What the case tells of each chorus, or the word that stands in for it."""
+    """Results of each chorus, or the word that replaces them."""
     count, seconds = (1, 0.2) if bench.quick else (10, 4.0)
     size = {"count": count, "seconds": seconds, "audio": bench.audio, "plain": plain, "quick": bench.quick}
     try:

@@ -2,13 +2,13 @@
 
 Mixing consoles: each track goes through equalizer, compressor, noise gate, imager, gain, delay and reverb, each four
 tracks into a group with the same chain, and the groups into a master with the same. Signals are stereo. A training step
-is a forward and a backward pass to all parameters; a render that records keeps what the backward pass needs, and goes
-no further. *Peak* is the most resident memory above what a process held that had only rendered a short signal, measured
-once, in a process of its own.
+is a forward and a backward pass to all parameters; a recording render keeps the tensors for the backward pass, without
+running it. *Peak* is the maximum resident memory above that of a process that had only rendered a short signal,
+measured once, in a separate process.
 
-GRAFX 0.6.0's convolution is wrong where the full result has an odd length, as in most processors here. Besides it as it
-is, we measure it *repaired*: there, such signals get one more sample, a zero, whose output is dropped. That is also
-the faster of the two, for transforms of odd lengths are slow.
+GRAFX 0.6.0's convolution is wrong where the full result has an odd length, as in most processors here. In addition to
+the original, we measure it *repaired*: such signals are padded with one zero sample, whose output is dropped. This is
+also the faster of the two, since transforms of odd lengths are slow.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,19 +48,19 @@ def run(bench: Bench) -> Iterator[Table | Plot]:
 
 
 def console(tracks: int, samples: int) -> dict[str, Any]:
-    """Arguments of the case ``rendering``, but for what is done."""
+    """Arguments of the case ``rendering``, except for the mode."""
     graph = {"shape": "console", "tracks": tracks, "groups": tracks // 4, "chain": STRIP}
     return {**graph, "sources": tracks, "samples": samples}
 
 
 def rivals(bench: Bench, arguments: dict[str, Any]) -> list[Run]:
-    """Who renders: ours, GRAFX 0.6.0, and that repaired."""
+    """Workers to compare: ours, GRAFX 0.6.0, and its repaired version."""
     cases = ((bench.ours, "rendering"), (bench.theirs, "rendering"), (bench.theirs, "rendering_repaired"))
     return [Run(worker, case, arguments) for worker, case in cases]
 
 
 def table(title: str, found: dict[int, Sequence[float | str]]) -> Table:
-    """What the rivals took for some numbers of tracks."""
+    """Times of the rivals for some numbers of tracks."""
     rows = []
     for tracks, (ours, theirs, repaired) in found.items():
         nodes = tracks + (tracks + tracks // 4 + 1) * len(STRIP) + tracks // 4 + 2

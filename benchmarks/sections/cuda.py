@@ -1,7 +1,7 @@
 """CUDA.
 
-Consoles and kernels as above, on one GPU. Seconds end when the GPU is done; *peak* is the most memory that tensors held
-above what they had held before the render.
+Consoles and kernels as above, on one GPU. Seconds end when the GPU is done; *peak* is the maximum memory of tensors
+above that before the render.
 """
 
 from collections.abc import Iterator

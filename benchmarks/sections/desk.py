@@ -1,16 +1,16 @@
 """Desk.
 
-How long processors take that a mixing desk has besides: echoes, reverb by convolution, a DC blocker, the tone stack of
-a guitar amplifier, a dynamic equalizer and a de-esser, on stereo noise at 44.1 kHz. Backward passes reach signals and
-settings; pedalboard and SciPy have none. They take one signal after another, here as many at once as there are cores.
+Times of further processors of a mixing desk: echoes, reverb by convolution, a DC blocker, the tone stack of a guitar
+amplifier, a dynamic equalizer and a de-esser, on stereo noise at 44.1 kHz. Backward passes reach signals and settings;
+pedalboard and SciPy have none. They process one signal after another, here as many at once as there are cores.
 *Differs by* is as for kernels.
 
-The echo is `FeedbackDelay`, whose time lies between samples and can be learned, where pedalboard's is a whole number of
-samples; *damped* has two filters in the loop, which theirs has not. The response of the reverb is stereo and has two
-seconds; ours makes it anew from three bands with each call, as their decay can be learned, where pedalboard transforms
-it when the plug-in is made, which does not count, and to a level of its own, which is undone. SciPy filters with given
-coefficients, by `lfilter` in double precision. Of dynamic equalizers (four bands) and de-essers there is none to
-compare with.
+The echo is `FeedbackDelay` with a fractional, learnable time, where pedalboard's is an integer number of samples;
+*damped* has two filters in the loop, which pedalboard's lacks. The response of the reverb is stereo and two seconds
+long; ours is recomputed from three bands in each call, as their decay can be learned, whereas pedalboard transforms it
+when the plug-in is made, which is not measured, and normalizes its level, which is undone. SciPy filters with given
+coefficients, by `lfilter` in double precision. There is no other package to compare the dynamic equalizer (four bands)
+and the de-esser with.
 """
 
 from collections.abc import Iterator

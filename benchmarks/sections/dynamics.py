@@ -1,6 +1,6 @@
 """Dynamics.
 
-How long compressors take, and how near our dynamics come to plug-ins of pedalboard.
+Times of compressors, and similarity of our dynamics to plug-ins of pedalboard.
 
 **Compressors.** *One band* is `Compressor(style="desk")`, *three bands* is `MultiBandCompressor(44100)`. Signals
 are bursts of noise, each with settings of its own; backward passes reach signals and settings. *Differs by* is as for
@@ -11,26 +11,26 @@ its attack alone. Times are from 10 to 90 %, where ours are to 1 − 1/e. diffFx
 channels, dasp to the sum, neither to what cancels in it. *Alike* is ours, `Compressor(None, "ballistics")` and its kin
 with settings to match, which computes what they do.
 
-**Sound.** Differences are relative to what the plug-in returns: first with our settings *by name*, then with one thing
-after another done as the plug-in does it, which was found from its answers to constants, steps, sines and drums.
-*Level* tells how much louder ours is by name, *largest* is the largest difference of a sample in the column before it.
-−150 dB stands for equality.
+**Sound.** Differences are relative to the output of the plug-in: first with our settings *by name*, then with one
+property of the plug-in after another reproduced, which were determined from its responses to constants, steps, sines
+and drums. *Level* is the level of ours by name relative to it, *largest* is the largest difference of a sample in the
+column before it. −150 dB stands for equality.
 
-- `Compressor`: its knee is hard and each channel has a gain of its own, which matters little. Its times are 2π time
-  constants, so 10 ms mean 1.59 ms: wherever there is much of a difference, this is most of it. It smooths amplitudes,
-  ours energies, whose root takes half the time to rise and twice the time to fall; *for energies* has twice the attack,
-  half the release, and a threshold 1 dB lower, as such an envelope reads sines 0.2 to 1.3 dB lower. *Of amplitudes* is
-  `Compressor("ballistics")` with √|x| as its sidechain, the energy of which is |x|: then both are the same, but for the
-  10⁻⁵ that it adds to a level.
-- `Limiter` is for loudness. A compressor (−10 dB, 4:1, 2 and 200 ms) is followed by one of 1000:1 with the settings, a
-  gain of 3.75 dB less the threshold, and clipping. Ours by name has nothing of this, and is quieter by that gain; *its
+- `Compressor`: its knee is hard and each channel has a separate gain, which matters little. Its times are 2π time
+  constants, so 10 ms mean 1.59 ms: this is most of any large difference. It smooths amplitudes, ours energies, whose
+  root takes half the time to rise and twice the time to fall; *for energies* has twice the attack, half the release,
+  and a threshold 1 dB lower, since such an envelope measures sines 0.2 to 1.3 dB lower. *Of amplitudes* is
+  `Compressor("ballistics")` with √|x| as its sidechain, the energy of which is |x|: then both are the same, except for
+  the 10⁻⁵ that it adds to a level.
+- `Limiter` maximizes loudness. A compressor (−10 dB, 4:1, 2 and 200 ms) is followed by one of 1000:1 with the settings,
+  a gain of 3.75 dB less the threshold, and clipping. Ours by name has none of this, and is quieter by that gain; *its
   makeup* has gain and clipping, *its stages* has them after two of our compressors.
-- `BrickwallLimiter` looks 5 ms ahead and links channels, as does `Limiter(lookahead_ms=5)`. Its gain falls at once,
-  stays while any sample of the next 5 ms is above the ceiling, and then returns to 1; ours glides down, and recovers
-  between peaks. Where few peaks reach the ceiling they are nearly equal. Other times bring them hardly nearer.
-- `NoiseGate` follows an rms level, which rises at once and falls within 50 ms / 2π, by attack and release. Its ratio is
-  that of `Expander`; `NoiseGate("ballistics")`, which is first here, computes with R = (r + 1) / 2 to make a ratio r
-  heard. *Its times* come with a hard knee for each channel, *its level* is that rms level as the sidechain of
+- `BrickwallLimiter` looks 5 ms ahead and links channels, like `Limiter(lookahead_ms=5)`. Its gain falls at once, is
+  held while any sample of the next 5 ms is above the ceiling, and then returns to 1; ours decreases smoothly, and
+  recovers between peaks. If few peaks reach the ceiling they are nearly equal. Other times hardly bring them closer.
+- `NoiseGate` follows an rms level with instant attack and a release within 50 ms / 2π, by attack and release. Its ratio
+  is that of `Expander`; `NoiseGate("ballistics")`, which is first here, computes R = (r + 1) / 2 from an effective
+  ratio r. *Its times* include a hard knee for each channel, *its level* is that rms level as the sidechain of
   `Expander`.
 """
 
@@ -51,7 +51,7 @@ SAMPLE_RATE = 44100
 
 
 class Pair(NamedTuple):
-    """One of our functions in ``cases/compressors.py``, as it is called on the page, and whom it is compared with."""
+    """One of our functions in ``cases/compressors.py``, its name on the page, and the packages to compare it with."""
 
     title: str
     processor: str
@@ -60,7 +60,7 @@ class Pair(NamedTuple):
 
 
 class Plugin(NamedTuple):
-    """A plug-in, what is set, the values of that, and what our outputs of ``cases/likeness.py`` have in common with it.
+    """A plug-in, its varied setting and values, and the names of our outputs of ``cases/likeness.py``.
 
     The first output has its settings by name.
     """

@@ -1,8 +1,8 @@
 """Factorized dynamics.
 
-How long `FactorizedCompressor` and `FactorizedNoiseGate` take beside `Compressor` and `NoiseGate` with the same
-settings: the factor of frames alone, and with that of samples. Signals are stereo noise at 44.1 kHz; backward passes
-reach signals and settings. A *ratio* is the time of the processor that has no factors divided by that of the row.
+Times of `FactorizedCompressor` and `FactorizedNoiseGate` compared to `Compressor` and `NoiseGate` with the same
+settings: the frame-wise factor alone, and with the sample-wise one. Signals are stereo noise at 44.1 kHz; backward
+passes reach signals and settings. A *ratio* is the time of the processor without factors divided by that of the row.
 """
 
 from collections.abc import Iterator

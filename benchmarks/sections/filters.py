@@ -1,12 +1,12 @@
 """Filters.
 
-How long filters take that are made of several sections, on stereo noise at 44.1 kHz, each signal with settings of its
-own. What designs a filter counts too. *Differs by* is as for kernels.
+Times of filters of several sections, on stereo noise at 44.1 kHz, with separate settings for each signal. The design of
+the filter is included. *Differs by* is as for kernels.
 
 The ladder is `LadderFilter()`, which is linear, and *saturating* `LadderFilter(saturate=True)`. pedalboard's saturates,
-takes one signal after another, and has no gradients; its loop is another one, with a delay of one sample and some
-makeup for low frequencies, so it sounds otherwise. The Butterworth low-pass is of order 8, in SciPy `butter` and
-`sosfilt`, in torchaudio four `lowpass_biquad` for each signal; the allpass filter is of second order.
+processes one signal after another, and has no gradients; its loop differs, with a delay of one sample and some makeup
+for low frequencies, so it sounds different. The Butterworth low-pass is of order 8, in SciPy `butter` and `sosfilt`, in
+torchaudio four `lowpass_biquad` for each signal; the allpass filter is of second order.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PACKAGES = ("grafx", "torch", "torchaudio", "scipy", "numba")
 
 
 class Pair(NamedTuple):
-    """One of our functions in ``cases/filters.py``, as it is called on the page, and who it is compared with.
+    """One of our functions in ``cases/filters.py``, its name on the page, and the package to compare it with.
 
     Some of the others have no gradients.
     """
@@ -59,7 +59,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _forward(bench: Bench, pair: Pair, arguments: dict[str, Any], repeats: int) -> list[Any]:
-    """As of :func:`.kernels.compared`, where only ours has gradients."""
+    """Compare like :func:`.kernels.compared`, where only ours has gradients."""
     own, other = {**arguments, "package": pair.ours}, {**arguments, "package": pair.other, "train": False}
     mine, theirs = alternate(
         Run(bench.ours, "filtering", {**own, "train": False}), Run(bench.theirs, "filtering", other), repeats=repeats

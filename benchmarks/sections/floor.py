@@ -1,9 +1,9 @@
 """Floor.
 
-What a forward render of a console costs above what it cannot avoid: that every node reads its inputs and writes its
-output once, at the speed at which this machine copies tensors, and the transforms of its convolutions, of the lengths
-that ours are cut into, one after another in the cache of each core. Levels, smoothing, gains, products of spectra and
-the design of filters come on top. The console is that of the first section.
+Time of a forward render of a console compared to its lower bound: every node reads its inputs and writes its output
+once, at the speed at which this machine copies tensors, plus the transforms of its convolutions, with our partition,
+one after another in the cache of each core. Levels, smoothing, gains, products of spectra and filter design come on
+top. The console is that of the first section.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Growth.
 
-How the time of a training step grows: of a console of eight tracks with the length of its signals and with the number
-of inputs that are rendered at once, of consoles with their tracks, and of one chain of processors with its nodes. The
-exponent p is that of time ∝ size ᵖ, fitted to the medians; 1 is proportional.
+Growth of the time of a training step: of a console of eight tracks with the length of its signals and with the number
+of inputs rendered at once, of consoles with their tracks, and of one chain of processors with its nodes. The exponent p
+is that of time ∝ size ᵖ, fitted to the medians; 1 is proportional.
 """
 
 import math
@@ -39,7 +39,7 @@ def run(bench: Bench) -> Iterator[Table | Plot]:
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """The slope of the line through the logarithms."""
+    """Fit the slope of the logarithms."""
     return statistics.linear_regression([math.log(n) for n in sizes], [math.log(s) for s in seconds]).slope
 
 

@@ -1,10 +1,10 @@
 """Inference.
 
-Stereo tracks through the chain of a plug-in host, without gradients: three bands of equalization, compressor, noise
-gate, gain, delay and reverb. pedalboard runs a board for each track, one after another, or in threads, as its plug-ins
-let others run; ours renders all tracks as one graph. The processors are alike, not the same: our delay has 20 taps for
-each channel in place of one with feedback, and our reverb convolves with a response of 60,000 samples, which it makes
-anew in each render, where theirs is made of comb filters.
+Stereo tracks through a chain of plug-ins, without gradients: three bands of equalization, compressor, noise gate, gain,
+delay and reverb. pedalboard runs a board for each track, one after another, or in threads, since its plug-ins release
+the GIL; ours renders all tracks as one graph. The processors are similar, not equal: our delay has 20 taps for each
+channel in place of one with feedback, and our reverb convolves with a response of 60,000 samples, recomputed in each
+render, where theirs is made of comb filters.
 """
 
 import os

@@ -1,10 +1,9 @@
 """Inversion.
 
-Kick drums whose settings are known, because they were drawn at random, and what `grafx.search.invert` makes of their
-sound alone: errors of the pitch that they start with and of how fast it falls, and the spectral loss relative to that
-of the default settings. "Plain descent" is Adam from the default settings, 300 steps over the same loss. Kicks are
-drawn evenly from ranges that drums have, which `benchmarks/cases/inversion.py` lists; what looks for them knows only
-the ranges of the synthesizer. Each sound is half a second long.
+Kick drums with random settings, and the result of `grafx.search.invert` from their sound alone: errors of the initial
+pitch and of its decay, and the spectral loss relative to that of the default settings. "Plain descent" is Adam from the
+default settings, 300 steps with the same loss. Kicks are drawn uniformly from typical ranges, listed in
+`benchmarks/cases/inversion.py`; the search only uses the ranges of the synthesizer. Each sound is half a second long.
 """
 
 import statistics

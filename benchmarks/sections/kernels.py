@@ -1,12 +1,12 @@
 """Kernels.
 
-What processors spend their time with, each alone, as a console has it: 16 tracks, stereo, a filter for each track or
-row. Backward passes reach signals, coefficients and responses. *Differs by* is the norm of the difference from ours
-relative to that of ours, for the output or for the gradient of the signal, whichever is larger: it tells who computes
-something else. GRAFX 0.6.0's convolution is wrong where the full result has an odd length, and is *repaired* by one
-more sample, as in the consoles. Its `fsm` and dasp's sample the response of the biquads, which then is a finite one.
+The most expensive parts of processors, each alone, as in a console: 16 tracks, stereo, a filter for each track or row.
+Backward passes reach signals, coefficients and responses. *Differs by* is the norm of the difference from ours relative
+to that of ours, for the output or for the gradient of the signal, whichever is larger: it shows who computes something
+else. GRAFX 0.6.0's convolution is wrong where the full result has an odd length, and is *repaired* by one more sample,
+as in the consoles. Its `fsm` and dasp's sample the response of the biquads, which makes it finite.
 
-One-pole smoothing is that of energies, cut off after 16,384 samples by GRAFX 0.6.0 and by ours, but not by torchaudio
+One-pole smoothing is that of energies, truncated after 16,384 samples by GRAFX 0.6.0 and by ours, but not by torchaudio
 and torchlpc. The gain is that of torchcomp's compressor and expander: a static curve, then ballistics.
 """
 
@@ -42,7 +42,7 @@ NAMES = {
 
 
 class Kernel(NamedTuple):
-    """What is computed, by a function of ``cases/kernels.py``, of which sizes, and by whom else."""
+    """A kernel of ``cases/kernels.py``, its sizes, and the packages to compare."""
 
     title: str
     name: str
@@ -55,7 +55,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def table(bench: Bench, device: str, repeats: int) -> Table:
-    """Each kernel on a device, ours beside the others."""
+    """Measure each kernel on a device, ours next to the others."""
     tracks, samples = (2, 2**12) if bench.quick else (16, 2**17)
     found = Table(f"{tracks} × 2 rows of {samples:,} samples", COLUMNS)
     for kernel in _kernels(bench.quick):
@@ -71,12 +71,12 @@ def compared(
     """Compare one of our functions with those of other packages.
 
     Args:
-        bench: Who runs them.
-        case: What runs a function, which its argument ``package`` names; with gradients if ``train`` says so.
-        arguments: The others.
+        bench: Workers.
+        case: Case that runs a function named by its argument ``package``; with gradients if ``train``.
+        arguments: Other arguments.
         ours: Our function.
-        others: Theirs.
-        repeats: How many measurements of each.
+        others: Functions of other packages.
+        repeats: Number of measurements of each.
 
     Returns:
         Each of the others with both times in ms and their ratio, forward, then with gradients, and the difference.
@@ -116,7 +116,7 @@ def _kernels(quick: bool) -> Iterator[Kernel]:
 
 
 def difference(ours: Result, other: Result) -> float | str:
-    """The norm of the difference of probes relative to that of ours, or why there is none."""
+    """Compute the norm of the difference of probes relative to that of ours, or the reason why there is none."""
     if word := ours.word or other.word:
         return word
     pairs = list(zip(ours["probes"], other["probes"], strict=True))

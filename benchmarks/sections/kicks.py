@@ -1,9 +1,9 @@
 """Kicks.
 
 Kick drums of a second at 44.1 kHz with random settings, by one call of `KickSynth` and by a call for each; with
-gradients, to all settings of all kicks. All are kept. *Resident* is the peak of a fresh process above what it held
-before, which includes the sounds. Ratios compare with the first row. We know of no other package that makes kick drums
-with gradients, so all columns are ours.
+gradients, to all settings of all kicks. All are kept. *Resident* is the peak of a fresh process above its initial
+memory, including the sounds. Ratios compare with the first row. We know of no other package that makes kick drums with
+gradients, so all columns are ours.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,11 @@
 """Large graphs.
 
-All that comes before sound, for graphs of 100,000 nodes: conversion to tensors, the schedule (`beam`) and the plan.
-Each measurement is made in a fresh process. *Peak* is the most memory that is resident in it, the graph itself
-included; *above import* leaves out what a process takes that only imports `grafx.render`.
+All steps before rendering, for graphs of 100,000 nodes: conversion to tensors, the schedule (`beam`) and the plan. Each
+measurement uses a fresh process. *Peak* is its maximum resident memory, including the graph; *above import* excludes
+that of a process that only imports `grafx.render`.
 
-Below, a chain of gains is rendered and differentiated, two channels of 1,024 samples. Every node is a step of its own,
-so this is what a step costs at least.
+Below, a chain of gains is rendered and differentiated, two channels of 1,024 samples. Every node is a separate step, so
+this is the minimum cost of a step.
 """
 
 from collections.abc import Iterator

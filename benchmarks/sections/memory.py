@@ -2,12 +2,12 @@
 
 A console: each track goes through equalizer, compressor, noise gate, gain, delay and reverb into one of four groups
 with the same chain, and these into the master with the same. Signals are stereo. Memory is measured in fresh processes
-that have rendered a short signal before: *resident* is the peak of the process above what it held just before,
-*tensors* the most bytes that tensors made by the render held at once, as torch's allocator counts them. Seconds are
-those of processes that last. Ratios compare with the first row.
+that have rendered a short signal before: *resident* is the peak of the process above its memory just before, *tensors*
+the maximum number of bytes in tensors made by the render, as counted by torch's allocator. Seconds are those of
+persistent processes. Ratios compare with the first row.
 
-A render keeps only what a later step reads; the second and third row then look at the signals of all nodes, which
-renders once more and holds all of them, one by one or copied into one tensor. GRAFX 0.6.0 always holds all.
+A render keeps only signals that a later step reads; the second and third row then access the signals of all nodes,
+which renders once more and holds all of them, one by one or copied into one tensor. GRAFX 0.6.0 always holds all.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
 """Modulation.
 
-Effects that an LFO moves, on ten seconds of stereo noise at 44.1 kHz with default settings, by one call: forward, and
-forward with the gradients to the signal and all settings. *Real time* is how many seconds of sound one second of
-computing makes, forward. pedalboard has a chorus and a phaser, of one voice and six stages as ours are here; its phaser
-moves its filters every 128 samples, ours at each sample.
+Modulation effects, on ten seconds of stereo noise at 44.1 kHz with default settings, by one call: forward, and forward
+with the gradients to the signal and all settings. *Real time* is the number of seconds of sound per second of
+computing, forward. pedalboard has a chorus and a phaser, of one voice and six stages like ours here; its phaser moves
+its filters every 128 samples, ours at each sample.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ EFFECTS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("ring modulator", "RingModulator", {}, None),
     ("rotary speaker", "RotarySpeaker", {}, None),
 )
-"""What it is called, our class and its options, and the plug-in."""
+"""Name, our class and its options, and the plug-in."""
 
 
 def run(bench: Bench) -> Iterator[Table]:

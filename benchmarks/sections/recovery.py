@@ -9,10 +9,10 @@ Thresholds lie 6 to 36 dB below the loudest 10 ms, ratios are 1.5 to 10, knees 0
 releases 20 to 500 ms and makeup gains −6 to 6 dB. A compressor is *found* with a threshold within 1 dB, a ratio within
 10 % and times within 20 %.
 
-Cells below are settings asked for, then those found where they differ. *Left* is the standard deviation at the end.
-*Beyond* tells by how many dB the highest level exceeds the knee. Where it is negative, no level reaches the straight
-part of the curve. All that can be heard is a part of the knee's parabola, which a wider knee with a higher threshold
-and ratio has as well: such settings sound the same, and nothing tells them apart.
+Cells below are the original settings, then those found where they differ. *Left* is the remaining standard deviation.
+*Beyond* is the level in dB by which the highest level exceeds the knee. Where it is negative, no level reaches the
+straight part of the curve. Only a part of the knee's parabola is audible, which a wider knee with a higher threshold
+and ratio has as well: such settings sound the same and cannot be distinguished.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _recovered(bench: Bench, knee: str, seed: int) -> list[Outcome] | str:
-    """What the case tells of each compressor, or the word that stands in for it."""
+    """Results of each compressor, or the word that replaces them."""
     count, steps, seconds = (2, 3, 0.1) if bench.quick else (10, 400, 2.0)
     size = {"count": count, "steps": steps, "seconds": seconds, "audio": bench.audio}
     try:

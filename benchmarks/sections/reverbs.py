@@ -1,13 +1,13 @@
 """Reverbs.
 
-How long reverbs take on stereo noise at 44.1 kHz, each signal with settings of its own.
+Times of reverbs on stereo noise at 44.1 kHz, with separate settings for each signal.
 
-The feedback delay network has 16 lines of 751 to 2693 samples with nine sections in each; ours runs from sample to
-sample, and *by frequency* as it does with `method="frequency"`. flamo solves one network after another at as many
-frequencies as there are samples, in single precision, with echoes that wrap around damped by 60 dB. There the sections
-cannot be learned, so it learns a graphic equalizer of twelve filters in their place: the difference is of the outputs.
-Freeverb is pedalboard's `Reverb`, which has no gradients. Velvet noise of 60,000 samples in nine bands, or in nine
-widths, is made in each call, beside torchaudio's convolution with a dense response that is there already.
+The feedback delay network has 16 lines of 751 to 2693 samples with nine sections in each; ours runs sample by sample,
+and *by frequency* with `method="frequency"`. flamo solves one network after another at as many frequencies as there are
+samples, in single precision, with wrapped-around echoes damped by 60 dB. Its sections cannot be learned, so it learns a
+graphic equalizer of twelve filters in their place: the difference is that of the outputs. Freeverb is pedalboard's
+`Reverb`, which has no gradients. Velvet noise of 60,000 samples in nine bands, or in nine widths, is computed in each
+call, and compared to torchaudio's convolution with a given dense response.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ PACKAGES = ("grafx", "torch", "torchaudio", "flamo", "numba")
 
 
 class Pair(NamedTuple):
-    """One of our functions in ``cases/reverbs.py``, as it is called on the page, and who it is compared with.
+    """One of our functions in ``cases/reverbs.py``, its name on the page, and the package to compare it with.
 
-    What is ``trained`` has gradients there too; what is ``alike`` computes the same.
+    ``trained`` means that the other has gradients too, ``alike`` that it computes the same.
     """
 
     title: str
@@ -58,7 +58,7 @@ def run(bench: Bench) -> Iterator[Table]:
 
 
 def _compared(bench: Bench, pair: Pair, signals: int, samples: int) -> list[Any]:
-    """Times in ms and their ratio, forward, then with gradients, and how much the outputs differ."""
+    """Measure times in ms and their ratio, forward, then with gradients, and the difference of outputs."""
     cells: list[Any] = []
     for train in (False, True):
         arguments = {"name": pair.name, "train": train, "signals": signals, "samples": samples}

@@ -1,7 +1,7 @@
 """Schedules.
 
 Graphs of chains of 3 to 8 random processors of seven types, each chain from an input to one mix. The fewer steps a
-schedule has, the larger are its batches. The optimum is what our method `optimal` finds and proves; *longer* counts the
+schedule has, the larger its batches. The optimum is found and proven by our method `optimal`; *longer* counts the
 graphs for which our schedule has more steps than that of GRAFX 0.6.0.
 """
 
@@ -59,7 +59,7 @@ def _table(bench: Bench, title: str, methods: Sequence[str], seed: int, count: i
 
 
 def _of_steps(function: Any, *steps: list[int] | str) -> Any:
-    """A number made of steps, or the word that stands in for some of them."""
+    """Compute a number from steps, or return the word that replaces some of them."""
     return next((found for found in steps if isinstance(found, str)), None) or function(*steps)
 
 

@@ -1,14 +1,14 @@
 """Streaming.
 
-The console of 16 tracks, rendered block by block by `StreamRenderer`, and the one that a search starts from, in which
-each processor has a dry/wet weight besides. Signals are stereo noise at 44.1 kHz. *Times real time* is how many seconds
-of sound are rendered in a second: above 1 a block is done before the next one comes, on average. *Slowest* is the
-longest time that a block took among those of a run, which live sound has to leave room for; the reverb's response of
-60,000 samples is convolved in parts, and some blocks have more of them to do.
+The console of 16 tracks, rendered block by block by `StreamRenderer`, and the initial console of a search, whose
+processors have dry/wet weights. Signals are stereo noise at 44.1 kHz. *Times real time* is the number of seconds of
+sound rendered per second: above 1 a block is finished before the next one arrives, on average. *Slowest* is the maximum
+time of a block in a run, which matters in real time; the reverb's response of 60,000 samples is convolved in parts, and
+some blocks process more of them.
 
-Memory is measured in processes of their own, as the peak of all that is resident: of a minute and of an hour in blocks,
-made block by block and dropped, and of the minute at once by `Renderer`. We know of no other package that renders such
-graphs block by block, and GRAFX 0.6.0 does not, so all columns are ours.
+Memory is measured in separate processes, as the peak of resident memory: of a minute and of an hour in blocks,
+generated block by block and dropped, and of the minute at once by `Renderer`. We know of no other package that renders
+such graphs block by block, and GRAFX 0.6.0 does not, so all columns are ours.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ WORKERS = ("ours",)
 RATE = 44100
 CONSOLES = {"plain": "console", "search": "console of a search"}
 PATIENCE = 20
-"""How many times the length of a sound its render may take."""
+"""Timeout of a render, relative to the length of the sound."""
 
 
 def run(bench: Bench) -> Iterator[Table]:
@@ -67,7 +67,7 @@ def _memory(bench: Bench, tracks: int, length: int, durations: tuple[float, floa
 
 
 def _fresh(bench: Bench, case: str, arguments: dict[str, Any], limit: float) -> Result:
-    """One run in a process of its own, which may take longer than others."""
+    """Run once in a separate process, with a longer timeout."""
     worker = bench.ours if bench.quick else bench.ours.fresh()
     try:
         return Result([worker.ask(case, arguments, max(limit, 600))])

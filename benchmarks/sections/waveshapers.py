@@ -1,16 +1,15 @@
 """Waveshapers.
 
-How long `Waveshaper` takes with each curve, without anti-aliasing and with it: by antiderivatives of first and second
-order (*adaa1*, *adaa2*), by oversampling (*×4*), and by both. Signals are stereo noise, driven by 20 dB; backward
-passes reach signals and settings.
+Times of `Waveshaper` with each curve, without and with antialiasing: by antiderivatives of first and second order
+(*adaa1*, *adaa2*), by oversampling (*×4*), and by both. Signals are stereo noise, driven by 20 dB; backward passes
+reach signals and settings.
 
-**Beside others.** pedalboard's `Distortion` and dasp's are a tanh, `Clipping` clips hard, `Bitcrush` rounds; none of
-them has anti-aliasing, and those of pedalboard no gradients. They take one signal after another, here as many at once
-as there are cores. *Differs by* is as for kernels; `Bitcrush` with 8 bits has the steps
-of 9.
+**Other packages.** pedalboard's `Distortion` and dasp's are a tanh, `Clipping` clips hard, `Bitcrush` rounds; none of
+them has antialiasing, and those of pedalboard no gradients. They process one signal after another, here as many at once
+as there are cores. *Differs by* is as for kernels; `Bitcrush` with 8 bits has the steps of 9.
 
-**Aliases.** Energy of sines of 1.2, 2.5, 5 and 7.5 kHz, driven by 20 dB, that is in no harmonic, relative to that which
-is, up to 0.45 of the sample rate: the worst of all four, in decibels.
+**Aliases.** Energy outside the harmonics of sines of 1.2, 2.5, 5 and 7.5 kHz, driven by 20 dB, relative to that of the
+harmonics, up to 0.45 of the sample rate: the worst of all four, in decibels.
 """
 
 from collections.abc import Iterator
@@ -62,7 +61,7 @@ def run(bench: Bench) -> Iterator[Table]:
         yield speed
 
     columns = ("processor", "other", "forward, ms", "ms (other)", "ratio", "forward and backward, ms")
-    beside = Table(f"{noise}, beside others", (*columns, "ms (other)", "ratio", "differs by"))
+    beside = Table(f"{noise}, compared to others", (*columns, "ms (other)", "ratio", "differs by"))
     for title, name, options, other in others:
         cells = _beside(bench, other, {"name": name, **options, **sizes}, repeats)
         beside.rows.append((title, other or NOT_MEASURED, *cells))
@@ -81,7 +80,7 @@ def _ours(bench: Bench, arguments: dict[str, Any], train: bool) -> Run:
 
 
 def _beside(bench: Bench, other: str | None, arguments: dict[str, Any], repeats: int) -> list[Any]:
-    """Both times in ms and their ratio, forward, then with gradients, and the difference."""
+    """Measure both times in ms and their ratio, forward, then with gradients, and the difference."""
     cells: list[Any] = []
     results: list[list[Result]] = []
     for train in (False, True):

@@ -57,7 +57,7 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
     """Draw every public processor, wide for its documentation and small for the overview.
 
     Returns:
-        Family to name to a description for those who cannot see the picture.
+        Family to name to an alternative text of the picture.
 
     Raises:
         LookupError: A picture is of a processor that there is not, or a processor without one cannot be made or called
@@ -102,6 +102,6 @@ def is_processor(member: object) -> bool:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file unless it is the same already, so that pages that show it are made again only if it changed."""
+    """Write a file unless it is unchanged, so that pages are only rebuilt if necessary."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Pictures of processors that are made of others."""
+"""Pictures of containers."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Pictures of what changes dynamics."""
+"""Pictures of dynamics."""
 
 import numpy as np
 import torch
@@ -148,7 +148,7 @@ def transient_shaper() -> list[Panel]:
 
 
 def bands(processor: Processor, node_type: str, title: str, **values: tuple[float, float, float]) -> list[Panel]:
-    """A processor of three bands, with values of its controls in each."""
+    """Make a processor of three bands, with values of the controls of each."""
     each = {f"band{k}_{name}": value for name, three in values.items() for k, value in enumerate(three)}
     setting = Setting(f"crossovers at 200 Hz and 3 kHz; {title}", {"dsp_params": {**CROSSOVERS, **each}})
     return [sine_gain(processor, setting, (-50, -30, -10)), three_bands(node_type)]

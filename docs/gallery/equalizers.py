@@ -13,7 +13,7 @@ NEPER = 20 / math.log(10)
 
 
 def curve(num_bins: int, *points: tuple[float, float]) -> np.ndarray:
-    """Decibels at ``num_bins`` frequencies up to Nyquist, straight between points (Hz, dB) on a logarithmic scale."""
+    """Interpolate decibels at ``num_bins`` frequencies up to Nyquist between points (Hz, dB) on a logarithmic scale."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, num_bins, endpoint=False)
     at, decibels = zip(*points, strict=True)
     return np.interp(np.log(hertz.clip(1)), np.log(at), decibels)

@@ -118,7 +118,7 @@ def dc_blocker() -> list[Panel]:
 
 
 def responses(curves: Mapping[str, torch.Tensor], title: str = "", low: float = -48, high: float = 12) -> Panel:
-    """Gain over frequency of impulse responses from filters with different options."""
+    """Plot gain over frequency of impulse responses from filters with different options."""
     length = len(next(iter(curves.values())))
     hertz = torch.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     seen = (hertz >= 20) & (hertz <= 20000)
@@ -137,7 +137,7 @@ def response_of(processor: Processor, **values) -> torch.Tensor:
 
 
 def late_by(processor: Processor, settings: Settings, high: float) -> Panel:
-    """Group delay over frequency of an allpass filter."""
+    """Plot the group delay over frequency of an allpass filter."""
     x = torch.eye(1, 2**15, dtype=torch.double)[None]
     curves = {}
     for setting in settings.each:

@@ -56,7 +56,7 @@ def phaser() -> list[Panel]:
 
 
 def cents(y: torch.Tensor, hertz: float) -> torch.Tensor:
-    """The pitch of a sine, relative to what it was."""
+    """Measure the pitch of a sine, relative to the input."""
     spectrum = torch.fft.fft(y.double())
     spectrum[len(y) // 2 :] = 0
     turns = np.unwrap(torch.fft.ifft(spectrum).angle().numpy()) / (2 * np.pi)
@@ -73,7 +73,7 @@ def vibrato() -> list[Panel]:
 
 
 def gain_curves(processor: Processor, **values: float) -> torch.Tensor:
-    """Gains of the channels for half a second."""
+    """Measure gains of the channels for half a second."""
     return processor(torch.ones(1, 2, SAMPLE_RATE // 2), dsp_params=values)[0, :, ::20]
 
 

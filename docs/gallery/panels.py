@@ -1,4 +1,4 @@
-"""Panels that several families show, and the signals, levels and labels in them."""
+"""Panels shared by several families, with their signals, levels and labels."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,12 +19,12 @@ def tone(oscillator: Processor, hertz: float, num_samples: int, **values: float)
 
 
 def levels(signal: torch.Tensor) -> torch.Tensor:
-    """Spectrum in dB of a signal that repeats, relative to a sine."""
+    """Compute the spectrum in dB of a periodic signal, relative to a sine."""
     return 20 * torch.log10((torch.fft.rfft(signal.double()).abs() / len(signal) * 2).clamp(1e-8))
 
 
 def over_frequency(hertz: torch.Tensor, curves: Mapping[str, torch.Tensor], ylabel: str, title: str = "") -> Panel:
-    """Curves over frequency on a logarithmic scale."""
+    """Plot curves over frequency on a logarithmic scale."""
     panel = lines(hertz, curves, "frequency (Hz)", ylabel, title)
 
     def draw(ax: Axes) -> None:
@@ -36,7 +36,7 @@ def over_frequency(hertz: torch.Tensor, curves: Mapping[str, torch.Tensor], ylab
 
 
 def clicks(processor: Processor, settings: Settings, ms: float) -> Panel:
-    """What a click becomes."""
+    """Plot impulse responses."""
     x = torch.eye(1, round(ms / 1000 * SAMPLE_RATE), dtype=torch.double)[None]
     heard = {setting.label: run(processor, x, setting)[0, 0] for setting in settings.each}
     return lanes({"click": x[0, 0], **{label: h / h.abs().max() for label, h in heard.items()}}, 1, "at full height")

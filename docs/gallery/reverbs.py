@@ -29,7 +29,7 @@ def schroeder() -> list[Panel]:
 
 
 def convolution_reverb() -> list[Panel]:
-    """A response as a hall might have it: a direct sound, reflections, and noise that is duller the later it is."""
+    """Make a hall-like response: direct sound, reflections, and noise that gets darker over time."""
     noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
     hall = LowPassFilter()(noise[None], dsp_params={"frequency_hz": 3000})[0] * 10 ** (-3 * time / 1.2)
@@ -47,7 +47,7 @@ def convolution_reverb() -> list[Panel]:
 
 
 def decaying(processor: Processor, num_bands: int, times: list[tuple[float, float]], sample_rate: float) -> list[Panel]:
-    """A reverb whose decay times fall from the lowest to the highest band."""
+    """Set decay times that decrease from the lowest to the highest band."""
     settings = named(
         {
             f"{low:g} ms, at the highest {high:g} ms": {"decay_ms": np.tile(np.geomspace(low, high, num_bands), (2, 1))}

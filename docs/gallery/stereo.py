@@ -1,4 +1,4 @@
-"""Pictures of what places and widens sounds between left and right."""
+"""Pictures of panning and stereo width."""
 
 import torch
 from grafx.processors import (
@@ -19,7 +19,7 @@ from .panels import over_frequency
 
 
 def burst() -> tuple[torch.Tensor, torch.Tensor]:
-    """A left and a right signal that look different."""
+    """Make a left and a right signal that look different."""
     time = torch.arange(882, dtype=torch.double) / SAMPLE_RATE
     left = torch.sin(2 * torch.pi * 250 * time) * torch.exp(-150 * time)
     right = 0.7 * torch.sin(2 * torch.pi * 600 * time) * torch.sin(torch.pi * time / 0.02) ** 2

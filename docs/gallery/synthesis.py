@@ -1,4 +1,4 @@
-"""Pictures of oscillators, noise, envelopes and what they are played with."""
+"""Pictures of oscillators, noise, envelopes and related processors."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from .panels import levels, over_frequency, tone
 
 
 def over_time(curves: Mapping[str, torch.Tensor], title: str = "") -> Panel:
-    """Signals that a generator makes."""
+    """Plot signals of a generator."""
     (length,) = {len(curve) for curve in curves.values()}
     ms = torch.arange(length) / SAMPLE_RATE * 1000
     return lines(ms[::20], {label: curve[::20] for label, curve in curves.items()}, "time (ms)", "level", title)
@@ -44,14 +44,14 @@ def gated(processor: Processor, values: Mapping[str, float], title: str) -> Pane
 
 
 def aliases(signal: torch.Tensor, hertz: int) -> float:
-    """Power of all that is no harmonic, relative to that of all that is, in dB, in one second of a signal."""
+    """Compute the power outside the harmonics, relative to that of the harmonics, in dB, in one second of a signal."""
     power = torch.fft.rfft(signal).abs().square()
     harmonic = torch.arange(len(power)) % hertz == 0
     return 10 * math.log10(power[~harmonic].sum() / power[harmonic].sum())
 
 
 def band_limited(oscillator: Processor, plain: Callable[[torch.Tensor], torch.Tensor]) -> list[Panel]:
-    """An oscillator beside the waveform that is merely sampled."""
+    """Plot an oscillator next to the naively sampled waveform."""
     name, seconds = type(oscillator).__name__, torch.arange(SAMPLE_RATE, dtype=torch.double) / SAMPLE_RATE
     primes = (53, 113, 223, 439, 881, 1759, 3527, 7043, 10007)  # so that no alias meets a harmonic
     left = {

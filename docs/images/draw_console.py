@@ -1,4 +1,4 @@
-"""Draws docs/images/console.svg, the picture in README.md."""
+"""Draw docs/images/console.svg, the picture in README.md."""
 
 from pathlib import Path
 

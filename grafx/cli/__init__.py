@@ -7,8 +7,8 @@ from .output import exit_after_output, guard_output
 
 def main() -> None:
     """Run the command line."""
-    # Threads that spin while they wait are many times slower as soon as another program wants the same cores. It has
-    # to be said before torch is imported.
+    # Threads that spin while waiting slow down by a large factor when another program uses the same cores. The policy
+    # must be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     guard_output()
     try:

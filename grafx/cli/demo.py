@@ -1,4 +1,4 @@
-"""A search whose truth is known: real stems, mixed by an engine that is not ours."""
+"""A search with a known ground truth: real stems, mixed with third-party effects."""
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -24,14 +24,14 @@ TRUTH = {
     "vocals": ["delay 0.25 s, 20 % wet", "reverb, 20 % wet"],
     "master": [f"gain {MASTER_GAIN_DB:+.1f} dB left, {MASTER_GAIN_DB:+.1f} dB right"],
 }
-"""What :func:`mix_elsewhere` does, in words."""
+"""The processing of :func:`mix_elsewhere` in words."""
 
 
 def run_demo(out: Path) -> bool:
-    """Mix the excerpt, search, and print what was found beside what was done.
+    """Mix the excerpt, search, and print the result next to the ground truth.
 
     Returns:
-        Whether the search is finished, rather than stopped.
+        True if the search finished, false if it was interrupted.
     """
     stems, sample_rate = read_excerpt()
     mix = mix_elsewhere(stems, sample_rate)
@@ -73,7 +73,7 @@ def mix_elsewhere(stems: Tensor, sample_rate: int) -> Tensor:
 
 
 def read_excerpt() -> tuple[Tensor, int]:
-    """The six-second excerpt that the package stempeg carries: ``(4, 2, L)`` stems and their sample rate."""
+    """Read the six-second excerpt of the package stempeg: ``(4, 2, L)`` stems and their sample rate."""
     import av
 
     path = str(_excerpt_path())

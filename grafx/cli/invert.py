@@ -1,4 +1,4 @@
-"""What ``grafx invert`` does."""
+"""Implementation of ``grafx invert``."""
 
 import hashlib
 import json
@@ -42,16 +42,16 @@ def _kick(sample_rate: int) -> tuple[Processor, list[dict[str, float]]]:
 
 
 SYNTHS: Mapping[str, Callable[[int], tuple[Processor, list[dict[str, float]]]]] = {"kick": _kick}
-"""Name to a function of the sample rate that makes a synthesizer and some of its settings to begin with."""
+"""Name to a function of the sample rate that returns a synthesizer and some initial settings."""
 
 
 def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | None = None) -> bool:
-    """Find the settings with which a synthesizer makes the sound in a file, with a progress bar, and write them.
+    """Find the settings with which a synthesizer reproduces a sound file, with a progress bar, and write the results.
 
-    An inversion that was stopped before goes on. Results of another one are never written over.
+    An interrupted inversion is resumed. Results of another inversion are never overwritten.
 
     Returns:
-        Whether it is finished, rather than stopped.
+        True if the inversion finished, false if it was interrupted.
     """
     if synth not in SYNTHS:
         raise SearchError(f"There is no synthesizer '{synth}': use one of {', '.join(SYNTHS)}.")
@@ -70,10 +70,10 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
     with alone_in(out):
         found, stopped = _invert_in(out, inverting, target, fingerprint, {"synth": synth, "seed": seed})
     if stopped:
-        notice(f"Stopped. The best settings so far are in {out}; the same command goes on from here.")
+        notice(f"Stopped. The best settings so far are in {out}; the same command resumes.")
     if found.lead:
         milliseconds = 1000 * found.lead / sample_rate
-        notice(f"The sound begins {milliseconds:.1f} ms into the file; what is before it is silent in found.wav.")
+        notice(f"The sound begins {milliseconds:.1f} ms into the file; found.wav is silent before.")
     print_inversion(found, processor)
     say(f"Results are in {out}: {', '.join(INVERSION_FILES)}.")
     return not stopped
@@ -82,7 +82,7 @@ def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | No
 def _invert_in(
     out: Path, inverting: Inverting, target: Tensor, fingerprint: str, about: dict[str, Any]
 ) -> tuple[Inversion, bool]:
-    """Begin or go on in a folder, and write what was found; says, too, whether it was stopped."""
+    """Start or resume an inversion in a folder and write its results; also return whether it was interrupted."""
     checkpoint = out / CHECKPOINT / CHECKPOINT_FILE
     if (kept := load_memory(checkpoint, fingerprint)) is not None:
         inverting.memory, inverting.losses = kept
@@ -101,7 +101,7 @@ def _invert_in(
 
 
 def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str) -> bool:
-    """Run an inversion to its end, or until it is interrupted; says which."""
+    """Run an inversion until it ends or is interrupted, and return whether it was interrupted."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -125,7 +125,7 @@ def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str)
 
 
 def _fingerprint(target: Tensor, *settings: Any) -> str:
-    """Tells whether two inversions are the same."""
+    """Digest that identifies an inversion."""
     return hashlib.sha256((repr(settings) + audio_digest(target)).encode()).hexdigest()[:32]
 
 
@@ -138,7 +138,7 @@ def _is_finished(out: Path, fingerprint: str) -> bool:
 
 
 def print_inversion(found: Inversion, processor: Processor) -> None:
-    """Say what was found, beside the defaults."""
+    """Print the settings found next to the defaults."""
     table = Table(title="Settings", title_justify="left")
     table.add_column("")
     for column in ("default", "found"):
@@ -157,5 +157,5 @@ def print_inversion(found: Inversion, processor: Processor) -> None:
 
 
 def number(value: Any) -> str:
-    """Four digits without a power of ten."""
+    """Format four significant digits without an exponent."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1e-4 else "0"

@@ -1,4 +1,4 @@
-"""Commands and their options."""
+"""Commands and options of ``grafx``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +28,13 @@ TEXTS = "short_type, node_type, node_id, name, chain, level, settings, or an att
 
 StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
 ResultFolder = Annotated[
-    Path, typer.Argument(help="A folder that a search wrote, or its graph.json.", show_default=False)
+    Path, typer.Argument(help="Folder with the results of a search, or its graph.json.", show_default=False)
 ]
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Messages instead of tracebacks for what a user can mend."""
+    """Print errors that the user can fix as messages without a traceback."""
     try:
         with warnings_as_notices(GraphWarning):
             yield
@@ -49,7 +49,7 @@ def _plain_errors() -> Iterator[None]:
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """What is wrong in here is wrong with an option, whatever the files hold."""
+    """Treat errors in this block as wrong usage of an option."""
     try:
         yield
     except ValueError as error:
@@ -65,7 +65,7 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Find, render and draw audio processing graphs."""
@@ -74,14 +74,14 @@ def main(
 @app.command()
 def search(
     stems: StemPaths,
-    mix: Annotated[Path, typer.Option(help="The finished mix of these stems.", show_default=False)],
+    mix: Annotated[Path, typer.Option(help="Finished mix of these stems.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Where the results go.", show_default=False)],
     group: Annotated[
         list[str] | None, typer.Option(help="A subgroup: NAME=STEM,STEM,… May be given several times.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = Options.seed,
     fit_steps: Annotated[int, typer.Option(min=0, help="Gradient steps on the full console.")] = Options.fit_steps,
-    rounds: Annotated[int, typer.Option(min=0, help="How often pruning and fine-tuning alternate.")] = Options.rounds,
+    rounds: Annotated[int, typer.Option(min=0, help="Number of rounds of pruning and fine-tuning.")] = Options.rounds,
     tune_steps: Annotated[int, typer.Option(min=0, help="Gradient steps after each pruning.")] = Options.tune_steps,
     tolerance: Annotated[float, typer.Option(min=0, help="What pruning may cost in the loss.")] = Options.tolerance,
     method: Annotated[
@@ -91,7 +91,7 @@ def search(
 ) -> None:
     """Find a mixing graph that turns stems into a finished mix.
 
-    Interrupt it at any time: the best graph so far is saved, and the same command goes on from there.
+    Interrupt it at any time: the best graph so far is saved, and the same command resumes.
     """
     from ..search import build_console
     from .outputs import check_folder
@@ -107,7 +107,7 @@ def search(
             method=method.value,
         )
         groups = parse_groups(group or [])
-        build_console(stem_names(stems), groups)  # which knows what is wrong with groups
+        build_console(stem_names(stems), groups)  # raises if groups are invalid
     with _plain_errors():
         check_folder(out, SearchError)
         material = read_material(stems, mix)
@@ -119,14 +119,14 @@ def search(
 def render(
     folder: ResultFolder,
     stems: StemPaths,
-    out: Annotated[Path, typer.Option(help="The audio file to write; .wav keeps 32-bit floats.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Audio file to write; .wav keeps 32-bit floats.", show_default=False)],
     block: Annotated[
         int | None,
-        typer.Option(min=1, help="Render so many samples at a time: files of any length fit into memory."),
+        typer.Option(min=1, help="Render this many samples at a time, for files of any length."),
     ] = None,
-    tail: Annotated[bool, typer.Option(help="Go on after the stems until the sound has died away.")] = False,
+    tail: Annotated[bool, typer.Option(help="Continue after the stems until the sound has decayed.")] = False,
 ) -> None:
-    """Mix stems with a graph that was found or edited."""
+    """Mix stems with a saved graph."""
     from .run import render_folder
 
     with _plain_errors():
@@ -137,10 +137,10 @@ def render(
 @app.command()
 def draw(
     folder: ResultFolder,
-    out: Annotated[Path, typer.Option(help="The picture to write: .svg, .pdf or .png.", show_default=False)],
-    vertical: Annotated[bool, typer.Option(help="Let signals flow downwards.")] = False,
-    inside: Annotated[str, typer.Option(help=f"What is written inside nodes: {TEXTS}.")] = "short_type",
-    above: Annotated[str | None, typer.Option(help=f"What is written above nodes: {TEXTS}.")] = None,
+    out: Annotated[Path, typer.Option(help="Picture to write: .svg, .pdf or .png.", show_default=False)],
+    vertical: Annotated[bool, typer.Option(help="Draw from top to bottom.")] = False,
+    inside: Annotated[str, typer.Option(help=f"Text inside nodes: {TEXTS}.")] = "short_type",
+    above: Annotated[str | None, typer.Option(help=f"Text above nodes: {TEXTS}.")] = None,
 ) -> None:
     """Draw a saved graph."""
     from .run import check_picture, check_texts, draw_folder, load_folder
@@ -163,10 +163,10 @@ def invert(
     synth: Annotated[Synth, typer.Option(help="The synthesizer.")] = Synth.kick,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
 ) -> None:
-    """Find the settings with which a synthesizer makes a sound.
+    """Find the settings with which a synthesizer reproduces a sound.
 
-    Writes them with their sound and spectrograms of before and after. Interrupt it at any time: the best settings so
-    far are saved, and the same command goes on from there.
+    Writes the settings, their sound, and spectrograms before and after. Interrupt it at any time: the best settings so
+    far are saved, and the same command resumes.
     """
     from .invert import run_invert
 
@@ -179,7 +179,7 @@ def invert(
 def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("grafx-demo"),
 ) -> None:
-    """Mix real stems with effects that are not ours, find a graph for that mix, and compare it with the truth."""
+    """Mix real stems with third-party effects, search for the graph, and compare it with the ground truth."""
     from .demo import run_demo
     from .outputs import check_folder
 

@@ -1,4 +1,4 @@
-"""Standard streams that do not fail: what cannot be said is worth less than what it is about."""
+"""Standard streams that never fail: a closed terminal must not lose results."""
 
 import codecs
 import os
@@ -8,10 +8,10 @@ from typing import Any, TextIO
 
 
 class Output:
-    """A text stream that goes on as if nothing had happened where it cannot be written to.
+    """A text stream that ignores write errors.
 
     Attributes:
-        fault: The first error, unless it was that nobody reads any more.
+        fault: The first error, unless the reader closed the stream.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -41,7 +41,7 @@ class Output:
         if isinstance(error, OSError) and error.errno != EPIPE:
             self.fault = error
         try:
-            # For what is still in its buffer, which Python would complain about when it ends.
+            # Python would report the rest of the buffer at exit.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -50,7 +50,7 @@ class Output:
 
 
 def guard_output() -> None:
-    """Let no output fail, not even that to streams that are closed."""
+    """Make all standard streams safe, including closed ones."""
     codecs.register_error("grafx-plain", _in_plain_characters)
     for number in range(3):
         try:
@@ -65,7 +65,7 @@ def guard_output() -> None:
 
 
 def exit_after_output(code: Any) -> None:
-    """End with a status, or with 1 and a word about it if all went well but for what was to be said."""
+    """Exit with a status, or with 1 and a message if only writing to the standard output failed."""
     sys.stdout.flush()
     fault = getattr(sys.stdout, "fault", None)
     if fault is not None and not code:
@@ -74,7 +74,7 @@ def exit_after_output(code: Any) -> None:
 
 
 def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
-    """A question mark in place of what an encoding lacks, but for the minus, without which numbers would be others."""
+    """Replace unencodable characters by a question mark, and the minus sign by a hyphen to keep numbers correct."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join({"−": "-"}.get(c, "?") for c in error.object[error.start : error.end]), error.end

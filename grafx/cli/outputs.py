@@ -1,4 +1,4 @@
-"""Where results go, checked before there are any."""
+"""Checks of output paths, made before any work."""
 
 import tempfile
 from collections.abc import Collection
@@ -18,22 +18,22 @@ def refuse_file(folder: Path, error: type[ValueError]) -> None:
 
 
 def check_folder(folder: Path, error: type[ValueError]) -> None:
-    """Refuse a folder that results cannot be written to. Nothing is made yet.
+    """Refuse a folder that results cannot be written to, without creating it.
 
     Raises:
-        ValueError: of the type ``error``: it is a file.
-        OSError: it cannot be written to.
+        ValueError: It is a file; the type is ``error``.
+        OSError: It is not writable.
     """
     refuse_file(folder, error)
     _check_writable(folder)
 
 
 def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -> None:
-    """Refuse a file that cannot be written to, or has another suffix. Nothing is made yet.
+    """Refuse a file that cannot be written to or has another suffix, without creating it.
 
     Raises:
-        ValueError: of the type ``error``: it is a folder, or has no such suffix.
-        OSError: its folder cannot be written to.
+        ValueError: It is a folder or has another suffix; the type is ``error``.
+        OSError: Its folder is not writable.
     """
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
@@ -44,11 +44,10 @@ def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -
 
 
 def check_audio_file(file: Path) -> None:
-    """The same for a file of sound.
+    """Refuse an audio file that cannot be written to or has an unsupported suffix, without creating it.
 
     Raises:
-        AudioError: it is a folder, its suffix is none of a kind of audio that can be written, or its folder cannot be
-            written to.
+        AudioError: It is a folder, its suffix is not that of a writable audio format, or its folder is not writable.
     """
     import soundfile
 
@@ -62,7 +61,7 @@ def check_audio_file(file: Path) -> None:
 
 
 def _check_writable(folder: Path) -> None:
-    """Try the folder or, where it is still to be made, the nearest one above it."""
+    """Check the folder or, if it does not exist, its nearest existing parent."""
     wanted = folder
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""What the commands do."""
+"""Implementation of the commands."""
 
 import itertools
 import json
@@ -39,7 +39,7 @@ PHASES = {"fit": "fitting the console", "prune": "pruning", "tune": "fine-tuning
 
 @dataclass(frozen=True)
 class Material:
-    """What a search is about: ``(K, 2, L)`` stems with their names, and their ``(2, L)`` mix."""
+    """Input of a search: ``(K, 2, L)`` stems with their names, and their ``(2, L)`` mix."""
 
     stems: Tensor
     mix: Tensor
@@ -48,7 +48,7 @@ class Material:
 
 
 def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
-    """Read stems and mix; everything is brought to the mix's sample rate and length."""
+    """Read stems and mix at the sample rate and length of the mix."""
     signal, sample_rate = read_audio(mix_path, notice)
     mix = conform(signal, sample_rate, sample_rate, printable(mix_path), notice)
     stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], notice)
@@ -57,7 +57,7 @@ def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
 
 
 def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_path: Path) -> None:
-    """Say which stems are the same, by whatever path, and refuse the mix among them."""
+    """Report identical stems, and refuse the mix among the stems."""
     known: dict[str, Path] = {}
     for path, stem in zip(stem_paths, stems, strict=True):
         if len(stems) > 1 and torch.equal(stem, mix):
@@ -67,11 +67,11 @@ def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_
         first = known.setdefault(audio_digest(stem), path)
         if first is not path and stem.any():
             what = "is given twice" if first == path else f"holds the same as {first}"
-            notice(f"{path} {what}: which of the two makes a sound cannot be told.")
+            notice(f"{path} {what}: their contributions cannot be separated.")
 
 
 def stem_names(paths: Sequence[Path]) -> list[str]:
-    """File names without suffix, numbered where they are the same."""
+    """File names without suffix, numbered if they are equal."""
     names: list[str] = []
     stems = [printable(path.stem) for path in paths]
     taken = set(stems)
@@ -83,7 +83,7 @@ def stem_names(paths: Sequence[Path]) -> list[str]:
 
 
 def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
-    """``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
+    """Convert ``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
     groups = {}
     for text in texts:
         name, _, stems = text.partition("=")
@@ -104,12 +104,12 @@ def run_search(
     out: Path,
     truth: Mapping[str, Sequence[str]] | None = None,
 ) -> bool:
-    """Search with a progress bar, write the results, print a summary, beside the truth where it is known.
+    """Search with a progress bar, write the results, and print a summary, next to the ground truth if known.
 
-    A search that was stopped before goes on. Results of another search are never written over.
+    An interrupted search is resumed. Results of another search are never overwritten.
 
     Returns:
-        Whether the search is finished, rather than stopped.
+        True if the search finished, false if it was interrupted.
     """
     search = Search(material.stems, material.mix, material.sample_rate, material.names, groups, options)
     if (metrics := _finished_metrics(out, search)) is not None:
@@ -131,14 +131,14 @@ def run_search(
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     if stopped:
-        notice(f"Stopped. The best graph so far is in {out}; the same command goes on from here.")
+        notice(f"Stopped. The best graph so far is in {out}; the same command resumes.")
     print_summary(metrics, search.result().G, truth)
     say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
     return not stopped
 
 
 def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
-    """Load a graph from its folder, or by the name of its file in it."""
+    """Load a graph from its folder or its ``graph.json``."""
     return load_grafx(folder.parent if folder.name == GRAPH_FILE and not folder.is_dir() else folder)
 
 
@@ -157,7 +157,7 @@ def alone_in(out: Path) -> Iterator[None]:
 def render_folder(
     folder: Path, stem_paths: Sequence[Path], out: Path, block: int | None = None, tail: bool = False
 ) -> None:
-    """Mix stems with a saved graph, on the whole or in blocks of a size, and until it has died away if asked for."""
+    """Mix stems with a saved graph, offline or in blocks, optionally with the tail."""
     G, _, metadata = load_folder(folder)
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
     if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
@@ -202,7 +202,7 @@ def _render_blocks(G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool
 
 
 def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tuple[Tensor, int]:
-    """The stems at the length of the search's mix if they are those of the search, and else at their own."""
+    """Read stems, at the length of the search's mix if they are those of the search, otherwise at their own."""
     notices: list[str] = []
     for num_samples in (metadata.get("num_samples"), None):
         notices.clear()
@@ -215,10 +215,10 @@ def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tupl
 
 
 def check_picture(out: Path) -> None:
-    """Refuse a suffix that is of no picture.
+    """Refuse a suffix that is not that of a picture format.
 
     Raises:
-        GraphError: It is.
+        GraphError: The suffix is not .svg, .pdf or .png.
     """
     if out.suffix.lower() not in PICTURES:
         raise GraphError(f"--out {out} should end in .svg, .pdf or .png.")
@@ -228,7 +228,7 @@ def check_texts(G: GRAFX, options: Mapping[str, str | None]) -> None:
     """Refuse texts that no node has.
 
     Raises:
-        GraphError: The message names the option and what there is.
+        GraphError: A text is unknown; the message names the option and the choices.
     """
     from ..draw.draw import TEXTS
 
@@ -253,7 +253,7 @@ def draw_folder(G: GRAFX, out: Path, **options: Any) -> None:
 
 
 def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequence[str]] | None = None) -> None:
-    """Say what was found, beside the truth where it is known."""
+    """Print the result of a search, next to the ground truth if known."""
     table = Table(title="Match loss", title_justify="left")
     table.add_column("")
     for column in ("loss", "of the plain sum", "processors"):
@@ -305,7 +305,7 @@ def _refuse_results(out: Path) -> None:
 
 
 def _run_with_progress(search: Search, out: Path) -> bool:
-    """Run a search to its end, or until it is interrupted; says which."""
+    """Run a search until it ends or is interrupted, and return whether it was interrupted."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -340,7 +340,7 @@ def _run_with_progress(search: Search, out: Path) -> bool:
 
 @contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
-    """Collect interrupts instead of being torn out of a step; a second one is raised."""
+    """Collect interrupts so that a step can finish; raise the second one."""
     received: list[int] = []
 
     def collect(number: int, _frame: object) -> None:
@@ -350,7 +350,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
         notice("Stopping after this step, or round of pruning. Interrupt again to leave at once.")
 
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # A hangup is that of the terminal, unless it is ignored, as nohup does.
+    # SIGHUP comes from a closed terminal, unless it is ignored, as under nohup.
     old = {n: signal.signal(n, collect) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield lambda: bool(received)

@@ -1,4 +1,4 @@
-"""Words on the terminal."""
+"""Messages on the terminal."""
 
 import warnings
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def notice(text: str) -> None:
 
 @contextmanager
 def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
-    """Say warnings of a kind as notices, each once."""
+    """Print each warning of a category once, as a note."""
     said = set()
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Graphs as data: what nodes there are, how they are connected, and the same as tensors."""
+"""Graphs as data: nodes, connections, and their representation as tensors."""
 
 from ..errors import GraphError
 from .batch import batch_grafx, unbatch_grafx

@@ -1,4 +1,4 @@
-"""What nodes hold beside their type: settings, and how much is heard of them."""
+"""Attributes of nodes in addition to their type: settings, and dry/wet weight."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from torch import Tensor
 from .. import trees
 
 WEIGHT = "drywet_weight"
-"""Node attribute that holds how much of a processor's output is heard, from 0 to 1."""
+"""Node attribute for the dry/wet weight of a processor, from 0 to 1."""
 
 
 BYPASS = "bypass"
-"""Node attribute that is true where nothing of it is heard, whatever its weight."""
+"""Node attribute that is true where a processor is bypassed, whatever its dry/wet weight."""
 
 
 class Settings(dict):
-    """Physical values of a node, which know the tensors that they tell of."""
+    """Physical values of a node, with the digest of the tensors that they describe."""
 
     def __init__(self, values: Mapping[str, Any], parameters: Any) -> None:
         super().__init__(values)
@@ -26,7 +26,7 @@ class Settings(dict):
 
 
 def held_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The settings of a node; None where there are none, or where they are of other tensors than it has now."""
+    """Return the settings of a node, or ``None`` if there are none or its tensors have changed since."""
     settings = data.get("settings")
     if not isinstance(settings, Settings):
         return settings
@@ -34,7 +34,7 @@ def held_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _digest(tree: Any) -> str:
-    """Of the tensors in a tree."""
+    """Digest of the tensors in a tree."""
     digest = hashlib.sha256()
     for path, value in sorted(trees.items(tree or {})) if hasattr(tree, "items") else ():
         if isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""Several graphs as one."""
+"""Several graphs in one."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from .graph import GRAFX
 
 
 def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
-    """Unite graphs into one in which they stand side by side, unconnected.
+    """Unite graphs into one, unconnected.
 
-    Rendering the union renders all of them at once, nodes of equal type together. Ids of each graph are shifted by
-    what the graphs before it take up.
+    Rendering the union renders all of them at once, nodes of equal type together. The ids of each graph are shifted
+    past those of the graphs before it.
 
     Args:
         G_list: Graphs of equal config.
@@ -45,17 +45,17 @@ def batch_grafx(G_list: Sequence[GRAFX]) -> GRAFX:
 
 
 def unbatch_grafx(G: GRAFX) -> list[GRAFX]:
-    """Take a union apart again.
+    """Split a union into its graphs.
 
     Args:
-        G: What :func:`batch_grafx` returned, or the same after :func:`reorder_for_fast_render`.
+        G: A graph returned by :func:`batch_grafx`, also after :func:`reorder_for_fast_render`.
 
     Returns:
-        The graphs in their order. Each one's ids are 0, 1, … in the order in which they were in the union.
+        The graphs in their order. The ids of each are 0, 1, … in the order of the union.
 
     Raises:
-        GraphError: ``G`` is not a batch, was converted to tensors and back, which forgets the graphs, or has nodes or
-            edges that belong to no single one of them.
+        GraphError: ``G`` is not a batch, was converted to tensors and back, which drops the graph indices, or has
+            nodes or edges that do not belong to a single graph.
     """
     if not G.batch or "num_graphs" not in G.graph:
         raise GraphError("This graph is not a batch: unbatch_grafx takes what batch_grafx returns.")

@@ -100,7 +100,7 @@ def cables_between(G: nx.MultiDiGraph, source_id: Any, dest_id: Any) -> dict[Cab
 
 
 def cables_around(G: nx.MultiDiGraph, node_id: int) -> list[tuple[int, int, dict[str, Any]]]:
-    """The cables that lead past a node: from what feeds its first inlet to what its first outlet feeds."""
+    """Return the edges of a bypass: from the sources of the first inlet to the destinations of the first outlet."""
     node_type = G.nodes[node_id]["node_type"]
     first_inlet, first_outlet = (first_plug(G.config, node_type, side) for side in ("inlet", "outlet"))
     return [

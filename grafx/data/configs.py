@@ -1,4 +1,4 @@
-"""Which node types a graph may have, and what can be plugged into them."""
+"""Node types of a graph, with their inlets and outlets."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ class NodeConfigs:
         node_types: Type names, in the order of their indices.
         node_type_dict: Type name to its inlets and outlets.
         node_type_to_index: Type name to index.
-        num_node_types: How many types there are.
+        num_node_types: Number of types.
         num_inlets, num_outlets: Type name to count.
         siso_only: Whether no type has more than one inlet and one outlet.
         max_num_inlets, max_num_outlets: The largest counts.
@@ -54,9 +54,9 @@ class NodeConfigs:
 
     @classmethod
     def from_processors(cls, processors: Mapping[str, object]) -> "NodeConfigs":
-        """The types of a processor dictionary.
+        """Read the types from a dictionary of processors.
 
-        A processor may name its ``inlets`` and ``outlets`` in attributes of that name; one ``main`` each is assumed.
+        A processor may declare ``inlets`` and ``outlets``; the default is one ``main`` each.
         """
         from ..processors.contract import contract_of  # graphs without processors do not need them
 
@@ -65,7 +65,7 @@ class NodeConfigs:
 
     @property
     def content_hash(self) -> str:
-        """A short digest that is the same wherever the content is."""
+        """Digest of the content, equal on all machines."""
         return hashlib.sha256(json.dumps(self.node_type_dict).encode()).hexdigest()[:16]
 
     def __getitem__(self, node_type: str) -> dict[str, list[str]]:
@@ -109,7 +109,7 @@ def _parse(config) -> dict[str, dict[str, list[str]]]:
             raise ValueError(f"Node type '{node_type}' has unknown entries {unknown}: use inlets, outlets.")
         parsed = {side: _parse_side(node_type, side, sides) for side in ("inlets", "outlets")}
         if node_type in BUILT_IN_TYPES:
-            # A list of the types found in a graph names these too; a mere name does not redefine them.
+            # A list of the types found in a graph includes these; a bare name does not redefine them.
             if sides and parsed != BUILT_IN_TYPES[node_type]:
                 raise ValueError(f"'{node_type}' is built in and its inlets and outlets cannot be changed.")
             continue

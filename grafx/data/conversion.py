@@ -1,4 +1,4 @@
-"""Between :class:`GRAFX` and :class:`GRAFXTensor`."""
+"""Conversion between :class:`GRAFX` and :class:`GRAFXTensor`."""
 
 from numbers import Integral
 
@@ -11,18 +11,18 @@ from .graph import GRAFX
 from .tensor import GRAFXTensor
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def convert_to_tensor(G: GRAFX) -> GRAFXTensor:
     """Turn a graph into tensors.
 
-    Nodes are numbered 0, 1, … in the order of their ids, so gaps left by removed nodes close. A graph without a
-    config gets one that holds just the types, inlets and outlets that it uses.
+    Nodes are numbered 0, 1, … in the order of their ids, without gaps. A graph without a config gets one with the
+    types, inlets and outlets that it uses.
 
     Args:
         G: The graph.
 
     Returns:
-        Its tensors, on the CPU. Names and parameters of nodes are left behind.
+        Its tensors, on the CPU. Names and parameters of nodes are not included.
 
     Raises:
         GraphError: A node id is not an integer, or a node has no type.
@@ -85,7 +85,7 @@ def convert_to_graph(G_t: GRAFXTensor) -> GRAFX:
 
 
 def infer_configs(G: GRAFX) -> NodeConfigs:
-    """The types of a graph without a config, with the inlets and outlets that its edges use."""
+    """Infer the types of a graph without a config, with the inlets and outlets of its edges."""
     types: dict[str, dict[str, dict[str, None]]] = {}
     for node_id in G.nodes:
         types.setdefault(_node_type(G, node_id), {"inlets": {"main": None}, "outlets": {"main": None}})
@@ -100,7 +100,7 @@ def infer_configs(G: GRAFX) -> NodeConfigs:
 
 
 def integer_ids(G: GRAFX) -> list[int]:
-    """All node ids, if they are integers as those of :meth:`GRAFX.add` are."""
+    """Return all node ids, which must be integers."""
     for node_id in G.nodes:
         if not isinstance(node_id, Integral):
             raise GraphError(f"Node id {node_id!r} is not an integer: use networkx.convert_node_labels_to_integers.")

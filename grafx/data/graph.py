@@ -1,4 +1,4 @@
-"""The graph that people build and edit."""
+"""The graph to build and edit."""
 
 import itertools
 import warnings
@@ -37,7 +37,7 @@ def _graph_attribute(name: str, doc: str, settable: bool = True, compute: Callab
 
 
 def _next_id(G: nx.MultiDiGraph) -> int:
-    """What follows the largest id, whoever gave it. Nodes up to the one that :meth:`GRAFX.add` added last are known."""
+    """Return the successor of the largest id. Nodes up to the last one added by :meth:`GRAFX.add` are known."""
     last, counter = vars(G).get("_last_added", (None, None))
     nodes = G._node.items()
     if counter == G.graph["counter"]:
@@ -56,18 +56,17 @@ def _check_invalid_op(invalid_op: str) -> None:
 
 
 class GRAFX(nx.MultiDiGraph):
-    """An audio processing graph: nodes are processors, edges are cables.
+    """An audio processing graph: nodes are processors, edges are cables between them.
 
     It is a :class:`networkx.MultiDiGraph`. Every node has the attributes ``node_type``, ``parameters`` and ``name``,
-    every edge ``outlet`` and ``inlet``. What belongs to the whole graph lives in ``G.graph`` and is also readable as
-    a property here. What networkx makes of it (copies, subgraphs, unions, graphs with other ids) is a ``GRAFX``
-    again; :meth:`validate` tells whether it can be rendered.
+    every edge ``outlet`` and ``inlet``. Attributes of the whole graph are in ``G.graph`` and are also readable as
+    properties. Graphs that networkx derives from it (copies, subgraphs, unions, relabelled graphs) are ``GRAFX`` too;
+    :meth:`validate` checks whether they can be rendered.
 
     Args:
-        config: Which types may be added and what can be connected to them. Without one every type, inlet and outlet
-            is accepted.
-        invalid_op: What to do with an operation that is not valid: ``"error"`` raises a :class:`GraphError`,
-            ``"warn"`` warns, ``"mute"`` says nothing. The graph stays as it was in all three cases.
+        config: The allowed types with their inlets and outlets. Without one every type, inlet and outlet is accepted.
+        invalid_op: Reaction to an invalid operation: ``"error"`` raises a :class:`GraphError`, ``"warn"`` warns,
+            ``"mute"`` ignores it. The graph stays unchanged in all three cases.
 
     Examples:
         >>> G = GRAFX(config=NodeConfigs(["eq", "reverb"]))
@@ -134,14 +133,14 @@ class GRAFX(nx.MultiDiGraph):
 
         Args:
             node_type: One of the types in the config.
-            parameters: Anything that belongs to the node; usually a dict of raw parameters without a batch axis.
-            name: What people call it.
+            parameters: Any object; usually a dict of raw parameters without a batch axis.
+            name: A name for display.
 
         Returns:
-            The id, or ``None`` where the node was refused without an error.
+            The id, or ``None`` if the node was refused without an error.
 
         Raises:
-            GraphError: The type is unknown, or the name not a string (with ``invalid_op="error"``).
+            GraphError: The type is unknown, or the name is not a string (with ``invalid_op="error"``).
         """
         if problem := refusals.add_problem(self, node_type, name):
             return self.raise_warning(problem)
@@ -160,7 +159,7 @@ class GRAFX(nx.MultiDiGraph):
             ``(in_edges, out_edges)``, each a list of ``(source, dest, attributes)``.
 
         Raises:
-            GraphError: There is no such node (with ``invalid_op="error"``).
+            GraphError: The node does not exist (with ``invalid_op="error"``).
         """
         if problem := refusals.remove_problem(self, node_id):
             return self.raise_warning(problem)
@@ -171,17 +170,17 @@ class GRAFX(nx.MultiDiGraph):
         return edges
 
     def connect(self, source_id: int, dest_id: int, outlet: str = "main", inlet: str = "main") -> int | None:
-        """Run a cable from an outlet of one node to an inlet of another.
+        """Connect an outlet of one node to an inlet of another.
 
         Signals that meet at one inlet are summed.
 
         Returns:
-            The networkx key of the edge (0 for the first between two nodes), or ``None`` where it was refused without
-            an error.
+            The networkx key of the edge (0 for the first between two nodes), or ``None`` if it was refused without an
+            error.
 
         Raises:
-            GraphError: A node, inlet or outlet does not exist, the edge is there already, or both ends are the same
-                node (with ``invalid_op="error"``).
+            GraphError: A node, inlet or outlet does not exist, the edge exists already, or both ends are the same node
+                (with ``invalid_op="error"``).
         """
         if problem := refusals.connect_problem(self, source_id, dest_id, outlet, inlet):
             return self.raise_warning(problem)
@@ -199,7 +198,7 @@ class GRAFX(nx.MultiDiGraph):
 
         Raises:
             GraphError: The list is empty, a type is unknown, or two neighbours cannot be connected (with
-                ``invalid_op="error"``). Nothing is added then.
+                ``invalid_op="error"``). Nothing is added in this case.
         """
         if isinstance(node_list, (str, Mapping)) or not isinstance(node_list, Iterable):
             return self.raise_warning(f"A serial chain is a list of types or dicts, not {node_list!r}.")
@@ -216,18 +215,18 @@ class GRAFX(nx.MultiDiGraph):
         self.__init__(config=self.config, invalid_op=self.invalid_op)
 
     def bypass(self, node_id: int) -> tuple[list[Edge], list[Edge]] | None:
-        """Remove a node and connect what fed its first inlet to what its first outlet fed.
+        """Remove a node and connect the sources of its first inlet to the destinations of its first outlet.
 
-        Cables at other inlets, as a sidechain's, and at other outlets go with the node. The new cables have the
-        attributes of those that left the node, so that a bypass takes back an :meth:`insert`.
+        Edges at other inlets, such as a sidechain, and at other outlets are removed. The new edges keep the attributes
+        of those that left the node, so that a bypass reverts an :meth:`insert`.
 
         Returns:
             The removed edges, as :meth:`remove` returns them.
 
         Raises:
-            GraphError: There is no such node, it has no inlet or no outlet (as ``in`` and ``out``), a source already
-                feeds one of its destinations directly, which a second cable cannot express (insert a ``mix`` node
-                there first), or another outlet than the first is all that feeds a node (with ``invalid_op="error"``).
+            GraphError: The node does not exist, it has no inlet or no outlet (like ``in`` and ``out``), a source
+                already feeds one of its destinations directly, which would duplicate an edge (insert a ``mix`` node
+                first), or another outlet than the first is the only input of a node (with ``invalid_op="error"``).
         """
         if problem := refusals.bypass_problem(self, node_id):
             return self.raise_warning(problem)
@@ -246,21 +245,21 @@ class GRAFX(nx.MultiDiGraph):
         parameters: Any = None,
         name: str | None = None,
     ) -> int | None:
-        """Put a new node into a cable, which then runs into its first inlet and on from its first outlet.
+        """Insert a new node into an edge, at its first inlet and first outlet.
 
-        Attributes that the cable has stay with its second half, from the new node to ``dest_id``.
+        Attributes of the edge stay with its second half, from the new node to ``dest_id``.
 
         Args:
             node_type: Type of the new node.
-            source_id, dest_id: Where the cable begins and ends.
-            outlet, inlet: What it is plugged into there.
+            source_id, dest_id: Ends of the edge.
+            outlet, inlet: Outlet and inlet of the edge.
             parameters, name: As for :meth:`add`.
 
         Returns:
             The id of the new node.
 
         Raises:
-            GraphError: There is no such cable, or the type is unknown or has no inlet or no outlet (with
+            GraphError: The edge does not exist, or the type is unknown or has no inlet or no outlet (with
                 ``invalid_op="error"``).
         """
         if problem := refusals.insert_problem(self, node_type, source_id, dest_id, outlet, inlet, name):
@@ -277,20 +276,20 @@ class GRAFX(nx.MultiDiGraph):
         return node_id
 
     def replace(self, node_id: int, node_type: str, parameters: Any = None, name: str | None = None) -> int | None:
-        """Put another processor in the place of a node's; its id and cables stay.
+        """Change the processor type of a node; its id and edges stay.
 
         Args:
             node_id: The node.
             node_type: Its new type.
-            parameters: Its new parameters. The old ones, which are the old processor's, and their ``settings`` go in
-                any case.
-            name: Its new name; by default it keeps the old one, as it keeps all other attributes.
+            parameters: Its new parameters. The parameters and ``settings`` of the old processor are removed in any
+                case.
+            name: Its new name; by default the old one, like all other attributes.
 
         Returns:
             ``node_id``.
 
         Raises:
-            GraphError: There is no such node, the type is unknown, or it lacks an inlet or outlet that a cable uses
+            GraphError: The node does not exist, the type is unknown, or it lacks an inlet or outlet that an edge uses
                 (with ``invalid_op="error"``).
         """
         if problem := refusals.replace_problem(self, node_id, node_type, name):
@@ -302,20 +301,20 @@ class GRAFX(nx.MultiDiGraph):
         return node_id
 
     def merge(self, other: "GRAFX") -> dict[int, int] | None:
-        """Add a copy of another graph beside what is there, unconnected.
+        """Add a copy of another graph, unconnected.
 
-        Dicts and lists in attributes, such as parameters, are copied; the tensors in them are shared. A graph can be
-        merged with itself, which doubles it.
+        Dicts and lists in attributes, such as parameters, are copied; the tensors in them are shared. Merging a graph
+        with itself doubles it.
 
         Args:
-            other: A graph whose types mean the same here. Its schedule is left behind.
+            other: A graph whose types have the same inlets and outlets here. Its schedule is dropped.
 
         Returns:
             The new id of each node of ``other``. New ids follow the order of the old ones.
 
         Raises:
-            GraphError: A type is unknown or has other inlets and outlets here, ``other`` is malformed as raw networkx
-                calls can leave a graph, or one of the two is a batch (with ``invalid_op="error"``).
+            GraphError: A type is unknown or has other inlets and outlets here, ``other`` is malformed, as raw networkx
+                calls allow, or one of the two is a batch (with ``invalid_op="error"``).
         """
         if not isinstance(other, GRAFX):
             return self.raise_warning(f"merge takes a GRAFX, not a {type(other).__name__}.")
@@ -332,14 +331,14 @@ class GRAFX(nx.MultiDiGraph):
         return new_ids
 
     def validate(self) -> list[str]:
-        """List everything that keeps the graph from being rendered.
+        """List all problems that prevent rendering.
 
-        Reported are ids that are no integers, nodes without a known type, cables whose ends do not exist, that are
-        there twice or lead back to their own node, cycles, nodes with nothing at their first inlet, and a graph
-        without ``out`` node. Nothing is changed, and nothing raised whatever is in the graph.
+        These are ids that are not integers, nodes without a known type, edges with missing ends, duplicate edges,
+        self-loops, cycles, nodes without a signal at their first inlet, and a graph without ``out`` node. The graph is
+        not changed, and nothing is raised.
 
         Returns:
-            A message for each problem, which names the node, what was expected and what to do; none if the graph can
+            A message for each problem, which names the node, what was expected and the remedy; empty if the graph can
             be rendered.
 
         Examples:
@@ -358,18 +357,18 @@ class GRAFX(nx.MultiDiGraph):
         return self.copy()
 
     def to_directed_class(self) -> type["GRAFX"]:
-        """The class that networkx copies to."""
+        """Return the class that networkx copies to."""
         return GRAFX
 
     def raise_warning(self, raisestring: str) -> None:
-        """Raise, warn of, or swallow a message, as :attr:`invalid_op` says."""
+        """Raise, warn of, or ignore a message, according to :attr:`invalid_op`."""
         if self.invalid_op == "error":
             raise GraphError(raisestring)
         if self.invalid_op == "warn":
             warnings.warn(raisestring, stacklevel=3)
 
     def forget_schedule(self) -> None:
-        """Leave the schedule out: rendering finds a new one, and a graph without can be edited by hand."""
+        """Remove the schedule, so that the graph can be edited in files; rendering finds a new one."""
         if self.rendering_order_method is None:
             return
         self.graph.update(rendering_order_method=None, type_sequence=None)
@@ -399,7 +398,7 @@ class GRAFX(nx.MultiDiGraph):
         return f"{plugs}[{dest_id}] {self.nodes[dest_id].get('node_type')}"
 
     def _repr_svg_(self) -> str:
-        # Drawings are made of graphs, and no graph needs one until it is looked at.
+        # Imported here because drawing is needed only when a graph is displayed.
         return import_module("grafx.draw").grafx_to_svg(self)
 
 

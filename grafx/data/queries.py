@@ -6,16 +6,16 @@ from .graph import GRAFX
 
 
 def get_node_ids_from_type(G: GRAFX, node_type: str) -> list[int]:
-    """The ids of all nodes of a type, in ascending order."""
+    """Return the ids of all nodes of a type, in ascending order."""
     return sorted(node_id for node_id, data in G.nodes(data=True) if data["node_type"] == node_type)
 
 
 def count_nodes_per_type(G: GRAFX, types_to_count: Iterable[str] | None = None) -> dict[str, int]:
-    """How many nodes there are of each type.
+    """Count the nodes of each type.
 
     Args:
         G: The graph.
-        types_to_count: Which types; by default all of the config, or without a config those in the graph.
+        types_to_count: The types to count; by default all of the config, or without a config those in the graph.
     """
     found = [data["node_type"] for _, data in G.nodes(data=True)]
     of_graph = dict.fromkeys(found) if G.config is None else G.config.node_types

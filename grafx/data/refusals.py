@@ -1,4 +1,4 @@
-"""Why an edit is refused: each function gives the message, or ``None`` where nothing speaks against the edit."""
+"""Reasons to refuse an edit: each function returns a message, or ``None`` if the edit is valid."""
 
 from typing import Any
 
@@ -160,7 +160,7 @@ def _passing_problem(G: nx.MultiDiGraph, node_type: str) -> str | None:
 
 
 def _starving_problem(G: nx.MultiDiGraph, node_id: int, node: str) -> str | None:
-    """Of what the node feeds from other outlets than its first, something may be fed by nothing else."""
+    """Find a destination of another outlet than the first that would have no input left."""
     first_outlet = first_plug(G.config, G.nodes[node_id]["node_type"], "outlet")
     for _, dest_id, lost in G.out_edges(node_id, data=True):
         inlet = first_plug(G.config, text(G.nodes[dest_id], "node_type"), "inlet")

@@ -1,4 +1,4 @@
-"""The graph as tensors, without Python objects for nodes and edges."""
+"""Graphs as tensors, without Python objects for nodes and edges."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -11,15 +11,15 @@ from .configs import NodeConfigs
 
 @dataclass(eq=False, repr=False)
 class GRAFXTensor:
-    """A graph of ``V`` nodes and ``E`` edges as tensors of integers.
+    """A graph of ``V`` nodes and ``E`` edges as integer tensors.
 
     Attributes:
         node_types: ``(V,)`` indices into ``config.node_types``.
         edge_indices: ``(2, E)`` source and destination ids.
-        counter: The number that the next node would get.
+        counter: The id of the next added node.
         batch: Whether it is a disjoint union of several graphs.
         config: The node types.
-        config_hash: Digest of their content.
+        config_hash: Digest of the config.
         invalid_op: As in :class:`GRAFX`.
         edge_types: ``(E, 2)`` outlet and inlet positions; ``None`` where all types have at most one of each.
         rendering_order_method: How the schedule was found, if it was.
@@ -48,7 +48,7 @@ class GRAFXTensor:
         return self.edge_indices.shape[1]
 
     def to(self, device: torch.device | str) -> "GRAFXTensor":
-        """The same with its tensors on ``device``."""
+        """Return a copy with its tensors on ``device``."""
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: v.to(device) for k, v in tensors.items() if isinstance(v, torch.Tensor)})
 

@@ -1,6 +1,6 @@
-"""What keeps a graph from being rendered, all at once.
+"""Problems that prevent a graph from being rendered, all at once.
 
-Nothing here trusts the graph: raw networkx calls can leave any ids and attributes in it.
+Nothing here relies on valid data: raw networkx calls can leave any ids and attributes in a graph.
 """
 
 import reprlib
@@ -16,12 +16,12 @@ from .configs import NodeConfigs
 
 
 def find_problems(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
-    """A message for each reason why a graph cannot be rendered."""
+    """Return a message for each problem that prevents rendering."""
     return [*find_malformed(G, config), *_cycles(G), *_unfed_inlets(G, config), *_missing_output(G)]
 
 
 def find_malformed(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
-    """A message for each node and cable that :class:`GRAFX` would not have made."""
+    """Return a message for each node and edge that :class:`GRAFX` would not have made."""
     checks = [check for node_id in G.nodes for check in (_id_problem(node_id), type_problem(G, config, node_id))]
     nodes = [problem for problem in checks if problem]
     edges = [problem for edge in G.edges(keys=True, data=True) for problem in edge_problems(G, config, edge)]
@@ -29,7 +29,7 @@ def find_malformed(G: nx.MultiDiGraph, config: NodeConfigs | None) -> list[str]:
 
 
 def type_problem(G: nx.MultiDiGraph, config: NodeConfigs | None, node_id: Hashable) -> str | None:
-    """What is wrong with a node's type, or ``None``."""
+    """Describe an invalid node type; ``None`` if it is valid."""
     data, node = G.nodes[node_id], f"Node {show(node_id)}"
     if "node_type" not in data:
         return f"{node} has no node_type: add nodes with GRAFX.add, or give it a type with GRAFX.replace."
@@ -62,12 +62,12 @@ def edge_problems(G: nx.MultiDiGraph, config: NodeConfigs | None, edge: KeyedEdg
 
 
 def show(value: Any) -> str:
-    """A value of any kind in few characters."""
+    """Format any value in few characters."""
     return str(value) if isinstance(value, Integral) else reprlib.repr(value)
 
 
 def describe(G: nx.MultiDiGraph, node_id: Hashable) -> str:
-    """A node as messages name it: ``"3 (eq)"``."""
+    """Format a node for messages: ``"3 (eq)"``."""
     return f"{show(node_id)} ({text(G.nodes[node_id], 'node_type') or 'no type'})"
 
 

@@ -1,4 +1,4 @@
-"""Pictures of graphs."""
+"""Drawings of graphs."""
 
 from .draw import Drawing, draw_edge, draw_grafx, draw_node, grafx_to_svg
 from .layout import Block, Layout, held_positions, layered_layout

@@ -11,22 +11,22 @@ class Bezier:
 
     @staticmethod
     def TwoPoints(t: float, P1: np.ndarray, P2: np.ndarray) -> np.ndarray:
-        """The point at ``t`` from 0 to 1 between two."""
+        """Interpolate linearly between two points at ``t`` from 0 to 1."""
         return (1 - t) * np.asarray(P1) + t * np.asarray(P2)
 
     @staticmethod
     def Points(t: float, points: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The point at ``t`` between each and the next."""
+        """Interpolate between each point and the next at ``t``."""
         return [Bezier.TwoPoints(t, a, b) for a, b in pairwise(points)]
 
     @staticmethod
     def Point(t: float, points: Sequence[np.ndarray]) -> np.ndarray:
-        """The point at ``t`` of the curve with these control points."""
+        """Evaluate the curve with these control points at ``t``."""
         while len(points) > 1:
             points = Bezier.Points(t, points)
         return np.asarray(points[0])
 
     @staticmethod
     def Curve(t_values: Iterable[float], points: Sequence[np.ndarray]) -> np.ndarray:
-        """The points ``(N, dimensions)`` at all ``t_values``."""
+        """Evaluate the curve at all ``t_values``; the result is ``(N, dimensions)``."""
         return np.array([Bezier.Point(t, points) for t in t_values])

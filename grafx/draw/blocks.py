@@ -1,4 +1,4 @@
-"""How much room nodes take: their texts measured, their ports in place."""
+"""Size of nodes in a drawing: measured texts and placed ports."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from .layout import Block, Port, find_backward_edges
 PORT_FONT = 6.5  # points, as all lengths here
 PORT_PITCH = 10.0
 ARROW = (6.0, 2.6)  # length and half width
-LOOP_ROOM = 14.0  # beside a node that feeds itself
+LOOP_ROOM = 14.0  # next to a node with a self-loop
 
 
 def make_blocks(
@@ -24,7 +24,7 @@ def make_blocks(
     fonts: tuple[float, float],
     vertical: bool,
 ) -> dict[Hashable, Block]:
-    """The room of each node, given its two texts, their font sizes and the least width and height of its box."""
+    """Compute the block of each node from its two texts, their font sizes and the minimum size of its box."""
     entries, exits = _find_ports(G)
     blocks = {}
     for n in G:
@@ -82,8 +82,8 @@ def _measure_port(port: Port) -> float:
 
 
 def _spread_ports(ports: list[Port], kind: str, vertical: bool) -> dict[Port, float]:
-    """Ports across the side of a node. ``main`` keeps to the centre, so that chains stay straight."""
-    # In a vertical drawing, the name of a port stands to its right and needs that room.
+    """Spread ports across the side of a node. ``main`` stays at the centre, so that chains are straight."""
+    # In a vertical drawing, the name of a port is to its right and needs room there.
     pitches = {p: max(PORT_PITCH, _measure_port(p) + 8 if vertical else 0.0) for p in ports}
     main: Port = (kind, "main")
     if main not in ports:
@@ -110,6 +110,6 @@ def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
 
 
 def measure(text: str, size: float) -> float:
-    """Width of the widest line of a text in points."""
+    """Measure the widest line of a text in points."""
     font = FontProperties(size=size)
     return max(text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] for t in text.split("\n"))

@@ -1,10 +1,10 @@
-"""Functions that place and draw nodes and edges as GRAFX calls them, beside those that are called as ours.
+"""Adapters for functions that place and draw nodes and edges with the signatures of GRAFX.
 
-GRAFX hands over less: a position function gets the graph alone and leaves ``x0`` and ``y0`` with its nodes, y downwards
-and a node half a unit wide; a node function gets ``(id, attributes)`` and a
-:class:`~grafx.draw.style.NodeColorHandler`; an edge function gets ``(source, dest, attributes)``. What these attributes
-hold is in points and y upwards, as the axes of our drawings are: ``x0`` and ``y0`` of a node's lower left corner, and
-``meta``, with the node's height ``y`` and the points of its outlets and inlets.
+GRAFX passes fewer arguments: a position function gets the graph alone and sets ``x0`` and ``y0`` of its nodes, with y
+downwards and a node half a unit wide; a node function gets ``(id, attributes)`` and a
+:class:`~grafx.draw.style.NodeColorHandler`; an edge function gets ``(source, dest, attributes)``. These attributes are
+in points with y upwards, like the axes of a drawing: ``x0`` and ``y0`` of a node's lower left corner, and ``meta``,
+with the node's height ``y`` and the points of its outlets and inlets.
 """
 
 import inspect
@@ -23,12 +23,12 @@ UNIT = 52.0  # points
 
 
 def position_function(function: Callable[..., Any]) -> Callable[..., Layout | Mapping[Hashable, Point]]:
-    """The function, to be called as :func:`~grafx.draw.layered_layout` is."""
+    """Adapt a function to the signature of :func:`~grafx.draw.layered_layout`."""
     return partial(_positions, function) if _name(function, 1) in (None, "node_spacing") else function
 
 
 def node_function(function: Callable[..., None], layout: Layout, colors: Mapping[str, Any] | None) -> Callable:
-    """The function, to be called as :func:`~grafx.draw.draw_node` is."""
+    """Adapt a function to the signature of :func:`~grafx.draw.draw_node`."""
     if _name(function, 3) in (None, "color_config") or _name(function, 4) in (None, "vertical"):
         return partial(_draw_node, function, layout, colors)
     return function
@@ -37,7 +37,7 @@ def node_function(function: Callable[..., None], layout: Layout, colors: Mapping
 def edge_function(
     function: Callable[..., None], G: nx.MultiDiGraph, layout: Layout, blocks: Mapping[Hashable, Block], vertical: bool
 ) -> Callable:
-    """The function, to be called as :func:`~grafx.draw.draw_edge` is."""
+    """Adapt a function to the signature of :func:`~grafx.draw.draw_edge`."""
     if _name(function, 3) not in (None, "vertical"):
         return function
     H = G.copy()
@@ -120,7 +120,7 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _name(function: Callable[..., Any], index: int) -> str | None:
-    """The name of an argument that is given by position, None where the function takes fewer."""
+    """Return the name of a positional argument, ``None`` if the function takes fewer."""
     parameters = _parameters(function)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return "*"

@@ -66,9 +66,9 @@ TEXTS = ("short_type", "node_type", "node_id", "name", "rendering_order", "chain
 
 
 class Drawing(Figure):
-    """A matplotlib figure that keeps text as text in SVG and PDF files and shows itself in notebooks.
+    """A matplotlib figure that keeps text as text in SVG and PDF files and displays itself in notebooks.
 
-    It is unknown to pyplot, so it needs no closing.
+    It is not registered with pyplot, so it need not be closed.
     """
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
@@ -99,7 +99,7 @@ def draw_node(
     """Draw one node: a box, or a rounded one for ``in``, ``out`` and ``mix``, with its texts.
 
     Args:
-        ax: Where to draw; one unit is one point.
+        ax: Axes to draw on; one unit is one point.
         G: The graph.
         node: The node's id.
         center: Its centre (x, y).
@@ -133,7 +133,7 @@ def draw_edge(
     """Draw one edge with an arrowhead at its destination; edges against the flow are red and dashed.
 
     Args:
-        ax: Where to draw; one unit is one point.
+        ax: Axes to draw on; one unit is one point.
         G: The graph.
         edge: ``(source, dest, key)``.
         points: From the source's outlet to the destination's inlet. Two points that differ across the flow are joined
@@ -171,8 +171,8 @@ def draw_grafx(
 ) -> tuple[Drawing, Axes]:
     """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
 
-    The figure is as large as the graph needs and text keeps its size. Save it with
-    ``fig.savefig("graph.svg")``, ``.pdf`` or ``.png``.
+    The size of the figure follows the graph; text keeps its size. Save it with ``fig.savefig("graph.svg")``, ``.pdf``
+    or ``.png``.
 
     Args:
         G: The graph. It may be unfinished, disconnected, empty, or contain cycles, whose closing edges are drawn red
@@ -182,18 +182,17 @@ def draw_grafx(
             holds the :class:`~grafx.draw.Block` of each node. Returns a :class:`~grafx.draw.Layout`, or a dict from
             node to (x, y) in points. :func:`~grafx.draw.held_positions` takes what the nodes hold as ``position``.
         draw_node_fn: Called as :func:`~grafx.draw.draw_node` is, once for each node.
-        draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge. Functions with the arguments of
-            GRAFX's serve as well, see :mod:`grafx.draw.callbacks`.
-        colors: Node type to colour, for the types whose colour should differ from the usual; or a list of colours for
-            the types in their order.
+        draw_edge_fn: Called as :func:`~grafx.draw.draw_edge` is, once for each edge. Functions with the signatures of
+            GRAFX work as well, see :mod:`grafx.draw.callbacks`.
+        colors: Node type to colour, for types with another colour than the default; or a list of colours for the types
+            in their order.
         **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
             (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
             ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow),
-            ``"settings"`` (physical values, a line for each, where nodes hold such, and the dry/wet weight), any node
-            attribute, or ``None``. A node without the attribute gets no text. ``node_size`` (1.0, relative, or width
-            and height, of which 0.5 is the usual), ``node_linewidth``, ``node_inside_fontsize``,
-            ``node_above_fontsize``, ``edge_linewidth`` (in points), ``position_node_spacing`` (1.0, relative, or along
-            and across the flow, of which 0.8 is the usual).
+            ``"settings"`` (physical values, one per line, and the dry/wet weight), any node attribute, or ``None``. A
+            node without the attribute gets no text. ``node_size`` (1.0, relative, or width and height with the default
+            0.5), ``node_linewidth``, ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
+            ``position_node_spacing`` (1.0, relative, or along and across the flow with the default 0.8).
 
     Returns:
         The figure and its axes, in which one unit is one point.
@@ -255,7 +254,7 @@ def _types(G: nx.MultiDiGraph) -> list[str]:
 
 
 def grafx_to_svg(G: nx.MultiDiGraph, **kwargs: Any) -> str:
-    """The drawing of a graph as an SVG document.
+    """Draw a graph as an SVG document.
 
     Args:
         G: The graph.
@@ -408,7 +407,7 @@ def _find_bounds(layout: Layout, blocks: Mapping[Hashable, Block], vertical: boo
 
 
 def _draw_legend(ax, shorts, with_shorts, colors, bounds, vertical) -> list[float]:
-    """One chip and name for each type: a row above the graph, or a column to its right where it is tall."""
+    """Draw one chip and name for each type: a row above the graph, or a column to the right of a tall one."""
     if not shorts:
         return bounds
     left, bottom, right, top = bounds

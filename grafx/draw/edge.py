@@ -1,4 +1,4 @@
-"""Edges as GRAFX draws them, see :mod:`grafx.draw.callbacks`."""
+"""Edges drawn as in GRAFX, see :mod:`grafx.draw.callbacks`."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def draw_edge(
     """Draw one edge from its outlet to its inlet.
 
     Args:
-        ax: Where to draw.
+        ax: Axes to draw on.
         G: The graph, whose nodes have ``meta``.
         edge: ``(source, dest, attributes)``.
         vertical: Whether signals flow downwards.
@@ -38,12 +38,12 @@ def draw_edge(
 def add_edge_curve(
     ax: Axes, p_from: Point, p_to: Point, vertical: bool = False, linewidth: float = 0.6, eps: float = 0.02
 ) -> None:
-    """Draw a curve from one point to another that begins and ends along the flow.
+    """Draw a curve between two points that starts and ends along the flow.
 
     Args:
-        ax: Where to draw.
-        p_from: Where it begins.
-        p_to: Where it ends.
+        ax: Axes to draw on.
+        p_from: Start.
+        p_to: End.
         vertical: Whether signals flow along the second coordinate.
         linewidth: Width of the line in points.
         eps: Gap at either end.

@@ -1,4 +1,4 @@
-"""Drawing, under the name of the module that GRAFX has for it."""
+"""Drawing, under GRAFX's module name."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ __all__ = ["draw_grafx", "postprocess_figure"]
 
 
 def postprocess_figure(fig: Figure, ax: Axes, xscale: float = 0.3, yscale: float = 0.3) -> None:
-    """Hide the axes, and make the figure as large as what they show.
+    """Hide the axes, and fit the figure to its content.
 
     Args:
         fig: The figure.

@@ -1,11 +1,11 @@
-"""Layered layout of a graph: where its nodes stand and where its edges run.
+"""Layered layout of a graph: positions of nodes and routes of edges.
 
 The steps are those of Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
 structures" (1981). Layers and coordinates are the linear programs of Gansner, Koutsofios, North and Vo, "A technique
 for drawing directed graphs" (1993). An edge that spans several layers owns a *waypoint* in each layer it passes;
 waypoints keep their distance from nodes, and edges bend only between layers, so no edge runs through a node.
 
-Lengths are in points. Positions are first (along the flow, across the flow) and become (x, y) at the very end.
+Lengths are in points. Positions are first (along the flow, across the flow) and are converted to (x, y) at the end.
 """
 
 from bisect import bisect_right, insort
@@ -45,15 +45,15 @@ USUAL_SPACING = 0.8  # where a spacing is given as two lengths
 
 @dataclass(frozen=True)
 class Block:
-    """The room that a node takes, in points.
+    """The space of a node, in points.
 
     Attributes:
         length: Extent of the node along the flow.
         width: Extent of the node across the flow.
         lead: Free room before the node, along the flow.
         tail: Free room after the node, along the flow.
-        near: Free room beside the node, where positions across the flow are smaller.
-        far: Free room beside the node, where positions across the flow are larger.
+        near: Free space next to the node, where positions across the flow are smaller.
+        far: Free space next to the node, where positions across the flow are larger.
         entry: Distances across the flow from the node's centre to the ports on the side that the flow enters.
         exit: The same on the side that it leaves.
     """
@@ -70,7 +70,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything stands, in points, y upwards.
+    """Positions and routes, in points, y upwards.
 
     Attributes:
         positions: Node to the centre (x, y).
@@ -87,15 +87,15 @@ def layered_layout(
 ) -> Layout:
     """Place nodes in layers along the flow and route the edges around them.
 
-    Nodes of type ``in`` without predecessors stand in the first layer. Chains are straight wherever nothing crosses
-    them. Disconnected parts lie beside each other, across the flow; nodes without edges come last, in rows. Edges that
-    close a cycle run against the flow.
+    Nodes of type ``in`` without predecessors are in the first layer. Chains are straight wherever nothing crosses them.
+    Disconnected parts are placed next to each other, across the flow; nodes without edges come last, in rows. Edges
+    that close a cycle run against the flow.
 
     Args:
         G: The graph.
-        blocks: The room each node takes.
+        blocks: The space of each node.
         vertical: Signals flow from top to bottom, otherwise from left to right.
-        node_spacing: Scales the gaps between nodes; or a pair, along and across the flow, in which 0.8 is the usual.
+        node_spacing: Scales the gaps between nodes; or a pair, along and across the flow, with the default 0.8.
 
     Returns:
         The positions of all nodes and the routes of all edges.
@@ -122,16 +122,16 @@ def held_positions(
     vertical: bool = False,
     node_spacing: Spacing = 1.0,
 ) -> dict[Hashable, Point]:
-    """Place nodes where their attributes ``position`` say.
+    """Place nodes at their attributes ``position``.
 
     Args:
         G: The graph. Each node has ``position``, the (x, y) of its centre in points, y upwards.
-        blocks: The room each node takes, which makes no difference.
-        vertical: Makes no difference to where nodes are.
-        node_spacing: Scales the positions; a pair does so along and across the flow, as of :func:`layered_layout`.
+        blocks: Ignored.
+        vertical: Ignored.
+        node_spacing: Scales the positions; a pair scales along and across the flow, as in :func:`layered_layout`.
 
     Returns:
-        The positions of all nodes, between which edges run directly.
+        The positions of all nodes; edges run directly between them.
 
     Raises:
         GraphError: A node has no position, or one that is not two finite numbers.
@@ -154,10 +154,10 @@ def held_positions(
 
 
 def scales(given: Spacing, usual: float) -> tuple[float, float]:
-    """A factor for each of two directions: from one for both, or from two lengths in a unit of which some are usual.
+    """Return a factor for each of two directions, from one factor for both or from two lengths relative to ``usual``.
 
     Raises:
-        GraphError: It is neither a number nor two of them.
+        GraphError: The value is neither a number nor a pair.
     """
     try:
         either: Any = given
@@ -169,7 +169,7 @@ def scales(given: Spacing, usual: float) -> tuple[float, float]:
 
 
 def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
-    """Pairs (source, dest) whose edges close a cycle in a depth-first search, self edges aside."""
+    """Find pairs (source, dest) whose edges close a cycle in a depth-first search, excluding self-loops."""
     starts = [n for n in G if G.in_degree(n) == 0]
     state, backward = {}, set()
     for start in [*starts, *G]:
@@ -193,9 +193,9 @@ def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
 
 
 def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
-    """Layer of each node, such that edges lead to later layers and their total length is the least possible.
+    """Find the layer of each node, such that edges lead to later layers with the least total length.
 
-    Inputs are held in the first layer. Ties are settled towards the first layer.
+    Inputs are in the first layer. Ties are resolved towards the first layer.
     """
     nodes = list(G)
     index = {n: i for i, n in enumerate(nodes)}
@@ -219,7 +219,7 @@ def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
 
 
 def find_chains(G: nx.MultiDiGraph) -> dict[Hashable, int]:
-    """Number of the chain each node is in: nodes in a row, each the only successor of the one before it."""
+    """Number the chains: nodes in a row, each the only successor of the one before it."""
     chains = {}
     count = 0
     heads = [n for n in G if _chain_predecessor(G, n) is None]
@@ -431,7 +431,7 @@ def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
 
 
 def _reduce_crossings(part: _Part) -> None:
-    """Sweep back and forth, sorting each layer by the mean place of its neighbours, and keep the best order seen."""
+    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order."""
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     sides = _neighbours(part)
     best, best_order = _count_crossings(part, place), [list(layer) for layer in part.layers]
@@ -451,7 +451,7 @@ def _reduce_crossings(part: _Part) -> None:
 
 
 def _neighbours(part: _Part) -> tuple[list, list]:
-    """For each item, its links to the layer before and to the layer after: (own port, other item, other's port)."""
+    """Return the links of each item to the previous and to the next layer: (own port, other item, other's port)."""
     before, after = ([[] for _ in part.blocks] for _ in range(2))
     scale = [2.2 * max(_near(b), _far(b), 1.0) for b in part.blocks]  # ports of a node stay within its place
     for a, b, port_a, port_b, _ in part.links:
@@ -506,8 +506,8 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
         \quad\text{such that}\quad x_j - x_i \ge s_{ij}
         \text{ for neighbours } i, j \text{ of one layer}
 
-    The rows of A are the links, and the middles that :func:`_find_middles` asks for. Of all solutions, one with small
-    positions is taken.
+    The rows of A are the links and the centres from :func:`_find_middles`. Of all solutions, one with small positions
+    is taken.
     """
     bends = [([(a, 1.0), (b, -1.0)], port_b - port_a, w) for a, b, port_a, port_b, w in part.links]
     bends += _find_middles(part)
@@ -534,7 +534,7 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
 
 
 def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, float]]:
-    """Where several links share a port, the port wants to be at the median of their other ends."""
+    """Find ports shared by several links, which should be at the median of their other ends."""
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     shared = defaultdict(list)
     for a, b, port_a, port_b, _ in part.links:
@@ -558,7 +558,7 @@ def _find_gaps(part: _Part, spacing: float) -> Iterator[tuple[int, int, float]]:
 
 
 def _find_along(part: _Part, across: list[float], spacing: float) -> tuple[list, list, list]:
-    """Start, centre line and end of each layer. Gaps grow with the steps that edges make in them."""
+    """Compute start, centre line and end of each layer. Gaps grow with the steps of their edges."""
     reach = [0.0] * len(part.layers)
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
     for a, b, port_a, port_b, _ in part.links:

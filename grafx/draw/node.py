@@ -1,4 +1,4 @@
-"""Nodes as GRAFX draws them, see :mod:`grafx.draw.callbacks`."""
+"""Nodes drawn as in GRAFX, see :mod:`grafx.draw.callbacks`."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -27,13 +27,13 @@ def draw_node(
     """Draw one node with texts inside and above.
 
     Args:
-        ax: Where to draw.
+        ax: Axes to draw on.
         G: The graph.
-        node: ``(id, attributes)``, of which ``x0`` and ``y0`` tell its lower left corner.
+        node: ``(id, attributes)``; ``x0`` and ``y0`` are its lower left corner.
         color_config: Colours of types.
         vertical: Whether signals flow downwards.
-        inside: Attribute that is written inside, or ``"node_id"``.
-        above: Attribute that is written above, or ``"node_id"``, or None.
+        inside: Attribute to write inside, or ``"node_id"``.
+        above: Attribute to write above, or ``"node_id"``, or ``None``.
         size: Width and height, in the unit of the corner.
         linewidth: Width of the outline in points.
         inside_fontsize: Size of the text inside in points.
@@ -52,8 +52,8 @@ def plot_points(ax: Axes, p0: Point, off_x: float, off_y: float) -> None:
     """Mark the four corners of a box.
 
     Args:
-        ax: Where to draw.
-        p0: One of them.
+        ax: Axes to draw on.
+        p0: One of the corners.
         off_x: Width from there.
         off_y: Height from there.
     """

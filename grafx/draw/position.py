@@ -1,4 +1,4 @@
-"""Positions as GRAFX leaves them with nodes, see :mod:`grafx.draw.callbacks`."""
+"""Positions stored on nodes as in GRAFX, see :mod:`grafx.draw.callbacks`."""
 
 from collections.abc import Hashable, Mapping
 from itertools import count
@@ -15,7 +15,7 @@ def compute_node_position(G: nx.MultiDiGraph, node_spacing: tuple[float, float] 
 
     Args:
         G: The graph.
-        node_spacing: Distances along and across the flow, where a node is half a unit wide.
+        node_spacing: Distances along and across the flow; a node is half a unit wide.
     """
     _, chains, _ = compute_rank(G)
     taken: set[tuple[int, int]] = set()
@@ -30,15 +30,15 @@ def compute_node_position(G: nx.MultiDiGraph, node_spacing: tuple[float, float] 
 def compute_rank(
     G: nx.MultiDiGraph, reverse: bool = False
 ) -> tuple[list[Hashable], Mapping[Hashable, Mapping[int, list[Hashable]]], list[Chain]]:
-    """Set the ``rank`` of all nodes, by which they follow each other along the flow.
+    """Set the ``rank`` of all nodes, their order along the flow.
 
     Args:
         G: The graph.
-        reverse: Go through it from its outputs.
+        reverse: Traverse the graph from its outputs.
 
     Returns:
-        The nodes in the order of ranks; the nodes of each rank of each chain, which is named by its first node; and
-        what :func:`estimate_chain` returns.
+        The nodes in the order of ranks; the nodes of each rank of each chain, named by its first node; and the result
+        of :func:`estimate_chain`.
     """
     chains, ranks = estimate_chain(G), find_layers(G)
     nx.set_node_attributes(G, ranks, "rank")
@@ -50,13 +50,13 @@ def compute_rank(
 
 
 def estimate_chain(G: nx.MultiDiGraph) -> list[Chain]:
-    """Set the ``chain`` of all nodes, the first of those in a row, and the ``level`` of chains that feed each other.
+    """Set the ``chain`` of all nodes, the first node of each serial chain, and the ``level`` of the chains.
 
     Returns:
         Level, first node, and the first nodes of the chains that feed it, for all chains in the order of levels.
 
     Raises:
-        networkx.NetworkXUnfeasible: There is a cycle.
+        networkx.NetworkXUnfeasible: The graph has a cycle.
     """
     first_of: dict[Hashable, Hashable] = {}
     heads: dict[int, Hashable] = {}

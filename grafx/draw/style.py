@@ -1,4 +1,4 @@
-"""What node types look like: colours, short names, shapes."""
+"""Appearance of node types: colours, short names, shapes."""
 
 import colorsys
 import re
@@ -51,11 +51,11 @@ PORT_COLOR = "#4b5563"
 
 
 class NodeColorHandler:
-    """Colours of node types, as drawing functions of GRAFX ask for them.
+    """Colours of node types, with the interface of GRAFX drawing functions.
 
     Args:
         facecolor_map: Node type to fill.
-        node_types: Types in their order, which get ``colors``, or without these the usual ones.
+        node_types: Types in the order of ``colors``; without ``colors`` they get the defaults.
         colors: Fills for ``node_types``.
     """
 
@@ -70,15 +70,15 @@ class NodeColorHandler:
         self.facecolor_map = {**{t: type_color(t, given) for t in types}, **(facecolor_map or {})}
 
     def get_facecolor(self, node_type: str) -> Any:
-        """Its fill."""
+        """Return the fill colour."""
         return self.facecolor_map[node_type]
 
     def get_edgecolor(self, node_type: str) -> str:
-        """Its outline."""
+        """Return the outline colour."""
         return outline_color(self.get_facecolor(node_type))
 
     def get_colors(self, node_type: str) -> dict[str, Any]:
-        """Both, as patches of matplotlib take them."""
+        """Return both colours, as arguments of matplotlib patches."""
         return {"facecolor": self.get_facecolor(node_type), "edgecolor": self.get_edgecolor(node_type)}
 
 
@@ -98,7 +98,7 @@ def type_color(node_type: str, overrides: Mapping[str, Any] | None = None) -> st
 
 
 def text_color(fill: str) -> str:
-    """Dark or white, whichever reads better on ``fill``."""
+    """Return dark or white, whichever is more legible on ``fill``."""
     return TEXT_COLOR if _luminance(fill) > 0.22 else "#ffffff"
 
 
@@ -109,12 +109,12 @@ def outline_color(fill: str) -> str:
 
 
 def is_round(node_type: str) -> bool:
-    """Inputs, outputs and sums are round, as in block diagrams; everything else is a box."""
+    """Whether a type is drawn round, as inputs, outputs and sums are in block diagrams."""
     return node_type in ("in", "out", "mix")
 
 
 def short_names(node_types: Iterable[str]) -> dict[str, str]:
-    """A name of at most three letters for each type, all of them different as long as letters last."""
+    """Return a name of at most three letters for each type, unique as long as there are enough letters."""
     names, taken = {}, set()
     types = list(dict.fromkeys(node_types))
     for node_type in sorted(types, key=lambda t: (t not in COLORS and len(t) > 3, _family(t) not in COLORS, t)):

@@ -1,1 +1,1 @@
-"""Parameters of the nodes of a graph: raw tensors, what nodes hold, and settings that people read."""
+"""Parameters of the nodes of a graph: raw tensors, attributes of nodes, and readable settings."""

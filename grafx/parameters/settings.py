@@ -1,9 +1,9 @@
-"""What the nodes of a graph are set to, in physical values and in words, and the raw parameters that this means.
+"""Settings of nodes in physical values, and the raw parameters that they imply.
 
-Processors are known by their contract alone: one that has controls has ``dsp_to_raw``, ``raw_to_dsp`` and
-``parameter_size``. One that has many values in a control may have ``summary``, which tells what they amount to.
+Processors are used by their contract alone: one with controls has ``dsp_to_raw``, ``raw_to_dsp`` and
+``parameter_size``. One whose controls have many values may have ``summary``, which condenses them.
 
-Physical values are what people read and edit, so they count where they and raw tensors disagree.
+Physical values are meant to be read and edited, so they override raw tensors that disagree with them.
 """
 
 import math
@@ -22,20 +22,20 @@ from ..trees import Path
 from .spectra import bands_of, check_octaves, mean_of, shifted
 
 LONGEST = 32
-"""More numbers than this in one control, such as the magnitudes of a whole spectrum, are no setting to read."""
+"""Maximum size of a control in settings; larger ones, such as the magnitudes of a spectrum, are omitted."""
 
 
-_ROUNDING = 1e-4  # of a number, by which settings may miss what tensors tell
+_ROUNDING = 1e-4  # relative tolerance between settings and tensors
 
 
 def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
-    """The raw parameters of a node, without a batch axis.
+    """Return the raw parameters of a node, without a batch axis.
 
     Args:
-        processor: That of its type, or None where it is not known.
-        data: The attributes of the node. ``parameters`` are raw tensors, or physical values of controls, or both; where
-            both say something about a control, the physical value counts, and a warning says so. So do ``settings``
-            that disagree with the tensors. Controls that are given by neither are at their default.
+        processor: The processor of its type, or ``None`` if unknown.
+        data: The attributes of the node. ``parameters`` are raw tensors, physical values of controls, or both; a
+            physical value overrides a tensor, with a warning. So do ``settings`` that disagree with the tensors.
+            Controls given by neither are at their default.
         place: The node, for messages.
 
     Raises:
@@ -68,12 +68,12 @@ def raw_row(processor: Any, data: Mapping[str, Any], place: str) -> Any:
 
 
 def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = None) -> Mapping[str, Any]:
-    """Raw parameters in which those that are missing are at the defaults of their controls.
+    """Complete raw parameters with the defaults of controls.
 
     Args:
-        processor: One that has controls.
+        processor: A processor with controls.
         raw: Nested tensors.
-        rows: How many nodes they are of; None for those of a single one, without a batch axis.
+        rows: Number of nodes; ``None`` for a single node without a batch axis.
     """
     if set(trees.paths(processor.parameter_size())) <= set(trees.paths(raw)):
         return raw
@@ -83,10 +83,10 @@ def with_defaults(processor: Any, raw: Mapping[str, Any], rows: int | None = Non
 
 
 def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Physical values of the raw parameters of nodes: for each, numbers and lists, nested as controls are.
+    """Convert the raw parameters of nodes to physical values: for each node, numbers and lists, nested like controls.
 
-    A spectrum is told by its means in octaves, ``{"125 Hz": 2.0, …}``. There are none of processors without controls,
-    nor of other controls with many numbers, but what ``summary`` tells of them.
+    A spectrum is represented by its octave means, ``{"125 Hz": 2.0, …}``. Processors without controls have none; other
+    controls with many values are only represented in ``summary``.
     """
     with torch.no_grad():
         values = contract_of(processor).raw_to_dsp(raw_parameters)
@@ -98,11 +98,11 @@ def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -
 # In words
 
 
-# What is raw and what physical
+# Separation of raw and physical values
 
 
 def _sort(processor: Any, parameters: Mapping[str, Any], place: str) -> tuple[Any, dict[str, Any]]:
-    """Raw tensors, or None where there are none, and physical values."""
+    """Separate raw tensors, or ``None`` if there are none, from physical values."""
     if not hasattr(parameters, "items"):
         raise GraphError(f"{place}: its parameters are {parameters!r:.80}, but should be a dict.")
     sizes, controls = set(trees.paths(processor.parameter_size())), {leaf.path for leaf in _leaves(processor)}
@@ -143,7 +143,7 @@ def _leaves(processor: Any) -> list[Any]:
     return contract_of(processor).leaves()
 
 
-# What was edited
+# Detection of edits
 
 
 def _was(before: Mapping[str, Any], path: Path) -> str:
@@ -156,7 +156,7 @@ def _said(value: Any) -> str:
 
 
 def _edits(given: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Of given settings those that are others than those now."""
+    """Select the settings that differ from the current ones."""
     edits = {}
     for name, value in given.items():
         known = now.get(name)
@@ -177,7 +177,7 @@ def _same(value: Any, known: Any) -> bool:
 
 
 def _applied(processor: Any, raw: Any, edits: Mapping[str, Any]) -> Any:
-    """Raw parameters in which some physical values are others; what they do not reach stays as it is, to the bit."""
+    """Change some physical values of raw parameters; the others remain bit-identical."""
     if not edits:
         return raw
     batch = trees.map_tensors(trees.batch(raw), Tensor.detach)
@@ -199,7 +199,7 @@ def _applied(processor: Any, raw: Any, edits: Mapping[str, Any]) -> Any:
 
 
 def _split(edits: Mapping[str, Any], spectra: Mapping[Path, Any], path: Path = ()) -> tuple[dict, dict]:
-    """Edits of controls, nested, and those of octaves of a spectrum, by their paths."""
+    """Separate edits of controls, nested, from edits of octaves of a spectrum, by path."""
     plain, octaves = {}, {}
     for name, value in edits.items():
         here = (*path, name)
@@ -235,7 +235,7 @@ def _refuse_summaries(processor: Any, batch: Any, edits: Mapping[str, Any]) -> N
         if trees.at(edits, path) is not None:
             names = ", ".join(leaf.name for leaf in _leaves(processor))
             raise GraphError(
-                f"{'.'.join(path)} tells what many values of the tensors amount to, and cannot be set: leave it as it"
+                f"{'.'.join(path)} summarizes many values of the tensors, and cannot be set: leave it as it"
                 f" was, or delete it and set {names}"
             )
 

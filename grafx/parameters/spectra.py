@@ -1,4 +1,4 @@
-"""Controls that are spectra, told and set by octaves."""
+"""Spectra as controls, read and set by octave."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .. import trees
 from ..errors import GraphError
 
 OCTAVES = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-"""Bands in Hz by whose means a spectrum is told and set."""
+"""Centre frequencies in Hz of the octave bands by which a spectrum is read and set."""
 
 
 def check_octaves(processor: Any, leaf: Any, numbers: Mapping[str, Any], like: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Raw parameters as tensors, one row a node."""
+"""Raw parameters as tensors, with one row per node."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from .settings import raw_row, settings_of
 
 
 def create_empty_parameters(processors: Mapping[str, Any], G: GRAFX, std: float = 0.01) -> nn.ParameterDict:
-    """Random raw parameters for all nodes of a graph.
+    """Create random raw parameters for all nodes of a graph.
 
     Args:
         processors: Node type to processor.
@@ -37,7 +37,7 @@ def create_empty_parameters(processors: Mapping[str, Any], G: GRAFX, std: float 
     )
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def create_empty_parameters_from_shape_dict(
     parameter_shapes: Mapping[str, Any],
     num_nodes: int,
@@ -45,14 +45,14 @@ def create_empty_parameters_from_shape_dict(
     root: bool = True,  # noqa: ARG001 – accepted for compatibility
     device: torch.device | str = "cpu",
 ) -> nn.ParameterDict:
-    """Random raw parameters of given shapes.
+    """Create random raw parameters of given shapes.
 
     Args:
         parameter_shapes: Name to an int, a tuple, or a nested dict of them: shapes without the batch axis.
         num_nodes: The length of the batch axis.
         std: Standard deviation of the normal distribution they are drawn from.
-        root: Accepted for compatibility; a root and a nested dict are made alike.
-        device: Where they are made.
+        root: Accepted for compatibility and ignored.
+        device: Device of the parameters.
 
     Returns:
         Parameters nested as ``parameter_shapes``.
@@ -67,23 +67,23 @@ def create_empty_parameters_from_shape_dict(
 
 
 def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """Stack what nodes hold in their attribute ``parameters`` into the tensors that rendering takes.
+    """Stack the ``parameters`` of nodes into the tensors for rendering.
 
     Args:
         G: The graph.
-        node_types: Which types to collect, or a dict of their processors. With these, nodes may hold physical values of
-            controls, such as ``{"threshold_db": -20}``, in place of raw tensors; controls that are missing are at
-            their default. ``settings`` of a node that were edited count in place of its tensors.
+        node_types: Types to collect, or a dict of their processors. With processors, nodes may hold physical values of
+            controls, such as ``{"threshold_db": -20}``, in place of raw tensors; omitted controls are at their
+            default. Edited ``settings`` of a node override its tensors.
 
     Returns:
         Type to (nested) dict of raw tensors whose first axis runs over that type's nodes in id order.
 
     Raises:
-        GraphError: Nodes of a type have different parameters, or a parameter different shapes.
+        GraphError: Nodes of a type have different parameters, or a parameter has different shapes.
         ValueError: A control has a wrong name or value. The message names the node, the control and its range.
 
     Warns:
-        GraphWarning: A physical value counts in place of a tensor.
+        GraphWarning: A physical value overrides a tensor.
     """
     processors = node_types if hasattr(node_types, "items") else dict.fromkeys(node_types)
     return {
@@ -101,14 +101,14 @@ def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) 
 def scatter_parameters(
     G: GRAFX, per_type_parameters: Mapping[str, Any], processors: Mapping[str, Any] | None = None
 ) -> None:
-    """Give each node its row of the tensors that rendering takes: the inverse of :func:`collect_parameters`.
+    """Write the rows of the tensors for rendering to the nodes, the inverse of :func:`collect_parameters`.
 
     Args:
         G: The graph, whose nodes' attribute ``parameters`` is set.
         per_type_parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order.
-        processors: Node type to processor. With these, nodes of types that have controls also get the attribute
-            ``settings``: the same in physical values, for people to read and edit. It is saved and drawn, and what is
-            edited counts, see :func:`collect_parameters`.
+        processors: Node type to processor. With processors, nodes of types with controls also get the attribute
+            ``settings``: the same in physical values. It is saved and drawn, and edits of it take effect, see
+            :func:`collect_parameters`.
     """
     for node_type, tree in per_type_parameters.items():
         ids = get_node_ids_from_type(G, node_type)

@@ -9,7 +9,7 @@ from ..data.attributes import BYPASS, WEIGHT, held_settings
 from ..trees import Path
 
 MOST_PLACES = 4
-"""Of more bands or taps than this, words tell the highest and the lowest."""
+"""Maximum number of bands or taps that are listed; of more, only the highest and the lowest."""
 
 
 UNITS = {"db": "dB", "hz": "Hz", "freq": "Hz", "ms": "ms", "s": "s"}
@@ -19,12 +19,12 @@ _PLACE = re.compile(r"[\d.]+ (Hz|ms)\b")
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings in words, a line for each: ``"threshold −20 dB"``."""
+    """Format settings, one per line: ``"threshold −20 dB"``."""
     return "\n".join(f"{' '.join(path)} {value}" for path, value in _lines(settings, ()))
 
 
 def node_lines(data: Mapping[str, Any]) -> list[str]:
-    """What a node is set to in words, a line for each setting, and how much of it is heard."""
+    """Format the settings of a node and its dry/wet weight, one per line."""
     settings = held_settings(data) or _plain_settings(data)
     lines = settings_text(settings).split("\n") if isinstance(settings, Mapping) and settings else []
     if data.get(BYPASS) is True:
@@ -34,12 +34,12 @@ def node_lines(data: Mapping[str, Any]) -> list[str]:
 
 
 def node_text(data: Mapping[str, Any]) -> str:
-    """A node in words: ``"gain left gain −3 dB, right gain −3 dB, 100 % wet"``."""
+    """Format a node: ``"gain left gain −3 dB, right gain −3 dB, 100 % wet"``."""
     return f"{data['node_type']} {', '.join(node_lines(data))}".rstrip()
 
 
 def _plain_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Physical values that a node was given as parameters: numbers, where raw parameters are tensors."""
+    """Return the physical values among the parameters of a node: numbers rather than tensors."""
     parameters = data.get("parameters")
     return parameters if isinstance(parameters, dict) and _is_plain(parameters) else None
 
@@ -78,7 +78,7 @@ def _places_in_words(values: Mapping[str, Any], unit: str) -> str:
 
 
 def _in_words(number: float, name: str = "") -> str:
-    """Three digits, and no power of ten where there are more before the point, nor a sign of nothing."""
+    """Format three significant digits, without an exponent for large numbers and without a negative zero."""
     if name.endswith("ratio") and abs(number) > 1000:
         return "∞"
     number = 0.0 if abs(number) < 1e-4 else number

@@ -1,4 +1,4 @@
-"""From a graph to sound: schedules, plans, rendering."""
+"""Rendering of graphs: schedules, plans, audio."""
 
 from ..errors import RenderError
 from .plan import RenderData, prepare_render

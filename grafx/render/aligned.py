@@ -1,4 +1,4 @@
-"""A graph made ready for blocks: signals that meet are in time with each other, and cycles are cut open at delays."""
+"""Preparation of a graph for streaming: latency compensation, and cycles cut at delays."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ from ..data.graph import GRAFX
 from ..errors import GraphError
 
 BEFORE = "id_before"
-"""Node attribute that holds the id in the graph that was given."""
+"""Node attribute with the id in the original graph."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """What :func:`aligned` returns.
+    """Result of :func:`aligned`.
 
     Attributes:
-        G: The graph, whose nodes have their former ids in the attribute ``id_before``. For each cut it has one more
-            ``in`` node, after all others, and nodes that wait where a signal would be early.
-        waits: Node type to processor, of those that wait.
-        cuts: Former id and outlet of what each further ``in`` node is to be fed with, and the former id of the delay
+        G: The graph, whose nodes have their original ids in the attribute ``id_before``. For each cut it has an
+            additional ``in`` node, after all others, and delay nodes for signals that would be early.
+        waits: Node type to processor, of the delay nodes.
+        cuts: Original id and outlet of the signal for each additional ``in`` node, and the original id of the delay
             that reads it.
-        latency_samples: How late all outputs are.
-        departures: Node to how late what it gives is.
+        latency_samples: Latency of all outputs.
+        departures: Node to the latency of its output.
     """
 
     G: GRAFX
@@ -40,7 +40,7 @@ class Aligned:
 
 
 class Wait(nn.Module):
-    """Hold a signal back in a stream until the others that it meets have come."""
+    """Delay of an early signal in a stream, until the others at the same inlet have arrived."""
 
     def __init__(self, num_samples: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Wait(nn.Module):
     def parameter_size(self) -> dict:
         return {}
 
-    # What is handed to all nodes alike is not meant for one that the graph did not have.
+    # Common parameters are not meant for nodes that the original graph did not have.
     def forward(self, input_signals: Tensor, **_: Tensor) -> Tensor:
         return input_signals
 
@@ -72,7 +72,7 @@ def aligned(
             no delay.
 
     Raises:
-        GraphError: A cycle has no delay in it, or something that looks ahead.
+        GraphError: A cycle has no delay, or has a processor with look-ahead.
     """
     cuts = _cuts(G, config, delay_of)
     arrivals = _arrivals(G, latencies)
@@ -162,7 +162,7 @@ def _cuts(G: GRAFX, config: NodeConfigs, delay_of: Callable[[int], int | None]) 
 
 
 def _arrivals(G: GRAFX, latencies: Mapping[str, int]) -> dict[int, int]:
-    """How late the signals are at the inlets of each node. Nodes on a common cycle hear them at the same time."""
+    """Compute the latency of the signals at the inlets of each node. Nodes on a common cycle have the same."""
     groups = nx.condensation(nx.DiGraph(G))
     arrivals: dict[int, int] = {}
     for group in nx.topological_sort(groups):

@@ -1,4 +1,4 @@
-"""Calling processors: once per step, and once per channel count where the nodes of a step differ in it."""
+"""Calls of processors: one per step, or one per channel count if the nodes of a step differ in it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,28 +14,28 @@ from .plan import RenderStep
 
 Intermediates = dict[str, Any]
 Result = tuple[list[Tensor], Intermediates | None]
-"""A signal ``(nodes, …, channels, samples)`` for each outlet, and the intermediates if there are some."""
+"""A signal ``(nodes, …, channels, samples)`` for each outlet, and the intermediates, if any."""
 
 
 def call(
     processor: Any, step: RenderStep, inlets: list[Rows], parameters: Mapping[str, Any], like: Tensor
 ) -> tuple[tuple[Rows, ...], Intermediates | None]:
-    """The outlets of a step, and the intermediates if there are some.
+    """Compute the outlets of a step, and its intermediates, if any.
 
     Args:
-        processor: What all nodes of the step share.
+        processor: The processor of all nodes of the step.
         step: The step.
-        inlets: For each inlet the signals of all nodes.
+        inlets: Signals of all nodes for each inlet.
         parameters: Nested tensors ``(nodes, …)``, or ``(nodes, sources, …)`` where the signals have sources.
         like: The input signals ``(nodes, …, channels, samples)``.
 
     Raises:
-        RenderError: The processor returns something else than one signal for each outlet.
+        RenderError: The processor does not return one signal for each outlet.
     """
     if all(len(rows) == 1 for rows in inlets):
         outlets, intermediates = _call(processor, step, [rows[0] for rows in inlets], parameters, like)
         return tuple((outlet,) for outlet in outlets), intermediates
-    # No node shall hear how many channels its neighbours in the schedule have.
+    # The result of a node must not depend on the channel counts of other nodes in the step.
     nodes = list(zip(*[one_by_one(rows) for rows in inlets], strict=True))
     groups: dict[tuple[int, ...], list[int]] = {}
     for row, signals in enumerate(nodes):
@@ -68,7 +68,7 @@ def _call(
         elif parameters:
             outlets, intermediates = _split_result(step, processor(num_samples=num_samples, **parameters))
         else:
-            # Nothing tells such a generator how many rows are asked for, so each is a call.
+            # Such a generator cannot infer the number of rows, so each is a call.
             calls = [_split_result(step, processor(num_samples=num_samples)) for _ in range(math.prod(shape))]
             outlets = [torch.cat(rows) for rows in zip(*[rows for rows, _ in calls], strict=True)]
             intermediates = _reunite_intermediates([[i] for i in range(len(calls))], [found for _, found in calls], ())
@@ -106,7 +106,7 @@ def _split_result(step: RenderStep, result: Any) -> Result:
 
 
 def _sources_first(value: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Give values that there is one of for each node and source the axes (sources, nodes)."""
+    """Reorder the axes of values for each node and source to (sources, nodes)."""
     if value.ndim == 0 or value.shape[0] != shape[0] * shape[1]:
         return value
     return value.unflatten(0, shape).transpose(0, 1)
@@ -115,7 +115,7 @@ def _sources_first(value: Tensor, shape: tuple[int, int]) -> Tensor:
 def _reunite(
     groups: list[list[int]], results: list[Result], sources: tuple[int, ...]
 ) -> tuple[tuple[Rows, ...], Intermediates | None]:
-    """The results of calls with some rows each as one, in the order of rows."""
+    """Merge the results of calls with some rows each, in the order of rows."""
     outlets = []
     for signals in zip(*[signals for signals, _ in results], strict=True):
         rows = {
@@ -128,7 +128,7 @@ def _reunite(
 
 
 def _reunite_intermediates(groups: list[list[int]], found: Sequence[Any], sources: tuple[int, ...]) -> Any:
-    """Values with a row for each node in the order of nodes, the sum of scalars, and a tuple of anything else."""
+    """Merge intermediates: rows in the order of nodes, the sum of scalars, and a tuple of anything else."""
     if any(value is None for value in found):
         return None
     if all(isinstance(value, dict) for value in found):

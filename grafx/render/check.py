@@ -1,4 +1,4 @@
-"""What is handed to a render, held against what the graph and its processors need."""
+"""Checks of the arguments of a render against the graph and its processors."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from .plan import RenderData, RenderStep
 Processors = Mapping[str, Any] | nn.ModuleDict  # by node type
 
 Where = Callable[[], str]
-"""Names the nodes of a type. Called for messages only, since there may be very many."""
+"""Describes the nodes of a type. Called only for messages, since there may be very many."""
 
 
 def check_inputs(
@@ -28,7 +28,7 @@ def check_inputs(
     common_parameters: Mapping[str, Tensor] | None,
     render_data: RenderData,
 ) -> None:
-    """Raise a :class:`RenderError` that says what does not fit, if anything does not."""
+    """Check all arguments, and raise a :class:`RenderError` that names the first misfit."""
     if not isinstance(render_data, RenderData):
         raise RenderError(f"render_data is a {type(render_data).__name__}: give what prepare_render returns.")
     for name, value in (("per_type_parameters", per_type_parameters), ("common_parameters", common_parameters or {})):
@@ -130,7 +130,7 @@ def _check_common(name: str, value: Any, num_nodes: int, input_signals: Tensor) 
 
 
 def _check_kind(what: Callable[[], str], value: Tensor, input_signals: Tensor) -> None:
-    """Refuse another device, and another floating point type."""
+    """Refuse another device or dtype."""
     same_type = value.dtype == input_signals.dtype or not value.is_floating_point()
     if value.device != input_signals.device or not same_type:
         raise RenderError(
@@ -148,7 +148,7 @@ def _check_no_others(
     others = (set(given.keys()) | set(common)) - set(expected)
     if not others:
         return
-    # A processor may take more than it needs, such as a weight that others hand in as a common parameter.
+    # A processor may take more than it needs, such as a weight that comes as a common parameter.
     arguments = inspect.signature(getattr(processor, "forward", processor)).parameters
     if any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
         return
@@ -160,7 +160,7 @@ def _check_no_others(
 
 
 def _unknown(prefix: str, expected: Mapping[str, Any], given: Any, external: set[str]) -> list[str]:
-    """Names in nested dicts that nobody declares."""
+    """List names in nested dicts that are not declared."""
     found = []
     for name, size in expected.items():
         if isinstance(size, Mapping):

@@ -1,4 +1,4 @@
-"""Reading, summing and writing rows of tensors, which renderers besides ours are made of."""
+"""Reading, summing and writing rows of tensors, the building blocks of renderers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ Tree = Tensor | Mapping[str, Any]
 
 
 class Access(NamedTuple):
-    """Some rows: from the first to before the last, or one by one.
+    """Selection of rows: a slice, or indices.
 
     Attributes:
         method: ``"slice"`` or ``"index"``.
@@ -23,11 +23,11 @@ class Access(NamedTuple):
 
 
 class Aggregation(NamedTuple):
-    """How rows become fewer.
+    """Reduction of rows.
 
     Attributes:
         method: ``"none"``, ``"sum"`` for one row, or ``"scatter"``.
-        idx: for ``"scatter"`` the row ``(N,)`` that each is added to.
+        idx: For ``"scatter"`` the row ``(N,)`` that each is added to.
     """
 
     method: Literal["none", "sum", "scatter"]
@@ -38,8 +38,8 @@ def create_signal_buffer(method: str, num_buffers: int, input_signals: Tensor) -
     """Room for the signals of all nodes, of which the first are the inputs ``(K, …)``.
 
     Args:
-        method: That of the schedule. One that goes node by node needs no tensor of all, but a list.
-        num_buffers: How many nodes there are.
+        method: Method of the schedule. One-by-one uses a list instead of a tensor.
+        num_buffers: Number of nodes.
         input_signals: ``(K, …)``.
     """
     count = len(input_signals)
@@ -59,14 +59,14 @@ def read_single_tensor(
     return_copy: bool = False,
     postprocess: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Some rows of a tensor, or of a list of tensors of one row.
+    """Read rows of a tensor, or of a list of tensors of one row.
 
     Args:
-        x: what to read.
-        access: which rows.
-        dim: their axis.
-        return_copy: never a view.
-        postprocess: what is done with them.
+        x: Tensor or list.
+        access: Rows to read.
+        dim: Axis of the rows.
+        return_copy: Copy the rows; never return a view.
+        postprocess: Function applied to the rows.
     """
     if isinstance(x, list):
         y = torch.cat([part for row in _rows(access) if (part := x[row]) is not None], dim)
@@ -79,7 +79,7 @@ def read_single_tensor(
 
 
 def read_tensor_dict(x: Mapping[str, Any], access: Access, dim: int = 0, return_copy: bool = False) -> dict[str, Any]:
-    """Some rows of all tensors of a nested dict."""
+    """Read rows of all tensors of a nested dict."""
     return {name: read_tensor_or_tensor_dict(value, access, dim, return_copy) for name, value in x.items()}
 
 
@@ -125,7 +125,7 @@ def aggregate_tensor(x: Tensor, aggregation: Aggregation, dim: int = 0) -> Tenso
 
 
 def expand_single_tensor(x: Tensor, expand: int = 2, dim: int = 0) -> Tensor:
-    """The same for each item of a batch: with a new axis of this length."""
+    """Repeat a tensor along a new axis, for each item of a batch."""
     return x.unsqueeze(dim).expand(*x.shape[:dim], expand, *x.shape[dim:])
 
 
@@ -137,5 +137,5 @@ def expand_tensor_or_tensor_dict(x: Tree, expand: int = 2, dim: int = 0) -> Any:
 
 
 def flatten_batch_and_node(x: Tensor) -> Tensor:
-    """``(batch, nodes, …)`` as ``(batch · nodes, …)``."""
+    """Reshape ``(batch, nodes, …)`` to ``(batch · nodes, …)``."""
     return x.flatten(0, 1)

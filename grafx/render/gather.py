@@ -1,4 +1,4 @@
-"""Reading the inputs of a step straight from the outputs of earlier ones."""
+"""Inputs of a step, read directly from the outputs of earlier steps."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -28,12 +28,12 @@ def cut(rows: Rows, lengths: tuple[int, ...]) -> tuple[Rows, ...]:
 
 
 def one_by_one(rows: Rows) -> list[Tensor]:
-    """Each row as a tensor of its own."""
+    """Convert each row to a tensor of its own."""
     return [row for tensor in rows for row in tensor.split(1)]
 
 
 def join(tensors: Iterable[Tensor]) -> Rows:
-    """Unite neighbours of equal channel count."""
+    """Concatenate neighbours of equal channel count."""
     groups: list[list[Tensor]] = []
     for tensor in tensors:
         if groups and groups[-1][0].shape[-2] == tensor.shape[-2]:
@@ -48,14 +48,14 @@ def gather(step: RenderStep, inlet: int, segments: Segments, first: Rows, aggreg
 
     Args:
         step: The step that reads.
-        inlet: Which inlet.
+        inlet: Index of the inlet.
         segments: Outputs of earlier steps.
-        first: For a further inlet, the signals at the first: a node with nothing connected reads silence of as many
+        first: For a further inlet, the signals at the first: an unconnected node reads silence with as many
             channels.
         aggregation: ``"native"`` or ``"scatter"``.
 
     Raises:
-        RenderError: Signals that meet have channel counts that do not broadcast.
+        RenderError: Signals at one inlet have channel counts that do not broadcast.
     """
     parts = step.inlets[inlet]
     reads = [
@@ -99,7 +99,7 @@ def same_channels(signals: list[Tensor], place: str) -> list[Tensor]:
     """Broadcast mono signals to the channels of the others.
 
     Raises:
-        RenderError: The others differ. The message says that they meet at ``place``.
+        RenderError: Other channel counts differ. The message contains ``place``.
     """
     counts = {signal.shape[-2] for signal in signals}
     if len(counts) <= 1:

@@ -1,4 +1,4 @@
-"""Rendering, under the name of the module that GRAFX has for it."""
+"""Rendering, under GRAFX's module name."""
 
 from .render import render_grafx
 

@@ -1,4 +1,4 @@
-"""Raw parameters as rendering reads them: with the axis of nodes first."""
+"""Raw parameters with the layout for rendering: nodes on the first axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from ..parameters.tensors import shape_of
 
 
 def nodes_first(tree: Mapping[str, Any], sizes: Mapping[str, Any], num_nodes: int, num_sources: int) -> dict[str, Any]:
-    """Give parameters the axes ``(nodes, sources, …)``.
+    """Reorder parameters to the axes ``(nodes, sources, …)``.
 
     Args:
         tree: Name to a tensor ``(nodes, …)`` that all sources share or ``(sources, nodes, …)``, or to a nested dict.
-        sizes: Name to the shape without these axes, nested likewise, as far as it is declared. Where it is not, what
-            begins with ``(sources, nodes)`` is taken to be given per source.
-        num_nodes: How many nodes there are.
-        num_sources: How many sources there are.
+        sizes: Name to the shape without these axes, nested likewise, as far as it is declared. An undeclared tensor
+            that begins with ``(sources, nodes)`` is taken as given per source.
+        num_nodes: Number of nodes.
+        num_sources: Number of sources.
     """
     return {name: _nodes_first(value, sizes.get(name), num_nodes, num_sources) for name, value in tree.items()}
 

@@ -1,4 +1,4 @@
-"""What to compute and what to read for it, worked out once for a graph: :class:`RenderData`."""
+"""Render plan of a graph, worked out once: :class:`RenderData`."""
 
 import itertools
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from ..words import count, tally
 
 
 class Read(NamedTuple):
-    """Consecutive nodes' signals: a segment of what one outlet of an earlier step gave."""
+    """Signals of consecutive nodes: a segment of the output of an earlier step."""
 
     step: int
     outlet: int
@@ -23,9 +23,9 @@ class Read(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Some rows of an inlet's signal.
+    """Rows of an inlet's signal.
 
-    Either one read whose rows are taken as they are, or one row that is the sum of all rows of all its reads. A part
+    Either one read whose rows are taken unchanged, or one row that is the sum of all rows of all its reads. A part
     without reads is one silent row.
     """
 
@@ -39,12 +39,12 @@ class RenderStep:
 
     Attributes:
         node_type: Type of all its nodes.
-        inlet_names, outlet_names: What can be plugged into it.
-        nodes: Their ids, from the first to before the last.
-        rows: Their rows in the parameters of that type, likewise.
+        inlet_names, outlet_names: Its inlets and outlets.
+        nodes: Range of their ids, end exclusive.
+        rows: Range of their rows in the parameters of that type, end exclusive.
         inlets: For each inlet the parts whose concatenation is its signal.
-        segments: For each outlet, the lengths into which its signal is cut for its readers.
-        frees: Steps whose signals nobody reads after this one.
+        segments: For each outlet, the lengths into which its signal is split for its readers.
+        frees: Steps whose signals are not read after this one.
     """
 
     node_type: str
@@ -62,7 +62,7 @@ class RenderStep:
 
     @property
     def node_names(self) -> str:
-        """The ids as messages name them: ``"3"`` or ``"3 to 7"``."""
+        """The ids for messages: ``"3"`` or ``"3 to 7"``."""
         first, last = self.nodes[0], self.nodes[1] - 1
         return f"{first}" if first == last else f"{first} to {last}"
 
@@ -72,8 +72,8 @@ class RenderData:
     """All steps of a render. Plain data: it can be compared, pickled and printed.
 
     Attributes:
-        method: How the schedule was found.
-        num_nodes: Nodes of the graph.
+        method: Method of the schedule.
+        num_nodes: Number of nodes of the graph.
         max_order: Index of the last step.
         siso_only: Whether no type has more than one inlet and one outlet.
         iter_list: The steps.
@@ -87,7 +87,7 @@ class RenderData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many nodes there are of each type that occurs."""
+        """Number of nodes of each type that occurs."""
         return {step.node_type: step.rows[1] for step in self.iter_list}
 
     def to(self, *args: Any, **kwargs: Any) -> "RenderData":  # noqa: ARG002
@@ -99,7 +99,7 @@ class RenderData:
         return next(step for step in self.iter_list if step.node_type == node_type)
 
     def describe_nodes(self, node_type: str) -> str:
-        """The ids of a type's nodes as messages name them: ``"node 3"`` or ``"nodes 3, 5 to 7"``."""
+        """Format the ids of a type's nodes for messages: ``"node 3"`` or ``"nodes 3, 5 to 7"``."""
         names = [step.node_names for step in self.iter_list if step.node_type == node_type]
         shown = [*names[:8], "…"] if len(names) > 9 else names
         return f"node{'s' * (self.counts[node_type] > 1)} {', '.join(shown)}"
@@ -124,7 +124,7 @@ def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
     """Turn a scheduled graph into a list of steps.
 
     Args:
-        G_t: What :func:`reorder_for_fast_render` returned, or its conversion to tensors.
+        G_t: The result of :func:`reorder_for_fast_render`, or its conversion to tensors.
 
     Returns:
         The steps.
@@ -200,7 +200,7 @@ def _consecutive_steps(G_t: GRAFXTensor) -> list[range]:
 
 
 def _refuse_stale(G_t: GRAFXTensor, steps: list[range], where: dict[int, tuple[int, int]]) -> None:
-    """Refuse a graph that was edited behind the back of its schedule, as networkx functions do."""
+    """Refuse a graph that was edited after scheduling, as networkx functions do."""
     types = G_t.node_types.tolist()
     stale = [
         node
@@ -216,7 +216,7 @@ def _refuse_stale(G_t: GRAFXTensor, steps: list[range], where: dict[int, tuple[i
 
 
 def _reads_per_inlet(G_t: GRAFXTensor) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """``(dest, inlet)`` to ``(source, outlet)``, in ascending order."""
+    """Map ``(dest, inlet)`` to ``(source, outlet)``, in ascending order."""
     plugs = [(0, 0)] * G_t.num_edges if G_t.edge_types is None else G_t.edge_types.tolist()
     reads: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for (source, dest), (outlet, inlet) in zip(G_t.edge_indices.T.tolist(), plugs, strict=True):
@@ -246,7 +246,7 @@ def _runs(config: NodeConfigs, node_type: str, nodes: range, inlet: int, reads: 
 
 
 def _append_row(runs: list, step: int, outlet: int, row: int) -> None:
-    """Lengthen the last run if the row comes next in it, and begin another if not."""
+    """Extend the last run if the row follows it, otherwise start another."""
     last = runs[-1] if runs else None
     if isinstance(last, _Run) and (last.step, last.outlet, last.stop) == (step, outlet, row):
         runs[-1] = last._replace(stop=row + 1)
@@ -261,7 +261,7 @@ def _all_runs(inlets: list) -> Iterable[_Run]:
 
 
 def _cuts(config: NodeConfigs, types: list[str], steps: list[range], runs: list) -> dict[tuple[int, int], list[int]]:
-    """Where each outlet's signal is cut, so that every run that is read consists of whole segments."""
+    """Find the cuts of each outlet's signal, so that every run that is read consists of whole segments."""
     cuts = {
         (index, outlet): {0, len(nodes)}
         for index, (node_type, nodes) in enumerate(zip(types, steps, strict=True))
@@ -274,7 +274,7 @@ def _cuts(config: NodeConfigs, types: list[str], steps: list[range], runs: list)
 
 
 def _frees(types: list[str], runs: list) -> list[tuple[int, ...]]:
-    """For each step, those whose signals nobody reads after it."""
+    """List for each step the steps whose signals are not read after it."""
     last_reader = {index: index for index, node_type in enumerate(types) if node_type != "out"}
     for index, inlets in enumerate(runs):
         last_reader.update((run.step, index) for run in _all_runs(inlets))

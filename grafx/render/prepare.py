@@ -1,4 +1,4 @@
-"""Preparing a render, under the name of the module that GRAFX has for it, and the indices that its users work with."""
+"""Preparation of a render, under GRAFX's module name, with the index functions of its users."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def check_and_convert_arange(idx: Tensor) -> Access:
-    """How to read rows ``(N,)``: as a slice if each follows the one before."""
+    """Choose how to read rows ``(N,)``: as a slice if they are consecutive."""
     first = int(idx[0]) if len(idx) else 0
     if torch.equal(idx, torch.arange(first, first + len(idx), dtype=idx.dtype, device=idx.device)):
         return Access("slice", (first, first + len(idx)))
@@ -27,7 +27,7 @@ def check_and_convert_arange(idx: Tensor) -> Access:
 
 
 def check_aggregate_method(scatter_idx: Tensor, node_list: Sequence[int]) -> Aggregation:
-    """How to sum rows, each of which goes to the node that ``scatter_idx`` ``(N,)`` numbers in ``node_list``."""
+    """Choose how to sum rows, each of which belongs to the node in ``node_list`` given by ``scatter_idx`` ``(N,)``."""
     if torch.equal(scatter_idx.cpu(), torch.arange(len(node_list))):
         return Aggregation("none")
     if len(node_list) == 1:
@@ -36,12 +36,12 @@ def check_aggregate_method(scatter_idx: Tensor, node_list: Sequence[int]) -> Agg
 
 
 def get_incoming_edges(edge_indices: Tensor, node_idxs: Tensor) -> Tensor:
-    """The edges ``(2, E')`` of all ``(2, E)`` that lead to some of the nodes ``(N,)``."""
+    """Select the edges ``(2, E')`` of all ``(2, E)`` that lead to some of the nodes ``(N,)``."""
     return edge_indices[:, torch.isin(edge_indices[1], torch.as_tensor(node_idxs).to(edge_indices))]
 
 
 def create_per_type_indices(node_types: Tensor) -> Tensor:
-    """The number ``(V,)`` of each node among those of its type, in the order of ids."""
+    """Number each node ``(V,)`` among those of its type, in the order of ids."""
     numbers = torch.zeros_like(node_types)
     for node_type in node_types.unique():
         of_type = node_types == node_type

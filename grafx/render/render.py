@@ -32,35 +32,35 @@ def render_grafx(
     checkpoint: bool = False,
     aggregation: Literal["native", "scatter"] = "native",
 ) -> tuple[Tensor, list[Intermediates], Signals | None]:
-    """Compute what a graph sounds like.
+    """Render a graph.
 
     Args:
         processors: Node type to processor, for every type but ``in``, ``out`` and ``mix``.
-        input_signals: ``(K, C, L)`` or ``(B, K, C, L)``, for the K ``in`` nodes in id order, where B runs over sources
-            that all go through the graph: songs, say, or excerpts of one.
+        input_signals: ``(K, C, L)`` or ``(B, K, C, L)``, for the K ``in`` nodes in id order, where B is a batch of
+            sources for the same graph, such as songs or excerpts of one.
         per_type_parameters: Node type to a (nested) dict of raw parameters whose first axis runs over that type's nodes
             in id order. With B sources each parameter is either shared by them, or has an axis of length B before that
             of the nodes.
-        render_data: What :func:`prepare_render` returned.
-        common_parameters: Name to a tensor over all V nodes, handed to every processor in addition: a dry/wet weight
-            for each node, say. With B sources they may have an axis of length B before that of the nodes, too.
+        render_data: The result of :func:`prepare_render`.
+        common_parameters: Name to a tensor over all V nodes, passed to every processor in addition, such as a dry/wet
+            weight for each node. With B sources they may have an axis of length B before that of the nodes, too.
         parameters_grad: Whether gradients flow to the parameters.
         input_signal_grad: Whether gradients flow to the input signals.
         checkpoint: Keep only the outputs of nodes for the backward pass, and run each processor once more in it. This
-            saves the memory that processors need inside, and costs the time of one more forward pass.
-        aggregation: What sums the signals that meet at an inlet: ``"native"``, or ``"scatter"`` for the package
-            ``torch_scatter``, which is slower in our measurements.
+            saves the memory inside processors, at the cost of one more forward pass.
+        aggregation: Method to sum the signals at an inlet: ``"native"``, or ``"scatter"`` for the package
+            ``torch_scatter``, which is slower in our benchmarks.
 
     Returns:
         ``(output, intermediates_list, signals)``. ``output`` has a row for each ``out`` node: ``(N, C, L)`` or
         ``(B, N, C, L)``. ``intermediates_list`` has the dict of intermediates of each step that made one, in order.
-        ``signals`` has every node's output by id; they are computed when first asked for, and cost nothing before.
+        ``signals`` has every node's output by id, computed on first access and without cost before.
         Inside ``torch.compile`` they are ``None``.
 
     Raises:
         RenderError: A processor or parameter is missing or has another shape than its processor expects, the number,
-            rank or type of the input signals is not what the graph needs, or a processor returns something else than
-            one signal for each outlet. The message names the nodes.
+            rank or dtype of the input signals does not fit the graph, or a processor does not return one signal for
+            each outlet. The message names the nodes.
     """
     if isinstance(input_signals, Tensor) and autocast_of(input_signals):
         # Processors compute in full precision; what autocast made for them need not have it.
@@ -70,7 +70,7 @@ def render_grafx(
     _check_aggregation(aggregation)
     if not input_signal_grad:
         input_signals = input_signals.detach()
-    # Copies of the dicts, whose entries may be exchanged before the signals are looked at.
+    # Copies of the dicts, whose entries may be replaced before the signals are accessed.
     per_type_parameters, common_parameters = (
         map_tensors(tree, lambda p: p if parameters_grad else p.detach())
         for tree in (per_type_parameters, common_parameters or {})
@@ -109,8 +109,8 @@ def _run_steps(
     checkpoint: bool,
     aggregation: str,
 ) -> Iterator[tuple[tuple[Rows, ...], Intermediates | None]]:
-    """The outlets of each step, and its intermediates if there are some."""
-    # Nodes come first inside, so that a run of nodes is a view whether or not there is a batch of sources.
+    """Compute the outlets of each step, and its intermediates, if any."""
+    # Nodes come first, so that consecutive nodes are a view with or without a batch of sources.
     sources = input_signals.transpose(0, 1) if input_signals.ndim == 4 else input_signals
     segments: Segments = {}
     for index, step in enumerate(render_data.iter_list):
@@ -136,7 +136,7 @@ def compute_step(
     sources: Tensor,
     aggregation: str,
 ) -> tuple[tuple[Rows, ...], Intermediates | None]:
-    """The outlets of a step."""
+    """Compute the outlets of a step."""
     if step.node_type == "in":
         return ((sources,),), None
     inlets: list[Rows] = []
@@ -164,7 +164,7 @@ def per_source(
     common_parameters: Mapping[str, Tensor],
     render_data: RenderData,
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The parameters with an axis of sources behind that of nodes."""
+    """Move the axis of sources of the parameters behind that of nodes."""
     num_sources = input_signals.shape[0]
     own = {
         node_type: nodes_first(

@@ -24,25 +24,25 @@ from .signals import Signals
 
 
 class Renderer(nn.Module):
-    """Renders one graph, with parameters of its own.
+    """Renderer of one graph, with parameters of its own.
 
     Args:
-        G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; its ids are those that
-            rows of parameters follow.
-        processors: Node type to processor. A processor with weights of its own, as neural networks have, is shared with
-            whoever gave it, as torch modules are: a conversion by ``to``, ``double`` or ``half`` and a change by
-            ``eval`` or ``requires_grad_`` holds for all renderers that have it. All others are kept as copies, which
-            are independent of each other and cost no memory.
-        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. Types that are not given have
-            what their nodes hold, raw or as physical values of controls. What neither gives is at the default of its
-            control; of processors without controls, it is drawn at random, close to zero.
+        G: The graph. A copy of it, renumbered along its schedule, is kept as ``renderer.G``; rows of parameters follow
+            its ids.
+        processors: Node type to processor. A processor with weights of its own, such as a neural network, is shared
+            with the caller, as usual in torch: a conversion by ``to``, ``double`` or ``half`` and a change by ``eval``
+            or ``requires_grad_`` affects all renderers that have it. All others are kept as copies, which are
+            independent of each other and cost no memory.
+        parameters: Node type to (nested) raw parameters in id order of ``renderer.G``. For other types the parameters
+            on the nodes are used, raw or as physical values of controls, then the defaults of controls; parameters of
+            processors without controls are drawn at random, close to zero.
         method: The schedule, see :func:`compute_render_order`.
         checkpoint, aggregation: See :func:`render_grafx`.
         **schedule_options: Options of the method.
 
     Raises:
-        GraphError: The graph cannot be scheduled, or of a type without controls, which have defaults, some nodes hold
-            parameters and others lack them.
+        GraphError: The graph cannot be scheduled, or some nodes of a type without controls hold parameters and others
+            do not.
         ValueError: A control has a wrong name or value.
         RenderError: The graph cannot be rendered, or a node type without a processor occurs.
 
@@ -74,13 +74,13 @@ class Renderer(nn.Module):
         self.per_type_parameters = as_parameters(parameters_of(self.G, self.processors, parameters))
 
     def forward(self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None) -> Tensor:
-        """The output for ``(K, C, L)`` or ``(B, K, C, L)`` input signals, a row for each ``out`` node."""
+        """Render ``(K, C, L)`` or ``(B, K, C, L)`` input signals; the output has one row for each ``out`` node."""
         return self.render(input_signals, common_parameters)[0]
 
     def render(
         self, input_signals: Tensor, common_parameters: Mapping[str, Tensor] | None = None
     ) -> tuple[Tensor, list[Intermediates], Signals | None]:
-        """All that :func:`render_grafx` returns."""
+        """Return the complete result of :func:`render_grafx`."""
         return render_grafx(
             self.processors,
             input_signals,
@@ -93,9 +93,9 @@ class Renderer(nn.Module):
         )
 
     def graph(self) -> GRAFX:
-        """A copy of the graph whose nodes hold the present parameters: to be edited, saved, and rendered again.
+        """Copy the graph with the current parameters on its nodes, to be edited, saved, and rendered again.
 
-        Nodes of types with controls also get the attribute ``settings``, the same in physical values.
+        Nodes of types with controls also get the attribute ``settings`` with the same in physical values.
 
         Examples:
             >>> G = renderer.graph()
@@ -138,9 +138,9 @@ def config_of(G: GRAFX, processors: Mapping[str, nn.Module]) -> NodeConfigs:
 def parameters_of(
     G: GRAFX, processors: Mapping[str, nn.Module], given: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Type to raw parameters: what is given, else what nodes hold, else defaults of controls.
+    """Map types to raw parameters: the given ones, then those on nodes, then defaults of controls.
 
-    Types without controls that nobody gives parameters to have random values close to zero, unless others are given.
+    Types without controls or given parameters get random values close to zero, unless others are given.
     """
     _refuse_settings(G)
     found: dict[str, Any] = {}
@@ -200,14 +200,14 @@ def as_modules(processors: Mapping[str, nn.Module]) -> nn.ModuleDict:
 
 
 def _own(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Processors that may be converted without any effect on others: copies, but of those that have weights.
+    """Copy processors so that they can be converted independently, except those with weights.
 
-    Tensors in the buffers of copies stay the same until they are converted.
+    Tensors in the buffers of copies are shared until they are converted.
     """
     own, copies = {}, {id(buffer): buffer for processor in processors.values() for buffer in processor.buffers()}
     for node_type, processor in processors.items():
         own[node_type] = processor
-        # A module with a forward of its own, as compiled ones have, may be bound to what it was made from.
+        # A module with an instance-level forward, such as a compiled one, may be bound to its original.
         bound = any("forward" in vars(module) for module in processor.modules())
         if next(processor.parameters(), None) is None and not bound:
             with suppress(TypeError, RuntimeError):  # of what cannot be copied
@@ -215,12 +215,12 @@ def _own(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     return own
 
 
-@torch.inference_mode(False)  # so that what is made can be trained later
+@torch.inference_mode(False)  # so that the result can be trained later
 def as_parameters(tree: Mapping[str, Any]) -> nn.ParameterDict:
-    """A nested dict of tensors as modules, so that optimizers and ``state_dict`` see them.
+    """Wrap a nested dict of tensors in modules, so that optimizers and ``state_dict`` see them.
 
     Raises:
-        RenderError: Torch cannot keep a parameter of that name, or what it names is no tensor.
+        RenderError: Torch does not accept the name of a parameter, or a value is not a tensor.
     """
     parameters = nn.ParameterDict()
     for name, value in tree.items():

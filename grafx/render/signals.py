@@ -1,4 +1,4 @@
-"""Every node's output, computed when first asked for."""
+"""Outputs of all nodes, computed on first access."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,12 +19,12 @@ from .plan import RenderData
 class Signals:
     """The outputs of all nodes of a render, by node id.
 
-    Nothing is kept while rendering. The first look renders the graph once more, with the random state of the first
-    time, and keeps all outputs; gradients flow through them as through the output. So it must come before anything
-    changes inputs or parameters in place, as an optimizer does.
+    Nothing is stored while rendering. The first access renders the graph once more, with the original random state, and
+    keeps all outputs; gradients flow through them as through the output. So it must come before anything changes inputs
+    or parameters in place, such as an optimizer's step.
 
     ``signals[id]`` is ``(C, L)``, or ``(B, C, L)`` for a batch of sources; a tuple of these for a node with several
-    outlets. Any other index, and :meth:`tensor`, go to all first outlets as one tensor.
+    outlets. Any other index, and :meth:`tensor`, refer to all first outlets as one tensor.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Signals:
         return self.tensor().shape
 
     def tensor(self) -> Tensor:
-        """All first outlets: ``(V, C, L)``, or ``(B, V, C, L)``; mono is broadcast where other nodes have more."""
+        """Stack all first outlets: ``(V, C, L)``, or ``(B, V, C, L)``; mono is broadcast where necessary."""
         rows = [outlets[0] for outlets in self._all()]
         return torch.stack(same_channels(rows, "the one tensor of all signals"), dim=-3)
 
@@ -83,7 +83,7 @@ class Signals:
 
 
 def _state_of(watched: Iterable[Any]) -> list[Any]:
-    """What tells whether tensors, nested dicts of them or modules are as they were."""
+    """Snapshot to detect changes of tensors, nested dicts of them or modules."""
     tensors: list[Tensor] = []
     modes = []
     for item in watched:

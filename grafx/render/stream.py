@@ -1,4 +1,4 @@
-"""A graph block by block: for audio of any length, and live."""
+"""Streaming of a graph, block by block: for audio of any length, and in real time."""
 
 import math
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ BLOCK = 4096
 
 
 class StreamRenderer(nn.Module):
-    """Renders one graph block by block, with what it remembers in :attr:`state`.
+    """Renderer of one graph block by block, with its memory in :attr:`state`.
 
-    Blocks of any sizes, one after another, give what :class:`Renderer` gives on the whole, later by
+    Consecutive blocks of any sizes give the output of :class:`Renderer` on the whole, later by
     :attr:`latency_samples`. Where processors look ahead, other signals wait for theirs, so that all that meet are in
     time with each other, and nothing sounds before the time 0 of the whole. The graph may have cycles: each must lead
     through the first inlet of a delay (a processor with a method ``min_delay_samples``) of at least one block. No
@@ -152,7 +152,7 @@ class StreamRenderer(nn.Module):
                 segments[index, outlet] = cut(rows, lengths)
             states.append(state)
         if self._loops.readers:
-            # What delays gave did not depend on this block, but what they keep does.
+            # The outputs of delays do not depend on this block, but their states do.
             sources = self._loops.fed(sources, segments)
             segments[0, 0] = cut((sources,), data.iter_list[0].segments[0])
             for index in self._loops.readers:
@@ -209,13 +209,13 @@ class StreamRenderer(nn.Module):
     def finish(
         self, common_parameters: Mapping[str, Tensor] | None = None, tail: bool = True, limit: int = 2**22
     ) -> Tensor:
-        """What is still to come after the input has ended: what is late, and the sound until it has died away.
+        """Return the rest of the output after the end of the input: the latency, and the tail.
 
         Args:
             common_parameters: See :meth:`forward`.
             tail: Whether to go on until it has died away. If not, the whole is as long as the input, as that of
                 :class:`Renderer` is.
-            limit: The most samples that a graph with cycles goes on for, which ends when it is 60 dB below its loudest
+            limit: Maximum length of the rest of a graph with cycles, which ends when it is 60 dB below its loudest
                 sample so far.
 
         Returns:
@@ -248,7 +248,7 @@ class StreamRenderer(nn.Module):
         return torch.cat(outputs, -1)
 
     def tail_samples(self) -> int:
-        """How long the graph sounds after its inputs have ended: the longest sum of tails along any path, to −60 dB.
+        """Return how long the graph sounds after the end of its inputs: the longest sum of tails of a path, to −60 dB.
 
         In a graph with cycles it is how long a sound takes to go round each of them once.
         """
@@ -267,7 +267,7 @@ class StreamRenderer(nn.Module):
 
 
 class _Kept(NamedTuple):
-    """What a state consists of.
+    """Contents of a state.
 
     Attributes:
         whose: what tells the graph and its processors from others.
@@ -310,7 +310,7 @@ class _DelayTooShort(RenderError):
 
 
 class _Streamed:
-    """A processor within a block: called as others are, it keeps the state of each call."""
+    """A processor in a stream: called like the processor, it keeps the state of each call."""
 
     def __init__(
         self, processors: Mapping[str, Any], step: RenderStep, before: tuple[State, ...] | None, check_delay: bool
@@ -341,7 +341,7 @@ class _Streamed:
 
 
 class _Loops:
-    """Cycles of a graph, cut open: what is fed back comes through further ``in`` nodes.
+    """Cycles of a graph, cut open: the feedback enters through additional ``in`` nodes.
 
     Attributes:
         readers: Steps of the delays that read them.
@@ -359,7 +359,7 @@ class _Loops:
             self._fed.append((index, step.outlet_names.index(outlet), ids[source] - step.nodes[0]))
 
     def with_silence(self, block: Tensor) -> Tensor:
-        """The sources, and silence where something is fed back."""
+        """Append silence for the feedback to the sources."""
         if not isinstance(block, Tensor):
             raise RenderError(f"A block must be a tensor (sources, channels, samples), not a {type(block).__name__}.")
         if block.ndim in (3, 4) and block.shape[-3] != self.num_sources:
@@ -369,7 +369,7 @@ class _Loops:
         return torch.cat([block, block.new_zeros(*block.shape[:-3], len(self._fed), *block.shape[-2:])], -3)
 
     def fed(self, sources: Tensor, segments: Segments) -> Tensor:
-        """The sources, and what is fed back."""
+        """Append the feedback to the sources."""
         signals = []
         for index, outlet, row in self._fed:
             rows = [signal for segment in segments[index, outlet] for signal in one_by_one(segment)]
@@ -400,7 +400,7 @@ def _in_order(parameters: Mapping[str, Any], G: GRAFX, ordered: GRAFX, processor
 
 
 def _in_its_time(rows: Rows, departures: list[int], time: int, end: int | None) -> Rows:
-    """Signals without what they have before their time 0, and at or after the end."""
+    """Silence signals before their time 0, and at or after the end."""
     if time >= max(departures) and end is None:
         return rows
     starts = iter(departures)
@@ -415,7 +415,7 @@ def _within(signals: Tensor, starts: list[int], time: int, end: int | None) -> T
 
 
 def _first_bad_sample(signal: Tensor) -> int | None:
-    """Where a signal ``(..., L)`` is not finite, if anywhere."""
+    """Return where a signal ``(..., L)`` is first not finite, if anywhere."""
     bad = ~signal.isfinite().flatten(0, -2).all(0)
     return int(bad.nonzero()[0]) if bad.any() else None
 

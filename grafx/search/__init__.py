@@ -1,4 +1,4 @@
-"""Finding the graph that explains how stems became a mix, and the settings that make a sound."""
+"""Search for the graph that turns stems into a mix, and for the settings that reproduce a sound."""
 
 from ..errors import SearchError
 from .inversion.effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect

@@ -1,4 +1,4 @@
-"""Arguments of searches, checked before any work: what cannot be used is named."""
+"""Checks of the arguments of searches, made before any work."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -13,10 +13,10 @@ LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000  # Hz
 
 
 def whole_rate(sample_rate: Any) -> int:
-    """A sample rate as a whole number of Hz, as audio files have it.
+    """Convert a sample rate to an integer number of Hz, as in audio files.
 
     Raises:
-        AudioError: It is no whole number within 1 kHz and 1 MHz.
+        AudioError: It is not an integer from 1 kHz to 1 MHz.
     """
     rate = number("sample_rate", sample_rate, LOWEST_RATE, HIGHEST_RATE, AudioError)
     if rate != int(rate):
@@ -27,10 +27,10 @@ def whole_rate(sample_rate: Any) -> int:
 def number(
     name: str, value: Any, low: float = 0, high: float = math.inf, error: type[ValueError] = SearchError
 ) -> float:
-    """A finite number within limits, of Python's own type.
+    """Convert to a finite float within limits.
 
     Raises:
-        ValueError: of the type ``error``: it is something else.
+        ValueError: It is not such a number; the type is ``error``.
     """
     # The abstract numbers of Python declare no comparisons.
     inside = isinstance(value, Real) and low <= value <= high  # pyright: ignore[reportOperatorIssue]
@@ -41,10 +41,10 @@ def number(
 
 
 def whole_number(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> int:
-    """A whole number within limits, of Python's own type.
+    """Convert to an integer within limits.
 
     Raises:
-        SearchError: It is something else.
+        SearchError: It is not such a number.
     """
     inside = isinstance(value, Integral) and low <= value <= high  # pyright: ignore[reportOperatorIssue]
     if not inside or isinstance(value, bool):
@@ -54,10 +54,10 @@ def whole_number(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> 
 
 
 def tensor(name: str, value: Any, any_device: bool = False) -> Tensor:
-    """A dense tensor on the CPU, or on any device.
+    """Check for a dense tensor on the CPU, or on any device.
 
     Raises:
-        AudioError: It is something else.
+        AudioError: It is not such a tensor.
     """
     if not isinstance(value, Tensor):
         raise AudioError(f"{name} must be a torch.Tensor, not a {type(value).__name__}: convert it.")
@@ -68,10 +68,10 @@ def tensor(name: str, value: Any, any_device: bool = False) -> Tensor:
 
 
 def texts(name: str, values: Any) -> list[str]:
-    """Texts of any iterable, as a list.
+    """Convert an iterable of strings to a list.
 
     Raises:
-        GraphError: They are something else, a single text, say.
+        GraphError: It is not such an iterable, or a single string.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise GraphError(f"{name} must be several texts, not {values!r}.")
@@ -83,10 +83,10 @@ def texts(name: str, values: Any) -> list[str]:
 
 
 def text_groups(name: str, groups: Any) -> dict[str, list[str]]:
-    """A mapping of texts to several texts each.
+    """Convert a mapping of strings to lists of strings.
 
     Raises:
-        GraphError: It is something else.
+        GraphError: It is not such a mapping.
     """
     if groups is None:
         return {}

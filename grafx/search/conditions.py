@@ -1,4 +1,4 @@
-"""What torch is set to while a search works, whatever its caller has set."""
+"""Torch settings during a search, independent of the caller."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 @contextmanager
 def usual_torch() -> Iterator[None]:
-    """Gradients on, inference mode and autocast off, new tensors of float32 on the CPU; afterwards all as it was."""
+    """Enable gradients, disable inference mode and autocast, default to float32 on the CPU; restore all afterwards."""
     dtype = torch.get_default_dtype()
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
         torch.set_default_dtype(torch.float32)
@@ -25,7 +25,7 @@ def usual_torch() -> Iterator[None]:
 
 
 def in_usual_torch(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that runs in :func:`usual_torch`."""
+    """Wrap a function to run in :func:`usual_torch`."""
 
     @wraps(function)
     def usual(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,6 +36,6 @@ def in_usual_torch(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def plain_tensor(signal: Tensor) -> Tensor:
-    """A signal as a constant: without history, and no tensor of inference mode, which no gradient may depend on."""
+    """Detach a signal, and convert an inference tensor, which no gradient may depend on, to a normal one."""
     signal = signal.detach()
     return signal.clone() if signal.is_inference() else signal

@@ -1,4 +1,4 @@
-"""The documented place of :mod:`grafx.search.inversion.report`."""
+"""Documented import path of :mod:`grafx.search.inversion.report`."""
 
 from .inversion.report import INVERSION_FILES, plot_inversion, spectrogram, write_inversion
 

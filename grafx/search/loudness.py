@@ -1,4 +1,4 @@
-"""How loud a song is, and the one loudness at which songs are compared."""
+"""Loudness of a song, and the reference loudness at which songs are compared."""
 
 import math
 
@@ -7,7 +7,7 @@ from scipy.signal import sosfilt
 from torch import Tensor
 
 REFERENCE_LUFS = -14.0
-"""Where songs are compared; about what released ones have, so that theirs is hardly changed."""
+"""Reference loudness, close to that of released music."""
 
 OFFSET = -0.691  # LUFS of a mean square of 1 after the weighting
 BLOCK, HOP = 0.4, 0.1  # s
@@ -17,20 +17,20 @@ PIECE = 100  # hops that are filtered at once
 
 
 def loudness(signal: Tensor, sample_rate: float) -> float:
-    r"""Integrated loudness in LUFS: the mean energy of what is not silent, weighted as ears weigh frequencies.
+    r"""Compute the integrated loudness in LUFS: the mean energy of non-silent parts, with frequency weighting.
 
-    It is that of ITU-R BS.1770, but for its absolute gate: blocks count from 70 LU below full scale on, where full
-    scale is the peak of the signal. So n dB less level are n LU less loudness, however quiet the signal. A signal
+    It follows ITU-R BS.1770 except for the absolute gate: blocks count from 70 LU below full scale, where full scale is
+    the peak of the signal. So a level lower by n dB is a loudness lower by n LU, however quiet the signal. A signal
     shorter than a block of 0.4 s is one block.
 
     Args:
         signal: ``(channels, samples)``, mono or stereo.
-        sample_rate: in Hz.
+        sample_rate: In Hz.
 
     Returns:
         The loudness; −∞ for silence.
 
-    Source:
+    References:
         Recommendation ITU-R BS.1770-5, 2023; the weighting at other rates than 48 kHz by the bilinear transform of its
         analog prototypes.
     """
@@ -49,14 +49,14 @@ def loudness(signal: Tensor, sample_rate: float) -> float:
 
 
 def reference_gain(signal: Tensor, sample_rate: float) -> float:
-    """The factor that brings a signal to :data:`REFERENCE_LUFS`, between −120 and 120 dB; 1 for silence."""
+    """Return the factor that brings a signal to :data:`REFERENCE_LUFS`, between −120 and 120 dB; 1 for silence."""
     lufs = loudness(signal, sample_rate)
     gain = 10 ** ((REFERENCE_LUFS - lufs) / 20) if math.isfinite(lufs) else 1.0
     return min(max(gain, 1 / LARGEST_GAIN), LARGEST_GAIN)
 
 
 def _block_powers(signal: Tensor, peak: float, sample_rate: float) -> np.ndarray:
-    """Mean squares, summed over channels, of weighted blocks that overlap by three quarters."""
+    """Compute mean squares, summed over channels, of weighted blocks that overlap by three quarters."""
     hop = max(1, round(HOP * sample_rate))
     sections = _weighting(sample_rate)
     state = np.zeros((len(sections), signal.shape[0], 2))
@@ -74,7 +74,7 @@ def _block_powers(signal: Tensor, peak: float, sample_rate: float) -> np.ndarray
 
 
 def _weighting(sample_rate: float) -> np.ndarray:
-    """The high shelf, for the head, and the high-pass of the weighting, as second-order sections."""
+    """Design the weighting, a high shelf for the head and a high-pass, as second-order sections."""
     shelf, highpass = (1681.974450955533, 0.7071752369554196), (38.13547087602444, 0.5003270373238773)
     high = 10 ** (3.999843853973347 / 20)
     band = high**0.4996667741545416

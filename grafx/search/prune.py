@@ -1,4 +1,4 @@
-"""The documented place of :mod:`grafx.search.mixing.prune`."""
+"""Documented import path of :mod:`grafx.search.mixing.prune`."""
 
 from .mixing.prune import METHODS, brute_force, drywet_guided, hybrid
 

@@ -1,4 +1,4 @@
-"""The documented place of :mod:`grafx.search.mixing.report`."""
+"""Documented import path of :mod:`grafx.search.mixing.report`."""
 
 from .mixing.report import RESULT_FILES, describe_chains, plot_losses, summarize, write_results
 

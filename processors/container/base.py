@@ -1,12 +1,12 @@
-"""Processors made of processors.
+"""Base classes of containers, processors made of other processors.
 
 Containers wrap any processor with one inlet and one outlet, and each other. The parameters of members nest under
 their names; a container with a single member takes that member's parameters as its own. The same holds for
-intermediates: what a member returns beside its output is passed on, nested where the parameters are.
+intermediates: those of a member are passed on, nested like its parameters.
 
-A parameter *from outside* is given for all nodes at once and belongs to no ``parameter_size``, such as the dry/wet
-weight of a graph. Any container accepts it and hands it to every member that lists it in
-``external_parameters()``; a member whose own parameters name it keeps its own.
+An *external* parameter is given for all nodes at once and belongs to no ``parameter_size``, such as the dry/wet
+weight of a graph. Any container accepts it and passes it to every member that lists it in
+``external_parameters()``; a member with an own parameter of that name uses its own.
 """
 
 import inspect
@@ -46,11 +46,11 @@ class Container(Processor):
 
     @abstractmethod
     def members(self) -> dict[Path, nn.Module]:
-        """The members, by the names under which their parameters nest."""
+        """Members, by the names under which their parameters nest."""
 
     @property
     def latency_samples(self) -> int | None:
-        """That of the member which looks ahead farthest; None if one needs the whole signal."""
+        """Latency of the member with the largest look-ahead; ``None`` if one needs the whole signal."""
         latencies = [latency_of(member) for member in self.members().values()]
         return None if None in latencies else max(latencies)
 
@@ -113,7 +113,7 @@ class Wrapper(Container):
         return self.processor.parameter_size()
 
     def external_parameters(self) -> set[str]:
-        """Names of the parameters that are handed in from outside."""
+        """Return the names of the external parameters."""
         return _external_parameters(self.processor)
 
     def tail_samples(self, **raw_parameters) -> int:
@@ -141,14 +141,14 @@ class Group(Container):
         return {name: processor.parameter_size() for name, processor in self.processors.items()}
 
     def external_parameters(self) -> set[str]:
-        """Names of the parameters that are handed in from outside."""
+        """Return the names of the external parameters."""
         return set().union(*map(_external_parameters, self.processors.values()))
 
     @abstractmethod
     def forward(self, *inlet_signals: Tensor, **raw_parameters) -> Output: ...
 
     def _route(self, raw_parameters: dict) -> dict[str, dict]:
-        """Each member's parameters: its own, and those from outside that it takes."""
+        """Return each member's parameters: its own, and the external ones that it takes."""
         external = self.external_parameters()
         for name in raw_parameters:
             if name not in self.processors and name not in external:

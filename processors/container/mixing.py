@@ -1,4 +1,4 @@
-"""Containers that mix and chain: dry/wet, serial chains, parallel mixes."""
+"""Containers: dry/wet mixes, serial chains, parallel mixes."""
 
 import math
 from collections.abc import Mapping
@@ -25,20 +25,18 @@ class DryWet(Wrapper):
 
     .. math:: y = w \cdot \mathrm{wet} + (1 - w) \cdot \mathrm{dry}
 
-    The weight is used as it is: 0 is dry, 1 is wet, and nothing confines it to that range. A mono input is spread
-    over the channels of a wet signal that has more.
+    The weight is used unchanged: 0 is dry, 1 is wet, and other values are allowed. A mono input is broadcast to the
+    channels of the wet signal.
 
-    Raw parameters: those of the processor and ``drywet_weight``, 1, unless it comes from outside.
+    Raw parameters: those of the processor and ``drywet_weight``, 1, unless it is external.
 
     Args:
-        processor: what makes the wet signal.
-        external_param: the weight comes from outside, as a common parameter of all nodes, and is not in
-            ``parameter_size``. It then serves every such ``DryWet`` within the processor too. If False it is a
-            raw parameter like any other.
+        processor: Processor of the wet signal.
+        external_param: The weight is a common parameter of all nodes, and not in ``parameter_size``. It then also
+            serves every such ``DryWet`` within the processor. If false, it is an ordinary raw parameter.
 
     Raises:
-        ParameterError: the processor cannot be wrapped, or takes another ``drywet_weight`` that is given beside
-            this one.
+        ParameterError: The processor cannot be wrapped, or has another ``drywet_weight`` in addition to this one.
     """
 
     weights = "drywet_weight"
@@ -69,15 +67,15 @@ class DryWet(Wrapper):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the dry signal; the weight may follow it.
-            drywet_weight: of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
-            raw_parameters: those of the processor.
+            inlet_signals: The dry signal; the weight may follow it.
+            drywet_weight: Of shape ``(B,)`` or ``(B, 1)``, or a single weight for the batch.
+            raw_parameters: Those of the processor.
 
         Returns:
             The mix, and the processor's intermediates if it has any.
 
         Raises:
-            ParameterError: the weight is missing or has another shape.
+            ParameterError: The weight is missing or has another shape.
         """
         dry = _only_signal(self, inlet_signals)
         if drywet_weight is None:
@@ -97,16 +95,16 @@ class DryWet(Wrapper):
 
 
 class GainStagingRegularization(Wrapper):
-    """A processor that also tells how much it changes the loudness, to be kept small while training.
+    """Wrapper that also returns how much a processor changes the loudness, to be penalized in training.
 
     Adds the intermediate ``key``: :func:`.rms_difference` of input and output, summed over the batch.
 
     Args:
-        processor: what is watched.
-        key: name of the intermediate.
+        processor: The wrapped processor.
+        key: Name of the intermediate.
 
     Raises:
-        ParameterError: the processor cannot be wrapped.
+        ParameterError: The processor cannot be wrapped.
 
     References:
         S. Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
@@ -120,14 +118,14 @@ class GainStagingRegularization(Wrapper):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the one signal.
-            raw_parameters: those of the processor.
+            inlet_signals: The input signal.
+            raw_parameters: Those of the processor.
 
         Returns:
             The processor's output, and its intermediates with ``key`` added.
 
         Raises:
-            ParameterError: the processor has an intermediate of that name.
+            ParameterError: The processor has an intermediate of that name.
         """
         x = _only_signal(self, inlet_signals)
         y, intermediates = call_member("processor", self.processor, raw_parameters, x)
@@ -135,7 +133,7 @@ class GainStagingRegularization(Wrapper):
             raise ParameterError(
                 f"{type(self.processor).__name__} has an intermediate {self.key!r} already: choose another key."
             )
-        # Of a block, which is late against its input, it would say nothing.
+        # In a block, the output is late against the input, and the difference is meaningless.
         return y, intermediates if in_blocks() else {**intermediates, self.key: rms_difference(x, y)}
 
 
@@ -145,24 +143,24 @@ class SerialChain(Group):
     Raw parameters: for each name, those of its processor.
 
     Args:
-        processors: name -> processor.
+        processors: Name to processor.
 
     Raises:
-        ParameterError: there is none, a name cannot be used, or a processor cannot be wrapped.
+        ParameterError: There is no processor, a name is invalid, or a processor cannot be wrapped.
     """
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters) -> Output:
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the one signal.
-            raw_parameters: for each name a dict of its processor's parameters, and parameters from outside.
+            inlet_signals: The input signal.
+            raw_parameters: For each name a dict of its processor's parameters, and external parameters.
 
         Returns:
             The last processor's output, and ``{name: intermediates}`` of those that have any.
 
         Raises:
-            ParameterError: the parameters of a processor are missing, or there are some that nobody takes.
+            ParameterError: Parameters of a processor are missing or unknown.
         """
         signal = _only_signal(self, inlet_signals)
         collected, latency = {}, 0
@@ -177,7 +175,7 @@ class SerialChain(Group):
 
     @property
     def latency_samples(self) -> int | None:
-        """The sum of all members'; None if one needs the whole signal."""
+        """Sum of all members' latencies; ``None`` if one needs the whole signal."""
         latencies = [latency_of(member) for member in self.processors.values()]
         return None if None in latencies else sum(latencies)
 
@@ -186,23 +184,23 @@ class SerialChain(Group):
 
 
 class ParallelMix(Group):
-    r"""Processors side by side, whose outputs are mixed.
+    r"""Processors in parallel, with mixed outputs.
 
     .. math::
         y = \sum_{k=1}^{K} g_k\, y_k, \quad
         g_k = \frac{e^{w_k}}{\sum_j e^{w_j}} \text{ (softmax)} \quad\text{or}\quad
         g_k = \frac{\ln(1 + e^{w_k})}{K \ln 2} \text{ (softplus)}
 
-    Both give 1/K each where all weights are 0.
+    Both are 1/K for weights of 0.
 
     Raw parameters: for each name, those of its processor; ``parallel_weights``, K.
 
     Args:
-        processors: name -> processor.
+        processors: Name to processor.
         activation: ``"softmax"`` for gains that sum to 1, ``"softplus"`` for independent ones.
 
     Raises:
-        ParameterError: there is no processor, a name cannot be used, or a processor cannot be wrapped.
+        ParameterError: There is no processor, a name is invalid, or a processor cannot be wrapped.
     """
 
     weights = "parallel_weights"
@@ -220,7 +218,7 @@ class ParallelMix(Group):
         return {**super().parameter_size(), "parallel_weights": len(self.processors)}
 
     def declare_controls(self) -> list[Control]:
-        # Before softmax scales all of them alike, so that they sum to one.
+        # Softmax normalizes them to a sum of one.
         to_gain = AMPLITUDE_DB if self.activation == "softmax" else softplus_db(len(self.processors) * math.log(2))
         return [db("gains_db", -60.0, 24.0, 0.0, "parallel_weights", map=to_gain)]
 
@@ -228,16 +226,15 @@ class ParallelMix(Group):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the one signal, which all processors receive; the weights may follow it.
+            inlet_signals: The input signal of all processors; the weights may follow it.
             parallel_weights: ``(B, K)``, in the order of the dict.
-            raw_parameters: for each name a dict of its processor's parameters, and parameters from outside.
+            raw_parameters: For each name a dict of its processor's parameters, and external parameters.
 
         Returns:
             The mix, and ``{name: intermediates}`` of the processors that have any.
 
         Raises:
-            ParameterError: the weights or the parameters of a processor are missing, or there are some that nobody
-                takes.
+            ParameterError: The weights are missing, or parameters of a processor are missing or unknown.
         """
         signal = _only_signal(self, inlet_signals)
         if parallel_weights is None:

@@ -18,29 +18,29 @@ from .base import Group, Output, call_member, with_intermediates
 
 
 class MultiBand(Group):
-    r"""Any processor in each of K frequency bands, with parameters of its own.
+    r"""A processor in each of K frequency bands, with separate parameters.
 
     .. math:: y = \sum_{k=0}^{K-1} p(u_k;\, \theta_k)
 
-    where :math:`u_k` are the bands of a :class:`LinkwitzRileyCrossover`. If the processor changes nothing, y is u after
-    allpass filters: as loud as u at each frequency, but a mix of the two is not. What inlets after the first one
-    receive is not split.
+    where :math:`u_k` are the bands of a :class:`LinkwitzRileyCrossover`. If the processor does not change its input, y
+    is the allpass-filtered u: it has the magnitude of u at each frequency, but do not mix it with u. Inlets after the
+    first one are not split.
 
-    The controls are ``band{k}_`` before the names of the processor's, and ``crossover{i}_freq``.
+    Controls are named ``band{k}_`` followed by the names of the processor's, and ``crossover{i}_freq``.
 
     Raw parameters:
-        band0: those of the processor for the lowest band; likewise ``band1`` and so on.
-        log_freq ``(B, K - 1)``: those of the crossover.
+        band0: Those of the processor for the lowest band; likewise ``band1`` and so on.
+        log_freq ``(B, K - 1)``: Those of the crossover.
 
     Args:
-        processor: what processes the bands, with one outlet.
+        processor: Processor of the bands, with one outlet.
         num_bands: K, at least 2.
-        sample_rate: samples per second, which the crossovers refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second, which the crossovers refer to.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
-        ParameterError: fewer than two bands, another order, or a processor that cannot be wrapped.
+        ParameterError: Fewer than two bands, an unsupported order, or a processor that cannot be wrapped.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MultiBand(Group):
     def parameter_size(self) -> ParameterSize:
         return {**super().parameter_size(), **self.crossover.parameter_size()}
 
-    # Raw parameters nest in bands, whereas the names of controls begin with them.
+    # Raw parameters nest in bands, whereas names of controls have a prefix.
 
     def declare_leaves(self) -> list[Leaf]:
         return [_flat(leaf) for leaf in super().declare_leaves()]
@@ -86,15 +86,15 @@ class MultiBand(Group):
         """Process ``(B, C, L)`` signals.
 
         Args:
-            inlet_signals: the signal to split, and those of the processor's other inlets.
+            inlet_signals: The signal to split, and those of the processor's other inlets.
             log_freq: ``(B, K - 1)``.
-            raw_parameters: for each band a dict of its parameters, and parameters from outside.
+            raw_parameters: For each band a dict of its parameters, and external parameters.
 
         Returns:
             The sum of the bands, and ``{band: intermediates}`` if the processor has any.
 
         Raises:
-            ParameterError: parameters or signals are missing, or there are some that nobody takes.
+            ParameterError: Parameters or signals are missing or unknown.
         """
         name = f"{type(self).__name__} of {len(self.processors)} bands"
         if len(inlet_signals) != len(self.inlets):

@@ -1,4 +1,4 @@
-"""Full precision for what runs inside ``torch.autocast``: recursions and spectra would not survive less."""
+"""Full precision inside ``torch.autocast``, which recursions and spectra need."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +10,7 @@ LOW = torch.float16, torch.bfloat16
 
 
 def autocast_of(tree: Any) -> str | None:
-    """The type of device on which autocast is enabled, of that of the first tensor; None if there is none."""
+    """Return the device type of the first tensor if autocast is enabled for it, otherwise ``None``."""
     tensors = tensors_of(tree)
     device = tensors[0].device.type if tensors else "cpu"
     if device == "meta":  # which has none, and torch would fail
@@ -19,12 +19,12 @@ def autocast_of(tree: Any) -> str | None:
 
 
 def in_full_precision(device: str, function: Callable[..., Any], given: Any) -> Any:
-    """Call a function on what it is given, forward and backward, without autocast.
+    """Call a function, forward and backward, without autocast.
 
     Args:
-        device: the type of device whose autocast is enabled.
-        function: takes ``given``, with what is in half precision in float32.
-        given: tensors in nested dicts, lists and tuples.
+        device: Device type with autocast enabled.
+        function: Takes ``given``, with half-precision tensors converted to float32.
+        given: Tensors in nested dicts, lists and tuples.
     """
     given = _widened(given)
     with torch.autocast(device, enabled=False):
@@ -35,7 +35,7 @@ def in_full_precision(device: str, function: Callable[..., Any], given: Any) -> 
 
 
 def tensors_of(tree: Any) -> list[Tensor]:
-    """All tensors of nested dicts, lists and tuples."""
+    """Yield all tensors of nested dicts, lists and tuples."""
     if isinstance(tree, Tensor):
         return [tree]
     found: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Shapes that broadcast."""
+"""Broadcasting of shapes."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import torch
 
 
 def is_one_of(length: int, *lengths: int) -> bool:
-    """Whether ``length`` is one of some numbers, in a form that compiles where it is symbolic; ``in`` does not."""
+    """Whether ``length`` is one of some numbers, in a form that compiles with symbolic lengths, unlike ``in``."""
     for other in lengths:  # noqa: SIM110, as no generator
         if length == other:
             return True
@@ -14,10 +14,10 @@ def is_one_of(length: int, *lengths: int) -> bool:
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
-    """What ``torch.broadcast_shapes`` gives, without the half second that its first call takes to load sympy.
+    """Compute ``torch.broadcast_shapes``, without the half second of its first call to load sympy.
 
     Raises:
-        RuntimeError: the shapes do not broadcast.
+        RuntimeError: The shapes do not broadcast.
     """
     rank = max([len(shape) for shape in shapes] + [0])  # in a form that old releases of torch compile
     sizes = [1] * rank

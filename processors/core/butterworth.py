@@ -1,4 +1,4 @@
-"""Butterworth filters of any order, as sections of first and second order in series."""
+"""Butterworth filters of any order, as first- and second-order sections in series."""
 
 import math
 
@@ -10,12 +10,12 @@ from .cookbook import Coefficients, bilinear
 
 
 def low_pass(w0: Tensor, order: int) -> Coefficients:
-    r"""Low-pass of order N, 3 dB down at its cutoff.
+    r"""Design a low-pass of order N, with −3 dB at its cutoff.
 
     .. math:: |H|^2 = \frac{1}{1 + (\tan \tfrac{\omega}{2} / \tan \tfrac{\omega_0}{2})^{2N}}
 
     Args:
-        w0: cutoffs ω₀ in radians per sample, between 0 and π, ``(…)``, in double precision.
+        w0: Cutoffs ω₀ in radians per sample, between 0 and π, ``(…)``, in double precision.
         order: N, at least 1.
 
     Returns:
@@ -25,12 +25,12 @@ def low_pass(w0: Tensor, order: int) -> Coefficients:
 
 
 def high_pass(w0: Tensor, order: int) -> Coefficients:
-    """High-pass of order N, 3 dB down at its cutoff. See :func:`low_pass`."""
+    """Design a high-pass of order N, with −3 dB at its cutoff, see :func:`low_pass`."""
     return _sections(w0, order, cookbook.high_pass, -1.0)
 
 
 def all_pass(w0: Tensor, order: int) -> Coefficients:
-    """All-pass of order N with the poles of :func:`low_pass`. See there."""
+    """Design an all-pass of order N with the poles of :func:`low_pass`."""
     b, a = _sections(w0, order, cookbook.all_pass, 1.0)
     if order % 2:
         b = torch.cat([b[..., :-1, :], _flip_first_order(a[..., -1:, :])], -2)
@@ -38,14 +38,14 @@ def all_pass(w0: Tensor, order: int) -> Coefficients:
 
 
 def band_pass(low: Tensor, high: Tensor, order: int) -> Coefficients:
-    r"""Band-pass that a low-pass of order N becomes, 3 dB down at both edges.
+    r"""Design a band-pass from a low-pass of order N, with −3 dB at both edges.
 
     With :math:`\Omega = \tan \tfrac{\omega}{2}`, the variable of the low-pass is :math:`(s^2 + \Omega_1 \Omega_2) /
     (s (\Omega_2 - \Omega_1))`.
 
     Args:
-        low: lower edges ω₁ in radians per sample, between 0 and π, ``(…)``, in double precision.
-        high: upper edges ω₂, above the lower ones.
+        low: Lower edges ω₁ in radians per sample, between 0 and π, ``(…)``, in double precision.
+        high: Upper edges ω₂, above the lower ones.
         order: N, at least 1, of each slope.
 
     Returns:
@@ -69,7 +69,7 @@ def band_pass(low: Tensor, high: Tensor, order: int) -> Coefficients:
 
 
 def _inverse_qualities(order: int) -> list[float]:
-    """1/Q of each pair of poles."""
+    """Compute 1/Q of each pair of poles."""
     return [2 * math.cos(math.pi * (order - 1 - 2 * k) / (2 * order)) for k in range(order // 2)]
 
 

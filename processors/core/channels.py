@@ -1,4 +1,4 @@
-"""How the filters of a processor relate to the channels of its signals."""
+"""Channel modes: the assignment of a processor's filters to the channels of its signals."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ NUM_FILTER_CHANNELS = {"mono": 1, "stereo": 2, "midside": 2, "pseudo_midside": 2
 
 
 def num_filter_channels(processor_channel: str) -> int:
-    """Number of filters that a processor of this kind has for each node.
+    """Return the number of filters per node in a channel mode.
 
     Args:
         processor_channel: ``"mono"`` (one filter for all channels), ``"stereo"`` (left, right), ``"midside"`` or
             ``"pseudo_midside"`` (mid, side).
 
     Raises:
-        ParameterError: another name.
+        ParameterError: The mode is unknown.
     """
     check_known("processor_channel", processor_channel, NUM_FILTER_CHANNELS)
     return NUM_FILTER_CHANNELS[processor_channel]
@@ -33,23 +33,23 @@ def filter_channels(
     processor_channel: str,
     apply: Callable[[Tensor, Tensor], Tensor] = convolve,
 ) -> Tensor:
-    """Apply filters to the channels that they are meant for.
+    """Apply filters to channels.
 
     ``"mono"`` applies one filter to all channels and ``"stereo"`` one to each; a mono signal becomes stereo.
-    ``"midside"`` applies them to mid and side of a stereo signal. For ``"pseudo_midside"`` it is the filters that are
-    to be converted, by :func:`filters_of_channels`.
+    ``"midside"`` applies them to mid and side of a stereo signal. For ``"pseudo_midside"`` the filters are converted
+    instead of the signal, see :func:`filters_of_channels`.
 
     Args:
-        x: signals ``(B, C, L)``.
+        x: Signals ``(B, C, L)``.
         filters: ``(B, 1 or 2, N)``.
-        processor_channel: one of the four names.
-        apply: function of the signals and the filters as they meet.
+        processor_channel: One of the four names.
+        apply: Function of signals and filters.
 
     Returns:
         The filtered signals.
 
     Raises:
-        ParameterError: ``"midside"`` on a signal that is not stereo.
+        ParameterError: ``"midside"`` with a signal that is not stereo.
     """
     if processor_channel == "midside":
         check_stereo(x, "A midside processor")
@@ -58,20 +58,20 @@ def filter_channels(
 
 
 def filters_of_channels(filters: Tensor, processor_channel: str) -> Tensor:
-    """The filters as signals meet them.
+    """Return the filters for left and right or for all channels.
 
-    For ``"pseudo_midside"``, left meets the sum of those of mid and side, and right their difference. All others are
-    as they are.
+    For ``"pseudo_midside"``, left gets the sum of the filters of mid and side, and right their difference. Other
+    filters are unchanged.
 
     Args:
         filters: ``(B, 1 or 2, N)``.
-        processor_channel: one of the four names.
+        processor_channel: One of the four names.
     """
     return ms_to_lr(filters) if processor_channel == "pseudo_midside" else filters
 
 
 def check_stereo(x: Tensor, who: str) -> None:
-    """Refuse signals that have not two channels.
+    """Refuse signals that do not have two channels.
 
     Raises:
         ParameterError: ``x`` is not ``(batch, 2, samples)``.

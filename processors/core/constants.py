@@ -1,4 +1,4 @@
-"""Tensors that belong to a module and never change: filters, windows, tables, noise."""
+"""Constant tensors of modules: filters, windows, tables, noise."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Constants(nn.Module):
-    """A module whose constants go to other devices with it, and never lose precision, whatever it is converted to.
+    """Base class of modules with constants that change their device with the module, but never their precision.
 
     A filter that was once rounded to half precision stays wrong in single precision.
     """
@@ -18,9 +18,9 @@ class Constants(nn.Module):
         """Keep a tensor as an attribute.
 
         Args:
-            name: of the attribute.
-            value: of any type.
-            persistent: whether ``state_dict`` has it.
+            name: Name of the attribute.
+            value: Tensor of any type.
+            persistent: Whether ``state_dict`` includes it.
         """
         self.register_buffer(name, value, persistent)
         self.__dict__["_constants"] = (*self.__dict__.get("_constants", ()), name)

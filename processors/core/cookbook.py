@@ -7,8 +7,8 @@ that broadcast. It returns the numerator b and the denominator a, ``(…, 3)``. 
 
 .. math:: a = (1 + \alpha,\; -2c,\; 1 - \alpha)
 
-Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients", W3C Note, 2021 (first
-1998).
+References:
+    Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients", W3C Note, 2021 (first 1998).
 """
 
 import math
@@ -23,45 +23,45 @@ Coefficients = tuple[Tensor, Tensor]
 
 
 def low_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
-    r"""Low-pass, 1 at zero frequency and Q at ω₀: :math:`b = \frac{1 - c}{2}\,(1, 2, 1)`."""
+    r"""Low-pass with the gain 1 at zero frequency and Q at ω₀: :math:`b = \frac{1 - c}{2}\,(1, 2, 1)`."""
     alpha = _alpha(w0, q_inv)
     level = torch.sin(w0 / 2).square().expand_as(alpha)
     return _stack(level, 2 * level, level), _resonance(w0, alpha)
 
 
 def high_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
-    r"""High-pass, 1 at the Nyquist frequency and Q at ω₀: :math:`b = \frac{1 + c}{2}\,(1, -2, 1)`."""
+    r"""High-pass with the gain 1 at the Nyquist frequency and Q at ω₀: :math:`b = \frac{1 + c}{2}\,(1, -2, 1)`."""
     alpha = _alpha(w0, q_inv)
     level = torch.cos(w0 / 2).square().expand_as(alpha)
     return _stack(level, -2 * level, level), _resonance(w0, alpha)
 
 
 def band_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
-    r"""Band-pass, 1 at ω₀ whatever Q is ("constant 0 dB peak gain"): :math:`b = (\alpha, 0, -\alpha)`."""
+    r"""Band-pass with the gain 1 at ω₀ for any Q ("constant 0 dB peak gain"): :math:`b = (\alpha, 0, -\alpha)`."""
     alpha = _alpha(w0, q_inv)
     return _stack(alpha, torch.zeros_like(alpha), -alpha), _resonance(w0, alpha)
 
 
 def notch(w0: Tensor, q_inv: Tensor) -> Coefficients:
-    """Band-reject, 0 at ω₀: :math:`b = (1, -2c, 1)`."""
+    """Band-reject with the gain 0 at ω₀: :math:`b = (1, -2c, 1)`."""
     alpha = _alpha(w0, q_inv)
     return _resonance(w0, torch.zeros_like(alpha)), _resonance(w0, alpha)
 
 
 def all_pass(w0: Tensor, q_inv: Tensor) -> Coefficients:
-    r"""All-pass, half a turn at ω₀: :math:`b = (1 - \alpha,\; -2c,\; 1 + \alpha)`."""
+    r"""All-pass with half a turn at ω₀: :math:`b = (1 - \alpha,\; -2c,\; 1 + \alpha)`."""
     a = _resonance(w0, _alpha(w0, q_inv))
     return a.flip(-1), a
 
 
 def peak(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
-    r"""Peak or dip of A² at ω₀: α becomes αA in b and α/A in a."""
+    r"""Peaking filter with the gain A² at ω₀: α becomes αA in b and α/A in a."""
     alpha = _alpha(w0, q_inv)
     return _resonance(w0, alpha * gain), _resonance(w0, alpha / gain)
 
 
 def high_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
-    r"""Shelf of A² at the Nyquist frequency, 1 at zero frequency, A at ω₀.
+    r"""High shelf with the gain A² at the Nyquist frequency, 1 at zero frequency, A at ω₀.
 
     .. math::
         b &= (A + 1 + (A - 1) c + 2 \sqrt{A} \alpha,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - 2 \sqrt{A} \alpha)
@@ -72,19 +72,19 @@ def high_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
 
 
 def low_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
-    """Shelf of A² at zero frequency, 1 at the Nyquist frequency, A at ω₀: A² times the high shelf of 1/A."""
+    """Low shelf with the gain A² at zero frequency, 1 at Nyquist, A at ω₀: A² times the high shelf of 1/A."""
     b, a = high_shelf(w0, q_inv, 1 / gain)
     return gain.square().unsqueeze(-1) * b, a
 
 
 def bilinear(c2: Tensor, c1: Tensor, c0: Tensor, G: Tensor | float) -> Tensor:
-    """Polynomial in 1/z of c₂ s² + c₁ s + c₀, times (G (1 + 1/z))², where G s is (1 − 1/z)/(1 + 1/z).
+    """Compute the polynomial in 1/z of c₂ s² + c₁ s + c₀, times (G (1 + 1/z))², where G s is (1 − 1/z)/(1 + 1/z).
 
     Args:
-        c2: of shape ``(…)``, which broadcasts.
-        c1: likewise.
-        c0: likewise.
-        G: tan(ω/2) of the angle ω that s = j becomes.
+        c2: Of shape ``(…)``, which broadcasts.
+        c1: Likewise.
+        c0: Likewise.
+        G: tan(ω/2) of the angle ω that s = j maps to.
 
     Returns:
         ``(…, 3)``.
@@ -94,11 +94,11 @@ def bilinear(c2: Tensor, c1: Tensor, c0: Tensor, G: Tensor | float) -> Tensor:
 
 
 def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple[Tensor, ...]:
-    r"""Unconstrained parameters to the arguments of the formulas, in double precision.
+    r"""Convert unconstrained parameters to the arguments of the formulas, in double precision.
 
     .. math:: \omega_0 = \pi\,\sigma(\tilde\omega), \quad 1/Q = e^{\tilde q}, \quad A = e^{\tilde g}
 
-    So that poles stay inside the unit circle beyond rounding and outputs finite, extreme values are bounded softly,
+    To keep poles safely inside the unit circle and outputs finite, extreme values are bounded softly,
     see :func:`~grafx.processors.core.bounds.soft_bound`: :math:`\tilde\omega` beyond ±9 (2.7 Hz at 44.1 kHz),
     :math:`\tilde q` beyond ±8 (Q = 3000 or 1/3000), :math:`\tilde g` beyond ±5 (±87 dB), and gains of sections in
     series that add up to more than 260 dB, see :func:`~grafx.processors.core.bounds.soft_bound_sum`.
@@ -106,7 +106,7 @@ def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple
     Args:
         w0: :math:`\tilde\omega`, of shape ``(…, K)``.
         q_inv: :math:`\tilde q`, likewise.
-        log_gain: :math:`\tilde g`, likewise, of K sections in series; None for filters without a gain.
+        log_gain: :math:`\tilde g`, likewise, of K sections in series; ``None`` for filters without a gain.
 
     Returns:
         ω₀, 1/Q and, if there is a gain, A.
@@ -119,7 +119,7 @@ def from_raw(w0: Tensor, q_inv: Tensor, log_gain: Tensor | None = None) -> tuple
 
 
 def from_cosine(cos_w0: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """The arguments ω₀ and 1/Q of the formulas from cos ω₀ and α."""
+    """Compute the arguments ω₀ and 1/Q of the formulas from cos ω₀ and α."""
     w0 = torch.acos(cos_w0)
     return w0, 2 * alpha / torch.sin(w0).clamp(min=torch.finfo(w0.dtype).tiny)
 

@@ -1,4 +1,4 @@
-"""The former name of :mod:`grafx.processors.core.crossover_responses`."""
+"""Former import path of :mod:`grafx.processors.core.crossover_responses`."""
 
 from .crossover_responses import SCALES, crossover_frequencies, linkwitz_riley, split_bands
 

@@ -1,4 +1,4 @@
-"""Splitting signals into bands that sum to what was split."""
+"""Frequency responses of crossover networks."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ SCALES = {"linear": np.linspace, "log": np.geomspace}
 
 
 def crossover_frequencies(num_bands: int, f_min: float, f_max: float, scale: str = "log") -> np.ndarray:
-    """Edges between bands that are equally wide on a scale.
+    """Compute the edges between bands of equal width on a scale.
 
-    The range from ``f_min`` to ``f_max`` is cut into bands of equal width, and the inner edges are returned: the lowest
-    band reaches down to 0 beyond ``f_min``, and the highest up beyond ``f_max``.
+    The range from ``f_min`` to ``f_max`` is divided into bands of equal width, and the inner edges are returned: the
+    lowest band extends down to 0, and the highest above ``f_max``.
 
     Args:
         num_bands: K, at least 1.
-        f_min: lower end of the range in Hz, above 0.
-        f_max: upper end of the range in Hz.
+        f_min: Lower end of the range in Hz, above 0.
+        f_max: Upper end of the range in Hz.
         scale: ``"log"`` or ``"linear"``.
 
     Returns:
         K − 1 frequencies in Hz.
 
     Raises:
-        ParameterError: an unknown scale, no bands, or a range that does not ascend.
+        ParameterError: An unknown scale, no bands, or a range that does not ascend.
     """
     check_known("scale", scale, SCALES)
     if num_bands < 1:
@@ -42,31 +42,32 @@ def crossover_frequencies(num_bands: int, f_min: float, f_max: float, scale: str
 def linkwitz_riley(
     frequencies: Sequence[float], sample_rate: float, order: int, num_samples: int, zerophase: bool = False
 ) -> Tensor:
-    r"""Frequency responses of the bands of a Linkwitz–Riley crossover network.
+    r"""Compute the frequency responses of the bands of a Linkwitz–Riley crossover network.
 
-    At each frequency the signal is split by two Butterworth filters in a row, which halve the amplitude there, on
-    either side. Of what is above, the next frequency splits the rest; what is below passes the allpass filter that
-    the two sides sum to at each later frequency, so that all bands stay in phase:
+    At each frequency the signal is split by two cascaded Butterworth filters on either side, which halve the amplitude
+    there. The part above is split further by the next frequency; the part below passes the allpass filter that both
+    sides sum to at each later frequency, so that all bands stay in phase:
 
     .. math:: H_k = \Big(\prod_{j < k} B_{h,j}^2\Big)\, B_{l,k}^2\, \prod_{j > k} \left(B_{l,j}^2 \pm B_{h,j}^2\right)
 
-    With ``zerophase``, magnitudes :math:`|B|^2` take the place of :math:`B^2`, and the bands sum to 1.
+    With ``zerophase``, magnitudes :math:`|B|^2` replace :math:`B^2`, and the bands sum to 1.
 
     Args:
         frequencies: K − 1 ascending frequencies in Hz, below half the sample rate.
-        sample_rate: in Hz.
-        order: of the Butterworth filters; a band falls off by twice the order times 6 dB per octave.
-        num_samples: N, length of the signals that the responses are for.
-        zerophase: shift no phases.
+        sample_rate: In Hz.
+        order: Order of the Butterworth filters; a band falls off by twice the order times 6 dB per octave.
+        num_samples: N, length of the signals for the responses.
+        zerophase: Avoid phase shifts.
 
     Returns:
         ``(K, ⌊N/2⌋ + 1)`` complex numbers in double precision, at the frequencies of a real Fourier transform.
 
     Raises:
-        ParameterError: an order below 1, or a frequency that is not below half the sample rate.
+        ParameterError: An order below 1, or a frequency that is not below half the sample rate.
 
-    Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
-    D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
+    References:
+        Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
+        D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
     """
     if order < 1:
         raise ParameterError(f"order is that of Butterworth filters and must be at least 1, not {order}.")
@@ -84,7 +85,7 @@ def linkwitz_riley(
             scipy.signal.sosfreqz(scipy.signal.butter(order, frequency, side, output="sos", fs=sample_rate), bins)[1]
             for side in ("lowpass", "highpass")
         )
-        # Butterworth filters of an odd order are a quarter turn apart, and twice that is a change of sign.
+        # Butterworth filters of an odd order are in quadrature, so their squares are in antiphase.
         low, high = (abs(low) ** 2, abs(high) ** 2) if zerophase else (low**2, (-1) ** order * high**2)
         *below, rest = bands
         bands = [*(band * (low + high) for band in below), rest * low, rest * high]
@@ -95,8 +96,8 @@ def split_bands(x: Tensor, responses: Tensor) -> Tensor:
     """Filter periodic signals into bands.
 
     Args:
-        x: one period of signals ``(…, N)``.
-        responses: ``(K, ⌊N/2⌋ + 1)``, what :func:`linkwitz_riley` returns for N.
+        x: One period of signals ``(…, N)``.
+        responses: ``(K, ⌊N/2⌋ + 1)``, the result of :func:`linkwitz_riley` for N.
 
     Returns:
         ``(…, K, N)``.

@@ -1,6 +1,6 @@
-"""Crossovers as recursive filters, whose frequencies are learned.
+"""Crossovers as recursive filters, with learnable frequencies.
 
-:mod:`.crossover` has the responses of such networks for signals that are filtered by Fourier transforms.
+:mod:`.crossover_responses` has frequency responses of such networks, for filtering by Fourier transforms.
 """
 
 import math
@@ -13,27 +13,28 @@ from .precision import wide
 
 
 def crossover_sections(frequencies: Tensor, sample_rate: float, order: int = 4) -> Tensor:
-    r"""Biquads of the bands of a Linkwitz–Riley crossover network.
+    r"""Design the biquads of the bands of a Linkwitz–Riley crossover network.
 
-    With Butterworth filters :math:`B_{l,j}`, :math:`B_{h,j}` of half the order, N, at each frequency, which are 3 dB
-    down there,
+    With Butterworth filters :math:`B_{l,j}`, :math:`B_{h,j}` of half the order, N, at each frequency, with −3 dB
+    there,
 
     .. math:: H_k = \Big(\prod_{j < k} (-1)^N B_{h,j}^2\Big)\, B_{l,k}^2\, \prod_{j > k} A_j, \quad
         A_j = B_{l,j}^2 + (-1)^N B_{h,j}^2
 
-    where :math:`A_j` is an allpass filter of order N. So all bands stay in phase, and sum to :math:`\prod_j A_j`,
-    whatever the order of the frequencies. Where N is odd, what is above a frequency is inverted for it.
+    where :math:`A_j` is an allpass filter of order N. So all bands stay in phase, and sum to :math:`\prod_j A_j`, for
+    any order of the frequencies. For odd N, the upper side is inverted.
 
     Args:
         frequencies: K − 1 crossovers ``(…, K − 1)`` in Hz, between 0 and half the sample rate.
-        sample_rate: in Hz.
-        order: 2 N, of the slopes: 6 dB per octave each. An even number.
+        sample_rate: In Hz.
+        order: 2 N, an even number; the slopes are 6 dB per octave times the order.
 
     Returns:
         Sections ``(…, K, N (K − 1), 6)`` of each band, for :func:`~grafx.processors.core.biquad.biquad_cascade`.
 
-    Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
-    D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
+    References:
+        Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
+        D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
     """
     w0, half = wide(frequencies) * (2 * math.pi / sample_rate), order // 2
     low, high = (_twice(*side(w0, half), half) for side in (butterworth.low_pass, butterworth.high_pass))
@@ -49,7 +50,7 @@ def crossover_sections(frequencies: Tensor, sample_rate: float, order: int = 4) 
 
 
 def _twice(b: Tensor, a: Tensor, order: int) -> Tensor:
-    """N sections: a filter of order N twice in a row, of which those of first order make one of second order."""
+    """Make N sections: a filter of order N cascaded twice, whose first-order sections are merged."""
     pairs = order // 2
     second = torch.cat([b[..., :pairs, :], a[..., :pairs, :]], -1).repeat_interleave(2, -2)
     if order % 2 == 0:
@@ -58,6 +59,6 @@ def _twice(b: Tensor, a: Tensor, order: int) -> Tensor:
 
 
 def _square(c: Tensor) -> Tensor:
-    """(c₀ + c₁/z)²."""
+    """Compute (c₀ + c₁/z)²."""
     c0, c1, _ = c.unbind(-1)
     return torch.stack([c0 * c0, 2 * c0 * c1, c1 * c1], -1)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .operators import formula
 
-FLOOR = -60.0  # 520 dB down: numbers below the normal range would take many times as long
+FLOOR = -60.0  # 520 dB down: subnormal numbers would be many times slower
 
 
 def decaying_sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
@@ -15,7 +15,7 @@ def decaying_sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
 
     Args:
         noise: s, of shape ``(B or 1, C, K, N)``. It gets no gradient.
-        amplitudes: a, of shape ``(B, C, K, E)``.
+        amplitudes: A, of shape ``(B, C, K, E)``.
         rates: r ≥ 0, of shape ``(B, C, K, E)``.
 
     Returns:
@@ -25,7 +25,7 @@ def decaying_sum(noise: Tensor, amplitudes: Tensor, rates: Tensor) -> Tensor:
 
 
 def _decays(rates: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
-    """The time in samples, and an exponential ``(B, C, N)`` for each rate ``(B, C)``."""
+    """Return the time in samples, and an exponential ``(B, C, N)`` for each rate ``(B, C)``."""
     n = torch.arange(num_samples, dtype=rates.dtype, device=rates.device)
     return n, torch.mul(-rates.unsqueeze(-1), n).clamp_(min=FLOOR).exp_()
 

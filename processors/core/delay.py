@@ -1,4 +1,4 @@
-"""Delays whose lengths can be learned."""
+"""Learnable delays."""
 
 import math
 
@@ -18,8 +18,8 @@ LARGEST = 1e15
 class SurrogateDelay(nn.Module):
     r"""Integer delays 0 … N − 1, with a gradient from damped sinusoids in the frequency domain.
 
-    A delay of n samples has the spectrum :math:`e^{-2\pi i k n / N}`, the powers of one number on the unit
-    circle. Here that number is a free one inside of it,
+    A delay of n samples has the spectrum :math:`e^{-2\pi i k n / N}`, the powers of one number on the unit circle. Here
+    that number is a free one inside of it,
 
     .. math:: z = \tilde z \frac{\tanh |\tilde z|}{|\tilde z| + 10^{-7}}, \quad
         h_n = \mathrm{IDFT}\left[(z + 10^{-7})^k\right]_n, \quad k = 0, …, \lfloor N / 2 \rfloor
@@ -27,14 +27,15 @@ class SurrogateDelay(nn.Module):
     and h is a soft impulse, narrower as z nears the circle. With the straight-through estimator the response is
     the unit impulse at the maximum of h, and the gradient is that of h.
 
-    Source: Hayes, Saitis and Fazekas, "Sinusoidal frequency estimation by gradient descent", ICASSP 2023; as a
-    delay, Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    References:
+        Hayes, Saitis and Fazekas, "Sinusoidal frequency estimation by gradient descent", ICASSP 2023; as a delay, Lee
+        et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
 
     Args:
-        N: length of the response.
-        straight_through: respond with a unit impulse instead of the soft one.
-        radii_loss: return :math:`\sum (1 - \tanh|\tilde z|)^2`, which pulls z to the circle; otherwise 0.
-        normalize_gradients: divide the gradient of each z̃, that of the radii loss included, by 10⁻⁷ plus its
+        N: Length of the response.
+        straight_through: Output a unit impulse instead of the soft one.
+        radii_loss: Return :math:`\sum (1 - \tanh|\tilde z|)^2`, which pulls z to the circle; otherwise 0.
+        normalize_gradients: Divide the gradient of each z̃, including that of the radii loss, by 10⁻⁷ plus its
             modulus.
     """
 
@@ -52,12 +53,12 @@ class SurrogateDelay(nn.Module):
         self.normalize_gradients = normalize_gradients
 
     def forward(self, z: Tensor, color: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Make the responses of delays.
+        """Compute the responses of delays.
 
         Args:
-            z: complex numbers of any shape. A delay is proportional to minus the angle.
-            color: zero-phase filters ``(…, taps)`` to follow the delays, of an odd number of taps; what they move out
-                of the response is dropped.
+            z: Complex numbers of any shape. A delay is proportional to minus the angle.
+            color: Zero-phase filters ``(…, taps)`` for the delayed impulses, with an odd number of taps; parts outside
+                the response are cut.
 
         Returns:
             The responses ``(…, N)``, which can be differentiated once, and the radii loss ``()``.
@@ -80,7 +81,7 @@ class SurrogateDelay(nn.Module):
 
 
 def _impulse(z: Tensor, N: int, hard: bool) -> Tensor:
-    """IDFT of the powers of z, or the impulse at its maximum; the gradient is that of the former."""
+    """Compute the IDFT of the powers of z, or the impulse at its maximum; the gradient is that of the former."""
     z = z + EPS
     if not hard:
         coarse, fine = _power_tables(z, N // 2 + 1)
@@ -91,7 +92,7 @@ def _impulse(z: Tensor, N: int, hard: bool) -> Tensor:
 
 
 def _filter(z: Tensor, color: Tensor, N: int) -> Tensor:
-    """A filter where the impulse is: the convolution of the two without a transform."""
+    """Place a filter at the impulse, which is their convolution without a transform."""
     reach = color.shape[-1] // 2
     response = color.new_zeros(*z.shape, N + 2 * reach)
     return response.scatter_(-1, _places(z, color, N), color)[..., reach : reach + N]
@@ -118,7 +119,7 @@ def _nearest_delay(z: Tensor, N: int) -> Tensor:
 
 
 def _soft_gradient(g: Tensor, z: Tensor) -> Tensor:
-    """The gradient of z, given that of its soft impulse."""
+    """Compute the gradient of z from that of its soft impulse."""
     N = g.shape[-1]
     # d/dz of (1/N) Re Σ w_k z^k Ĝ_k*, where w counts the bins that a real spectrum has twice.
     k = torch.arange(1, N // 2 + 1, device=z.device, dtype=z.real.dtype)
@@ -133,9 +134,9 @@ def _soft_gradient(g: Tensor, z: Tensor) -> Tensor:
 
 
 def _power_tables(z: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Tables a, b such that z^(i·len(b) + j) = a_i b_j covers the powers 0 … n − 1.
+    """Compute tables a, b such that z^(i·len(b) + j) = a_i b_j for the powers 0 … n − 1.
 
-    Far fewer exponentials than powers, so they can afford float64: float32 loses the phase of high powers.
+    There are far fewer exponentials than powers, so float64 is affordable: float32 loses the phase of high powers.
     """
     width = math.isqrt(max(n - 1, 0)) + 1
     height = -(-n // width)
@@ -152,7 +153,7 @@ _normalize_gradient = formula(
 
 
 class NormalizedGradient:
-    """Gradient normalization by itself, as GRAFX calls it: ``NormalizedGradient.apply(z)``."""
+    """Gradient normalization alone, with GRAFX's interface: ``NormalizedGradient.apply(z)``."""
 
     apply = staticmethod(_normalize_gradient)
 

@@ -1,4 +1,4 @@
-"""Envelope followers: smoothers of energies and gains, with a raw coefficient for each signal."""
+"""Envelope followers: smoothers of energies and gains, with raw coefficients for each signal."""
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
@@ -25,12 +25,12 @@ class TruncatedOnePoleIIRFilter(nn.Module):
         y[n] = \max\Bigl(0, \sum_{k=0}^{N-1} (1 - \alpha)\,\alpha^k\,u[n-k]\Bigr), \quad
         \alpha = \min(\sigma(z), 1 - 10^{-5})
 
-    It is computed as one exact recursion, whatever its length.
+    It is computed as one exact recursion, for any length.
 
     Args:
-        iir_len: length N of the impulse response, at least 1.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
+        iir_len: Length N of the impulse response, at least 1.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
 
     Raises:
         ParameterError: ``iir_len`` is less than 1.
@@ -43,11 +43,11 @@ class TruncatedOnePoleIIRFilter(nn.Module):
         self.iir_len = iir_len
 
     def forward(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
-        """Smooth signals that are not negative, such as energies.
+        """Smooth non-negative signals, such as energies.
 
         Args:
-            input_signals: of shape ``(B, L)`` or ``(B, C, L)``.
-            z_alpha: logits of the coefficients α, of shape ``(B, 1)``.
+            input_signals: Of shape ``(B, L)`` or ``(B, C, L)``.
+            z_alpha: Logits of the coefficients α, of shape ``(B, 1)``.
 
         Returns:
             The smoothed signals, in the shape of ``input_signals``.
@@ -55,7 +55,7 @@ class TruncatedOnePoleIIRFilter(nn.Module):
         return torch.relu(self.smooth(input_signals, z_alpha))
 
     def compute_impulse(self, z_alpha: Tensor) -> Tensor:
-        """The impulse responses ``(B, N)`` of logits ``(B, 1)``."""
+        """Compute the impulse responses ``(B, N)`` of logits ``(B, 1)``."""
         alpha = torch.sigmoid(wide(z_alpha)).clamp(max=MAX_ALPHA)
         times = torch.arange(self.iir_len, dtype=alpha.dtype, device=alpha.device)
         return ((1 - alpha) * alpha**times).to(z_alpha.dtype)
@@ -67,7 +67,7 @@ class TruncatedOnePoleIIRFilter(nn.Module):
 
 
 class Ballistics(nn.Module):
-    r"""Smoothing that rises with an attack and falls with a release coefficient.
+    r"""Smoothing with separate attack and release coefficients.
 
     .. math::
         y[n] = \alpha\,y[n-1] + (1 - \alpha)\,u[n], \quad
@@ -82,9 +82,9 @@ class Ballistics(nn.Module):
         """Smooth signals.
 
         Args:
-            input_signals: of shape ``(B, L)`` or ``(B, C, L)``.
-            z_alpha: logits of the attack and release coefficients, of shape ``(B, 2)``.
-            initial: the state of rest, y[−1]: 0 for an energy or a log gain, 1 for a linear gain.
+            input_signals: Of shape ``(B, L)`` or ``(B, C, L)``.
+            z_alpha: Logits of the attack and release coefficients, of shape ``(B, 2)``.
+            initial: Initial state, y[−1]: 0 for an energy or a log gain, 1 for a linear gain.
 
         Returns:
             The smoothed signals, in the shape of ``input_signals``.
@@ -94,7 +94,7 @@ class Ballistics(nn.Module):
 
 
 def truncated_onepole(u: Tensor, alpha: Tensor, taps: int) -> Tensor:
-    """:func:`~grafx.processors.core.recursion.onepole` of a truncated response, of a signal or of a block."""
+    """Run :func:`~grafx.processors.core.recursion.onepole` with a truncated response, on a signal or on a block."""
     if not in_blocks():
         return onepole(u, alpha, taps=taps)
     extended = wide(with_past(u, taps))
@@ -107,9 +107,9 @@ def carry_on(recursion: Callable[[Tensor, Coefficient], Tensor], u: Tensor, init
     """Run a recursion, whose state is its last output, on a signal or on a block.
 
     Args:
-        recursion: from signals and their initial values to outputs, in the precision of the signals.
-        u: signals ``(..., L)``.
-        initial: outputs before the first sample, of the first block.
+        recursion: Function from signals and their initial values to outputs, in the precision of the signals.
+        u: Signals ``(..., L)``.
+        initial: Outputs before the first sample, for the first block.
 
     Returns:
         Outputs ``(..., L)``.
@@ -130,9 +130,9 @@ def _ballistics(attack: Tensor, release: Coefficient, u: Tensor, initial: Coeffi
 
 
 def coefficients(z_alpha: Tensor, signals: Tensor) -> tuple[Tensor, ...]:
-    """Logits ``(B, K)`` as K coefficients that broadcast over the leading axes of ``(B, ..., L)`` signals.
+    """Convert logits ``(B, K)`` to K coefficients that broadcast over the leading axes of ``(B, ..., L)`` signals.
 
-    They are float64, as float32 leaves few digits of 1 − α where α is close to 1.
+    They are float64, since float32 has few digits of 1 − α for α close to 1.
     """
     alpha = torch.sigmoid(z_alpha.double())
     return tuple(a.reshape(-1, *[1] * (signals.ndim - 2)) for a in alpha.unbind(-1))

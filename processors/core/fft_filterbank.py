@@ -1,4 +1,4 @@
-"""Filter banks on spectra, under the name of the module that GRAFX has for them."""
+"""Filter banks on spectra, under GRAFX's module name."""
 
 from .filterbank import TriangularFilterBank
 

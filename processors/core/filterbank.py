@@ -20,7 +20,7 @@ def _traunmuller(f: np.ndarray) -> np.ndarray:
 
 
 def _inverse_traunmuller(z: np.ndarray) -> np.ndarray:
-    # The upper correction is not taken back: see the docstring of the filter bank.
+    # The upper correction is not inverted: see the docstring of the filter bank.
     z = np.where(z < 2, (z - 0.3) / 0.85, z)
     return 1960 * (z + 0.53) / (26.28 - z)
 
@@ -45,17 +45,17 @@ SCALES: dict[str, Scale] = {
 
 
 class TriangularFilterBank(Constants):
-    r"""Triangular filters whose centres are equally spaced on a frequency scale.
+    r"""Triangular filters with centres equally spaced on a frequency scale.
 
-    Filter k rises from the centre of the one before to 1 at its own, and falls to the centre of the next. With
-    ``low_half_triangle`` the first centre is ``f_min`` and the last triangle ends at ``f_max``; the first filter takes
-    what the others leave, below ``f_min`` and above ``f_max`` too, so that all add up to 1 at every frequency. Without
-    it, all K triangles lie between ``f_min`` and ``f_max``.
+    Filter k rises from the previous centre to 1 at its own, and falls to the next centre. With
+    ``low_half_triangle`` the first centre is ``f_min`` and the last triangle ends at ``f_max``; the first filter is the
+    complement of the others, also below ``f_min`` and above ``f_max``, so that all add up to 1 at every frequency.
+    Without it, all K triangles lie between ``f_min`` and ``f_max``.
 
     ========================= ====================================================================================
     bark_traunmuller          z = 26.81 f/(1960 + f) − 0.53; z + 0.15 (2 − z) below 2, and z + 0.22 (z − 20.1) above
-                              20.1. The latter is not taken back, as GRAFX 0.6 does not, so that centres beyond
-                              6.5 kHz lie higher than on the scale, and may lie above ``f_max``.
+                              20.1. The latter is not inverted, as in GRAFX 0.6, so that centres beyond
+                              6.5 kHz are higher than on the scale, and may be above ``f_max``.
     bark_schroeder            7 arsinh(f/650)
     bark_wang                 6 arsinh(f/600)
     mel_htk                   2595 log₁₀(1 + f/700)
@@ -67,18 +67,19 @@ class TriangularFilterBank(Constants):
     Args:
         num_frequency_bins: F, the number of frequencies from 0 to Nyquist, both included.
         num_filters: K, the number of filters.
-        scale: one of those above.
-        f_min: lower end in Hz.
-        f_max: upper end in Hz; the Nyquist frequency if None.
-        sr: sample rate in Hz.
-        low_half_triangle: let the first filter reach down to zero frequency.
+        scale: One of those above.
+        f_min: Lower end in Hz.
+        f_max: Upper end in Hz; the Nyquist frequency if ``None``.
+        sr: Sample rate in Hz.
+        low_half_triangle: Extend the first filter down to zero frequency.
 
     Raises:
-        ParameterError: an unknown scale, no filters, or a range that does not ascend on the scale.
+        ParameterError: An unknown scale, no filters, or a range that does not ascend on the scale.
 
-    Source: the scales of Traunmüller, JASA 88(1), 1990; Schroeder, Atal and Hall, JASA 66(6), 1979; Wang, Sekey and
-    Gersho, IEEE JSAC 10(5), 1992; O'Shaughnessy, "Speech communication: human and machine", 1987 (the HTK one); and
-    Slaney, "Auditory toolbox", 1998.
+    References:
+        The scales of Traunmüller, JASA 88(1), 1990; Schroeder, Atal and Hall, JASA 66(6), 1979; Wang, Sekey and Gersho,
+        IEEE JSAC 10(5), 1992; O'Shaughnessy, "Speech communication: human and machine", 1987 (the HTK one); and Slaney,
+        "Auditory toolbox", 1998.
     """
 
     matrix: Tensor
@@ -96,7 +97,7 @@ class TriangularFilterBank(Constants):
         super().__init__()
         matrix = self.compute_matrix(num_frequency_bins, num_filters, scale, f_min, f_max, sr, low_half_triangle)
         self.num_filters = num_filters
-        # Kept in float64, so that float64 designs are exact too.
+        # Kept in float64, for exact float64 designs.
         self.register_constant("matrix", matrix)
 
     @staticmethod
@@ -109,7 +110,7 @@ class TriangularFilterBank(Constants):
         sr: float = 44100,
         low_half_triangle: bool = True,
     ) -> Tensor:
-        """W, each filter's value at each frequency, ``(F, K)`` in float64. The arguments are those of the class."""
+        """Compute W, each filter's value at each frequency, ``(F, K)`` in float64, from the arguments of the class."""
         f_max = sr / 2 if f_max is None else f_max
         _check(num_filters, scale, f_min, f_max)
         to_scale, to_hertz = SCALES[scale]
@@ -131,29 +132,29 @@ class TriangularFilterBank(Constants):
         return torch.from_numpy(triangles)
 
     def forward(self, energy: Tensor, mode: Literal["synthesis", "analysis"] = "synthesis") -> Tensor:
-        """Synthesis: spread one value of each filter over frequencies; or :meth:`analysis`.
+        """Spread one value of each filter over frequencies (synthesis), or run :meth:`analysis`.
 
         Args:
             energy: x, values ``(…, K)``, such as energies; ``(…, F)`` for analysis.
-            mode: which of the two.
+            mode: ``"synthesis"`` or ``"analysis"``.
 
         Returns:
             ``(…, F)``, x Wᵀ; ``(…, K)`` for analysis.
 
         Raises:
-            ParameterError: another mode.
+            ParameterError: An unknown mode.
         """
         check_option("mode", mode, ("synthesis", "analysis"))
         return self.analysis(energy) if mode == "analysis" else energy @ self.matrix.T.to(energy.dtype)
 
     def analysis(self, x: Tensor) -> Tensor:
-        """Analysis: average what is at frequencies in each filter.
+        """Average values at frequencies in each filter.
 
         Args:
-            x: values ``(…, F)``, such as energies.
+            x: Values ``(…, F)``, such as energies.
 
         Returns:
-            ``(…, K)``, x W with the columns of W scaled to a sum of 1; 0 for a filter that no frequency falls into.
+            ``(…, K)``, x W with the columns of W scaled to a sum of 1; 0 for a filter without any frequency.
         """
         return x @ (self.matrix / self.matrix.sum(0).clamp(min=1e-12)).to(x.dtype)
 

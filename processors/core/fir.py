@@ -15,21 +15,21 @@ from .windows import Window, get_window
 
 
 class ZeroPhaseFIR(Constants):
-    r"""Symmetric filters from their log magnitudes, by frequency sampling.
+    r"""Design of symmetric filters from log magnitudes, by frequency sampling.
 
     .. math:: h_n = w_n \frac{1}{2K-1} \sum_{k=-(K-1)}^{K-1} e^{m_{|k|}} \cos\frac{2\pi k (n - K + 1)}{2K - 1}
 
-    The response has 2K − 1 taps, and its time origin is the middle one. Magnitudes belong to the frequencies
-    f_s k / (2K − 1): the last one lies just below the Nyquist frequency.
+    The response has 2K − 1 taps, and its time origin is the middle one. Magnitudes are at the frequencies
+    f_s k / (2K − 1): the last one is just below the Nyquist frequency.
 
     Args:
         num_magnitude_bins: K, at least 1.
-        window: the window w, see :func:`get_window`.
-        window_kwargs: its arguments, such as ``{"beta": 8.0}`` for ``"kaiser"``.
-        **more_window_kwargs: the same, one by one.
+        window: Window w, see :func:`get_window`.
+        window_kwargs: Its arguments, such as ``{"beta": 8.0}`` for ``"kaiser"``.
+        **more_window_kwargs: The same as keywords.
 
     Raises:
-        ParameterError: there is no such window, or not with these arguments, or it is a tensor of another length.
+        ParameterError: An unknown window or wrong arguments of it, or a tensor of another length.
     """
 
     window: Tensor
@@ -43,7 +43,7 @@ class ZeroPhaseFIR(Constants):
     ):
         super().__init__()
         self.num_taps = 2 * num_magnitude_bins - 1
-        # Kept in float64, so that float64 designs are exact too.
+        # Kept in float64, for exact float64 designs.
         window = get_window(window, self.num_taps, **(window_kwargs or {}), **more_window_kwargs)
         self.register_constant("window", window)
 
@@ -55,7 +55,7 @@ class ZeroPhaseFIR(Constants):
         """Design filters.
 
         Args:
-            log_magnitude: natural logarithms ``(…, K)``.
+            log_magnitude: Natural logarithms ``(…, K)``.
 
         Returns:
             ``(…, 2K − 1)`` taps.
@@ -68,21 +68,21 @@ class ZeroPhaseFIR(Constants):
 
 
 class ZeroPhaseFilterBankFIR(nn.Module):
-    r"""Symmetric filters from the log magnitudes of overlapping frequency bands.
+    r"""Design of symmetric filters from the log magnitudes of overlapping frequency bands.
 
     .. math:: m_k = \sqrt{\textstyle\sum_j W_{kj}\, e^{2 l_j} + \epsilon}
 
-    are the magnitudes from which :class:`ZeroPhaseFIR` makes the response, where W is the matrix of a
-    :class:`~grafx.processors.core.filterbank.TriangularFilterBank`: energies of bands are added up. Without a filter
-    bank it is a :class:`ZeroPhaseFIR`.
+    are the magnitudes for :class:`ZeroPhaseFIR`, where W is the matrix of a
+    :class:`~grafx.processors.core.filterbank.TriangularFilterBank`: energies of bands are added. Without a filter bank
+    it is a :class:`ZeroPhaseFIR`.
 
     Args:
         num_frequency_bins: K, the number of magnitudes.
-        use_filterbank: give the magnitudes of bands, not of frequencies.
-        filterbank_kwargs: arguments of the filter bank besides the first.
-        window: see :class:`ZeroPhaseFIR`.
-        window_kwargs: see :class:`ZeroPhaseFIR`.
-        eps: ε > 0, which keeps the slope of the root finite where no band reaches.
+        use_filterbank: Parametrize the magnitudes of bands, not of frequencies.
+        filterbank_kwargs: Arguments of the filter bank except the first.
+        window: See :class:`ZeroPhaseFIR`.
+        window_kwargs: See :class:`ZeroPhaseFIR`.
+        eps: ε > 0, for a finite derivative of the root at frequencies outside all bands.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ZeroPhaseFilterBankFIR(nn.Module):
         """Design filters.
 
         Args:
-            log_magnitude: natural logarithms ``(…, J)`` of the magnitudes of J bands; ``(…, K)`` without a filter bank.
+            log_magnitude: Natural logarithms ``(…, J)`` of the magnitudes of J bands; ``(…, K)`` without a filter bank.
 
         Returns:
             ``(…, 2K − 1)`` taps.
@@ -117,13 +117,13 @@ class ZeroPhaseFilterBankFIR(nn.Module):
 
 
 def log_magnitude_to_zerophase_fir(log_magnitude: Tensor, fir_len: int, window: Tensor | None = None) -> Tensor:
-    """Symmetric filters of any length from log magnitudes, as :class:`ZeroPhaseFIR` makes them.
+    """Design symmetric filters of any length from log magnitudes, as in :class:`ZeroPhaseFIR`.
 
     Args:
-        log_magnitude: natural logarithms ``(…, K)`` at the frequencies f_s k / N; from ⌊N/2⌋ + 1 on they are left out,
-            and those that lack are −∞.
+        log_magnitude: Natural logarithms ``(…, K)`` at the frequencies f_s k / N; those from ⌊N/2⌋ + 1 on are ignored,
+            and missing ones are −∞.
         fir_len: N, the number of taps. The time origin is the tap ⌊N/2⌋.
-        window: ``(N,)``, what the taps are multiplied by.
+        window: ``(N,)``, factors of the taps.
 
     Returns:
         ``(…, N)`` taps.
@@ -145,12 +145,12 @@ def normalize_impulse(ir: Tensor, eps: float = 1e-12) -> Tensor:
 
     Args:
         ir: ``(B, C, N)``.
-        eps: what is added to the energy of a response whose largest sample is 1.
+        eps: Added to the energy of a response whose largest sample is 1.
 
     Returns:
         ``(B, C, N)``.
     """
-    # The result does not depend on the level, so a constant may bring the squares into range.
+    # The result does not depend on the level, so a constant factor can avoid overflow of the squares.
     ir = ir / ir.detach().abs().amax((1, 2), keepdim=True).clamp(min=1e-20)
     energy = ir.square().sum(-1, keepdim=True).mean(1, keepdim=True)
     return ir * (energy + eps).rsqrt()

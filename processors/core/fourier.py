@@ -1,15 +1,15 @@
-"""Real Fourier transforms of any number of signals, also of none, which some libraries below torch refuse."""
+"""Real Fourier transforms of any number of signals, including none, which some libraries of torch refuse."""
 
 import torch
 from torch import Tensor
 
 
 def rfft(x: Tensor, n: int | None = None) -> Tensor:
-    """As ``torch.fft.rfft`` over the last axis.
+    """Compute ``torch.fft.rfft`` over the last axis.
 
     Args:
-        x: signals ``(..., L)``.
-        n: length of the transform; L if None.
+        x: Signals ``(..., L)``.
+        n: Length of the transform; L if ``None``.
 
     Returns:
         Complex ``(..., n // 2 + 1)``.
@@ -22,11 +22,11 @@ def rfft(x: Tensor, n: int | None = None) -> Tensor:
 
 
 def irfft(spectra: Tensor, n: int) -> Tensor:
-    """As ``torch.fft.irfft`` over the last axis.
+    """Compute ``torch.fft.irfft`` over the last axis.
 
     Args:
-        spectra: complex or real ``(..., K)``.
-        n: length of the signals.
+        spectra: Complex or real ``(..., K)``.
+        n: Length of the signals.
 
     Returns:
         Real ``(..., n)``.

@@ -1,4 +1,4 @@
-"""Signals in frames: what is measured once for many samples, and comes back to all of them."""
+"""Values measured once per frame, and their interpolation over samples."""
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
@@ -11,15 +11,15 @@ from .streaming import remember
 
 
 def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
-    """Energies of the frames that a signal, or a block of it, completes.
+    """Compute energies of the frames that a signal, or a block of it, completes.
 
     Args:
-        x: signals ``(B, C, L)``.
-        size: of a frame, H.
+        x: Signals ``(B, C, L)``.
+        size: Length H of a frame.
 
     Returns:
-        Mean squares over the channels and samples of each frame ``(B, K)``, and how many samples of the first frame
-        came in the blocks before.
+        Mean squares over the channels and samples of each frame ``(B, K)``, and the number of samples of the first
+        frame in previous blocks.
     """
 
     def step(past: Tensor | None) -> tuple[tuple[Tensor, int], Tensor]:
@@ -32,17 +32,17 @@ def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
 
 
 def between_frames(values: Tensor, size: int, begun: int, length: int) -> Tensor:
-    r"""Straight lines from the value of one frame to that of the next.
+    r"""Interpolate linearly from the value of each frame to that of the next.
 
-    While a frame goes on, the values of the two frames before it are known, so it leads from the one to the other:
+    During a frame, only the values of the two previous frames are known, so it interpolates between them:
 
     .. math:: y[kH + i] = v[k-2] + \frac{i + 1}{H} (v[k-1] - v[k-2]), \quad 0 \le i < H
 
     Args:
-        values: ``(B, K + 2)``, of the two frames before those that are completed, and of these.
+        values: ``(B, K + 2)``, of the two frames before the completed ones, and of these.
         size: H.
-        begun: how many samples of the first frame have passed.
-        length: L, of the signal or block.
+        begun: Number of samples of the first frame that have passed.
+        length: L, length of the signal or block.
 
     Returns:
         ``(B, L)``.
@@ -61,7 +61,7 @@ def _energies_gradient(grad: Tensor, needed: tuple, x: Tensor, size: int) -> tup
 
 
 def _lines(values: Tensor, size: int, begun: int, length: int) -> Tensor:
-    # Unlike a sum with the difference, it ends at the very value, however small.
+    # Unlike a sum with the difference, it ends exactly at the value, however small.
     lines = torch.lerp(values[:, :-1, None], values[:, 1:, None], _shares(values, size))
     return lines.flatten(1)[:, begun : begun + length]
 

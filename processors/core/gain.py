@@ -1,4 +1,4 @@
-"""The energy that channels share and the gain applied to all of them, without temporaries of their full size."""
+"""Energy shared by channels, and a common gain, without full-size temporaries."""
 
 from torch import Tensor
 
@@ -6,10 +6,10 @@ from .operators import formula
 
 
 def mean_square(u: Tensor) -> Tensor:
-    """Energy of each sample, averaged over channels.
+    """Compute the energy of each sample, averaged over channels.
 
     Args:
-        u: signals of shape ``(..., C, L)``.
+        u: Signals of shape ``(..., C, L)``.
 
     Returns:
         Energies of shape ``(..., L)``.
@@ -18,10 +18,10 @@ def mean_square(u: Tensor) -> Tensor:
 
 
 def peak_square(u: Tensor) -> Tensor:
-    """Energy of each sample in the loudest channel.
+    """Compute the energy of each sample in the loudest channel.
 
     Args:
-        u: signals of shape ``(..., C, L)``.
+        u: Signals of shape ``(..., C, L)``.
 
     Returns:
         Energies of shape ``(..., L)``.
@@ -33,8 +33,8 @@ def apply_gain(u: Tensor, gain: Tensor) -> Tensor:
     """Multiply all channels by the same time-varying gain.
 
     Args:
-        u: signals of shape ``(..., C, L)``.
-        gain: linear gains of shape ``(..., L)``.
+        u: Signals of shape ``(..., C, L)``.
+        gain: Linear gains of shape ``(..., L)``.
 
     Returns:
         Signals in the shape of ``u``.
@@ -43,7 +43,7 @@ def apply_gain(u: Tensor, gain: Tensor) -> Tensor:
 
 
 def channel_dot(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product over channels: two of shape ``(..., C, L)`` -> ``(..., L)``."""
+    """Compute the inner product over channels: two of shape ``(..., C, L)`` -> ``(..., L)``."""
     total = a[..., 0, :] * b[..., 0, :]
     for channel in range(1, a.shape[-2]):
         total.addcmul_(a[..., channel, :], b[..., channel, :])

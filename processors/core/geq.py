@@ -1,4 +1,4 @@
-"""The filters of graphic equalizers, as GRAFX has them."""
+"""Filters of graphic equalizers, with GRAFX's interface."""
 
 import torch
 from torch import Tensor
@@ -11,13 +11,13 @@ FB_THIRD_OCTAVE, FB_BARK = (torch.tensor(WIDTHS[scale]) for scale in ("third_oct
 
 
 class GraphicEqualizerBiquad(Bands):
-    """:class:`~grafx.processors.core.graphic_eq.Bands` that are called for their filters.
+    """:class:`~grafx.processors.core.graphic_eq.Bands`, callable for the filters.
 
     Args:
         scale: ``"bark"`` or ``"third_octave"``.
-        sr: sample rate in Hz.
+        sr: Sample rate in Hz.
     """
 
     def forward(self, log_gains: Tensor) -> Coefficients:
-        """Numerators and denominators ``(…, K, 3)`` for natural logarithms ``(…, K)`` of gains."""
+        """Compute numerators and denominators ``(…, K, 3)`` from natural logarithms ``(…, K)`` of gains."""
         return self.filters(log_gains)

@@ -1,8 +1,9 @@
-r"""Cascade graphic equalizers: one peak filter in each band, whose interaction the gains can be corrected for.
+r"""Cascade graphic equalizers: one peak filter in each band, with correction of their interaction.
 
-Source: Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017 (third octaves), after Välimäki and
-Liski, "Accurate cascade graphic equalizer", IEEE Signal Processing Letters 24(2), 2017. The Bark bands are those of
-Zwicker, JASA 33(2), 1961.
+References:
+    Liski and Välimäki, "The quest for the best graphic equalizer", DAFx 2017 (third octaves), after Välimäki and Liski,
+    "Accurate cascade graphic equalizer", IEEE Signal Processing Letters 24(2), 2017. The Bark bands are those of
+    Zwicker, JASA 33(2), 1961.
 """
 
 import math
@@ -47,9 +48,9 @@ BETWEEN = 0.5  # weight of the frequencies between the bands
 
 
 class Bands(Constants):
-    r"""The bands of a graphic equalizer, and the filters in them.
+    r"""Bands of a graphic equalizer, with their filters.
 
-    A filter of the gain g at the centre ω of a band of the width B is
+    The filter with gain g at the centre ω of a band of width B is
 
     .. math::
         H(z) = \frac{1 + g\beta - 2 \cos\omega\, z^{-1} + (1 - g\beta) z^{-2}}
@@ -60,10 +61,10 @@ class Bands(Constants):
 
     Args:
         scale: ``"bark"`` (24 bands) or ``"third_octave"`` (31 bands).
-        sr: sample rate in Hz. Widths at the upper end are made for 44.1 kHz.
+        sr: Sample rate in Hz. Widths at the upper end are made for 44.1 kHz.
 
     Raises:
-        ParameterError: an unknown scale, or a sample rate that is not above twice the highest centre.
+        ParameterError: An unknown scale, or a sample rate that is not above twice the highest centre.
     """
 
     centres: Tensor
@@ -84,11 +85,11 @@ class Bands(Constants):
         return len(self.centres)
 
     def filters(self, log_gains: Tensor) -> Coefficients:
-        """The filters of all bands, in double precision.
+        """Design the filters of all bands, in double precision.
 
         Args:
             log_gains: ``(…, K)``, ln g; bounded softly beyond ±10 (87 dB), and where those of one sign add up to more
-                than 90, as all bands at 24 dB do not.
+                than 90, which is more than all bands at 24 dB.
 
         Returns:
             Numerators and denominators ``(…, K, 3)``.
@@ -101,12 +102,12 @@ class Bands(Constants):
         return peak(centres, 2 * alpha / torch.sin(centres), torch.exp(log_gain / 2))
 
     def gains_for(self, log_commands: Tensor) -> Tensor:
-        r"""Gains of the filters whose cascade has given gains at the centres.
+        r"""Compute the gains of the filters whose cascade has given gains at the centres.
 
-        A filter is heard in other bands too. Its log response is nearly proportional to its log gain, so that the
-        gains follow from a matrix of leakages by weighted least squares, at the centres and, with half the weight,
-        between them, where the commands are interpolated. The matrix depends on the gains a little: the first is made
-        for 17 dB everywhere, the second for the solution of the first.
+        Filters affect other bands too. Their log response is nearly proportional to their log gain, so the gains follow
+        from a matrix of leakages by weighted least squares, at the centres and, with half the weight, between them,
+        where the commands are interpolated. The matrix depends slightly on the gains: the first is made for 17 dB
+        everywhere, the second for the solution of the first.
 
         Args:
             log_commands: ``(…, K)``, natural logarithms of the gains at the centres.
@@ -126,7 +127,7 @@ class Bands(Constants):
         return gains.to(log_commands.dtype)
 
     def _leakage(self, log_gains: Tensor) -> Tensor:
-        """Log response of each filter for a log gain of 1, ``(…, 2K − 1, K)``, at the centres and between them."""
+        """Compute the log response of filters at and between the centres for a log gain of 1, ``(…, 2K − 1, K)``."""
         # The ratio has a limit at 0, which is reached closely enough here.
         log_gains = torch.where(log_gains.abs() < 1e-3, 1e-3, log_gains)
         centres = self.centres.to(log_gains)

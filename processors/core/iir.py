@@ -1,4 +1,4 @@
-"""Recursive filters whose coefficients are given in each call."""
+"""Recursive filters with coefficients given in each call."""
 
 import math
 from functools import partial
@@ -23,43 +23,43 @@ SMALLEST_SQUARE = 1e-18  # of a denominator where rounding puts a pole onto the 
 
 
 class IIRFilter(nn.Module):
-    r"""Sections of first or second order in series.
+    r"""Filter by first- or second-order sections in series.
 
     .. math:: H(z) = \prod_{k=1}^{K} \frac{b_{k,0} + b_{k,1} z^{-1} + b_{k,2} z^{-2}}
         {a_{k,0} + a_{k,1} z^{-1} + a_{k,2} z^{-2}}
 
-    The backends differ in how they get there:
+    The backends differ in the computation:
 
     ========= =========================================================================================
     lfilter   The exact recursion in one pass, :func:`~grafx.processors.core.state_variable.biquads`.
     ssm       The exact recursion of each section as a linear system with two states,
               :func:`~grafx.processors.core.state_space.state_space`.
-    fsm       The frequency-sampling method: H is sampled at N points of the unit circle, and the response of N
-              taps that it belongs to is convolved with. In place of h[n] it has :math:`\sum_m h[n + m N]`, which
-              is off by what the response still holds after N samples; and it works in the precision of the
-              signals, coefficients included.
+    fsm       The frequency-sampling method: H is sampled at N points of the unit circle, and the signal is
+              convolved with the corresponding N taps. In place of h[n] it has :math:`\sum_m h[n + m N]`, an error of
+              the response after N samples; and it works in the precision of the signals, coefficients included.
     ========= =========================================================================================
 
-    All are differentiable with respect to signals and coefficients. The exact recursion keeps double precision for
-    coefficients that come in it, and takes the least time for a batch of signals, hence the default.
+    All are differentiable with respect to signals and coefficients. The exact recursion keeps double-precision
+    coefficients, and is the fastest for a batch of signals, hence the default.
 
     Args:
-        order: 2, or 1 for sections without :math:`z^{-2}`.
+        order: 2, or 1 for first-order sections.
         backend: ``"lfilter"``, ``"fsm"`` or ``"ssm"``.
-        flashfftconv: see :class:`~grafx.processors.core.convolution.FIRConvolution`; for ``"fsm"``, as the others do
-            not convolve.
-        fsm_fir_len: N, taps that ``"fsm"`` convolves with.
-        fsm_max_input_len: the ``max_input_len`` of that convolution.
-        fsm_regularization: accepted if False. There is no loss that keeps responses shorter than N: the exact backends
-            need none.
-        max_input_len: another name of ``fsm_max_input_len``.
+        flashfftconv: See :class:`~grafx.processors.core.convolution.FIRConvolution`; for ``"fsm"`` only, since the
+            others do not convolve.
+        fsm_fir_len: N, the number of taps for ``"fsm"``.
+        fsm_max_input_len: The ``max_input_len`` of that convolution.
+        fsm_regularization: Only false is accepted. There is no loss that keeps responses shorter than N, since the
+            exact backends need none.
+        max_input_len: Alias of ``fsm_max_input_len``.
 
     Raises:
-        ParameterError: an unknown backend, another order, no taps, or a regularization.
+        ParameterError: An unknown backend, an unsupported order, no taps, or a regularization.
 
-    Source: Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx 2020, for the
-    frequency-sampling method; Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx 2024,
-    for recursions.
+    References:
+        Nercessian, "Neural parametric equalizer matching using differentiable biquads", DAFx 2020, for the
+        frequency-sampling method; Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx
+        2024, for recursions.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class IIRFilter(nn.Module):
 
         Args:
             input_signal: ``(B, C, L)``.
-            Bs: numerators ``(B, C', K, order + 1)``. Batch and channels broadcast with those of the signals.
-            As: denominators of the same shape, normalized or not.
+            Bs: Numerators ``(B, C', K, order + 1)``. Batch and channels broadcast with those of the signals.
+            As: Denominators of the same shape, normalized or not.
 
         Returns:
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a shape does not fit.
+            ParameterError: A shape does not fit.
         """
         if Bs.ndim != 4 or Bs.shape != As.shape or Bs.shape[-1] != self.order + 1:
             raise ParameterError(
@@ -118,36 +118,36 @@ class IIRFilter(nn.Module):
 
     @staticmethod
     def delay(delay_length: Tensor, fir_length: int) -> Tensor:
-        """The responses ``(…, ⌊N/2⌋ + 1)`` of delays ``(…)`` in samples at N points of the unit circle."""
+        """Compute the responses ``(…, ⌊N/2⌋ + 1)`` of delays ``(…)`` in samples at N points of the unit circle."""
         w = 2 * math.pi / fir_length * torch.arange(fir_length // 2 + 1, device=delay_length.device)
         return torch.exp(-1j * delay_length.unsqueeze(-1) * w)
 
     @staticmethod
     def iir_fsm(Bs: Tensor, As: Tensor, delays: Tensor, eps: float = 1e-10) -> Tensor:
-        """The responses ``(…, F)`` of sections ``(…, order + 1)`` at the points of :meth:`delay`.
+        """Compute the responses ``(…, F)`` of sections ``(…, order + 1)`` at the points of :meth:`delay`.
 
         Args:
-            Bs: numerators.
-            As: denominators, of the same shape.
+            Bs: Numerators.
+            As: Denominators, of the same shape.
             delays: ``(order + 1, F)``, the responses of delays of 0, 1, … samples.
-            eps: what is added to denominators.
+            eps: Added to denominators.
         """
         numerator, denominator = (c.to(delays.dtype) @ delays for c in (Bs, As))
         return numerator / (denominator + eps)
 
     def tail_samples(self, Bs: Tensor, As: Tensor) -> int:
-        """How long the output goes on after the input has ended, see :func:`decay_samples`."""
+        """Return how long the output continues after the end of the input, see :func:`decay_samples`."""
         if self.backend == "fsm":
             return self.fsm_fir_len - 1
         return decay_samples(F.pad(As, (0, 2 - self.order)))
 
 
 def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
-    """Impulse responses from the frequency responses at ``num_taps`` points, which alias in time.
+    """Compute impulse responses from the frequency responses at ``num_taps`` points, with time aliasing.
 
     Args:
-        Bs: numerators ``(…, K, order + 1)`` of K sections in series.
-        As: denominators, likewise.
+        Bs: Numerators ``(…, K, order + 1)`` of K sections in series.
+        As: Denominators, likewise.
         num_taps: N.
 
     Returns:
@@ -161,23 +161,23 @@ def sampled_response(Bs: Tensor, As: Tensor, num_taps: int) -> Tensor:
 
 
 def on_unit_circle(coefficients: Tensor, w: Tensor) -> Tensor:
-    r"""Values of polynomials in 1/z at :math:`z = e^{j\omega}`.
+    r"""Evaluate polynomials in 1/z at :math:`z = e^{j\omega}`.
 
     Args:
         coefficients: ``(…, n)``, that of :math:`z^0` first.
-        w: angles ω in radians per sample, ``(F,)``.
+        w: Angles ω in radians per sample, ``(F,)``.
 
     Returns:
         ``(…, F)``, complex, in the precision of the coefficients.
     """
-    # Each factor is rounded once: beside a pole, the sum is much smaller than its terms.
+    # Each factor is rounded once: near a pole, the sum is much smaller than its terms.
     delays = torch.exp(-1j * w[:, None] * torch.arange(coefficients.shape[-1], device=w.device))
     dtype = torch.promote_types(coefficients.dtype, torch.complex32)
     return coefficients.to(dtype) @ delays.to(dtype).mT
 
 
 def _in_state_space(x: Tensor, sos: Tensor) -> Tensor:
-    """Each section in transposed direct form II."""
+    """Convert each section to transposed direct form II."""
     for section in sos.unbind(-2):
         b0, b1, b2, a1, a2 = (section[..., [0, 1, 2, 4, 5]] / section[..., 3:4]).unbind(-1)
         one, zero = torch.ones_like(a1), torch.zeros_like(a1)

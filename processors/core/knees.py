@@ -1,11 +1,11 @@
 r"""Static curves of dynamic range processors: from the level of a signal to its gain, both natural logarithms.
 
-Each curve reduces what exceeds a threshold T. With the overshoot x = level − T it returns slope·k(x), where k
-is the ramp max(0, x), rounded over a knee of width W around the threshold. The slope is 1/R − 1 for a
-compressor of ratio R. A downward expander or gate, which acts below its threshold, is the mirror image: negate
-level and threshold, and let the slope be 1 − R.
+Each curve reduces levels beyond a threshold T. With the overshoot x = level − T it returns slope·k(x), where k is the
+ramp max(0, x), rounded over a knee of width W around the threshold. The slope is 1/R − 1 for a compressor of ratio R.
+A downward expander or gate, which acts below its threshold, is the mirror image: negate level and threshold, and use
+the slope 1 − R.
 
-A step in place of the ramp makes a gate that holds one gain on its far side.
+A step in place of the ramp makes a gate with a constant gain beyond its threshold.
 
 Levels are ``(…, L)``, the other arguments ``(…, 1)``, and all broadcast.
 
@@ -31,13 +31,13 @@ SURROGATE_WIDTH = 1.0
 
 
 def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor | None = None) -> Tensor:
-    r"""Bend at the threshold at once: :math:`s \max(0, x)`.
+    r"""Compute a hard knee, :math:`s \max(0, x)`.
 
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        slope: change of gain per change of level above the threshold, s ≤ 0.
-        width: accepted and without effect, but given a gradient of zero.
+        slope: Change of gain per change of level above the threshold, s ≤ 0.
+        width: Accepted and ignored, with a gradient of zero.
 
     Returns:
         The log gain, in the unit of ``level``; never above 0.
@@ -47,14 +47,14 @@ def hard_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor | N
 
 
 def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
-    r"""Bend along a parabola within half a width of the threshold.
+    r"""Compute a quadratic knee, a parabola within half a width of the threshold.
 
     .. math:: k(x) = \frac{(x + W/2)^2}{2W} \text{ for } |x| \le W/2, \quad \max(0, x) \text{ elsewhere}
 
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        slope: change of gain per change of level above the knee, s ≤ 0.
+        slope: Change of gain per change of level above the knee, s ≤ 0.
         width: W > 0, in the unit of ``level``.
 
     Returns:
@@ -64,7 +64,7 @@ def quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tenso
 
 
 def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, width: Tensor) -> Tensor:
-    r"""The parabola of :func:`quadratic_knee` with a guard against a division by zero.
+    r"""Compute the parabola of :func:`quadratic_knee` with a guard against a division by zero.
 
     .. math:: k(x) = \frac{(x + W/2)^2}{2(W + 10^{-3})} \text{ for } |x| \le W/2, \quad \max(0, x) \text{ elsewhere}
 
@@ -73,7 +73,7 @@ def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, widt
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        slope: change of gain per change of level above the knee, s < 1.
+        slope: Change of gain per change of level above the knee, s < 1.
         width: W > 0, in the unit of ``level``.
 
     Returns:
@@ -83,12 +83,12 @@ def guarded_quadratic_knee(level: Tensor, threshold: Tensor, slope: Tensor, widt
 
 
 def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness: Tensor) -> Tensor:
-    r"""Bend along a softplus: :math:`s \ln(1 + e^{Wx}) / W`.
+    r"""Compute a soft knee, a softplus: :math:`s \ln(1 + e^{Wx}) / W`.
 
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        slope: change of gain per change of level far above the threshold, s ≤ 0.
+        slope: Change of gain per change of level far above the threshold, s ≤ 0.
         sharpness: W > 0, per unit of ``level``: the knee is about 4/W wide.
 
     Returns:
@@ -98,16 +98,16 @@ def exponential_knee(level: Tensor, threshold: Tensor, slope: Tensor, sharpness:
 
 
 def hard_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor | None = None) -> Tensor:
-    r"""Jump at the threshold: the gain where :math:`x \ge 0`, and 0 elsewhere.
+    r"""Compute a step at the threshold: the gain where :math:`x \ge 0`, and 0 elsewhere.
 
-    A jump has no slope, and nothing would be learned but the gain. So the gradients by level and threshold are those of
+    A step has no useful derivative except by the gain. So the gradients by level and threshold are those of
     a :func:`quadratic_step` of width 1 (4.3 dB).
 
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        gain: the log gain above the threshold.
-        width: accepted and without effect, but given a gradient of zero.
+        gain: The log gain above the threshold.
+        width: Accepted and ignored, with a gradient of zero.
 
     Returns:
         The log gain, either ``gain`` or 0.
@@ -117,7 +117,7 @@ def hard_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor | No
 
 
 def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor) -> Tensor:
-    r"""Climb from 0 to the gain along two parabolas, which meet at the threshold halfway up.
+    r"""Compute a smooth step from 0 to the gain along two parabolas, which meet at the threshold halfway up.
 
     .. math:: k(t) = \begin{cases} 2t^2 & t \le 1/2 \\ 1 - 2(1 - t)^2 & t > 1/2 \end{cases}, \quad
         t = \frac{x}{W} + \frac12 \text{ within } [0, 1]
@@ -125,7 +125,7 @@ def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor
     Args:
         level: ln of an energy.
         threshold: T, in the unit of ``level``.
-        gain: the log gain above the knee.
+        gain: The log gain above the knee.
         width: W > 0, in the unit of ``level``.
 
     Returns:
@@ -134,7 +134,7 @@ def quadratic_step(level: Tensor, threshold: Tensor, gain: Tensor, width: Tensor
     return _curve(level, threshold, gain, width, _quadratic_step, _quadratic_step_slopes)
 
 
-# Each ramp k, and its derivatives by level and width. What is changed in place is their own.
+# Each ramp k, and its derivatives by level and width. In-place operations are on local tensors only.
 
 
 def _hard(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ def _quadratic_step(level: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
 
 
 def _parabola(c: Tensor) -> Tensor:
-    """2c(1 − c), the rise above one half."""
+    """Compute 2c(1 − c), the part above one half."""
     return torch.addcmul(c, c, c, value=-1).mul_(2)
 
 

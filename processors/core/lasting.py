@@ -1,4 +1,4 @@
-"""What is made in ``torch.inference_mode`` and used longer than that, such as a processor or what a cache keeps."""
+"""Tensors and modules made in ``torch.inference_mode`` that outlive it, such as processors and caches."""
 
 from abc import ABCMeta
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """Make tensors that a training can use later, even though inference mode is on. Serves as a decorator, too."""
+    """Disable inference mode, so that new tensors can be used in training. Also works as a decorator."""
     if torch.is_inference_mode_enabled():
         with torch.inference_mode(False), torch.no_grad():
             yield
@@ -19,7 +19,7 @@ def lasting() -> Iterator[None]:
 
 
 class Lasting(ABCMeta):
-    """The class of classes whose instances can be trained even though they were built in inference mode."""
+    """Metaclass whose instances are trainable even if they are constructed in inference mode."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         with lasting():

@@ -1,4 +1,4 @@
-"""Lengths that are given in samples or in seconds."""
+"""Lengths given in samples or in seconds."""
 
 import math
 
@@ -6,16 +6,16 @@ from ..errors import ParameterError
 
 
 def samples_of(num_samples: int, seconds: float | None, sample_rate: float, name: str) -> int:
-    """A length in samples: as many as there are, or the nearest number to a time.
+    """Return a length in samples: the given number, or the nearest number to a time.
 
     Args:
-        num_samples: what counts if no time is given.
-        seconds: the time, or None.
-        sample_rate: samples per second.
-        name: of the option that holds the time, for messages.
+        num_samples: Used if there is no time.
+        seconds: The time, or ``None``.
+        sample_rate: Samples per second.
+        name: Name of the option for the time, for messages.
 
     Raises:
-        ParameterError: the time is shorter than a sample, or not finite.
+        ParameterError: The time is shorter than a sample, or not finite.
     """
     if seconds is None:
         return num_samples

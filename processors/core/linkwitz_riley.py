@@ -1,4 +1,4 @@
-"""The former name of :mod:`grafx.processors.core.crossover_sections`."""
+"""Former import path of :mod:`grafx.processors.core.crossover_sections`."""
 
 from .crossover_sections import crossover_sections
 

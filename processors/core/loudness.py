@@ -1,4 +1,4 @@
-"""How loud signals are."""
+"""Loudness measures of signals."""
 
 import torch
 from torch import Tensor
@@ -7,13 +7,13 @@ EPS = 1e-7
 
 
 def log_energy(x: Tensor, eps: float = EPS) -> Tensor:
-    """ln of the mean square over channels and samples, plus ``eps``: ``(..., C, L)`` -> ``(...)``."""
+    """Compute ln of the mean square over channels and samples, plus ``eps``: ``(..., C, L)`` -> ``(...)``."""
     num_values = max(1, x.shape[-2] * x.shape[-1])
     return torch.log(torch.linalg.vector_norm(x, dim=(-2, -1)).square() / num_values + eps)
 
 
 def rms_difference(X: Tensor, Y: Tensor, eps: float = EPS) -> Tensor:
-    r"""How much a processor changes the loudness of its input, as a regularization term.
+    r"""Compute the loudness change of a processor, as a regularization term.
 
     .. math:: \sum_b \left| \ln\left(\overline{x_b^2} + 10^{-7}\right)
         - \ln\left(\overline{y_b^2} + 10^{-7}\right) \right|
@@ -21,7 +21,7 @@ def rms_difference(X: Tensor, Y: Tensor, eps: float = EPS) -> Tensor:
     Args:
         X: x, signals of shape ``(B, C, L)``.
         Y: y, signals of shape ``(B, C', L')``.
-        eps: what is added to the mean squares in place of 10⁻⁷.
+        eps: Added to the mean squares in place of 10⁻⁷.
 
     Returns:
         A scalar tensor: the sum over the batch, where 1 is 4.3 dB.

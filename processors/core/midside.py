@@ -1,4 +1,4 @@
-"""Left/right and mid/side."""
+"""Conversion between left/right and mid/side."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ def lr_to_ms(x: Tensor, mult: float = 0.5) -> Tensor:
 
     Args:
         x: ``(…, 2, L)``, left and right.
-        mult: another factor than ½.
+        mult: A factor in place of ½.
 
     Returns:
         ``(…, 2, L)``, mid and side.

@@ -1,4 +1,4 @@
-"""Noise, and other signals, in bands."""
+"""Splitting of noise and other signals into bands."""
 
 import math
 
@@ -15,7 +15,7 @@ NEAR_NYQUIST = 0.999
 
 
 def fixed_noise(num_channels: int, num_samples: int) -> Tensor:
-    """Uniform noise from −1 to 1 that is the same in every process, ``(channels, samples)`` of up to two channels."""
+    """Return uniform noise from −1 to 1, the same in every process, ``(channels, samples)`` of up to two channels."""
     noise = np.random.RandomState(0).uniform(size=(2, num_samples)) * 2 - 1
     return torch.from_numpy(noise[:num_channels])
 
@@ -35,18 +35,18 @@ def apply_linkwitz_riley(
     Args:
         input_audio: ``(…, L)``.
         num_bands: K, equally wide on the scale.
-        f_min: lower end of the range that is cut into bands, in Hz; the lowest band reaches below it.
-        f_max: upper end of that range; half the sample rate if None. The highest band reaches above it.
-        scale: one of :class:`~grafx.processors.core.filterbank.TriangularFilterBank`.
-        sr: sample rate in Hz.
-        zerophase: split without shifting phases.
-        order: of the Butterworth filters.
+        f_min: Lower end of the divided range, in Hz; the lowest band extends below it.
+        f_max: Upper end of that range; half the sample rate if ``None``. The highest band extends above it.
+        scale: One of :class:`~grafx.processors.core.filterbank.TriangularFilterBank`.
+        sr: Sample rate in Hz.
+        zerophase: Split without phase shifts.
+        order: Order of the Butterworth filters.
 
     Returns:
         ``(…, K, L)``.
 
     Raises:
-        ParameterError: an unknown scale, or a frequency that is not below half the sample rate.
+        ParameterError: An unknown scale, or a frequency that is not below half the sample rate.
     """
     signals = torch.as_tensor(input_audio)
     low, high = (to_scale(float(f), scale) for f in (f_min, sr / 2 if f_max is None else f_max))
@@ -67,20 +67,20 @@ def get_filtered_noise(
     zerophase: bool = True,
     order: int = 2,
 ) -> Tensor:
-    """:func:`fixed_noise` in bands ``(channels, K, fir_len)``, see :func:`apply_linkwitz_riley`."""
+    """Return :func:`fixed_noise` in bands ``(channels, K, fir_len)``, see :func:`apply_linkwitz_riley`."""
     noise = fixed_noise(num_channels, fir_len)
     return apply_linkwitz_riley(noise, num_bands, f_min, f_max, scale, sr, zerophase, order)
 
 
 def octave_band_filterbank(num_taps: int, sample_rate: float) -> Tensor:
-    """Filters of linear phase for ten octaves from 31.5 Hz to 16 kHz, and for what lies below and above.
+    """Design linear-phase filters for ten octaves from 31.5 Hz to 16 kHz, and for the bands below and above.
 
     Args:
-        num_taps: an odd number.
-        sample_rate: in Hz.
+        num_taps: An odd number.
+        sample_rate: In Hz.
 
     Returns:
-        ``(12, 1, num_taps)``, by windows as ``scipy.signal.firwin`` has them.
+        ``(12, 1, num_taps)``, windowed as by ``scipy.signal.firwin``.
     """
     import scipy.signal  # it takes a second
 

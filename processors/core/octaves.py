@@ -1,14 +1,15 @@
-r"""Filters that have given gains in octave bands, exactly at their centres.
+r"""Filters with given gains in octave bands, exact at the centres.
 
-A gain for all, and a shelf at each edge between two bands, from the Audio EQ Cookbook. A shelf is not yet level at the
-centres beside it, and those further away differ a little too, so the gains of the shelves are solved for. In decibels
-shelves are nearly proportional to their gains, and Newton's method finds them in a few steps. Peak filters in place of
-shelves reach wilder gains, but fall back between two bands: shelves go straight from one to the next.
+A broadband gain and a shelf at each edge between two bands, from the Audio EQ Cookbook. Since shelves overlap at the
+centres, their gains are solved for. In decibels shelves are nearly proportional to their gains, and Newton's method
+converges in a few steps. Peak filters in place of shelves could realize more extreme gains, but have dips between
+bands, where shelves interpolate.
 
-Sources: Jot, "Proportional parametric equalizers – application to digital reverberation and environmental audio
-processing", 139th AES Convention, 2015; solving for the gains at the centres, Schlecht and Habets, "Accurate
-reverberation time control in feedback delay networks", DAFx 2017, and Prawda, Schlecht and Välimäki, "Improved
-reverberation time control for feedback delay networks", DAFx 2019.
+References:
+    Jot, "Proportional parametric equalizers – application to digital reverberation and environmental audio processing",
+    139th AES Convention, 2015; solving for the gains at the centres, Schlecht and Habets, "Accurate reverberation time
+    control in feedback delay networks", DAFx 2017, and Prawda, Schlecht and Välimäki, "Improved reverberation time
+    control for feedback delay networks", DAFx 2019.
 """
 
 import math
@@ -36,10 +37,10 @@ PER_OCTAVE = 16
 
 
 def octave_centres(sample_rate: float) -> tuple[float, ...]:
-    """Centres of the octaves from 62.5 Hz to 16 kHz, or as far up as the sample rate allows.
+    """Return the centres of the octaves from 62.5 Hz to 16 kHz, limited by the sample rate.
 
     Raises:
-        ParameterError: it allows none.
+        ParameterError: The sample rate is too low for any octave.
     """
     centres = tuple(LOWEST * 2**k for k in range(MOST) if LOWEST * 2**k <= HIGHEST * sample_rate)
     if not centres:
@@ -50,16 +51,16 @@ def octave_centres(sample_rate: float) -> tuple[float, ...]:
 
 
 class OctaveFilters(Constants):
-    """Filters of given gains in the K octaves of :func:`octave_centres`.
+    """Design of filters with given gains in the K octaves of :func:`octave_centres`.
 
-    Gains of neighbours may differ by about 10 dB, and by much more where all go up or all down. If such filters cannot
-    reach them, they come near.
+    Gains of neighbours may differ by about 10 dB, and by much more if they are monotonic. Unreachable gains are
+    approximated.
 
     Args:
-        sample_rate: samples per second.
+        sample_rate: Samples per second.
 
     Raises:
-        ParameterError: the sample rate is too low for any octave.
+        ParameterError: The sample rate is too low for any octave.
     """
 
     centres: Tensor
@@ -80,19 +81,19 @@ class OctaveFilters(Constants):
         """Design filters.
 
         Args:
-            log_gains: natural logarithms of the gains at the centres, ``(…, K)``.
+            log_gains: Natural logarithms of the gains at the centres, ``(…, K)``.
 
         Returns:
-            Sections ``(…, K, 6)`` in double precision with a₀ = 1, the first of which is the gain for all.
+            Sections ``(…, K, 6)`` in double precision with a₀ = 1, the first of which is the broadband gain.
         """
         wanted = wide(log_gains)
         gains = self._solution(wanted.detach())
-        # Of a solution, only its slope by what was asked for is differentiated.
+        # Only the derivative of the solution by the given gains is needed.
         change = _least_squares(self._slopes(gains), wanted - wanted.detach())
         return self._sections(gains + change)
 
     def log_gains(self, sections: Tensor) -> Tensor:
-        """Natural logarithms of the gains of sections ``(…, K, 6)`` at many frequencies, ``(…, F)``."""
+        """Compute log gains of sections ``(…, K, 6)`` at many frequencies, ``(…, F)``."""
         frequencies = self.everywhere.to(sections)
         b, a = (on_unit_circle(c, frequencies).abs().log() for c in (sections[..., :3], sections[..., 3:]))
         return (b - a).sum(-2)
@@ -110,12 +111,12 @@ class OctaveFilters(Constants):
         return high_shelf(edges, torch.full_like(edges, 1 / SHELF_Q), torch.exp(gains[..., 1:] / 2))
 
     def _responses(self, gains: Tensor) -> Tensor:
-        """Log gains of each shelf at the centres, ``(…, K − 1, K)``."""
+        """Compute log gains of each shelf at the centres, ``(…, K − 1, K)``."""
         b, a = (on_unit_circle(c, self.centres.to(gains)).abs().log() for c in self._shelves(gains))
         return b - a
 
     def _slopes(self, gains: Tensor) -> Tensor:
-        """Of the log gains at the centres by those of the filters, ``(…, K, K)``."""
+        """Compute the Jacobian of the log gains at the centres by those of the filters, ``(…, K, K)``."""
         change = (self._responses(gains + SMALL) - self._responses(gains - SMALL)) / (2 * SMALL)
         return torch.cat([torch.ones_like(gains).unsqueeze(-1), change.mT], -1)
 
@@ -139,6 +140,6 @@ class OctaveFilters(Constants):
 
 
 def _least_squares(matrix: Tensor, values: Tensor) -> Tensor:
-    """A solution even where there is none, or no single one."""
+    """Solve a linear system, also if it is singular."""
     square = matrix.mT @ matrix + RIDGE * torch.eye(matrix.shape[-1]).to(matrix)
     return torch.linalg.solve(square, matrix.mT @ values.unsqueeze(-1)).squeeze(-1)

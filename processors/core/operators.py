@@ -1,8 +1,8 @@
-"""How what has a gradient of its own is declared to torch: compiled kernels, and formulas of tensors.
+"""Declaration of functions with custom gradients to torch: compiled kernels, and formulas of tensors.
 
-:func:`operator` declares what a compiled kernel computes, :func:`formula` what operations of torch compute together.
-Both see to what torch leaves open: a derivative that is not there is refused in a sentence, and never taken for zero;
-and ``torch.func.grad``, ``vjp``, ``jacrev`` and ``vmap`` go through them.
+:func:`operator` declares a compiled kernel, :func:`formula` a function of torch operations. Both handle cases that
+torch leaves open: a missing derivative raises an error with an explanation, and is never taken for zero; and
+``torch.func.grad``, ``vjp``, ``jacrev`` and ``vmap`` are supported.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ LIBRARY = torch.library.Library("grafx", "FRAGMENT")
 
 
 class Operator:
-    """An operation that torch does not look into, as ``torch.library.custom_op`` makes one, in half the time of a call.
+    """Operation opaque to torch, like ``torch.library.custom_op``, with half its call time.
 
     Args:
-        name: of ``torch.ops.grafx``.
-        run: a function with annotations. It neither changes its arguments nor returns one.
+        name: Name in ``torch.ops.grafx``.
+        run: A function with annotations. It neither changes its arguments nor returns one.
     """
 
     def __init__(self, name: str, run: Callable[..., Any]) -> None:
@@ -42,11 +42,11 @@ class Operator:
         return self._overload(*arguments)
 
     def register_fake(self, fake: Callable[..., Any]) -> Callable[..., Any]:
-        """Tell the shapes and types of what it returns, as a function of its arguments."""
+        """Register the output shapes and types, as a function of the arguments."""
         return torch.library.register_fake(f"grafx::{self.name}", fake, lib=LIBRARY)
 
     def register_autograd(self, backward: Callable[..., Any], setup_context: Callable[..., None]) -> None:
-        """Tell its gradient, in the two parts that ``torch.autograd.Function`` has. Without, it is refused."""
+        """Register the gradient, in the two parts of ``torch.autograd.Function``. Without it, gradients are refused."""
         overload, name = self._overload, self.name
 
         class Node(Function):
@@ -61,7 +61,7 @@ class Operator:
                 return backward(ctx, *grads)
 
         class Transformed(Node):
-            """What ``torch.func`` asks for, which takes longer to call."""
+            """Implementation for ``torch.func``, which is slower to call."""
 
             @staticmethod
             def forward(*arguments: Any) -> Any:
@@ -98,16 +98,17 @@ def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:
 def formula(
     value: Callable[..., Tensor], gradient: Callable[..., tuple], name: str, surrogate: bool = False
 ) -> Callable[..., Tensor]:
-    """A function that is differentiated by hand, since that makes fewer passes over memory than autograd does.
+    """Function with a manual gradient, which makes fewer passes over memory than autograd.
 
-    All other derivatives, such as second ones, are those that autograd finds for it; but those of a surrogate, whose
-    gradient is not its slope, are refused.
+    All other derivatives, such as second ones, are those of autograd; except those of a surrogate, whose gradient is
+    not its derivative, which are refused.
 
     Args:
-        value: the function, of torch's operations on tensors. It changes no argument.
-        gradient: what the gradient of the output, which arguments need one, and the arguments give for each argument.
-        name: for messages.
-        surrogate: whether the gradient is, by design, another one than that of ``value``.
+        value: The function, of torch operations on tensors. It changes no argument.
+        gradient: Computes the gradient for each argument from the gradient of the output, the arguments that need one,
+            and the arguments.
+        name: Name for messages.
+        surrogate: Whether the gradient is, by design, not that of ``value``.
     """
 
     class Node(Function):
@@ -158,7 +159,7 @@ def formula(
 
 
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:
-    """What ``torch.func.vmap`` makes of a batch. Where speed counts, rows are the batch."""
+    """Implement ``torch.func.vmap`` over a batch. For speed, use rows as the batch."""
 
     def run(info: Any, in_dims: Sequence[Any], *arguments: Any) -> tuple[Any, Any]:
         pairs = list(zip(arguments, in_dims, strict=True))
@@ -187,7 +188,7 @@ def _kept(ctx: Any) -> list[Any]:
 
 
 def _by_autograd(value: Callable[..., Tensor], arguments: Sequence[Any], needed: Sequence[bool], grad: Tensor) -> tuple:
-    # Each argument by itself, though one may have been made of another.
+    # Each argument by itself, though one may depend on another.
     apart = [a.view_as(a) if isinstance(a, Tensor) else a for a in arguments]
     wanted = [a for a, needs in zip(apart, needed, strict=True) if needs]
     slopes = iter(torch.autograd.grad(value(*apart), wanted, grad, create_graph=True, materialize_grads=True))
@@ -195,7 +196,7 @@ def _by_autograd(value: Callable[..., Tensor], arguments: Sequence[Any], needed:
 
 
 class _Once(Function):
-    """The gradient of a surrogate: constant for whoever does not ask, and refused to whoever does."""
+    """Gradient of a surrogate: constant unless differentiated, which is refused."""
 
     generate_vmap_rule = True
 
@@ -217,7 +218,7 @@ class _Once(Function):
 
 
 def _alike(arguments: Sequence[Any]) -> list[Any]:
-    """All within the same transforms, so that ``value`` may write what comes from one into what comes from another."""
+    """Wrap all in the same transforms, so that ``value`` may write results of one tensor into another."""
     zero = sum(a.flatten()[:0].sum() for a in arguments if isinstance(a, Tensor) and not a.is_complex())
     return [a + zero.to(a.dtype) if isinstance(a, Tensor) else a for a in arguments]
 

@@ -1,4 +1,4 @@
-"""The former name of :mod:`grafx.processors.arguments`."""
+"""Former import path of :mod:`grafx.processors.arguments`."""
 
 from ..arguments import bind, check_option, check_optional
 

@@ -1,10 +1,11 @@
-r"""Running a nonlinearity at a multiple of the sample rate.
+r"""Oversampling of nonlinearities.
 
-Each doubling of the rate has a half-band filter of linear phase, once to interpolate and once to decimate. Of its taps
-every other one is zero but for the middle one, so half of the samples are those of the input, and the others a short
-convolution. Only the first doubling needs a steep filter; those after it have room.
+Each doubling of the rate uses a linear-phase half-band filter to interpolate and another to decimate. Every other tap
+except the middle one is zero, so half of the samples are those of the input, and the others a short convolution. Only
+the first doubling needs a steep filter.
 
-Source of the filters: Kaiser, "Nonrecursive digital filter design using the I₀-sinh window function", ISCAS 1974.
+References:
+    Kaiser, "Nonrecursive digital filter design using the I₀-sinh window function", ISCAS 1974.
 """
 
 import math
@@ -28,15 +29,15 @@ def oversampled(
 ) -> Tensor:
     """Run a function at a higher sample rate, causally, on a whole signal or on a block.
 
-    The passband reaches to 0.45 of the sample rate. Images and aliases are 100 dB down, but for those that come from
-    between 0.45 and 0.55 of the sample rate, which stay between them.
+    The passband extends to 0.45 of the sample rate. Images and aliases are 100 dB down, except those from between 0.45
+    and 0.55 of the sample rate, which stay in this range.
 
     Args:
-        function: of signals ``(B, C, factor · L)``, which it does not make longer or shorter.
+        function: Function of signals ``(B, C, factor · L)`` that keeps their length.
         x: ``(B, C, L)``.
         factor: 1, 2, 4 or 8.
-        latency: by how many of its samples the function is late.
-        stage: how often the rate has been doubled before.
+        latency: Latency of the function in its samples.
+        stage: Number of previous doublings.
 
     Returns:
         ``(B, C, L)``, late by :func:`oversampling_latency`.
@@ -49,7 +50,7 @@ def oversampled(
 
 
 def oversampling_latency(factor: int, latency: int = 0, stage: int = 0) -> int:
-    """By how many samples :func:`oversampled` is late, given the same arguments."""
+    """Return the latency of :func:`oversampled` with the same arguments, in samples."""
     if factor == 1:
         return latency
     inside = oversampling_latency(factor // 2, latency, stage + 1)
@@ -57,16 +58,16 @@ def oversampling_latency(factor: int, latency: int = 0, stage: int = 0) -> int:
 
 
 def check_factor(factor: int) -> None:
-    """Refuse what is no factor of oversampling.
+    """Refuse an unsupported oversampling factor.
 
     Raises:
-        ParameterError: the message names the factors.
+        ParameterError: The message names the factors.
     """
     check_option("oversampling", factor, FACTORS)
 
 
 def _half_band(stage: int) -> Tensor:
-    """The 2K taps besides the middle one of 4K − 1, without the zeros: h[0], h[2], …; their sum is a half."""
+    """Design 2K taps besides the middle one of 4K − 1, without the zeros: h[0], h[2], …; their sum is a half."""
     lower = 2**stage  # the rate before it is doubled
     width = (lower - 2 * PASSBAND) / (2 * lower)
     beta = 0.1102 * (ATTENUATION - 8.7)
@@ -81,7 +82,7 @@ HALF_BANDS = tuple(_half_band(stage) for stage in range(len(FACTORS) - 1))
 
 
 def _filtered(x: Tensor, stage: int, gain: float) -> tuple[Tensor, int]:
-    """The short convolution, and by how many samples the middle tap is late."""
+    """Run the short convolution, and return the delay of the middle tap."""
     h = gain * HALF_BANDS[stage].to(x)
     return FIRConvolution()(x, h[None, None]), len(h) // 2
 

@@ -1,4 +1,4 @@
-"""Convolution of blocks with long responses."""
+"""Partitioned convolution of blocks with long responses."""
 
 from typing import NamedTuple
 
@@ -14,17 +14,17 @@ GROWTH = 8
 
 
 class _Level(NamedTuple):
-    """Taps of a response from ``size`` on, in pieces of that size, and the signal in windows of that size.
+    """Taps of a response from ``size`` on, in pieces of that size, with the signal in windows of that size.
 
-    What the pieces make of the windows that are complete lies behind them, so it is computed window by window.
+    The contributions of complete windows to the pieces are in the past, so they are computed window by window.
 
     Attributes:
-        pieces: their spectra.
-        spectra: those of complete windows, each with its predecessor, the latest first.
-        before: the latest complete window.
-        present: parts of the window that is not complete yet.
-        filled: how many samples they hold.
-        tail: what the complete windows give in the present one.
+        pieces: Spectra of the pieces.
+        spectra: Spectra of complete windows, each with its predecessor, the latest first.
+        before: Latest complete window.
+        present: Parts of the incomplete window.
+        filled: Number of samples in them.
+        tail: Contribution of the complete windows to the present one.
     """
 
     pieces: tuple[Tensor, ...]
@@ -36,22 +36,23 @@ class _Level(NamedTuple):
 
 
 def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
-    """Convolve a block, without latency, with a response in pieces that are larger the later they come.
+    """Convolve a block, without latency, with a response in pieces of increasing size.
 
     A block costs transforms of about its own size, and one product for each of the pieces of that size; those of larger
-    pieces are due when as many samples have come (non-uniformly partitioned overlap-save). The size of the first block
-    decides on the smallest piece; the following may be of any sizes. The response may change from block to block.
+    pieces are due after as many samples (non-uniformly partitioned overlap-save). The size of the first block
+    determines the smallest piece; further blocks may be of any sizes. The response may change between blocks.
 
     Args:
-        x: a block ``(B, C, L)``.
-        h: filters ``(B, C', N)``, in the precision of ``x``; batch and channels broadcast.
-        state: what the block before left, None for the first.
+        x: A block ``(B, C, L)``.
+        h: Filters ``(B, C', N)``, in the precision of ``x``; batch and channels broadcast.
+        state: State after the previous block, ``None`` for the first.
 
     Returns:
         The filtered block ``(B, max(C, C'), L)``, and the state.
 
-    Source: Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; Wefers, "Partitioned
-    convolution algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
+    References:
+        Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; Wefers, "Partitioned convolution
+        algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
     """
     if state is None:
         levels, head = _begin(x, h)
@@ -83,7 +84,7 @@ def _begin(x: Tensor, h: Tensor) -> tuple[list[_Level], Tensor]:
 
 
 def _with_response(levels: list[_Level], h: Tensor) -> tuple[list[_Level], Tensor]:
-    """Levels with another response, and the spectrum of its first piece."""
+    """Return levels with another response, and the spectrum of its first piece."""
     sizes = [level.before.shape[-1] for level in levels]
     ends = [*sizes[1:], max(h.shape[-1], sizes[-1])]
     changed = []
@@ -101,7 +102,7 @@ def _same(response: Tensor, h: Tensor) -> bool:
 
 
 def _through_head(level: _Level, head: Tensor, part: Tensor) -> Tensor:
-    """What the first taps make of a part and of the samples right before it."""
+    """Compute the contribution of the first taps to a part, with the samples right before it."""
     size = level.before.shape[-1]
     window = torch.cat([level.before, *level.present, part], -1)
     y = irfft(rfft(window, 2 * size) * head, 2 * size)

@@ -1,4 +1,4 @@
-"""The precision that recursions and the design of filters need."""
+"""Double precision for recursions and filter design."""
 
 import torch
 from torch import Tensor
@@ -19,9 +19,9 @@ def check_real(name: str, signal: Tensor, before: str = "filtering") -> None:
 
 
 def wide(values: Tensor) -> Tensor:
-    """Numbers in double precision, real or complex, on every device that has it.
+    """Convert to double precision, real or complex, on every device that supports it.
 
-    In single precision, little is left of a coefficient beside the unit circle.
+    Single precision has too few digits for coefficients near the unit circle.
 
     Args:
         values: floating-point or complex numbers of any shape.
@@ -30,7 +30,7 @@ def wide(values: Tensor) -> Tensor:
 
 
 def wide_dtype(is_complex: bool, device: torch.device) -> torch.dtype:
-    """The type of :func:`wide` numbers on a device."""
+    """Return the type of :func:`wide` numbers on a device."""
     double = device.type != "mps"
     if is_complex:
         return torch.complex128 if double else torch.complex64

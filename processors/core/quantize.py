@@ -1,4 +1,4 @@
-"""Rounding and holding samples, with gradients that estimators give in place of slopes."""
+"""Rounding and sample-and-hold, with gradient estimators."""
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
@@ -14,11 +14,11 @@ TURN = 1 << 32  # of a phase that is counted in integers, so that blocks tick wh
 def quantize(x: Tensor, step: Tensor) -> Tensor:
     r"""Round to multiples of a step, :math:`y = q \lfloor x / q + 1/2 \rfloor`.
 
-    Gradients pass straight through to the signal. To the step they go as if the rounded number x/q were its own slope,
-    which leaves the rounding error: :math:`\partial y / \partial q = (y - x) / q`.
+    The gradient of the signal is straight-through. For the step, the rounded number x/q is its own derivative, which
+    leaves the rounding error: :math:`\partial y / \partial q = (y - x) / q`.
 
     Args:
-        x: signals ``(B, C, L)``.
+        x: Signals ``(B, C, L)``.
         step: q > 0, of shape ``(B, 1, 1)``.
 
     Returns:
@@ -46,17 +46,17 @@ _quantize = formula(_round, _round_gradient, "quantize", surrogate=True)
 def hold(x: Tensor, duration: Tensor) -> Tensor:
     r"""Hold samples of a signal, or of a block: :math:`y[n] = x[\lceil \lfloor n / h \rfloor h \rceil]`.
 
-    The gradient by the duration is that of :math:`x(n - r h)`, where r, from 0 to 1, is the part of it that has
-    passed, with the difference from the sample before for the slope of the signal.
+    The gradient by the duration is that of :math:`x(n - r h)`, where r, from 0 to 1, is the elapsed part of the hold
+    time, with the difference from the previous sample as the derivative of the signal.
 
     Args:
-        x: signals ``(B, C, L)``.
-        duration: h of shape ``(B,)``, in samples. Below 1 it counts as 1.
+        x: Signals ``(B, C, L)``.
+        duration: h of shape ``(B,)``, in samples. Values below 1 count as 1.
 
     Returns:
         ``(B, C, L)``.
     """
-    # Rounded up, so that whole numbers of samples are not missed by one.
+    # Rounded up, so that integer durations are exact.
     ticks = (TURN / duration.detach().double()).ceil().clamp(1, TURN).long()[:, None]
 
     def step(state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -68,7 +68,7 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
         extended = torch.cat([held, x], -1)
         y = extended.gather(-1, index)
         if duration.requires_grad and torch.is_grad_enabled():
-            before = x[..., :1] * 0  # of what was before there is no slope
+            before = x[..., :1] * 0  # the past has no gradient
             rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].detach().gather(-1, index)
             delay = (passed / TURN).to(x.dtype)[:, None] * (duration - duration.detach())[:, None, None]
             y = y - rise * delay.to(x.dtype)

@@ -1,4 +1,4 @@
-"""Frequencies on auditory scales, see :class:`~grafx.processors.core.filterbank.TriangularFilterBank`."""
+"""Auditory frequency scales, see :class:`~grafx.processors.core.filterbank.TriangularFilterBank`."""
 
 from typing import Any, TypeVar
 
@@ -13,46 +13,46 @@ Frequencies = TypeVar("Frequencies", float, np.ndarray, Tensor)
 
 
 def to_scale(freqs: Frequencies, scale: str) -> Frequencies:
-    """Frequencies in Hz, one or many, on a scale.
+    """Convert frequencies in Hz to a scale.
 
     Raises:
-        ParameterError: an unknown scale.
+        ParameterError: An unknown scale.
     """
     return _map(freqs, scale, 0)
 
 
 def from_scale(freqs: Frequencies, scale: str) -> Frequencies:
-    """The inverse of :func:`to_scale`."""
+    """Convert from a scale to Hz, the inverse of :func:`to_scale`."""
     return _map(freqs, scale, 1)
 
 
 def hz_to_bark(freqs: Frequencies, bark_scale: str = "traunmuller") -> Frequencies:
-    """To the scale ``"bark_"`` + ``bark_scale``."""
+    """Convert to the scale ``"bark_"`` + ``bark_scale``."""
     return to_scale(freqs, f"bark_{bark_scale}")
 
 
 def bark_to_hz(barks: Frequencies, bark_scale: str = "traunmuller") -> Frequencies:
-    """From the scale ``"bark_"`` + ``bark_scale``."""
+    """Convert from the scale ``"bark_"`` + ``bark_scale``."""
     return from_scale(barks, f"bark_{bark_scale}")
 
 
 def hz_to_mel(freq: Frequencies, mel_scale: str = "htk") -> Frequencies:
-    """To the scale ``"mel_"`` + ``mel_scale``."""
+    """Convert to the scale ``"mel_"`` + ``mel_scale``."""
     return to_scale(freq, f"mel_{mel_scale}")
 
 
 def mel_to_hz(mels: Frequencies, mel_scale: str = "htk") -> Frequencies:
-    """From the scale ``"mel_"`` + ``mel_scale``."""
+    """Convert from the scale ``"mel_"`` + ``mel_scale``."""
     return from_scale(mels, f"mel_{mel_scale}")
 
 
 def hz_to_log(freqs: Frequencies) -> Frequencies:
-    """Natural logarithms."""
+    """Convert to natural logarithms."""
     return to_scale(freqs, "log")
 
 
 def log_to_hz(logs: Frequencies) -> Frequencies:
-    """The inverse of :func:`hz_to_log`."""
+    """Convert back, the inverse of :func:`hz_to_log`."""
     return from_scale(logs, "log")
 
 

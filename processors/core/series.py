@@ -1,4 +1,4 @@
-"""Weighted sums of polynomials, as memoryless nonlinearities are made of."""
+"""Weighted sums of polynomials, for memoryless nonlinearities."""
 
 import math
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ def polynomial_sum(u: Tensor, weights: Tensor, basis: Basis, saturate: bool = Fa
     .. math:: y = \sum_{k=0}^{K-1} w_k\, f(p_k(u)), \quad
         p_k(u) = u^k \text{ or } p_k(u) = T_k(u) = \cos(k \arccos u)
 
-    with f = tanh or the identity. The signal is bounded softly where the highest of these polynomials passes 10¹⁴.
-    Only the arguments are kept for the backward pass, and what it needs is computed again.
+    with f = tanh or the identity. Signals whose highest polynomial exceeds 10¹⁴ are bounded softly. Only the arguments
+    are kept for the backward pass, which recomputes the rest.
 
     Args:
-        u: signals ``(B, C, L)``.
+        u: Signals ``(B, C, L)``.
         weights: w, of shape ``(B, K)``.
         basis: ``"powers"``, or ``"chebyshev"`` for the Chebyshev polynomials of the first kind.
-        saturate: whether f is tanh.
+        saturate: Whether f is tanh.
 
     Returns:
         ``(B, C, L)``.
@@ -37,7 +37,7 @@ def polynomial_sum(u: Tensor, weights: Tensor, basis: Basis, saturate: bool = Fa
 
 
 def _range(degree: int, basis: Basis) -> tuple[float, float]:
-    """Where the polynomial of this degree reaches the largest value, and how far beyond it about doubles."""
+    """Return where the polynomial of this degree reaches the largest value, and the margin that about doubles it."""
     degree = max(1, degree)
     if basis == "powers":
         limit = LARGEST ** (1 / degree)
@@ -61,7 +61,7 @@ def _values_and_slopes(u: Tensor, count: int, chebyshev: bool) -> Iterator[tuple
 
 
 def _step(product: Tensor, previous: Tensor, chebyshev: bool) -> Tensor:
-    """uᵏ⁺¹ = u uᵏ, or Tₖ₊₁ = 2u Tₖ − Tₖ₋₁; the slopes follow the product rule."""
+    """Compute uᵏ⁺¹ = u uᵏ, or Tₖ₊₁ = 2u Tₖ − Tₖ₋₁; the derivatives follow the product rule."""
     return product.mul_(2).sub_(previous) if chebyshev else product
 
 

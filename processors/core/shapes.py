@@ -1,8 +1,8 @@
-"""What tensors must look like before a kernel reads and writes them: at the doors of operators, and in operators.
+"""Checks of tensors before kernels access them, in public functions and in operators.
 
-A *door* is a function that people call. There, leading axes broadcast by torch's rules (:func:`as_rows`). An
-*operator* is what it calls, and what ``torch.ops`` offers to everyone. Kernels trust what it hands them, so it refuses
-tensors that do not fit each other (:func:`shaped`).
+In public functions, leading axes broadcast by torch's rules (:func:`as_rows`). They call *operators*, which are also
+available in ``torch.ops``. Kernels trust their operators, which therefore refuse tensors that do not fit each other
+(:func:`shaped`).
 """
 
 import inspect
@@ -31,15 +31,15 @@ KINDS = {
 
 
 def shape_text(tensor: Tensor) -> str:
-    """A shape as it is written in messages."""
+    """Format a shape for messages."""
     return str(tuple(tensor.shape))
 
 
 def num_samples(signals: Tensor) -> int:
-    """The length of the last axis of signals ``(..., L)``.
+    """Return the length of the last axis of signals ``(..., L)``.
 
     Raises:
-        ParameterError: there is no axis.
+        ParameterError: There is no axis.
     """
     if not signals.ndim:
         raise ParameterError("Signals must be of shape (..., samples), not ().")
@@ -50,14 +50,14 @@ def as_rows(**arguments: tuple) -> tuple[torch.Size, *tuple[Tensor, ...]]:
     """Tensors whose leading axes broadcast, as rows that kernels take.
 
     Args:
-        **arguments: name to a tensor ``(..., *own)`` and the sizes of its own last axes, each a number, or several of
-            which it may be one: ``as_rows(x=(x, 100), times=(times, (1, 100)), gain=(gain,))``.
+        **arguments: Name to a tensor ``(..., *own)`` and the sizes of its own last axes, each a number, or several
+            allowed numbers: ``as_rows(x=(x, 100), times=(times, (1, 100)), gain=(gain,))``.
 
     Returns:
-        The shape that the leading axes broadcast to, and each tensor as ``(rows, *own)``.
+        The broadcast shape of the leading axes, and each tensor as ``(rows, *own)``.
 
     Raises:
-        ParameterError: the message names the tensor that does not fit, its shape, and what was expected.
+        ParameterError: The message names the tensor that does not fit, its shape, and the expected shape.
     """
     leading = torch.Size()
     for name, (tensor, *own) in arguments.items():
@@ -86,16 +86,16 @@ def _misfit(name: str, arguments: dict[str, tuple], own: Sequence[Axis] | None =
 
 
 def check_rows(name: str, tensor: Any, *shape: int, beside: Tensor | None = None) -> Tensor:
-    """A tensor of one row or of as many as the shape tells, as one of that shape.
+    """Broadcast a tensor of one row to a shape.
 
     Args:
-        name: what the tensor is called in the message.
-        tensor: of one row, or of as many as the shape tells.
-        *shape: of the result.
-        beside: signals that the message tells of.
+        name: Name of the tensor for the message.
+        tensor: Tensor of one row, or with the rows of the shape.
+        *shape: Shape of the result.
+        beside: Signals to mention in the message.
 
     Raises:
-        ParameterError: the message names the tensor, its shape, and what was expected.
+        ParameterError: The message names the tensor, its shape, and the expected shape.
     """
     given = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
     if given not in (shape, (1, *shape[1:])):
@@ -108,12 +108,12 @@ def shaped(**layouts: str) -> Callable[[Callable[..., Result]], Callable[..., Re
     """Make an operator refuse tensors that do not fit each other, which its kernels rely on.
 
     Args:
-        **layouts: argument to its axes: a name stands for the same size everywhere, a number for itself, and names and
-            numbers with ``|`` between them for one of these. What precedes a colon is the kind of its values, one of
-            ``KINDS``; they are real otherwise.
+        **layouts: Argument to its axes: a name stands for the same size everywhere, a number for itself, and names and
+            numbers separated by ``|`` for one of these. Text before a colon is the kind of its values, one of
+            ``KINDS``; the default is real.
 
     Returns:
-        A decorator. The operator raises ParameterError, which names the argument, its shape and what was expected.
+        A decorator. The operator raises ParameterError, which names the argument, its shape and the expected one.
     """
     parsed = {name: _parse(layout) for name, layout in layouts.items()}
 
@@ -139,22 +139,22 @@ def shaped(**layouts: str) -> Callable[[Callable[..., Result]], Callable[..., Re
 
 
 def require(holds: bool, message: str) -> None:
-    """Refuse a number on which a kernel relies.
+    """Raise an error unless a condition of a kernel holds.
 
     Raises:
-        ParameterError: the message, unless it holds.
+        ParameterError: The condition is false.
     """
     if not holds:
         raise ParameterError(message)
 
 
 def check_indices(name: str, indices: Tensor, low: int, high: int) -> None:
-    """Refuse whole numbers that lead out of an array.
+    """Refuse integers that would be out of bounds.
 
-    On other devices than the CPU nothing is looked at, for it would have to be waited for; indexing is checked there.
+    Only on the CPU, since other devices would have to synchronize; indexing is checked there.
 
     Raises:
-        ParameterError: the message names the least and the largest of them, and the range.
+        ParameterError: The message names the minimum and the maximum of the integers, and the range.
     """
     if indices.device.type != "cpu" or not indices.numel():
         return

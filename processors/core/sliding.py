@@ -1,4 +1,4 @@
-"""Extremes within a window that slides over a signal."""
+"""Sliding extremes of signals."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from .operators import formula
 
 
 def sliding_maximum(u: Tensor, size: int) -> Tensor:
-    r"""Largest of each sample and those that follow it in a window.
+    r"""Compute the maximum of each sample and the following ones in a window.
 
     .. math:: y[n] = \max(u[n], \dots, u[n + N - 1])
 
@@ -17,7 +17,7 @@ def sliding_maximum(u: Tensor, size: int) -> Tensor:
     of equal samples gets the gradient.
 
     Args:
-        u: signals of shape ``(..., L)``.
+        u: Signals of shape ``(..., L)``.
         size: N, from 1 to L + 1.
 
     Returns:
@@ -33,7 +33,7 @@ def sliding_maximum(u: Tensor, size: int) -> Tensor:
 
 
 def _shifts(size: int) -> list[int]:
-    """By how much a signal is shifted against itself, step by step, for windows to reach a size."""
+    """Return the shifts, step by step, that extend windows to a size."""
     width, shifts = 1, []
     while width < size:
         shifts.append(min(width, size - width))
@@ -59,5 +59,5 @@ def _maximum_gradient(grad: Tensor, needed: tuple, u: Tensor, size: int) -> tupl
     return grad, None
 
 
-# Where samples are equal, its gradient is not the one that autograd would find.
+# For equal samples, its gradient differs from that of autograd.
 _sliding_maximum = formula(_maximum, _maximum_gradient, "sliding_maximum", surrogate=True)

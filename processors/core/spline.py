@@ -1,20 +1,20 @@
-"""Monotone splines whose knots are learned."""
+"""Monotonic splines with learned knots."""
 
 import torch
 from torch import Tensor
 
 
 def rational_quadratic(u: Tensor, rises: Tensor, slopes: Tensor) -> Tensor:
-    r"""Monotone rational-quadratic spline through 0, with straight lines beyond its ends.
+    r"""Evaluate a monotonic rational-quadratic spline through 0, with straight lines beyond its ends.
 
-    Its K bins share [−1, 1] evenly, and K is even, so that one of the knots is at 0. In a bin of width w, where the
-    curve rises by r at a mean slope of s = r/w, from a slope d₀ to d₁, it is
+    Its K bins divide [−1, 1] evenly, and K is even, so that one of the knots is at 0. In a bin of width w, where the
+    curve rises by r with a mean slope of s = r/w, from a slope d₀ to d₁, it is
 
     .. math:: y = y_0 + \frac{r\,(s t^2 + d_0\,t (1 - t))}{s + (d_0 + d_1 - 2 s)\,t (1 - t)},
         \quad t = \frac{u - u_0}{w}
 
     Args:
-        u: signals ``(B, C, L)``.
+        u: Signals ``(B, C, L)``.
         rises: r > 0, of shape ``(B, K)``.
         slopes: d > 0 at the knots, of shape ``(B, K + 1)``.
 
@@ -31,7 +31,7 @@ def rational_quadratic(u: Tensor, rises: Tensor, slopes: Tensor) -> Tensor:
     heights = heights - heights[:, num_bins // 2, None]
     inside = u.clamp(-1, 1)
     place = (inside.detach() + 1) / width
-    # What is not a number stays so, but leads to a bin.
+    # NaN stays NaN, but needs a valid bin.
     index = place.nan_to_num().floor().clamp(max=num_bins - 1).long().flatten(1)
 
     def take(values: Tensor) -> Tensor:

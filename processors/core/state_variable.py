@@ -1,8 +1,8 @@
-r"""Biquads in series, which in a stream stay bounded however their coefficients jump.
+r"""Biquads in series, which stay bounded in a stream when their coefficients jump.
 
-On the whole they run as :func:`~.biquad.biquad_cascade`. What the state of its sections means depends on their
-coefficients: at a tenth of a cutoff, what is left of the block before may be a hundred times as loud. So a block runs
-each section as a state-variable filter, with trapezoidal integrators, whose transfer function is the same:
+Offline they run as :func:`~.biquad.biquad_cascade`. The meaning of the state of its sections depends on their
+coefficients: at a tenth of a cutoff, the rest of the previous block may be a hundred times as loud. So a block runs
+each section as a state-variable filter, with trapezoidal integrators and the same transfer function:
 
 .. math::
     s[n+1] &= \begin{pmatrix} m/2 - 1 & -q/2 \\ q/2 & 1 - p/2 \end{pmatrix} s[n]
@@ -10,12 +10,13 @@ each section as a state-variable filter, with trapezoidal integrators, whose tra
         p = 1 + a_1 + a_2, \; m = 1 - a_1 + a_2, \; q = \sqrt{p m} \\
     y[n] &= \frac{b_0 m - b_0 + b_1 - b_2}{q}\,s_1[n] + \left(\frac{b_0 + b_1 + b_2}{p} - b_0\right) s_2[n] + b_0\,u[n]
 
-Its matrix never makes the state longer, whatever the poles are, so that it cannot grow by changing them. Where a change
-makes a section quieter, as a lower cutoff does, or a cut before it, its state becomes quieter as much. So it is never
-louder than white noise would make it with the new coefficients, nor is what is heard of all states together, and where
-these do not change they stay as they are.
+Its matrix never increases the norm of the state, whatever the poles, so changes of coefficients cannot amplify it.
+Where a change makes a section quieter, such as a lower cutoff, or a cut before it, its state is scaled down by the same
+factor. So neither a state nor the joint output of all states is louder than for white noise with the new coefficients,
+and without changes states are unmodified.
 
-Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014, for the structure.
+References:
+    Wishnick, "Time-varying filters for musical applications", DAFx 2014, for the structure.
 """
 
 from functools import partial
@@ -39,16 +40,16 @@ def biquads(x: Tensor, sos: Tensor, loudness: Tensor | None = None) -> Tensor:
     """Filter a signal, or a block of one, by biquads in series.
 
     Args:
-        x: signals ``(..., L)``, float32 or float64.
-        sos: stable sections (b₀, b₁, b₂, a₀, a₁, a₂), ``(..., K, 6)``; see :func:`~.biquad.biquad_cascade`.
-        loudness: how loud parameters make the signals, ``(...)``; 1 if None. Where it falls from one block to the next,
-            what is left of the block before becomes quieter as much.
+        x: Signals ``(..., L)``, float32 or float64.
+        sos: Stable sections (b₀, b₁, b₂, a₀, a₁, a₂), ``(..., K, 6)``; see :func:`~.biquad.biquad_cascade`.
+        loudness: Loudness of the signals for the current parameters, ``(...)``; 1 if ``None``. If it falls from one
+            block to the next, the state is scaled down by the same factor.
 
     Returns:
         ``(..., L)``, where leading axes broadcast.
 
     Raises:
-        ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
+        ParameterError: A shape does not fit, or ``x`` is neither float32 nor float64.
     """
     if not (in_blocks() and sos.shape[-2]):
         return biquad_cascade(x, sos)[0]
@@ -58,7 +59,7 @@ def biquads(x: Tensor, sos: Tensor, loudness: Tensor | None = None) -> Tensor:
 
 
 def quieter(state: Tensor, before: Tensor, level: Tensor) -> Tensor:
-    """A state ``(..., N)`` where what it should be as loud as, ``(...)``, has become less; else as it is."""
+    """Scale a state ``(..., N)`` down where its reference loudness, ``(...)``, has decreased."""
     return state * (level / before).clamp(max=1)[..., None]
 
 
@@ -75,9 +76,9 @@ def _section_by_section(x: Tensor, systems: Systems, level: Tensor, state: State
 
 
 def _carried_over(state: Tensor, level_before: Tensor, sound_before: Tensor, level: Tensor, heard: Tensor) -> Tensor:
-    """A state with new coefficients: each section no louder than it should be, and all not more prominent than before.
+    """Adapt a state to new coefficients: limit the loudness of each section, and the relative loudness of all.
 
-    Sections that cancel each other would not do so with a state that others left.
+    Sections that cancel each other would not do so with states from other coefficients.
     """
     state = quieter(state, level_before, level)
     sound = _sound(state, heard)
@@ -87,13 +88,13 @@ def _carried_over(state: Tensor, level_before: Tensor, sound_before: Tensor, lev
 
 @torch.no_grad()
 def _sound(state: Tensor, heard: Tensor) -> Tensor:
-    """How loud what is left in sections ``(..., K, 2)`` will be, in relation to what noise leaves there."""
+    """Compute the future loudness of the state of sections ``(..., K, 2)``, relative to that for noise."""
     flat = state.flatten(-2)
     return ((flat.unsqueeze(-2) @ heard).squeeze(-2) * flat).sum(-1).clamp(min=0).sqrt()
 
 
 def _systems(sos: Tensor) -> Systems:
-    """A, B, C and D of each section, how loud noise makes its state, and what is heard of all states."""
+    """Compute A, B, C and D of each section, its loudness for noise, and the output energy of all states."""
     b0, b1, b2, a0, a1, a2 = wide(sos).unbind(-1)
     b0, b1, b2, a1, a2 = (c / a0 for c in (b0, b1, b2, a1, a2))
     p, m = (c.clamp(min=SMALLEST) for c in (1 + a1 + a2, 1 - a1 + a2))
@@ -106,11 +107,11 @@ def _systems(sos: Tensor) -> Systems:
 
 @torch.no_grad()
 def _in_series(A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A ``(..., 2 K, 2 K)``, B and C ``(..., 2 K)`` of all sections together."""
+    """Compute A ``(..., 2 K, 2 K)``, B and C ``(..., 2 K)`` of all sections together."""
     count = D.shape[-1]
     whole = A.new_zeros(*D.shape[:-1], 2 * count, 2 * count)
     driven = A.new_zeros(*D.shape[:-1], 2 * count)
-    # What comes into each section, of the states and of the input.
+    # The input of each section, from the states and from the input.
     heard, direct = torch.zeros_like(driven), torch.ones_like(D[..., 0])
     for k in range(count):
         own = slice(2 * k, 2 * k + 2)

@@ -1,4 +1,4 @@
-"""Short-time spectra and back, where the way back is linear in a real mask."""
+"""Short-time spectra, and their inverse, which is linear in a real mask."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,12 @@ from .operators import formula
 
 
 def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
-    """Spectra of overlapping frames, the first of them centred on the first sample.
+    """Compute spectra of overlapping frames, the first of which is centred on the first sample.
 
     Args:
-        x: signals ``(…, L)``.
-        window: of as many samples as a frame has.
-        hop: distance of the frames.
+        x: Signals ``(…, L)``.
+        window: Window of the length of a frame.
+        hop: Distance of the frames.
 
     Returns:
         Complex ``(…, T, K)``: T = 1 + ⌊L / hop⌋ frames of K = ⌊n / 2⌋ + 1 bins.
@@ -26,17 +26,17 @@ def stft(x: Tensor, window: Tensor, hop: int) -> Tensor:
 
 
 def masked_istft(spectra: Tensor, mask: Tensor, windows: Tensor, hop: int, num_samples: int) -> Tensor:
-    r"""Signals from spectra under a mask, as ``torch.istft`` makes them.
+    r"""Compute signals from masked spectra, as ``torch.istft`` does.
 
     .. math:: x = \frac{\sum_t w_{n - t h}\, \mathrm{IDFT}(V_t M_t)_{n - t h}}{\sum_t w_{n - t h}^2}
 
     Args:
-        spectra: V, what :func:`stft` returns, with leading axes that broadcast to those of ``mask``. It gets no
+        spectra: V, the result of :func:`stft`, with leading axes that broadcast to those of ``mask``. It gets no
             gradient.
         mask: M, real ``(…, T, K)``.
-        windows: ``(T, n)``, what :func:`synthesis_windows` returns for w, the window of the spectra.
+        windows: ``(T, n)``, the result of :func:`synthesis_windows` for w, the window of the spectra.
         hop: h, that of the spectra.
-        num_samples: how many samples to return.
+        num_samples: Number of samples to return.
 
     Returns:
         ``(…, num_samples)``.
@@ -45,7 +45,7 @@ def masked_istft(spectra: Tensor, mask: Tensor, windows: Tensor, hop: int, num_s
 
 
 def synthesis_windows(window: Tensor, hop: int, num_frames: int) -> Tensor:
-    """The window of each frame ``(T, n)``, divided by the sum of the squares of all that overlap."""
+    """Compute the window of each frame ``(T, n)``, divided by the sum of the squares of all overlapping ones."""
     squares = overlap_add(window.square().expand(num_frames, -1), hop)
     starts = torch.arange(num_frames, device=window.device) * hop
     total = squares[starts.unsqueeze(-1) + torch.arange(window.shape[-1], device=window.device)]
@@ -53,7 +53,7 @@ def synthesis_windows(window: Tensor, hop: int, num_frames: int) -> Tensor:
 
 
 def overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """Sum ``(…, T, n)`` frames, each ``hop`` after the last, to ``(…, (T − 1) hop + n)`` samples and zeros behind."""
+    """Overlap-add ``(…, T, n)`` frames, ``hop`` apart, to ``(…, (T − 1) hop + n)`` samples, padded with zeros."""
     *axes, num_frames, n = frames.shape
     pieces = -(-n // hop)
     out = frames.new_zeros(*axes, num_frames + pieces - 1, hop)
@@ -64,14 +64,14 @@ def overlap_add(frames: Tensor, hop: int) -> Tensor:
 
 
 def frames_of(x: Tensor, num_frames: int, n: int, hop: int) -> Tensor:
-    """The transpose of :func:`overlap_add`: cut samples into ``(…, T, n)`` overlapping frames."""
+    """Split samples into ``(…, T, n)`` overlapping frames, the transpose of :func:`overlap_add`."""
     needed = (num_frames - 1) * hop + n
     return torch.nn.functional.pad(x, (0, needed - x.shape[-1])).unfold(-1, n, hop)
 
 
 def _istft(mask: Tensor, spectra: Tensor, windows: Tensor, hop: int, num_samples: int) -> Tensor:
     n = windows.shape[-1]
-    # As reals, since a real mask would first be copied to complex numbers.
+    # As reals, since a real mask would first be converted to complex numbers.
     masked = torch.view_as_complex(torch.view_as_real(spectra) * mask.unsqueeze(-1))
     frames = irfft(masked, n).mul_(windows)
     return overlap_add(frames, hop)[..., n // 2 :][..., :num_samples]
@@ -83,7 +83,7 @@ def _istft_gradient(
     n = windows.shape[-1]
     frames = frames_of(torch.nn.functional.pad(grad, (n // 2, 0)), mask.shape[-2], n, hop)
     G = rfft(frames * windows)
-    # A real signal's spectrum has each bin but the first, and the last of an even length, twice.
+    # In a real signal's spectrum each bin counts twice, except the first, and the last of an even length.
     weights = windows.new_full((mask.shape[-1],), 2 / n)
     weights[0] = 1 / n
     if n % 2 == 0:

@@ -1,8 +1,8 @@
-"""Signals in blocks: what a processor has to remember from one block to the next.
+"""Block-wise processing of signals, and the states that connect the blocks.
 
 A ``forward`` sees a whole signal. Run inside :func:`block_by_block`, the same code sees one block, and everything in it
-that looks at the past keeps a *state* by means of the functions of this module. Outside, these do what a whole signal
-needs: the past is silence, nothing is kept, and nothing is late.
+that looks at the past keeps a *state* by the functions of this module. Outside, these process a whole signal: the
+past is silence, nothing is stored, and there is no latency.
 
 Each has a name, to which a number is added where it is the second of that name or a later one, so a ``forward`` must
 make the same calls in the same order for each block. States are plain data: dicts and tuples of tensors, numbers and
@@ -63,13 +63,13 @@ def _current() -> _Memory | None:
 
 @contextmanager
 def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
-    """Run what is inside on a block of a signal.
+    """Process a block of a signal within this context.
 
     Args:
-        state: what the block before left behind; None for the first one.
+        state: State after the previous block; ``None`` for the first one.
 
     Yields:
-        A function that gives the state after the block.
+        A function that returns the state after the block.
     """
     memory = _Memory(state)
     token = _memory.set(memory)
@@ -88,7 +88,7 @@ def _count(change: int) -> None:
 
 
 def in_blocks() -> bool:
-    """Whether the signal is a block of a longer one."""
+    """Whether the current signal is a block of a longer one."""
     return _current() is not None
 
 
@@ -127,7 +127,7 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
 
 
 def with_past(x: Tensor, num_samples: int) -> Tensor:
-    """A block ``(..., L)`` with the samples before it: ``(..., num_samples + L)``. Before the first is silence."""
+    """Prepend past samples to a block ``(..., L)``, giving ``(..., num_samples + L)``; silence before the first."""
 
     def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
         if past is None:
@@ -139,12 +139,12 @@ def with_past(x: Tensor, num_samples: int) -> Tensor:
 
 
 def late(x: Tensor, num_samples: int) -> Tensor:
-    """A signal that has to wait for one that comes late in a stream: delayed there, and as it is on the whole."""
+    """Delay a signal in a stream to align it with a later one; offline, return it unchanged."""
     return with_past(x, num_samples)[..., : x.shape[-1]] if in_blocks() else x
 
 
 def after_start(x: Tensor, num_samples: int) -> Tensor:
-    """A signal that is late in a stream, without what it has before its time 0: silence for so many samples there."""
+    """Silence the first samples of a delayed signal in a stream, which are before its time 0."""
 
     def step(count: int | None) -> tuple[Tensor, int]:
         early = min(num_samples - (count or 0), x.shape[-1])
@@ -155,11 +155,11 @@ def after_start(x: Tensor, num_samples: int) -> Tensor:
 
 
 def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
-    """A result that a stream computes for the first block, and again when the values of the tensors change.
+    """Cache a result in a stream, until the values of its tensors change.
 
     Args:
-        function: from the tensors to a tensor, or to a nested tuple of tensors.
-        tensors: what it depends on.
+        function: Function from the tensors to a tensor, or to a nested tuple of tensors.
+        tensors: Its arguments.
 
     Returns:
         The result.
@@ -177,8 +177,8 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
 
 
 def first_bad_sample(x: Tensor) -> int | None:
-    """Where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; None if it is finite."""
-    if x.sum().isfinite():  # which takes one pass, and tells as long as it does not overflow
+    """Return where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; ``None`` if it is finite."""
+    if x.sum().isfinite():  # one pass, conclusive unless the sum overflows
         return None
     bad = ~x.isfinite().flatten(0, -2).all(0)
     return int(bad.nonzero()[0]) if bad.any() else None

@@ -1,4 +1,4 @@
-"""Small functions on signals, under the name of the module that GRAFX has for them."""
+"""Signal utilities, under GRAFX's module name."""
 
 from .fir import normalize_impulse
 from .loudness import rms_difference

@@ -1,6 +1,6 @@
-r"""Curves of memoryless nonlinearities, with what anti-aliasing asks of them: their slopes and antiderivatives.
+r"""Curves of memoryless nonlinearities, with their derivatives and antiderivatives for antialiasing.
 
-All have the slope 1 at 0. Those that saturate do so at 1, those that fold do so at 1 and −1.
+All have the slope 1 at 0. Saturating ones saturate at 1; folding ones fold at 1 and −1.
 """
 
 import math
@@ -31,14 +31,14 @@ DILOGARITHM = (
 
 
 class Waveshape(NamedTuple):
-    """A curve with its slope and its first and second antiderivative, whose constants are of no account.
+    """A curve with its derivative and its first and second antiderivatives, up to arbitrary constants.
 
     Attributes:
         curve: f.
-        slope: f′; where there is a corner, that of one of its sides.
+        slope: f′; at corners, that of one side.
         first: F₁, of which f is the slope.
         second: F₂, of which F₁ is the slope.
-        piece: a number for each of the pieces that the curve is made of; None if it is smooth everywhere.
+        piece: Number of the piece of the curve; ``None`` if it is smooth everywhere.
     """
 
     curve: Curve
@@ -49,7 +49,7 @@ class Waveshape(NamedTuple):
 
 
 def _clipped(limit: float, curve: Curve, slope: Curve, first: Curve, second: Curve) -> Waveshape:
-    """An odd polynomial up to a limit, and its value there beyond."""
+    """Make an odd polynomial up to a limit, constant beyond."""
 
     def clipped(x: Tensor) -> Tensor:
         return clip(x, -limit, limit)
@@ -78,7 +78,7 @@ def _ln_cosh(x: Tensor) -> Tensor:
 
 
 def _ln_cosh_integral(x: Tensor) -> Tensor:
-    r"""Integral of ln cosh from 0: :math:`x^2/2 - x \ln 2 + \pi^2/24 + \operatorname{Li}_2(-e^{-2x})/2` for x ≥ 0."""
+    r"""Compute the integral of ln cosh: :math:`x^2/2 - x \ln 2 + \pi^2/24 + \operatorname{Li}_2(-e^{-2x})/2`, x ≥ 0."""
     size = x.abs()
     u = -torch.log1p(torch.exp(-2 * size))
     square = u.square()
@@ -109,7 +109,7 @@ def _arctan_second(x: Tensor) -> Tensor:
 
 
 def _tube(of_tanh: Curve, power: int) -> Curve:
-    """What a curve of tanh is where the negative half is scaled down."""
+    """Make a tanh curve with a scaled negative half."""
 
     def curve(x: Tensor) -> Tensor:
         scale = torch.where(x < 0, NEGATIVE, 1.0).to(x.dtype)

@@ -1,4 +1,4 @@
-"""Windows, the weights of the samples of a frame or a filter."""
+"""Window functions for frames and filters."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ KAISER_BETA = 12.0  # of the Kaiser window where no other is given, as torch.kai
 
 
 def get_window(window_type: Window, window_length: int, **kwargs: Any) -> Tensor:
-    """A window, in its periodic form unless the arguments say otherwise.
+    """Return a window, periodic by default.
 
     Args:
-        window_type: the name of a window of ``scipy.signal.windows``, such as ``"hann"`` or ``"kaiser"``, or a tuple of
-            a name and its arguments, as ``scipy.signal.get_window`` takes it. ``None``, ``"none"`` and ``"boxcar"`` are
-            ones. A tensor ``(window_length,)`` is taken as it is.
-        window_length: number of samples.
-        **kwargs: arguments of the function of that name, such as ``beta`` of ``"kaiser"``, which is 12 by default; and
-            ``periodic``, True by default, or ``sym``, its opposite.
+        window_type: Name of a window of ``scipy.signal.windows``, such as ``"hann"`` or ``"kaiser"``, or a tuple of a
+            name and its arguments, as for ``scipy.signal.get_window``. ``None``, ``"none"`` and ``"boxcar"`` give ones.
+            A tensor ``(window_length,)`` is returned unchanged.
+        window_length: Number of samples.
+        **kwargs: Arguments of the window, such as ``beta`` of ``"kaiser"``, which is 12 by default; and ``periodic``,
+            true by default, or ``sym``, its opposite.
 
     Returns:
         ``(window_length,)`` in float64.
 
     Raises:
-        ParameterError: there is no such window, or not with these arguments, or the tensor has another length.
+        ParameterError: An unknown window or wrong arguments of it, or a tensor of another length.
     """
     if isinstance(window_type, Tensor):
         return _given(window_type, window_length, kwargs)

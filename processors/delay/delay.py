@@ -25,35 +25,34 @@ LOUDEST = 4  # taps that a summary names
 
 
 class DelayLine(Processor):
-    r"""Delay whose time may move from sample to sample.
+    r"""Delay line with a modulated delay time.
 
-    The time is a control plus the signal at the inlet ``"time"``, both in milliseconds, clipped to the line:
+    The delay is a control plus the signal at the inlet ``"time"``, both in milliseconds, limited to the line:
 
     .. math:: y[n] = x(n - t[n]), \quad
         t[n] = \mathrm{clip}\Bigl(\tfrac{f_s}{1000}\,(d + m[n]),\ 0,\ t_\text{max}\Bigr), \quad
         d = d_\text{max} \bigl(1.02\,\sigma(\tilde d) - 0.01\bigr)
 
-    Between samples it interpolates as :func:`~grafx.processors.core.delay_line.delay_line_init` says: linearly, by a
-    cubic polynomial, or by an allpass filter, which is for times that are constant or drift. In a graph the inlet reads
-    silence while nothing is connected, and the delay is constant. An oscillator of amplitude 3 there lets it swing by
-    ±3 ms: a vibrato, and beside the dry signal a chorus, or a flanger where d is a few milliseconds. Nodes that read
-    one signal are the taps of one line.
-
-    Controls: ``delay_ms``, d, from 0 ms to the longest delay; by default half of it.
+    Between samples it interpolates linearly, by a cubic polynomial, or by an allpass filter, which suits times that are
+    constant or drift, see :func:`~grafx.processors.core.delay_line.delay_line_init`. In a graph, an unconnected inlet
+    reads silence, and the delay is constant. An oscillator of amplitude 3 at the inlet modulates it by ±3 ms: a
+    vibrato, and mixed with the dry signal a chorus, or a flanger if d is a few milliseconds. Nodes with the same input
+    are the taps of one line.
 
     Raw parameters:
-        z_delay ``(B, 1)``: d̃. The gradient ends where the time is clipped.
+        z_delay ``(B, 1)``: d̃, where d is ``delay_ms``. Its gradient is zero where the time is clipped.
 
     Args:
-        max_delay_ms: the longest delay, in milliseconds.
-        interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        max_delay_ms: The longest delay, in milliseconds.
+        max_delay_ms: Longest delay, in milliseconds.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: the longest delay is not positive, or the interpolation is unknown.
+        ParameterError: The longest delay is not positive, or the interpolation is unknown.
 
-    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    References:
+        Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
     latency_samples = 0
@@ -85,14 +84,14 @@ class DelayLine(Processor):
 
         Args:
             input_signals: ``(B, C, L)``.
-            time: milliseconds that are added to the delay, ``(B, 1, L)`` or ``(B, C, L)``; none if None.
+            time: Milliseconds added to the delay, ``(B, 1, L)`` or ``(B, C, L)``; optional.
             z_delay: ``(B, 1)``.
 
         Returns:
             The wet signals ``(B, C, L)``.
 
         Raises:
-            ParameterError: the time has another batch size or length than the signals.
+            ParameterError: The time has another batch size or length than the signals.
         """
         signals = (input_signals,) if time is None else (input_signals, time)
         bind(self, self.inlets[: len(signals)], signals, {"z_delay": z_delay})
@@ -104,15 +103,15 @@ class DelayLine(Processor):
         return delay_line_tail(self._line)
 
     def min_delay_samples(self, input_signals: Tensor, time: Tensor | None = None, *, z_delay: Tensor) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
-            time: see :meth:`forward`.
+            input_signals: Of any shape; the values are ignored.
+            time: See :meth:`forward`.
             z_delay: ``(B, 1)``.
 
         Returns:
-            The least of all rows and samples, at least 0.
+            The minimum over all rows and samples, at least 0.
         """
         swing = 0.0 if time is None else self.sample_rate / 1000 * wide(time)
         return delay_line_min_delay(self._samples(z_delay).unsqueeze(-1) + swing, self._line)
@@ -127,10 +126,10 @@ class DelayLine(Processor):
 class MultitapDelay(Processor):
     r"""Multitap delay with learnable delay times and coloured taps.
 
-    Time is cut into M segments, and each holds P taps, whose delays are learned by
-    :class:`~grafx.processors.core.delay.SurrogateDelay`. Every tap is filtered by a zero-phase FIR c, and what
-    falls outside its segment is dropped. The sum, laid end to end, is scaled to unit energy (averaged over the
-    channels, as left and right where the filters are converted):
+    Time is divided into M segments, and each holds P taps, whose delays are learned by
+    :class:`~grafx.processors.core.delay.SurrogateDelay`. Every tap is filtered by a zero-phase FIR c, and cut at the
+    ends of its segment. The concatenated segments are scaled to unit energy (averaged over the channels, after
+    conversion to left and right):
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
         h = \mathrm{concat}_{m=1}^{M} \sum_{p=1}^{P} (c_{m,p} * \delta_{d_{m,p}})
@@ -141,24 +140,25 @@ class MultitapDelay(Processor):
         log_fir_magnitude ``(B, C'·M·P, bins)``: natural logarithms of each tap's magnitude response.
 
     Args:
-        segment_len: samples in a segment.
-        num_segments: M, how many segments there are.
-        num_delay_per_segment: P, how many taps each of them has.
+        segment_len: Length of a segment in samples.
+        num_segments: M, the number of segments.
+        num_delay_per_segment: P, the number of taps per segment.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        zp_filter_per_tap: filter each tap.
-        zp_filter_bins: magnitudes of a tap's filter, which has 2·bins − 1 taps.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        pre_delay: samples before the first segment.
-        straight_through, radii_loss, normalize_gradients: see
+        zp_filter_per_tap: Filter each tap.
+        zp_filter_bins: Magnitudes of a tap's filter, which has 2·bins − 1 taps.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        pre_delay: Samples before the first segment.
+        straight_through, radii_loss, normalize_gradients: See
             :class:`~grafx.processors.core.delay.SurrogateDelay`.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        segment_s: seconds of a segment, in place of ``segment_len``, so that it is as long at every sample rate.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        segment_s: Length of a segment in seconds, in place of ``segment_len``, for any sample rate.
 
     Raises:
-        ParameterError: an unknown ``processor_channel``.
+        ParameterError: An unknown ``processor_channel``.
 
-    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    References:
+        Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
     latency_samples = 0
@@ -210,7 +210,7 @@ class MultitapDelay(Processor):
             controls.append(db("color_db", -60, 24, 0.0, "log_fir_magnitude"))
         return controls
 
-    # The delay is the angle of a complex number, and the focus tells how near it is to the unit circle.
+    # The delay is the angle of a complex number, and the focus its distance from the unit circle.
 
     def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
         turn = values["delay_ms"] * (self.sample_rate / 1000 / self.delay.N)
@@ -225,9 +225,9 @@ class MultitapDelay(Processor):
         return {**values, "delay_ms": delay_ms, "focus": torch.tanh(z.abs())}
 
     def summary(self, raw_parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """For each row ``loudest_db``: when the loudest taps sound, in which channel, and their level in the wet sound.
+        """Return ``loudest_db`` for each row: times, channels and levels of the loudest taps in the wet signal.
 
-        They are what many values of :meth:`raw_to_dsp` amount to.
+        It condenses the many values of :meth:`raw_to_dsp`.
         """
         delay_ms = self.raw_to_dsp(raw_parameters)["delay_ms"]
         if self.color is None:
@@ -259,8 +259,8 @@ class MultitapDelay(Processor):
             The wet signals ``(B, C, L)``, and ``{"radii_reg": ()}``, the radii loss of all taps.
 
         Raises:
-            ParameterError: a ``"midside"`` delay of a signal that is not stereo; magnitudes are missing, or given
-                though the taps are not filtered.
+            ParameterError: A ``"midside"`` delay of a signal that is not stereo; magnitudes are missing, or given
+                although the taps are not filtered.
         """
         check_optional(self, log_fir_magnitude=log_fir_magnitude)
         fir, radii_loss = once(self._response, delay_z, log_fir_magnitude)
@@ -273,15 +273,15 @@ class MultitapDelay(Processor):
     def min_delay_samples(
         self, input_signals: Tensor, *, delay_z: Tensor, log_fir_magnitude: Tensor | None = None
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             delay_z: ``(B, C'·M·P, 2)``.
             log_fir_magnitude: ``(B, C'·M·P, bins)``, where the taps are filtered.
 
         Returns:
-            When the first tap of all rows sounds, filters included.
+            The time of the first tap of all rows, filters included.
         """
         with torch.no_grad():
             fir, _ = self._response(delay_z, log_fir_magnitude)
@@ -289,7 +289,7 @@ class MultitapDelay(Processor):
         return int(silent.long().cumprod(0).sum())
 
     def get_ir(self, delay_z: Tensor, log_fir_magnitude: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """The responses ``(B, C', pre_delay + M · segment_len)`` that signals are convolved with, and the radii loss.
+        """Compute the impulse responses ``(B, C', pre_delay + M · segment_len)`` and the radii loss.
 
         Args:
             delay_z: ``(B, C'·M·P, 2)``.

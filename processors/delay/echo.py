@@ -29,13 +29,13 @@ Entrance = Literal["mono", "stereo"]
 
 
 class _Echo(Processor):
-    """A delay whose output is fed back through a filter.
+    """Delay with filtered feedback.
 
     Args:
-        max_time_ms: the longest time, in milliseconds.
-        damped: whether there is a filter in the loop.
-        sample_rate: samples per second.
-        param_range: ranges of controls.
+        max_time_ms: Longest time, in milliseconds.
+        damped: Whether there is a filter in the loop.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls.
     """
 
     latency_samples = 0
@@ -79,7 +79,7 @@ class _Echo(Processor):
     ) -> int:
         if not z_time.numel():
             return 0
-        # Each round is softer by the feedback, and the filter, which rings for a while, takes its share.
+        # Each echo is attenuated by the feedback and by the filter, which also rings for a while.
         gain = FEEDBACK.to_physical(wide(z_feedback)).abs().clamp(1e-30)
         rounds = 1 + (TO_SILENCE / -gain.log()).ceil()
         samples = self._samples(z_time) + 1
@@ -95,25 +95,25 @@ class _Echo(Processor):
         w0_low: Tensor | None = None,
         w0_high: Tensor | None = None,
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             z_time: ``(B, 1)``.
-            z_feedback, w0_low, w0_high: of no matter.
+            z_feedback, w0_low, w0_high: Ignored.
 
         Returns:
-            The least time of all rows, in whole samples.
+            The minimum time of all rows, in whole samples.
         """
         return int(whole_samples(self._samples(z_time.detach()), self._longest()).min()) if z_time.numel() else 0
 
     def _echoes(self, x: Tensor, loop: Tensor, z_time: Tensor, z_feedback: Tensor, *cuts: Tensor | None) -> Tensor:
-        """The delayed signals ``(B, C, L)`` of loops whose gains have the signs ``(C,)``."""
+        """Compute the delayed signals ``(B, C, L)`` of loops whose gains have the signs ``(C,)``."""
         check_optional(self, w0_low=cuts[0], w0_high=cuts[1])
         whole, fraction, b, a = once(self._design, z_time, z_feedback, *cuts)
         b = b.unsqueeze(1) * loop[:, None]
         mix = b.new_tensor([0.0, 1.0, 0.0])
-        # Only later blocks may have longer times; compiled, values are unknown.
+        # Only later blocks may have longer times; under compilation, values are unknown.
         longest = math.ceil(self._longest()) if in_blocks() or torch.compiler.is_compiling() else None
 
         def step(state):
@@ -125,7 +125,7 @@ class _Echo(Processor):
     def _design(
         self, z_time: Tensor, z_feedback: Tensor, w0_low: Tensor | None, w0_high: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Whole samples of the time, the rest ``(B, 1)``, and the filter in the loop ``(B, n)``."""
+        """Compute the whole samples of the time, the rest ``(B, 1)``, and the filter in the loop ``(B, n)``."""
         time = self._samples(z_time)
         whole = time.detach().floor()
         fraction = time - whole
@@ -156,44 +156,43 @@ class _Echo(Processor):
 
 
 class FeedbackDelay(_Echo):
-    r"""Echoes that repeat, each softer and duller than the one before.
+    r"""Echo: a delay with feedback, in which each repetition is quieter and duller.
 
     .. math:: y[n] = v(n - t), \quad v[n] = u[n] + g\,(h * y)[n]
 
-    Between samples, v is interpolated linearly, so that the time t can be learned. With ``damped``, h takes low and
-    high frequencies from the echoes, as tape and analog delays do, by two filters of first order:
+    Linear interpolation between samples of v makes the time t learnable. With ``damped``, h attenuates low and high
+    frequencies of the echoes, like tape and analog delays, by two first-order filters:
 
     .. math:: H(z) = \frac{1 - a}{1 - a z^{-1}} \cdot \frac{1 + R}{2}\,\frac{1 - z^{-1}}{1 - R z^{-1}}, \quad
         a = \bigl(\sqrt{1 + s^2} - s\bigr)^2, \quad s = \sin \tfrac{\omega_h}{2}, \quad
         R = \tan\bigl(\tfrac{\pi}{4} - \tfrac{\omega_l}{2}\bigr)
 
-    which are 3 dB down at their cutoffs ω_h and ω_l, and nowhere above 0 dB. So the loop is stable whatever the
-    parameters are, as g is within ±1. Without, each echo is the one before times g, but for the
-    treble that interpolation takes where t lies between samples. It is an exact recursion, however long.
+    with cutoffs ω_h and ω_l at −3 dB, and gains of at most 0 dB. So the loop is stable for all parameters, since \|g\|
+    < 1. Without ``damped``, each echo is the previous one times g, except for the treble lost by interpolation where t
+    lies between samples. The recursion is exact for any length.
 
     The output is wet; :class:`DryWet` mixes it with the input. In a stream, cycles of a graph may lead through it.
 
-    Controls: ``time_ms`` (t, 1 ms, or 2 samples where that is more, to the longest), ``feedback`` (g, −0.99 to 0.99)
-    and, where it is damped, ``low_cut_hz`` (10 to 2000 Hz), ``high_cut_hz`` (200 Hz to 20 kHz; both up to 45 % of the
-    sample rate).
+    Controls: ``time_ms`` is t, ``feedback`` g; with ``damped``, ``low_cut_hz`` and ``high_cut_hz`` are the cutoffs.
 
     Raw parameters:
-        z_time ``(B, 1)``: t̃; t is a logistic function of it, within the range above and 1 % beyond.
+        z_time ``(B, 1)``: t̃; t is a logistic function of it, within its range and 1 % beyond.
         z_feedback ``(B, 1)``: g̃, where g = 0.995 tanh g̃.
-        w0_low, w0_high ``(B, 1)``, where it is damped: cutoffs are πσ(w0 + c), where c makes them 40 Hz and 6 kHz for
+        w0_low, w0_high ``(B, 1)``, with ``damped``: cutoffs are πσ(w0 + c), where c makes them 40 Hz and 6 kHz for
             0. Sums beyond ±9 are bounded softly to ±11.
 
     Args:
-        max_time_ms: the longest time, in milliseconds.
-        damped: whether there is a filter in the loop.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        max_time_ms: Longest time, in milliseconds.
+        damped: Whether there is a filter in the loop.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: the longest time is not longer than the shortest.
+        ParameterError: The longest time is not longer than the shortest.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 2; filters in the loop,
-    Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 2; filters in the loop, Moorer,
+        "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
     def forward(
@@ -210,39 +209,39 @@ class FeedbackDelay(_Echo):
             input_signals: ``(B, C, L)``.
             z_time: ``(B, 1)``.
             z_feedback: ``(B, 1)``.
-            w0_low: ``(B, 1)``, where it is damped.
-            w0_high: ``(B, 1)``, where it is damped.
+            w0_low: ``(B, 1)``, with ``damped``.
+            w0_high: ``(B, 1)``, with ``damped``.
 
         Returns:
             The echoes ``(B, C, L)``, without the input.
 
         Raises:
-            ParameterError: cutoffs are missing, or given though nothing is damped.
+            ParameterError: Cutoffs are missing, or given without ``damped``.
         """
         return self._echoes(input_signals, input_signals.new_ones(1), z_time, z_feedback, w0_low, w0_high)
 
 
 class PingPongDelay(_Echo):
-    r"""Echoes that go back and forth between left and right.
+    r"""Echoes that alternate between left and right.
 
     .. math:: l[n] = v_l(n - t), \quad v_l[n] = u_l[n] + g\,(h * r)[n]
 
     and the same with left and right exchanged. With the entrance ``"mono"``, the mean of all channels enters on the
-    left alone, and the first echo, after t, is heard there, the second, after 2t, on the right, and so on. With
-    ``"stereo"``, each channel enters on its side, and echoes change sides. All else, the loop, parameters, controls and
-    sources, is as of :class:`FeedbackDelay`.
+    left alone: the first echo, after t, is on the left, the second, after 2t, on the right, and so on. With
+    ``"stereo"``, each channel enters on its side, and echoes change sides. Loop, parameters and controls are those of
+    :class:`FeedbackDelay`.
 
-    Left and right are mid plus and minus side, whose loops are apart: those of g and of −g.
+    Left and right are mid plus and minus side, which have separate loops with the gains g and −g.
 
     Args:
-        max_time_ms: the longest time, in milliseconds.
-        damped: whether there is a filter in the loop.
+        max_time_ms: Longest time, in milliseconds.
+        damped: Whether there is a filter in the loop.
         entrance: ``"mono"`` or ``"stereo"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: the longest time is not longer than the shortest; an unknown entrance.
+        ParameterError: The longest time is not longer than the shortest; an unknown entrance.
     """
 
     def __init__(
@@ -268,18 +267,17 @@ class PingPongDelay(_Echo):
         """Make echoes.
 
         Args:
-            input_signals: ``(B, 2, L)``, or ``(B, 1, L)``, which with a stereo entrance is on both sides.
+            input_signals: ``(B, 2, L)``, or ``(B, 1, L)``, which with a stereo entrance enters on both sides.
             z_time: ``(B, 1)``.
             z_feedback: ``(B, 1)``.
-            w0_low: ``(B, 1)``, where it is damped.
-            w0_high: ``(B, 1)``, where it is damped.
+            w0_low: ``(B, 1)``, with ``damped``.
+            w0_high: ``(B, 1)``, with ``damped``.
 
         Returns:
             The echoes ``(B, 2, L)``, without the input.
 
         Raises:
-            ParameterError: the signal is neither mono nor stereo; cutoffs are missing, or given though nothing is
-                damped.
+            ParameterError: The signal is neither mono nor stereo; cutoffs are missing, or given without ``damped``.
         """
         check_mono_or_stereo(input_signals, "PingPongDelay")
         if self.entrance == "mono":
@@ -291,6 +289,6 @@ class PingPongDelay(_Echo):
 
 
 def _times(polynomial: Tensor, coefficient: Tensor) -> Tensor:
-    """A polynomial in 1/z, ``(B, n)``, times 1 + c/z."""
+    """Multiply a polynomial in 1/z, ``(B, n)``, by 1 + c/z."""
     ends = torch.zeros_like(coefficient)
     return torch.cat([polynomial, ends], -1) + coefficient * torch.cat([ends, polynomial], -1)

@@ -1,4 +1,4 @@
-"""Dynamics: compressors, limiters, expanders, gates, and their kin."""
+"""Dynamics: compressors, limiters, expanders, gates, and related processors."""
 
 from .approx import ApproxCompressor, ApproxNoiseGate
 from .compressor import Compressor, NoiseGate

@@ -1,4 +1,4 @@
-"""Dynamic range processors of an older kind: one smoother, one quadratic knee."""
+"""Dynamic range processors with one smoother and a quadratic knee, as in early versions of GRAFX."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from .base import COMPRESSOR_RANGES, GATE_RANGES, HEARD_COMPRESSION, RAW_FLOOR, 
 
 
 class _OneSmoother(DynamicRangeProcessor):
-    """A dynamic range processor whose energy is smoothed by a one-pole filter, and its gain not at all."""
+    """Base class of processors with a one-pole smoother for the energy, and none for the gain."""
 
     def __init__(self, iir_len: int, **controls):
         super().__init__("iir", knee="quadratic", iir_len=iir_len, floor=RAW_FLOOR, **controls)
@@ -37,7 +37,8 @@ class ApproxCompressor(_OneSmoother):
             x & x > W/2
         \end{cases}, \quad x = \ln(e + 10^{-5}) - T
 
-    with the smoothed energy e, averaged over channels. The control ``ratio`` is what is heard, r of R = 2r / (1 + r).
+    with the smoothed energy e, averaged over channels. The control ``ratio`` is the effective ratio r, R = 2r / (1 +
+    r).
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -46,17 +47,17 @@ class ApproxCompressor(_OneSmoother):
         log_knee ``(B, 1)``: W = exp(log_knee).
 
     Args:
-        iir_len: length of the impulse response of the smoother, in samples.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        iir_len: Length of the impulse response of the smoother, in samples.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``iir_len`` is less than 1.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023; the curve is that of
-    Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis",
-    JAES 60(6), 2012.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023; the curve is that of Giannoulis, Massberg
+        and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6), 2012.
     """
 
     def __init__(self, iir_len: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
@@ -80,8 +81,8 @@ class ApproxNoiseGate(_OneSmoother):
         \end{cases}, \quad x = T - \ln(e + 10^{-5})
 
     with the smoothed energy e, averaged over channels. In contrast to :class:`NoiseGate`, R = exp(``log_ratio``), so a
-    negative ``log_ratio`` makes it amplify what is below the threshold: there g is bounded, exact up to 20 (174 dB).
-    The control ``ratio`` is what is heard, 2R − 1.
+    negative ``log_ratio`` amplifies levels below the threshold: there g is bounded, exact up to 20 (174 dB).
+    The control ``ratio`` is the effective ratio, 2R − 1.
 
     Raw parameters:
         z_alpha ``(B, 1)``: logit of the smoothing coefficient.
@@ -90,15 +91,16 @@ class ApproxNoiseGate(_OneSmoother):
         log_knee ``(B, 1)``: W = exp(log_knee).
 
     Args:
-        freq_sample_n: length of the impulse response of the smoother, in samples.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        freq_sample_n: Length of the impulse response of the smoother, in samples.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``freq_sample_n`` is less than 1.
 
-    Source: as of :class:`ApproxCompressor`.
+    References:
+        See :class:`ApproxCompressor`.
     """
 
     def __init__(self, freq_sample_n: int = 16384, flashfftconv: bool = False, max_input_len: int = 2**17, **controls):
@@ -108,7 +110,7 @@ class ApproxNoiseGate(_OneSmoother):
     ratio_map = exponential(2.0, offset=-1, floor=0.0)
 
     def compute_gain(self, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
-        """The gain ``(B, 1, L)`` for log energies ``(B, L)``; all else is ``(B, 1)``, T is ``log_threshold`` itself."""
+        """Compute the gain ``(B, 1, L)`` of log energies ``(B, L)``; other arguments are ``(B, 1)``."""
         raw = {"log_ratio": log_ratio, "log_knee": log_knee}
         return torch.exp(self.log_gain(log_energy, log_threshold, raw)).unsqueeze(1)
 

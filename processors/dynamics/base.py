@@ -1,4 +1,4 @@
-"""The machine of all dynamic range processors: level, smoothing, static curve, gain."""
+"""Base classes of dynamic range processors: level, smoothing, static curve, gain."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -62,9 +62,9 @@ FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall
 
 
 def heard_compression(floor: float = 1e-6) -> Map:
-    """A ratio R of which 1 + exp(raw) = 2R / (1 + R), so that the level rises by 1/R = 2 / (1 + exp(raw)) − 1.
+    """Make the map of a ratio R with 1 + exp(raw) = 2R / (1 + R); the level rises by 1/R = 2 / (1 + exp(raw)) − 1.
 
-    It is infinite where raw is 0 (10⁶ at most), and beyond that it is negative: the level falls by 1/|R|.
+    It is infinite at raw 0 (limited to 10⁶), and negative beyond: the level falls by −1/R.
     """
 
     def to_raw(ratio: Tensor) -> Tensor:
@@ -83,18 +83,18 @@ HEARD_EXPANSION = exponential(2.0, offset=1)  # 1 + exp(raw) = (1 + R) / 2
 
 
 class HeardRatio(Control):
-    """A ratio that passes infinity to the negative ones, which a scale from 0 to 1 has beyond all others."""
+    """Scale of a ratio that continues from infinity to negative ratios."""
 
     def to_norm(self, value: Tensor) -> Tensor:
         return super().to_norm(torch.where(value < 0, FALLING, value))
 
 
 class KeyedGain(Processor):
-    """A processor that multiplies all channels by one gain, which follows the level of a signal: theirs or another.
+    """Base class of processors with one gain for all channels, which follows the level of a signal: theirs or another.
 
     Args:
-        sidechain: whether a second inlet drives the gain.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet drives the gain.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Attributes:
         inlets: ``("main",)``, or ``("main", "sidechain")``.
@@ -108,21 +108,21 @@ class KeyedGain(Processor):
 
     @abstractmethod
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
-        """The linear gain ``(B, L)``, without makeup, that signals ``(B, C, L)`` of this level get."""
+        """Compute the linear gain ``(B, L)``, without makeup, from signals ``(B, C, L)`` that provide the level."""
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
         """Process signals; one gain serves all channels.
 
         Args:
-            inlet_signals: of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
-                gain. What follows by position is a raw parameter.
-            raw_parameters: of shape ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+            inlet_signals: Of shape ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` whose level drives the
+                gain. Further positional arguments are raw parameters.
+            raw_parameters: Of shape ``(B, 1)`` or ``(B, 2)``, see :meth:`parameter_size`.
 
         Returns:
             Signals in the shape of the first.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         gain = self.gain(signals[-1], raw)
@@ -132,21 +132,21 @@ class KeyedGain(Processor):
 
 
 class DynamicRangeProcessor(KeyedGain):
-    """Level -> smoothing -> static curve -> smoothing -> gain: what compressors, gates and their kin have in common.
+    """Base class of compressors and gates: level, smoothing, static curve, smoothing, gain.
 
     A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
     :meth:`log_gain`.
 
     Args:
-        energy_smoother: of the energy.
-        gain_smoother: of the gain.
-        gain_smooth_in_log: smooth the log gain in place of the gain.
-        knee: the bend of the static curve.
-        iir_len: length of the impulse response of IIR smoothers.
-        floor: an energy that is added to that of the signal, as silence has no logarithm.
-        curve: raw parameters of the static curve.
-        makeup: whether there is a gain afterwards, ``log_makeup``.
-        sidechain, **controls: options of :class:`KeyedGain`.
+        energy_smoother: Smoother of the energy.
+        gain_smoother: Smoother of the gain.
+        gain_smooth_in_log: Smooth the log gain in place of the gain.
+        knee: Knee of the static curve.
+        iir_len: Length of the impulse response of IIR smoothers.
+        floor: Energy added to that of the signal, since silence has no logarithm.
+        curve: Raw parameters of the static curve.
+        makeup: Whether there is a makeup gain, ``log_makeup``.
+        sidechain, **controls: Options of :class:`KeyedGain`.
     """
 
     ranges: Ranges
@@ -212,15 +212,15 @@ class DynamicRangeProcessor(KeyedGain):
         return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw.get("z_alpha_post"))
 
     def level(self, energy: Tensor) -> Tensor:
-        """ln of an energy above the floor."""
+        """Compute ln of an energy above the floor."""
         return torch.log(energy + self.floor)
 
     @abstractmethod
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        """The static curve: ln of the gain of amplitudes ``(B, L)`` for the level ``(B, L)``, ln of energies."""
+        """Compute the static curve: the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
 
     def curve(self, level: Tensor, threshold: Tensor, slope: Tensor, raw: Raw) -> Tensor:
-        """A ramp of this slope from the threshold up, with the knee that was chosen."""
+        """Compute a ramp of this slope above the threshold, with the chosen knee."""
         if self.knee == "hard":
             return hard_knee(level, threshold, slope, raw.get("log_knee"))
         bend = quadratic_knee if self.knee == "quadratic" else exponential_knee
@@ -239,17 +239,17 @@ class DynamicRangeProcessor(KeyedGain):
 
 
 def threshold(raw: Raw) -> Tensor:
-    """T ``(B, 1)``, ln of an energy."""
+    """Compute T ``(B, 1)``, ln of an energy."""
     return clip(raw["log_threshold"] + THRESHOLD_OFFSET, -THRESHOLD_LIMIT, THRESHOLD_LIMIT)
 
 
 def compression(raw: Raw) -> Tensor:
-    """1/R − 1 of shape ``(B, 1)``, without cancellation."""
+    """Compute 1/R − 1 of shape ``(B, 1)``, without cancellation."""
     return -torch.sigmoid(raw["log_ratio"])
 
 
 def make_smoother(kind: Smoother, iir_len: int) -> TruncatedOnePoleIIRFilter | Ballistics | None:
-    """A smoother by its name."""
+    """Make a smoother by its name."""
     if kind is None:
         return None
     return TruncatedOnePoleIIRFilter(iir_len) if kind == "iir" else Ballistics()

@@ -1,4 +1,4 @@
-"""Dynamic range processors: gains that follow the level of the signal."""
+"""Compressor and noise gate."""
 
 import warnings
 from collections.abc import Callable
@@ -109,17 +109,17 @@ class _InTwoStyles(DynamicRangeProcessor):
 
     @classmethod
     def gain_hard_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, _: Any = None) -> Tensor:
-        """The log gain ``(…, L)`` for the log energies ``(…, L)``, with a hard knee; all else ``(…, 1)``."""
+        """Compute the log gain ``(…, L)`` of log energies ``(…, L)``, with a hard knee; the rest is ``(…, 1)``."""
         return cls._static_gain(hard_knee, log_energy, log_threshold, log_ratio)
 
     @classmethod
     def gain_quad_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
-        """The same with a quadratic knee."""
+        """Compute the log gain with a quadratic knee."""
         return cls._static_gain(quadratic_knee, log_energy, log_threshold, log_ratio, log_knee)
 
     @classmethod
     def gain_exp_knee(cls, log_energy: Tensor, log_threshold: Tensor, log_ratio: Tensor, log_knee: Tensor) -> Tensor:
-        """The same with an exponential knee."""
+        """Compute the log gain with an exponential knee."""
         return cls._static_gain(exponential_knee, log_energy, log_threshold, log_ratio, log_knee)
 
     @classmethod
@@ -136,7 +136,7 @@ class _InTwoStyles(DynamicRangeProcessor):
 
 
 class Compressor(_InTwoStyles):
-    r"""Feed-forward compressor: reduces what is louder than a threshold.
+    r"""Feed-forward compressor: reduces levels above a threshold.
 
     With e the energy of a sample, averaged over channels and smoothed, the level is G = ln(e + ε), the threshold
     T = ``log_threshold`` − 6, the ratio R = 1 + exp(``log_ratio``) and W = exp(``log_knee``). The output is
@@ -157,19 +157,19 @@ class Compressor(_InTwoStyles):
         desk = Compressor(style="desk", sample_rate=48000)
         desk(x, dsp_params={"threshold_db": -20, "ratio": 4, "attack_ms": 5, "makeup_db": 3})
 
-    G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, R is what is heard: above the
-    threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it rises by 2/R − 1, stays
-    where it is at R = 2, and beyond that falls. The control ``ratio`` is what is heard in both styles: with s = 1, a
-    ratio r is R = 2r / (1 + r), and those of raw parameters beyond R = 2 are negative.
+    G and T are logarithms of energies, whereas g is one of an amplitude. With s = ½, R is the effective ratio: above
+    the threshold, the level rises by 1/R decibels for each decibel of the input. With s = 1, it rises by 2/R − 1, is
+    constant at R = 2, and falls beyond. The control ``ratio`` is the effective ratio in both styles: with s = 1, a
+    ratio r is R = 2r / (1 + r), and raw parameters beyond R = 2 correspond to negative ratios.
 
-    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
-    100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB). Threshold and knee are 10·log₁₀ of energies:
-    the level of a constant or of a square wave of amplitude a is 20·log₁₀ a, that of a sine 3 dB less. Times are those
-    to 1 − 1/e of the energy. With an ``"iir"`` smoother there is ``smoothing_ms`` (0.1 to 1000 ms) in place of attack
-    and release. With an exponential knee, W is exp(``knee_db``) per decibel: there, larger values bend more sharply.
+    Controls: ``threshold_db``, ``ratio``, ``knee_db``, ``attack_ms``, ``release_ms`` and ``makeup_db``. Threshold and
+    knee are 10·log₁₀ of energies: the level of a constant or of a square wave of amplitude a is 20·log₁₀ a, that of a
+    sine 3 dB less. Times are time constants, to 1 − 1/e of the energy. With an ``"iir"`` smoother, ``smoothing_ms``
+    replaces attack and release. With an exponential knee, W is exp(``knee_db``) per decibel: larger values give a
+    sharper knee.
 
     Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee``: 1 each, natural logarithms of energies and ratios.
-    A hard knee has no ``log_knee`` in the style of GRAFX, and one without effect in that of a desk.
+    A hard knee has no ``log_knee`` in the style of GRAFX, and ignores it in that of a desk.
     ``z_alpha_pre``, ``z_alpha_post``: logits of the smoothing coefficients of energy and gain, where those are
     smoothed; 1 for ``"iir"``, 2 (attack, release) for ``"ballistics"``. ``log_makeup``: 1, ln of an amplitude.
 
@@ -193,7 +193,7 @@ class Compressor(_InTwoStyles):
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or is given by both of its names.
+        ParameterError: An unsupported option value, or an option given by both of its names.
 
     Warns:
         FutureWarning: ``sample_rate``, ``param_range``, ``knee_type`` or ``smooth_type`` is given with neither
@@ -219,7 +219,7 @@ class Compressor(_InTwoStyles):
 
 
 class NoiseGate(_InTwoStyles):
-    r"""Gate: reduces what is softer than a threshold.
+    r"""Noise gate: reduces levels below a threshold.
 
     In the style of GRAFX it is a downward expander. Level, threshold, ratio and knee are those of :class:`Compressor`,
     whose curve it mirrors:
@@ -232,9 +232,9 @@ class NoiseGate(_InTwoStyles):
         \end{cases}
 
     G and T are logarithms of energies, whereas g is one of an amplitude: below the threshold, the level in decibels
-    falls by 2R − 1 for each decibel of the input. That is what the control ``ratio`` tells.
+    falls by 2R − 1 for each decibel of the input, which is the control ``ratio``.
 
-    In the style of a mixing desk it holds one gain below the threshold, r = ``log_range``, ln of an amplitude:
+    In the style of a mixing desk it applies a constant gain below the threshold, r = ``log_range``, ln of an amplitude:
 
     .. math::
         g = r \cdot \begin{cases}
@@ -243,15 +243,14 @@ class NoiseGate(_InTwoStyles):
                 t = \frac{G - T}{W} + \frac12 \text{ within } [0, 1] & \text{quadratic}
         \end{cases}
 
-    What is heard below the threshold is ``range_db``. A hard gate jumps, so no slope would tell an optimizer where the
-    threshold and the times should be: the gradients by these and by the input are those of a knee of 4.3 dB.
+    The gain below the threshold is ``range_db``. A hard gate has no useful derivative by threshold and times, so the
+    gradients by these and by the input are those of a knee of 4.3 dB.
 
     ``style="desk"`` selects that of a desk, as for :class:`Compressor`; then the knee is hard unless chosen (it cannot
     be exponential), and there is no makeup gain.
 
-    Controls: ``threshold_db`` (−90 to −20 dB), ``range_db`` (−90 to 0 dB; ``ratio``, 1 to 20, in the style of GRAFX),
-    ``knee_db`` (0 to 6 dB), ``attack_ms`` (0.1 to 20 ms), ``release_ms`` (5 to 1000 ms). All else, raw parameters,
-    options, errors and sources, is as of :class:`Compressor`.
+    Controls: ``threshold_db``, ``range_db`` (``ratio`` in the style of GRAFX), ``knee_db``, ``attack_ms`` and
+    ``release_ms``. Raw parameters, options and errors are those of :class:`Compressor`.
     """
 
     ranges = GATE_RANGES

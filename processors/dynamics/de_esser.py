@@ -1,4 +1,4 @@
-"""Softer sibilants."""
+"""De-esser."""
 
 from typing import Literal
 
@@ -40,22 +40,22 @@ RANGE = exponential(-MOST_DB, floor=RANGE_FLOOR)
 
 
 class DeEsser(Processor):
-    r"""De-esser: makes sibilants softer where they are louder than a threshold.
+    r"""De-esser: reduces sibilants above a threshold.
 
-    The detector listens to a high-pass (of fourth order, the upper side of a Linkwitz–Riley crossover) or a band-pass
+    The detector uses a high-pass (of fourth order, the upper side of a Linkwitz–Riley crossover) or a band-pass
     (Q = 1) of the signal. For each decibel that the level of this band exceeds the threshold T, the gain g falls by
-    1 − 1/R decibels, with a knee of 6 dB, and down to the range at most; as the gain of a band of
-    :class:`DynamicEqualizer`, to whose curve it is equal. In the mode ``"split"``, it is that of the band:
+    1 − 1/R decibels, with a knee of 6 dB, limited to the range; it is the curve of a band of :class:`DynamicEqualizer`.
+    In the mode ``"split"``, the gain applies to the band:
 
     .. math:: y = l + e^g\,h \text{ of the crossover, or} \quad y = u + (e^g - 1)\,b \text{ of the band-pass}
 
-    where :math:`l + h` is an allpass filter of the input. In the mode ``"wideband"`` it is that of all, y = exp(g)·u.
+    where :math:`l + h` is an allpass filter of the input. In the mode ``"wideband"`` it applies to the whole signal,
+    y = exp(g)·u.
 
-    Controls: ``frequency_hz`` (of the crossover or the band, 1 to 16 kHz, or 45 % of the sample rate where that is
-    less), ``threshold_db`` (−80 to 0 dB), ``ratio`` (R, 1 to 20), ``range_db`` (−40 to 0 dB), ``attack_ms`` (0.1 to
-    50 ms), ``release_ms`` (5 to 500 ms). Thresholds are 10·log₁₀ of energies, as those of :class:`Compressor`. Times
-    are those to 1 − 1/e of the energy. The energy is free of ripple at the frequency; where the release is longer
-    than the attack, a sine far from it counts as up to 3 dB louder than it is.
+    Controls: ``frequency_hz`` of the crossover or the band, ``threshold_db``, ``ratio`` (R), ``range_db``,
+    ``attack_ms`` and ``release_ms``. Thresholds are 10·log₁₀ of energies, as in :class:`Compressor`. Times are time
+    constants, to 1 − 1/e of the energy. The energy has no ripple at the frequency; if the release is longer than the
+    attack, a sine far from it counts as up to 3 dB louder than it is.
 
     Raw parameters:
         w0 ``(B, 1)``: the frequency is πσ(w0 + c), where c makes it 6 kHz for 0.
@@ -68,15 +68,16 @@ class DeEsser(Processor):
     Args:
         mode: ``"split"`` or ``"wideband"``.
         detector: ``"highpass"`` or ``"bandpass"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, is what the detector listens
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, is what the detector listens
             to. In a graph it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value.
+        ParameterError: An unsupported option value.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 4.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 4.
     """
 
     latency_samples = 0
@@ -119,15 +120,15 @@ class DeEsser(Processor):
         """Process signals; one gain serves all channels.
 
         Args:
-            inlet_signals: ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` for the detector. What follows
-                by position is a raw parameter.
-            raw_parameters: ``(B, 1)`` or ``(B, 2)``, as :meth:`parameter_size` tells.
+            inlet_signals: ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)`` for the detector. Further
+                positional arguments are raw parameters.
+            raw_parameters: ``(B, 1)`` or ``(B, 2)``, see :meth:`parameter_size`.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing or unknown.
+            ParameterError: A parameter is missing or unknown.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         w0, sos = once(self._sections, raw["w0"])
@@ -147,11 +148,11 @@ class DeEsser(Processor):
         return decay_samples(sos[..., 3:])
 
     def _bands(self, x: Tensor, sos: Tensor) -> Tensor:
-        """``(B, n, C, L)``, of which the last is what the detector listens to."""
+        """Split into ``(B, n, C, L)``, the last of which is the detector's input."""
         return biquads(x.unsqueeze(1), sos)
 
     def _sections(self, w0: Tensor) -> tuple[Tensor, Tensor]:
-        """The frequency ``(B, 1)`` and the filters ``(B, n, 1, K, 6)``."""
+        """Compute the frequency ``(B, 1)`` and the filters ``(B, n, 1, K, 6)``."""
         w0, q_inv = cookbook.from_raw(wide(w0) + logit_of(self._usual, self.sample_rate), torch.zeros_like(w0))
         if self.detector == "bandpass":
             return w0, torch.cat(cookbook.band_pass(w0, WIDTH * q_inv), -1)[:, :, None, None]

@@ -1,4 +1,4 @@
-"""Base of dynamics with the controls of a mixing desk, and the expander."""
+"""Base class of dynamics with the controls of a mixing desk, and the expander."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from .base import COMPRESSOR_RANGES, KNEES, SMOOTHERS, DynamicRangeProcessor, Kn
 
 
 class Desk(DynamicRangeProcessor):
-    """A processor whose options are those of a mixing desk alone, and whose ratio is heard as it reads."""
+    """Base class of processors with only the options of a mixing desk, whose ratio is the effective one."""
 
     def __init__(
         self,
@@ -49,26 +49,26 @@ class Expander(Desk):
             \ln\left(1 + e^{W (T - G)}\right) / W & \text{exponential}
         \end{cases}
 
-    The half turns logarithms of energies into those of amplitudes, so that the ratio is what is heard.
+    The factor ½ converts logarithms of energies to those of amplitudes, so that the ratio is the effective one.
 
-    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
-    100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB), defined as those of :class:`Compressor`.
+    Controls: ``threshold_db``, ``ratio``, ``knee_db``, ``attack_ms``, ``release_ms`` and ``makeup_db``, defined as in
+    :class:`Compressor`.
 
     Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee``: 1 each, natural logarithms of energies and ratios;
-    a hard knee takes no notice of the latter. ``z_alpha_pre``: logits of the coefficients of attack and release, 2; or
+    a hard knee ignores the latter. ``z_alpha_pre``: logits of the coefficients of attack and release, 2; or
     of that of the IIR filter, 1. ``log_makeup``: 1, ln of an amplitude.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
-        smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms`` (0.1 to 1000 ms).
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms``.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value.
+        ParameterError: An unsupported option value.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and

@@ -1,4 +1,4 @@
-"""Equalizers whose gains follow the level in their bands."""
+"""Dynamic equalizer, whose gains follow the level in its bands."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ RANGES = {
 
 
 class DynamicEqualizer(Processor):
-    r"""Equalizer of K bands, whose gains move with the level in the band: less of what is too loud there, or more.
+    r"""Dynamic equalizer of K bands: the gain of each band follows its level.
 
     The bands are in series. Each adds a multiple of a band of its input,
 
@@ -56,18 +56,17 @@ class DynamicEqualizer(Processor):
         \left(k(L - T) - k\Bigl(L - T - \frac{|r|}{\frac12 (1 - 1/R)}\Bigr)\right), \quad L = \ln(e + 10^{-13})
 
     where e is its energy, averaged over channels and smoothed, and k a ramp with a knee of 6 dB. So for each decibel
-    over the threshold T, the gain moves by 1 − 1/R decibels, down or up as the range r says, and at most by r. With the
-    direction ``"below"`` it moves for each decibel under the threshold. A negative range above is compression, a
+    over the threshold T, the gain moves by 1 − 1/R decibels, in the direction of the range r, and at most by r. With
+    the direction ``"below"`` it moves for each decibel under the threshold. A negative range above is compression, a
     positive one expansion; below, it is the other way round.
 
     The energy is free of ripple at ω₀, see :func:`~grafx.processors.core.band_energy.band_energy`, so the curve holds
-    for sines there whatever the times are. As only gains move, and no poles, nothing clicks or rings.
+    for sines there for all times. Only gains move, not poles, so nothing clicks or rings.
 
-    Controls, each for K bands: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less), ``q``
-    (0.1 to 20, of peaks only), ``gain_db`` (s, −24 to 24 dB), ``threshold_db`` (−80 to 0 dB), ``ratio`` (R, 1 to 20),
-    ``range_db`` (r, −24 to 24 dB), ``attack_ms`` (0.1 to 200 ms), ``release_ms`` (5 to 2000 ms). Thresholds are
-    10·log₁₀ of energies, as those of :class:`Compressor`: a sine of amplitude a has 20·log₁₀ a − 3 dB. Times are those
-    to 1 − 1/e of the energy.
+    Controls for each of K bands: ``frequency_hz``, ``q`` (of peaks only), ``gain_db`` (s), ``threshold_db``, ``ratio``
+    (R), ``range_db`` (r), ``attack_ms`` and ``release_ms``. Thresholds are 10·log₁₀ of energies, as in
+    :class:`Compressor`: a sine of amplitude a has 20·log₁₀ a − 3 dB. Times are time constants, to 1 − 1/e of the
+    energy.
 
     Raw parameters:
         w0 ``(B, K)``: ω₀ = πσ(w0 + c), where c spreads the bands from 80 Hz to 8 kHz for 0.
@@ -81,19 +80,19 @@ class DynamicEqualizer(Processor):
 
     Args:
         num_bands: K, at least 1, or 2 with shelves.
-        use_shelving_filters: have shelves at the ends. Otherwise all bands are peaks.
+        use_shelving_filters: Use shelves at the ends. Otherwise all bands are peaks.
         direction: ``"above"`` or ``"below"`` for all bands, or one of these for each.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gains. In a graph
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gains. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: too few bands, or an unknown direction, or not one for each band.
+        ParameterError: Too few bands, or an unknown direction, or not one for each band.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapters 2 and 4; the curve,
-    Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6),
-    2012.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapters 2 and 4; the curve, Giannoulis,
+        Massberg and Reiss, "Digital dynamic range compressor design — a tutorial and analysis", JAES 60(6), 2012.
     """
 
     latency_samples = 0
@@ -152,20 +151,20 @@ class DynamicEqualizer(Processor):
 
         Args:
             inlet_signals: ``(B, C, L)``; with a sidechain, a second one ``(B, C', L)``, whose levels drive the gains.
-                What follows by position is a raw parameter.
-            raw_parameters: ``(B, K)``, as :meth:`parameter_size` tells.
+                Further positional arguments are raw parameters.
+            raw_parameters: ``(B, K)``, see :meth:`parameter_size`.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         w0, sos = once(self._sections, raw["w0"], raw.get("q_inv"))
         static = soft_bound_sum(soft_bound(raw["log_gain"], 10, 5), 15, 5)
         most = soft_bound_sum(soft_bound(raw["log_range"] + RANGE_DB / NEPER, 10, 5), 15, 5)
-        # How loud the bands before may have made it.
+        # The previous bands may have amplified it this much.
         loudest = torch.exp(F.relu(static + F.relu(most)).cumsum(-1) - F.relu(static + F.relu(most)))
         y = signals[0]
         for band, direction in enumerate(self.directions):
@@ -181,7 +180,7 @@ class DynamicEqualizer(Processor):
         return decay_samples(sos[:, :, 0, 0, 3:])
 
     def _energy(self, key: Tensor, w0: Tensor, sos: Tensor, z_alpha: Tensor) -> Tensor:
-        """That of a band, averaged over channels and smoothed, ``(B, L)``."""
+        """Compute the level of a band, averaged over channels and smoothed, ``(B, L)``."""
         return self.smoother(band_energy(biquads(key, sos), w0), z_alpha)
 
     def _sections(self, w0: Tensor, q_inv: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -215,14 +214,14 @@ class DynamicEqualizer(Processor):
 
 
 def ranged(energy: Tensor, at: Tensor, log_ratio: Tensor, most: Tensor, direction: float = 1.0) -> Tensor:
-    """The logarithm of a gain that changes with a ratio from a threshold on, up to a range.
+    """Compute the log gain of a ratio beyond a threshold, limited to a range.
 
     Args:
         energy: ``(B, L)``.
-        at: the threshold, ln of an energy, ``(B, 1)``.
+        at: Threshold, ln of an energy, ``(B, 1)``.
         log_ratio: ln(R − 1), ``(B, 1)``.
-        most: the range, ln of an amplitude, of either sign, ``(B, 1)``.
-        direction: 1 where it changes above the threshold, −1 below.
+        most: Range, ln of an amplitude, of either sign, ``(B, 1)``.
+        direction: 1 for levels above the threshold, −1 for levels below.
 
     Returns:
         ln of amplitudes ``(B, L)``.

@@ -1,4 +1,4 @@
-"""Dynamic range processors whose gain has two factors: one for each frame, and one for each sample."""
+"""Dynamic range processors whose gain has two factors: one per frame, and one per sample."""
 
 from dataclasses import replace
 from typing import Literal
@@ -33,9 +33,9 @@ GATE_TRANSIENTS = {
 
 
 class _Factorized(KeyedGain):
-    """A gain of two factors, each of which is that of a dynamic range processor of a desk.
+    """Base class of gains of two factors, each of which is that of a dynamic range processor of a desk.
 
-    A subclass names that processor in ``_kind``, and in ``ranges`` and ``transient_ranges`` those of the two factors.
+    A subclass names that processor in ``_kind``, and the ranges of both factors in ``ranges`` and ``transient_ranges``.
     """
 
     _kind: type[DynamicRangeProcessor]
@@ -79,18 +79,18 @@ class _Factorized(KeyedGain):
         return controls
 
     def _is_own(self, raw: str) -> bool:
-        """Whether the factor of samples has such a parameter."""
+        """Whether the sample-wise factor has such a parameter."""
         return True
 
     def _frame_gain(self, key: Tensor, raw: Raw) -> Tensor:
-        """``(B, L)``, linear, on straight lines from frame to frame."""
+        """Compute the frame-wise factor ``(B, L)``, linear, interpolated between frames."""
         energies, begun = frame_energies(key, self.hop)
         smoothed = with_past(self.frame.energy_smoother(energies, raw["z_alpha_pre"]), 2)
         gains = self._curve(self.frame, smoothed, raw).exp()
         return between_frames(gains, self.hop, begun, key.shape[-1])
 
     def _transient_log_gain(self, energy: Tensor, raw: Raw) -> Tensor:
-        """``(B, L)``, ln of the factor of samples."""
+        """Compute the log of the sample-wise factor, ``(B, L)``."""
         own = {name.removeprefix(TRANSIENT): value for name, value in raw.items() if name.startswith(TRANSIENT)}
         return self._curve(self.transient, self.transient.energy_smoother(energy, own["z_alpha_pre"]), own)
 
@@ -99,38 +99,36 @@ class _Factorized(KeyedGain):
 
 
 class FactorizedCompressor(_Factorized):
-    r"""Compressor in two factors: a slow gain, computed once for a frame, and a fast one for transients.
+    r"""Compressor with two gain factors: a slow one, computed per frame, and a fast one for transients.
 
-    Levels that attack and release follow hardly change within a millisecond, so their smoothing, logarithms and
-    exponentials are left to frames of H samples (64 by default, 1.5 ms at 44.1 kHz). With the energy
+    Attack and release followers hardly change within a millisecond, so their smoothing, logarithms and exponentials
+    are computed for frames of H samples (64 by default, 1.5 ms at 44.1 kHz). With the energy
     e[k] of frame k, averaged over its samples and channels and smoothed from frame to frame, the gain of the frame is
 
     .. math:: a[k] = \exp g(\ln(e[k] + \varepsilon)), \quad g(G) = \tfrac12 \left(\tfrac1R - 1\right) k(G - T)
 
-    where T, R and the knee k are those of :class:`Compressor` in the style of a desk, and ε = 10⁻¹³. It reaches the
-    samples of the frames after it along straight lines, so that it is late by one to two frames and looks at nothing to
-    come:
+    where T, R and the knee k are those of :class:`Compressor` in the style of a desk, and ε = 10⁻¹³. It is interpolated
+    linearly over the following frames, so that it is late by one to two frames and needs no look-ahead:
 
     .. math:: a[kH + i] = a[k-2] + \tfrac{i+1}{H} (a[k-1] - a[k-2])
 
-    What is faster than that is left to a second compressor behind it, which sees every sample:
+    Faster changes are handled by a second compressor in series, which processes every sample:
 
     .. math:: y = a\,b\,u, \quad b = \exp g'(\ln(e' + \varepsilon))
 
-    where e′ is the energy of a·u, averaged over channels and smoothed with an attack and a release of its own, and
-    g′ has a threshold, a ratio and a knee of its own. Without ``transients`` b = 1, and the whole takes about half
-    the time of a :class:`Compressor`; with them, twice that time.
+    where e′ is the energy of a·u, averaged over channels and smoothed with a separate attack and release, and
+    g′ has a separate threshold, ratio and knee. Without ``transients`` b = 1, and the computing time is about half
+    that of a :class:`Compressor`; with them, twice that time.
 
-    Levels are those of a :class:`Compressor` where the energy moves slowly, or where attack and release are the same.
-    Where the attack is shorter, that one rises with each peak, while the mean of a frame has none left: frames read
-    sines 1 to 3 dB lower, and noise 3 to 6 dB.
+    Levels are those of a :class:`Compressor` if the energy moves slowly, or if attack and release are equal. With a
+    shorter attack, that one follows each peak, while the mean of a frame contains no peaks: frames measure sines 1 to 3
+    dB lower, and noise 3 to 6 dB.
 
-    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (1 to 20), ``knee_db`` (0 to 12 dB), ``attack_ms`` (0.1 to
-    100 ms), ``release_ms`` (10 to 1000 ms), ``makeup_db`` (−12 to 12 dB), as those of :class:`Compressor`, of the
-    gain of frames; times below that of a frame make no difference. With ``transients``: ``transient_threshold_db``
-    (−60 to 0 dB), ``transient_ratio`` (1 to 100), ``transient_knee_db`` (0 to 12 dB), ``transient_attack_ms`` (0.01 to
-    5 ms), ``transient_release_ms`` (1 to 100 ms). With an ``"iir"`` smoother there are ``smoothing_ms`` and
-    ``transient_smoothing_ms`` in place of attack and release.
+    Controls: ``threshold_db``, ``ratio``, ``knee_db``, ``attack_ms``, ``release_ms`` and ``makeup_db`` as in
+    :class:`Compressor`, of the gain of frames; times shorter than a frame are not resolved. With ``transients``:
+    ``transient_threshold_db``, ``transient_ratio``, ``transient_knee_db``, ``transient_attack_ms`` and
+    ``transient_release_ms``. With an ``"iir"`` smoother, ``smoothing_ms`` and ``transient_smoothing_ms`` replace attack
+    and release.
 
     Raw parameters:
         log_threshold, log_ratio, log_knee ``(B, 1)``: natural logarithms of energies and ratios.
@@ -140,18 +138,18 @@ class FactorizedCompressor(_Factorized):
         transient_z_alpha_pre ``(B, 2)``: per sample, with ``transients``; ``(B, 1)`` for ``"iir"``.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"``, ``"quadratic"`` (by default) or ``"exponential"``, of both factors.
         smooth_type: ``"ballistics"`` or ``"iir"``, of both factors.
         hop: H, the number of samples of a frame.
-        transients: whether there is a factor for each sample.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        transients: Whether there is a factor for each sample.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or a frame no sample.
+        ParameterError: An unsupported option value, or ``hop`` below 1.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
@@ -171,22 +169,21 @@ class FactorizedCompressor(_Factorized):
 
 
 class FactorizedNoiseGate(_Factorized):
-    r"""Gate in two factors: how far it is closed by the level of frames, and by that of samples.
+    r"""Noise gate with two gain factors: one for the level of frames, and one for that of samples.
 
     Below its threshold, the gain of frames is that of a :class:`NoiseGate` in the style of a desk, with a range r
     and a knee, computed once for H samples as for :class:`FactorizedCompressor`: :math:`a[k] = e^{r c(G[k])}`, from
-    c = 1, closed, to 0, open. As it is late by one to two frames, the beginning of a sound would be lost. So a second
-    gate, which sees every sample and has a threshold and times of its own, opens at once:
+    c = 1, closed, to 0, open. Since it is late by one to two frames, onsets would be lost. So a second
+    gate, which processes every sample and has a separate threshold and times, opens at once:
 
     .. math:: y = a^{c'} u
 
-    with its c′ in the same way from 1 to 0. The gate is closed where both are, and open where either is. Without
+    with c′ from 1 to 0 likewise. The gate is closed where both are closed, and open where either is open. Without
     ``transients``, c′ = 1.
 
-    Controls: ``threshold_db`` (−90 to −20 dB), ``range_db`` (−90 to 0 dB), ``knee_db`` (0 to 6 dB), ``attack_ms`` (0.1
-    to 20 ms), ``release_ms`` (5 to 1000 ms), as those of :class:`NoiseGate`, of the gain of frames. With
-    ``transients``: ``transient_threshold_db`` (−90 to 0 dB), ``transient_knee_db`` (0 to 6 dB), ``transient_attack_ms``
-    (0.01 to 5 ms), ``transient_release_ms`` (1 to 100 ms).
+    Controls: ``threshold_db``, ``range_db``, ``knee_db``, ``attack_ms`` and ``release_ms`` as in :class:`NoiseGate`, of
+    the gain of frames. With ``transients``: ``transient_threshold_db``, ``transient_knee_db``, ``transient_attack_ms``
+    and ``transient_release_ms``.
 
     Raw parameters:
         log_threshold, log_range, log_knee ``(B, 1)``: natural logarithms of energies; the range is one of an amplitude.
@@ -196,20 +193,21 @@ class FactorizedNoiseGate(_Factorized):
         transient_z_alpha_pre ``(B, 2)``: per sample, with ``transients``; ``(B, 1)`` for ``"iir"``.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"`` or ``"quadratic"`` (by default), of both factors.
         smooth_type: ``"ballistics"`` or ``"iir"``, of both factors.
         hop: H, the number of samples of a frame.
-        transients: whether there is a factor for each sample.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        transients: Whether there is a factor per sample.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Raises:
-        ParameterError: an option has no such value, or a frame no sample.
+        ParameterError: An unsupported option value, or ``hop`` below 1.
 
-    References: as of :class:`FactorizedCompressor`.
+    References:
+        See :class:`FactorizedCompressor`.
     """
 
     _kind = NoiseGate

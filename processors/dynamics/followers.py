@@ -1,4 +1,4 @@
-"""Envelope followers: how loud signals are from sample to sample, in logarithms."""
+"""Envelope followers, which return the log level of each sample."""
 
 from typing import Literal
 
@@ -14,17 +14,17 @@ FLOOR = 1e-5  # as silence has no logarithm
 
 
 class BaseEnvelopeFollower(nn.Module):
-    r"""The level of a signal, averaged over channels and smoothed.
+    r"""Level of a signal, averaged over channels and smoothed.
 
     .. math:: \ln\left(\mathrm{smooth}(e) + 10^{-5}\right), \quad
         e = \overline{u^2} \text{ (energy)} \quad\text{or}\quad \overline{|u|} \text{ (amplitude)}
 
     Args:
-        smoother: a module that smooths ``(B, L)``, given its coefficients.
+        smoother: A module that smooths ``(B, L)``, given its coefficients.
         detect_with: ``"energy"`` or ``"amplitude"``.
 
     Raises:
-        ParameterError: another detector.
+        ParameterError: An unknown detector.
     """
 
     num_coefficients = 1
@@ -44,13 +44,13 @@ class BaseEnvelopeFollower(nn.Module):
 
 
 class IIREnvelopeFollower(BaseEnvelopeFollower):
-    """A follower that smooths by :class:`~grafx.processors.core.envelope.TruncatedOnePoleIIRFilter`.
+    """Envelope follower with a :class:`~grafx.processors.core.envelope.TruncatedOnePoleIIRFilter`.
 
     Args:
-        detect_with: see :class:`BaseEnvelopeFollower`.
-        iir_len: length of the impulse response of the smoother.
-        flashfftconv: accepted and without effect, as there is no convolution.
-        max_input_len: accepted and without effect.
+        detect_with: See :class:`BaseEnvelopeFollower`.
+        iir_len: Length of the impulse response of the smoother.
+        flashfftconv: Accepted and ignored, since there is no convolution.
+        max_input_len: Accepted and ignored.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class IIREnvelopeFollower(BaseEnvelopeFollower):
 
 
 class BallisticsEnvelopeFollower(BaseEnvelopeFollower):
-    """A follower that smooths by :class:`~grafx.processors.core.envelope.Ballistics`.
+    """Envelope follower with :class:`~grafx.processors.core.envelope.Ballistics`.
 
     Args:
-        detect_with: see :class:`BaseEnvelopeFollower`.
+        detect_with: See :class:`BaseEnvelopeFollower`.
     """
 
     num_coefficients = 2

@@ -1,4 +1,4 @@
-"""A limiter, which can look ahead."""
+"""Limiter, optionally with look-ahead."""
 
 from functools import partial
 from typing import Literal
@@ -31,7 +31,7 @@ RANGES = {
 
 
 class Limiter(Desk):
-    r"""Peak limiter: a compressor of high ratio and fast attack that listens to the loudest channel.
+    r"""Peak limiter: a compressor of high ratio and fast attack that follows the loudest channel.
 
     With e the largest energy of all channels, smoothed, the level is G = ln(e + 10⁻¹³), the threshold
     T = ``log_threshold`` − 6, the ratio R = 1 + exp(``log_ratio``) and W = exp(``log_knee``). The output is
@@ -44,39 +44,38 @@ class Limiter(Desk):
             \ln\left(1 + e^{W (G - T)}\right) / W & \text{exponential}
         \end{cases}
 
-    The half turns logarithms of energies into those of amplitudes, so that the ratio is what is heard. As smoothing
-    takes time, the first peaks pass the threshold.
+    The factor ½ converts logarithms of energies to those of amplitudes, so that the ratio is the effective one. Since
+    smoothing takes time, the first peaks exceed the threshold.
 
     With ``lookahead_ms`` none does. The gain is at most that of infinite ratio, min(g, −max(0, G − T)/2). The energy is
-    the largest of now and the N samples to come, so it rises at once, N samples early, and falls with the release. The
-    log gain is then smoothed by a response (1 − α)αᵏ/(1 − αᴺ⁺¹) of N + 1 samples, α being the coefficient of the
-    attack: a mean of gains each of which suffices. So no sample of the output exceeds threshold + makeup, short of
-    rounding. The output is not delayed, so it depends on inputs to come: ``causal`` is False, and ``latency_samples``,
-    which is N, is the delay that it takes in real time. With a sidechain this holds of that signal.
+    the maximum of the current and the next N samples, so it rises at once, N samples early, and falls with the release.
+    The log gain is then smoothed by a response (1 − α)αᵏ/(1 − αᴺ⁺¹) of N + 1 samples, where α is the coefficient of the
+    attack: a mean of gains each of which is sufficient. So no sample of the output exceeds threshold + makeup, up to
+    rounding. Offline the output is not delayed, so it depends on future inputs: ``causal`` is false, and in a stream
+    the latency is N, ``latency_samples``. With a sidechain this refers to its signal.
 
-    Controls: ``threshold_db`` (−60 to 0 dB), ``ratio`` (20 to 100), ``knee_db`` (0 to 1 dB), ``attack_ms`` (0.1 to
-    1 ms), ``release_ms`` (5 to 500 ms), ``makeup_db`` (−12 to 12 dB), defined as those of :class:`Compressor`.
-    With an exponential knee, W is exp(``knee_db``) per decibel.
+    Controls: ``threshold_db``, ``ratio``, ``knee_db``, ``attack_ms``, ``release_ms`` and ``makeup_db``, defined as in
+    :class:`Compressor`. With an exponential knee, W is exp(``knee_db``) per decibel.
 
     Raw parameters: ``log_threshold``, ``log_ratio``, ``log_knee``: 1 each, natural logarithms of energies and ratios;
-    a hard knee takes no notice of the latter. ``z_alpha_pre``: logits of the coefficients of attack and release, 2; or
+    a hard knee ignores the latter. ``z_alpha_pre``: logits of the coefficients of attack and release, 2; or
     of that of the IIR filter, 1. ``log_makeup``: 1, ln of an amplitude.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
-        smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms`` (0.1 to 500 ms).
-        lookahead_ms: how far to look ahead, 0 or more milliseconds.
-        makeup: whether there is a makeup gain.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        smooth_type: ``"ballistics"``, or ``"iir"`` with the control ``smoothing_ms``.
+        lookahead_ms: How far to look ahead, 0 or more milliseconds.
+        makeup: Whether there is a makeup gain.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     Attributes:
         latency_samples: N, how many samples it looks ahead.
 
     Raises:
-        ParameterError: an option has no such value, or it looks ahead with an IIR filter, which cannot keep a peak.
+        ParameterError: An unsupported option value, or look-ahead with an IIR filter, which cannot hold a peak.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design — a tutorial and
@@ -128,5 +127,5 @@ class Limiter(Desk):
 
 
 def _fall(release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:
-    """Rise at once, and fall with the release."""
+    """Rise instantly, and fall with the release."""
     return ballistics(u, 0.0, release, initial)

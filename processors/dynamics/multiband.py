@@ -22,19 +22,19 @@ BAND_RANGES = {
 
 
 class BandCompressor(Compressor):
-    """Compressor with ranges for a single band."""
+    """Compressor of a single band, with its ranges."""
 
     ranges = BAND_RANGES
 
 
 class BandExpander(Expander):
-    """Expander with ranges for a single band."""
+    """Expander of a single band, with its ranges."""
 
     ranges = BAND_RANGES
 
 
 class _InBands(MultiBand):
-    """A dynamic range processor in each band, with the options of a mixing desk."""
+    """Base class of dynamic range processors in bands, with the options of a mixing desk."""
 
     single: Callable[..., DynamicRangeProcessor]
 
@@ -52,7 +52,7 @@ class _InBands(MultiBand):
 
 
 class _HardKneedInBands(_InBands):
-    """The same, with a hard knee unless another is chosen."""
+    """Base class with a hard knee by default."""
 
     def __init__(
         self,
@@ -69,24 +69,23 @@ class _HardKneedInBands(_InBands):
 class MultiBandCompressor(_InBands):
     """Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (1 to 20), ``band{k}_knee_db``
-    (0 to 12 dB), ``band{k}_attack_ms`` (1 to 500 ms), ``band{k}_release_ms`` (10 to 2000 ms) and ``band{k}_makeup_db``
-    (−24 to 24 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_ratio``, ``band{k}_knee_db``, ``band{k}_attack_ms``,
+    ``band{k}_release_ms`` and ``band{k}_makeup_db``. With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1.
 
     Raw parameters:
         band0: those of the compressor for the lowest band; likewise ``band1`` and so on.
         log_freq ``(B, K - 1)``: those of :class:`LinkwitzRileyCrossover`.
 
     Args:
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         num_bands: K, at least 2.
         knee_type: ``"hard"``, ``"quadratic"`` or ``"exponential"``.
         smooth_type: ``"ballistics"``, or ``"iir"`` with ``band{k}_smoothing_ms`` in place of attack and release.
         crossover_order: 2, 4 or 8, see :class:`LinkwitzRileyCrossover`.
 
     Raises:
-        ParameterError: an option has no such value, or there are fewer than two bands.
+        ParameterError: An unsupported option value, or fewer than two bands.
     """
 
     single = staticmethod(partial(BandCompressor, style="desk"))
@@ -97,11 +96,10 @@ class MultiBandLimiter(_HardKneedInBands):
 
     The sum of bands that stay below a threshold may exceed it.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−60 to 0 dB), ``band{k}_ratio`` (20 to 100),
-    ``band{k}_knee_db`` (0 to 1 dB), ``band{k}_attack_ms`` (0.1 to 1 ms), ``band{k}_release_ms`` (5 to 500 ms) and
-    ``band{k}_makeup_db`` (−12 to 12 dB). With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_ratio``, ``band{k}_knee_db``, ``band{k}_attack_ms``,
+    ``band{k}_release_ms`` and ``band{k}_makeup_db``. With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1.
 
-    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is hard unless chosen.
+    Raw parameters, options and errors are those of :class:`MultiBandCompressor`, but the knee is hard by default.
     """
 
     single = Limiter
@@ -110,7 +108,7 @@ class MultiBandLimiter(_HardKneedInBands):
 class MultiBandExpander(_InBands):
     """Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
 
-    Controls, raw parameters, options and errors are as of :class:`MultiBandCompressor`.
+    Controls, raw parameters, options and errors are those of :class:`MultiBandCompressor`.
     """
 
     single = BandExpander
@@ -119,11 +117,10 @@ class MultiBandExpander(_InBands):
 class MultiBandNoiseGate(_HardKneedInBands):
     """Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
 
-    Controls of each band k are ``band{k}_threshold_db`` (−90 to −20 dB), ``band{k}_range_db`` (−90 to 0 dB),
-    ``band{k}_knee_db`` (0 to 6 dB), ``band{k}_attack_ms`` (0.1 to 20 ms) and ``band{k}_release_ms`` (5 to 1000 ms).
-    With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1 of them.
+    Controls of each band k are ``band{k}_threshold_db``, ``band{k}_range_db``, ``band{k}_knee_db``,
+    ``band{k}_attack_ms`` and ``band{k}_release_ms``. With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1.
 
-    Raw parameters, options and errors are as of :class:`MultiBandCompressor`, but the knee is ``"hard"`` unless chosen,
+    Raw parameters, options and errors are those of :class:`MultiBandCompressor`, but the knee is ``"hard"`` by default,
     or ``"quadratic"``.
     """
 

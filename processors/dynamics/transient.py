@@ -1,4 +1,4 @@
-"""A transient shaper: a gain that follows how the level moves, whatever the level."""
+"""Transient shaper, whose gain follows changes of the level."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +20,7 @@ TIMES = {
 
 
 class TransientShaper(KeyedGain):
-    r"""Raises or lowers the attacks and the sustained parts of sounds, whatever their level.
+    r"""Transient shaper: raises or lowers the attacks and the sustained parts of sounds, independent of their level.
 
     Two envelopes f, fast, and s, slow, follow the energy, averaged over channels, with an attack and a release time
     each. Where a sound begins, f runs ahead of s, and where it decays, f falls below s. Their difference, relative to
@@ -31,20 +31,20 @@ class TransientShaper(KeyedGain):
         d = \frac{f - s}{f + s + 2\varepsilon} = \tanh \frac{\ln (f + \varepsilon) - \ln (s + \varepsilon)}{2}
 
     with a = ``log_attack``, b = ``log_sustain`` and ε = 10⁻¹³. d lies within −1 and 1, so ``attack_db`` and
-    ``sustain_db`` are the most that is heard; a steady sound passes as it is.
+    ``sustain_db`` are the maximum gains; a steady sound is unchanged.
 
-    Controls: ``attack_db``, ``sustain_db`` (−24 to 24 dB), ``fast_attack_ms`` (0.1 to 10 ms), ``fast_release_ms``
-    (2 to 200 ms), ``slow_attack_ms`` (1 to 100 ms), ``slow_release_ms`` (20 to 2000 ms). Times are those to 1 − 1/e of
-    the energy. A steady sound leaves its ripple in both envelopes; with the same ratio of attack to release in the two,
-    they settle alike.
+    Controls: ``attack_db`` and ``sustain_db``, and the times of both envelopes, ``fast_attack_ms``,
+    ``fast_release_ms``, ``slow_attack_ms`` and ``slow_release_ms``, which are time constants, to 1 − 1/e of the energy.
+    A steady sound leaves ripple in both envelopes; with the same ratio of attack to release in both, they settle to the
+    same value.
 
     Raw parameters: ``log_attack``, ``log_sustain``: 1 each, ln of amplitudes. ``z_alpha_fast``, ``z_alpha_slow``: 2
     each, logits of the coefficients of attack and release.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
-        sidechain: whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sidechain: Whether a second inlet ``"sidechain"``, with channels of its own number, drives the gain. In a graph
             it reads silence while nothing is connected.
 
     References:

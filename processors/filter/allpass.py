@@ -1,4 +1,4 @@
-"""Allpass filters: Schroeder's with long delays, and short ones of any order. They change phases alone."""
+"""Allpass filters, which change phases alone: Schroeder's with long delays, and short ones of any order."""
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
@@ -32,18 +32,17 @@ GAIN = Map(lambda g: torch.atanh(g / MOST_GAIN) - USUAL_GAIN, lambda z: MOST_GAI
 
 
 class SchroederAllpass(Processor):
-    r"""Schroeder's allpass filters in series: echoes that thin out, and yet all frequencies are as loud as before.
+    r"""Schroeder's allpass filters in series: decaying echoes with a flat magnitude response.
 
     .. math:: H(z) = \prod_{k=1}^{K} \frac{g_k + P_k(z)}{1 + g_k P_k(z)}, \quad P(z) = z^{-m}\,\frac{\eta + z^{-1}}
         {1 + \eta z^{-1}}, \quad \eta = \frac{1 - \Delta}{1 + \Delta}, \quad g = 0.9995 \tanh(\tilde g + 0.550)
 
-    An echo comes each m + Δ samples, and is softer by g than the one before. The delay is a whole number m plus
-    :math:`\tfrac12 \le \Delta < \tfrac32` of a first-order allpass filter, by which it can be learned; so all is an
-    allpass filter whatever the delay is. It lies between 1½ samples and the longest delay. Where delays are fixed,
-    they are rounded to whole samples, and Δ is 1.
+    An echo comes each m + Δ samples, attenuated by g. The delay is a whole number m plus :math:`\tfrac12 \le \Delta <
+    \tfrac32` of a first-order allpass filter, by which it can be learned; so the whole is an allpass filter for any
+    delay from 1½ samples to the longest. Fixed delays are rounded to whole samples, and Δ is 1.
 
-    **Frequency-dependent.** In place of a gain, there can be a filter of first order, with the gain :math:`g_0` at low
-    and :math:`g_\infty` at high frequencies, so that these decay at different rates:
+    **Frequency-dependent.** A first-order filter can replace the gain, with the gain :math:`g_0` at low and
+    :math:`g_\infty` at high frequencies, so that these decay at different rates:
 
     .. math:: H(z) = \frac{\tilde N(z) + P(z)\,\tilde D(z)}{D(z) + P(z)\,N(z)}, \quad
         \frac{N(z)}{D(z)} = \frac{g_0 + g_\infty s}{1 + s}, \quad
@@ -53,29 +52,30 @@ class SchroederAllpass(Processor):
     It is stable as :math:`|N| < |D|` on the unit circle, and an allpass filter as its numerator has the coefficients
     of its denominator in reversed order.
 
-    Controls, each for K stages: ``delay_ms`` (unless fixed), and ``gain`` (−0.99 to 0.99; 0.5 by default), or
-    ``gain_low``, ``gain_high`` and ``crossover_hz``.
+    Controls exist for each of K stages: ``delay_ms`` (unless fixed), and ``gain``, or ``gain_low``, ``gain_high`` and
+    ``crossover_hz``.
 
     Raw parameters:
-        z_delay ``(B, K)``: of delays :math:`d_\text{max} (1.02\,\sigma(\tilde d) - 0.01)`, unless they are fixed. The
-            gradient ends where they are confined.
+        z_delay ``(B, K)``: Delays are :math:`d_\text{max} (1.02\,\sigma(\tilde d) - 0.01)`, unless they are fixed. The
+            gradient is zero where they are clipped.
         z_gain ``(B, K)``: g̃, or that of low frequencies.
-        z_gain_high ``(B, K)``: that of high frequencies, where they differ.
-        w0 ``(B, K)``: the frequency between them is :math:`\omega_0 = \pi \sigma(w_0)`, where they differ.
+        z_gain_high ``(B, K)``: That of high frequencies, if frequency-dependent.
+        w0 ``(B, K)``: The crossover is :math:`\omega_0 = \pi \sigma(w_0)`, if frequency-dependent.
 
     Args:
         num_stages: K, at least 1.
-        delay_ms: fixed delays, a number for all stages or one for each; learned if None.
-        frequency_dependent: have a filter in place of the gain.
-        max_delay_ms: the longest delay, in milliseconds, that can be learned.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        delay_ms: Fixed delays, a number for all stages or one for each; learned if ``None``.
+        frequency_dependent: Use a filter in place of the gain.
+        max_delay_ms: Longest learnable delay, in milliseconds.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: there are no stages, another number of delays, or a delay shorter than 2 samples.
+        ParameterError: There are no stages, a wrong number of delays, or a delay shorter than 2 samples.
 
-    Source: Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; Schlecht, "Frequency-dependent
-    Schroeder allpass filters", Applied Sciences 10(1), 2020. The filter of first order is a choice of ours.
+    References:
+        Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; Schlecht, "Frequency-dependent
+        Schroeder allpass filters", Applied Sciences 10(1), 2020. The filter of first order is a choice of ours.
     """
 
     latency_samples = 0
@@ -140,16 +140,16 @@ class SchroederAllpass(Processor):
 
         Args:
             input_signals: ``(B, C, L)``.
-            z_delay: ``(B, K)``, where delays are learned.
+            z_delay: ``(B, K)``, unless delays are fixed.
             z_gain: ``(B, K)``.
-            z_gain_high: ``(B, K)``, where gains depend on the frequency.
+            z_gain_high: ``(B, K)``, if frequency-dependent.
             w0: ``(B, K)``, likewise.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         check_optional(self, z_delay=z_delay, z_gain=z_gain, z_gain_high=z_gain_high, w0=w0)
         y = input_signals
@@ -178,7 +178,7 @@ class SchroederAllpass(Processor):
         return within(0, self.max_delay_ms)
 
     def _fractions(self, z_gain: Tensor, z_delay: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Whole samples of each stage, and the coefficient of what is between them, ``(B, K)``."""
+        """Compute the whole samples of each stage, and the coefficient of the fraction, ``(B, K)``."""
         if z_delay is None:
             whole = torch.tensor(self.fixed, device=z_gain.device).expand(len(z_gain), -1) - 1
             return whole, torch.zeros_like(whole, dtype=torch.float64)
@@ -189,7 +189,7 @@ class SchroederAllpass(Processor):
         return whole_samples(whole, self.longest), (1 - rest) / (1 + rest)
 
     def _gains(self, z_gain: Tensor, z_gain_high: Tensor | None, w0: Tensor | None) -> Tensor:
-        """The coefficients of N and D, of order 0 or 1, ``(B, K, 2, order + 1)``."""
+        """Compute the coefficients of N and D, of order 0 or 1, ``(B, K, 2, order + 1)``."""
         low = GAIN.to_physical(wide(z_gain))
         if z_gain_high is None or w0 is None:
             return torch.stack([low, torch.ones_like(low)], -1)[..., None]
@@ -223,17 +223,16 @@ class SchroederAllpass(Processor):
 
 
 class AllpassCascade(CookbookFilter):
-    r"""Allpass filters of second order in series, which turn the phase and delay frequencies differently.
+    r"""Second-order allpass filters in series, for frequency-dependent phase and delay.
 
     .. math:: H(z) = \prod_{k=1}^{K}
         \frac{1 - \alpha - 2 c z^{-1} + (1 + \alpha) z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}, \quad
         c = \cos \omega_0, \quad \alpha = \frac{\sin \omega_0}{2 Q}
 
-    Each turns the phase by half a turn up to its frequency and by a whole one in all. Around the frequency, sound is
-    late by about :math:`4 Q / \omega_0` samples.
+    Each shifts the phase by half a turn at its frequency and by a full turn in total. Around the frequency, the group
+    delay is about :math:`4 Q / \omega_0` samples.
 
-    Controls, each for K filters: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less; by
-    default equally spaced on a logarithmic scale) and ``q`` (0.1 to 20).
+    By default, frequencies are equally spaced on a logarithmic scale.
 
     Raw parameters:
         w0 ``(B, K)``: ω₀ = πσ(w0), at σ(w0) of the Nyquist frequency.
@@ -243,13 +242,14 @@ class AllpassCascade(CookbookFilter):
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing building
-    block", Proceedings of the IEEE 76(1), 1988; the sections, Bristow-Johnson, "Cookbook formulae for audio equalizer
-    biquad filter coefficients".
+    References:
+        Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing building block",
+        Proceedings of the IEEE 76(1), 1988; the sections, Bristow-Johnson, "Cookbook formulae for audio equalizer
+        biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.all_pass)
@@ -265,36 +265,37 @@ class AllpassCascade(CookbookFilter):
 
 
 class AllpassLattice(Processor):
-    r"""Allpass filter of order N, given by its reflection coefficients.
+    r"""Allpass filter of order N, parametrized by reflection coefficients.
 
     .. math:: H(z) = \frac{z^{-N} A_N(z^{-1})}{A_N(z)}, \quad A_0 = 1, \quad
         A_n(z) = A_{n-1}(z) + k_n z^{-n} A_{n-1}(z^{-1}), \quad k_n = \tanh \tilde k_n
 
-    It reaches every stable allpass filter of this order and no other. It runs as a normalized lattice: the signal goes
+    It covers all stable allpass filters of this order and no others. It runs as a normalized lattice: the signal passes
     down N rotations
 
     .. math:: f_{n-1} &= \sqrt{1 - k_n^2}\,f_n - k_n\,b_{n-1}[t-1] \\
         b_n &= k_n\,f_n + \sqrt{1 - k_n^2}\,b_{n-1}[t-1]
 
-    from :math:`f_N = u` to :math:`b_0 = f_0` and back up to :math:`y = b_N`, whose product is an orthogonal system of N
-    states. So numbers inside stay as small as the signals are.
+    from :math:`f_N = u` to :math:`b_0 = f_0` and back up to :math:`y = b_N`. Their product is an orthogonal system of N
+    states, so internal values stay as small as the signals.
 
-    Control: ``reflection`` (−0.999 to 0.999; 0 by default), for N coefficients.
+    The control ``reflection`` is k.
 
     Raw parameters:
         z_reflection ``(B, N)``: k̃; beyond ±4 they are bounded softly to ±6.
 
     Args:
         order: N, at least 1.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: the order is less than 1.
+        ParameterError: The order is less than 1.
 
-    Source: Gray and Markel, "A normalized digital filter structure", IEEE Transactions on Acoustics, Speech, and Signal
-    Processing 23(3), 1975; Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal processing
-    building block", Proceedings of the IEEE 76(1), 1988.
+    References:
+        Gray and Markel, "A normalized digital filter structure", IEEE Transactions on Acoustics, Speech, and Signal
+        Processing 23(3), 1975; Regalia, Mitra and Vaidyanathan, "The digital all-pass filter: a versatile signal
+        processing building block", Proceedings of the IEEE 76(1), 1988.
     """
 
     latency_samples = 0
@@ -329,7 +330,7 @@ class AllpassLattice(Processor):
 
 
 def _in_its_level(comb: Callable[..., tuple[Tensor, State]], line: Tensor, inner: Tensor) -> Tensor:
-    """Run a comb filter; in a stream, its line and the filter in it become quieter as their levels ``(B, 1)`` do."""
+    """Run a comb filter; in a stream, scale its line and inner filter down when their levels ``(B, 1)`` decrease."""
     levels = line.detach(), inner.detach()
 
     def step(state: tuple[State, tuple[Tensor, Tensor]] | None) -> tuple[Tensor, tuple[State, tuple[Tensor, Tensor]]]:
@@ -341,7 +342,7 @@ def _in_its_level(comb: Callable[..., tuple[Tensor, State]], line: Tensor, inner
 
 
 def _lattice(z_reflection: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A, B, C and D of the lattice, whose states are what comes out of its delays."""
+    """Compute A, B, C and D of the lattice, whose states are the outputs of its delays."""
     z = soft_bound(wide(z_reflection), MOST_REFLECTION, 2.0)
     rows, order = z.shape
     sin, cos = torch.tanh(z)[..., None], torch.cosh(z).reciprocal()[..., None]
@@ -359,11 +360,11 @@ def _angle(w0: Tensor) -> Tensor:
 
 
 def _times(p: Tensor, q0: Tensor, q1: Tensor) -> Tensor:
-    """A polynomial ``(…, n)`` times q₀ + q₁/z."""
+    """Multiply a polynomial ``(…, n)`` by q₀ + q₁/z."""
     return F.pad(p * q0[..., None], (0, 1)) + F.pad(p * q1[..., None], (1, 0))
 
 
 def _section(b: Tensor, a: Tensor | None = None) -> Tensor:
-    """One section of a cascade, ``(…, 1, 6)``."""
+    """Make one section of a cascade, ``(…, 1, 6)``."""
     a = torch.ones_like(b[..., :1]) if a is None else a
     return torch.cat([F.pad(c, (0, 3 - c.shape[-1])) for c in (b, a)], -1)[..., None, :]

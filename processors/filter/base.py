@@ -12,12 +12,12 @@ from ..core.streaming import once
 
 
 class RecursiveFilter(Processor):
-    """What recursive filters of all channels have in common: a type has the coefficients of its sections.
+    """Base class of recursive filters for all channels. A subclass computes the coefficients of its sections.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     latency_samples = 0
@@ -28,7 +28,7 @@ class RecursiveFilter(Processor):
 
     @abstractmethod
     def sections(self, *raw_parameters: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(B, K, 3)`` from the raw parameters."""
+        """Compute numerators and denominators ``(B, K, 3)`` from the raw parameters."""
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
         return self.iir.tail_samples(*self.sections(*(raw_parameters[name] for name in self.parameter_size())))

@@ -24,43 +24,41 @@ NARROWEST = 0.01  # that raw edges are apart from the middle
 
 
 class ButterworthFilter(RecursiveFilter):
-    r"""Butterworth low-, high- or band-pass: as flat as a filter of its order can be, and 3 dB down at its cutoff.
+    r"""Butterworth low-, high- or band-pass, maximally flat, with −3 dB at its cutoff.
 
     .. math:: |H_\text{low}|^2 = \frac{1}{1 + (\Omega / \Omega_0)^{2N}}, \quad
         |H_\text{high}|^2 = \frac{1}{1 + (\Omega_0 / \Omega)^{2N}}, \quad
         |H_\text{band}|^2 = \frac{1}{1 + \bigl(\frac{\Omega^2 - \Omega_1 \Omega_2}{\Omega\,(\Omega_2 -
         \Omega_1)}\bigr)^{2N}}, \quad \Omega = \tan \frac{\omega}{2}
 
-    It falls off by 6 N dB per octave, a band-pass so on either side. The cutoff is
+    It falls off by 6 N dB per octave, a band-pass on both sides. The cutoff is
     :math:`\omega_0 = \pi \sigma(\tilde\omega)`. The edges of a band are
 
     .. math:: \omega_{1,2} = \pi \sigma(m \mp \max(d, 0.01)), \quad
         m = \frac{\tilde\omega_1 + \tilde\omega_2}{2}, \quad
         d = \left|\frac{\tilde\omega_2 - \tilde\omega_1}{2} + 1\right|
 
-    so that the lower one is below the upper one whatever the raw parameters are: edges given the wrong way round change
-    places. The maximum is smooth, and exact for d > 0.02. All of ω̃ are bounded softly beyond ±9, see
+    so that the lower one is below the upper one for all raw parameters: swapped edges are exchanged. The maximum is
+    smooth, and exact for d > 0.02. All ω̃ are bounded softly beyond ±9, see
     :func:`~grafx.processors.core.cookbook.from_raw`.
 
-    Controls: ``frequency_hz``, or of a band ``low_hz`` and ``high_hz``, 20 Hz to 20 kHz, or 49 % of the sample rate
-    where that is less.
-
     Raw parameters:
-        w0 ``(B, 1)``: ω̃, where the kind is low or high.
-        w_low, w_high ``(B, 1)``: ω̃₁ and ω̃₂, where it is band.
+        w0 ``(B, 1)``: ω̃, for the kinds low and high.
+        w_low, w_high ``(B, 1)``: ω̃₁ and ω̃₂, for the kind band.
 
     Args:
         order: N, 1 to 16. A band-pass has 2 N poles.
         kind: ``"low"``, ``"high"`` or ``"band"``.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
     Raises:
-        ParameterError: an unknown kind, or an order out of its range.
+        ParameterError: An unknown kind, or an order out of its range.
 
-    Source: Butterworth, "On the theory of filter amplifiers", Experimental Wireless 7, 1930; its design by the bilinear
-    transform, Oppenheim and Schafer, "Discrete-time signal processing", 3rd ed., Pearson, 2010.
+    References:
+        Butterworth, "On the theory of filter amplifiers", Experimental Wireless 7, 1930; its design by the bilinear
+        transform, Oppenheim and Schafer, "Discrete-time signal processing", 3rd ed., Pearson, 2010.
     """
 
     def __init__(
@@ -105,15 +103,15 @@ class ButterworthFilter(RecursiveFilter):
 
         Args:
             input_signals: ``(B, C, L)``.
-            w0: ``(B, 1)``, of a low- or high-pass.
-            w_low: ``(B, 1)``, of a band-pass.
-            w_high: ``(B, 1)``, of a band-pass.
+            w0: ``(B, 1)``, for a low- or high-pass.
+            w_low: ``(B, 1)``, for a band-pass.
+            w_high: ``(B, 1)``, for a band-pass.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the kind leaves it out.
+            ParameterError: A parameter is missing, or given although the kind excludes it.
         """
         check_optional(self, w0=w0, w_low=w_low, w_high=w_high)
         return self._filter(input_signals, *((w_low, w_high) if self.kind == "band" else (w0,)))

@@ -15,7 +15,7 @@ COOKBOOK_GAIN = db("gain_db", -24, 24, 0.0, "log_gain", map=linear(2 * NEPER))
 
 
 def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Control]:
-    """Those of ``w0`` and ``q_inv``, with this frequency unless another is given."""
+    """Make the controls of ``w0`` and ``q_inv``, with a default frequency."""
     low, high, _ = hertz(sample_rate)
     return [
         hz("frequency_hz", low, high, default_hz, "w0", map=frequency(sample_rate)),
@@ -24,12 +24,12 @@ def cookbook_controls(sample_rate: float, default_hz: float | tuple) -> list[Con
 
 
 class CookbookFilter(RecursiveFilter):
-    """What the filters of the Audio EQ Cookbook have in common. A type names its formula.
+    """Base class of the filters of the Audio EQ Cookbook. A subclass names its formula.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     formula: Callable[..., cookbook.Coefficients]
@@ -59,7 +59,7 @@ class CookbookFilter(RecursiveFilter):
 
     @classmethod
     def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` from cos ω₀ and α = sin(ω₀)/2Q, each ``(…)``."""
+        """Compute numerators and denominators ``(…, 3)`` from cos ω₀ and α = sin(ω₀)/2Q, each ``(…)``."""
         return cls.formula(*cookbook.from_cosine(cos_w0, alpha))
 
     @staticmethod
@@ -70,18 +70,18 @@ class CookbookFilter(RecursiveFilter):
 
     @staticmethod
     def compute_common_filter_parameters(w0: Tensor, q_inv: Tensor) -> tuple[Tensor, Tensor]:
-        """cos ω₀ and α = sin(ω₀)/2Q from ω₀ in radians per sample and 1/Q."""
+        """Compute cos ω₀ and α = sin(ω₀)/2Q from ω₀ in radians per sample and 1/Q."""
         return torch.cos(w0), torch.sin(w0) * q_inv / 2
 
 
 class CookbookEqualizer(CookbookFilter):
-    """What those that have a gain have in common besides.
+    """Base class of the cookbook filters with a gain.
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
@@ -110,7 +110,7 @@ class CookbookEqualizer(CookbookFilter):
 
     @classmethod
     def get_biquad_coefficients(cls, cos_w0: Tensor, alpha: Tensor, A: Tensor) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
+        """Compute numerators and denominators ``(…, 3)`` from cos ω₀, α = sin(ω₀)/2Q and A, each ``(…)``."""
         return cls.formula(*cookbook.from_cosine(cos_w0, alpha), A)
 
     @staticmethod
@@ -121,7 +121,7 @@ class CookbookEqualizer(CookbookFilter):
 
 
 class LowPassFilter(CookbookFilter):
-    r"""Second-order low-pass, 1 at zero frequency and Q at its cutoff.
+    r"""Second-order low-pass, with the gain 1 at zero frequency and Q at its cutoff.
 
     .. math:: H(z) = \frac{\tfrac{1}{2} (1 - c) (1 + 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}},
         \quad c = \cos \omega_0, \quad \alpha = \frac{\sin \omega_0}{2 Q}
@@ -133,18 +133,19 @@ class LowPassFilter(CookbookFilter):
     Extreme values are bounded softly, see :func:`~grafx.processors.core.cookbook.from_raw`.
 
     Args:
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    References:
+        Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.low_pass)
 
 
 class HighPassFilter(CookbookFilter):
-    r"""Second-order high-pass, 1 at the Nyquist frequency and Q at its cutoff.
+    r"""Second-order high-pass, with the gain 1 at the Nyquist frequency and Q at its cutoff.
 
     .. math:: H(z) = \frac{\tfrac{1}{2} (1 + c) (1 - 2 z^{-1} + z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -155,7 +156,7 @@ class HighPassFilter(CookbookFilter):
 
 
 class BandPassFilter(CookbookFilter):
-    r"""Second-order band-pass, 1 at its centre whatever the bandwidth is.
+    r"""Second-order band-pass, with the gain 1 at its centre for any bandwidth.
 
     .. math:: H(z) = \frac{\alpha (1 - z^{-2})}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -166,7 +167,7 @@ class BandPassFilter(CookbookFilter):
 
 
 class BandRejectFilter(CookbookFilter):
-    r"""Second-order band-reject filter, or notch, 0 at its centre.
+    r"""Second-order band-reject filter, or notch, with the gain 0 at its centre.
 
     .. math:: H(z) = \frac{1 - 2 c z^{-1} + z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -177,7 +178,7 @@ class BandRejectFilter(CookbookFilter):
 
 
 class AllPassFilter(CookbookFilter):
-    r"""Second-order all-pass, which turns the phase by half a turn up to its centre and by a whole one in all.
+    r"""Second-order all-pass, which shifts the phase by half a turn at its centre and by a full turn in total.
 
     .. math:: H(z) = \frac{1 - \alpha - 2 c z^{-1} + (1 + \alpha) z^{-2}}{1 + \alpha - 2 c z^{-1} + (1 - \alpha) z^{-2}}
 
@@ -188,7 +189,7 @@ class AllPassFilter(CookbookFilter):
 
 
 class PeakingFilter(CookbookEqualizer):
-    r"""Second-order peaks or dips in series, of A² at their centres.
+    r"""Second-order peaking filters in series, with the gain A² at their centres.
 
     .. math:: H(z) = \prod_{k=1}^{K}
         \frac{1 + \alpha A - 2 c z^{-1} + (1 - \alpha A) z^{-2}}{1 + \alpha/A - 2 c z^{-1} + (1 - \alpha/A) z^{-2}},
@@ -203,18 +204,19 @@ class PeakingFilter(CookbookEqualizer):
 
     Args:
         num_filters: K, the number of filters in series.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    References:
+        Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
     formula = staticmethod(cookbook.peak)
 
 
 class LowShelf(CookbookEqualizer):
-    r"""Second-order shelves in series, of A² at zero frequency and 1 at the Nyquist frequency.
+    r"""Second-order low shelves in series, with the gain A² at zero frequency and 1 at the Nyquist frequency.
 
     .. math::
         b &= A\,(A + 1 - (A - 1) c + r,\; 2 (A - 1 - (A + 1) c),\; A + 1 - (A - 1) c - r) \\
@@ -228,7 +230,7 @@ class LowShelf(CookbookEqualizer):
 
 
 class HighShelf(CookbookEqualizer):
-    r"""Second-order shelves in series, of 1 at zero frequency and A² at the Nyquist frequency.
+    r"""Second-order high shelves in series, with the gain 1 at zero frequency and A² at the Nyquist frequency.
 
     .. math::
         b &= A\,(A + 1 + (A - 1) c + r,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - r) \\

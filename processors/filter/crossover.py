@@ -1,4 +1,4 @@
-"""Crossovers: processors that split signals into bands, on an outlet each."""
+"""Crossovers, which split signals into bands on an outlet each."""
 
 import math
 from collections.abc import Mapping
@@ -30,41 +30,42 @@ class LinkwitzRileyCrossover(Processor):
 
     K bands are on the outlets ``band0``, ``band1``, …
 
-    Each crossover splits what is above the previous one by two Butterworth filters in a row, which take 6 dB at its
-    frequency and, of the fourth order, 24 dB more for each octave beyond. The bands below pass the allpass filter that
-    the two sides sum to, so that all bands stay in phase:
+    Each crossover splits the signal above the previous one by two cascaded Butterworth filters, which attenuate by 6 dB
+    at its frequency and, for the fourth order, by 24 dB per octave beyond. The bands below pass the allpass filter that
+    both sides sum to, so that all bands stay in phase:
 
     .. math:: \sum_{k=0}^{K-1} y_k = u * \prod_{i=0}^{K-2} a_i, \quad
         A_i(s) = \frac{s^2 - \sqrt 2\, s + 1}{s^2 + \sqrt 2\, s + 1}, \quad
         s = \frac{1}{\tan(\pi f_i / f_s)} \frac{1 - z^{-1}}{1 + z^{-1}}
 
-    which has the magnitude 1 at all frequencies. Of other orders, A is the allpass filter with the poles of one of the
-    Butterworth filters. Both sides of the second order are in opposition at its frequency: what is above is inverted,
-    so that they sum to such a filter too. The frequencies are
+    which has the magnitude 1 at all frequencies. For other orders, A is the allpass filter with the poles of one of the
+    Butterworth filters. Both sides of a second-order crossover are in antiphase: the upper one is inverted, so that
+    they sum to an allpass filter too. The frequencies are
 
     .. math:: (f_0, \ldots, f_{K-2}) = \mathrm{sort}_i\,(r_i e^{\tilde f_i}), \quad
         r_i = 20 \left(\tfrac{F}{20}\right)^{(i + 1)/K}
 
-    in ascending order whatever the raw parameters are, and confined to the range from 20 Hz to F, which is 20 kHz or
-    95 % of half the sample rate, whichever is lower. Softly, so by up to 4 % they may lie outside of it.
+    in ascending order for all raw parameters, and limited to the range from 20 Hz to F, which is 20 kHz or 95 % of half
+    the sample rate, whichever is lower. The limit is soft, with a tolerance of 4 %.
 
-    The range of the control ``crossover{i}_freq`` is the i-th of K − 1 parts of the whole range, equally wide on a
-    logarithmic scale. So any values within them ascend. Ranges that overlap are possible by ``param_range``.
+    The range of the control ``crossover{i}_freq`` is the i-th of K − 1 equal parts of the whole range on a logarithmic
+    scale, so that any values ascend. ``param_range`` allows overlapping ranges.
 
     Raw parameters:
         log_freq ``(B, K - 1)``: f̃, natural logarithms of frequencies, relative to equally spaced ones.
 
     Args:
         num_bands: K, at least 2.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
         order: 2, 4 or 8, for slopes of 12, 24 or 48 dB per octave.
 
     Raises:
-        ParameterError: fewer than two bands, or another order; values of controls that do not ascend.
+        ParameterError: Fewer than two bands, an unsupported order, or values of controls that do not ascend.
 
-    Source: Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
-    D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
+    References:
+        Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976; the allpass filters,
+        D'Appolito, "Active realization of multiway all-pass crossover systems", JAES 35(4), 1987.
     """
 
     latency_samples = 0
@@ -132,7 +133,7 @@ class LinkwitzRileyCrossover(Processor):
         return crossover_sections(self._frequencies(log_freq), self.sample_rate, self.order).unsqueeze(2)
 
     def _fraction(self, position: float) -> float:
-        """The frequency at a part of the whole range, on a logarithmic scale."""
+        """Return the frequency at a fraction of the whole range, on a logarithmic scale."""
         return LOWEST * (self.highest / LOWEST) ** position
 
     def _frequencies(self, log_freq: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Takes out what is constant."""
+"""Removal of DC offset."""
 
 import math
 
@@ -17,23 +17,22 @@ CUTOFF = (1.0, 500.0, 20.0)  # Hz
 
 
 class DCBlocker(RecursiveFilter):
-    r"""First-order high-pass that takes out a constant offset.
+    r"""First-order high-pass that removes DC offset.
 
     .. math:: y[n] = u[n] - u[n-1] + R\,y[n-1], \quad R = \tan\left(\frac{\pi}{4} - \frac{\omega_0}{2}\right)
 
     At its cutoff ω₀ it is 3 dB below its gain at the Nyquist frequency, which is 2/(1 + R), 0.01 dB for 20 Hz at
-    44.1 kHz. It is computed in double precision, as R is close to 1.
-
-    Controls: ``cutoff_hz`` (1 to 500 Hz, or 45 % of the sample rate where that is less).
+    44.1 kHz. It is computed in double precision, since R is close to 1.
 
     Raw parameters:
         w0 ``(B, 1)``: ω₀ = πσ(w0 + c), where c makes it 20 Hz for 0. Sums beyond ±12 are bounded softly to ±14.
 
     Args:
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Smith, "Introduction to digital filters with audio applications", W3K Publishing, 2007.
+    References:
+        Smith, "Introduction to digital filters with audio applications", W3K Publishing, 2007.
     """
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:

@@ -28,7 +28,7 @@ MODES = {
     "high24": (1, -4, 6, -4, 1),
     "high12": (1, -2, 1, 0, 0),
 }
-"""Gains of what enters the ladder, and of what leaves each of its four stages."""
+"""Gains of the input and of the output of each of the four stages."""
 
 NUMERATORS = {
     "low24": ((0, 0, 1), (0, 0, 1)),
@@ -38,35 +38,34 @@ NUMERATORS = {
     "high24": ((1, 0, 0), (1, 0, 0)),
     "high12": ((1, 0, 0), (1, 2, 1)),
 }
-"""The polynomials in s that they make, each as a product of two, from s² to 1."""
+"""The resulting polynomials in s, each as a product of two, from s² to 1."""
 
 LEAST, MOST, MOST_SATURATING = -0.01, 0.999, 1.1  # of the resonance, that raw parameters reach
 
 
 class LadderFilter(RecursiveFilter):
-    r"""Moog's ladder: four low-passes of first order in a row, and a loop around them that resonates.
+    r"""Moog ladder filter: four first-order low-passes in series, with resonant feedback.
 
     .. math:: H(s) = \frac{1}{(1 + s)^4 + k}, \quad k = 4 \rho, \quad
         s = \frac{1}{\tan(\omega_0 / 2)} \frac{1 - z^{-1}}{1 + z^{-1}}, \quad \omega_0 = \pi \sigma(\tilde\omega)
 
-    The resonance ρ makes a peak at the cutoff, and leaves :math:`1/(1 + k)` of low frequencies. At ρ = 1 the peak is
-    infinitely high, and the filter would oscillate by itself, but
+    The resonance ρ makes a peak at the cutoff, and attenuates low frequencies to :math:`1/(1 + k)`. At ρ = 1 the peak
+    is infinitely high, and the filter would self-oscillate, but
 
     .. math:: \rho = \max(0, 1.009\,\sigma(\tilde\rho) - 0.01)
 
-    stays below. With the poles :math:`s = -1 \pm r \pm j r`, :math:`r = \sqrt[4]{\rho}`, it is two sections of second
-    order, without any delay in the loop.
+    stays below. With the poles :math:`s = -1 \pm r \pm j r`, :math:`r = \sqrt[4]{\rho}`, it is two second-order
+    sections, without a delay in the loop.
 
-    **Saturating.** With ``saturate``, a hyperbolic tangent is at the entrance of the ladder, and within the loop:
+    **Saturating.** With ``saturate``, there is a hyperbolic tangent at the input of the ladder, within the loop:
 
     .. math:: y_0 = \tanh(d\,u - k\,y_4), \quad y = \tfrac{1}{d} \sum_{i=0}^{4} c_i\,y_i
 
-    where :math:`y_i` are what leaves the stages; quiet sounds are filtered as without it. The loop is solved for each
-    sample, see :func:`~grafx.processors.core.ladder.saturating_ladder`. As it is bounded, ρ may reach further, with
-    1.11 in place of 1.009; above 1, it goes on to oscillate when anything sounds. There is no oversampling: loud sounds
-    alias.
+    where :math:`y_i` are the outputs of the stages; the response to quiet signals is the same. The loop is solved for
+    each sample, see :func:`~grafx.processors.core.ladder.saturating_ladder`. Since it is bounded, ρ may be larger, with
+    1.11 in place of 1.009; above 1, it self-oscillates once excited. There is no oversampling: loud signals alias.
 
-    Other modes mix what leaves the stages, as the Oberheim Xpander does. Their numerators are, in place of 1,
+    Other modes mix the outputs of the stages, like the Oberheim Xpander. Their numerators are, in place of 1,
 
     ======== =========================
     low12    :math:`(1 + s)^2`
@@ -76,26 +75,26 @@ class LadderFilter(RecursiveFilter):
     high12   :math:`s^2 (1 + s)^2`
     ======== =========================
 
-    Controls: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less), ``resonance`` (ρ, 0 to
-    0.99, or to 1.05 where it saturates; 0.5 by default), and ``drive_db`` (of d, −24 to 48 dB) where it saturates.
+    Controls: ``resonance`` is ρ; with ``saturate``, ``drive_db`` is d.
 
     Raw parameters:
         w0 ``(B, 1)``: ω̃, bounded softly beyond ±9.
         z_resonance ``(B, 1)``: ρ̃.
-        log_drive ``(B, 1)``: ln d, where it saturates.
+        log_drive ``(B, 1)``: ln d, with ``saturate``.
 
     Args:
-        mode: ``"low24"``, ``"low12"``, ``"band24"``, ``"band12"``, ``"high24"`` or ``"high12"``, after the slopes in dB
-            per octave, of a band on both sides together.
-        saturate: have the hyperbolic tangent.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        mode: ``"low24"``, ``"low12"``, ``"band24"``, ``"band12"``, ``"high24"`` or ``"high12"``, named after the slopes
+            in dB per octave, of a band on both sides together.
+        saturate: Use the hyperbolic tangent.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an unknown mode.
+        ParameterError: An unknown mode.
 
-    Source: Zavalishin, "The art of VA filter design", 2.1.2, Native Instruments, 2018; Stilson and Smith, "Analyzing
-    the Moog VCF with considerations for digital implementation", ICMC 1996.
+    References:
+        Zavalishin, "The art of VA filter design", 2.1.2, Native Instruments, 2018; Stilson and Smith, "Analyzing the
+        Moog VCF with considerations for digital implementation", ICMC 1996.
     """
 
     def __init__(
@@ -131,13 +130,13 @@ class LadderFilter(RecursiveFilter):
             input_signals: ``(B, C, L)``.
             w0: ``(B, 1)``.
             z_resonance: ``(B, 1)``.
-            log_drive: ``(B, 1)``, where it saturates.
+            log_drive: ``(B, 1)``, with ``saturate``.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: ``log_drive`` is missing, or given though the options leave it out.
+            ParameterError: ``log_drive`` is missing, or given although the options exclude it.
         """
         check_optional(self, log_drive=log_drive)
         if log_drive is None:
@@ -157,7 +156,7 @@ class LadderFilter(RecursiveFilter):
 
     def sections(self, w0: Tensor, z_resonance: Tensor, log_drive: Tensor | None = None) -> Coefficients:
         g = torch.tan(_angle(w0) / 2)
-        # A little more, for the slope of the root is infinite at zero. It changes the response by less than 1e-7.
+        # An offset, since the slope of the root is infinite at zero. It changes the response by less than 1e-7.
         r = (clip(self._bounded(z_resonance), high=MOST) + 1e-8) ** 0.25
         one = torch.ones_like(r)
         a = (bilinear(one, 2 * (1 + side * r), (1 + side * r).square() + r.square(), g) for side in (1, -1))

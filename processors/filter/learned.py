@@ -1,4 +1,4 @@
-"""Filters: recursive ones of second order in series, and a finite impulse response."""
+"""Learned filters: second-order sections in series, and a finite impulse response."""
 
 import math
 from collections.abc import Mapping
@@ -35,25 +35,26 @@ TINY = 1e-30
 
 
 class FIRFilter(Processor):
-    r"""Filter whose impulse response is learned sample by sample.
+    r"""FIR filter with a learned impulse response.
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad h_n = \tanh \tilde h_n
 
-    The response has unit energy, averaged over the channels (as left and right where the filters are converted).
+    The response has unit energy, averaged over the channels (after conversion to left and right).
 
     Raw parameters:
         fir ``(B, C', N)``: h̃; C' is 1 for ``"mono"``, else 2.
 
     Args:
-        fir_len: N, samples of the response.
+        fir_len: N, length of the response in samples.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
-        ParameterError: an unknown ``processor_channel``.
+        ParameterError: An unknown ``processor_channel``.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -89,7 +90,7 @@ class FIRFilter(Processor):
             ``(B, max(C, C'), L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` filter of a signal that is not stereo.
+            ParameterError: A ``"midside"`` filter of a signal that is not stereo.
         """
         return filter_channels(input_signals, once(self._response, fir), self.processor_channel, self.conv)
 
@@ -101,30 +102,31 @@ class FIRFilter(Processor):
 
 
 class BiquadFilter(RecursiveFilter):
-    r"""Biquads in series, whose coefficients are learned directly.
+    r"""Biquads in series, with learned coefficients.
 
     .. math:: H(z) = \prod_{k=1}^{K} \frac{1 + b_0 + b_1 z^{-1} + b_2 z^{-2}}{1 + a_1 z^{-1} + a_2 z^{-2}}, \quad
         a_1 = 2 \tanh \tilde a_1, \quad a_2 = \tfrac{1}{2} \left((2 - |a_1|) \tanh \tilde a_2 + |a_1|\right)
 
-    which reaches every filter whose poles are inside the unit circle, and no other. Numbers beyond ±5 for ã and ±1000
-    for b are bounded softly.
+    which covers all filters with poles inside the unit circle, and no others. Values beyond ±5 for ã and ±1000 for b
+    are bounded softly.
 
     Raw parameters:
         Bs ``(B, K, 3)``: b₀, b₁ and b₂ of each biquad.
         A1_pre ``(B, K)``: ã₁.
         A2_pre ``(B, K)``: ã₂.
-        A0 ``(B, K)``, with ``normalized``: a factor of the denominators, so that the output is divided by all of them
-            (by no less than 10⁻⁴).
+        A0 ``(B, K)``, with ``normalized``: Factors of the denominators; the output is divided by all of them (by at
+            least 10⁻⁴).
 
     Args:
         num_filters: K, the number of biquads.
-        normalized: have ``A0``.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        normalized: Use ``A0``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
-    using hyperconditioned differentiable biquads", ICASSP 2021.
+    References:
+        Nercessian, Sarroff and Werner, "Lightweight and interpretable neural modeling of an audio distortion effect
+        using hyperconditioned differentiable biquads", ICASSP 2021.
     """
 
     def __init__(
@@ -144,7 +146,7 @@ class BiquadFilter(RecursiveFilter):
         return {**size, "A0": self.num_filters} if self.normalized else size
 
     def declare_controls(self) -> list[Control]:
-        # Where a2 lies between its bounds, which depend on a1: a stable filter at every setting.
+        # a2 is relative to its bounds, which depend on a1: a stable filter at every setting.
         return [
             Control("b0", -2, 2, 1.0, "Bs", index=0, map=linear(1, 1)),
             Control("b1", -2, 2, 0.0, "Bs", index=1),
@@ -163,13 +165,13 @@ class BiquadFilter(RecursiveFilter):
             Bs: ``(B, K, 3)``.
             A1_pre: ``(B, K)``.
             A2_pre: ``(B, K)``.
-            A0: ``(B, K)``, with ``normalized`` only.
+            A0: ``(B, K)``, with ``normalized``.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: ``A0`` is missing, or given though the options leave it out.
+            ParameterError: ``A0`` is missing, or given although the options exclude it.
         """
         check_optional(self, A0=A0)
         return self._filter(input_signals, Bs, A1_pre, A2_pre, A0)
@@ -185,13 +187,13 @@ class BiquadFilter(RecursiveFilter):
 
 
 class PoleZeroFilter(RecursiveFilter):
-    r"""Filter given by pairs of conjugate poles and zeros.
+    r"""Filter given by conjugate pairs of poles and zeros.
 
     .. math:: H(z) = e^g \prod_{k=1}^{K} \frac{(1 - q_k z^{-1})(1 - q_k^* z^{-1})}{(1 - p_k z^{-1})(1 - p_k^* z^{-1})},
         \quad p = \tilde p\,\frac{\tanh |\tilde p|}{|\tilde p|}
 
-    so that poles are inside the unit circle. Numbers beyond 5 for \|p̃\| and ±1000 for q are bounded softly, and the
-    gain of the whole at the angles of the poles to 600 dB.
+    so that poles are inside the unit circle. Values beyond 5 for \|p̃\| and ±1000 for q are bounded softly, and the
+    total gain at the angles of the poles to 600 dB.
 
     Raw parameters:
         log_gain ``(B, 1)``: g, natural logarithm of the gain.
@@ -199,12 +201,13 @@ class PoleZeroFilter(RecursiveFilter):
         zeros ``(B, K, 2)``: real and imaginary parts of q.
 
     Args:
-        num_filters: K, the number of pairs of either.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        num_filters: K, the number of pairs of poles and of zeros.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
@@ -225,7 +228,7 @@ class PoleZeroFilter(RecursiveFilter):
             hz("zero_hz", low, high, default, "zeros", index=1),
         ]
 
-    # Poles and zeros are complex numbers, of which controls are radius and angle.
+    # The controls of the complex poles and zeros are radius and angle.
 
     def values_to_raw(self, values: Values, batch_size: int, like: Tensor) -> Values:
         turn = 2 * math.pi / self.sample_rate
@@ -272,7 +275,7 @@ class PoleZeroFilter(RecursiveFilter):
 
 
 def _loudest(b: Tensor, a: Tensor, angles: Tensor) -> Tensor:
-    """Natural logarithm of the gain of sections ``(B, K, 3)`` at the angle where it is most, ``(B, 1)``."""
+    """Return the log gain of sections ``(B, K, 3)`` at the angle of its maximum, ``(B, 1)``."""
     powers = torch.exp(-1j * angles[..., None] * torch.arange(3, device=angles.device)).mT.unsqueeze(1)
     responses = ((c.unsqueeze(-2).to(powers.dtype) @ powers).abs().squeeze(-2) + TINY for c in (b, a))
     numerator, denominator = (r.log() for r in responses)
@@ -280,7 +283,7 @@ def _loudest(b: Tensor, a: Tensor, angles: Tensor) -> Tensor:
 
 
 class StateVariableFilter(RecursiveFilter):
-    r"""State-variable filters in series, which mix a high-, a band- and a low-pass of the same poles.
+    r"""State-variable filters in series, which mix a high-, a band- and a low-pass with the same poles.
 
     .. math:: H(s) = \prod_{k=1}^{K} \frac{c_{hp} s^2 + c_{bp} s + c_{lp}}{s^2 + 2R s + 1}, \quad
         s = \frac{1}{G}\,\frac{1 - z^{-1}}{1 + z^{-1}}
@@ -296,12 +299,13 @@ class StateVariableFilter(RecursiveFilter):
 
     Args:
         num_filters: K, the number of filters.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **iir: options of :class:`~grafx.processors.core.iir.IIRFilter`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **iir: Options of :class:`~grafx.processors.core.iir.IIRFilter`.
 
-    Source: Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi
-    and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
+    References:
+        Wishnick, "Time-varying filters for musical applications", DAFx 2014; as differentiable filters, Lee, Choi and
+        Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022.
     """
 
     def __init__(self, num_filters: int = 1, sample_rate: float = 44100, param_range: ParamRange | None = None, **iir):
@@ -317,7 +321,7 @@ class StateVariableFilter(RecursiveFilter):
         )
         low, high, _ = hertz(self.sample_rate)
         default = default_hertz(self.sample_rate, self.num_filters)
-        # One is a low-pass, several let all pass, as those of an equalizer do.
+        # A single filter is a low-pass; several pass everything, like those of an equalizer.
         high_and_band = (0.0, 0.0) if self.num_filters == 1 else (1.0, 2**0.5)
         return [
             hz("frequency_hz", low, high, default, "G", map=frequency(self.sample_rate)),
@@ -354,17 +358,17 @@ class StateVariableFilter(RecursiveFilter):
     def get_biquad_coefficients(
         twoR: Tensor, G: Tensor, c_hp: Tensor, c_bp: Tensor, c_lp: Tensor
     ) -> cookbook.Coefficients:
-        """Numerators and denominators ``(…, 3)`` of 2R, G and the amplitudes c themselves, each ``(…)``."""
+        """Compute numerators and denominators ``(…, 3)`` from 2R, G and the amplitudes c, each ``(…)``."""
         one = torch.ones_like(G)
         return cookbook.bilinear(c_hp, c_bp, c_lp, G), cookbook.bilinear(one, twoR, one, G)
 
 
 def _weight(x: Tensor) -> Tensor:
-    """What enters a polynomial as it is, within reach of float32 for a few sections in series."""
+    """Bound a polynomial coefficient, to stay within the range of float32 for a few sections in series."""
     return soft_bound(wide(x), 1e3, 1e3)
 
 
 def _conjugate_pair(root: Tensor) -> Tensor:
-    """Polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
+    """Compute the polynomial in 1/z of a complex root ``(…, 2)`` and its conjugate."""
     real, square = root[..., 0], root.square().sum(-1)
     return torch.stack([torch.ones_like(real), -2 * real, square], -1)

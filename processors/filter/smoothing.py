@@ -1,4 +1,4 @@
-"""Smoothers of control signals: functions that keep their state in the caller's hands, and processors for graphs."""
+"""Smoothers of control signals: functions with explicit state, and processors for graphs."""
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
@@ -29,13 +29,13 @@ COEFFICIENT = tanh(MAX_COEFFICIENT)
 def onepole_smoother_init(
     initial_value: Value, alpha: Value, *, dtype: torch.dtype | None = None
 ) -> tuple[Values, Values]:
-    """The state and the parameters of :func:`onepole_smoother_process`.
+    """Make the state and the parameters of :func:`onepole_smoother_process`.
 
     Args:
         initial_value: y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the leading axes
             of the signal.
         alpha: α from 0 to 1; shapes as for :func:`onepole_smoother_process`.
-        dtype: the type of both; by default tensors stay as they are, and numbers are in double precision.
+        dtype: Type of both; by default tensors are unchanged, and numbers are in double precision.
 
     Returns:
         ``(prev_y,), (alpha,)``.
@@ -44,12 +44,12 @@ def onepole_smoother_init(
 
 
 def onepole_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
-    """The state as it is: between samples nothing changes."""
+    """Return the state unchanged: nothing changes between samples."""
     return state
 
 
 def onepole_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
-    """One sample ``(...)`` of :func:`onepole_smoother_process`, and the state after it."""
+    """Process one sample ``(...)`` as :func:`onepole_smoother_process` does, and return the state after it."""
     return _tick(onepole_smoother_process, x, state, params)
 
 
@@ -58,24 +58,24 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
 
     .. math:: y[n] = y[n-1] + \alpha\,(x[n] - y[n-1])
 
-    A smaller α smooths more: α = 1 passes x as it is, and α = 0 holds the value. Some descriptions of this smoother
-    have it the other way round; the equation is what counts. Beyond 0 and 1 it is clipped and has no gradient.
+    A smaller α smooths more: α = 1 passes x unchanged, and α = 0 holds the value. Some texts define α the other way
+    round. Values beyond 0 and 1 are clipped and have no gradient.
 
-    Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
+    Processing a signal in pieces, each from the state of the previous one, gives the result for the whole signal,
+    except for the rounding of states in single precision. Signals, states and parameters all get gradients.
 
     Args:
         xs: x, of shape ``(..., samples)``, float32 or float64.
         state: ``(prev_y,)``, y[−1]: a number, or in the shape of the leading axes of ``xs``.
         params: ``(alpha,)``: a number; one for each item, in a shape that broadcasts to the leading axes of ``xs``; or
-            one for each sample, with as many axes as ``xs``. ``(samples,)`` holds for all items, unless it could be one
-            for each.
+            one for each sample, with as many axes as ``xs``. ``(samples,)`` applies to all items, unless it could be
+            one for each.
 
     Returns:
         y, of the shape of ``xs``; and the state after it, in the precision of ``xs``.
 
     Raises:
-        ParameterError: ``xs`` is neither float32 nor float64, or what is in a tuple does not fit.
+        ParameterError: ``xs`` is neither float32 nor float64, or an entry of a tuple does not fit.
     """
     (before,) = _states(xs, state, "prev_y")
     alpha = clip(wide(_parameter(xs, params, "alpha")), 0.0, 1.0)
@@ -86,15 +86,15 @@ def onepole_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
 def ramp_smoother_init(
     initial_value: Value, initial_target: Value, duration_samples: Value, *, dtype: torch.dtype | None = None
 ) -> tuple[Values, Values]:
-    """The state and the parameters of :func:`ramp_smoother_process`: a ramp from a value to a target begins.
+    """Make the state and the parameters of :func:`ramp_smoother_process`, for a ramp from a value to a target.
 
     Args:
         initial_value: y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the leading axes
             of the signal.
-        initial_target: the target before the first sample, likewise.
-        duration_samples: how many samples a ramp takes, likewise; below 1 they count as 1. Durations for each sample
+        initial_target: The target before the first sample, likewise.
+        duration_samples: Length of a ramp in samples, likewise; values below 1 count as 1. Durations for each sample
             are given to :func:`ramp_smoother_process`.
-        dtype: the type of all; by default tensors stay as they are, and numbers are in double precision.
+        dtype: Type of all; by default tensors are unchanged, and numbers are in double precision.
 
     Returns:
         ``(current_value, target_value, increment, remaining_samples), (duration_samples,)``.
@@ -105,56 +105,55 @@ def ramp_smoother_init(
 
 
 def ramp_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
-    """The state as it is: targets come with the samples."""
+    """Return the state unchanged: targets come with the samples."""
     return state
 
 
 def ramp_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
-    """One sample ``(...)`` of :func:`ramp_smoother_process`, and the state after it."""
+    """Process one sample ``(...)`` as :func:`ramp_smoother_process` does, and return the state after it."""
     return _tick(ramp_smoother_process, x, state, params)
 
 
 def ramp_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
-    """Straight lines to each new target, as :func:`~grafx.processors.core.ramp.linear_ramp` draws them.
+    """Follow each new target along a straight line, see :func:`~grafx.processors.core.ramp.linear_ramp`.
 
-    A target that differs from that of the ramp by more than 10⁻¹² starts a new ramp from where the value is, and so
-    does one that comes after a ramp is over. A ramp of d samples takes ⌈d⌉ steps of (x − y)/d, of which the last one
-    lands on the target.
+    A target that differs from that of the ramp by more than 10⁻¹² starts a new ramp from the current value, and so does
+    one after the end of a ramp. A ramp of d samples takes ⌈d⌉ steps of (x − y)/d, the last of which lands on the
+    target.
 
-    Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
-    Those of the signal arrive at the samples that ramps start at, for others are not looked at but to see that the
-    target has not moved.
+    Processing a signal in pieces, each from the state of the previous one, gives the result for the whole signal,
+    except for the rounding of states in single precision. Signals, states and parameters all get gradients. Those of
+    the signal are nonzero only at samples where ramps start.
 
     Args:
-        xs: targets, of shape ``(..., samples)``, float32 or float64.
+        xs: Targets, of shape ``(..., samples)``, float32 or float64.
         state: ``(current_value, target_value, increment, remaining_samples)``: numbers, or in the shape of the leading
             axes of ``xs``.
-        params: ``(duration_samples,)``; below 1 they count as 1. Shapes are those of the parameter of
-            :func:`onepole_smoother_process`. A ramp takes the duration of the sample that it starts at.
+        params: ``(duration_samples,)``; values below 1 count as 1. Shapes are those of the parameter of
+            :func:`onepole_smoother_process`. A ramp takes the duration at its first sample.
 
     Returns:
         y, of the shape of ``xs``; and the state after it, in the precision of ``xs``.
 
     Raises:
-        ParameterError: ``xs`` is neither float32 nor float64, or what is in a tuple does not fit.
+        ParameterError: ``xs`` is neither float32 nor float64, or an entry of a tuple does not fit.
     """
     names = ("current_value", "target_value", "increment", "remaining_samples")
     value, target, increment, remaining = _states(xs, state, *names)
-    # Comparisons see targets as signals have them: 0.1 is another number in single precision.
+    # Compare targets in the precision of the signal: 0.1 is another number in single precision.
     states = torch.broadcast_tensors(*map(wide, (value, target.to(xs.dtype), increment, remaining)))
     y, final = linear_ramp(xs, _parameter(xs, params, "duration_samples"), torch.stack(states, -1))
     return y, final.to(xs.dtype).unbind(-1)
 
 
 def allpass_smoother_init(initial_value: Value, a: Value, *, dtype: torch.dtype | None = None) -> tuple[Values, Values]:
-    """The state and the parameters of :func:`allpass_smoother_process`.
+    """Make the state and the parameters of :func:`allpass_smoother_process`.
 
     Args:
         initial_value: x[−1] and y[−1], a number for all items, or one for each of them in the shape ``(...)`` of the
             leading axes of the signal.
-        a: the coefficient, within ±0.999; shapes as for :func:`allpass_smoother_process`.
-        dtype: the type of both; by default tensors stay as they are, and numbers are in double precision.
+        a: The coefficient, within ±0.999; shapes as for :func:`allpass_smoother_process`.
+        dtype: Type of both; by default tensors are unchanged, and numbers are in double precision.
 
     Returns:
         ``(prev_x, prev_y), (a,)``.
@@ -164,24 +163,24 @@ def allpass_smoother_init(initial_value: Value, a: Value, *, dtype: torch.dtype 
 
 
 def allpass_smoother_update_state(state: Sequence[Value], params: Sequence[Value]) -> Sequence[Value]:
-    """The state as it is: between samples nothing changes."""
+    """Return the state unchanged: nothing changes between samples."""
     return state
 
 
 def allpass_smoother_tick(x: Value, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
-    """One sample ``(...)`` of :func:`allpass_smoother_process`, and the state after it."""
+    """Process one sample ``(...)`` as :func:`allpass_smoother_process` does, and return the state after it."""
     return _tick(allpass_smoother_process, x, state, params)
 
 
 def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequence[Value]) -> tuple[Tensor, Values]:
-    r"""First-order allpass, which delays what changes slowly by (1 − a)/(1 + a) samples.
+    r"""First-order allpass, which delays low frequencies by (1 − a)/(1 + a) samples.
 
     .. math:: y[n] = a\,x[n] + x[n-1] - a\,y[n-1]
 
-    Beyond ±0.999 a is clipped and has no gradient.
+    Values of a beyond ±0.999 are clipped and have no gradient.
 
-    Running over a signal in pieces, each from the state that the one before left, gives what running over all of it
-    does, but for the rounding of states in single precision. Signals, states and parameters all get gradients.
+    Processing a signal in pieces, each from the state of the previous one, gives the result for the whole signal,
+    except for the rounding of states in single precision. Signals, states and parameters all get gradients.
 
     Args:
         xs: x, of shape ``(..., samples)``, float32 or float64.
@@ -192,7 +191,7 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
         y, of the shape of ``xs``; and the state after it, in the precision of ``xs``.
 
     Raises:
-        ParameterError: ``xs`` is neither float32 nor float64, or what is in a tuple does not fit.
+        ParameterError: ``xs`` is neither float32 nor float64, or an entry of a tuple does not fit.
     """
     before_x, before_y = _states(xs, state, "prev_x", "prev_y")
     a = clip(wide(_parameter(xs, params, "a")), -MAX_COEFFICIENT, MAX_COEFFICIENT)
@@ -201,7 +200,7 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
         before = before_x - a * before_y
         y, _ = biquad_cascade(xs, _section(a), torch.stack([before, torch.zeros_like(before)], -1).unsqueeze(-2))
     else:
-        # In single precision, little would be left of a x[n] + x[n − 1] beside a = −1.
+        # In single precision, a x[n] + x[n − 1] would cancel for a = −1.
         x = wide(xs)
         past = torch.cat([wide(before_x).expand(xs.shape[:-1]).unsqueeze(-1), x], -1)[..., :-1]
         y = first_order(torch.addcmul(past, a, x), -a, wide(before_y)).to(xs.dtype)
@@ -209,17 +208,17 @@ def allpass_smoother_process(xs: Tensor, state: Sequence[Value], params: Sequenc
 
 
 class OnePoleSmoother(Processor):
-    r"""Exponential smoothing, see :func:`onepole_smoother_process`, from 0 on.
+    r"""Exponential smoothing from 0, see :func:`onepole_smoother_process`.
 
     .. math:: y[n] = y[n-1] + \alpha\,(x[n] - y[n-1]), \quad y[-1] = 0
 
-    Control: ``smoothing_ms`` (0.1 to 1000 ms), the time to 1 − 1/e of a step.
+    The control ``smoothing_ms`` is the time to 1 − 1/e of a step.
 
-    Raw parameter: ``z_alpha``: 1, the logit of α. So more of it smooths less.
+    Raw parameter: ``z_alpha``: 1, the logit of α. Larger values smooth less.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -250,19 +249,19 @@ class OnePoleSmoother(Processor):
 
 
 class RampSmoother(Processor):
-    r"""Straight lines to each new target, see :func:`ramp_smoother_process`, from value and target 0 on.
+    r"""Straight lines to each new target from 0, see :func:`ramp_smoother_process`.
 
-    It is for signals that stay where they are for a while. One that moves with every sample starts a ramp with each,
-    which smooths it as :func:`onepole_smoother_process` does with α = 1/d.
+    It is for signals that stay constant for a while. One that moves with every sample starts a ramp with each, which
+    smooths it as :func:`onepole_smoother_process` does with α = 1/d.
 
-    Control: ``duration_ms`` (0.1 to 1000 ms), the time that a ramp takes.
+    The control ``duration_ms`` is the length of a ramp.
 
     Raw parameter: ``log_duration``: 1, the natural logarithm of the duration in milliseconds. Less than a sample
     counts as one. Extreme values are bounded softly, see :func:`~grafx.processors.core.bounds.safe_exp`.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -279,7 +278,7 @@ class RampSmoother(Processor):
         """Smooth signals.
 
         Args:
-            input_signals: targets ``(B, C, L)``.
+            input_signals: Targets ``(B, C, L)``.
             log_duration: ``(B, 1)``.
 
         Returns:
@@ -303,17 +302,17 @@ class RampSmoother(Processor):
 
 
 class AllpassSmoother(Processor):
-    r"""First-order allpass, see :func:`allpass_smoother_process`, from 0 on.
+    r"""First-order allpass from 0, see :func:`allpass_smoother_process`.
 
     .. math:: y[n] = a\,x[n] + x[n-1] - a\,y[n-1], \quad x[-1] = y[-1] = 0
 
-    Control: ``coefficient`` (−0.99 to 0.99), which is a.
+    The control ``coefficient`` is a.
 
     Raw parameter: ``z_a``: 1, with a = 0.999 tanh(``z_a``).
 
     Args:
-        sample_rate: samples per second; the coefficient does not refer to it.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second; ignored.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -341,7 +340,7 @@ class AllpassSmoother(Processor):
 
 
 def _smooth(x: Tensor, alpha: Tensor, pole: Tensor, before: Tensor | float) -> Tensor:
-    """Exponential smoothing by α and 1 − α, as the latter by itself has lost the last digits of a small α."""
+    """Smooth by α and 1 − α, since the latter alone has lost the last digits of a small α."""
     return first_order(alpha * wide(x), pole, before).to(x.dtype)
 
 
@@ -350,7 +349,7 @@ def _coefficient(z_a: Tensor) -> Tensor:
 
 
 def _section(a: Tensor) -> Tensor:
-    """An allpass as one of several biquads in series, ``(..., 1, 6)``."""
+    """Make an allpass a biquad of a series, ``(..., 1, 6)``."""
     one, zero = torch.ones_like(a), torch.zeros_like(a)
     return torch.stack([a, one, zero, one, a, zero], -1).unsqueeze(-2)
 
@@ -361,7 +360,7 @@ def _tick(process: Callable, x: Value, state: Sequence[Value], params: Sequence[
 
 
 def _last(signal: Tensor, before: Tensor) -> Tensor:
-    """The state of a recursion, which must not change with the signal that it is the end of."""
+    """Copy the state of a recursion, which must not change with the signal that it is the end of."""
     return last_output(signal, before).clone()
 
 
@@ -387,7 +386,7 @@ def _states(xs: Tensor, state: Sequence[Value], *names: str) -> list[Tensor]:
 
 
 def _parameter(xs: Tensor, params: Sequence[Value], name: str) -> Tensor:
-    """With all axes of ``xs``, the last one of length 1 if it is constant."""
+    """Broadcast to all axes of ``xs``, the last one of length 1 if constant."""
     (value,) = _unpack(params, "params", (name,))
     value = value.to(xs.device)
     if value.ndim < xs.ndim and _broadcasts(value.shape, xs.shape[:-1]):

@@ -1,4 +1,4 @@
-"""State-variable filters in a loop."""
+"""State-variable filters with resonant feedback."""
 
 import math
 
@@ -19,27 +19,26 @@ LEAST, MOST = -0.01, 0.999  # of the resonance, that raw parameters reach
 
 
 class StackedStateVariableFilter(Processor):
-    r"""Ladder of 2 N poles: N low-passes that are state-variable filters in a row, and a loop around them.
+    r"""Ladder of 2 N poles: N low-pass state-variable filters in series, with resonant feedback.
 
     .. math:: H(s) = \frac{1}{\prod_{i=1}^{N} (s^2 + 2 R_i s + 1) + k}, \quad
         s = \frac{1}{\tan(\omega_0 / 2)} \frac{1 - z^{-1}}{1 + z^{-1}}, \quad \omega_0 = \pi \sigma(\tilde\omega)
 
-    With two filters of :math:`R = 1` it is Moog's ladder. Less damping makes peaks of their own beside the one that the
-    feedback makes; more of it pulls the slope apart. Low frequencies are left with :math:`1/(1 + k)`.
+    With two filters of :math:`R = 1` it is the Moog ladder. Less damping adds further peaks to that of the feedback;
+    more damping flattens the slope. Low frequencies are attenuated to :math:`1/(1 + k)`.
 
     The feedback is :math:`k = \rho\,k_\text{max}(R)`, where ρ is the resonance, below 1, and :math:`k_\text{max}` is
-    where the filter would begin to oscillate. By Nyquist's criterion,
+    the limit of self-oscillation. By the Nyquist criterion,
 
     .. math:: k_\text{max} = \min_j \prod_i |P_i(j \Omega_j)|, \quad \sum_i \arg P_i(j \Omega_j) = (2 j + 1) \pi, \quad
         P_i(s) = s^2 + 2 R_i s + 1
 
-    as the sum of phases ascends from 0 to N π. For two filters that is :math:`k_\text{max} = 4 R_1 R_2`, at the cutoff;
-    for more, Ω is found by bisection. So the filter is stable whatever the raw parameters are. Dampings that differ,
-    more than two filters and this limit are ours. The bilinear transform of the whole is exact, in a system of 2 N
-    states whose loops have no delay.
+    since the sum of phases ascends from 0 to N π. For two filters that is :math:`k_\text{max} = 4 R_1 R_2`, at the
+    cutoff; for more, Ω is found by bisection. So the filter is stable for all raw parameters. Different dampings, more
+    than two filters and this limit are extensions of the published filter. The bilinear transform of the whole is
+    exact, in a system of 2 N states without a delay in the loops.
 
-    Controls: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less), ``damping`` (R, 0.05 to
-    4, for N filters; 1 by default) and ``resonance`` (ρ, 0 to 0.99; 0.5 by default).
+    Controls: ``damping`` is R of each of N filters, ``resonance`` is ρ.
 
     Raw parameters:
         w0 ``(B, 1)``: ω̃, bounded softly beyond ±9.
@@ -48,13 +47,14 @@ class StackedStateVariableFilter(Processor):
 
     Args:
         num_filters: N, at least 2.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: fewer than two filters.
+        ParameterError: Fewer than two filters.
 
-    Source: Werner and McClellan, "Moog ladder filter generalizations based on state variable filters", DAFx 2020.
+    References:
+        Werner and McClellan, "Moog ladder filter generalizations based on state variable filters", DAFx 2020.
     """
 
     latency_samples = 0
@@ -96,7 +96,7 @@ class StackedStateVariableFilter(Processor):
 
 
 def feedback_limit(damping: Tensor) -> Tensor:
-    """Feedback at which filters in a row begin to oscillate, of those whose feedback is negative.
+    """Compute the negative feedback at which filters in series begin to oscillate.
 
     Args:
         damping: R of at least two filters ``(…, N)``, in double precision.
@@ -126,13 +126,13 @@ def feedback_limit(damping: Tensor) -> Tensor:
 
 
 def _phase(log_omega: Tensor, double: Tensor) -> Tensor:
-    """Of all filters together, which ascends."""
+    """Compute the total phase of all filters, which is monotonic."""
     omega = log_omega.exp()[..., None]
     return torch.atan2(double * omega, 1 - omega**2).sum(-1)
 
 
 def _system(w0: Tensor, log_damping: Tensor, z_resonance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A, B, C and D, whose states are those of trapezoidal integrators: first the band-pass of each filter."""
+    """Compute A, B, C and D, whose states are those of trapezoidal integrators: first the band-pass of each filter."""
     g = torch.tan(math.pi / 2 * torch.sigmoid(soft_bound(wide(w0), 9, 2)))[..., None]
     damping = torch.exp(soft_bound(wide(log_damping), 3, 1))
     resonance = clip(sigmoid(LEAST, MOST).to_physical(wide(z_resonance))[:, 0], 0.0)

@@ -1,4 +1,4 @@
-"""The tone controls of guitar amplifiers."""
+"""Tone controls of guitar amplifiers."""
 
 import math
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ class Components(NamedTuple):
     """Resistors in ohm and capacitors in farad of a tone stack.
 
     Attributes:
-        R1: the pot of the treble.
-        R2: that of the bass.
-        R3: that of the mid.
-        R4: the slope resistor.
-        C1: the capacitor of the treble.
-        C2: that of the bass.
-        C3: that of the mid.
+        R1: Treble potentiometer.
+        R2: Bass potentiometer.
+        R3: Mid potentiometer.
+        R4: Slope resistor.
+        C1: Treble capacitor.
+        C2: Bass capacitor.
+        C3: Mid capacitor.
     """
 
     R1: float
@@ -56,12 +56,12 @@ AMPLIFIERS: Mapping[str, Components] = MappingProxyType(
 
 
 class ToneStack(Processor):
-    r"""Bass, mid and treble of a guitar amplifier, a passive network of three pots that interact.
+    r"""Tone stack of a guitar amplifier: a passive network of bass, mid and treble potentiometers.
 
     .. math:: H(s) = \frac{b_1 s + b_2 s^2 + b_3 s^3}{1 + a_1 s + a_2 s^2 + a_3 s^3}, \quad
         s = 2 f_s\,\frac{1 - z^{-1}}{1 + z^{-1}}
 
-    with, for the positions t, m of the treble and the mid pot and l of the bass pot,
+    with the positions t of the treble, m of the mid and l of the bass potentiometer,
 
     .. math::
         b_1 &= t C_1 R_1 + m C_3 R_3 + (C_1 + C_2)(l R_2 + R_3) \\
@@ -78,27 +78,25 @@ class ToneStack(Processor):
         a_3 &= C_1 C_2 C_3 \bigl(l m (R_1 + R_4) R_2 R_3 + (m - m^2)(R_1 + R_4) R_3^2 - m R_1 R_3 R_4 + l R_1 R_2 R_4
             + R_1 R_3 R_4\bigr)
 
-    The bass pot is logarithmic, l = exp(3.4 (bass − 1)), the others are linear. There is no flat setting: with all
-    knobs in the middle the mids are 9 to 24 dB down. The three capacitors make it a filter of third order, which
-    is computed as the exact recursion, in double precision.
-
-    Controls: ``bass``, ``mid``, ``treble`` (0 to 1, at 0.5 by default).
+    The bass potentiometer is logarithmic, l = exp(3.4 (bass − 1)), the others are linear. There is no flat setting:
+    with all controls in the middle the mids are 9 to 24 dB down. The three capacitors make it a third-order filter,
+    which is computed as the exact recursion, in double precision.
 
     Raw parameters:
-        z_knobs ``(B, 3)``: of bass, mid and treble, of which the positions are logistic functions, from 0 to 1 and
-            0.001 beyond.
+        z_knobs ``(B, 3)``: Bass, mid and treble; the positions are logistic functions, from 0 to 1 and 0.001 beyond.
 
     Args:
         components: ``"bassman"``, ``"twin_reverb"``, ``"jcm800"`` or ``"top_boost"``; or resistors R1 to R4 in ohm and
             capacitors C1 to C3 in farad, by name.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an unknown amplifier, or components that are missing or not positive.
+        ParameterError: An unknown amplifier, or components that are missing or not positive.
 
-    Source: Yeh and Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006; components of other
-    amplifiers, the schematics of their makers.
+    References:
+        Yeh and Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006; components of other amplifiers,
+        the schematics of their makers.
     """
 
     latency_samples = 0
@@ -138,7 +136,7 @@ class ToneStack(Processor):
         return math.ceil(TO_SILENCE / -slowest.log()) + 3
 
     def transfer(self, z_knobs: Tensor) -> tuple[Tensor, Tensor]:
-        """The coefficients b and a of the powers of s, ``(B, 4)``, that of 1 first."""
+        """Compute the coefficients b and a of the powers of s, ``(B, 4)``, that of 1 first."""
         R1, R2, R3, R4, C1, C2, C3 = self.components
         bass, m, t = KNOB.to_physical(wide(z_knobs)).unbind(-1)
         lb = torch.exp(TAPER * (bass - 1))
@@ -164,7 +162,7 @@ class ToneStack(Processor):
         return torch.stack([0 * one, b1, b2, b3], -1), torch.stack([one, a1, a2, a3], -1)
 
     def _system(self, z_knobs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """A ``(B, 1, 3, 3)``, B, C ``(B, 1, 3)`` and D ``(B, 1)`` of the transposed direct form II."""
+        """Compute A ``(B, 1, 3, 3)``, B, C ``(B, 1, 3)`` and D ``(B, 1)`` of the transposed direct form II."""
         b, a = (_bilinear(c, 2 * self.sample_rate).unsqueeze(1) for c in self.transfer(z_knobs))
         b, a = b / a[..., :1], a / a[..., :1]
         shift = torch.eye(2, 3, dtype=a.dtype, device=a.device).roll(1, 1).expand(*a.shape[:-1], 2, 3)
@@ -180,7 +178,7 @@ def _run(x: Tensor, system: tuple[Tensor, ...], state: Tensor | None) -> tuple[T
 
 
 def _bilinear(c: Tensor, rate: float) -> Tensor:
-    """Polynomial in 1/z of c₀ + c₁ s + c₂ s² + c₃ s³ with s = rate (1 − 1/z)/(1 + 1/z), times (1 + 1/z)³."""
+    """Compute the polynomial in 1/z of c₀ + c₁ s + c₂ s² + c₃ s³, s = rate (1 − 1/z)/(1 + 1/z), times (1 + 1/z)³."""
     c0, c1, c2, c3 = (c * rate ** torch.arange(4, dtype=c.dtype, device=c.device)).unbind(-1)
     return torch.stack([c0 + c1 + c2 + c3, 3 * c0 + c1 - c2 - 3 * c3, 3 * c0 - c1 - c2 + 3 * c3, c0 - c1 + c2 - c3], -1)
 

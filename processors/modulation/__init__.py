@@ -1,4 +1,4 @@
-"""Effects that an LFO moves."""
+"""Modulation effects."""
 
 from .effects import AutoPan, Chorus, Flanger, Tremolo, Vibrato
 from .phaser import Phaser

@@ -1,4 +1,4 @@
-"""Base of effects that an LFO moves."""
+"""Base classes of modulation effects."""
 
 import math
 from abc import abstractmethod
@@ -34,9 +34,9 @@ FEEDBACK = 0.98  # the most there is
 
 
 class Modulated(Processor):
-    """What effects have in common that an LFO moves: one of their own, or the signal at an inlet ``"lfo"``.
+    """Base class of effects with an LFO: their own, or the signal at an inlet ``"lfo"``.
 
-    A subclass names its other raw parameters in ``own``, tells their controls and defines :meth:`modulate`.
+    A subclass names its other raw parameters in ``own``, declares their controls and defines :meth:`modulate`.
     """
 
     latency_samples = 0
@@ -75,21 +75,21 @@ class Modulated(Processor):
 
     @abstractmethod
     def own_controls(self) -> list[Control]:
-        """The controls beside those of the LFO."""
+        """Return the controls except those of the LFO."""
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
         """Process signals.
 
         Args:
-            inlet_signals: ``(B, C, L)``; with ``external``, also the LFO, ``(B, 1, L)`` or ``(B, C, L)``, which is
-                meant to stay within ±1. What follows by position is a raw parameter.
+            inlet_signals: ``(B, C, L)``; with ``external``, also the LFO, ``(B, 1, L)`` or ``(B, C, L)``, which should
+                be within ±1. Further positional arguments are raw parameters.
             raw_parameters: ``(B, 1)`` each.
 
         Returns:
-            ``(B, C, L)``, of two channels where the class says so.
+            ``(B, C, L)``, or two channels for some classes.
 
         Raises:
-            ParameterError: a signal or parameter is missing or unknown, or signals do not fit together.
+            ParameterError: A signal or parameter is missing or unknown, or signals do not fit together.
         """
         (x, *lfo), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         if lfo and not is_one_of(lfo[0].shape[1], 1, x.shape[1]):
@@ -104,12 +104,12 @@ class Modulated(Processor):
         """Process signals ``(B, C, L)`` with an LFO that broadcasts with them."""
 
     def oscillate(self, x: Tensor, raw: Raw, offsets: Tensor | None = None) -> Tensor:
-        """The LFO of each channel, ``(B, C, L)``, or ``(B, 1, L)`` where all have the same.
+        """Compute the LFO of each channel, ``(B, C, L)``, or ``(B, 1, L)`` if all are equal.
 
         Args:
-            x: signals ``(B, C, L)``.
-            raw: raw parameters.
-            offsets: cycles that are added to the phase, which broadcast.
+            x: Signals ``(B, C, L)``.
+            raw: Raw parameters.
+            offsets: Cycles added to the phase, which broadcast.
         """
         rate = self.rate(raw)
         run = partial(running_phase, rate, self.sample_rate, x.new_zeros(1, 1, 1), x.shape[-1], None)
@@ -122,7 +122,7 @@ class Modulated(Processor):
         return SLOW_WAVES[self.waveform](remember(run, "phase") + phase, increment)
 
     def rate(self, raw: Raw) -> Tensor:
-        """Hz ``(B, 1)`` in double precision."""
+        """Compute the rate in Hz, ``(B, 1)``, in double precision."""
         return self.default_rate * safe_exp(wide(raw["log_rate"]))
 
 
@@ -141,17 +141,17 @@ def feedback_control() -> Control:
 
 
 def mixed(dry: Tensor, wet: Tensor, raw: Raw) -> Tensor:
-    """Dry and wet signals ``(B, C, L)``, crossfaded."""
+    """Crossfade dry and wet signals ``(B, C, L)``."""
     return torch.lerp(dry, wet, MIX.to_physical(raw["z_mix"]).unsqueeze(-1).to(dry.dtype))
 
 
 def loop_samples(round_trip: float, gain: float) -> int:
-    """How long it takes for a loop to fall by 60 dB."""
+    """Compute how long a loop takes to decay by 60 dB."""
     return math.ceil(round_trip * TO_SILENCE / -math.log(gain)) if gain > 0 else 0
 
 
 class ModulatedDelay(Modulated):
-    """An effect that swings the time of a delay around its middle, both in milliseconds."""
+    """Base class of effects that modulate a delay time around its mean, both in milliseconds."""
 
     delays: tuple[float, float]  # ms
     depths: tuple[float, float]
@@ -177,9 +177,9 @@ class ModulatedDelay(Modulated):
         return ms(name, *limits, sum(limits) / 2, raw, scale="linear", map=within(*limits))
 
     def delay(self, raw: Raw) -> Tensor:
-        """Samples ``(B, 1)`` in double precision."""
+        """Convert to samples ``(B, 1)`` in double precision."""
         return self.sample_rate / 1000 * within(*self.delays).to_physical(wide(raw["z_delay"]))
 
     def depth(self, raw: Raw) -> Tensor:
-        """Milliseconds ``(B, 1, 1)``."""
+        """Convert to milliseconds ``(B, 1, 1)``."""
         return within(*self.depths).to_physical(raw["z_depth"]).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Modulation effects: processors whose delay, gain or pitch a low-frequency oscillator moves."""
+"""Modulation effects: delay, gain or pitch modulated by a low-frequency oscillator."""
 
 import math
 from functools import partial
@@ -33,21 +33,21 @@ STEADY_WAVES = ("sine", "triangle")  # those that do not jump
 
 
 class Chorus(ModulatedDelay):
-    r"""Chorus: copies whose delays swing beside the dry signal, so that several seem to play.
+    r"""Chorus: copies with modulated delays, mixed with the dry signal, like several players.
 
     .. math::
         y[n] = (1 - m)\,u[n] + \frac{m}{\sqrt V} \sum_{v=0}^{V-1} u\bigl(n - t_v[n]\bigr), \quad
         t_v[n] = \tfrac{f_s}{1000} \Bigl(d + D\,w\bigl(\tfrac{n f}{f_s} + \varphi + c\,\psi + \tfrac v V\bigr)\Bigr)
 
-    for the channel c = 0, 1, …. The LFO w swings between −1 and 1, the V voices are spread evenly over its cycle, and
-    each channel is ψ ahead of the one before. Times are interpolated linearly, or as
-    :func:`~grafx.processors.core.delay_line.delay_line_init` says, and are 0 where the depth exceeds the delay.
+    for the channel c = 0, 1, …. The LFO w oscillates between −1 and 1, the V voices are spread evenly over its cycle,
+    and each channel is ψ ahead of the previous one. Times are interpolated linearly, or as chosen, see
+    :func:`~grafx.processors.core.delay_line.delay_line_init`, and are 0 where the depth exceeds the delay.
 
-    With ``external``, the signal at the inlet ``"lfo"`` is w, such as that of an :class:`LFO` of depth 1. In a graph it
-    is silence where nothing is connected, and the delay stands still.
+    With ``external``, the signal at the inlet ``"lfo"`` is w, such as that of an :class:`LFO` of depth 1. In a graph,
+    an unconnected inlet reads silence, and the delay is constant.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1) and ``spread_cycles`` (ψ, 0 to 0.5), unless
-    the LFO is external; ``delay_ms`` (d, 0 to 40 ms), ``depth_ms`` (D, 0 to 10 ms), ``mix`` (m, 0 to 1).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ (without an external LFO), ``delay_ms`` d,
+    ``depth_ms`` D and ``mix`` m.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 0.5 Hz); not with an external LFO.
@@ -59,14 +59,15 @@ class Chorus(ModulatedDelay):
         num_voices: V, at least 1; with an external LFO, 1.
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform or interpolation, no voice, or several with an external LFO.
+        ParameterError: An unknown waveform or interpolation, no voice, or several with an external LFO.
 
-    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    References:
+        Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
     own = ("z_delay", "z_depth", "z_mix")
@@ -108,21 +109,20 @@ class Chorus(ModulatedDelay):
 
 
 class Flanger(ModulatedDelay):
-    r"""Flanger: a short delay with feedback that swings beside the dry signal, and a comb of notches with it.
+    r"""Flanger: a short modulated delay with feedback, mixed with the dry signal to a moving comb filter.
 
     .. math::
         y[n] &= (1 - m)\,u[n] + m\,v\bigl(n - t[n]\bigr), \quad v[n] = u[n] + g\,v\bigl(n - t[n]\bigr) \\
         t[n] &= \max\Bigl(1,\ \tfrac{f_s}{1000} \bigl(d + D\,w(\tfrac{n f}{f_s} + \varphi + c\,\psi)\bigr)\Bigr)
 
-    for the channel c = 0, 1, …, with linear interpolation, by which the loop loses treble but never gains. While the
-    delay stands still at t samples, the response is :math:`1 - m + m z^{-t} / (1 - g z^{-t})`; without feedback and
-    with m = ½ the notches are at odd multiples of :math:`f_s / 2t`. The feedback is within ±0.98 for every raw value.
+    for the channel c = 0, 1, …, with linear interpolation, by which the loop loses treble but never gains. For a
+    constant delay of t samples, the response is :math:`1 - m + m z^{-t} / (1 - g z^{-t})`; without feedback and with m
+    = ½ the notches are at odd multiples of :math:`f_s / 2t`. The feedback is within ±0.98 for every raw value.
 
-    How a signal at the inlet ``"lfo"`` takes the place of the LFO w is as with :class:`Chorus`.
+    A signal at the inlet ``"lfo"`` replaces the LFO w as in :class:`Chorus`.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1) and ``spread_cycles`` (ψ, 0 to 0.5), unless
-    the LFO is external; ``delay_ms`` (d, 0.1 to 10 ms), ``depth_ms`` (D, 0 to 5 ms), ``feedback`` (g, −0.95 to 0.95),
-    ``mix`` (m, 0 to 1).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ (without an external LFO), ``delay_ms`` d,
+    ``depth_ms`` D, ``feedback`` g and ``mix`` m.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 0.25 Hz); not with an external LFO.
@@ -133,15 +133,16 @@ class Flanger(ModulatedDelay):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform.
+        ParameterError: An unknown waveform.
 
-    Source: Hartmann, "Flanging and phasers", JAES 26(6), 1978; Dattorro, "Effect design, part 2: delay-line modulation
-    and chorus", JAES 45(10), 1997.
+    References:
+        Hartmann, "Flanging and phasers", JAES 26(6), 1978; Dattorro, "Effect design, part 2: delay-line modulation and
+        chorus", JAES 45(10), 1997.
     """
 
     own = ("z_delay", "z_depth", "z_feedback", "z_mix")
@@ -162,7 +163,7 @@ class Flanger(ModulatedDelay):
 
 
 class Vibrato(Modulated):
-    r"""Vibrato: a delay whose time swings, and the pitch with it.
+    r"""Vibrato: a pitch modulated by a delay.
 
     .. math::
         y[n] = u\bigl(n - t[n]\bigr), \quad
@@ -170,14 +171,14 @@ class Vibrato(Modulated):
         D = \frac{2^{p / 1200} - 1}{s} \cdot \frac{f_s}{f}
 
     for the channel c = 0, 1, …, where s is the steepest slope of the LFO w, 2π for a sine and 4 for a triangle. So the
-    pitch rises by p cents at most; it falls by as many Hz. A triangle gives two pitches in turns. The sound is late by
-    D on average. The line has room for the full depth from 0.1 Hz on: beyond it, times are clipped.
+    pitch rises by p cents at most; it falls by the same number of Hz. A triangle alternates between two pitches. The
+    mean delay is D. The line has room for the full depth from 0.1 Hz on: beyond it, times are clipped.
 
-    With ``external``, D is set in milliseconds, and the signal at the inlet ``"lfo"`` is w. In a graph it is silence
-    where nothing is connected, and the delay stands still.
+    With ``external``, D is set in milliseconds, and the signal at the inlet ``"lfo"`` is w. In a graph, an unconnected
+    inlet reads silence, and the delay is constant.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1), ``spread_cycles`` (ψ, 0 to 0.5),
-    ``depth_cents`` (p, 0 to 100 cents); with an external LFO only ``depth_ms`` (D, 0 to 10 ms).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ and ``depth_cents`` p; with an external LFO only
+    ``depth_ms``, D.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 5 Hz); not with an external LFO.
@@ -188,14 +189,15 @@ class Vibrato(Modulated):
         waveform: ``"sine"`` or ``"triangle"``.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``, see
             :func:`~grafx.processors.core.delay_line.delay_line_init`.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform or interpolation.
+        ParameterError: An unknown waveform or interpolation.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd ed., Wiley, 2011.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd ed., Wiley, 2011.
     """
 
     own = ("z_depth",)
@@ -237,24 +239,23 @@ class Vibrato(Modulated):
 
 
 def _stretch(cents):
-    """By how much a pitch grows, as a part of it."""
+    """Relative increase of a frequency by a number of cents."""
     return 2 ** (cents / 1200) - 1
 
 
 class Tremolo(Modulated):
-    r"""Tremolo: a level that swings.
+    r"""Tremolo: a modulated level.
 
     .. math::
         y[n] = \Bigl(1 - \tfrac{1 - h}{2} \bigl(1 - w(\tfrac{n f}{f_s} + \varphi + c\,\psi)\bigr)\Bigr)\, u[n], \quad
         h = 10^{-D / 20}
 
-    for the channel c = 0, 1, …. So the gain swings between 0 dB, where the LFO w is 1, and −D dB, where it is −1. With
-    ψ = ½ two channels swing in turns.
+    for the channel c = 0, 1, …. So the gain moves between 0 dB, where the LFO w is 1, and −D dB, where it is −1. With
+    ψ = ½ two channels alternate.
 
-    How a signal at the inlet ``"lfo"`` takes the place of the LFO w is as with :class:`Chorus`.
+    A signal at the inlet ``"lfo"`` replaces the LFO w as in :class:`Chorus`.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1) and ``spread_cycles`` (ψ, 0 to 0.5), unless
-    the LFO is external; ``depth_db`` (D, 0 to 40 dB).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ (without an external LFO) and ``depth_db`` D.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 5 Hz); not with an external LFO.
@@ -263,14 +264,15 @@ class Tremolo(Modulated):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform.
+        ParameterError: An unknown waveform.
 
-    Source: Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
+    References:
+        Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
     """
 
     own = ("z_depth",)
@@ -287,20 +289,19 @@ class Tremolo(Modulated):
 
 
 class AutoPan(Modulated):
-    r"""Auto-pan: a position between left and right that swings, at constant power.
+    r"""Auto-pan: a modulated position between left and right, at constant power.
 
     .. math::
         y_\text{left} = \sqrt2 \cos\bigl(\tfrac\pi4 (1 + p)\bigr)\,u_\text{left}, \quad
         y_\text{right} = \sqrt2 \sin\bigl(\tfrac\pi4 (1 + p)\bigr)\,u_\text{right}, \quad
         p[n] = D\,w\bigl(\tfrac{n f}{f_s} + \varphi\bigr)
 
-    A mono input counts as both. In the middle, p = 0, nothing changes; the squares of both gains always add up to 2.
-    Where the LFO w is 1 and the depth D too, all is on the right.
+    A mono input is used for both. In the middle, p = 0, nothing changes; the squares of both gains always add up to 2.
+    Where the LFO w and the depth D are 1, the sound is fully on the right.
 
-    How a signal at the inlet ``"lfo"`` takes the place of the LFO is as with :class:`Chorus`; it has one channel.
+    A signal of one channel at the inlet ``"lfo"`` replaces the LFO as in :class:`Chorus`.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz) and ``phase_cycles`` (φ, 0 to 1), unless the LFO is external; ``depth`` (D,
-    0 to 1).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ (without an external LFO) and ``depth`` D.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln f; not with an external LFO.
@@ -309,14 +310,15 @@ class AutoPan(Modulated):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform.
+        ParameterError: An unknown waveform.
 
-    Source: Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
+    References:
+        Reiss and McPherson, "Audio effects: theory, implementation and application", CRC Press, 2014.
     """
 
     own = ("z_depth",)

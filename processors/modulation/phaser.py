@@ -1,4 +1,4 @@
-"""Phasers: notches that move, made of allpass filters."""
+"""Phasers: moving notches, made by allpass filters."""
 
 import math
 from functools import partial
@@ -21,28 +21,27 @@ LOWEST, HIGHEST = 20.0, 0.45  # Hz, and a part of the sample rate, that corners 
 
 
 class Phaser(Modulated):
-    r"""Phaser: K first-order allpass filters in series, whose corner swings, beside the dry signal.
+    r"""Phaser: K first-order allpass filters in series with a modulated corner frequency, mixed with the dry signal.
 
     .. math::
         y[n] &= (1 - m)\,u[n] + m\,v[n], \quad v = A^K\,(u + g\,v), \quad
         A(z) = \frac{c + z^{-1}}{1 + c\,z^{-1}}, \quad c[n] = \tan\Bigl(\frac{\pi f_c[n]}{f_s} - \frac\pi4\Bigr) \\
         f_c[n] &= \mathrm{clip}\bigl(f_0\,2^{D w(n f / f_s + \varphi + c \psi)},\ 20,\ 0.45 f_s\bigr)
 
-    for the channel c = 0, 1, …. Each filter turns the phase by 90° at the corner :math:`f_c`. While it stands still,
-    without feedback and with m = ½, there are notches where all of them turn it by an odd multiple of 180°,
+    for the channel c = 0, 1, …. Each filter shifts the phase by 90° at the corner :math:`f_c`. For a constant corner,
+    without feedback and with m = ½, there are notches where all of them shift it by an odd multiple of 180°,
 
     .. math:: \tan\frac{\pi f}{f_s} = \tan\frac{\pi f_c}{f_s} \tan\frac{(2 k + 1)\,\pi}{2 K}, \quad
         k = 0, \ldots, \lfloor K/2 \rfloor - 1
 
-    The feedback g, within ±0.98 for every raw value, is without delay: the loop is solved at each sample. The filters
-    keep energy while they move, so it is stable however they do, see
+    The feedback g, within ±0.98 for every raw value, has no delay: the loop is solved at each sample. The filters
+    preserve energy while they move, so the loop is stable under any modulation, see
     :func:`~grafx.processors.core.allpass_chain.allpass_chain`.
 
-    How a signal at the inlet ``"lfo"`` takes the place of the LFO w is as with :class:`Chorus`.
+    A signal at the inlet ``"lfo"`` replaces the LFO w as in :class:`Chorus`.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1) and ``spread_cycles`` (ψ, 0 to 0.5), unless
-    the LFO is external; ``frequency_hz`` (f₀, 50 Hz to 10 kHz, or 40 % of the sample rate where that is less),
-    ``depth_octaves`` (D, 0 to 4), ``feedback`` (g, −0.95 to 0.95), ``mix`` (m, 0 to 1).
+    Controls: ``rate_hz`` is f, ``phase_cycles`` φ, ``spread_cycles`` ψ (without an external LFO), ``frequency_hz`` f₀,
+    ``depth_octaves`` D, ``feedback`` g and ``mix`` m.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln (f / 0.5 Hz); not with an external LFO.
@@ -53,17 +52,18 @@ class Phaser(Modulated):
         z_mix ``(B, 1)``: logit of m, between −0.001 and 1.001.
 
     Args:
-        num_stages: K, at least 1; 2, 4, 6, 8 or 12 is customary.
+        num_stages: K, at least 1; usual values are 2, 4, 6, 8 and 12.
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``, as those of :class:`LFO`.
-        external: whether another node is the LFO, at a second inlet ``"lfo"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the LFO from another node, at a second inlet ``"lfo"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: no stage, or another waveform.
+        ParameterError: No stage, or an unknown waveform.
 
-    Source: Smith, "An allpass approach to digital phasing and flanging", ICMC 1984; Hartmann, "Flanging and phasers",
-    JAES 26(6), 1978.
+    References:
+        Smith, "An allpass approach to digital phasing and flanging", ICMC 1984; Hartmann, "Flanging and phasers", JAES
+        26(6), 1978.
     """
 
     own = ("z_frequency", "z_depth", "z_feedback", "z_mix")
@@ -107,7 +107,7 @@ class Phaser(Modulated):
         swings = torch.tensor([-FAR, FAR] if self.external else [-1.0, 1.0], dtype=torch.float64)
         corners = self._corner(swings.to(raw["z_depth"]).reshape(1, 1, 2), raw)[:, 0]
         c = self._coefficient(corners).unsqueeze(-1)
-        # The poles of the loop are where the filters in series make 1/g.
+        # The poles of the loop are where the response of the filters in series is 1/g.
         gain = LOOP.to_physical(raw["z_feedback"]).abs().clamp(min=1e-6).unsqueeze(-1)
         turns = torch.arange(2 * self.num_stages, device=c.device) * (math.pi / self.num_stages)
         roots = torch.polar((1 / gain) ** (1 / self.num_stages), torch.zeros_like(gain)) * torch.exp(1j * turns)
@@ -118,7 +118,7 @@ class Phaser(Modulated):
         return pitch(self.sample_rate, self.reference)
 
     def _corner(self, swing: Tensor, raw: Raw) -> Tensor:
-        """Hz, within limits."""
+        """Compute the corner in Hz, within limits."""
         middle = clip(self._pitch().to_physical(wide(raw["z_frequency"])), 1e-3).log2().to(swing.dtype)
         octaves = within(*self.octaves).to_physical(raw["z_depth"])
         low, high = math.log2(self.lowest), math.log2(HIGHEST * self.sample_rate)

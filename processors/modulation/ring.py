@@ -20,16 +20,15 @@ CARRIERS = {
 
 
 class RingModulator(Processor):
-    r"""Ring modulator: a signal times a tone, which moves each frequency up and down by that of the tone.
+    r"""Ring modulator: the product of a signal and a tone, which shifts each frequency up and down by that of the tone.
 
     .. math:: y[n] = (1 - m)\,u[n] + m\,u[n]\,w[n]
 
     The carrier w is a :class:`SineOscillator`, :class:`SawOscillator`, :class:`SquareOscillator` or
-    :class:`TriangleOscillator` of amplitude 1. With ``external`` it is the signal at the inlet ``"carrier"``, which is
-    silence where nothing is connected. As with any product, what lies above half the sample rate sounds below it.
+    :class:`TriangleOscillator` of amplitude 1. With ``external`` it is the signal at the inlet ``"carrier"``, silence
+    if unconnected. The product aliases above half the sample rate.
 
-    Controls: ``frequency_hz`` (1 Hz to 20 kHz, or 49 % of the sample rate where that is less) and ``phase_cycles`` (0
-    to 1), unless the carrier is external; ``mix`` (m, 0 to 1).
+    The control ``mix`` is m.
 
     Raw parameters:
         z_frequency, phase ``(B, 1)``: those of :class:`SineOscillator`; not with an external carrier.
@@ -37,14 +36,15 @@ class RingModulator(Processor):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``.
-        external: whether another node is the carrier, at a second inlet ``"carrier"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Read the carrier from another node, at a second inlet ``"carrier"``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform.
+        ParameterError: An unknown waveform.
 
-    Source: Bode, "History of electronic sound modification", JAES 32(10), 1984.
+    References:
+        Bode, "History of electronic sound modification", JAES 32(10), 1984.
     """
 
     latency_samples = 0
@@ -82,15 +82,15 @@ class RingModulator(Processor):
         """Modulate signals.
 
         Args:
-            inlet_signals: ``(B, C, L)``; with ``external``, also the carrier, ``(B, 1, L)`` or ``(B, C, L)``. What
-                follows by position is a raw parameter.
+            inlet_signals: ``(B, C, L)``; with ``external``, also the carrier, ``(B, 1, L)`` or ``(B, C, L)``. Further
+                positional arguments are raw parameters.
             raw_parameters: ``(B, 1)`` each.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a signal or parameter is missing or unknown, or signals do not fit together.
+            ParameterError: A signal or parameter is missing or unknown, or signals do not fit together.
         """
         (x, *carrier), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         tone = carrier[0] if carrier else self._tone(x, raw)

@@ -33,45 +33,45 @@ DEFAULTS = {"rate_hz": FAST, "swing_ms": (0.35, 0.52), "depth_db": (4.0, 10.0), 
 
 
 class RotarySpeaker(Processor):
-    r"""Rotary speaker: a drum for the lows and a horn for the highs, which turn in front of two microphones.
+    r"""Rotary speaker: a drum for low and a horn for high frequencies, which rotate in front of two microphones.
 
     .. math::
         y_i[n] &= \sum_{r} \Bigl(1 - \tfrac{1 - h_r}{2} (1 - q_{r,i}[n])\Bigr)\,u_r\bigl(n - t_{r,i}[n]\bigr), \quad
         t_{r,i}[n] = \tfrac{f_s}{1000} S_r\,(1 - q_{r,i}[n]) \\
         q_{r,i}[n] &= \cos 2\pi \bigl(\pm \tfrac{n f_r}{f_s} + \varphi_r - \alpha_i\bigr), \quad h_r = 10^{-D_r / 20}
 
-    A crossover splits the mean of the channels into u for the rotors r, and the output has two channels, those of the
-    microphones i at the angles α = ±a/2. A rotor that points to a microphone, q = 1, is nearest and loudest. As it
-    turns away, the way of the sound gets longer by up to 2 S, which the pitch hears as the Doppler effect, and the
-    level falls by up to D. The radius of a horn, 0.18 m, is a swing S of 0.52 ms. Drum and horn turn in opposite
-    directions. The crossover is a :class:`LinkwitzRileyCrossover`; reflections from a cabinet are not part of it.
+    A crossover splits the mean of the channels into u for the rotors r, and the output has two channels, of the
+    microphones i at the angles α = ±a/2. A rotor that points at a microphone, q = 1, is nearest and loudest. As it
+    turns away, the path gets longer by up to 2 S, which shifts the pitch by the Doppler effect, and the level falls by
+    up to D. A horn with a radius of 0.18 m has a swing S of 0.52 ms. Drum and horn rotate in opposite directions. The
+    crossover is a :class:`LinkwitzRileyCrossover`; reflections from a cabinet are not included.
 
     With ``external``, the signal at the inlet ``"speed"`` is added to both rates, in Hz, so that the rotors can slow
-    down and speed up. In a graph it is silence where nothing is connected.
+    down and speed up. In a graph, an unconnected inlet reads silence.
 
-    Controls, for ``drum`` and for ``horn``: ``{rotor}_rate_hz`` (f, 0.01 to 20 Hz), ``{rotor}_phase_cycles`` (φ, 0 to
-    1), ``{rotor}_swing_ms`` (S, 0 to 1 ms), ``{rotor}_depth_db`` (D, 0 to 24 dB). Besides ``crossover_hz`` (20 Hz to 20
-    kHz, or 95 % of half the sample rate where that is less) and ``mic_angle_deg`` (a, 0 to 180°).
+    Controls for each of ``drum`` and ``horn``: ``{rotor}_rate_hz`` is f, ``{rotor}_phase_cycles`` φ,
+    ``{rotor}_swing_ms`` S and ``{rotor}_depth_db`` D. In addition, ``mic_angle_deg`` is a.
 
     Raw parameters, in the order drum, horn:
         log_rate ``(B, 2)``: natural logarithms of f relative to 5.7 and 6.7 Hz.
         phase ``(B, 2)``: φ in cycles.
         z_swing, z_depth ``(B, 2)``: logits of S and D, which reach 1 % beyond their ranges.
-        log_freq ``(B, 1)``: that of the crossover.
+        log_freq ``(B, 1)``: That of the crossover.
         z_angle ``(B, 1)``: logit of a, which reaches 1 % beyond its range.
 
     Args:
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``, see
             :func:`~grafx.processors.core.delay_line.delay_line_init`.
-        external: whether a second inlet ``"speed"`` changes the rates.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        external: Add the signal at a second inlet ``"speed"`` to the rates.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another interpolation.
+        ParameterError: An unknown interpolation.
 
-    Source: Smith, Serafin, Abel and Berners, "Doppler simulation and the Leslie", DAFx 2002; Henricksen, "Unearthing
-    the mysteries of the Leslie cabinet", Recording Engineer/Producer, 1981.
+    References:
+        Smith, Serafin, Abel and Berners, "Doppler simulation and the Leslie", DAFx 2002; Henricksen, "Unearthing the
+        mysteries of the Leslie cabinet", Recording Engineer/Producer, 1981.
     """
 
     latency_samples = 0
@@ -112,18 +112,18 @@ class RotarySpeaker(Processor):
         return [*controls, replace(crossover, name="crossover_hz", default=default), angle]
 
     def forward(self, *inlet_signals: Tensor, **raw_parameters: Tensor) -> Tensor:
-        """Turn the speakers.
+        """Process signals.
 
         Args:
-            inlet_signals: ``(B, C, L)``; with ``external``, also the speed, ``(B, 1, L)``. What follows by position is
-                a raw parameter.
+            inlet_signals: ``(B, C, L)``; with ``external``, also the speed, ``(B, 1, L)``. Further positional arguments
+                are raw parameters.
             raw_parameters: ``(B, 2)`` or ``(B, 1)`` each.
 
         Returns:
             ``(B, 2, L)``.
 
         Raises:
-            ParameterError: a signal or parameter is missing or unknown, or signals do not fit together.
+            ParameterError: A signal or parameter is missing or unknown, or signals do not fit together.
         """
         (x, *speed), raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         if speed and speed[0].shape[1] != 1:
@@ -145,7 +145,7 @@ class RotarySpeaker(Processor):
         return delay_line_tail(self._line) + self.crossover.tail_samples(raw_parameters["log_freq"])
 
     def _facing(self, x: Tensor, speed: Tensor | None, raw: Raw) -> Tensor:
-        """How far each rotor points to each microphone, ``(B, rotors, microphones, L)``, from −1 to 1."""
+        """Compute how far each rotor points at each microphone, ``(B, rotors, microphones, L)``, from −1 to 1."""
         rates = safe_exp(wide(raw["log_rate"])) * torch.tensor(FAST, dtype=torch.float64, device=x.device)
         start = partial(running_phase, rates, self.sample_rate, x.new_zeros(1, 1, 1), x.shape[-1], speed)
         directions, sides = (torch.tensor(d, dtype=x.dtype, device=x.device) for d in (DIRECTIONS, (-0.5, 0.5)))

@@ -16,11 +16,11 @@ from ..core.series import Basis, polynomial_sum
 
 
 class TanhDistortion(Processor):
-    r"""Soft clipping.
+    r"""Soft clipping by a hyperbolic tangent.
 
     .. math:: y = e^{q} \left(\tanh(e^{p} u + b) - \tanh b\right)
 
-    where q = −p unless the gain afterwards is a parameter of its own, and b = 0 without a bias.
+    where q = −p unless there is a separate post-gain, and b = 0 without a bias.
 
     Raw parameters:
         log_pre_gain ``(B, 1)``: p, natural logarithm of the gain before, with ``pre_post_gain``; else 0.
@@ -29,13 +29,14 @@ class TanhDistortion(Processor):
         bias ``(B, 1)``: b, with ``use_bias``.
 
     Args:
-        pre_post_gain: scale before and after.
-        inverse_post_gain: undo the gain before, so that quiet signals keep their level.
-        remove_dc: subtract the mean of each channel first.
-        use_bias: clip asymmetrically, which adds even harmonics.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        pre_post_gain: Apply gains before and after.
+        inverse_post_gain: Compensate the gain before, so that quiet signals keep their level.
+        remove_dc: Subtract the mean of each channel first.
+        use_bias: Clip asymmetrically, which adds even harmonics.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class TanhDistortion(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a parameter is missing, or given though the options leave it out.
+            ParameterError: A parameter is missing, or given although the options exclude it.
         """
         check_optional(self, log_pre_gain=log_pre_gain, log_post_gain=log_post_gain, bias=bias)
         y = _before(input_signals, self.remove_dc, log_pre_gain)
@@ -90,20 +91,18 @@ class TanhDistortion(Processor):
 
 
 class ArctanDistortion(Processor):
-    r"""Soft clipping by an arctangent, which is reached more slowly than a hyperbolic tangent.
+    r"""Soft clipping by an arctangent, which saturates more slowly than a hyperbolic tangent.
 
     .. math:: y = \tfrac{2}{\pi} \arctan(d\,u)
 
-    The output is within ±1 for every input. Quiet signals are scaled by 2d/π.
-
-    Controls: ``drive`` (d, 0.1 to 100).
+    The output is within ±1 for every input. Quiet signals are scaled by 2d/π. The control ``drive`` is d.
 
     Raw parameters:
         log_drive ``(B, 1)``: ln d.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -128,18 +127,18 @@ class ArctanDistortion(Processor):
 
 
 class HardClip(Processor):
-    r"""Keeps signals within a range.
+    r"""Clipping of signals to a range.
 
     .. math:: y = \min(\max(u, l), h)
 
-    It has no parameters. As a range of Hertz it keeps the pitch of an oscillator within bounds.
+    It has no parameters. With limits in Hz, it bounds the frequency input of an oscillator.
 
     Args:
         low: l.
         high: h.
 
     Raises:
-        ParameterError: the range does not ascend.
+        ParameterError: The limits do not ascend.
     """
 
     latency_samples = 0
@@ -159,7 +158,7 @@ class HardClip(Processor):
 
 
 class PiecewiseTanhDistortion(Processor):
-    r"""Clipping with a hardness and a threshold for each polarity.
+    r"""Soft clipping with a hardness and a threshold for each polarity.
 
     .. math:: y = e^q f(e^p u), \quad f(v) = \begin{cases}
             a_p \tanh(h_p (v - k_p)) + \tanh k_p & v > k_p \\
@@ -168,7 +167,7 @@ class PiecewiseTanhDistortion(Processor):
         \end{cases}
 
     where a = (1 − tanh²k)/h, so that value and slope are continuous; h = exp(``log_hardness``), k = σ(``z_threshold``),
-    and q = −p unless the gain afterwards is a parameter of its own.
+    and q = −p unless there is a separate post-gain.
 
     Raw parameters:
         log_hardness ``(B, 2)``: natural logarithms of h_p and h_n. The harder, the lower is the ceiling.
@@ -178,12 +177,13 @@ class PiecewiseTanhDistortion(Processor):
             ``inverse_post_gain``.
 
     Args:
-        pre_post_gain: scale before and after.
-        inverse_post_gain: undo the gain before, so that quiet signals keep their level.
-        remove_dc: subtract the mean of each channel first.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        pre_post_gain: Apply gains before and after.
+        inverse_post_gain: Compensate the gain before, so that quiet signals keep their level.
+        remove_dc: Subtract the mean of each channel first.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
-    Source: Eichas and Zölzer, "Black-box modeling of distortion circuits with block-oriented models", DAFx 2016.
+    References:
+        Eichas and Zölzer, "Black-box modeling of distortion circuits with block-oriented models", DAFx 2016.
     """
 
     def __init__(self, pre_post_gain: bool = True, inverse_post_gain: bool = True, remove_dc: bool = False, **controls):
@@ -228,13 +228,13 @@ class PiecewiseTanhDistortion(Processor):
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: a gain is missing, or given though the options leave it out.
+            ParameterError: A gain is missing, or given although the options exclude it.
         """
         check_optional(self, log_pre_gain=log_pre_gain, log_post_gain=log_post_gain)
         v = _before(input_signals, self.remove_dc, log_pre_gain)
         threshold = torch.sigmoid(z_threshold)
         above, below = (k[:, None, None] for k in threshold.unbind(-1))
-        # What each side adds to the middle is 0 with the slope of tanh where it sets in.
+        # The correction of each side is 0 with the slope of tanh at its threshold.
         hardness = safe_exp(log_hardness)
         scale = (1 - torch.tanh(threshold).square()) / hardness
         hardness_p, hardness_n, scale_p, scale_n = (t[:, None, None] for t in (*hardness.unbind(-1), *scale.unbind(-1)))
@@ -245,7 +245,7 @@ class PiecewiseTanhDistortion(Processor):
 
 
 class _SeriesDistortion(Processor):
-    """What the distortions that sum polynomials have in common."""
+    """Base class of the distortions that sum polynomials."""
 
     basis: Basis
 
@@ -287,7 +287,7 @@ class _SeriesDistortion(Processor):
             ``(B, C, L)``, differentiable once.
 
         Raises:
-            ParameterError: the gain is missing, or given though the options leave it out.
+            ParameterError: The gain is missing, or given although the options exclude it.
         """
         check_optional(self, log_pre_gain=log_pre_gain)
         v = _before(input_signals, self.remove_dc, log_pre_gain)
@@ -299,8 +299,8 @@ class PowerDistortion(_SeriesDistortion):
 
     .. math:: y = \sum_{k=0}^{K-1} \tanh(w_k)\, (e^p u)^k
 
-    The first of them is a constant, the second the signal itself. With ``use_tanh`` the tanh is taken of each
-    power. A signal so loud that the highest power passes 10¹⁴ is bounded softly first.
+    The first term is a constant, the second the signal itself. With ``use_tanh``, tanh is applied to each power.
+    Signals whose highest power exceeds 10¹⁴ are bounded softly first.
 
     Raw parameters:
         basis_weights ``(B, K)``: w.
@@ -308,29 +308,30 @@ class PowerDistortion(_SeriesDistortion):
 
     Args:
         max_order: K, the number of powers.
-        pre_gain: scale before.
-        remove_dc: subtract the mean of each channel first.
-        use_tanh: saturate each power.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        pre_gain: Apply a gain before.
+        remove_dc: Subtract the mean of each channel first.
+        use_tanh: Saturate each power.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
 
-    Source: Colonel, Comunità and Reiss, "Reverse engineering memoryless distortion effects with differentiable
-    waveshapers", AES Convention 153, 2022; Peladeau and Peeters, "Blind estimation of audio effects using an
-    auto-encoder approach and differentiable digital signal processing", ICASSP 2024.
+    References:
+        Colonel, Comunità and Reiss, "Reverse engineering memoryless distortion effects with differentiable
+        waveshapers", AES Convention 153, 2022; Peladeau and Peeters, "Blind estimation of audio effects using an
+        auto-encoder approach and differentiable digital signal processing", ICASSP 2024.
     """
 
     basis = "powers"
 
 
 class ChebyshevDistortion(_SeriesDistortion):
-    r"""Distortion by a sum of Chebyshev polynomials, of which each makes one harmonic of a full-scale sinusoid.
+    r"""Distortion by a sum of Chebyshev polynomials, each of which makes one harmonic of a full-scale sinusoid.
 
     .. math:: y = \sum_{k=0}^{K-1} \tanh(w_k)\, T_k(e^p u), \quad T_k(\cos φ) = \cos k φ
 
-    The first of them is a constant, the second the signal itself. With ``use_tanh`` the tanh is taken of each
-    polynomial. A signal so loud that the highest of them passes 10¹⁴ is bounded softly first.
+    The first term is a constant, the second the signal itself. With ``use_tanh``, tanh is applied to each polynomial.
+    Signals whose highest polynomial exceeds 10¹⁴ are bounded softly first.
 
     Raw parameters:
         basis_weights ``(B, K)``: w.
@@ -338,29 +339,29 @@ class ChebyshevDistortion(_SeriesDistortion):
 
     Args:
         max_order: K, the number of polynomials.
-        pre_gain: scale before.
-        remove_dc: subtract the mean of each channel first.
-        use_tanh: saturate each polynomial.
-        **controls: options of :class:`~grafx.processors.base.Processor`.
+        pre_gain: Apply a gain before.
+        remove_dc: Subtract the mean of each channel first.
+        use_tanh: Saturate each polynomial.
+        **controls: Options of :class:`~grafx.processors.base.Processor`.
 
     Raises:
         ParameterError: ``max_order`` is less than 1.
 
-    Source: as of :class:`PowerDistortion`; as waveshaping, Le Brun, "Digital waveshaping synthesis", JAES 27(4),
-    1979.
+    References:
+        See :class:`PowerDistortion`; as waveshaping, Le Brun, "Digital waveshaping synthesis", JAES 27(4), 1979.
     """
 
     basis = "chebyshev"
 
 
 def _gain_size(pre_post_gain: bool, inverse_post_gain: bool) -> ParameterSize:
-    """Raw parameters of the gains before and after."""
+    """Sizes of the raw parameters of the gains before and after."""
     used = {"log_pre_gain": pre_post_gain, "log_post_gain": pre_post_gain and not inverse_post_gain}
     return {name: 1 for name, is_used in used.items() if is_used}
 
 
 def _gain_controls(raw: Collection[str]) -> list[Control]:
-    """Those of the gains before and after, where they are parameters."""
+    """Make the controls of the gains before and after, if they are parameters."""
     gains = (("pre_gain_db", -24, 60, "log_pre_gain"), ("post_gain_db", -60, 24, "log_post_gain"))
     return [db(n, low, high, 0.0, r) for n, low, high, r in gains if r in raw]
 

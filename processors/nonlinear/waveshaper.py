@@ -1,4 +1,4 @@
-"""Waveshapers that do not alias, or hardly; bit crushers, which do; and curves that are learned."""
+"""Waveshapers with antialiasing, learned curves, and bit crushers."""
 
 import math
 from functools import partial
@@ -29,7 +29,7 @@ POST_GAIN = db("post_gain_db", -48, 24, 0.0, "log_post_gain")
 
 
 class _Oversampled(Processor):
-    """A nonlinearity at a higher rate, and a whole signal that makes up for the latency."""
+    """Nonlinearity at a higher sample rate; offline, the latency is compensated."""
 
     latency_samples: int
 
@@ -47,7 +47,7 @@ class _Oversampled(Processor):
 
 
 class Waveshaper(_Oversampled):
-    r"""Distortion by a curve, without most of the aliasing that curves bring.
+    r"""Distortion by a curve, with reduced aliasing.
 
     .. math:: y = e^q \bigl(f(e^p u + b) - f(b)\bigr)
 
@@ -64,20 +64,20 @@ class Waveshaper(_Oversampled):
             \text{triangle\_fold} & \tfrac{2}{\pi} \arcsin \sin \tfrac{\pi}{2} v
         \end{array}
 
-    The folders turn back at ±1, and the harder they are driven, the more often. A tube clips its lower half at −½,
-    which brings even harmonics; so does an offset b.
+    The folders turn back at ±1, the more often the harder they are driven. The tube clips its lower half at −½, which
+    adds even harmonics; so does an offset b.
 
     **Aliasing.** Harmonics beyond the Nyquist frequency fold back. There are two remedies, which can be combined:
     ``"adaa1"`` and ``"adaa2"`` apply the curve to lines between samples, or triangles of three, by its antiderivatives
     (:func:`~grafx.processors.core.antialiasing.antialiased`), and ``oversampling`` applies it at a higher rate.
-    Antiderivatives dull the highest octave (−2.4 or −7.3 dB at 10 kHz, at 44.1 kHz, but −0.6 or −1.5 dB at twice that
-    rate); oversampling passes it as it is, up to 0.45 of the sample rate. A guide of this site measures both.
+    Antiderivatives attenuate the highest octave (−2.4 or −7.3 dB at 10 kHz, at 44.1 kHz, but −0.6 or −1.5 dB at twice
+    that rate); oversampling preserves it up to 0.45 of the sample rate. The guide on waveshaping measures both.
 
-    **Latency.** ``"adaa1"`` delays by half a sample, or its part of it if oversampled, and needs no latency. All else
-    looks ahead as far as it would be late, so that the output is in time with the input, and ``stream`` is late by
-    ``latency_samples``: 1 for ``"adaa2"``, and about 70 if oversampled.
+    **Latency.** ``"adaa1"`` delays by half a sample, or less if oversampled, and has no latency. The other options look
+    ahead, so that the output is aligned with the input offline, and late by ``latency_samples`` in a stream: 1 for
+    ``"adaa2"``, and about 70 if oversampled.
 
-    Controls: ``drive_db`` (−24 to 48 dB), ``offset`` (b, −1 to 1), ``post_gain_db`` (−48 to 24 dB).
+    The control ``offset`` is b.
 
     Raw parameters:
         log_drive ``(B, 1)``: p, natural logarithm of the gain before.
@@ -88,15 +88,16 @@ class Waveshaper(_Oversampled):
         shape: ``"hard"``, ``"cubic"``, ``"tanh"``, ``"arctan"``, ``"tube"``, ``"sine_fold"`` or ``"triangle_fold"``.
         antialiasing: None, ``"adaa1"`` or ``"adaa2"``.
         oversampling: 1, 2, 4 or 8 times the sample rate.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an option has no such value.
+        ParameterError: An unsupported option value.
 
-    Source: Parker, Zavalishin and Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
-    convolution", DAFx 2016; Bilbao, Esqueda, Parker and Välimäki, "Antiderivative antialiasing for memoryless
-    nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
+    References:
+        Parker, Zavalishin and Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
+        convolution", DAFx 2016; Bilbao, Esqueda, Parker and Välimäki, "Antiderivative antialiasing for memoryless
+        nonlinearities", IEEE Signal Processing Letters 24(7), 2017.
     """
 
     def __init__(
@@ -143,21 +144,20 @@ class Waveshaper(_Oversampled):
 
 
 class SplineDistortion(_Oversampled):
-    r"""Distortion by a curve that is learned, and always rises.
+    r"""Distortion by a learned monotonic curve.
 
     .. math:: y = e^q f(e^p u)
 
-    f is a monotone rational-quadratic spline over [−1, 1], through f(0) = 0, and goes on as a straight line beyond. Its
-    K bins are of equal width 2/K. In each of them it rises by r, from a slope d₀ to d₁:
+    f is a monotonic rational-quadratic spline over [−1, 1], through f(0) = 0, continued as a straight line. Its K bins
+    have the width 2/K. In each of them it rises by r, from a slope d₀ to d₁:
 
     .. math:: f = f_0 + \frac{r\,(s t^2 + d_0\,t (1 - t))}{s + (d_0 + d_1 - 2 s)\,t (1 - t)}, \quad
         s = \frac{K r}{2}, \quad 0 \le t \le 1
 
     where s and d are exponentials of raw parameters, so that raw zeros make it the identity. Its slope is continuous
-    and positive: whatever it does to a sound can be undone.
+    and positive: the distortion is invertible.
 
-    Controls: ``drive_db`` (−24 to 48 dB), ``bin_gain_db`` (−36 to 12 dB, s of K bins), ``knot_gain_db`` (−36 to 12 dB,
-    d at K + 1 knots), ``post_gain_db`` (−48 to 24 dB).
+    Controls: ``bin_gain_db`` is s of K bins, ``knot_gain_db`` d at K + 1 knots.
 
     Raw parameters:
         log_drive ``(B, 1)``: p, natural logarithm of the gain before.
@@ -168,14 +168,15 @@ class SplineDistortion(_Oversampled):
     Args:
         num_bins: K, an even number.
         oversampling: 1, 2, 4 or 8 times the sample rate, against aliasing.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: ``num_bins`` is odd or less than 2, or there is no such oversampling.
+        ParameterError: ``num_bins`` is odd or less than 2, or the oversampling is unsupported.
 
-    Source: Gregory and Delbourgo, "Piecewise rational quadratic interpolation to monotonic data", IMA Journal of
-    Numerical Analysis 2(2), 1982; Durkan, Bekasov, Murray and Papamakarios, "Neural spline flows", NeurIPS 2019.
+    References:
+        Gregory and Delbourgo, "Piecewise rational quadratic interpolation to monotonic data", IMA Journal of Numerical
+        Analysis 2(2), 1982; Durkan, Bekasov, Murray and Papamakarios, "Neural spline flows", NeurIPS 2019.
     """
 
     def __init__(
@@ -222,7 +223,7 @@ class SplineDistortion(_Oversampled):
         mean, slopes = (torch.exp(soft_bound(gain, *SLOPE_BOUNDS)) for gain in (log_bin_gain, log_knot_gain))
         rises = mean * (2 / self.num_bins)
         drive, post_gain = (safe_exp(gain).unsqueeze(-1) for gain in (log_drive, log_post_gain))
-        # Gains between the filters of oversampling, whose past has the gain that it had.
+        # Gains are between the oversampling filters, whose past keeps the gain that it had.
         return self._run(lambda u: post_gain * rational_quadratic(drive * u, rises, slopes), input_signals)
 
     def tail_samples(
@@ -232,31 +233,32 @@ class SplineDistortion(_Oversampled):
 
 
 class BitCrusher(Processor):
-    r"""Fewer bits, and fewer samples that are held.
+    r"""Bit crusher: reduction of bit depth and sample rate.
 
     .. math:: y[n] = q \left\lfloor \frac{u[m]}{q} + \frac12 \right\rfloor, \quad q = 2^{1 - b}, \quad
         m = \left\lceil \left\lfloor \frac{n}{h} \right\rfloor h \right\rceil
 
-    b bits have 2ᵇ⁻¹ steps from 0 to 1; they do not clip. Each sample is held until h have passed, where h need not be a
-    whole number; what is one up to the rounding of single precision counts as one. h is in samples, so at another
-    sample rate it is another time. Both alias, as they are meant to.
+    b bits have 2ᵇ⁻¹ steps from 0 to 1, without clipping. Each sample is held for h samples, where h need not be an
+    integer; values within the rounding of single precision count as integers. h is in samples, so its duration depends
+    on the sample rate. Both alias by design.
 
-    Neither has a slope that tells anything, so gradients are those of estimators: rounding passes that of the signal
-    straight through, the size of a step has that of the rounding error, and h has that of the delay it makes,
-    of which it is told as if all were held for the part of h that has passed.
+    Neither has a useful slope, so gradients are estimates: rounding is straight-through for the signal, the step size
+    gets the gradient of the rounding error, and h that of the delay it causes, estimated as if all samples were held
+    for the elapsed part of h.
 
-    Controls: ``bits`` (b, 1 to 16, also between whole numbers), ``downsampling`` (h, 1 to 100).
+    Controls: ``bits`` is b, also between integers; ``downsampling`` is h.
 
     Raw parameters:
         z_bits ``(B, 1)``: b = 24 σ(z), 12 at 0.
         log_downsampling ``(B, 1)``: h = 1 + exp.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Bengio, Léonard and Courville, "Estimating or propagating gradients through stochastic neurons for
-    conditional computation", 2013; Esser et al., "Learned step size quantization", ICLR 2020.
+    References:
+        Bengio, Léonard and Courville, "Estimating or propagating gradients through stochastic neurons for conditional
+        computation", 2013; Esser et al., "Learned step size quantization", ICLR 2020.
     """
 
     latency_samples = 0

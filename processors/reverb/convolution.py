@@ -1,4 +1,4 @@
-"""Reverb with the impulse response of a room."""
+"""Convolution reverb."""
 
 import math
 import os
@@ -30,50 +30,51 @@ PRE_DELAY = exponential(20.0, floor=1e-3)
 
 
 class ConvolutionReverb(Processor):
-    r"""Convolution with a recorded impulse response, whose decay can be changed.
+    r"""Convolution reverb with a recorded impulse response and adjustable decay.
 
     .. math:: y = e^g\,(u * \delta_d * h'), \quad h'[n] = \sum_b h_b[n]\,
         \exp\left(r_b \Bigl(1 - \frac{1}{s_b}\Bigr) \max(0, n - n_0)\right)
 
-    The response h is split into three bands h_b, which sum to it, by filters without phase that fade into each other
-    over an octave around two frequencies. From n₀ on, where it first reaches a tenth of its peak, the band b
-    decays as :math:`e^{-r_b n}`, by Schroeder's integration from −5 to −25 dB; with the factor s its decay time
-    becomes s times as long. So a half is a smaller or a more damped room; above 1, the noise of a recording becomes
-    louder too. At 1 the response is as it is. Time is not stretched, and early reflections stay where they are.
+    The response h is split into three bands h_b, which sum to it, by zero-phase filters with crossfades of an octave
+    around two frequencies. From n₀ on, where h first reaches a tenth of its peak, the band b decays as :math:`e^{-r_b
+    n}`, by Schroeder integration from −5 to −25 dB; the factor s multiplies its decay time. So ½ is a smaller or more
+    damped room; above 1, the noise of a recording is amplified too. At 1 the response is unchanged. Time is not
+    stretched, and early reflections keep their positions.
 
-    A response of one channel serves all channels of a signal, one of two has one for each, and a mono signal becomes
-    stereo. One of four is true stereo: from left to left, left to right, right to left and right to right.
+    A mono response serves all channels of a signal, a stereo one has a response for each, and a mono signal becomes
+    stereo. A response of four channels is true stereo: left to left, left to right, right to left and right to right.
 
-    The response is an option and no parameter. It moves with ``.to(device)``, is in the ``state_dict``, and has no
-    gradient; graphs that are saved hold the parameters of this processor, and whoever loads them makes the processor of
-    the same response again. The output is wet; :class:`DryWet` mixes it with the input. In a stream it has no latency.
+    The response is an option, not a parameter. It moves with ``.to(device)``, is in the ``state_dict``, and has no
+    gradient; a saved graph holds the parameters of this processor only, so create the processor with the same response
+    to load it. The output is wet; :class:`DryWet` mixes it with the input. In a stream it has no latency.
 
-    Controls: ``pre_delay_ms`` (d, 0 to 200 ms), ``gain_db`` (of g, −60 to 24 dB), ``low_decay``, ``mid_decay``,
-    ``high_decay`` (s of each band, 0.1 to 2). By default they leave the response as it is.
+    Controls: ``pre_delay_ms`` is d, ``gain_db`` g; ``low_decay``, ``mid_decay`` and ``high_decay`` are s of each band.
+    By default they leave the response unchanged.
 
     Raw parameters:
-        log_pre_delay ``(B, 1)``: d is 20 ms · (exp(log_pre_delay) − 0.001), clipped to 0 to 200 ms, where its gradient
-            ends.
+        log_pre_delay ``(B, 1)``: d is 20 ms · (exp(log_pre_delay) − 0.001), clipped to 0 to 200 ms; its gradient is
+            zero where it is clipped.
         log_gain ``(B, 1)``: g, natural logarithm of an amplitude.
         log_decay ``(B, 3)``: natural logarithms of s, bounded softly to 0.06 to 3.3.
 
     Args:
         ir: h, ``(N,)`` or ``(C, N)`` with 1, 2 or 4 channels, at the sample rate.
-        crossovers_hz: the two frequencies that part the bands.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        crossovers_hz: The two frequencies between the bands.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Attributes:
         bands: h_b, ``(3, C, N)``.
-        decay_ms: times to −60 dB of each band, ``(3,)``; infinite where none can be told.
+        decay_ms: Times to −60 dB of each band, ``(3,)``; infinite if undetermined.
 
     Raises:
-        ParameterError: the response is empty, holds no finite numbers, or has another number of channels; frequencies
-            that do not ascend below half the sample rate.
+        ParameterError: The response is empty, not finite, or has another number of channels; frequencies do not ascend
+            below half the sample rate.
 
-    Source: Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; decay times, Schroeder, "New
-    method of measuring reverberation time", JASA 37(3), 1965.
+    References:
+        Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; decay times, Schroeder, "New
+        method of measuring reverberation time", JASA 37(3), 1965.
     """
 
     latency_samples = 0
@@ -110,24 +111,24 @@ class ConvolutionReverb(Processor):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike, sample_rate: float = 44100, **options) -> "ConvolutionReverb":
-        """A reverb with the response in an audio file.
+        """Make a reverb with the response in an audio file.
 
-        A response of another sample rate is converted, and scaled, so that its gain stays. One that sounds at once
-        comes later by up to 10 samples of the lower rate, in which the filter rings.
+        A response of another sample rate is resampled, and scaled to keep its gain. A response with an immediate onset
+        is delayed by up to 10 samples of the lower rate, for the ringing of the filter.
 
         Args:
-            path: of any kind that libsndfile knows, with 1, 2 or 4 channels.
-            sample_rate: that of the signals.
-            **options: others of the class.
+            path: A file in any format of libsndfile, with 1, 2 or 4 channels.
+            sample_rate: Sample rate of the signals.
+            **options: Other options of the class.
 
         Raises:
-            ParameterError: ``soundfile`` is not installed, or the file is missing, empty or no audio.
+            ParameterError: ``soundfile`` is not installed, or the file is missing, empty or not audio.
         """
         return cls(read_response(path, sample_rate), sample_rate=sample_rate, **options)
 
     @property
     def decay_ms(self) -> Tensor:
-        """Times to −60 dB of each band; infinite where none can be told."""
+        """Times to −60 dB of each band; infinite if undetermined."""
         return TO_SILENCE * 1000 / self.sample_rate / self.rates
 
     def parameter_size(self) -> ParameterSize:
@@ -145,7 +146,7 @@ class ConvolutionReverb(Processor):
         ]
 
     def forward(self, input_signals: Tensor, log_pre_delay: Tensor, log_gain: Tensor, log_decay: Tensor) -> Tensor:
-        """Add reverb.
+        """Reverberate.
 
         Args:
             input_signals: ``(B, C, L)``, mono or stereo unless the response is mono.
@@ -154,10 +155,10 @@ class ConvolutionReverb(Processor):
             log_decay: ``(B, 3)``.
 
         Returns:
-            The wet signals ``(B, C, L)``, or ``(B, 2, L)`` where the response has more than one channel.
+            The wet signals ``(B, C, L)``, or ``(B, 2, L)`` if the response has more than one channel.
 
         Raises:
-            ParameterError: the signal has more than two channels, and the response more than one.
+            ParameterError: The signal has more than two channels, and the response more than one.
         """
         if self.bands.shape[1] > 1:
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
@@ -178,21 +179,21 @@ class ConvolutionReverb(Processor):
     def min_delay_samples(
         self, input_signals: Tensor, log_pre_delay: Tensor, log_gain: Tensor, log_decay: Tensor
     ) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
+            input_signals: Of any shape; the values are ignored.
             log_pre_delay: ``(B, 1)``.
-            log_gain, log_decay: of no matter.
+            log_gain, log_decay: Ignored.
 
         Returns:
-            The least pre-delay of all rows, and the silence that the response begins with.
+            The minimum pre-delay of all rows, plus the initial silence of the response.
         """
         silence = _first(self.bands.abs().amax((0, 1)) > 0)
         return silence + delay_line_min_delay(self._samples(log_pre_delay), self._line)
 
     def _response(self, log_gain: Tensor, log_decay: Tensor) -> Tensor:
-        """``(B, C, N)``."""
+        """Compute the response ``(B, C, N)``."""
         bounded = DECAY_MIDDLE + soft_bound(log_decay - DECAY_MIDDLE, DECAY_REACH, 0.5)
         rates = self.rates.to(log_decay) * -torch.expm1(-bounded)
         times = torch.arange(self.bands.shape[-1], dtype=log_decay.dtype, device=log_decay.device) - self.onset
@@ -204,10 +205,10 @@ class ConvolutionReverb(Processor):
 
 
 def read_response(path: str | os.PathLike, sample_rate: float) -> Tensor:
-    """An impulse response ``(C, N)``, float32, from an audio file, at a sample rate.
+    """Read an impulse response ``(C, N)``, float32, from an audio file at a sample rate.
 
     Raises:
-        ParameterError: as of :meth:`ConvolutionReverb.from_file`.
+        ParameterError: As in :meth:`ConvolutionReverb.from_file`.
     """
     try:
         import soundfile
@@ -231,10 +232,10 @@ def read_response(path: str | os.PathLike, sample_rate: float) -> Tensor:
 
 
 def _resampled(samples: np.ndarray, ratio: Fraction) -> np.ndarray:
-    """Responses ``(N, C)`` at ``ratio`` times their sample rate, with the same gain.
+    """Resample responses ``(N, C)`` to ``ratio`` times their sample rate, with the same gain.
 
-    The filter rings before each sample as well as after. What sounds at once waits for it, since cutting that off
-    would take half of the filter from it.
+    The filter rings before and after each sample. Responses with an immediate onset are delayed, since truncation would
+    remove half of the filter.
     """
     from scipy.signal import resample_poly
 
@@ -258,14 +259,14 @@ def _checked(ir: Tensor) -> Tensor:
 
 
 def _first(true: Tensor) -> int:
-    """The index of the first that is true, ``(N,)``, or 0."""
+    """Return the index of the first true element, ``(N,)``, or 0."""
     return int(true.int().argmax())
 
 
 def _bands(ir: Tensor, *edges: float) -> Tensor:
-    """What is below, between and above two frequencies in Nyquists, ``(3, C, N)``, the sum of which is the response.
+    """Split a response at two frequencies in Nyquists into ``(3, C, N)``, which sum to it.
 
-    The filters have no phase, so that what they ring before the onset, where no envelope has begun, cancels.
+    The filters are zero-phase, so that their ringing before the onset, where no envelope has begun, cancels.
     """
     num_samples = ir.shape[-1]
     length = 1 << (2 * num_samples - 1).bit_length()
@@ -278,7 +279,7 @@ def _bands(ir: Tensor, *edges: float) -> Tensor:
 
 
 def _rates(bands: Tensor) -> Tensor:
-    """Natural logarithms of amplitude that each band ``(3, C, N)`` loses with a sample, 0 where none can be told."""
+    """Compute the decay per sample of each band ``(3, C, N)`` in nepers, 0 if undetermined."""
     energy = bands.square().sum(1)
     left = energy.flip(-1).cumsum(-1).flip(-1)
     levels = 10 * torch.log10((left / left[:, :1].clamp(min=1e-300)).clamp(min=1e-30))

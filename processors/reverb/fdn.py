@@ -1,4 +1,4 @@
-"""Reverberation by feedback delay networks."""
+"""Feedback delay networks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -32,41 +32,40 @@ LOSS_BOUNDS = 5.0, 2.0  # of the nepers that a line takes away in one pass
 
 
 class FeedbackDelayNetwork(Processor):
-    r"""Reverb of N delay lines, which feed each other through an orthogonal matrix.
+    r"""Feedback delay network: a reverb of N delay lines with an orthogonal feedback matrix.
 
     .. math::
         y(z) = T(z)\,C\,\bigl(D(z)^{-1} - A\bigr)^{-1} B\,u(z), \quad
         D_i(z) = H_i(z)\,z^{-m_i}, \quad |H_i(e^{j\omega})| = 10^{-3 m_i / (f_s T_{60}(\omega))}
 
-    Each line has a filter H with a gain at every octave, which is proportional to the length m of the line, so that all
-    of them decay alike: in :math:`T_{60}` seconds by 60 dB, exactly at the centres of the octaves from 62.5 Hz to
-    16 kHz (as far up as the sample rate allows). In between, times are interpolated; nowhere does it ring more than
-    twice as long as in the longest band. T sets the levels of the octaves at the beginning, and goes for both channels.
-    A mono signal enters as if it came from left and right. Only the wet signal comes out: for a mix, put it into a
-    :class:`~grafx.processors.DryWet`.
+    Each line has a filter H with a gain at every octave in proportion to the length m of the line, so that all lines
+    decay at the same rate: by 60 dB in :math:`T_{60}` seconds, exactly at the centres of the octaves from 62.5 Hz to 16
+    kHz (limited by the sample rate). In between, times are interpolated; the decay time never exceeds twice that of the
+    longest band. T sets the initial levels of the octaves, for both channels. A mono signal is used for left and right.
+    The output is wet: to mix it, use :class:`~grafx.processors.DryWet`.
 
-    The matrix A is orthogonal whatever the raw parameters, so the network is stable: with ``matrix="exponential"``,
+    The matrix A is orthogonal for all raw parameters, so the network is stable: with ``matrix="exponential"``,
 
     .. math:: A = A_0 \exp(S - S^\top)
 
-    with a strictly lower triangular S, which reaches all rotations, and with ``"householder"`` the reflection
-    :math:`A = P\,(I - 2 v v^\top / v^\top v)`, which has N parameters alone. A₀ is a Hadamard matrix where N is a power
-    of two, and otherwise, as for the other kind, P shifts the lines by one.
+    with a strictly lower triangular S, which covers all rotations, and with ``"householder"`` the reflection
+    :math:`A = P\,(I - 2 v v^\top / v^\top v)`, which has N parameters only. A₀ is a Hadamard matrix if N is a power of
+    two, and otherwise, as in the other case, P shifts the lines by one.
 
-    Two methods give the same sound, and gradients of it. ``"recursive"`` runs the network from sample to sample, in one
-    compiled pass on the CPU. ``"frequency"`` solves it for all frequencies of a Fourier transform at once, see
-    :func:`~grafx.processors.core.delay_network.delay_network_by_frequency`, which suits graphics processors.
-    Streams always take the recursion.
+    Two methods have the same output and gradients. ``"recursive"`` runs the network sample by sample, in one compiled
+    pass on the CPU. ``"frequency"`` solves it at all frequencies of a Fourier transform at once, see
+    :func:`~grafx.processors.core.delay_network.delay_network_by_frequency`, which suits GPUs. Streams always use the
+    recursion.
 
-    Controls: ``t60_s`` of each of K octaves (0.1 to 30 s), ``level_db`` of each octave (−24 to 24 dB), ``input_gain``
-    of each line from left and right and ``output_gain`` of left and right from each line (−2 to 2, of what lets a
-    response of 1 s have about the energy 1), and ``rotation`` (S, −π to π) or ``reflection`` (v, −2 to 2).
+    Controls: ``t60_s`` and ``level_db`` for each of K octaves, ``input_gain`` of each line from left and right,
+    ``output_gain`` of left and right from each line (relative to gains that give a response of 1 s about the energy 1),
+    and ``rotation``, S, or ``reflection``, v.
 
     Raw parameters:
-        log_decay ``(B, K)``: natural logarithms of T in seconds; beyond ±4 they are bounded to ±5. No line takes more
-            than 61 dB away at once.
+        log_decay ``(B, K)``: natural logarithms of T in seconds; beyond ±4 they are bounded to ±5. No line attenuates
+            by more than 61 dB in one pass.
         log_level ``(B, K)``: natural logarithms of the levels; beyond ±3 they are bounded to ±4.
-        z_input ``(B, N, 2)``: gains from left and right, relative to those that it starts with.
+        z_input ``(B, N, 2)``: gains from left and right, relative to the initial ones.
         z_output ``(B, 2, N)``: gains to left and right, likewise.
         skew ``(B, N(N − 1)/2)``: S, row by row, of the exponential matrix.
         normal ``(B, N)``: v − 1, of the Householder matrix.
@@ -75,21 +74,22 @@ class FeedbackDelayNetwork(Processor):
         num_lines: N, at least 2.
         matrix: ``"exponential"`` or ``"householder"``.
         method: ``"recursive"`` or ``"frequency"``.
-        delay_ms: the lengths of all lines in milliseconds, for each of which the next prime number of samples is taken
-            that no other line has; by default from 17 to 61 ms, evenly on a logarithmic scale.
-        delays: the lengths in samples, in place of that.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
+        delay_ms: Lengths of all lines in milliseconds, each rounded up to the next unused prime number of samples; by
+            default from 17 to 61 ms, evenly on a logarithmic scale.
+        delays: Lengths in samples, in place of ``delay_ms``.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an unknown option, lengths that are no positive times, of which there are not N, or a sample
-            rate too low for any octave.
+        ParameterError: An unsupported option value, lengths that are not N positive numbers, or a sample rate too low
+            for any octave.
 
-    Source: Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991;
-    Schlecht and Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017, and Prawda,
-    Schlecht and Välimäki, "Improved reverberation time control for feedback delay networks", DAFx 2019, for the
-    filters; Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, and Dal Santo et
-    al., "Differentiable feedback delay network for colorless reverberation", DAFx 2023, for training.
+    References:
+        Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991;
+        Schlecht and Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017, and Prawda,
+        Schlecht and Välimäki, "Improved reverberation time control for feedback delay networks", DAFx 2019, for the
+        filters; Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, and Dal Santo et
+        al., "Differentiable feedback delay network for colorless reverberation", DAFx 2023, for training.
     """
 
     latency_samples = 0
@@ -156,14 +156,14 @@ class FeedbackDelayNetwork(Processor):
             log_decay, log_level: ``(B, K)``.
             z_input: ``(B, N, 2)``.
             z_output: ``(B, 2, N)``.
-            skew: ``(B, N(N − 1)/2)``, with the exponential matrix only.
-            normal: ``(B, N)``, with the Householder matrix only.
+            skew: ``(B, N(N − 1)/2)``, with the exponential matrix.
+            normal: ``(B, N)``, with the Householder matrix.
 
         Returns:
             The wet signals ``(B, 2, L)``.
 
         Raises:
-            ParameterError: signals of more than two channels, or the parameter of the other matrix.
+            ParameterError: Signals of more than two channels, or the parameter of the other matrix.
         """
         check_optional(self, skew=skew, normal=normal)
         check_mono_or_stereo(input_signals, "A feedback delay network", "takes mono or stereo signals")
@@ -177,9 +177,9 @@ class FeedbackDelayNetwork(Processor):
         return biquads(y, tone)
 
     def _run(self, u: Tensor, network: Network, wanted: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
-        """A block. What the filters remember is only good for themselves: it goes, the more their gains have changed.
+        """Process a block. The states of filters are reduced when their gains change, since they belong to old gains.
 
-        A jump leaves only what is in the lines, which filters below 1 and an orthogonal matrix cannot make louder.
+        The contents of the lines cannot be amplified by filters below 1 and an orthogonal matrix.
         """
         if state is not None:
             lines, filters, before = state
@@ -196,11 +196,11 @@ class FeedbackDelayNetwork(Processor):
         return math.ceil(TO_SILENCE / rates.min().item()) + 2 * max(self.delays)
 
     def min_delay_samples(self, input_signals: Tensor, **raw_parameters: Tensor) -> int:
-        """By how many samples each output is later, at least, than the latest input that it depends on.
+        """Return the minimum delay in samples between an output and the latest input that it depends on.
 
         Args:
-            input_signals: of any shape, as their values do not matter.
-            raw_parameters: those of :meth:`forward`, which do not matter either.
+            input_signals: Of any shape; the values are ignored.
+            raw_parameters: Ignored.
 
         Returns:
             The length of the shortest line.
@@ -223,10 +223,10 @@ class FeedbackDelayNetwork(Processor):
         return self._losses(log_decay), self._matrix(skew, normal), inputs, outputs, tone
 
     def _losses(self, log_decay: Tensor) -> Tensor:
-        """The filter of each line, ``(B, N, K, 6)``."""
+        """Design the filter of each line, ``(B, N, K, 6)``."""
         wanted = self._wanted(log_decay)
         sections = self.octaves(wanted)
-        # Between bands of very different times, gains may overshoot, and above 1 the network would not be stable.
+        # Between bands of very different times, gains may overshoot, and above 1 the network would be unstable.
         excess = F.relu(self.octaves.log_gains(sections).amax(-1) - wanted.amax(-1) / 2)
         scale = torch.exp(-MARGIN * excess)[..., None, None]
         return torch.cat(
@@ -234,7 +234,7 @@ class FeedbackDelayNetwork(Processor):
         )
 
     def _wanted(self, log_decay: Tensor) -> Tensor:
-        """Natural logarithms of the gains of the lines in the octaves, ``(B, N, K)``."""
+        """Compute the log gains of the lines in the octaves, ``(B, N, K)``."""
         seconds = torch.exp(soft_bound(wide(log_decay), *DECAY_BOUNDS))
         samples = torch.tensor(self.delays).to(seconds)[:, None]
         return -soft_bound(TO_SILENCE / self.sample_rate * samples / seconds.unsqueeze(1), *LOSS_BOUNDS)
@@ -293,7 +293,7 @@ def _next_prime(number: int, taken: Iterable[int]) -> int:
 
 
 def _start_matrix(num_lines: int, kind: str) -> Tensor:
-    """What the rotation or the reflection begins at."""
+    """Return the initial rotation or reflection."""
     if kind == "exponential" and num_lines & (num_lines - 1) == 0:
         import scipy.linalg  # it takes a while
 
@@ -305,7 +305,7 @@ def _start_matrix(num_lines: int, kind: str) -> Tensor:
 
 
 def _start_gains(num_lines: int) -> tuple[Tensor, Tensor]:
-    """Left enters every other line and right those between; each line comes out at both, with other signs for each."""
+    """Return the initial gains: left enters even lines and right odd ones; lines are output with different signs."""
     line = torch.arange(num_lines, dtype=torch.float64)
     inputs = torch.stack([line % 2 == 0, line % 2 == 1], -1).double()
     outputs = torch.stack([1 - 2 * (line // 2 % 2), 1 - 2 * (line // 4 % 2)])

@@ -29,37 +29,35 @@ SILENCE = math.log(1e-3)
 
 
 class Freeverb(Processor):
-    r"""Schroeder's reverb as Jezar built it: eight comb filters side by side, then four allpass filters, on each side.
+    r"""Freeverb by Jezar, a Schroeder reverb: eight parallel comb filters, then four allpass filters, on each side.
 
     .. math::
         \mathrm{comb}_m(z) = \frac{z^{-m}}{1 - f\,\frac{1 - d}{1 - d z^{-1}}\,z^{-m}}, \quad
         \mathrm{allpass}_m(z) = \frac{-1 + (1 + g)\,z^{-m}}{1 - g z^{-m}}, \quad
         f = 0.7 + 0.28\,\mathtt{room\_size}, \quad d = 0.4\,\mathtt{damping}, \quad g = \tfrac12
 
-    Both sides hear the sum of left and right (a mono signal counts twice), 0.015 times as loud. On the right, all
-    delays are 23 samples longer (of 44.1 kHz, for which they are made; at other rates they take as much time, and d is
-    such that as much of the high frequencies is taken). The
-    width w mixes the two sides: :math:`\tfrac{1 + w}{2}` of a side's own, and :math:`\tfrac{1 - w}{2}` of the other's.
-    The allpass filters are so by approximation, as is well known; they are left as they are. Only the wet signal comes
-    out: for a mix, put it into a :class:`~grafx.processors.DryWet`. All is computed as exact recursions.
+    The input of both sides is the sum of left and right (mono counts twice), scaled by 0.015. On the right, all delays
+    are 23 samples longer. Delays refer to 44.1 kHz; at other rates they keep their duration, and d is adapted to keep
+    the damping of high frequencies. The width w mixes the two sides: :math:`\tfrac{1 + w}{2}` of a side's own, and
+    :math:`\tfrac{1 - w}{2}` of the other's. The allpass filters are approximations, as in the original. The output is
+    wet: to mix it, use :class:`~grafx.processors.DryWet`. All filters are computed as exact recursions.
 
-    Controls, all from 0 to 1: ``room_size`` and ``damping`` (0.5 by default), ``width`` (1).
-
-    Raw parameters, of which each control is 1.02 σ − 0.01:
+    Raw parameters; each control is 1.02 σ − 0.01:
         z_room ``(B, 1)``: its logit.
         z_damping ``(B, 1)``: likewise.
         z_width ``(B, 1)``: likewise.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: the sample rate is not positive.
+        ParameterError: The sample rate is not positive.
 
-    Source: Jezar at Dreampoint, Freeverb, 2000; described by Smith, "Physical audio signal processing", W3K Publishing,
-    2010. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; the filter in the loop, Moorer,
-    "About this reverberation business", Computer Music Journal 3(2), 1979.
+    References:
+        Jezar at Dreampoint, Freeverb, 2000; described by Smith, "Physical audio signal processing", W3K Publishing,
+        2010. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; the filter in the loop, Moorer,
+        "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
     latency_samples = 0
@@ -90,7 +88,7 @@ class Freeverb(Processor):
             The wet signals ``(B, 2, L)``.
 
         Raises:
-            ParameterError: signals of more than two channels.
+            ParameterError: Signals of more than two channels.
         """
         check_mono_or_stereo(input_signals, "Freeverb", "takes mono or stereo signals")
         x = (INPUT_GAIN * input_signals.expand(-1, 2, -1).sum(1)).repeat_interleave(2, 0)
@@ -108,7 +106,7 @@ class Freeverb(Processor):
         return math.ceil(max(combs) * (1 + passes) + allpasses * (1 + SILENCE / math.log(ALLPASS_GAIN)))
 
     def _loop(self, z_room: Tensor, z_damping: Tensor) -> Tensor:
-        """Gain and pole of the filters in the loops, ``(B, 2)``."""
+        """Compute gain and pole of the filters in the loops, ``(B, 2)``."""
         pole = _pole_at(self.sample_rate, MOST_DAMPING * KNOB.to_physical(wide(z_damping)))
         return torch.cat([_feedback(wide(z_room)) * (1 - pole), pole], -1)
 
@@ -122,9 +120,9 @@ def _feedback(z_room: Tensor) -> Tensor:
 
 
 def _pole_at(sample_rate: float, pole: Tensor) -> Tensor:
-    """The pole at a sample rate of a low-pass of first order that has another one at 44.1 kHz.
+    """Convert the pole of a first-order low-pass from 44.1 kHz to another sample rate.
 
-    At low frequencies, its power falls as k ω² with k = d / (1 − d)², which goes with the square of the sample rate.
+    At low frequencies, its power falls as k ω² with k = d / (1 − d)², which is proportional to the squared sample rate.
     """
     k = (pole / (1 - pole).square() * (sample_rate / 44100) ** 2).clamp(min=-0.2)
     return 2 * k / (2 * k + 1 + torch.sqrt(4 * k + 1))

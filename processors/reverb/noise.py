@@ -1,4 +1,4 @@
-"""Reverberation by noise-like impulse responses."""
+"""Reverberation by shaped noise."""
 
 import math
 from typing import Literal
@@ -26,36 +26,37 @@ NOISES = ("pseudo-random", "fixed", "random")
 
 
 class STFTMaskedNoiseReverb(Processor):
-    r"""Reverb whose response is noise under a decaying time-frequency mask.
+    r"""Reverb whose impulse response is noise under a decaying time-frequency mask.
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad h = \mathrm{ISTFT}(V \odot M), \quad
         M_{k, t} = \exp\left(\tfrac{1}{8} (a_k - \mathrm{softplus}(d_k)\, t + e_t)\right)
 
-    where V is the STFT of uniform noise in −1 … 1 with a Hann window, k counts its bins and t its frames. The
-    response has unit energy, averaged over the channels (as left and right where the filters are converted).
+    where V is the STFT of uniform noise in −1 … 1 with a Hann window, k indexes its bins and t its frames. The
+    response has unit energy, averaged over the channels (after conversion to left and right).
 
     Raw parameters (C' is 1 for ``"mono"``, else 2):
         init_log_magnitude ``(B, C', n_fft/2 + 1)``: a; 8 is 8.7 dB.
         delta_log_magnitude ``(B, C', n_fft/2 + 1)``: d; the decay of a frame is 1.09 softplus(d) dB.
-        gain_env_log_magnitude ``(B, C', 1 + ir_len/hop_length)``: e, where there is a gain envelope.
+        gain_env_log_magnitude ``(B, C', 1 + ir_len/hop_length)``: e, with ``gain_envelope``.
 
     Args:
-        ir_len: samples of the response.
+        ir_len: Length of the response in samples.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        n_fft: length of a frame, in samples.
-        hop_length: distance of the frames, in samples.
-        fixed_noise: use the same noise in every call and for every node. Otherwise each call draws new noise
-            for each node from torch's global generator, so that ``torch.manual_seed`` repeats it.
-        gain_envelope: multiply each frame by a gain of its own.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        sample_rate: samples per second, which controls refer to.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
+        n_fft: Length of a frame, in samples.
+        hop_length: Distance of the frames, in samples.
+        fixed_noise: Use the same noise in every call and for every node. Otherwise each call draws new noise for each
+            node from torch's global generator, so that ``torch.manual_seed`` makes it reproducible.
+        gain_envelope: Multiply each frame by a gain.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
 
     Raises:
-        ParameterError: an unknown ``processor_channel``, or a response too short for its frames.
+        ParameterError: An unknown ``processor_channel``, or a response too short for its frames.
 
-    Source: Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
+    References:
+        Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
     latency_samples = 0
@@ -94,7 +95,7 @@ class STFTMaskedNoiseReverb(Processor):
         self.register_constant("windows", windows)
         if fixed_noise:
             noise = noise_bands.fixed_noise(self.num_channels, ir_len).to(self.window)
-            # As pairs of reals: Module.to() would drop the imaginary parts.
+            # Stored as pairs of reals, since Module.to() would drop the imaginary parts.
             noise_stft = torch.view_as_real(stft(noise, self.window, hop_length))
             self.register_constant("noise_stft", noise_stft)
 
@@ -134,14 +135,14 @@ class STFTMaskedNoiseReverb(Processor):
             input_signals: ``(B, C, L)``.
             init_log_magnitude: ``(B, C', n_fft/2 + 1)``.
             delta_log_magnitude: ``(B, C', n_fft/2 + 1)``.
-            gain_env_log_magnitude: ``(B, C', 1 + ir_len/hop_length)``, with ``gain_envelope`` only.
+            gain_env_log_magnitude: ``(B, C', 1 + ir_len/hop_length)``, with ``gain_envelope``.
 
         Returns:
             The wet signals ``(B, C, L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` reverb of a signal that is not stereo; a gain envelope is missing, or given
-                though the options leave it out.
+            ParameterError: A ``"midside"`` reverb of a signal that is not stereo; a gain envelope is missing, or given
+                although the options exclude it.
         """
         check_optional(self, gain_env_log_magnitude=gain_env_log_magnitude)
         fir = once(self._response, init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
@@ -156,7 +157,7 @@ class STFTMaskedNoiseReverb(Processor):
         delta_log_magnitude: Tensor,
         gain_env_log_magnitude: Tensor | None = None,
     ) -> Tensor:
-        """The responses of the channels ``(B, C', ir_len)`` before they are scaled, see :meth:`forward`."""
+        """Compute the responses of the channels ``(B, C', ir_len)`` before scaling, see :meth:`forward`."""
         mask = self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
         return masked_istft(self._noise(mask), mask, self.windows.to(mask.dtype), self.hop_length, self.ir_len)
 
@@ -166,7 +167,7 @@ class STFTMaskedNoiseReverb(Processor):
         delta_log_magnitude: Tensor,
         gain_env_log_magnitude: Tensor | None = None,
     ) -> Tensor:
-        """The magnitudes ``(B, C', n_fft/2 + 1, frames)`` that shape the noise, see :meth:`forward`."""
+        """Compute the magnitudes ``(B, C', n_fft/2 + 1, frames)`` that shape the noise, see :meth:`forward`."""
         return self._mask(init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude).mT
 
     def _response(self, initial: Tensor, delta: Tensor, envelope: Tensor | None) -> Tensor:
@@ -188,55 +189,56 @@ class STFTMaskedNoiseReverb(Processor):
 
 
 class FilteredNoiseShapingReverb(Processor):
-    r"""Reverb whose response is noise in bands that decay at rates of their own.
+    r"""Reverb whose impulse response is noise in bands with separate decay rates.
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad
         h[n] = \sum_{k=1}^{K} e^{g_k} \left(1 - \lambda_k e^{-f_k n}\right) e^{-d_k n}\, s_k[n]
 
     where s is uniform noise in −1 … 1, split by a Linkwitz–Riley crossover network, and λ = 0 without a fade-in. The
-    rates d and f are given by the times after which their exponentials have fallen by 60 dB, e.g.
+    rates d and f are given by the −60 dB times of their exponentials, e.g.
 
     .. math:: d = \frac{3 \ln 10}{f_s T}, \quad
         T = T_\mathrm{min} + (T_\mathrm{max} - T_\mathrm{min})\, \sigma(\mathtt{log\_decay})
 
-    The response has unit energy, averaged over the channels (as left and right where the filters are converted).
+    The response has unit energy, averaged over the channels (after conversion to left and right).
 
     Raw parameters (C' is 1 for ``"mono"``, else 2):
         log_decay ``(B, C', K)``: logits of the decay times T, between the two limits.
         log_gain ``(B, C', K)``: g, natural logarithms of the gains of the bands.
         log_fade_in ``(B, C', K)``: logits of the fade-in's −60 dB times, between the same limits; with ``use_fade_in``.
-        z_fade_in_gain ``(B, C', K)``: logits of λ, by how much the onset is lowered; with ``use_fade_in``.
+        z_fade_in_gain ``(B, C', K)``: logits of λ, the reduction of the onset; with ``use_fade_in``.
 
     Args:
-        ir_len: samples of the response.
-        num_bands: K, how many bands there are.
+        ir_len: Length of the response in samples.
+        num_bands: K, the number of bands.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        f_min: lower end of the range that is cut into bands, in Hz; the lowest band reaches below it.
-        f_max: upper end of that range; the highest band reaches above it. The K − 1 edges between the bands must lie
+        f_min: Lower end of the divided range, in Hz; the lowest band extends below it.
+        f_max: Upper end of that range; the highest band extends above it. The K − 1 edges between the bands must be
             below half the sample rate.
         scale: ``"log"`` or ``"linear"``, the scale on which bands are equally wide.
-        sr: sample rate in Hz.
-        zerophase: split without shifting phases, so that the bands sum to the noise. Otherwise the filters are causal,
-            and the bands sum to the noise through an allpass.
-        order: order of the Butterworth filters, two of which in a row make each edge: a band falls off by
+        sr: Sample rate in Hz.
+        zerophase: Split without phase shifts, so that the bands sum to the noise. Otherwise the filters are causal,
+            and the bands sum to the allpass-filtered noise.
+        order: Order of the Butterworth filters, two of which in series make each edge: a band falls off by
             ``order`` · 12 dB per octave.
-        noise_randomness: ``"fixed"`` takes the same noise in every call and for every node. ``"random"`` draws and
-            splits new noise in every call for each node. ``"pseudo-random"`` splits noise once, and has each node
-            start anywhere in it in every call, which costs little and sounds as varied.
-        use_fade_in: let each band swell before it decays.
-        min_decay_ms: the shortest decay time, in ms.
-        max_decay_ms: the longest.
-        flashfftconv, max_input_len: see :class:`~grafx.processors.core.convolution.FIRConvolution`.
-        generator: where all that is random comes from. By default, noise that is made in advance is the same in every
-            process, and what calls draw comes from torch's global generator, so that ``torch.manual_seed`` repeats it.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
-        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
+        noise_randomness: ``"fixed"`` uses the same noise in every call and for every node. ``"random"`` draws and
+            splits new noise in every call for each node. ``"pseudo-random"`` splits noise once, and uses a random
+            offset for each node and call, which is cheap and sounds as varied.
+        use_fade_in: Let each band fade in before it decays.
+        min_decay_ms: The shortest decay time, in ms.
+        max_decay_ms: The longest.
+        flashfftconv, max_input_len: See :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        generator: Random generator. By default, noise made in advance is the same in every process, and noise drawn in
+            calls comes from torch's global generator, so that ``torch.manual_seed`` makes it reproducible.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
 
     Raises:
-        ParameterError: an option is unknown or out of range.
+        ParameterError: An option is unknown or out of range.
 
-    Source: Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation
-    from reverberant speech", WASPAA 2021.
+    References:
+        Steinmetz, Ithapu and Calamia, "Filtered noise shaping for time domain room impulse response estimation from
+        reverberant speech", WASPAA 2021.
     """
 
     latency_samples = 0
@@ -283,7 +285,7 @@ class FilteredNoiseShapingReverb(Processor):
         frequencies = crossover_frequencies(num_bands, f_min, f_max, scale)
         responses = linkwitz_riley(frequencies.tolist(), sr, order, ir_len, zerophase)
         if noise_randomness == "random":
-            # As pairs of reals: Module.to() would drop the imaginary parts.
+            # Stored as pairs of reals, since Module.to() would drop the imaginary parts.
             responses = torch.view_as_real(responses).float()
             self.register_constant("responses", responses)
         else:
@@ -326,15 +328,15 @@ class FilteredNoiseShapingReverb(Processor):
             input_signals: ``(B, C, L)``.
             log_decay: ``(B, C', K)``.
             log_gain: ``(B, C', K)``.
-            log_fade_in: ``(B, C', K)``, with ``use_fade_in`` only.
-            z_fade_in_gain: ``(B, C', K)``, with ``use_fade_in`` only.
+            log_fade_in: ``(B, C', K)``, with ``use_fade_in``.
+            z_fade_in_gain: ``(B, C', K)``, with ``use_fade_in``.
 
         Returns:
             The wet signals ``(B, C, L)``.
 
         Raises:
-            ParameterError: a ``"midside"`` reverb of a signal that is not stereo; a fade-in is missing, or given though
-                the options leave it out.
+            ParameterError: A ``"midside"`` reverb of a signal that is not stereo; a fade-in is missing, or given
+                although the options exclude it.
         """
         check_optional(self, log_fade_in=log_fade_in, z_fade_in_gain=z_fade_in_gain)
         fir = once(self._response, log_decay, log_gain, log_fade_in, z_fade_in_gain)
@@ -355,7 +357,7 @@ class FilteredNoiseShapingReverb(Processor):
         return normalize_impulse(filters_of_channels(fir, self.processor_channel))
 
     def _rate(self, z: Tensor) -> Tensor:
-        """Decay per sample, in nepers."""
+        """Compute the decay per sample, in nepers."""
         time = self.min_decay_ms + (self.max_decay_ms - self.min_decay_ms) * torch.sigmoid(z)
         return TO_SILENCE * 1000 / self.sr / time
 

@@ -28,55 +28,56 @@ DECAY_BOUNDS = 4.0, 1.0  # of the logarithm of seconds
 
 
 class VelvetNoiseReverb(Processor):
-    r"""Reverb whose response is velvet noise: single pulses of either sign, which sound smoother than other noise.
+    r"""Velvet-noise reverb: its impulse response is sparse pulses of either sign, smoother than other noise.
 
     .. math:: y = u * \frac{h}{\lVert h \rVert}, \quad v[n] = \sum_m s_m\,\delta[n - k_m], \quad
         k_m = \mathrm{round}\bigl(m T + r_m (T - 1)\bigr)
 
-    One pulse lies anywhere in each T samples, T being the sample rate by the density, and its sign is plus or minus
-    with equal chance. Both are drawn once from a seed, for each channel apart. The response h has unit energy, averaged
-    over the channels (as left and right where the filters are converted). It is colored in one of three ways:
+    Each period of T samples (the sample rate divided by the density) contains one pulse at a random position with a
+    random sign. Both are drawn once from a seed, separately for each channel. The response h has unit energy, averaged
+    over the channels (after conversion to left and right). It is coloured in one of three ways:
 
-    - ``color="bands"``: the noise is split into K octaves, from 62.5 Hz up, by a Linkwitz–Riley crossover network that
-      shifts no phase, and each has a level and decays exponentially,
+    - ``color="bands"``: the noise is split into K octaves, from 62.5 Hz up, by a zero-phase Linkwitz–Riley crossover
+      network, and each has a level and an exponential decay,
       :math:`h[n] = \sum_k 10^{g_k / 20}\,10^{-3 n / (f_s T_k)}\,v_k[n]`.
     - ``"dark"``: each pulse is a rectangle, of 1, 2, 3 to 4, 5 to 8, … or up to :math:`2^{K-1}` samples, drawn with
-      equal chance and of the same energy, and those of one range of widths have a level and decay exponentially. Wide
-      pulses sound dark; by default they last longer, as reverberation gets darker in rooms.
-    - ``"segments"``: the response is cut into M segments, and each of them is filtered by a zero-phase FIR of its own
-      from K magnitudes, evenly spread from 0 Hz to the Nyquist frequency. There is no decay but that of the magnitudes,
-      so that a reverb can also swell, or end as if by a gate.
+      equal probability and equal energy, and those of one range of widths have a level and an exponential decay. Wide
+      pulses sound dark; by default they last longer, since reverberation in rooms gets darker.
+    - ``"segments"``: the response is divided into M segments, each of which is filtered by a zero-phase FIR with
+      K magnitudes, evenly spread from 0 Hz to the Nyquist frequency. The decay is that of the magnitudes alone, so that
+      a reverb can also swell, or be gated.
 
-    Controls: ``t60_s`` (T, 0.05 to 20 s) and ``level_db`` (g, −60 to 24 dB) of each of K bands or widths, or
-    ``magnitude_db`` (−60 to 24 dB) of each of K frequencies in M segments.
+    Controls: ``t60_s`` is T and ``level_db`` g of each of K bands or widths; ``magnitude_db`` has K frequencies in M
+    segments.
 
     Raw parameters (C' is 1 for ``"mono"``, else 2):
         log_decay ``(B, C', K)``: natural logarithms of T in seconds; beyond ±4 they are bounded to ±5. Not for
             segments.
-        log_level ``(B, C', K)``: natural logarithms of the levels, likewise.
-        log_magnitude ``(B, C', M, K)``: natural logarithms of the magnitudes, for segments only.
+        log_level ``(B, C', K)``: natural logarithms of the levels; not for segments.
+        log_magnitude ``(B, C', M, K)``: natural logarithms of the magnitudes; for segments only.
 
     Args:
-        ir_len: samples of the response.
+        ir_len: Length of the response in samples.
         color: ``"bands"``, ``"dark"`` or ``"segments"``.
-        density: pulses per second. From about 1500 on, it sounds smooth.
+        density: Pulses per second. It sounds smooth from about 1500 on.
         processor_channel: ``"mono"``, ``"stereo"``, ``"midside"`` or ``"pseudo_midside"``.
-        num_widths: K, octaves of widths, of ``"dark"``.
-        num_segments: M, of ``"segments"``.
-        num_magnitudes: K, of ``"segments"``, whose filters have 2 K − 1 taps.
-        seed: of all that is drawn. Another one gives another response that sounds alike.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the ranges above.
-        ir_s: seconds of the response, in place of ``ir_len``, so that it is as long at every sample rate.
-        **conv: options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
+        num_widths: K, the number of octaves of widths, for ``"dark"``.
+        num_segments: M, for ``"segments"``.
+        num_magnitudes: K, for ``"segments"``; the filters have 2 K − 1 taps.
+        seed: Random seed of the pulses. Other seeds give other responses that sound alike.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        ir_s: Length of the response in seconds, in place of ``ir_len``, for any sample rate.
+        **conv: Options of :class:`~grafx.processors.core.convolution.FIRConvolution`.
 
     Raises:
-        ParameterError: an unknown option, or one out of range.
+        ParameterError: An option is unknown or out of range.
 
-    Source: Karjalainen and Järveläinen, "Reverberation modeling using velvet noise", 30th AES Conference, 2007;
-    rectangles, Fagerström et al., "Dark velvet noise", DAFx 2022, and their levels over time, Fagerström, Schlecht and
-    Välimäki, "Non-exponential reverberation modeling using dark velvet noise", JAES 72(6), 2024; segments, Välimäki et
-    al., "Late reverberation synthesis using filtered velvet noise", Applied Sciences 7(5), 2017.
+    References:
+        Karjalainen and Järveläinen, "Reverberation modeling using velvet noise", 30th AES Conference, 2007; rectangles,
+        Fagerström et al., "Dark velvet noise", DAFx 2022, and their levels over time, Fagerström, Schlecht and
+        Välimäki, "Non-exponential reverberation modeling using dark velvet noise", JAES 72(6), 2024; segments, Välimäki
+        et al., "Late reverberation synthesis using filtered velvet noise", Applied Sciences 7(5), 2017.
     """
 
     latency_samples = 0
@@ -154,16 +155,16 @@ class VelvetNoiseReverb(Processor):
 
         Args:
             input_signals: ``(B, C, L)``.
-            log_decay: ``(B, C', K)``, but not for segments.
-            log_level: ``(B, C', K)``, but not for segments.
+            log_decay: ``(B, C', K)``, not for segments.
+            log_level: ``(B, C', K)``, not for segments.
             log_magnitude: ``(B, C', M, K)``, for segments only.
 
         Returns:
-            The wet signals ``(B, C, L)``, stereo where there are two filters.
+            The wet signals ``(B, C, L)``, stereo if there are two filters.
 
         Raises:
-            ParameterError: a ``"midside"`` reverb of a signal that is not stereo; a parameter is missing, or given
-                though the options leave it out.
+            ParameterError: A ``"midside"`` reverb of a signal that is not stereo; a parameter is missing, or given
+                although the options exclude it.
         """
         check_optional(self, log_decay=log_decay, log_level=log_level, log_magnitude=log_magnitude)
         fir = once(self._response, log_decay, log_level, log_magnitude)
@@ -183,7 +184,7 @@ class VelvetNoiseReverb(Processor):
         return normalize_impulse(filters_of_channels(fir, self.processor_channel))
 
     def _segments(self, log_magnitude: Tensor) -> Tensor:
-        """Each segment filtered by its own response, all of which overlap where they ring on."""
+        """Filter each segment by its own response, and overlap-add them."""
         size = -(-self.ir_len // self.num_segments)
         if not log_magnitude.numel():
             return log_magnitude.new_zeros(*log_magnitude.shape[:2], self.ir_len)
@@ -209,7 +210,7 @@ class VelvetNoiseReverb(Processor):
 
 
 class _Pulses:
-    """Times and signs of velvet noise, and what each pulse is to be drawn as."""
+    """Times and signs of velvet noise, with the shapes of its pulses."""
 
     def __init__(self, num_samples: int, period: float, seed: tuple[int, int]) -> None:
         count = math.ceil(num_samples / period)
@@ -224,13 +225,13 @@ class _Pulses:
         )
 
     def noise(self) -> Tensor:
-        """``(num_samples)``."""
+        """Draw single-sample pulses, ``(num_samples)``."""
         noise = np.zeros(self._num_samples)
         noise[self._times] = self._signs
         return torch.from_numpy(noise)
 
     def rectangles(self, num_widths: int) -> Tensor:
-        """Those of each octave of widths, ``(num_widths, num_samples)``."""
+        """Draw the rectangles of each octave of widths, ``(num_widths, num_samples)``."""
         octave = self._random.randint(num_widths, size=len(self._times))
         width = np.ceil(2.0**octave * (1 - self._random.uniform(size=len(octave)) / 2)).astype(int)
         steps = np.zeros((num_widths, self._num_samples + 2**num_widths))
@@ -240,5 +241,5 @@ class _Pulses:
 
 
 def _nested(values: Tensor) -> float | tuple:
-    """Numbers as nested tuples."""
+    """Convert numbers to nested tuples."""
     return tuple(map(_nested, values)) if values.ndim else values.item()

@@ -1,4 +1,4 @@
-"""Gains and the stereo image."""
+"""Gain, width and conversions of stereo signals."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ class StereoGain(Processor):
     Raw parameters:
         log_gain ``(B, 2)``: natural logarithms of the two gains (1 is 8.7 dB).
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     latency_samples = 0
@@ -51,9 +52,10 @@ class SideGainImager(Processor):
     .. math:: l' = m + e^g s, \quad r' = m - e^g s, \quad m = (l + r)/2, \quad s = (l - r)/2
 
     Raw parameters:
-        log_gain ``(B, 1)``: natural logarithm of the side's gain. 0 changes nothing, −∞ is mono.
+        log_gain ``(B, 1)``: natural logarithm of the side's gain. 0 has no effect, −∞ is mono.
 
-    Source: Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
+    References:
+        Lee et al., "Blind estimation of audio processing graph", ICASSP 2023.
     """
 
     latency_samples = 0
@@ -75,14 +77,14 @@ class SideGainImager(Processor):
             ``(B, 2, L)``, differentiable once.
 
         Raises:
-            ParameterError: the signal is not stereo.
+            ParameterError: The signal is not stereo.
         """
         check_stereo(input_signals, "SideGainImager")
         return _add_side(input_signals, 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1))
 
 
 def _spread(x: Tensor, k: Tensor) -> Tensor:
-    """Add k (l − r) to the left and take it from the right, in half the passes that autograd would make."""
+    """Add k (l − r) to the left and subtract it from the right, in half the passes of autograd."""
     return torch.addcmul(x, _side(x), torch.cat([k, -k], 1))
 
 
@@ -100,13 +102,14 @@ _add_side = formula(_spread, _spread_gradient, "SideGainImager")
 
 
 class MonoToStereo(Processor):
-    r"""The same signal on two channels.
+    r"""Mono to stereo conversion by duplication.
 
     .. math:: l = r = u
 
-    A stereo signal stays as it is. There are no parameters.
+    A stereo signal is unchanged. There are no parameters.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -124,24 +127,25 @@ class MonoToStereo(Processor):
             ``(B, 2, L)``, without a copy: both channels share memory.
 
         Raises:
-            ParameterError: the signal is neither mono nor stereo.
+            ParameterError: The signal is neither mono nor stereo.
         """
         check_mono_or_stereo(input_signals, "MonoToStereo")
         return input_signals.expand(-1, 2, -1)
 
 
 class StereoToMidSide(Processor):
-    r"""Mid and side of a stereo signal, on an outlet each: ``mid`` and ``side``.
+    r"""Conversion of stereo to mid and side, on the outlets ``mid`` and ``side``.
 
     .. math:: m = c\,(l + r), \quad s = c\,(l - r), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
 
-    Normalized, it keeps the energy, and :class:`MidSideToStereo` undoes it. Otherwise the two in a row double the
+    Normalized, it preserves energy, and :class:`MidSideToStereo` inverts it. Otherwise the two in series double the
     signal. There are no parameters.
 
     Args:
-        normalize: divide by √2.
+        normalize: Divide by √2.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -164,7 +168,7 @@ class StereoToMidSide(Processor):
             Mid ``(B, 1, L)`` and side ``(B, 1, L)``.
 
         Raises:
-            ParameterError: the signal is not stereo.
+            ParameterError: The signal is not stereo.
         """
         check_stereo(input_signals, "StereoToMidSide")
         left, right = (self.gain * input_signals).split(1, dim=1)
@@ -172,16 +176,17 @@ class StereoToMidSide(Processor):
 
 
 class MidSideToStereo(Processor):
-    r"""The stereo signal of a mid and a side, from an inlet each: ``mid`` and ``side``.
+    r"""Conversion of mid and side to stereo, from the inlets ``mid`` and ``side``.
 
     .. math:: l = c\,(m + s), \quad r = c\,(m - s), \quad c = 1/\sqrt 2 \text{ if normalized, else } 1
 
-    Normalized, it keeps the energy, and undoes :class:`StereoToMidSide`. There are no parameters.
+    Normalized, it preserves energy, and inverts :class:`StereoToMidSide`. There are no parameters.
 
     Args:
-        normalize: divide by √2.
+        normalize: Divide by √2.
 
-    Source: Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
+    References:
+        Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024.
     """
 
     latency_samples = 0
@@ -195,7 +200,7 @@ class MidSideToStereo(Processor):
         return {}
 
     def forward(self, mid: Tensor, side: Tensor) -> Tensor:
-        """Join signals.
+        """Combine signals.
 
         Args:
             mid: ``(B, 1, L)``.
@@ -205,7 +210,7 @@ class MidSideToStereo(Processor):
             ``(B, 2, L)``.
 
         Raises:
-            ParameterError: a signal is not mono.
+            ParameterError: A signal is not mono.
         """
         for name, signal in (("mid", mid), ("side", side)):
             if signal.ndim != 3 or signal.shape[1] != 1:

@@ -1,4 +1,4 @@
-"""Where sounds are between left and right."""
+"""Position and width between left and right."""
 
 import math
 from typing import Literal
@@ -36,11 +36,11 @@ WIDTH = sigmoid(1 - BEYOND, 1 + BEYOND)
 
 
 class Panner(Processor):
-    r"""Place of a sound between left and right.
+    r"""Panorama: position of a sound between left and right.
 
     .. math:: l[n] = g_l(p)\,u_l[n], \quad r[n] = g_r(p)\,u_r[n]
 
-    where both u are the input if that is mono. With x = (p + 1)/2 from 0 (left) to 1 (right), the laws are
+    where both u are the input if it is mono. With x = (p + 1)/2 from 0 (left) to 1 (right), the laws are
 
     ==================== ================================== ======================== =============================
     law                  g_l                                in the middle            what stays the same
@@ -51,23 +51,24 @@ class Panner(Processor):
     ``"balance"``        :math:`\min(1, 1 - p)`             0 dB                     the louder channel
     ==================== ================================== ======================== =============================
 
-    and :math:`g_r(p) = g_l(-p)`. ``"balance"`` is for signals that are stereo already: in the middle they pass as they
-    are. With the others, too, the channels of a stereo signal keep to their sides.
+    and :math:`g_r(p) = g_l(-p)`. ``"balance"`` is for stereo signals, which pass unchanged in the middle. The other
+    laws also keep the channels of a stereo signal on their sides.
 
-    Controls: ``pan`` (p, −1 to 1).
+    The control ``pan`` is p.
 
     Raw parameters:
-        z_pan ``(B, 1)``: p̃, where p = 1.001 tanh p̃, so that −1 and 1 have finite ones.
+        z_pan ``(B, 1)``: p̃, where p = 1.001 tanh p̃, so that −1 and 1 have finite raw values.
 
     Args:
         law: ``"linear"``, ``"constant_power"``, ``"-4.5dB"`` or ``"balance"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an unknown law.
+        ParameterError: An unknown law.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
     """
 
     latency_samples = 0
@@ -96,7 +97,7 @@ class Panner(Processor):
             ``(B, 2, L)``.
 
         Raises:
-            ParameterError: the signal is neither mono nor stereo.
+            ParameterError: The signal is neither mono nor stereo.
         """
         check_mono_or_stereo(input_signals, "Panner")
         pan = PAN.to_physical(wide(z_pan))
@@ -104,7 +105,7 @@ class Panner(Processor):
         return input_signals * gains.to(input_signals.dtype)
 
     def _gain(self, pan: Tensor) -> Tensor:
-        """Of the left channel."""
+        """Compute the gain of the left channel."""
         near = (1 - pan) / 2
         if self.law == "linear":
             return near
@@ -112,33 +113,33 @@ class Panner(Processor):
             return torch.sin(math.pi / 2 * near)
         if self.law == "balance":
             return clip(1 - pan, high=1.0)
-        # √(near · sin(π near / 2)), which has a slope at 0 when it is written so.
+        # √(near · sin(π near / 2)), in a form with a finite slope at 0.
         return near * torch.sqrt(math.pi / 2 * torch.sinc(near / 2))
 
 
 class StereoWidener(Processor):
-    r"""Stereo width in mid and side, with bass in the middle if wanted.
+    r"""Stereo width in mid and side, optionally with mono bass.
 
     .. math:: l' = m + w\,h * s, \quad r' = m - w\,h * s, \quad m = (l + r)/2, \quad s = (l - r)/2
 
-    The width w is 0 for mono, 1 for the signal as it is and 2 for twice the side. The mono sum l' + r' is always
-    that of the input. With ``mono_bass``, h is a high-pass of second order (Butterworth), so that the side has no bass;
-    without, it does nothing. In contrast to :class:`SideGainImager`, width is bounded and linear.
+    The width w is 0 for mono, 1 for an unchanged signal and 2 for twice the side. The mono sum l' + r' is always
+    that of the input. With ``mono_bass``, h is a second-order Butterworth high-pass, which removes the bass of the
+    side; without, it has no effect. In contrast to :class:`SideGainImager`, the width is bounded and linear.
 
-    Controls: ``width`` (w, 0 to 2) and, with ``mono_bass``, ``mono_below_hz`` (20 to 500 Hz, or 45 % of the
-    sample rate where that is less).
+    The control ``width`` is w; with ``mono_bass``, ``mono_below_hz`` is the cutoff of h.
 
     Raw parameters:
-        z_width ``(B, 1)``: w̃, where w is 2σ(w̃), and reaches 0.001 beyond 0 and 2.
+        z_width ``(B, 1)``: w̃, where w is 2σ(w̃) extended by 0.001 beyond 0 and 2.
         w0 ``(B, 1)``, with ``mono_bass``: the cutoff is πσ(w0 + c), where c makes it 120 Hz for 0; extreme values are
             bounded softly.
 
     Args:
-        mono_bass: whether low frequencies of the side are taken out.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        mono_bass: Remove low frequencies of the side.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
-    Source: Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
+    References:
+        Zölzer (ed.), "DAFX: digital audio effects", 2nd edition, Wiley, 2011, chapter 5.
     """
 
     latency_samples = 0
@@ -172,7 +173,7 @@ class StereoWidener(Processor):
             ``(B, 2, L)``.
 
         Raises:
-            ParameterError: the signal is not stereo; ``w0`` is missing, or given though there is no high-pass.
+            ParameterError: The signal is not stereo; ``w0`` is missing, or given although there is no high-pass.
         """
         check_optional(self, w0=w0)
         check_stereo(input_signals, "StereoWidener")
@@ -187,37 +188,38 @@ class StereoWidener(Processor):
         return 0 if w0 is None else decay_samples(self._sections(w0)[..., 3:])
 
     def _sections(self, w0: Tensor) -> Tensor:
-        """``(B, 1, 1, 6)``."""
+        """Design the high-pass, ``(B, 1, 1, 6)``."""
         angle, inverse_q = cookbook.from_raw(wide(w0) + logit_of(BASS[2], self.sample_rate), torch.zeros_like(w0))
         return torch.cat(cookbook.high_pass(angle, BUTTERWORTH * inverse_q), -1).unsqueeze(1)
 
 
 class HaasEnhancer(Processor):
-    r"""Stereo from a short delay of one side, by the precedence effect.
+    r"""Stereo widening by a short delay of one side, by the precedence effect.
 
     .. math:: l[n] = u_l[n], \quad r[n] = \pm e^g\,u_r(n - d)
 
-    or the other way round. The ear hears the sound where it comes first, and the other side as width. Between samples
-    the delay interpolates, so that it can be learned, see
+    or the other way round. The ear locates the sound at the earlier side, and perceives the later one as width.
+    Interpolation between samples makes the delay learnable, see
     :func:`~grafx.processors.core.delay_line.delay_line_init`. In a mono sum it is a comb filter.
 
-    Controls: ``delay_ms`` (d, 0 to 40 ms), ``gain_db`` (of g, −24 to 6 dB).
+    Controls: ``delay_ms`` is d, ``gain_db`` g.
 
     Raw parameters:
-        z_delay ``(B, 1)``: d̃, where d is 40 ms · (1.02 σ(d̃) − 0.01), clipped to 0 to 40 ms, where its gradient ends.
+        z_delay ``(B, 1)``: d̃, where d is 40 ms · (1.02 σ(d̃) − 0.01), clipped to 0 to 40 ms with zero gradient.
         log_gain ``(B, 1)``: g, natural logarithm of the gain.
 
     Args:
-        delayed: the side that is late, ``"left"`` or ``"right"``.
-        invert: whether that side has the opposite polarity.
+        delayed: The delayed side, ``"left"`` or ``"right"``.
+        invert: Invert the polarity of that side.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an unknown side or interpolation.
+        ParameterError: An unknown side or interpolation.
 
-    Source: Haas, "The influence of a single echo on the audibility of speech", JAES 20(2), 1972 (first 1949).
+    References:
+        Haas, "The influence of a single echo on the audibility of speech", JAES 20(2), 1972 (first 1949).
     """
 
     latency_samples = 0
@@ -257,7 +259,7 @@ class HaasEnhancer(Processor):
             ``(B, 2, L)``.
 
         Raises:
-            ParameterError: the signal is neither mono nor stereo.
+            ParameterError: The signal is neither mono nor stereo.
         """
         check_mono_or_stereo(input_signals, "HaasEnhancer")
         left, right = input_signals.expand(-1, 2, -1).split(1, 1)

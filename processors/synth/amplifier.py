@@ -1,4 +1,4 @@
-"""Amplifiers: signals that set the level of other signals."""
+"""Amplifiers with a gain controlled by a signal."""
 
 from torch import Tensor
 
@@ -6,20 +6,19 @@ from ..base import Control, ParameterError, ParameterSize, Processor
 
 
 class Amplifier(Processor):
-    r"""Amplifier whose gain is a signal, as the voltage-controlled one (VCA) of a synthesizer.
+    r"""Amplifier with a gain controlled by a signal, like the voltage-controlled one (VCA) of a synthesizer.
 
     .. math:: y[n] = g\,c[n]\,u[n]
 
-    An envelope at the inlet ``"control"`` shapes the input, and a tone there makes it a ring modulator.
-
-    Controls: ``gain`` (g, −4 to 4).
+    An envelope at the inlet ``"control"`` shapes the input; a tone there makes it a ring modulator. The control
+    ``gain`` is g.
 
     Raw parameters:
         factor ``(B, 1)``: g.
 
     Args:
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     latency_samples = 0
@@ -36,14 +35,14 @@ class Amplifier(Processor):
 
         Args:
             input_signals: u, ``(B, C, L)``.
-            control: c, ``(B, C, L)``. One channel of either goes with any number of the other.
+            control: c, ``(B, C, L)``. One channel of either is broadcast to those of the other.
             factor: ``(B, 1)``.
 
         Returns:
             ``(B, C, L)``.
 
         Raises:
-            ParameterError: the two signals do not fit together.
+            ParameterError: The two signals do not fit together.
         """
         x, c = input_signals.shape, control.shape
         if x[::2] != c[::2] or (x[1] != c[1] and 1 not in (x[1], c[1])):

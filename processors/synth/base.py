@@ -1,4 +1,4 @@
-"""What generators have in common whose parameters other nodes may modulate."""
+"""Base class of generators with modulation inlets."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,21 +11,21 @@ from ..controls import ParamRange
 
 Raw = Mapping[str, Tensor]
 Added = Mapping[str, Tensor]
-"""Inlet to the signal at it."""
+"""Inlet to its signal."""
 
 
 class Generator(Processor):
-    """A generator with inlets, as far as they are asked for, whose signals are added to its parameters.
+    """Generator with optional inlets, whose signals are added to its parameters.
 
-    A subclass names all that can be modulated in ``modulated``, and defines :meth:`generate`.
+    A subclass names all parameters that can be modulated in ``modulated``, and defines :meth:`generate`.
 
     Args:
-        inlets: names of the inlets that there shall be, in their order.
-        sample_rate: samples per second.
-        param_range: ranges of controls, see :class:`~grafx.processors.base.Processor`.
+        inlets: Names of the wanted inlets, in order.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an inlet is unknown, or named twice.
+        ParameterError: An inlet is unknown, or named twice.
     """
 
     latency_samples = 0
@@ -47,16 +47,16 @@ class Generator(Processor):
         """Generate signals.
 
         Args:
-            inlet_signals: ``(B, C, L)`` for each inlet, where one channel goes with any number of them. What follows by
-                position is a raw parameter.
+            inlet_signals: ``(B, C, L)`` for each inlet; one channel is broadcast. Further positional arguments are raw
+                parameters.
             num_samples: L, if there is no inlet.
             raw_parameters: ``(B, 1)`` each.
 
         Returns:
-            ``(B, C, L)``, with one channel where no inlet has more.
+            ``(B, C, L)``, with one channel if no inlet has more.
 
         Raises:
-            ParameterError: a parameter is missing or unknown, the length is given in another way, or signals differ in
+            ParameterError: A parameter is missing or unknown, the length is given in another way, or signals differ in
                 their numbers of channels.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
@@ -71,9 +71,9 @@ class Generator(Processor):
 
     @abstractmethod
     def generate(self, num_samples: int, raw: Raw, added: Added) -> Tensor:
-        """Samples ``(B, C, L)``, from raw parameters and from what inlets add to them."""
+        """Compute samples ``(B, C, L)`` from raw parameters and the signals added to them."""
 
     def modulate(self, inlet: str, raw: Raw, added: Added) -> Tensor:
-        """A raw parameter and the signal at its inlet in one, ``(B, 1, 1)`` or ``(B, C, L)``."""
+        """Add the signal at an inlet to its raw parameter, ``(B, 1, 1)`` or ``(B, C, L)``."""
         value = raw[self.modulated[inlet]].unsqueeze(-1)
         return value + added[inlet] if inlet in added else value

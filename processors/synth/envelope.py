@@ -1,4 +1,4 @@
-"""Envelopes: signals that rise and fall, from time 0 on or wherever a gate opens."""
+"""Envelopes, started at time 0 or by a gate."""
 
 import math
 from abc import abstractmethod
@@ -32,9 +32,9 @@ RATES = 0.1, 1e4, 10.0  # 1/s
 
 
 class Envelope(Processor):
-    """A generator, or what a gate starts, with one shape for all channels.
+    """Base class of envelopes: a generator, or a processor started by a gate.
 
-    A subclass draws its shape in :meth:`_draw` for a generator and in :meth:`_follow` for a gate.
+    A subclass computes the generator in :meth:`_draw` and the gated envelope in :meth:`_follow`.
     """
 
     latency_samples = 0
@@ -48,8 +48,8 @@ class Envelope(Processor):
         """Make envelopes.
 
         Args:
-            inlet_signals: the gate ``(B, C, L)``, if there is one. It gets no gradient. What follows by position is a
-                raw parameter.
+            inlet_signals: The gate ``(B, C, L)``, if there is one. It gets no gradient. Further positional arguments
+                are raw parameters.
             num_samples: L, if there is no gate.
             raw_parameters: ``(B, 1)`` each.
 
@@ -57,7 +57,7 @@ class Envelope(Processor):
             ``(B, C, L)``, or ``(B, 1, L)`` without a gate.
 
         Raises:
-            ParameterError: a parameter is missing or unknown, or the length is given in another way.
+            ParameterError: A parameter is missing or unknown, or the length is given in another way.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
         if self.gated != (num_samples is None):
@@ -70,20 +70,20 @@ class Envelope(Processor):
 
     @abstractmethod
     def _draw(self, first_sample: int, num_samples: int, raw: dict[str, Tensor]) -> Tensor:
-        """Samples ``(B, 1, L)`` from the first one on."""
+        """Compute samples ``(B, 1, L)`` from the first one on."""
 
     @abstractmethod
     def _follow(
         self, held: Tensor, dtype: torch.dtype, raw: dict[str, Tensor], state: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What a gate ``(B, C, L)`` makes, which is open where ``held``, and the state after it."""
+        """Compute the envelope of a gate ``(B, C, L)``, open where ``held``, and the state after it."""
 
 
 class ADSR(Envelope):
-    r"""Envelope with an attack, a decay, a sustained level and a release.
+    r"""ADSR envelope: attack, decay, sustain and release.
 
-    Held from time 0 on, it rises to 1 within the attack time A, falls towards the sustained level S with the decay
-    time D, and when it is let go at the time H, falls to 0 with the release time R, from wherever it is:
+    Held from time 0 on, it rises to 1 within the attack time A and falls towards the sustain level S with the decay
+    time D; released at the time H, it falls to 0 with the release time R, from its current level:
 
     .. math::
         e(t) &= \begin{cases}
@@ -96,16 +96,14 @@ class ADSR(Envelope):
         \end{cases}
 
     with :math:`f(x) = 10^{-3x}`, so that D and R are times to −60 dB, or :math:`f(x) = \max(0, 1 - x)` if it is linear.
-    Sample n is y(n / sample rate), so the first one is 0, and times may lie between samples: the output has a slope by
-    all of them. With H = A + D it has no sustained part, as a drum.
+    Sample n is y(n / sample rate), so the first one is 0, and times may lie between samples: the output is
+    differentiable in all of them. With H = A + D it has no sustained part, as for a drum.
 
     Without a gate it is a generator, ``ADSR()(num_samples=44100, dsp_params={…})``. With a gate it is held wherever
-    that is above 0.5. Each time the gate opens, the attack starts again, from the level that is left and at the slope
-    of 1/A; so it is over sooner. A gate that is open for H seconds from its first sample on gives what the generator
-    does.
+    the gate is above 0.5. Each time the gate opens, the attack starts again, from the current level with the slope 1/A;
+    so it takes less time. A gate that is open for the first H seconds gives the same output as the generator.
 
-    Controls: ``attack_ms`` (0.01 to 10000 ms), ``decay_ms`` (0.01 to 20000 ms), ``sustain`` (0 to 1), ``release_ms``
-    (0.01 to 20000 ms); without a gate ``hold_ms`` (0.01 to 60000 ms).
+    Controls: ``attack_ms`` is A, ``decay_ms`` D, ``sustain`` S, ``release_ms`` R; without a gate, ``hold_ms`` is H.
 
     Raw parameters:
         log_attack, log_decay, log_release, log_hold ``(B, 1)``: natural logarithms of times, relative to 5, 100, 200
@@ -114,12 +112,12 @@ class ADSR(Envelope):
 
     Args:
         curve: ``"exponential"`` or ``"linear"``, of decay and release. The attack is linear.
-        gated: whether there is an inlet ``"gate"``, in place of ``hold_ms``. Each of its channels has an envelope.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        gated: Use an inlet ``"gate"`` in place of ``hold_ms``. Each of its channels has an envelope.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another curve.
+        ParameterError: An unknown curve.
     """
 
     def __init__(
@@ -165,33 +163,32 @@ class ADSR(Envelope):
         return attack, decay, sustain, release
 
     def _samples(self, name: str, raw: dict[str, Tensor]) -> Tensor:
-        """A time ``(B, 1)`` in samples."""
+        """Convert a time ``(B, 1)`` to samples."""
         *_, reference = TIMES[f"{name}_ms"]
         return reference / 1000 * self.sample_rate * safe_exp(wide(raw[f"log_{name}"]))
 
 
 class ExponentialEnvelope(Envelope):
-    r"""Exponential decay, from time 0 on or from each time that a gate opens.
+    r"""Exponential decay, from time 0 or from each opening of a gate.
 
     .. math:: y(t) = a\,e^{-\lambda (t - t_0)}
 
-    with the amplitude a and the rate λ, by which it falls to −60 dB within 6.91 / λ and to one half within 0.69 / λ.
-    Sample n is y(n / sample rate).
+    with the amplitude a and the rate λ; it falls to −60 dB within 6.91 / λ and to one half within 0.69 / λ. Sample n is
+    y(n / sample rate).
 
-    Without a gate, it is a generator, and :math:`t_0 = 0`. With a gate, :math:`t_0` is the last time that the gate went
-    above 0.5, before which there is silence. How long it stays there is of no matter.
+    Without a gate, it is a generator, and :math:`t_0 = 0`. With a gate, :math:`t_0` is the last time that the gate rose
+    above 0.5, before which there is silence. The length of the gate is ignored.
 
-    Controls: ``amplitude`` (0.001 to 10000), which may stand for Hertz where it drives a frequency; ``decay_rate`` (0.1
-    to 10000 per second).
+    Controls: ``amplitude`` is a, in Hz if it drives a frequency; ``decay_rate`` is λ, per second.
 
     Raw parameters:
         log_amplitude ``(B, 1)``: ln a.
         log_decay ``(B, 1)``: natural logarithm of λ, relative to 10 per second.
 
     Args:
-        gated: whether there is an inlet ``"gate"``. Each of its channels has an envelope.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        gated: Use an inlet ``"gate"``. Each of its channels has an envelope.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
     """
 
     def __init__(self, gated: bool = False, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
@@ -220,7 +217,7 @@ class ExponentialEnvelope(Envelope):
         none, time = torch.zeros_like(rate), TO_SILENCE / rate
         was_held = held.new_zeros(*held.shape[:-1], 1) if state is None else state[..., 2:] > 0.5
         opens = held & ~torch.cat([was_held, held], -1)[..., :-1]
-        # The release goes on as the decay did. An attack of no time is over at the next sample: here it is at once.
+        # The release continues the decay. An attack of zero length takes effect one sample later; here at once.
         decay, state = gated_adsr(held, none, time, none, time, dtype=dtype, state=state)
         return amplitude.to(dtype).unsqueeze(-1) * decay.masked_fill(opens, 1), state
 
@@ -228,7 +225,7 @@ class ExponentialEnvelope(Envelope):
         return _longest(TO_SILENCE / self._shape(raw_parameters)[1])
 
     def _shape(self, raw: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The amplitude, and the rate per sample, of ``(B, 1)``."""
+        """Compute the amplitude and the rate per sample, ``(B, 1)``."""
         *_, reference = RATES
         rate = reference / self.sample_rate * safe_exp(wide(raw["log_decay"]))
         return safe_exp(wide(raw["log_amplitude"])).expand_as(rate), rate

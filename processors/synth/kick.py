@@ -1,4 +1,4 @@
-"""Drums, made of the oscillators, envelopes and filters of this package."""
+"""Kick drum, made of the oscillators, envelopes and filters of this package."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ START, FALL, STRIKE, SHELL = 100.0, 10.0, 1000.0, 0.3
 ATTACK, DECAY, RELEASE, HOLD = (TIMES[f"{name}_ms"][2] / 1000 for name in ("attack", "decay", "release", "hold"))
 MODE = DECAYS[2] / 1000
 RATE = RATES[2]
-LOUDEST = 10.0, 10.0  # up to which a level is itself, and what is between that and the highest one
+LOUDEST = 10.0, 10.0  # limit of unchanged levels, and margin to the highest
 AT_ONCE = 20.0  # a logarithmic rate by which nothing is left after one sample
 IN_CACHE = 2**19  # samples of all kicks that are made at a time
 
@@ -58,7 +58,7 @@ NODES = {
     "mode": "modal",
     "drive": "drive",
 }
-"""What a kick is made of: the name of a node to that of its type, one of the ``parts`` of a :class:`KickSynth`."""
+"""Parts of a kick: the name of a node to its type, one of the ``parts`` of a :class:`KickSynth`."""
 
 Cable = tuple[str, str, str]
 CABLES: tuple[Cable, ...] = (
@@ -136,7 +136,7 @@ KICKS: dict[str, dict[str, float]] = {
 
 
 class KickSynth(Processor):
-    r"""Kick drum: an oscillator that falls in pitch, its resonating shell and the click of the beater.
+    r"""Kick drum: an oscillator with falling pitch, its resonating shell and the click of the beater.
 
     .. math::
         y &= \tfrac{2}{\pi} \arctan\bigl(g\,(e \cdot o + m\,s + c + r)\bigr) \\
@@ -147,12 +147,12 @@ class KickSynth(Processor):
         s &= 10^{-3 t / T_s} \cdot (h_s * o), \quad c = h_c * \bigl(l\,e^{-\mu t}\,w\bigr), \quad
         r = A_r\,10^{-3 t / T_r} \sin 2\pi f_r t
 
-    The *body* is the tone o under an envelope e, which leads from 0 to 1 in the attack, to the sustained level in the
-    decay and to 0 in the release, in straight lines that follow upon each other. The tone is that of one oscillator; of
-    a second one, which sounds higher by the detune amount d, as a part of the frequency, and is as loud as d; and of
-    one an octave below. The *shell* s is the same tone through a filter h_s of second order, with a decay of its own.
-    The *click* c is white noise w, which falls fast, through a high-pass h_c of second order, without resonance. With
-    ``use_modal`` a mode r rings besides. The arctangent keeps all within ±1.
+    The *body* is the tone o under an envelope e, which rises from 0 to 1 in the attack, falls to the sustain level in
+    the decay and to 0 in the release, in straight lines. The tone is the sum of an oscillator; a second one, which is
+    higher by the detune amount d, relative to the frequency, with the level d; and one an octave below. The *shell* s
+    is the same tone through a second-order filter h_s, with a separate decay. The *click* c is white noise w with a
+    fast decay through a second-order high-pass h_c, without resonance. With ``use_modal`` a resonant mode r is added.
+    The arctangent bounds the output to ±1.
 
     It is a generator, ``KickSynth()(num_samples=44100, dsp_params=KICKS["hard"])``. The same seed makes the same kick.
     Shell and mode fall to −60 dB within their decay times. It is made of :class:`~grafx.processors.LFO`,
@@ -163,13 +163,10 @@ class KickSynth(Processor):
     :class:`~grafx.processors.ModalResonators` and :class:`~grafx.processors.ArctanDistortion`;
     ``grafx.synth.kick_graph`` makes the graph of these.
 
-    Controls: ``f_start`` (f₀, 20 to 5000 Hz), ``pitch_decay`` (λ, 0.1 to 1000 per second), ``detune_amount`` (d),
-    ``sub_osc_mix`` (b), ``sustain_level``, ``shell_mix`` (m) and ``lfo_amount`` (a), all 0 to 1; ``attack_time``
-    (0.0001 to 1 s), ``decay_time``, ``release_time``, ``shell_decay`` (T_s) and ``modal_decay`` (T_r), all 0.001 to
-    5 s; ``distortion_drive`` (g, 0.1 to 20); ``shell_filter_cutoff``, ``transient_hp_cutoff`` and ``modal_freq`` (f_r),
-    all 20 Hz to 20 kHz, or 49 % of the sample rate where that is less; ``shell_filter_res`` (Q, 0.1 to 20);
-    ``lfo_rate`` (ν, 0.1 to 20 Hz); ``transient_decay`` (μ, 10 to 10000 per second); ``transient_level`` (l, 0 to 4);
-    ``modal_amp`` (A_r, 0.001 to 4). The defaults are those of ``KICKS["classic"]``.
+    Controls: ``f_start`` is f₀, ``pitch_decay`` λ, ``detune_amount`` d, ``sub_osc_mix`` b, ``shell_mix`` m,
+    ``lfo_amount`` a, ``lfo_rate`` ν, ``distortion_drive`` g, ``shell_decay`` T_s, ``transient_level`` l,
+    ``transient_decay`` μ, ``shell_filter_res`` Q; with ``use_modal``, ``modal_freq`` is f_r, ``modal_decay`` T_r and
+    ``modal_amp`` A_r. The defaults are those of ``KICKS["classic"]``.
 
     Raw parameters:
         log_f_start, log_pitch_decay ``(B, 1)``: natural logarithms, relative to 100 Hz and 10 per second.
@@ -187,16 +184,17 @@ class KickSynth(Processor):
 
     Args:
         shell_filter_type: ``"low"``, ``"band"`` or ``"high"``.
-        use_modal: have a mode.
-        seed: that of the noise.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        use_modal: Add a resonant mode.
+        seed: Seed of the noise.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another type of filter.
+        ParameterError: An unknown type of filter.
 
-    Source: analog kicks of this kind, Werner, Abel and Smith, "A physically-informed, circuit-bendable, digital model
-    of the Roland TR-808 bass drum circuit", DAFx 2014.
+    References:
+        Analog kicks of this kind, Werner, Abel and Smith, "A physically-informed, circuit-bendable, digital model of
+        the Roland TR-808 bass drum circuit", DAFx 2014.
     """
 
     latency_samples = 0
@@ -292,7 +290,7 @@ class KickSynth(Processor):
         ]
 
     def forward(self, num_samples: int, **raw_parameters: Tensor) -> Tensor:
-        """Make kicks.
+        """Generate kicks.
 
         Args:
             num_samples: L.
@@ -302,7 +300,7 @@ class KickSynth(Processor):
             ``(B, 1, L)``.
 
         Raises:
-            ParameterError: a parameter is missing or unknown.
+            ParameterError: A parameter is missing or unknown.
         """
         bind(self, (), (), raw_parameters)
         values = tuple(raw_parameters.values())
@@ -332,16 +330,16 @@ class KickSynth(Processor):
         return play("drive")
 
     def settings_of_parts(self, **raw_parameters: Tensor) -> dict[str, dict[str, Tensor]]:
-        """What each part is set to, in the order of ``NODES``.
+        """Return the raw parameters of each part, in the order of ``NODES``.
 
         Args:
-            raw_parameters: those of :meth:`forward`.
+            raw_parameters: As for :meth:`forward`.
 
         Returns:
             Name of a node to its raw parameters. Without a mode, ``"strike"`` and ``"mode"`` are missing.
 
         Raises:
-            ParameterError: a parameter is missing or unknown.
+            ParameterError: A parameter is missing or unknown.
         """
         _, raw = bind(self, (), (), raw_parameters)
         like = raw["log_f_start"]
@@ -360,7 +358,7 @@ class KickSynth(Processor):
             "drive": {"log_drive": raw["log_distortion_drive"]},
         }
         if self.use_modal:
-            # A single sample, of as much sound as one at 44.1 kHz.
+            # A single sample with the energy of one at 44.1 kHz.
             settings["strike"] = _exponential(zero + AT_ONCE, zero + math.log(self.sample_rate / REFERENCE))
             mode = {"w0": "w0_modal_freq", "log_decay": "log_modal_decay", "log_gain": "log_modal_amp"}
             settings["mode"] = {**{name: raw[control] for name, control in mode.items()}, "phase": zero}
@@ -371,7 +369,7 @@ class KickSynth(Processor):
             AMOUNT.to_physical(raw[f"z_{name}"]) for name in ("detune_amount", "sub_osc_mix", "lfo_amount")
         )
         ratios, gains = (one, 1 + detune, one / 2), (one, detune, sub)
-        still = {"z_frequency": zero + self.still, "phase": zero}  # what comes in has all the say
+        still = {"z_frequency": zero + self.still, "phase": zero}  # the inlet alone sets the frequency
         return {
             "sweep": _exponential(math.log(FALL) + raw["log_pitch_decay"], math.log(START) + raw["log_f_start"]),
             "lfo": {"log_rate": raw["log_lfo_rate"], "phase": zero, "gain": vibrato, "bias": one},
@@ -386,7 +384,7 @@ class KickSynth(Processor):
         click = tails["click envelope"] + tails["click filter"]
         longest = max(tails["body envelope"], tails["shell envelope"], click, tails.get("mode", 0))
         drive = safe_exp(wide(raw_parameters["log_distortion_drive"].detach()))
-        # What is soft is driven more than what is loud, which the arctangent keeps down.
+        # Quiet parts are amplified more than loud ones, which the arctangent limits.
         return math.ceil(longest * (1 + math.log(4 * max(drive.max(), 1)) / TO_SILENCE)) if len(drive) else 0
 
 
@@ -397,13 +395,13 @@ def _inlets_of(node: str, cables: Sequence[Cable]) -> list[tuple[str, ...]]:
 
 
 def _exponential(log_rate: Tensor, log_amplitude: Tensor | None = None) -> dict[str, Tensor]:
-    """Raw parameters of an exponential envelope from logarithms of its rate per second and its amplitude, else 1."""
+    """Convert logarithms of a rate per second and an amplitude, 1 by default, to raw parameters of an envelope."""
     amplitude = torch.zeros_like(log_rate) if log_amplitude is None else log_amplitude
     return {"log_amplitude": amplitude, "log_decay": log_rate - math.log(RATE)}
 
 
 def _body_envelope(raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Raw parameters of an envelope that is let go as soon as attack and decay are over."""
+    """Return the raw parameters of an envelope that is released right after its decay."""
     attack, decay = raw["log_attack_time"], raw["log_decay_time"]
     return {
         "log_attack": attack,

@@ -1,4 +1,4 @@
-"""Modal synthesis: bodies that ring in a few modes."""
+"""Modal synthesis: bodies with a few resonant modes."""
 
 import math
 
@@ -20,9 +20,9 @@ DECAYS = 1, 20000, 500.0  # ms
 
 
 class ModalResonators(Processor):
-    r"""Bank of K modes: a body that the input strikes or moves, and that rings after it.
+    r"""Bank of K resonant modes, excited by the input.
 
-    Each mode is a resonator with two poles. The impulse response of all is, at n samples,
+    Each mode is a two-pole resonator. The total impulse response, at n samples, is
 
     .. math::
         h[n] = \frac{44100}{f_s} \sum_{k=1}^{K} a_k\,10^{-3 n / T_k} \sin(\omega_k n + \varphi_k)
@@ -34,12 +34,11 @@ class ModalResonators(Processor):
         H(z) = \sum_{k=1}^{K} a_k \frac{\sin \varphi_k + r_k \sin(\omega_k - \varphi_k)\,z^{-1}}
             {1 - 2 r_k \cos \omega_k\,z^{-1} + r_k^2\,z^{-2}}, \quad r_k = 10^{-3 / T_k}
 
-    times :math:`44100 / f_s`, by which a sound makes them as loud at every sample rate. They are stable whatever the
-    raw parameters. In a stream each mode turns a complex number, :math:`s[n] = r e^{j\omega} s[n-1] + u[n]`, so that
-    what rings goes on as loud when its pitch or decay change.
+    times :math:`44100 / f_s`, so that the level does not depend on the sample rate. They are stable for all raw
+    parameters. In a stream each mode rotates a complex number, :math:`s[n] = r e^{j\omega} s[n-1] + u[n]`, so that its
+    level is preserved when its pitch or decay change.
 
-    Controls, each for K modes: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less),
-    ``decay_ms`` (T, 1 to 20000 ms), ``gain_db`` (of a, −60 to 24 dB), ``phase_deg`` (φ, −180 to 180°).
+    Controls for each of K modes: ``decay_ms`` is T, ``gain_db`` a, ``phase_deg`` φ.
 
     Raw parameters:
         w0 ``(B, K)``: ω̃.
@@ -49,13 +48,14 @@ class ModalResonators(Processor):
 
     Args:
         num_modes: K, at least 1.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: there are no modes.
+        ParameterError: There are no modes.
 
-    Source: Adrien, "The missing link: modal synthesis", in Representations of Musical Signals, MIT Press, 1991.
+    References:
+        Adrien, "The missing link: modal synthesis", in Representations of Musical Signals, MIT Press, 1991.
     """
 
     latency_samples = 0
@@ -81,10 +81,10 @@ class ModalResonators(Processor):
         ]
 
     def forward(self, input_signals: Tensor, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> Tensor:
-        """Let the modes ring.
+        """Excite the modes.
 
         Args:
-            input_signals: ``(B, C, L)``. Channels ring apart.
+            input_signals: ``(B, C, L)``. Channels are independent.
             w0, log_decay, log_gain, phase: ``(B, K)``.
 
         Returns:
@@ -104,14 +104,14 @@ class ModalResonators(Processor):
         return math.ceil(to_silence / self._rate(log_decay.detach()).min())
 
     def _sections(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> Tensor:
-        """Biquads ``(B, 1, K, 1, 6)``: the modes are parallel, so each is a series of one."""
+        """Make biquads ``(B, 1, K, 1, 6)``: the modes are parallel, so each is a series of one."""
         w, r, a, phase = self._modes(w0, log_decay, log_gain, phase)
         zero, one = torch.zeros_like(w), torch.ones_like(w)
         sos = (a * torch.sin(phase), a * r * torch.sin(w - phase), zero, one, -2 * r * torch.cos(w), r.square())
         return torch.stack(sos, -1)[:, None, :, None]
 
     def _rotations(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> tuple[Tensor, ...]:
-        """A ``(B, 1, K, 2, 2)``, B, C ``(B, 1, K, 2)`` and D ``(B, 1, K)`` of what turns with each mode."""
+        """Compute A ``(B, 1, K, 2, 2)``, B, C ``(B, 1, K, 2)`` and D ``(B, 1, K)`` of the rotating states."""
         w, r, a, phase = (t[:, None] for t in self._modes(w0, log_decay, log_gain, phase))
         cos, sin = r * torch.cos(w), r * torch.sin(w)
         A = torch.stack([cos, -sin, sin, cos], -1).unflatten(-1, (2, 2))
@@ -119,7 +119,7 @@ class ModalResonators(Processor):
         return A, A[..., 0], C, C[..., 0]
 
     def _modes(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> tuple[Tensor, ...]:
-        """Angles and factors from sample to sample, amplitudes and phases."""
+        """Compute angles and factors per sample, amplitudes and phases."""
         w, r = math.pi * torch.sigmoid(wide(w0)), torch.exp(-self._rate(log_decay))
         return w, r, REFERENCE / self.sample_rate * safe_exp(wide(log_gain)), wide(phase)
 

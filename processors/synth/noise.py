@@ -1,4 +1,4 @@
-"""Noise: generators of signals that do not repeat, and yet are the same each time."""
+"""Noise generators with reproducible output."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,34 +18,33 @@ SEEDS = 0, 65535, 0
 
 
 class WhiteNoise(Generator):
-    r"""White noise: independent samples, spread evenly over −a to a.
+    r"""White noise: independent samples with a uniform distribution from −a to a.
 
     .. math:: y_c[n] = a[n]\,u(s, c, n), \quad u \sim \mathcal{U}(-1, 1)
 
     u is a function of the seed s, the channel c and the time n alone, see
-    :func:`~grafx.processors.core.noise.white_noise`. So it is the same in every run, on every device, for every
-    neighbour in a batch, and in blocks as on the whole, whatever else draws random numbers. Channels differ, but nodes
-    of the same seed make the same noise: give each its own. The root mean square is :math:`a / \sqrt 3` at every sample
-    rate, over a band up to half of it, so that a higher rate has less in each Hertz.
+    :func:`~grafx.processors.core.noise.white_noise`. So it is the same in every run, on every device, at any position
+    in a batch, in blocks and offline, independent of other random numbers. Channels differ, but nodes with the same
+    seed are identical: give each its own. The RMS is :math:`a / \sqrt 3` at every sample rate, over a bandwidth of half
+    of it, so the density is lower at higher rates.
 
-    Without inlets it is a generator, ``WhiteNoise()(num_samples=44100, dsp_params={"seed": 1})``. With the inlet
-    ``"amplitude"``, the signal there is added to the amplitude; for an envelope to have all the say, set it to 0.
+    Without inlets it is a generator, ``WhiteNoise()(num_samples=44100, dsp_params={"seed": 1})``. The signal at the
+    inlet ``"amplitude"`` is added to the amplitude; set it to 0 if an envelope alone should control it.
 
-    Controls: ``seed`` (0 to 65535, of which the nearest integer counts), ``amplitude`` (0 to 1).
+    Controls: ``seed`` is rounded to s, ``amplitude`` is a.
 
     Raw parameters:
         stream ``(B, 1)``: s, rounded; any integer within ±2⁵³ that its type can hold. Its gradient is 0.
         gain ``(B, 1)``: a, of any sign.
 
     Args:
-        num_channels: how many channels with noise of their own there are. One goes with any number of channels at the
-            inlet.
-        inlets: ``("amplitude",)``, or none.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        num_channels: Number of independent channels. One is broadcast to the channels at the inlet.
+        inlets: ``("amplitude",)``, or empty.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: there are no channels, or an inlet is unknown.
+        ParameterError: There are no channels, or an inlet is unknown.
     """
 
     modulated: Mapping[str, str] = {"amplitude": "gain"}
@@ -79,28 +78,27 @@ class WhiteNoise(Generator):
         return amplitude * self.color(white_noise(raw["stream"].squeeze(-1), num_samples, self.num_channels, start))
 
     def color(self, white: Tensor) -> Tensor:
-        """What becomes of white noise ``(B, C, L)``."""
+        """Filter white noise ``(B, C, L)``."""
         return white
 
 
 class PinkNoise(WhiteNoise):
-    r"""Pink noise: its power falls by 3 dB per octave, so that all octaves have the same.
+    r"""Pink noise: its power density falls by 3 dB per octave, so that all octaves have equal power.
 
-    It is the noise of :class:`WhiteNoise` with the same seed, with the same power in all,
-    :math:`a^2 / 3`, after :func:`~grafx.processors.core.noise.pink_filter`: from 20 Hz to 20 kHz the spectrum is within
-    0.15 dB of :math:`1/\sqrt f`. Single samples may reach beyond a, up to three times as far.
+    It is the noise of :class:`WhiteNoise` with the same seed and the same total power, :math:`a^2 / 3`, after
+    :func:`~grafx.processors.core.noise.pink_filter`: from 20 Hz to 20 kHz the spectrum is within 0.15 dB of
+    :math:`1/\sqrt f`. Single samples may exceed a by up to a factor of three.
 
     Inlets, controls and raw parameters are those of :class:`WhiteNoise`.
 
     Args:
-        num_channels: how many channels with noise of their own there are. One goes with any number of channels at the
-            inlet.
-        inlets: ``("amplitude",)``, or none.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`WhiteNoise`.
+        num_channels: Number of independent channels. One is broadcast to the channels at the inlet.
+        inlets: ``("amplitude",)``, or empty.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: there are no channels, or an inlet is unknown.
+        ParameterError: There are no channels, or an inlet is unknown.
     """
 
     sos: Tensor

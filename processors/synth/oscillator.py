@@ -1,4 +1,4 @@
-"""Oscillators: generators of periodic signals, whose frequency, phase and amplitude other nodes may modulate."""
+"""Oscillators with modulation of frequency, phase and amplitude by other nodes."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ SLOW_WAVES = {
 
 
 class Oscillator(Generator):
-    """What oscillators have in common: a phase that runs, and an amplitude. A subclass defines :meth:`wave`."""
+    """Base class of oscillators, with phase and amplitude. A subclass defines :meth:`wave`."""
 
     modulated: Mapping[str, str] = {"frequency": "z_frequency", "phase": "phase", "amplitude": "gain"}
 
@@ -74,13 +74,13 @@ class Oscillator(Generator):
 
     @abstractmethod
     def wave(self, phase: Tensor, increment: Callable[[], Tensor], raw: Raw, added: Added) -> Tensor:
-        """The waveform ``(B, C, L)`` over a phase in cycles.
+        """Compute the waveform ``(B, C, L)`` over a phase in cycles.
 
         Args:
             phase: ``(B, C, L)``.
-            increment: computes the cycles from each sample to the next, ``(B, 1, 1)`` or ``(B, C, L)``.
-            raw: raw parameters.
-            added: signals at the inlets.
+            increment: Computes the cycles from each sample to the next, ``(B, 1, 1)`` or ``(B, C, L)``.
+            raw: Raw parameters.
+            added: Signals at the inlets.
         """
 
     def _increment(self, frequency: Tensor, added: Added) -> Tensor:
@@ -92,29 +92,28 @@ class Oscillator(Generator):
 
 
 class SineOscillator(Oscillator):
-    r"""Sine oscillator, to be modulated in frequency, phase and amplitude.
+    r"""Sine oscillator with modulation of frequency, phase and amplitude.
 
     .. math::
         y[n] = a[n] \sin 2\pi\theta[n], \quad
         \theta[n] = \varphi[n] + \frac{1}{f_s} \sum_{k=0}^{n-1} f[k]
 
-    The frequency f in Hz, the phase φ in cycles and the amplitude a are constant, except for those that ``inlets``
-    names: there, the signal at the inlet is added to the parameter, sample by sample and in the same unit. So a signal
-    of ±100 at ``"frequency"`` is vibrato or frequency modulation by ±100 Hz, through zero if need be; one of ±0.25 at
+    The frequency f in Hz, the phase φ in cycles and the amplitude a are constant, except for those named in ``inlets``:
+    the signal at the inlet is added to the parameter, sample by sample and in the same unit. So a signal of ±100 at
+    ``"frequency"`` is vibrato or frequency modulation by ±100 Hz, through zero if necessary; one of ±0.25 at
     ``"phase"`` is phase modulation by a quarter of a cycle; and one of ±1 at ``"amplitude"`` is amplitude modulation,
-    in full at an amplitude of 1, and ring modulation at 0. Silence changes nothing. For an inlet to have all the say,
-    as an envelope at ``"amplitude"`` has, set the parameter to 0.
+    in full at an amplitude of 1, and ring modulation at 0. Silence has no effect. Set a parameter to 0 if its inlet
+    alone should control it, such as an envelope at ``"amplitude"``.
 
     Without inlets it is a generator, ``SineOscillator()(num_samples=44100, dsp_params={"frequency_hz": 440})``. In a
-    graph, something has to be connected to the first inlet; a further one may be left open.
+    graph, the first inlet must be connected; further ones are optional.
 
-    The phase is summed without loss, see :func:`~grafx.processors.core.phase.running_phase`: it does not drift, and
-    blocks give what the whole does. As with any sine that is sampled, a frequency above half the sample rate sounds
-    below it.
+    The phase is summed without rounding errors, see :func:`~grafx.processors.core.phase.running_phase`: it does not
+    drift, and blocks give the same output as one pass. Frequencies above half the sample rate alias.
 
-    Controls: ``frequency_hz`` (20 Hz to 20 kHz, or 49 % of the sample rate where that is less), ``phase_cycles`` (0 to
-    1), ``amplitude`` (0 to 1). ``param_range`` may widen them: ``{"frequency_hz": (0, 5000), "amplitude": (0, 200)}``
-    for an oscillator that drives the frequency of another one, say.
+    The control ``frequency_hz`` is f, ``phase_cycles`` φ and ``amplitude`` a. ``param_range`` may widen their ranges:
+    ``{"frequency_hz": (0, 5000), "amplitude": (0, 200)}``, for example, for an oscillator that drives the frequency of
+    another one.
 
     Raw parameters:
         z_frequency ``(B, 1)``: f = (f_s / 2 + ε) σ(z + b) − ε, where z = 0 is 440 Hz and ε = 0.01 Hz.
@@ -122,15 +121,16 @@ class SineOscillator(Oscillator):
         gain ``(B, 1)``: a, of any sign.
 
     Args:
-        inlets: any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order in which signals are given.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an inlet is unknown, or named twice.
+        ParameterError: An inlet is unknown, or named twice.
 
-    Source: frequency modulation, Chowning, "The synthesis of complex audio spectra by means of frequency modulation",
-    JAES 21(7), 1973; signals that add to parameters, the audio parameters of the Web Audio API, W3C, 2021.
+    References:
+        Frequency modulation, Chowning, "The synthesis of complex audio spectra by means of frequency modulation", JAES
+        21(7), 1973; signals that add to parameters, the audio parameters of the Web Audio API, W3C, 2021.
     """
 
     def wave(self, phase: Tensor, increment: Callable[[], Tensor], raw: Raw, added: Added) -> Tensor:
@@ -138,7 +138,7 @@ class SineOscillator(Oscillator):
 
 
 class BandLimitedOscillator(Oscillator):
-    """An oscillator that reads a basic waveform from a :class:`~grafx.processors.core.wavetable.Wavetable`."""
+    """Oscillator that reads a basic waveform from a :class:`~grafx.processors.core.wavetable.Wavetable`."""
 
     waveform: str
 
@@ -153,103 +153,102 @@ class BandLimitedOscillator(Oscillator):
 
 
 class SawOscillator(BandLimitedOscillator):
-    r"""Saw oscillator without aliasing: it rises from −a to a, and jumps down at the phase 0.
+    r"""Band-limited saw oscillator, which rises from −a to a, and jumps down at the phase 0.
 
     .. math::
         y[n] = -\frac{2 a[n]}{\pi} \sum_{k=1}^{1024} \frac{g_k[n]}{k} \sin 2\pi k \theta[n], \quad
         \theta[n] = \varphi[n] + \frac{1}{f_s} \sum_{k=0}^{n-1} f[k]
 
-    The gains g let all harmonics sound that lie below half the sample rate, and none above. They fade within two
-    semitones below it, with the frequency that the oscillator has at the time; so a sweep brings no clicks, and all is
-    differentiable. What remains of aliases is the error of interpolation, in all 115 dB below the harmonics, see
-    :class:`~grafx.processors.core.wavetable.Wavetable`. Only the side bands of fast modulation may reach beyond half
-    the sample rate. A frequency above that is silent, and a negative one runs backwards.
+    The gains g pass all harmonics below half the sample rate, and none above. They fade within two semitones below it,
+    according to the instantaneous frequency; so a sweep causes no clicks, and the output is differentiable. The
+    remaining aliases are interpolation errors, in total 115 dB below the harmonics, see
+    :class:`~grafx.processors.core.wavetable.Wavetable`. Only sidebands of fast modulation can exceed half the sample
+    rate. A frequency above that is silent, and a negative one runs backwards.
 
-    How frequency, phase and amplitude are modulated, controls and raw parameters are as those of
-    :class:`SineOscillator`. What a signal at ``"phase"`` adds to the frequency counts too, though where it jumps all
-    harmonics may go silent for a sample.
+    Modulation, controls and raw parameters are those of :class:`SineOscillator`. The frequency includes that of the
+    signal at ``"phase"``, so a jump there may silence all harmonics for a sample.
 
     Args:
-        inlets: any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order in which signals are given.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an inlet is unknown, or named twice.
+        ParameterError: An inlet is unknown, or named twice.
     """
 
     waveform = "saw"
 
 
 class SquareOscillator(BandLimitedOscillator):
-    r"""Square oscillator without aliasing: a for half a cycle from the phase 0 on, and −a for the other half.
+    r"""Band-limited square oscillator: a for half a cycle from the phase 0 on, and −a for the other half.
 
     .. math:: y[n] = \frac{4 a[n]}{\pi} \sum_{k = 1, 3, \ldots, 1023} \frac{g_k[n]}{k} \sin 2\pi k \theta[n]
 
-    All else is as with :class:`SawOscillator`.
+    Everything else is as in :class:`SawOscillator`.
 
     Args:
-        inlets: any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order in which signals are given.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`SineOscillator`.
+        inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an inlet is unknown, or named twice.
+        ParameterError: An inlet is unknown, or named twice.
     """
 
     waveform = "square"
 
 
 class TriangleOscillator(BandLimitedOscillator):
-    r"""Triangle oscillator without aliasing: it rises from 0 at the phase 0, and turns at a and −a.
+    r"""Band-limited triangle oscillator, which rises from 0 at the phase 0, and turns at a and −a.
 
     .. math::
         y[n] = \frac{8 a[n]}{\pi^2} \sum_{k = 1, 3, \ldots, 1023} \frac{g_k[n]}{k^2} \sin \frac{\pi k}{2}\,
             \sin 2\pi k \theta[n]
 
-    All else is as with :class:`SawOscillator`.
+    Everything else is as in :class:`SawOscillator`.
 
     Args:
-        inlets: any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order in which signals are given.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range of :class:`SineOscillator`.
+        inlets: Any of ``"frequency"``, ``"phase"`` and ``"amplitude"``, in the order of the signals.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: an inlet is unknown, or named twice.
+        ParameterError: An inlet is unknown, or named twice.
     """
 
     waveform = "triangle"
 
 
 class WavetableOscillator(Oscillator):
-    r"""Oscillator of any waveforms, without aliasing, that moves from one to the next.
+    r"""Band-limited oscillator that interpolates between arbitrary waveforms.
 
     .. math::
         y[n] = a[n] \bigl((1 - r)\,w_i(\theta[n]) + r\,w_{i+1}(\theta[n])\bigr), \quad
         i + r = p[n]\,(N - 1), \quad 0 \le r < 1
 
-    Of each of the N waveforms w those harmonics sound that lie below half the sample rate, as with
-    :class:`SawOscillator`. The position p goes from 0 for the first waveform to 1 for the last one, and what is beyond
-    is taken for the nearest.
+    The harmonics of each of the N waveforms w are limited to half the sample rate, as in :class:`SawOscillator`. The
+    position p goes from 0 for the first waveform to 1 for the last one; other values are clipped.
 
-    Controls: those of :class:`SineOscillator` and, for several waveforms, ``position`` (0 to 1).
+    Controls: those of :class:`SineOscillator` and, for several waveforms, ``position``.
 
     Raw parameters:
         z_frequency, phase, gain ``(B, 1)``: as those of :class:`SineOscillator`.
         z_position ``(B, 1)``: for several waveforms, logit of p, between −0.001 and 1.001.
 
     Args:
-        tables: one cycle of each waveform, ``(N, S)``, or ``(S,)`` of one. S samples hold the harmonics below S/2. By
-            default sine, triangle, saw and square, of 1024 harmonics.
-        inlets: any of ``"frequency"``, ``"phase"``, ``"amplitude"`` and, for several waveforms, ``"position"``, in the
-            order in which signals are given. They are added to the parameters.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        tables: One cycle of each waveform, ``(N, S)``, or ``(S,)`` for one. S samples hold the harmonics below S/2. By
+            default sine, triangle, saw and square, with 1024 harmonics.
+        inlets: Any of ``"frequency"``, ``"phase"``, ``"amplitude"`` and, for several waveforms, ``"position"``, in the
+            order of the signals. They are added to the parameters.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: ``tables`` are no waveforms; an inlet is unknown, or named twice.
+        ParameterError: ``tables`` are not waveforms; an inlet is unknown, or named twice.
 
-    Source: Shan et al., "Differentiable wavetable synthesis", ICASSP 2022.
+    References:
+        Shan et al., "Differentiable wavetable synthesis", ICASSP 2022.
     """
 
     def __init__(
@@ -279,19 +278,19 @@ class WavetableOscillator(Oscillator):
 
 
 class LFO(Processor):
-    r"""Low-frequency oscillator: a slow signal that drives an inlet of another node.
+    r"""Low-frequency oscillator: a slow modulation signal for an inlet of another node.
 
     .. math:: y[n] = o + d\,w(\varphi + n f / f_s)
 
-    The waveforms w swing between −1 and 1. Sine, triangle and square begin like a sine at the phase 0, by rising from
-    0; a saw jumps down there, and rises by itself. They have all their harmonics, and jumps take two samples, so that
-    they have a slope over rate and phase.
+    The waveforms w oscillate between −1 and 1. Sine, triangle and square begin like a sine at the phase 0, rising from
+    0; a saw jumps down there, and rises in between. They are not band-limited, and jumps take two samples, so that they
+    are differentiable in rate and phase.
 
     It is a generator, called with ``num_samples``. The unit of its output is that of the inlet it drives: with a depth
     of 5, an LFO at the inlet ``"frequency"`` of an oscillator is vibrato by ±5 Hz.
 
-    Controls: ``rate_hz`` (f, 0.01 to 20 Hz), ``phase_cycles`` (φ, 0 to 1), ``depth`` (d, 0 to 1), ``offset`` (o, −1 to
-    1). ``param_range`` may widen them: ``{"depth": (0, 100)}``.
+    The control ``rate_hz`` is f, ``phase_cycles`` φ, ``depth`` d and ``offset`` o. ``param_range`` may widen their
+    ranges: ``{"depth": (0, 100)}``.
 
     Raw parameters:
         log_rate ``(B, 1)``: ln f.
@@ -301,11 +300,11 @@ class LFO(Processor):
 
     Args:
         waveform: ``"sine"``, ``"triangle"``, ``"saw"`` or ``"square"``.
-        sample_rate: samples per second.
-        param_range: control name to (lowest, highest), in place of the range above.
+        sample_rate: Samples per second.
+        param_range: Ranges of controls, see :class:`~grafx.processors.base.Processor`.
 
     Raises:
-        ParameterError: another waveform.
+        ParameterError: An unknown waveform.
     """
 
     latency_samples = 0
@@ -333,7 +332,7 @@ class LFO(Processor):
         ]
 
     def forward(self, num_samples: int, log_rate: Tensor, phase: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Oscillate slowly.
+        """Generate the modulation signal.
 
         Args:
             num_samples: L.
@@ -351,7 +350,7 @@ class LFO(Processor):
 
 
 def _basic(*waveforms: str) -> Wavetable:
-    """Basic waveforms. What they are made of is computed once."""
+    """Return basic waveforms, with their Fourier series computed once."""
     return deepcopy(_computed(*waveforms))
 
 
@@ -362,7 +361,7 @@ def _computed(*waveforms: str) -> Wavetable:
 
 
 def _series_of(tables: Tensor) -> Tensor:
-    """Fourier coefficients ``(N, K + 1)`` of samples ``(N, S)`` or ``(S,)``, for K below S/2."""
+    """Compute Fourier coefficients ``(N, K + 1)`` of samples ``(N, S)`` or ``(S,)``, for K below S/2."""
     if tables.ndim not in (1, 2) or 0 in tables.shape or tables.is_complex():
         raise ParameterError(
             "tables must be one cycle of each waveform, real numbers (waveforms, samples) or (samples,), not "
@@ -370,12 +369,12 @@ def _series_of(tables: Tensor) -> Tensor:
         )
     length = tables.shape[-1]
     series = torch.fft.rfft(tables.detach().double().reshape(-1, length), norm="forward")
-    series[:, 1:] *= 2  # what is at negative frequencies
+    series[:, 1:] *= 2  # for negative frequencies
     return series[:, : (length + 1) // 2]
 
 
 def _differences(x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """x[n] − x[n − 1], 0 for the very first sample, and the last one of x."""
+    """Compute x[n] − x[n − 1], 0 for the very first sample, and the last sample of x."""
     if x.shape[-1] == 0:
         return x, before
     first = x[..., :1] if before is None else before

@@ -1,4 +1,4 @@
-"""What a command cannot do is refused before its work, and what looks like a mistake is said."""
+"""Commands refuse impossible requests before any work, and report likely mistakes."""
 
 import os
 import subprocess

@@ -319,7 +319,7 @@ def test_changing_a_type(cli, edited, written):
 
 
 def test_swapping_two_nodes(cli, edited, written):
-    """By their edges."""
+    """Exchange two nodes by their edges."""
     first, second = edited.node("gain")["id"], edited.node("compressor")["id"]
     (into, _), (middle, out) = around(edited.document, first), around(edited.document, second)
     assert middle["source"] == first

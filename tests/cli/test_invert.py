@@ -85,7 +85,7 @@ def longer(monkeypatch):
 
 @pytest.fixture(scope="module")
 def inverted(cli, sound, tmp_path_factory):
-    """What an inversion leaves that was not stopped."""
+    """Results of an uninterrupted inversion."""
     out = tmp_path_factory.mktemp("inverted") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(invert, "Effort", lambda: Effort(130, 8, 2, 2, 2, 2, 2, 1, 2))

@@ -403,7 +403,7 @@ def test_empty_graphs_in_a_batch(tmp_path):
 
 
 def test_many_of_everything(tmp_path):
-    """What grows with the square of its number would take minutes here."""
+    """Refuse files on which quadratic algorithms would take minutes."""
     many = 20_000
     types = {f"type {i}": {"inlets": [f"inlet {i}"]} for i in range(many)}
     plugs = [f"outlet {i}" for i in range(many)]

@@ -1,4 +1,4 @@
-"""What networkx makes of a graph is a graph again, and never renders as something else than it is."""
+"""Graphs made by networkx are graphs, and never render as something else."""
 
 import copy
 import pickle
@@ -345,7 +345,7 @@ def random_graph(data, config):
 
 
 def assert_right_or_refused(G, toys, reference, refused=None):
-    """That a graph which may have kept a schedule is not rendered as another one."""
+    """A graph that may have kept a schedule is never rendered as another one."""
     try:
         render_data = prepare_render(G)
     except (GraphError, RenderError):

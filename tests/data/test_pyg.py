@@ -174,7 +174,7 @@ def test_only_three_fields_are_needed():
 
 
 def test_parameters_of_a_network_are_rendered_in_order(toys):
-    """What a network says of row i is what node i is rendered with."""
+    """Row i of a network's output is rendered with node i."""
     G = GRAFX(config=NodeConfigs(["gain"]))
     out = G.add("mix")
     for _ in range(3):

@@ -59,7 +59,7 @@ def make_dag(num_nodes, seed=0, span=12):
 
 
 class Drawn:
-    """What stands where in a drawing, read from its artists."""
+    """Positions in a drawing, read from its artists."""
 
     def __init__(self, fig, ax):
         self.axes = ax

@@ -1,4 +1,4 @@
-"""What GRAFX draws with, in its own units."""
+"""Drawing functions of GRAFX, in its units."""
 
 import matplotlib.pyplot as plt
 import numpy as np

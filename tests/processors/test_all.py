@@ -1,4 +1,4 @@
-"""What holds for every processor, whatever it does to the sound.
+"""Properties of every processor.
 
 A new class is found by itself. It gets an entry in REGISTRY where it cannot be made without options, or where some make
 it fast or reach code of their own.
@@ -679,7 +679,7 @@ def test_compiles_as_one_graph(name):
 @pytest.mark.parametrize("name, c", CASES)
 @torch.no_grad()
 def test_sounds_have_died_away_after_the_tail(name, c):
-    """By 60 dB, except for what a constant offset leaves."""
+    """Decay by 60 dB, except for the response to a constant offset."""
     processor = make(name, c.options)
     if processor.latency_samples is None or c.endless:
         return

@@ -1,4 +1,4 @@
-"""What holds for the rows of a batch, whatever a processor does to the sound: any number of them, each by itself."""
+"""Independence of the rows of a batch, for every processor and any number of rows."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ DOUBLE = torch.float64
 
 
 def gradients(signals, tensors):
-    """Those of a sum over all samples, each with a weight of its own."""
+    """Gradients of a sum over all samples with different weights."""
     generator = torch.Generator().manual_seed(1)
     weights = [torch.randn(y.shape, generator=generator, dtype=y.dtype) for y in signals]
     learned = [(y, w) for y, w in zip(signals, weights, strict=True) if y.requires_grad]

@@ -34,7 +34,7 @@ CURVES = [(kind, knee) for kind in RAMPS for knee in ("hard", "quadratic", "expo
 
 
 def ramp(over, knee, width):
-    """What a static curve makes of decibels over the threshold, but for its slope."""
+    """Static curve over decibels above the threshold, except for its slope."""
     if knee == "hard":
         return np.maximum(over, 0)
     if knee == "exponential":

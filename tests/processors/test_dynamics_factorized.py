@@ -56,7 +56,7 @@ def compression_db(level, p):
 
 
 def closed(level, p):
-    """How far a gate is closed, from 0 to 1."""
+    """Closing of a gate, from 0 to 1."""
     t = np.clip((level - p["threshold_db"]) / p["knee_db"] + 0.5, 0, 1)
     return np.where(t < 0.5, 1 - 2 * t**2, 2 * (1 - t) ** 2)
 

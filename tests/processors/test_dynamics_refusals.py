@@ -1,4 +1,4 @@
-"""What the nine dynamic range processors refuse, each for each of its controls, by message."""
+"""Refusals of the nine dynamic range processors, for each of their controls, by message."""
 
 import re
 

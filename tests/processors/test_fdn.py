@@ -27,7 +27,7 @@ def with_any_matrix(fdn, t60_s, rows=16):
 
 
 def reverberation_time(h, hertz, octaves):
-    """By Schroeder's integration of the energy in a band, between −5 and −25 dB."""
+    """Measure by Schroeder's integration of the energy in a band, between −5 and −25 dB."""
     edges = [hertz * 2 ** (-octaves / 2), min(hertz * 2 ** (octaves / 2), 0.49 * RATE)]
     band = scipy.signal.sosfilt(scipy.signal.butter(4, edges, "band", fs=RATE, output="sos"), h)
     energy = (band**2).reshape(-1, h.shape[-1]).sum(0)
@@ -108,7 +108,7 @@ def test_the_steepest_settings_are_stable(t60_s):
 
 
 def normalized_echo_density(h, window):
-    """By Abel and Huang: samples outside of a standard deviation, relative to those of Gaussian noise."""
+    """Echo density of Abel and Huang: samples outside of a standard deviation, relative to Gaussian noise."""
     weights = np.hanning(window) / np.hanning(window).sum()
     deviation = np.sqrt(np.convolve(h**2, weights, "valid"))
     share = [

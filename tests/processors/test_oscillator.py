@@ -99,7 +99,7 @@ def test_there_are_no_aliases(cls, dtype, hertz):
 
 
 def test_sampled_waveforms_have_aliases():
-    """Those that the tests above would find."""
+    """Aliases that the tests above would find."""
     amplitudes = spectrum(torch.from_numpy(SHAPES[SawOscillator](1759 * np.arange(RATE) / RATE)))
     harmonic = torch.arange(len(amplitudes)) % 1759 == 0
     assert -15 < 10 * torch.log10(amplitudes[~harmonic].square().sum() / amplitudes[harmonic].square().sum()) < -10

@@ -118,7 +118,7 @@ def test_what_needs_the_whole_signal_is_named():
         def forward(self, x):
             return x
 
-    with pytest.raises(ParameterError, match=r"Untold cannot run block by block: .* does not tell by latency_samples"):
+    with pytest.raises(ParameterError, match=r"Untold cannot run block by block: .* does not declare its look-ahead"):
         Untold().stream(torch.zeros(1, 1, 8))
 
 

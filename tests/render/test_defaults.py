@@ -1,4 +1,4 @@
-"""What is not given is at the default of its control, whoever gives the rest and in whatever form."""
+"""Omitted parameters are at the default of their control, in any combination and form."""
 
 import grafx.processors as gp
 import pytest

@@ -115,7 +115,7 @@ def test_random_processors_are_recomputed_with_the_same_randomness(toys):
 
 
 class Graphs(Dataset):
-    """What a worker prepares: a graph, its plan and its sources."""
+    """Preparation in a worker: a graph, its plan and its sources."""
 
     def __len__(self):
         return 6

@@ -1,4 +1,4 @@
-"""What renderers share with each other and with whoever made their processors, and what they do not."""
+"""Sharing of processors between renderers and with their callers."""
 
 import inspect
 

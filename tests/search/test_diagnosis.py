@@ -1,4 +1,4 @@
-"""What is wrong with stems and a mix is named with its value, and nothing is where nothing is wrong."""
+"""Faults of stems and a mix are reported with their values, and only where there are any."""
 
 import json
 import math

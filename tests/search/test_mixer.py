@@ -74,7 +74,7 @@ def test_what_it_gives_is_a_copy(mixer, stems, console):
 
 
 def test_numbering_does_not_change_again(mixer):
-    """What was saved by id must be found by id."""
+    """Parameters saved by id are found by id."""
     G, again = mixer.graph(), Mixer(mixer.graph()).G
     assert {i: (d["node_type"], d.get("owner")) for i, d in G.nodes(data=True)} == {
         i: (d["node_type"], d.get("owner")) for i, d in again.nodes(data=True)

@@ -1,4 +1,4 @@
-"""A graph as plain data, as ``graph.json`` holds it, and back with nothing taken on trust."""
+"""Conversion between a graph and plain data, as in ``graph.json``; untrusted data is validated."""
 
 import reprlib
 import sys
@@ -48,16 +48,16 @@ _UNSCHEDULE = "order the graph anew, or set 'rendering_order_method' and 'type_s
 
 
 def make_document(G: GRAFX, parameters: Mapping[int, Any], digest: str, metadata: Mapping[str, Any] | None) -> Document:
-    """Everything about a graph but its tensors.
+    """Convert a graph without its tensors to plain data.
 
     Args:
         G: The graph.
-        parameters: What nodes have besides tensors.
+        parameters: Node id to its parameters other than tensors.
         digest: SHA-256 of the file that holds the tensors.
-        metadata: Anything else that JSON can hold.
+        metadata: Any other JSON data.
 
     Raises:
-        GraphError: An attribute or the metadata is not what JSON can hold, or a node or edge was not made by
+        GraphError: JSON cannot represent an attribute or the metadata, or a node or edge was not made by
             :class:`GRAFX`.
     """
     if not isinstance(metadata, Mapping | None):
@@ -81,12 +81,12 @@ def make_document(G: GRAFX, parameters: Mapping[int, Any], digest: str, metadata
 
 
 def has_present_settings(document: Document) -> bool:
-    """Whether settings are as they are written now, so that they can be compared with tensors."""
+    """Whether settings have the current format, so that they can be compared with tensors."""
     return document.get("graph", {}).get(_SETTINGS) == SETTINGS_VERSION
 
 
 def parse_document(document: Any) -> tuple[GRAFX, str | None, dict[str, Any]]:
-    """The graph, the digest of the file that holds its tensors, and the metadata.
+    """Convert plain data to the graph, the digest of the file that holds its tensors, and the metadata.
 
     Raises:
         GraphError: The document is of another format or a later version, or describes a graph that is not valid. The
@@ -99,7 +99,7 @@ def parse_document(document: Any) -> tuple[GRAFX, str | None, dict[str, Any]]:
 
 
 def parse_graph(document: Document) -> GRAFX:
-    """The graph that the entries ``config``, ``graph``, ``nodes`` and ``edges`` describe.
+    """Build the graph from the entries ``config``, ``graph``, ``nodes`` and ``edges``.
 
     Raises:
         GraphError: It is not valid. The message names the entry.
@@ -155,7 +155,7 @@ def _with_position(node: Any) -> Any:
 
 
 _UPGRADES: dict[int, Callable[[Document], Document]] = {1: _from_version_1}
-"""Version to what makes a document of the next one of it."""
+"""Version to the function that upgrades a document to the next one."""
 
 
 # Writing
@@ -201,7 +201,7 @@ def _attributes(data: Mapping[str, Any], own: tuple[str, ...]) -> dict[str, Any]
 
 
 def _place(document: Document, path: tuple[str | int, ...]) -> str:
-    """A path in a document as people know it."""
+    """Describe a path in a document in words."""
     rest: tuple[str | int, ...] = ()
     match path:
         case ("nodes", int(index), *rest) if isinstance(document["nodes"][index], dict):

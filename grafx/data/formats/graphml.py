@@ -1,4 +1,4 @@
-"""Graphs as GraphML, which yEd, Gephi, Cytoscape and most graph libraries read."""
+"""Graphs as GraphML, for yEd, Gephi, Cytoscape and most graph libraries."""
 
 import io
 import json
@@ -19,29 +19,29 @@ from ..graph import GRAFX
 from .document import FORMAT_VERSION, Document, parse_document
 from .strict_json import read_json
 
-# Outside XML 1.0, and carriage returns, which parsers turn into line feeds.
+# Characters outside XML 1.0, and carriage returns, which parsers turn into line feeds.
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DEPTH = 100
 _JSON_ENTRIES = ("config", "type_sequence")
-# networkx gives these a meaning of its own, but for x and y, which are the position.
+# networkx reserves these names; x and y hold the position.
 _TAKEN = {"graph": ("id", "node_default", "edge_default"), "node": ("node_for_adding", "x", "y"), "edge": ()}
 
 
 def write_graphml(G: GRAFX, path: str | os.PathLike) -> None:
     """Write a graph, without its parameters, as GraphML.
 
-    What :func:`read_graphml` gives back is equal, but for parameters (use :func:`save_grafx` to keep them) and
+    :func:`read_graphml` returns an equal graph, except for parameters (use :func:`save_grafx` to keep them) and
     attributes that are ``None``. Nodes without a ``label`` are written with one, their name or else their type, for
     programs that show it; it is not read back.
 
     Args:
-        G: The graph. All attributes must be strings, finite numbers or booleans, but for a node's ``position``, which
-            is (x, y) and becomes the ``x`` and ``y`` by which other programs place nodes.
-        path: The file, usually ``*.graphml``. It is written beside its place and then moved there.
+        G: The graph. All attributes must be strings, finite numbers or booleans, except the ``position`` of a node,
+            (x, y), which is written as the ``x`` and ``y`` that other programs use.
+        path: The file, usually ``*.graphml``. It is written to a temporary file and then renamed.
 
     Raises:
-        GraphError: The graph is not valid, or an attribute is of another kind or has characters that XML cannot
-            hold, or the file cannot be written.
+        GraphError: The graph is invalid, an attribute has another type or characters that XML cannot represent, or
+            the file cannot be written.
     """
     content = io.BytesIO()
     try:
@@ -57,10 +57,10 @@ def write_graphml(G: GRAFX, path: str | os.PathLike) -> None:
 
 
 def read_graphml(path: str | os.PathLike) -> GRAFX:
-    """Read a graph from GraphML, of :func:`write_graphml` or made otherwise.
+    """Read a graph from GraphML, written by :func:`write_graphml` or another program.
 
     Every node needs ``node_type``; its ``name`` may be missing, and ``x`` and ``y`` become its ``position``. Edges
-    without ``outlet`` or ``inlet`` use ``"main"``. Ids that are whole numbers are kept; if any is not, nodes are
+    without ``outlet`` or ``inlet`` use ``"main"``. Integer ids are kept; if any is not an integer, nodes are
     numbered 0, 1, … in the order of the file. The graph may have ``config``, its types as JSON:
     ``{"eq": {"inlets": ["main"], "outlets": ["main"]}}``.
 
@@ -71,8 +71,8 @@ def read_graphml(path: str | os.PathLike) -> GRAFX:
         The graph; nodes have no parameters.
 
     Raises:
-        GraphError: The file is missing, is not GraphML, has a document type declaration, from which entity bombs are
-            made, or describes a graph that is not valid. The message names the file and the entry.
+        GraphError: The file is missing, is not GraphML, has a document type declaration, which allows entity
+            expansion attacks, or describes an invalid graph. The message names the file and the entry.
     """
     try:
         content = Path(path).read_bytes()
@@ -88,7 +88,7 @@ def read_graphml(path: str | os.PathLike) -> GRAFX:
 
 
 def _plain_graph(G: GRAFX) -> nx.MultiDiGraph:
-    """Strings, numbers and booleans only."""
+    """Return a copy whose attributes are strings, numbers and booleans only."""
     H = nx.MultiDiGraph()
     entries = {name: value for name, value in G.graph.items() if name not in ("config", "config_hash")}
     entries["config"] = None if G.config is None else G.config.node_type_dict
@@ -122,7 +122,7 @@ def _plain_position(place: str, position: Any) -> dict[str, float]:
 
 
 def _scalars(kind: str, place: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as GraphML can hold them; ``None`` is nothing there."""
+    """Convert attributes for GraphML; ``None`` is omitted."""
     plain = {}
     for name, value in attributes.items():
         if not isinstance(name, str) or name in _TAKEN[kind]:
@@ -167,7 +167,7 @@ def _parse(content: bytes) -> GRAFX:
 
 
 def _scan(content: bytes) -> Counter:
-    """Count elements by name, and refuse what is only there to do harm."""
+    """Count elements by name, and refuse malicious content."""
     open_elements, found = [], Counter()
 
     def enter(name: str, _: dict) -> None:
@@ -217,7 +217,7 @@ def _node(node: str, node_id: int, data: dict[str, Any]) -> dict[str, Any]:
         del data["label"]
     entry = {"id": node_id, "type": node_type, "name": name, "attributes": data}
     if "x" in data or "y" in data:
-        # yEd's are texts.
+        # yEd writes coordinates as strings.
         entry["position"] = [float(data.pop(axis, "nan")) for axis in "xy"]
     return entry
 

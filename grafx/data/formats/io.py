@@ -1,4 +1,4 @@
-"""Graphs on disk: ``graph.json`` for people, ``parameters.safetensors`` for tensors. Loading runs no code."""
+"""Graphs on disk: ``graph.json`` for readable data, ``parameters.safetensors`` for tensors. Loading runs no code."""
 
 import hashlib
 import os
@@ -34,23 +34,23 @@ def save_grafx(
     parameters: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a graph and its parameters into a folder, which is made where it is missing.
+    """Write a graph and its parameters into a folder, which is created if needed.
 
-    Whatever interrupts this, and whoever saves into the folder or loads from it at the same time, it holds what it held
-    before or all of what is written, never a mixture. Nothing is written that could not be loaded.
+    Saving is atomic: after an interruption, or with other processes saving or loading at the same time, the folder
+    holds the complete old or the complete new version. Everything that is written can be loaded.
 
     Args:
-        G: The graph. Attributes must be what JSON can hold: dicts with strings for keys, lists, strings, finite
-            numbers, ``True``, ``False``, ``None``. Tuples come back as lists, but for a node's attribute ``position``,
-            which is (x, y). The attribute ``parameters`` of a node may also hold tensors, in (nested) dicts.
+        G: The graph. Attributes must be JSON data: dicts with string keys, lists, strings, finite numbers, ``True``,
+            ``False``, ``None``. Tuples are loaded as lists, except a node's attribute ``position``, which is (x, y).
+            The attribute ``parameters`` of a node may also hold tensors, in (nested) dicts.
         folder: Where ``graph.json`` and ``parameters.safetensors`` go.
-        parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order, as
-            :func:`render_grafx` takes them.
-        metadata: Anything else to keep that JSON can hold.
+        parameters: Type to (nested) dict of tensors whose first axis runs over that type's nodes in id order, as in
+            :func:`render_grafx`.
+        metadata: Any other JSON data to keep.
 
     Raises:
-        GraphError: An attribute or the metadata cannot be written as JSON, the graph is not valid, ``parameters``
-            holds something else than tensors or has not one row for each node, or the folder cannot be written to.
+        GraphError: An attribute or the metadata cannot be written as JSON, the graph is invalid, ``parameters``
+            contains other values than tensors or does not have one row per node, or the folder is not writable.
             The message names the place.
     """
     tensors: dict[str, torch.Tensor] = {}
@@ -71,7 +71,7 @@ def save_grafx(
 
 
 def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
-    """Read what :func:`save_grafx` wrote, now or in any earlier version.
+    """Read a graph written by :func:`save_grafx` in this or any earlier version.
 
     Args:
         folder: The folder that holds the two files.
@@ -80,11 +80,11 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
         ``(G, parameters, metadata)``.
 
     Warns:
-        GraphWarning: Nodes that were deleted from ``graph.json`` had tensors, which are left out.
+        GraphWarning: Tensors of nodes that were deleted from ``graph.json`` are ignored.
 
     Raises:
-        GraphError: A file is missing, damaged, of another format or a later version, describes a graph that is not
-            valid, or the two files are not of one save. The message names the file and the entry.
+        GraphError: A file is missing, damaged, of another format or a later version, describes an invalid graph, or
+            the two files are from different saves. The message names the file and the entry.
     """
     graph_path = Path(folder) / GRAPH_FILE
     while True:
@@ -93,7 +93,7 @@ def load_grafx(folder: str | os.PathLike) -> tuple[GRAFX, dict[str, Any], dict[s
             return _load(graph_path, text)
         except GraphError:
             if _read_graph(graph_path) == text:
-                raise  # and else it was saved anew while it was read
+                raise  # otherwise it was replaced by a new save during reading
 
 
 def _read_graph(path: Path) -> bytes:
@@ -143,7 +143,7 @@ def _has_values(tree: Any) -> bool:
 
 
 def _put_in_place(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Give nodes their tensors, and return those of types."""
+    """Attach the tensors of nodes to them, and return those of types."""
     tree = nest_tensors(tensors)
     ids = {str(node_id): node_id for node_id in G.nodes}
     for node, parameters in tree.get("node", {}).items():
@@ -157,7 +157,7 @@ def _put_in_place(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> dict[str, An
 
 
 def _without_deleted(G: GRAFX, tensors: Mapping[str, torch.Tensor], place: str) -> dict[str, torch.Tensor]:
-    """Those but for the nodes that the graph had when it was saved, and that were deleted from its file since."""
+    """Drop tensors of nodes that were deleted from the file since the graph was saved."""
     gone: dict[int, None] = {}
     kept = {}
     for path, tensor in tensors.items():
@@ -175,7 +175,7 @@ def _without_deleted(G: GRAFX, tensors: Mapping[str, torch.Tensor], place: str) 
 
 
 def _take_settings(G: GRAFX, tensors: Mapping[str, torch.Tensor], present: bool) -> None:
-    """Let settings know the tensors beside them, so that those which are edited, here or there, are found."""
+    """Link settings to the tensors next to them, so that later edits of either are detected."""
     with_tensors = {path.split("/")[1] for path in tensors if path.startswith("node/")}
     for node_id, data in G.nodes(data=True):
         if isinstance(data.get("settings"), dict) and (present or str(node_id) not in with_tensors):
@@ -202,7 +202,7 @@ def _check_rows(G: GRAFX, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def _read(path: Path, remedy: str, check: Callable[[Path, int], None]) -> bytes:
-    """The content of a file, whose size is checked first because a file can pretend to be larger than any disk."""
+    """Read a file. Its size is checked first because special files can report a size larger than any disk."""
     try:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
@@ -241,12 +241,12 @@ def _read_tensors(path: Path, digest: str | None) -> dict[str, torch.Tensor]:
 
 
 def _read_of_save(path: Path, digest: str | None) -> bytes:
-    """The parameters with this digest, which are still beside their place where a save was interrupted."""
+    """Read the parameters with this digest, possibly from the temporary file of an interrupted save."""
     problem = GraphError(
         f"{path} is not the file that {GRAPH_FILE} beside it was saved with: one of them was changed or is of another"
         " save. Bring back both from one copy."
     )
-    # Twice in its place, where it may have come to from beside it after the first look.
+    # Try its final place again at the end: another process may move the temporary file there meanwhile.
     for candidate in (path, _beside(path), path):
         try:
             data = _read(candidate, f"it belongs beside {GRAPH_FILE}", _check_parameter_size)
@@ -266,10 +266,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _write(folder: Path, text: bytes, data: bytes) -> None:
-    """Put both files in place so that loading finds the old ones or the new ones at any moment.
+    """Put both files in place so that loading finds the old or the new version at any moment.
 
-    The new graph in place is what counts. It names the digest of its parameters, which are found beside their place
-    until they are in it.
+    Renaming the new graph commits the save. It names the digest of its parameters, which loading finds in the
+    temporary file until it is renamed.
     """
     graph, parameters = folder / GRAPH_FILE, folder / PARAMETER_FILE
     new_graph, new_parameters = _beside(graph), _beside(parameters)
@@ -297,7 +297,7 @@ def _beside(path: Path) -> Path:
 
 
 def _write_through(path: Path, content: bytes) -> None:
-    """Write a file to the disk itself, since a rename may get there before what is still in memory."""
+    """Write a file and flush it to disk, so that a later rename cannot overtake its content."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()

@@ -1,4 +1,4 @@
-"""Nested dicts of tensors as flat ones, whose names are paths with slashes, and back."""
+"""Conversion between nested dicts of tensors and flat ones, with paths as names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ _MOVED = object()
 
 
 def take_tensors(tree: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Copy the tensors of a nested mapping into ``tensors`` under their paths, and return the rest, if there is any."""
+    """Copy the tensors of a nested mapping into ``tensors`` under their paths, and return the rest, if any."""
     rest = _take(tree, path, tensors)
     return None if rest is _MOVED else rest
 
 
 def nest_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """The nested dicts whose paths are the names."""
+    """Convert a flat dict with paths as names to nested dicts."""
     tree: dict[str, Any] = {}
     for path, tensor in tensors.items():
         _check_path(path)
@@ -40,7 +40,7 @@ def nest_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 
 
 def merge(plain: Any, tensors: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """Put back the tensors that :func:`take_tensors` took."""
+    """Put back the tensors taken out by :func:`take_tensors`."""
     if not isinstance(plain, dict):
         raise GraphError(f"{place} holds tensors and is not a dict")
     merged = dict(plain)

@@ -1,4 +1,4 @@
-"""Between graphs and ``torch_geometric``, for graph neural networks."""
+"""Conversion between graphs and ``torch_geometric`` data."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,31 +23,31 @@ FEATURES = ("one-hot", "index")
 
 
 def to_pyg(G: GRAFX | GRAFXTensor, features: str = "one-hot") -> "Data":
-    """Turn a graph into what a graph neural network reads.
+    """Convert a graph to the input of a graph neural network.
 
-    Row ``i`` is the node of the ``i``-th smallest id. The rows of one type are, in this order, the rows of that type's
+    Row ``i`` is the node with the ``i``-th smallest id. The rows of one type are in the same order as the rows of its
     parameters in a render.
 
     Args:
         G: The graph, with or without a schedule.
-        features: ``"one-hot"`` for tensors of 0 and 1 of the default dtype, ``"index"`` for those of integers.
+        features: ``"one-hot"`` for tensors of 0 and 1 of the default dtype, ``"index"`` for integer tensors.
 
     Returns:
         A ``torch_geometric.data.Data`` of ``V`` nodes and ``E`` edges, on the device of ``G``:
 
         - ``x``: node types; one-hot ``(V, config.num_node_types)``, or indices ``(V,)``.
         - ``edge_index``: ``(2, E)`` source and destination rows.
-        - ``edge_attr``: plugs; one-hot ``(E, config.max_num_outlets + config.max_num_inlets)``, outlet first, or
-          indices ``(E, 2)``. Left out where all types have at most one outlet and one inlet.
+        - ``edge_attr``: outlets and inlets; one-hot ``(E, config.max_num_outlets + config.max_num_inlets)``, outlet
+          first, or indices ``(E, 2)``. Omitted where all types have at most one outlet and one inlet.
         - ``config_hash``: digest of the config, so that :func:`from_pyg` refuses another one.
         - ``rendering_order`` ``(V,)`` and ``rendering_order_method``: the schedule, if there is one.
         - ``batch``: ``(V,)`` the graph of each node, if ``G`` is a batch.
 
-        Names and parameters of nodes and ``invalid_op`` are left behind.
+        Names and parameters of nodes and ``invalid_op`` are not converted.
 
     Raises:
-        GraphError: ``features`` is unknown, ``G`` is a batch that no longer knows its graphs, or it cannot be converted
-            to tensors.
+        GraphError: ``features`` is unknown, ``G`` is a batch without graph indices, or it cannot be converted to
+            tensors.
         ImportError: torch_geometric is not installed.
     """
     data_type = _pyg().Data
@@ -75,10 +75,10 @@ def to_pyg(G: GRAFX | GRAFXTensor, features: str = "one-hot") -> "Data":
 
 
 def from_pyg(data: "Data", config: NodeConfigs) -> GRAFXTensor:
-    """Turn what :func:`to_pyg` made, or a model, into a graph.
+    """Convert data made by :func:`to_pyg` or by a model to a graph.
 
-    Fields other than those of :func:`to_pyg` are ignored, and one-hot features and indices are told apart by their
-    shape. Only ``x``, ``edge_index`` and, where the config has types with several plugs, ``edge_attr`` are needed.
+    Other fields than those of :func:`to_pyg` are ignored; one-hot features and indices are distinguished by their
+    shape. Only ``x``, ``edge_index`` and, where types have several inlets or outlets, ``edge_attr`` are needed.
 
     Args:
         data: A ``torch_geometric.data.Data``, or a ``Batch`` of them, which becomes a batch graph without a schedule.
@@ -89,8 +89,8 @@ def from_pyg(data: "Data", config: NodeConfigs) -> GRAFXTensor:
         The graph as tensors, with its schedule if ``data`` has one, on the device of ``data``.
 
     Raises:
-        GraphError: A field is missing or of another shape, ``x`` or ``edge_attr`` are neither one-hot nor indices of
-            ``config``, an edge leads nowhere, to its own source or is there twice, the schedule does not fit, or
+        GraphError: A field is missing or of the wrong shape, ``x`` or ``edge_attr`` are neither one-hot nor indices of
+            ``config``, an edge leads nowhere, to its own source or is duplicated, the schedule does not fit, or
             ``data`` was made with another config.
         ImportError: torch_geometric is not installed.
     """
@@ -133,7 +133,7 @@ def _one_hot(indices: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _graph_indices(G: GRAFX | GRAFXTensor) -> torch.Tensor:
-    """The graph of each node of a batch."""
+    """Return the graph index of each node of a batch."""
     indices = [] if isinstance(G, GRAFXTensor) else [G.nodes[i].get("graph_index") for i in sorted(G.nodes)]
     if isinstance(G, GRAFXTensor) or not all(isinstance(index, int) for index in indices):
         raise GraphError(
@@ -252,7 +252,7 @@ def _describe_fault(edge: str, fault: Fault, ends: tuple[int, int], nodes: Nodes
 
 
 def _schedule(data: "Data", config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor) -> tuple:
-    """Orders, method and type sequence; of a ``Batch``, whose graphs have schedules of their own, none."""
+    """Return orders, method and type sequence; none for a ``Batch``, whose graphs have separate schedules."""
     method = data.get("rendering_order_method")
     if not isinstance(method, str):
         return None, None, None

@@ -1,4 +1,4 @@
-"""JSON that means one thing only: every key once, every number finite, every text valid, nested within reason."""
+"""Strict JSON: unique keys, finite numbers, valid Unicode, bounded nesting."""
 
 import json
 import math
@@ -12,13 +12,13 @@ _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def read_json(data: bytes) -> Any:
-    """The value of a JSON file.
+    """Parse a JSON file.
 
     Raises:
-        ValueError: It is no JSON, nested too deeply, or has a key twice.
+        ValueError: It is not JSON, is nested too deeply, or has a duplicate key.
     """
     text = data.decode("utf-8-sig")  # some editors begin with a mark of the byte order
-    # Counted before parsing, because how deep the parser can go depends on what the caller set for recursion.
+    # Checked before parsing, because the parser's depth depends on the recursion limit set by the caller.
     steps = (_STEPS[token[0][0]] for token in _TOKEN.finditer(text))
     if max(accumulate(steps), default=0) > MAX_DEPTH:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
@@ -29,16 +29,16 @@ def read_json(data: bytes) -> Any:
 
 
 def write_json(entries: dict[str, Any]) -> str:
-    """JSON text of a dict in which :func:`find_problem` finds none: a line for each thing that its values hold.
+    """Write a dict without problems (:func:`find_problem`) as JSON, with a line for each item of its values.
 
     Raises:
-        ValueError: An integer is too long to be written.
+        ValueError: An integer has too many digits.
     """
     return "{\n" + ",\n".join(f" {_dump(key)}: {_lines(value)}" for key, value in entries.items()) + "\n}\n"
 
 
 def find_problem(tree: dict[str, Any]) -> tuple[tuple[str | int, ...], str] | None:
-    """Where a dict cannot be written as JSON and read as what it was, and why; ``None`` where it can."""
+    """Return the path and the reason why a dict cannot be restored from JSON, or ``None`` if it can."""
     rest: list[tuple[Any, tuple[str | int, ...]]] = [(tree, ())]
     while rest:
         holder, path = rest.pop()
@@ -69,7 +69,7 @@ def _problem(value: Any) -> str | None:
 
 
 def _hint(text: str, position: int) -> str:
-    """What people write that JSON has not."""
+    """Hint at a common mistake in handwritten JSON."""
     before, after = text[:position].rstrip(), text[position:].lstrip()
     if before.endswith(",") and after[:1] in ("]", "}"):
         return f" (delete the comma before the '{after[0]}')"

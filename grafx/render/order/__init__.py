@@ -1,4 +1,4 @@
-"""Schedules of graphs, under the name of the package that GRAFX has for them."""
+"""Schedules of graphs, under GRAFX's package name."""
 
 from ..schedule.order import compute_render_order, reorder_for_fast_render
 

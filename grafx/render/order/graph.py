@@ -1,4 +1,4 @@
-"""Schedules of graphs, under the names that GRAFX has for them."""
+"""Schedules of graphs, under GRAFX's names."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["compute_render_order", "get_sorted_graph", "reorder_for_fast_render"
 
 
 def return_render_ordered_graph(G: GRAFX, method: str, **kwargs: Any) -> GRAFX:
-    """The graph renumbered along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
+    """Renumber a graph along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
     return reorder_for_fast_render(G, method, **kwargs)
 
 

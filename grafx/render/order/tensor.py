@@ -1,4 +1,4 @@
-"""Schedules of graphs as tensors, under the names that GRAFX has for them, one for each method."""
+"""Schedules of graphs as tensors, under GRAFX's names, one for each method."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,32 +12,32 @@ Schedule = tuple[torch.Tensor, torch.Tensor]
 
 
 def compute_render_order_tensor(G_t: GRAFXTensor, method: str = "beam", **kwargs: Any) -> Schedule:
-    """A schedule, see :func:`~grafx.render.compute_render_order`."""
+    """Find a schedule, see :func:`~grafx.render.compute_render_order`."""
     return compute_render_order(G_t, method, **kwargs)
 
 
 def return_render_ordered_tensor(G_t: GRAFXTensor, method: str, **kwargs: Any) -> GRAFXTensor:
-    """The graph renumbered along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
+    """Renumber a graph along a schedule, see :func:`~grafx.render.reorder_for_fast_render`."""
     return reorder_for_fast_render(G_t, method, **kwargs)
 
 
 def one_by_one_search(G_t: GRAFXTensor) -> Schedule:
-    """The schedule that gives each node its own step."""
+    """Schedule each node as a step of its own."""
     return compute_render_order(G_t, "one-by-one")
 
 
 def fixed_order_search(G_t: GRAFXTensor, fixed_order: Iterable[int | str]) -> Schedule:
-    """The schedule that goes through a sequence of types."""
+    """Schedule the types in a fixed order."""
     return compute_render_order(G_t, "fixed", fixed_order=fixed_order)
 
 
 def greedy_search(G_t: GRAFXTensor) -> Schedule:
-    """The schedule that always runs the type with most ready nodes."""
+    """Schedule the type with the most ready nodes at each step."""
     return compute_render_order(G_t, "greedy")
 
 
 def beam_search(G_t: GRAFXTensor, depth: int = 1, width: int = 64) -> Schedule:
-    """The schedule that follows the most promising beginnings."""
+    """Schedule by beam search over the most promising partial schedules."""
     return compute_render_order(G_t, "beam", depth=depth, width=width)
 
 

@@ -1,13 +1,13 @@
-"""Short schedules: a beam of promising beginnings, and a search that proves which schedule is the shortest.
+"""Search for short schedules: a beam search, and a search that proves the optimum.
 
-A schedule is a sequence of types; a beginning of one is known by the nodes that it has finished. Layer by layer, each
-type with ready nodes continues each beginning. Of those that finish the same nodes one is kept, and what cannot
-become shorter than a schedule already known is dropped.
+A schedule is a sequence of types; the state of a partial schedule is the set of finished nodes. Layer by layer, each
+type with ready nodes extends each partial schedule. Of those with the same state one is kept, and those that cannot
+become shorter than a known schedule are dropped.
 
-How many steps a beginning still needs has a lower bound: a step runs one type and nodes on a path run one after
-another, so each type needs as many steps as there are nodes of it on any path among the nodes to come. Where many
-paths are ahead this is far too few; the more of them and the longer, the more steps. So a beginning is the more
-promising, the smaller the bound plus the binary logarithm of its work, in which a path of n steps counts 2ⁿ.
+The number of remaining steps has a lower bound: a step runs one type and nodes on a path run one after another, so each
+type needs as many steps as its largest number of nodes on any path among the remaining nodes. With many long paths
+ahead, the bound is far too low. Partial schedules are therefore ranked by the bound plus the binary logarithm of their
+work, in which a path of n steps counts 2ⁿ.
 """
 
 import random
@@ -18,7 +18,7 @@ from .precedence import IN, OUT, Precedence
 NARROW, WIDE = 8, 256
 MAX_STATES = 500_000
 EFFORT = 500_000
-"""About how many nodes the beam of a large graph may follow."""
+"""Approximate number of nodes that the beam of a large graph may follow."""
 LONGEST_WEIGHED = 1000
 
 Counts = tuple[int, ...]
@@ -26,7 +26,7 @@ Counts = tuple[int, ...]
 
 
 class _Merged(NamedTuple):
-    """A graph in which nodes that become ready together under any schedule are one: equal types behind equal nodes.
+    """A graph in which nodes that become ready together under any schedule are merged: equal types, equal predecessors.
 
     Types are positions in ``node_types``.
     """
@@ -36,17 +36,17 @@ class _Merged(NamedTuple):
     num_sources: list[int]
     dests: list[list[int]]
     most: list[Counts]
-    """For each node, the most nodes of each type on any path from it on."""
+    """For each node, the largest number of nodes of each type on any path from it on."""
     shares: list[int]
-    """For each node, the work that it is, divided by the number of its sources."""
+    """For each node, its work, divided by the number of its sources."""
     gains: list[int]
-    """For each node, what running it adds to the work ahead."""
+    """For each node, the work that becomes ready when it runs."""
     labels: list[int]
-    """Random numbers; the exclusive or of some stands for the set of their nodes."""
+    """Random numbers; the exclusive or of some identifies the set of their nodes."""
 
 
 class _Ready(NamedTuple):
-    """Ready nodes of one type, as a linked list that beginnings share. What follows is of them all."""
+    """Ready nodes of one type, as a linked list shared by partial schedules. The other fields refer to all of them."""
 
     node: int
     others: "_Ready | None"
@@ -60,17 +60,17 @@ class _Beginning(NamedTuple):
     """Label of the set of finished nodes."""
     ready: dict[int, _Ready]
     waiting: dict[int, int]
-    """How many sources are to come, for nodes behind a finished one."""
+    """Number of unfinished sources, for successors of finished nodes."""
     steps_to_go: int
     """A lower bound."""
     work: int
-    """Sum over the nodes behind the finished ones of two to the power of the steps ahead."""
+    """Sum over the successors of finished nodes of two to the power of the steps ahead."""
     path: tuple | None
     """``(path so far, last type)``."""
 
 
 class _Step(NamedTuple):
-    """How a beginning can go on, and what it then is."""
+    """A possible next step of a partial schedule, and the resulting state."""
 
     steps_to_go: int
     work: int
@@ -80,27 +80,27 @@ class _Step(NamedTuple):
 
 
 def beam(precedence: Precedence, known: list[int], width: int | None, depth: int) -> list[int]:
-    """The types of a schedule that is shorter than the known one, or the known one.
+    """Return the types of a schedule that is shorter than the known one, or the known one.
 
     Args:
         precedence: The nodes.
         known: The types of any schedule.
-        width: How many beginnings are followed; ``None`` for 256, or fewer in graphs of hundreds of nodes.
-        depth: After how many steps the others are dropped.
+        width: Width of the beam; ``None`` for 256, or fewer in graphs of hundreds of nodes.
+        depth: Number of steps between selections.
     """
     merged = _merge(precedence)
     if width is None:
         width = max(1, min(WIDE, EFFORT // _size(merged)))
-    # What a narrow beam finds at little cost lets a wide one drop most of what it would follow.
+    # The result of a narrow beam at little cost lets a wide one drop most of its states.
     known = _search(merged, known, min(NARROW, width), depth)[0]
     return _search(merged, known, width, depth)[0]
 
 
 def optimal(precedence: Precedence, known: list[int], max_states: int | None) -> tuple[list[int], int]:
-    """The types of the shortest schedule that is found, and how many steps every schedule has at least.
+    """Return the types of the shortest schedule found, and a lower bound of the steps of every schedule.
 
-    Beams become wider until one drops nothing that could be shorter, which is the proof, or until ``max_states``
-    beginnings have been looked at; ``None`` for 500000, or fewer in graphs of thousands of nodes.
+    Beams become wider until one drops nothing that could be shorter, which is the proof, or until ``max_states`` states
+    have been visited; ``None`` for 500000, or fewer in graphs of thousands of nodes.
     """
     merged, best, at_least, width = _merge(precedence), known, 0, NARROW
     if max_states is None:
@@ -114,14 +114,14 @@ def optimal(precedence: Precedence, known: list[int], max_states: int | None) ->
 
 
 def _size(merged: _Merged) -> int:
-    """To which the time for a state of the search is proportional in large graphs."""
+    """Size of a graph, to which the time per state is proportional in large graphs."""
     return max(1, len(merged.types) * len(merged.node_types))
 
 
 def _search(
     merged: _Merged, known: list[int], width: int, depth: int, max_states: int | None = None
 ) -> tuple[list[int], int, int]:
-    """A shorter schedule or the known one, how many steps every one has at least, and how many states were seen."""
+    """Return a shorter schedule or the known one, a lower bound of the steps, and the number of visited states."""
     layer = [_first(merged)]
     at_least, seen = len(known), 0
     if layer[0].steps_to_go >= len(known):
@@ -159,7 +159,7 @@ def _first(merged: _Merged) -> _Beginning:
 
 
 def _steps(beginning: _Beginning) -> list[_Step]:
-    """All that are worth considering."""
+    """List all steps that are worth considering."""
     steps = []
     for node_type, nodes in beginning.ready.items():
         ahead = nodes.most[node_type]
@@ -168,7 +168,7 @@ def _steps(beginning: _Beginning) -> list[_Step]:
         steps_to_go = beginning.steps_to_go - (ahead > ahead_of_others)
         step = _Step(steps_to_go, beginning.work + nodes.gain, beginning.finished ^ nodes.label, node_type, beginning)
         if ahead == 1 and ahead_of_others == 0:
-            # All that is left of the type is ready. It must run once in any case, so now is as good as later.
+            # All remaining nodes of the type are ready. It must run once in any case, so it can run now.
             return [step]
         steps.append(step)
     return steps
@@ -194,7 +194,7 @@ def _take(merged: _Merged, step: _Step) -> _Beginning:
 
 
 def _rank(step: _Step) -> tuple[int, int]:
-    """How promising a step is: the less, the more."""
+    """Rank of a step; lower is more promising."""
     return step.steps_to_go + step.work.bit_length(), step.work
 
 
@@ -231,7 +231,7 @@ def _merge(precedence: Precedence) -> _Merged:
         for source in sources:
             dests[source].append(node)
     most = _most_on_a_path(types, dests, len(node_types))
-    # Whole numbers, so that what is added and taken away later sums to nothing.
+    # Integers, so that additions and later subtractions cancel exactly.
     shares = [
         (1 << min(sum(counts), LONGEST_WEIGHED) + 10) // max(1, count)
         for counts, count in zip(most, num_sources, strict=True)

@@ -1,4 +1,4 @@
-"""Schedules: in which order to run the node types so that few steps finish the graph.
+"""Schedules: the order of node types that renders a graph in few steps.
 
 A step runs all nodes of one type whose sources are done. ``in`` nodes make the first step and ``out`` nodes the last.
 """
@@ -28,16 +28,16 @@ def compute_render_order(
         G_any: The graph, of any size and depth.
         method: One of
 
-            - ``"beam"``: follow the ``width`` most promising beginnings of schedules (256 by default, fewer in graphs
-              of hundreds of nodes), chosen after every ``depth`` (1) steps. Promising are those with a small lower
-              bound on the steps to go, which is, summed over all types, the most nodes of that type on any path to
-              come; and with little work ahead. Never longer than greedy.
-            - ``"optimal"``: a shortest schedule, proven. A search that has looked at ``max_states`` beginnings (500000
-              by default, fewer in graphs of thousands of nodes) gives up, warns of it, and returns the shortest
-              schedule that it found.
+            - ``"beam"``: follow the ``width`` most promising partial schedules (256 by default, fewer in graphs of
+              hundreds of nodes), chosen after every ``depth`` (1) steps. The rank is a lower bound on the remaining
+              steps, which is, summed over all types, the largest number of nodes of that type on any remaining path,
+              plus a measure of the remaining work. Never longer than greedy.
+            - ``"optimal"``: a shortest schedule, proven. A search that has visited ``max_states`` partial schedules
+              (500000 by default, fewer in graphs of thousands of nodes) gives up with a warning and returns the
+              shortest schedule found.
             - ``"greedy"``: always run the type with most ready nodes.
-            - ``"fixed"``: go through ``fixed_order``, a sequence of types (indices or names), and skip what has no
-              ready node.
+            - ``"fixed"``: cycle through ``fixed_order``, a sequence of types (indices or names), and skip types
+              without ready nodes.
             - ``"one-by-one"``: give each node its own step.
         **kwargs: Options of the method.
 
@@ -52,7 +52,7 @@ def compute_render_order(
 
 
 def _as_tensor(G: GRAFX | GRAFXTensor) -> tuple[GRAFXTensor, Sequence[int]]:
-    """The graph as tensors, and the ids that its user knows."""
+    """Return the graph as tensors, and the original ids."""
     if isinstance(G, GRAFXTensor):
         return G, range(G.num_nodes)
     if not isinstance(G, GRAFX):
@@ -82,7 +82,7 @@ def reorder_for_fast_render(G_any: AnyGraph, method: str = "beam", **kwargs) -> 
     """Renumber nodes so that each step of a schedule is a run of consecutive ids.
 
     ``in`` nodes come first and ``out`` nodes last, each in their old order. Within the other steps, nodes follow the
-    order of what they read, so that reads are contiguous where they can be.
+    order of their inputs, so that reads are contiguous if possible.
 
     Args:
         G_any: The graph.
@@ -90,10 +90,10 @@ def reorder_for_fast_render(G_any: AnyGraph, method: str = "beam", **kwargs) -> 
         **kwargs: Options of the method.
 
     Returns:
-        A new graph of the same kind that carries its schedule.
+        A new graph of the same kind with its schedule.
 
     Raises:
-        GraphError: As :func:`compute_render_order`.
+        GraphError: As in :func:`compute_render_order`.
     """
     G_t, ids = _as_tensor(G_any)
     type_sequence, render_order = _schedule(G_t, ids, method, **kwargs)

@@ -1,4 +1,4 @@
-"""What must run before what, and which nodes are ready while a schedule runs."""
+"""Dependencies of nodes, and the ready nodes during a schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from ...errors import GraphError
 IN, OUT = 0, 1
 
 Turn = tuple[int, list[int]]
-"""A type index and the nodes that are run."""
+"""A type index and the nodes that it runs."""
 
 
 @dataclass(frozen=True)
 class Precedence:
-    """The nodes of a graph, as positions in id order, with those before and behind each."""
+    """The nodes of a graph, as positions in id order, with their predecessors and successors."""
 
     config: NodeConfigs
     types: list[int]
@@ -26,7 +26,7 @@ class Precedence:
 
     @classmethod
     def of(cls, G_t: GRAFXTensor, ids: Sequence[int]) -> "Precedence":
-        """Read off a graph whose user knows its nodes as ``ids``.
+        """Build from a graph whose original node ids are ``ids``.
 
         Raises:
             GraphError: The graph has a cycle.
@@ -42,7 +42,7 @@ class Precedence:
         return precedence
 
     def topological(self) -> list[int]:
-        """Nodes, each after its sources; without those on a cycle or behind one."""
+        """Sort nodes topologically; nodes on or behind a cycle are missing."""
         waiting = [len(sources) for sources in self.sources]
         order = [v for v, count in enumerate(waiting) if count == 0]
         for node in order:

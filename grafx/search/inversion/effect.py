@@ -1,4 +1,4 @@
-"""From what an effect was given and what it returned to its settings: from low to high, and from short to long."""
+"""Settings of an effect from its input and output: from low to high frequencies, and from short to long."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -30,19 +30,19 @@ ENDING = "phase_cycles"  # of controls whose range has no ends
 
 @dataclass(frozen=True)
 class Level:
-    """How closely, and for how long, waveforms are compared, and how many settings descend there.
+    """Comparison of waveforms at one level of detail, and the number of settings that descend there.
 
     Attributes:
-        band_hz: where a low-pass begins to fall; None for all frequencies.
-        seconds: how much of the sounds counts, from where the target begins to sound; None for all.
-        starts: how many settings go down the gradient.
-        steps: how often.
-        rate: the step of Adam in normalized values, which falls to a twentieth.
-        generations: how often those that are left evolve before, together with others that are drawn by chance.
-        fits: steps of least squares after the descent, of the best few.
+        band_hz: Cutoff of the low-pass; ``None`` for all frequencies.
+        seconds: Length of the compared excerpt, from the onset of the target; ``None`` for all.
+        starts: Number of settings that descend.
+        steps: Number of gradient steps.
+        rate: Learning rate of Adam in normalized values, which decays to a twentieth.
+        generations: Number of generations of evolution before, with additional random settings.
+        fits: Least-squares steps after the descent, of the best few.
 
     Raises:
-        SearchError: a number is of another kind, or out of range.
+        SearchError: A number is of another type, or out of range.
     """
 
     band_hz: float | None
@@ -72,18 +72,18 @@ COARSE_TO_FINE = (
     Level(1000.0, None, 8, 60, 0.01, fits=8),
     Level(None, None, 2, 30, 0.003, fits=8),
 )
-"""What :func:`invert_effect` goes through."""
+"""Default levels of :func:`invert_effect`."""
 
 
 @dataclass(frozen=True)
 class EffectInversion:
-    """What :func:`invert_effect` finds.
+    """Result of :func:`invert_effect`.
 
     Attributes:
-        settings: physical values by the names of controls.
-        parameters: the same as raw parameters, with a batch of one.
-        error: energy of the difference to the target, relative to that of the target.
-        audio: what the effect makes of the inputs, ``(channels, samples)``.
+        settings: Physical values by the names of controls.
+        parameters: The same as raw parameters, with a batch of one.
+        error: Energy of the difference to the target, relative to that of the target.
+        audio: The inputs processed with the settings, ``(channels, samples)``.
     """
 
     settings: dict[str, Any]
@@ -105,48 +105,47 @@ def invert_effect(
     attempts: int = 4,
     seed: int = 0,
 ) -> EffectInversion:
-    r"""Find the settings of an effect with a time that moves, from what it was given and what it returned.
+    r"""Find the settings of an effect with a modulated delay, from its input and output.
 
-    The distance of waveforms has a gradient to the rate of an LFO, to its phase and to the delay that it swings, but it
-    leads nowhere from afar. Over the rate, the distance has a valley wherever another cycle fits into the sounds, and
-    over the delay wherever the waveform fits onto another of its periods: the wider, the shorter the sounds and the
-    lower their frequencies. So it is done from coarse to fine:
+    A waveform loss has a gradient with respect to the rate and phase of an LFO and the delay that it modulates, but
+    from far away it is useless. Over the rate, the loss has a valley wherever another number of cycles fits into the
+    sounds, and over the delay wherever the waveform is shifted by a period: the shorter the sounds and the lower their
+    frequencies, the wider the valleys. So the search proceeds from coarse to fine:
 
-    1. *Scan*: settings that are spread evenly over all ranges (Sobol's sequence) are tried on the beginning of the
-       sounds, with nothing but their lowest frequencies. An effect whose delay moves slowly makes of what is low in its
-       input what is low in its output. Low frequencies take few samples, so thousands of settings take a second.
-    2. *Descend*: the best go down the gradient by Adam, all at once. The sounds get longer level by level, each time by
-       no more than what a rate that fits the shorter ones can stand, then higher frequencies come in, and fewer and
-       fewer settings go on.
-    3. *Evolve*: where a shallow swing hardly shows in low frequencies, those that are left and others that are drawn by
-       chance recombine by differences of each other (differential evolution), as soon as higher frequencies come in.
-    4. *Fit*: as soon as all of the sounds counts, the method of Levenberg and Marquardt takes the best few to the
-       bottom of their valleys.
-    5. *Try again*, with other candidates, while the error is not small.
+    1. *Scan*: settings spread evenly over all ranges (Sobol's sequence) are tried on the beginning of the sounds, at
+       their lowest frequencies alone. An effect with a slowly moving delay maps low frequencies to low frequencies.
+       These take few samples, so thousands of settings take a second.
+    2. *Descend*: the best settings descend by Adam, in parallel. The sounds get longer level by level, each time by no
+       more than a rate fitted to the shorter ones can tolerate; then higher frequencies are added, and fewer settings
+       remain.
+    3. *Evolve*: since a shallow modulation hardly shows at low frequencies, the remaining settings and additional
+       random ones recombine by their differences (differential evolution) as soon as higher frequencies are added.
+    4. *Fit*: at full length, the Levenberg–Marquardt method takes the best few to their minimum.
+    5. *Retry* with other candidates, while the error is not small.
 
     Plain gradient descent from the defaults is ``invert_effect(…, candidates=0, levels=[Level(None, None, 1, 300,
     0.02)], attempts=1)``.
 
     Args:
-        effect: makes the processor, with one inlet, for a ``sample_rate``: its class, or ``partial(Chorus,
-            num_voices=2)``. Ranges that ``param_range`` narrows are searched sooner and more surely.
-        inputs: ``(channels, samples)``: what it was given.
-        target: ``(channels, samples)``: what it returned.
-        sample_rate: in Hz.
-        candidates: points of a scan.
-        scanned: seconds, in which each scan compares.
-        levels: of the descent, one after another.
-        attempts: how often it is tried, at most.
-        seed: everything random follows from it.
+        effect: Makes the processor, with one inlet, for a ``sample_rate``: its class, or ``partial(Chorus,
+            num_voices=2)``. Narrow ranges, by ``param_range``, make the search faster and more reliable.
+        inputs: Input of the effect, ``(channels, samples)``.
+        target: Output of the effect, ``(channels, samples)``.
+        sample_rate: In Hz.
+        candidates: Number of points of a scan.
+        scanned: Lengths of the excerpts for scans, in seconds.
+        levels: Levels of the descent, in order.
+        attempts: Maximum number of attempts.
+        seed: Seed of all randomness.
 
     Returns:
         The best settings found.
 
     Raises:
-        AudioError: The sounds differ in length or type, are silent, too short or not finite, or the sample rate is no
-            number from 1 kHz to 1 MHz.
-        SearchError: There is nothing to be found, no level, controls have other ranges at low sample rates, or an
-            argument is of no use.
+        AudioError: The sounds differ in length or dtype, are silent, too short or not finite, or the sample rate is
+            not a number from 1 kHz to 1 MHz.
+        SearchError: The effect has no controls, there is no level, controls have other ranges at low sample rates, or
+            an argument is invalid.
 
     Examples:
         >>> found = invert_effect(Chorus, dry, wet, 44100)
@@ -192,7 +191,7 @@ def _several(name: str, values: Any) -> list[Any]:
 
 
 def _search(whole: "_Match", candidates: int, scanned: Sequence[float], levels: Sequence[Level], seed: int) -> Tensor:
-    """The best values ``(P,)`` of one attempt."""
+    """Return the best values ``(P,)`` of one attempt."""
     generator = torch.Generator().manual_seed(seed)
     rows = whole.defaults[None]
     if candidates:
@@ -213,7 +212,7 @@ def _search(whole: "_Match", candidates: int, scanned: Sequence[float], levels: 
 
 
 class _Match:
-    """How far what an effect makes of its inputs is from a target."""
+    """Distance of an effect's output from a target."""
 
     def __init__(self, effect: Callable[..., Processor], inputs: Tensor, target: Tensor, sample_rate: float) -> None:
         self.effect, self.inputs, self.target, self.sample_rate = effect, inputs, target, sample_rate
@@ -225,7 +224,7 @@ class _Match:
         self.turns = torch.tensor([leaf.name.endswith(ENDING) for leaf in leaves for _ in range(math.prod(leaf.shape))])
 
     def zoom(self, band_hz: float | None, seconds: float | None) -> "_Match":
-        """The same for the beginning of the sounds, and low frequencies."""
+        """Restrict the comparison to the beginning of the sounds and to low frequencies."""
         inputs, target, rate = self.inputs, self.target, self.sample_rate
         if band_hz is not None:
             sounds, rate = low_passed(torch.cat([inputs, target]), rate, band_hz)
@@ -243,13 +242,13 @@ class _Match:
         return zoomed
 
     def errors(self, rows: Tensor) -> Tensor:
-        """Energies ``(batch,)`` of differences, relative to that of the target."""
+        """Compute energies ``(batch,)`` of differences, relative to that of the target."""
         sounds = self.playable.play(rows, self.target.shape[-1])
         return (sounds - self.target).square().sum((1, 2)) / (self.energy + torch.finfo(self.target.dtype).tiny)
 
     @torch.no_grad()
     def differences(self, rows: Tensor) -> Tensor:
-        """Differences of waveforms, relative to the target, as rows."""
+        """Compute differences of waveforms, relative to the target, as rows."""
         sounds = self.playable.play(rows, self.target.shape[-1])
         return ((sounds - self.target) / self.energy.sqrt()).flatten(1)
 
@@ -258,24 +257,24 @@ class _Match:
         return torch.cat([self.errors(part) for part in rows.split(CHUNK)]).nan_to_num(torch.inf)
 
     def descend(self, starts: Tensor, steps: int, rate: float) -> Tensor:
-        """The best of each path of Adam, and the best of all paths first."""
+        """Return the best values of each path of Adam, sorted by loss."""
         paths = descend(self.errors, starts, steps, rate, self.turns)
         *_, (best, errors) = [(starts, self.rank(starts)), *paths]
         return best[errors.argsort()]
 
 
 def low_passed(x: Tensor, sample_rate: float, band_hz: float) -> tuple[Tensor, float]:
-    r"""What is low in signals, at a lower sample rate.
+    r"""Low-pass filter signals and reduce their sample rate.
 
-    The low-pass is a Gaussian, :math:`e^{-f^2 / 2 b^2}`, so nothing rings.
+    The low-pass is a Gaussian, :math:`e^{-f^2 / 2 b^2}`, which does not ring.
 
     Args:
         x: ``(..., samples)``.
-        sample_rate: in Hz.
-        band_hz: b, where it takes 4.3 dB.
+        sample_rate: In Hz.
+        band_hz: b, where the attenuation is 4.3 dB.
 
     Returns:
-        ``(..., fewer samples)``, and their rate. Where that would not be lower, all is as it was.
+        ``(..., fewer samples)``, and their rate. The signals are unchanged if the rate would not be lower.
     """
     length = x.shape[-1]
     # The wrapper around it has no types, and is taken to return nothing.

@@ -1,4 +1,4 @@
-"""From a sound to the settings that make it: many starts, evolution, gradient descent and least squares, in turn."""
+"""Settings of a synthesizer from a sound: scan, evolution, gradient descent and least squares."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from .spectral import SpectralLoss
 SHORTEST = 64  # samples
 CHUNK = 64  # sounds that are made at once
 LEVEL_WEIGHT = 0.02  # what a factor of e in level costs, so that settings with the target's own level win
-FAR_LEVEL = 1.0  # ln of the factor from which on the level is that of the recording, and tells nothing of settings
+FAR_LEVEL = 1.0  # ln of the gain beyond which the level is arbitrary, and independent of settings
 SILENT, SOUNDING = 1e-3, 0.1  # −60 and −20 dB relative to the peak
 LONGEST_LEAD = 0.002  # s of silence that may be a part of the attack
 ONSET = 0.00025  # s, in which a sound gets from where it begins to −20 dB
@@ -36,25 +36,25 @@ HOPELESS = 0.3  # the same, where a target is none that the synthesizer can make
 
 @dataclass(frozen=True)
 class Effort:
-    """How long an inversion searches.
+    """Amount of work of an inversion.
 
     Plain gradient descent from the defaults is
     ``Effort(candidates=0, generations=0, starts=1, coarse_steps=0, fine_steps=300, waveform_steps=0)``.
 
     Attributes:
-        candidates: points of the scan.
-        survivors: how many of them evolve.
-        generations: how often.
-        starts: how many of these descend.
-        coarse_steps: of the descent over the coarse distance.
-        fine_steps: of the descent over the fine one.
-        waveform_steps: of least squares on the waveform: so many for all starts and for the better half, and twice as
-            many for the best quarter.
-        variations: how often the best is varied, to fit the waveform once more.
-        last_steps: of the last descent, over the fine distance again.
+        candidates: Number of points of the scan.
+        survivors: Number of candidates that evolve.
+        generations: Number of generations.
+        starts: Number of survivors that descend.
+        coarse_steps: Gradient steps with the coarse loss.
+        fine_steps: Gradient steps with the fine loss.
+        waveform_steps: Least-squares steps on the waveform: this many for all starts and for the better half, and twice
+            as many for the best quarter.
+        variations: Number of variations of the best settings for further waveform fits.
+        last_steps: Gradient steps of the last descent, with the fine loss.
 
     Raises:
-        SearchError: One of them is no whole number, or negative; or there is no survivor, or no start.
+        SearchError: A number is not an integer or is negative, or there is no survivor or no start.
     """
 
     candidates: int = 2048
@@ -74,23 +74,23 @@ class Effort:
 
     @property
     def scan_steps(self) -> int:
-        """How many chunks of candidates there are."""
+        """Number of chunks of candidates."""
         return -(-self.candidates // CHUNK)
 
     @property
     def steps(self) -> int:
-        """How many reports of progress there are at most."""
+        """Maximum number of progress reports."""
         descents = self.coarse_steps + self.fine_steps + self.last_steps
         return self.scan_steps + self.generations + descents + 4 * self.waveform_steps + self.last_waveform_steps
 
     @property
     def half_waveform_steps(self) -> int:
-        """A half of them, but for none at all."""
+        """Half of the waveform steps, at least 1 unless there are none."""
         return -(-self.waveform_steps // 2)
 
     @property
     def last_waveform_steps(self) -> int:
-        """How many of them belong to variations."""
+        """Waveform steps of the variations."""
         if not self.waveform_steps:
             return 0
         return (self.variations + 1) * (self.waveform_steps + 5 * self.half_waveform_steps)
@@ -98,13 +98,13 @@ class Effort:
 
 @dataclass(frozen=True)
 class Step:
-    """What an inversion has just done.
+    """Progress of an inversion.
 
     Attributes:
         phase: ``"scan"``, ``"evolve"``, ``"descend"``, ``"waveform"`` or ``"finish"``.
-        step: how many steps are done.
-        total: how many there are at most; some are left out where they are of no use.
-        loss: the least spectral loss so far.
+        step: Number of finished steps.
+        total: Maximum number of steps; some may be skipped.
+        loss: Lowest spectral loss so far.
     """
 
     phase: str
@@ -115,19 +115,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Inversion:
-    """What :func:`invert` finds.
+    """Result of :func:`invert`.
 
     Attributes:
-        settings: physical values by the names of controls; of a graph, a copy whose nodes hold what was found.
-        parameters: the same as raw parameters, as the processor takes them, or a renderer of ``settings``.
-        norm: ``(P,)``: the same as numbers from 0 to 1.
-        gain: a factor on the sound, which gets it to the level of the target; 1 where there are inputs.
-        loss: spectral loss, see :class:`~grafx.search.SpectralLoss`.
-        starting_loss: that of the default settings.
+        settings: Physical values by the names of controls; for a graph, a copy whose nodes hold the result.
+        parameters: The same as raw parameters for the processor, or for a renderer of ``settings``.
+        norm: The same as normalized values, ``(P,)``.
+        gain: Factor that matches the sound to the level of the target; 1 with inputs.
+        loss: Spectral loss, see :class:`~grafx.search.SpectralLoss`.
+        starting_loss: Spectral loss of the default settings.
         audio: ``(channels, samples)``, as long as the target, gain included.
-        starting_audio: the same for the default settings.
-        lead: how many samples of silence the target, and so the audio, begins with.
-        losses: the least loss so far, step by step.
+        starting_audio: The same for the default settings.
+        lead: Number of silent samples at the beginning of the target and the audio.
+        losses: Lowest loss so far, step by step.
     """
 
     settings: Any
@@ -154,54 +154,55 @@ def invert(
     effort: Effort | None = None,
     progress: Callable[[Step], None] | None = None,
 ) -> Inversion:
-    r"""Find the settings with which a processor, or a graph of them, makes a sound.
+    r"""Find the settings with which a processor, or a graph of processors, reproduces a sound.
 
-    Frequencies are what gradient descent cannot find: over the frequency of a sine, a spectral distance is flat but for
-    a narrow valley around the right one, see Turian and Henry. So the search begins without gradients:
+    Gradient descent cannot find frequencies: over the frequency of a sine, a spectral loss is flat except for a narrow
+    valley around the right one, see Turian and Henry. So the search begins without gradients:
 
-    1. *Scan*: settings that are spread evenly over all their ranges (Sobol's sequence) are rendered and compared.
-    2. *Evolve*: the best recombine by differences of each other (differential evolution), and the better survive.
-    3. *Descend*: the best of these go down the gradient by Adam, all at once; first over a coarse distance, with few
-       bands and long frames, then over :class:`~grafx.search.SpectralLoss`.
-    4. *Waveform*: the method of Levenberg and Marquardt fits the waveforms themselves, which have one deep minimum
-       where the spectra have a long flat valley. Values are drawn towards the defaults at first, and less and less, so
-       that no control does what another one is for. It is left where it leads nowhere, as with recordings of drums.
-    5. *Finish*: the best of all descend once more over the spectral loss, and in the waveform if they are near, also
-       with one control after another put back to its default.
+    1. *Scan*: settings spread evenly over all ranges (Sobol's sequence) are rendered and compared.
+    2. *Evolve*: the best recombine by their differences (differential evolution), and the better ones survive.
+    3. *Descend*: the best of these descend by Adam, in parallel; first with a coarse loss, with few bands and long
+       frames, then with :class:`~grafx.search.SpectralLoss`.
+    4. *Waveform*: the Levenberg–Marquardt method fits the waveforms themselves, which have one deep minimum where the
+       spectra have a long flat valley. A regularization towards the defaults, which is reduced step by step, prevents
+       controls from compensating each other. The step is discarded if it does not help, as with recordings of drums.
+    5. *Finish*: the best settings descend once more with the spectral loss, and on the waveform if they are close, also
+       with one control at a time reset to its default.
 
-    Without inputs, the level is free: sounds are compared at the level of the target, and the factor is returned. Of
-    settings that sound alike, those of the target's own level are taken, if any come within 9 dB of it. Free is also
-    the beginning: silence before the sound is set aside, and where it starts softly, another search begins where it is
-    loud, and the better of both is returned.
+    Without inputs, the level is free: sounds are compared at the level of the target, and the gain is returned. Of
+    settings that sound alike, those at the target's own level are preferred, if any are within 9 dB of it. The onset is
+    also free: silence before the sound is cut, and after a soft onset, a second search starts at the loud part, and the
+    better of both is returned.
 
     Args:
         synth: A processor with controls, or a graph of such.
         target: ``(channels, samples)`` or ``(samples,)``: the sound.
         sample_rate: In Hz.
         processors: Node type to processor, for a graph.
-        inputs: ``(channels, samples)`` for a processor with one inlet, ``(inputs, channels, samples)`` for a graph; by
-            default none, of a generator.
-        starts: Physical values to try as well as the defaults, for a processor.
-        seed: Everything random follows from it.
-        effort: How long to search.
+        inputs: ``(channels, samples)`` for a processor with one inlet, ``(inputs, channels, samples)`` for a graph;
+            ``None`` for a generator.
+        starts: Physical values to try in addition to the defaults, for a processor.
+        seed: Seed of all randomness.
+        effort: Amount of work.
         progress: Called after each step.
 
     Returns:
         The best settings found, with their sound and loss.
 
     Raises:
-        AudioError: The target is silent, too short, not finite or of another type than float32 and float64, the inputs
-            have another length or type, or the sample rate is no number from 1 kHz to 1 MHz.
-        SearchError: There is nothing to be found, or the seed, the effort, the starts or ``progress`` are of no use.
+        AudioError: The target is silent, too short, not finite or not float32 or float64, the inputs have another
+            length or dtype, or the sample rate is not a number from 1 kHz to 1 MHz.
+        SearchError: There are no controls, or the seed, the effort, the starts or ``progress`` are invalid.
         ParameterError: A start has a wrong name or value.
 
     Examples:
         >>> found = invert(KickSynth(), kick, 44100, progress=print)
         >>> found.settings["f_start"], found.loss / found.starting_loss
 
-    Source: Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB
-    workshop at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt,
-    "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
+    References:
+        Turian and Henry, "I'm sorry for your loss: spectrally-based audio distances are bad at pitch", ICBINB workshop
+        at NeurIPS, 2020; Storn and Price, "Differential evolution", J. Global Optimization 11, 1997; Marquardt, "An
+        algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
     inverting = Inverting(
         synth, target, sample_rate, processors=processors, inputs=inputs, starts=starts, seed=seed, effort=effort
@@ -215,11 +216,11 @@ def invert(
 
 
 class Inverting:
-    """An inversion that may be left after any step, see :func:`invert` for what it takes.
+    """An inversion that can be interrupted after any step, with the arguments of :func:`invert`.
 
     Attributes:
-        memory: where its loops have come to.
-        losses: the least loss so far, after each step; what goes on from a memory needs those, too.
+        memory: State of its loops.
+        losses: Lowest loss so far, after each step; needed to resume from a memory, too.
     """
 
     @in_usual_torch
@@ -251,7 +252,7 @@ class Inverting:
         self.best = self.tried[0]
 
     def run(self) -> Iterator[Step]:
-        """Do what is left to do. It may be left whenever this yields."""
+        """Run the remaining steps. The loop may be left at any step."""
         self.memory.rewind()
         self.found = []
         for turn in range(len(self.leads)):
@@ -268,7 +269,7 @@ class Inverting:
                 break
 
     def result(self) -> Inversion:
-        """The best so far."""
+        """The best result so far."""
         complete = len(self.found) == len(self.leads) or (self.found and self.found[-1].loss < CLOSE)
         return min([*self.found, *([] if complete else [self._found()])], key=lambda inversion: inversion.loss)
 
@@ -285,7 +286,7 @@ def _next_in_usual_torch(steps: Iterator["Report"]) -> "Report | None":
 
 
 def _inversion(match: "Match", whole: SpectralLoss, lead: int, norm: Tensor, losses: list[float]) -> Inversion:
-    """What was found, from the defaults and the best values."""
+    """Make the result from the defaults and the best values."""
     with torch.no_grad():
         sounds, gains = match.play(norm)
         sounds = nn.functional.pad(sounds, (lead, 0))
@@ -305,7 +306,7 @@ def _inversion(match: "Match", whole: SpectralLoss, lead: int, norm: Tensor, los
 
 
 class Match:
-    """How far what is played is from a sound."""
+    """Distance of the rendered settings from a sound."""
 
     def __init__(self, playable: Playable, target: Tensor, sample_rate: float) -> None:
         self.playable, self.target, self.num_samples = playable, target, target.shape[-1]
@@ -313,7 +314,7 @@ class Match:
         self.coarse = SpectralLoss(target, sample_rate, (512, 2048), 24)
 
     def play(self, norm: Tensor) -> tuple[Tensor, Tensor]:
-        """Sounds at the target's level, and the factors that this took, ``(batch,)``."""
+        """Render sounds at the target's level, and return their gains ``(batch,)``."""
         sounds = self.playable.play(norm, self.num_samples).expand(-1, self.target.shape[0], -1)
         if not self.playable.free_level:
             return sounds, sounds.new_ones(sounds.shape[0])
@@ -322,18 +323,18 @@ class Match:
         return sounds * gains[:, None, None], gains
 
     def objective(self, norm: Tensor, loss: nn.Module) -> Tensor:
-        """The loss ``(batch,)`` and what the level costs."""
+        """Compute the loss ``(batch,)``, including the penalty on the level."""
         sounds, gains = self.play(norm)
         return loss(sounds) + LEVEL_WEIGHT * gains.log().abs().clamp(max=FAR_LEVEL)
 
     @torch.no_grad()
     def rank(self, norm: Tensor) -> Tensor:
-        """The fine objective ``(batch,)``, without gradients."""
+        """Compute the fine objective ``(batch,)``, without gradients."""
         parts = [self.objective(part, self.fine) for part in norm.split(CHUNK)]
         return torch.cat(parts).nan_to_num(torch.inf)
 
     def errors(self, towards: Tensor, weight: float) -> Callable[[Tensor], Tensor]:
-        """What least squares lower: differences of waveforms, and of values from others ``(P,)``, as rows."""
+        """Return the residuals for least squares: differences of waveforms and of values from ``(P,)``, as rows."""
 
         @torch.no_grad()
         def errors_of(norm: Tensor) -> Tensor:
@@ -429,7 +430,7 @@ def _finish(last: Match, descents: Tensor, defaults: Tensor, effort: Effort, mem
 
 
 def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort, memory: Memory) -> Iterator[tuple[int, Tensor]]:
-    """Least squares on the waveform, again and again from what is the best with one control at its default."""
+    """Fit the waveform repeatedly from the best values with one control at its default."""
     before = 0
     for turn in range(effort.variations + 1 if effort.waveform_steps else 0):
         best = rows[:1]
@@ -448,7 +449,7 @@ def _vary(match: Match, rows: Tensor, defaults: Tensor, effort: Effort, memory: 
 
 
 def _scan(match: Match, tried: Population, effort: Effort, seed: int, memory: Memory) -> Iterator[Population]:
-    """The best of a low-discrepancy sequence, in order."""
+    """Yield the best of a low-discrepancy sequence, sorted."""
     points = torch.quasirandom.SobolEngine(tried[0].shape[1], scramble=True, seed=seed)
 
     def start() -> LoopState:
@@ -483,10 +484,10 @@ def _checked_starts(starts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, An
 
 
 def checked(target: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """A target as ``(channels, samples)``, and inputs, as constants.
+    """Check a target, converted to ``(channels, samples)``, and inputs, and detach them.
 
     Raises:
-        AudioError: it is silent, too short or not finite, or the inputs are, or have another length or type.
+        AudioError: The target is silent, too short or not finite, or the inputs are, or have another length or dtype.
     """
     for name, signal in (("The target", target), *([] if inputs is None else [("The inputs", inputs)])):
         if not isinstance(signal, Tensor):
@@ -520,7 +521,7 @@ def checked(target: Tensor, inputs: Tensor | None) -> tuple[Tensor, Tensor | Non
 
 
 def _leads(target: Tensor, sample_rate: float) -> list[int]:
-    """Where the target may begin, in samples: after what is silent, and shortly before it is loud."""
+    """Find candidates for the onset of the target, in samples: after the silence, and shortly before it is loud."""
     level = target.abs().amax(0) / target.abs().max()
     silent, quiet = (int((level > threshold).nonzero()[0]) for threshold in (SILENT, SOUNDING))
     early = silent if silent > LONGEST_LEAD * sample_rate else 0

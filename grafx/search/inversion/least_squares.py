@@ -15,25 +15,25 @@ LONGEST_MOVE = 0.2
 def levenberg_marquardt(
     errors_of: Callable[[Tensor], Tensor], starts: Tensor, steps: int, memory: Memory | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    r"""Lower :math:`\lVert r(v) \rVert^2` for each of many vectors v, all of whose elements lie within 0 and 1.
+    r"""Minimize :math:`\lVert r(v) \rVert^2` for each of many vectors v, all of whose elements lie within 0 and 1.
 
     .. math:: v \leftarrow v - (J^\top J + \lambda D)^{-1} J^\top r
 
-    with the slopes J, which are differences of neighbors, and D the diagonal of :math:`J^\top J` and a part of its
-    largest element. Each step tries some λ at once, and takes the best for each v, if any is better than it was.
-    Elements at a limit that are drawn beyond it stay.
+    with the Jacobian J, by finite differences, and D the diagonal of :math:`J^\top J` plus a part of its largest
+    element. Each step tries several λ at once, and takes the best for each v, if it is an improvement. Elements at a
+    limit that would move beyond it stay there.
 
     Args:
-        errors_of: from ``(batch, P)`` to r, ``(batch, R)``.
+        errors_of: From ``(batch, P)`` to r, ``(batch, R)``.
         starts: ``(K, P)``.
-        steps: how many.
-        memory: where it may have been left.
+        steps: Number of steps.
+        memory: State of an interrupted run.
 
     Yields:
         After each step, v and :math:`\lVert r \rVert^2`, of shapes ``(K, P)`` and ``(K,)``.
 
-    Source: Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2),
-    1963.
+    References:
+        Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", SIAM J. Appl. Math. 11(2), 1963.
     """
     rows, factors = torch.arange(len(starts), device=starts.device), torch.tensor(FACTORS).to(starts)
 
@@ -61,7 +61,7 @@ def levenberg_marquardt(
 
 
 def _normal_equations(errors_of: Callable[[Tensor], Tensor], values: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
-    """JᵀJ ``(K, P, P)`` and Jᵀr ``(K, P)`` in double precision, without what a limit holds back."""
+    """Compute JᵀJ ``(K, P, P)`` and Jᵀr ``(K, P)`` in double precision, without elements held at a limit."""
     count, size = values.shape
     nudges = torch.where(values > 0.5, -NUDGE, NUDGE)  # always towards the inside
     nudged = values[:, None] + torch.diag_embed(nudges)

@@ -1,4 +1,4 @@
-"""Loops that can be left after any step, kept on disk, and gone on with as if they had not been left."""
+"""Loops that can be interrupted after any step, saved, and resumed exactly."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +19,14 @@ FINGERPRINT, LOSSES = "fingerprint", "losses"
 
 
 class Memory:
-    """Where the loops of a deterministic program have come to, in the order in which they begin.
+    """State of the loops of a deterministic program, in the order in which they start.
 
-    A program that runs again with the same memory finds each loop where it was: those that are over yield their last
-    state, once; the one that was left yields its state and goes on; all else begins.
+    A program that runs again with the same memory finds each loop in its state: finished loops yield their last state
+    once; the interrupted one yields its state and continues; all others start.
 
     Attributes:
-        loops: steps done and the state, for each loop.
-        done: steps done of the loop that yielded last.
+        loops: Number of finished steps and the state, for each loop.
+        done: Number of finished steps of the loop that yielded last.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Memory:
         self._next = 0
 
     def rewind(self) -> None:
-        """Let the program begin again."""
+        """Start the program again from its first loop."""
         self._next = 0
 
     def loop(
@@ -44,12 +44,12 @@ class Memory:
         """Repeat a step.
 
         Args:
-            start: makes the first state.
-            step: makes of the number of steps done and a state the next state, and leaves the given one as it is.
-            count: how often.
+            start: Makes the first state.
+            step: Makes the next state from the number of finished steps and a state, which it does not change.
+            count: Number of steps.
 
         Yields:
-            The state after each step; of a loop that had begun before, the one that it had come to, first.
+            The state after each step; a resumed loop yields its saved state first.
         """
         index, self._next = self._next, self._next + 1
         if index == len(self.loops):
@@ -71,7 +71,7 @@ def _lasting(state: LoopState) -> LoopState:
 
 
 def save_memory(memory: Memory, losses: Mapping[int, float], fingerprint: str, file: str | os.PathLike) -> None:
-    """Write a memory, and losses by the numbers of steps, in one go: there is a whole file at any time."""
+    """Write a memory, and losses by step number, atomically."""
     file = Path(file)
     tensors = {LOSSES: torch.tensor(list(losses.items()), dtype=torch.float64)}
     for index, (done, state) in enumerate(memory.loops):
@@ -84,10 +84,10 @@ def save_memory(memory: Memory, losses: Mapping[int, float], fingerprint: str, f
 
 
 def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict[int, float]] | None:
-    """What :func:`save_memory` wrote, or None if there is no file.
+    """Load a memory saved by :func:`save_memory`, or return ``None`` if there is no file.
 
     Raises:
-        SearchError: it is damaged, or of something else.
+        SearchError: The file is damaged or belongs to another inversion.
     """
     file, memory = Path(file), Memory()
     if not file.exists():
@@ -105,10 +105,10 @@ def load_memory(file: str | os.PathLike, fingerprint: str) -> tuple[Memory, dict
                 state[name.removeprefix("state/")] = tensor
         memory.loops = [loops[index] for index in range(len(loops))]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise SearchError(f"{file} is damaged ({error}): remove it to begin anew.") from error
+        raise SearchError(f"{file} is damaged ({error}): remove it to start again.") from error
     if not same:
         raise SearchError(
             f"{file.parent} belongs to an inversion of other audio or options: give the same ones to go on with it, or"
-            " another output folder to begin anew."
+            " another output folder to start again."
         )
     return memory, losses

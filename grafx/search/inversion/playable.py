@@ -1,4 +1,4 @@
-"""What a sound is made with, seen as a function of one vector of numbers from 0 to 1."""
+"""Sound sources as functions of one normalized vector."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ class Playable(ABC):
     """A function of normalized values ``(batch, P)`` that makes sounds ``(batch, channels, num_samples)``.
 
     Attributes:
-        defaults: ``(P,)``: where a search begins.
-        names: what the values are called.
-        free_level: whether there is no input, whose level is the measure of that of the output.
+        defaults: ``(P,)``: start of a search.
+        names: Names of the values.
+        free_level: Whether there is no input, whose level would fix that of the output.
     """
 
     defaults: Tensor
@@ -37,22 +37,22 @@ class Playable(ABC):
 
     @abstractmethod
     def play(self, norm: Tensor, num_samples: int) -> Tensor:
-        """Make sounds."""
+        """Render sounds."""
 
     @abstractmethod
     def raw(self, norm: Tensor) -> Any:
-        """Raw parameters of a single sound, from ``(P,)``."""
+        """Convert ``(P,)`` to raw parameters of a single sound."""
 
     @abstractmethod
     def settings(self, norm: Tensor) -> Any:
-        """Physical values of a single sound, or the graph that holds them."""
+        """Convert to physical values of a single sound, or a graph that holds them."""
 
 
 class PlayableProcessor(Playable):
     """A processor with controls: a generator, or one that processes given inputs.
 
     Raises:
-        SearchError: it has no controls.
+        SearchError: It has no controls.
     """
 
     def __init__(self, processor: Processor, inputs: Sequence[Tensor] = ()) -> None:
@@ -81,13 +81,13 @@ class PlayableProcessor(Playable):
 
 
 class PlayableGraph(Playable):
-    """A graph whose processors have controls, all of which are to be found.
+    """A graph of processors with controls, all of which are searched.
 
-    Where nodes hold parameters, the search begins there, else at the defaults.
+    The search starts from the parameters on the nodes, if any, otherwise from the defaults.
 
     Raises:
-        SearchError: no processor has controls, or there is not one output.
-        GraphError: as :class:`~grafx.render.Renderer`.
+        SearchError: No processor has controls, or the number of outputs is not one.
+        GraphError: As in :class:`~grafx.render.Renderer`.
     """
 
     def __init__(self, G: GRAFX, processors: Mapping[str, nn.Module], inputs: Tensor | None, channels: int) -> None:
@@ -125,7 +125,7 @@ class PlayableGraph(Playable):
         return output[:, 0]
 
     def _parameters(self, norm: Tensor) -> dict[str, Any]:
-        """Raw parameters ``(batch, nodes, …)``."""
+        """Return raw parameters ``(batch, nodes, …)``."""
         parameters = plain(self.renderer.per_type_parameters)
         parts = norm.split([nodes * values for nodes, values in self.sizes.values()], -1)
         for (node_type, (nodes, values)), part in zip(self.sizes.items(), parts, strict=True):
@@ -147,7 +147,7 @@ class PlayableGraph(Playable):
 
 
 def names_of(processor: Processor) -> list[str]:
-    """Names of the normalized values of a processor."""
+    """List the names of the normalized values of a processor."""
     names = []
     for leaf in processor.leaves():
         count = torch.Size(leaf.shape).numel()
@@ -156,10 +156,10 @@ def names_of(processor: Processor) -> list[str]:
 
 
 def plain(tree: Any) -> Any:
-    """Modules of parameters as dicts of tensors that need no gradient."""
+    """Convert modules of parameters to dicts of detached tensors."""
     return map_tensors(tree, Tensor.detach)
 
 
 def first_signal(output: Tensor | tuple) -> Tensor:
-    """The signal of the first outlet."""
+    """Return the signal of the first outlet."""
     return output if isinstance(output, Tensor) else output[0]

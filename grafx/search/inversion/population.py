@@ -1,4 +1,4 @@
-"""Many settings at once, as normalized values ``(count, P)``: how they get better by evolution, and by descent."""
+"""Populations of settings, as normalized values ``(count, P)``, improved by evolution and by descent."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,19 +18,20 @@ def evolve(
     generator: torch.Generator,
     memory: Memory | None = None,
 ) -> Iterator[Population]:
-    """Differential evolution towards the better fifth.
+    """Evolve a population by differential evolution towards the better fifth.
 
     Args:
-        objective: what is to be low.
-        population: values from 0 to 1, and their losses.
-        generations: how many there are.
-        generator: draws who is crossed with whom.
-        memory: where it may have been left.
+        objective: Function to minimize.
+        population: Values from 0 to 1, and their losses.
+        generations: Number of generations.
+        generator: Random generator.
+        memory: State of an interrupted run.
 
     Yields:
         Each generation.
 
-    Source: Storn and Price, "Differential evolution", J. Global Optimization 11, 1997.
+    References:
+        Storn and Price, "Differential evolution", J. Global Optimization 11, 1997.
     """
     count, shape = population[0].shape[0], population[0].shape
 
@@ -67,15 +68,15 @@ def descend(
     cyclic: Tensor | None = None,
     memory: Memory | None = None,
 ) -> Iterator[Population]:
-    """Adam on many starts at once.
+    """Run Adam from many starts at once.
 
     Args:
-        objective: what is to be low, with gradients.
-        starts: values from 0 to 1.
-        steps: how many there are.
-        rate: of the first step, from which it falls to a twentieth.
-        cyclic: ``(P,)``, which values go on at 0 when they pass 1; the others stop there.
-        memory: where it may have been left.
+        objective: Function to minimize, with gradients.
+        starts: Values from 0 to 1.
+        steps: Number of steps.
+        rate: Initial learning rate, which decays to a twentieth.
+        cyclic: ``(P,)``, values that wrap around at 1; the others are clipped.
+        memory: State of an interrupted run.
 
     Yields:
         After each step, the best of each path so far.

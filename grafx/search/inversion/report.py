@@ -1,4 +1,4 @@
-"""What an inversion leaves behind: settings, sound, a picture."""
+"""Output files of an inversion: settings, sound, a picture."""
 
 import json
 import os
@@ -23,18 +23,18 @@ LOWEST, HIGHEST = 30.0, 16000.0  # Hz
 def write_inversion(
     found: Inversion, target: Tensor, sample_rate: float, folder: str | os.PathLike, about: Mapping[str, Any]
 ) -> None:
-    """Write what a processor was found to be set to, what it sounds like, and how near that is.
+    """Write the settings found for a processor, their sound, and their distance from the target.
 
-    ``settings.json`` has the settings in physical values, the losses and what else is told; ``found.wav`` is the sound
-    at the level of the target; ``spectrogram.png`` shows the target, the sound before and after. All are made before
-    the first takes the place of an earlier one, and one inversion at a time writes.
+    ``settings.json`` has the settings in physical values, the losses and other findings; ``found.wav`` is the sound at
+    the level of the target; ``spectrogram.png`` shows the target and the sound before and after. All files are complete
+    before the first replaces an earlier one, and one inversion at a time writes.
 
     Args:
         found: The result for a processor.
         target: ``(channels, samples)``.
         sample_rate: In Hz.
-        folder: Where to; made where it is missing.
-        about: More to be written into ``settings.json``.
+        folder: Output folder, created if needed.
+        about: Additional entries of ``settings.json``.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,12 +56,12 @@ def write_inversion(
 
 
 def rounded(value: Any) -> Any:
-    """Seven digits, which are those of single precision."""
+    """Round to seven digits, as single precision has."""
     return [rounded(v) for v in value] if isinstance(value, list) else float(f"{value:.7g}")
 
 
 def plot_inversion(found: Inversion, target: Tensor, sample_rate: float):
-    """Waveforms and spectrograms of the target, before and after, as a matplotlib figure."""
+    """Plot waveforms and spectrograms of the target, before and after, as a matplotlib figure."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6), layout="constrained")
@@ -102,7 +102,7 @@ def plot_inversion(found: Inversion, target: Tensor, sample_rate: float):
 
 
 def spectrogram(sound: Tensor, sample_rate: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Times, frequencies and levels in dB ``(frequencies, times)`` of the mean of all channels."""
+    """Compute times, frequencies and levels in dB ``(frequencies, times)`` of the mean of all channels."""
     size = int(FRAME * sample_rate)
     padded_size = 4 * size
     hop = max(1, sound.shape[-1] // FRAMES)

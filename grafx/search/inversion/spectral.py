@@ -1,4 +1,4 @@
-"""How far sounds are from one sound, each by itself."""
+"""Spectral distance of each of many sounds from one target."""
 
 import math
 from collections.abc import Sequence
@@ -28,21 +28,22 @@ class SpectralLoss(nn.Module):
         + \mathrm{mean}\,\bigl|\log (M + \varepsilon) - \log (\hat M + \varepsilon)\bigr|,
         \quad \varepsilon = 10^{-2} \max M
 
-    where M are magnitudes of the short-time Fourier transform of the target, in bands that are spaced as the mel scale
-    is; averaged over frame sizes. Two silences are 0 apart. ε keeps
-    what is 40 dB below the loudest from counting, as it lies hidden beneath that.
+    where M are magnitudes of the short-time Fourier transform of the target, in mel bands, averaged over frame sizes.
+    The distance of two silences is 0. ε reduces the weight of components more than 40 dB below the loudest, which are
+    masked.
 
     Args:
         target: ``(channels, samples)``, not silent.
-        sample_rate: in Hz.
-        frames: frame sizes in samples up to 48 kHz; twice that up to 96 kHz, and so on. The hop is a quarter.
-        num_bands: how many bands there are. Fewer see less detail, and give a smoother distance.
+        sample_rate: In Hz.
+        frames: Frame sizes in samples up to 48 kHz; twice that up to 96 kHz, and so on. The hop is a quarter.
+        num_bands: Number of bands. Fewer bands resolve less detail, and give a smoother distance.
 
     Raises:
-        AudioError: the target is no finite signal, or the sample rate no number from 1 kHz to 1 MHz.
-        SearchError: a frame size or number of bands is no positive whole number.
+        AudioError: The target is not a finite signal, or the sample rate is not a number from 1 kHz to 1 MHz.
+        SearchError: A frame size or the number of bands is not a positive integer.
 
-    Source: Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
+    References:
+        Yamamoto et al., "Parallel WaveGAN", ICASSP 2020, with mel bands and a floor.
     """
 
     @in_usual_torch
@@ -68,7 +69,7 @@ class SpectralLoss(nn.Module):
         self.targets = [self._magnitudes(target[None], i) for i in range(len(self.sizes))]
 
     def forward(self, estimates: Tensor) -> Tensor:
-        """Distances ``(batch,)`` of sounds ``(batch, channels, samples)``, as long as the target."""
+        """Compute distances ``(batch,)`` of sounds ``(batch, channels, samples)``, as long as the target."""
         return torch.stack([self._distance(estimates, i) for i in range(len(self.sizes))]).mean(0)
 
     def _distance(self, estimates: Tensor, index: int) -> Tensor:
@@ -89,7 +90,7 @@ class SpectralLoss(nn.Module):
 
 
 def mel_bands(size: int, sample_rate: float, num_bands: int) -> Tensor:
-    """Triangular bands ``(size // 2 + 1, bands)`` of powers, none narrower than a bin of the transform."""
+    """Make triangular bands ``(size // 2 + 1, bands)`` of powers, none narrower than a bin of the transform."""
     top = sample_rate / 2
     mel = torch.linspace(_mel(min(LOWEST_HZ, top / 10)), _mel(top), num_bands + 2, dtype=torch.float64)
     centers = 700 * (10 ** (mel / 2595) - 1)

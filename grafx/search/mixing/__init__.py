@@ -1,1 +1,1 @@
-"""Search for the mixing graph that explains how stems became a mix."""
+"""Search for the mixing graph that turns stems into a mix."""

@@ -1,6 +1,6 @@
-"""Graphs without some of their processors, at the level that they had with them.
+"""Removal of processors from a graph at constant level.
 
-A processor should be kept for what it is worth, not for its mean level, which any gain could give instead.
+A processor should be kept for its sound, not for its effect on the mean level, which any gain could have.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,13 +12,13 @@ from ...data import GRAFX
 from .mixer import WEIGHT, Mixer
 
 WET = 0.99
-"""Weight of gains that take over: as good as all wet, and free to move."""
+"""Dry/wet weight of gains that take over a level change: practically wet, but still trainable."""
 SMALLEST_GAIN = 1e-3
 
 
 @torch.no_grad()
 def level_changes(mixer: Mixer, stems: Tensor) -> dict[int, Tensor]:
-    """By how much each processor changes the level: the ratio of its output's to its input's RMS, for each channel.
+    """Measure the level change of each processor: the ratio of its output's to its input's RMS, for each channel.
 
     Args:
         mixer: The graph.
@@ -38,15 +38,15 @@ def level_changes(mixer: Mixer, stems: Tensor) -> dict[int, Tensor]:
 
 
 def without(G: GRAFX, removed: Collection[int], changes: Mapping[int, Tensor]) -> GRAFX:
-    """A copy of a graph in which some processors are bypassed, and gains make up for the level.
+    """Copy a graph with some processors bypassed, and compensate the level by gains.
 
-    The gain in the same chain takes over what a removed processor did to the level; where there is none, those of the
-    chains that feed it do.
+    The gain in the same chain takes over the level change of a removed processor; without one, the gains of the chains
+    that feed it do.
 
     Args:
         G: A graph of console processors, whose nodes hold their parameters and dry/wet weights.
         removed: Node ids.
-        changes: What :func:`level_changes` returned.
+        changes: The result of :func:`level_changes`.
 
     Returns:
         The smaller graph; ids of the other nodes stay.
@@ -60,7 +60,7 @@ def without(G: GRAFX, removed: Collection[int], changes: Mapping[int, Tensor]) -
         data = smaller.nodes[gain]
         audible = 1 + data[WEIGHT] * torch.expm1(data["parameters"]["log_gain"])
         data["parameters"] = {"log_gain": (1 + (factor * audible - 1) / WET).clamp(min=SMALLEST_GAIN).log()}
-        data.pop("settings", None)  # they told of what it was
+        data.pop("settings", None)  # they describe the removed state
         data[WEIGHT] = WET
     for node in removed:
         smaller.bypass(node)
@@ -68,7 +68,7 @@ def without(G: GRAFX, removed: Collection[int], changes: Mapping[int, Tensor]) -
 
 
 def _gains_in_charge(G: GRAFX, owner: str, removed: Collection[int]) -> list[int] | None:
-    """The gains that all of a chain's signal goes through, or ``None`` where a part of it meets no gain."""
+    """Find the gains that the whole signal of a chain passes through, or ``None`` if a part of it has no gain."""
     for node, data in G.nodes(data=True):
         if data["node_type"] == "gain" and data["owner"] == owner and node not in removed:
             return [node]

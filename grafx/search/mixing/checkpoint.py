@@ -1,4 +1,4 @@
-"""Searches on disk, so that a second run goes on where the first was stopped."""
+"""Checkpoints of searches, to resume them exactly."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ _FOUND = tuple(field.name for field in fields(Found) if field.name != "G")
 
 @in_usual_torch
 def save_checkpoint(search: Search, folder: str | os.PathLike) -> None:
-    """Write all that a search needs to go on.
+    """Write the state of a search.
 
     Written to a folder beside it first, which then takes its place, so there is a whole one at any time. One at a time
     does so.
@@ -56,7 +56,7 @@ def _save(state: SearchState, fingerprint: str, folder: Path) -> None:
 
 @in_usual_torch
 def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
-    """Bring a new search to where a saved one was.
+    """Restore the state of a search.
 
     Args:
         search: A search made with the same audio, names, groups and options.
@@ -87,17 +87,17 @@ def _load(search: Search, folder: Path) -> bool:
         if same:
             search.state = _read(search, folder, G, tensors, metadata)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        raise SearchError(f"{folder} is damaged ({error}): remove it to begin anew.") from error
+        raise SearchError(f"{folder} is damaged ({error}): remove it to start again.") from error
     if not same:
         raise SearchError(
             f"{folder} belongs to a search with other audio or options: give the same ones to go on with it, or another"
-            " output folder to begin anew."
+            " output folder to start again."
         )
     return True
 
 
 def remove_checkpoint(folder: str | os.PathLike) -> None:
-    """Remove what :func:`save_checkpoint` wrote, and what it may have left when it was torn out of its work."""
+    """Remove a checkpoint of :func:`save_checkpoint`, including the remains of an interrupted save."""
     folder = Path(folder)
     for suffix in (".new", ".old", ""):
         shutil.rmtree(folder.with_name(folder.name + suffix), ignore_errors=True)

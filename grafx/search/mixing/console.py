@@ -22,19 +22,19 @@ from ...processors.dynamics.base import LOW_FLOOR, DynamicRangeProcessor
 from ..arguments import text_groups, texts
 
 CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
-"""Processor types of a full chain, in the order of the signal."""
+"""Processor types of a full chain, in signal order."""
 
 MASTER = "master"
 
 SAMPLE_RATE = 44100
-"""In Hz, by default: what controls in Hz and ms refer to. Raw parameters sound the same at any."""
+"""Default sample rate in Hz for controls in Hz and ms. Raw parameters sound the same at any rate."""
 
 
 def console_processors(sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
-    """The seven processors of a console, each under dry/wet.
+    """Make the seven processors of a console, each with dry/wet.
 
-    Those that could trade level with the gain that follows are asked to keep it (:class:`GainStagingRegularization`).
-    Compressor and gate hear down to −130 dB rather than −50, so that they work on soft songs, too.
+    Those that could trade level with the following gain are regularized (:class:`GainStagingRegularization`). The
+    detectors of compressor and gate reach down to −130 dB rather than −50, so that they work on soft songs, too.
 
     Args:
         sample_rate: In Hz.
@@ -60,16 +60,16 @@ def _sensitive(processor: DynamicRangeProcessor) -> DynamicRangeProcessor:
 def build_console(
     stems: Iterable[str], groups: Mapping[str, Iterable[str]] | None = None, chain: Iterable[str] = CHAIN
 ) -> GRAFX:
-    """A mixing console: a full chain for each stem, each subgroup and the master.
+    """Build a mixing console: a full chain for each stem, each subgroup and the master.
 
     Args:
         stems: Names, one for each ``in`` node, in their order.
-        groups: Subgroup name to the stems that are mixed in it. Stems in no group go to the master directly.
+        groups: Subgroup name to its stems. Stems in no group go to the master directly.
         chain: Processor types of each chain.
 
     Returns:
         The graph. Its ``in`` and ``mix`` nodes are named after stems, groups and ``"master"``; the attribute ``owner``
-        of each processor has the name of that whose chain it is in.
+        of each processor is the name of the node whose chain it is in.
 
     Raises:
         GraphError: There are no stems, names are not unique, or a group has no stems, an unknown one, or one that is in
@@ -97,10 +97,9 @@ def build_console(
 
 
 def with_owners(G: GRAFX) -> GRAFX:
-    """A copy of a graph in which each processor has an owner: by default that of what comes before it.
+    """Copy a graph and give each processor an owner: by default that of its predecessor.
 
-    After an input, or a sum, it is that node, by its name. Inputs and sums without a name, or with one that another
-    has, too, get one that tells them apart.
+    After an input or a sum, the owner is the name of that node. Inputs and sums without a unique name get one.
 
     Raises:
         GraphError: The graph has a cycle.

@@ -1,4 +1,4 @@
-"""Whether stems and a mix belong together: what cross-correlation and least squares find before a search."""
+"""Checks before a search whether stems and a mix belong together, by cross-correlation and least squares."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..conditions import in_usual_torch
 
-SHORTEST = 1.0  # s, under which nothing is said
-PIECES, PIECE = 4, 6.0  # how much of long audio is heard: so many pieces of so many seconds
+SHORTEST = 1.0  # s, minimum length
+PIECES, PIECE = 4, 6.0  # excerpts of long audio: number and length in seconds
 LONGEST_DELAY = 0.2  # s
 ALIGNED = 0.003  # s, which equalizers may delay
 SAME = 0.001  # s, by which delays of stems differ that come from one delay of the mix
@@ -25,20 +25,20 @@ CORRELATED, FITTED = 0.6, 0.15  # s: frames for cross-correlation and for least 
 MOST_TAPS, MOST_UNKNOWNS = 8, 48  # of least squares, per stem and in all
 OCTAVES = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # Hz, where they begin
 AUDIBLE = 0.03  # share of the energy of the mix from which on an octave counts
-NOTHING = 1e-4  # of the peak of a stem, up to which its middle or its side is taken for silence
+NOTHING = 1e-4  # relative to the peak of a stem: its mid or side below this counts as silence
 FOREIGN_OCTAVE, FOREIGN = 0.4, 0.3  # unexplained shares of an octave, and of all, that are said
 
 
 @dataclass(frozen=True)
 class StemDiagnosis:
-    """What was found out about a stem; None is what cannot be told.
+    """Findings about a stem; ``None`` if unknown.
 
     Attributes:
-        name: Of the stem.
-        in_mix: Whether it is heard in the mix.
-        delay_ms: How much later it is heard there.
-        inverted: Whether its polarity is the opposite there.
-        gain_db: The gain with which all stems come nearest to the mix, delays and polarities set right.
+        name: Name of the stem.
+        in_mix: Whether the mix contains it.
+        delay_ms: Delay in the mix relative to the stem.
+        inverted: Whether its polarity is inverted in the mix.
+        gain_db: Gain of the least-squares fit of all stems to the mix, after correction of delays and polarities.
     """
 
     name: str
@@ -50,13 +50,13 @@ class StemDiagnosis:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Whether stems and a mix belong together.
+    """Findings about stems and a mix.
 
     Attributes:
         stems: One for each.
-        unexplained: Share of the energy of the mix that no filters of some 0.7 s make of the stems; None where the
-            audio is too short to tell.
-        notes: What is wrong, in sentences; none where all is well.
+        unexplained: Share of the energy of the mix that filters of the stems of about 0.7 s do not explain; ``None``
+            if the audio is too short.
+        notes: Problems, in sentences; empty if there are none.
     """
 
     stems: list[StemDiagnosis]
@@ -66,14 +66,14 @@ class Diagnosis:
 
 @in_usual_torch
 def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str]) -> Diagnosis:
-    """Look for stems that are late, inverted or not in the mix, and for what is in the mix but in no stem.
+    """Detect stems that are late, inverted or missing in the mix, and content of the mix that is in no stem.
 
     Delays and polarities are those of the largest peak of the cross-correlation with the mix, in which all frequencies
-    count by their coherence, whatever their levels; so equalizers, compressors and reverbs hardly matter. A stem
-    without a peak that stands out, and without coherence with the mix beside the other stems, is not in it. What no
-    linear filter of the stems explains is foreign, if it is much of an octave or of all.
+    are weighted by their coherence, independent of level; so equalizers, compressors and reverbs hardly matter. A stem
+    without a prominent peak and without coherence with the mix beyond that of the other stems is not in it. Energy that
+    no linear filter of the stems explains is foreign, if it is a large part of an octave or of the mix.
 
-    Of audio longer than 24 s, four pieces of 6 s are heard.
+    For audio longer than 24 s, four excerpts of 6 s are used.
 
     Args:
         stems: ``(K, 2, L)``.
@@ -81,7 +81,7 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
         sample_rate: In Hz.
         names: One for each stem.
 
-    Source:
+    References:
         Carter, Nuttall, Cable, "The smoothed coherence transform", Proc. IEEE 61(10), 1973; Knapp and Carter, "The
         generalized correlation method for estimation of time delay", IEEE Trans. ASSP 24(4), 1976.
     """
@@ -119,7 +119,7 @@ def diagnose(stems: Tensor, mix: Tensor, sample_rate: int, names: Sequence[str])
 
 
 def _heard(signal: Tensor, sample_rate: int) -> Tensor:
-    """All of a signal or, where it is long, pieces spread evenly over it, one after another."""
+    """Return the whole signal or, if it is long, excerpts spread evenly over it."""
     length, piece = signal.shape[-1], round(PIECE * sample_rate)
     if length <= PIECES * piece:
         return signal
@@ -133,7 +133,7 @@ def _mid_and_side(stereo: Tensor) -> Tensor:
 
 
 def _frames(signals: Tensor, size: int) -> Tensor:
-    """Spectra ``(signals, frequencies, frames)``."""
+    """Compute spectra ``(signals, frequencies, frames)``."""
     frames = signals.unfold(-1, size, size // 2) * torch.hann_window(size)
     return torch.fft.rfft(frames).mT
 
@@ -146,22 +146,22 @@ def _size(seconds: float, sample_rate: int) -> int:
 
 
 def _cross_spectra(signals: Tensor, sample_rate: int) -> Tensor:
-    """Means over frames ``(frequencies, signals, signals)``."""
+    """Average over frames ``(frequencies, signals, signals)``."""
     size = min(_size(CORRELATED, sample_rate), 2 ** int(math.log2(signals.shape[-1] / 2)))
     spectra = _frames(signals, size).transpose(0, 1)
     return spectra @ spectra.mH / spectra.shape[-1]
 
 
 def _compared(spectra: Tensor, sample_rate: int) -> Tensor:
-    """Which frequencies are compared ``(frequencies,)``."""
+    """Select the frequencies to compare ``(frequencies,)``."""
     hertz = torch.linspace(0, sample_rate / 2, len(spectra))
     return (hertz > LOWEST) & (hertz < HIGHEST)
 
 
 def _peak(spectra: Tensor, index: int, num_stems: int, sample_rate: int) -> tuple[int, int, float]:
-    """The delay of a stem in samples, the sign of its peak, and how far that stands out.
+    """Find the delay of a stem in samples, the sign of its peak, and its prominence.
 
-    Where it does not clearly exceed what is found without delay, or with the same sign, that is taken.
+    A delay or inversion is only reported if its peak clearly exceeds those without it.
     """
     powers = spectra.diagonal(dim1=1, dim2=2).real
     own = powers[:, index]
@@ -185,7 +185,7 @@ def _peak(spectra: Tensor, index: int, num_stems: int, sample_rate: int) -> tupl
 
 
 def _coherences(spectra: Tensor, num_stems: int) -> list[float]:
-    """For each stem the share of energy at its frequencies that it explains beside the other stems."""
+    """Compute for each stem the share of energy that it explains at its frequencies, beyond the other stems."""
     stems = list(range(num_stems))
     residual, shares = _residual(spectra, stems, num_stems), []
     for index in stems:
@@ -197,7 +197,7 @@ def _coherences(spectra: Tensor, num_stems: int) -> list[float]:
 
 
 def _residual(spectra: Tensor, sources: list[int], num_stems: int) -> Tensor:
-    """The energy of the mix ``(frequencies,)`` that filters of some stems leave."""
+    """Compute the energy of the mix ``(frequencies,)`` that filters of some stems do not explain."""
     energy = spectra.diagonal(dim1=1, dim2=2).real[:, num_stems:].sum(-1)
     if not sources:
         return energy
@@ -207,7 +207,7 @@ def _residual(spectra: Tensor, sources: list[int], num_stems: int) -> Tensor:
 
 
 def _solve(normal: Tensor, right: Tensor) -> Tensor:
-    """Least squares with a little damping, as frequencies may hold nothing."""
+    """Solve least squares with slight damping, since frequencies may be empty."""
     diagonal = normal.diagonal(dim1=1, dim2=2).real
     ridge = 1e-3 * diagonal + 1e-9 * diagonal.max() + 1e-30
     return torch.linalg.solve(normal + torch.diag_embed(ridge).to(normal.dtype), right)
@@ -217,7 +217,7 @@ def _solve(normal: Tensor, right: Tensor) -> Tensor:
 
 
 def _aligned(mono: Tensor, found: Sequence[StemDiagnosis], sample_rate: int) -> Tensor:
-    """Stems as late, and of the polarity, that they have in the mix."""
+    """Shift and invert stems as in the mix."""
     rows = []
     for signal, stem in zip(mono, found, strict=True):
         delay = round((stem.delay_ms or 0) * sample_rate / 1000)
@@ -231,7 +231,7 @@ def _aligned(mono: Tensor, found: Sequence[StemDiagnosis], sample_rate: int) -> 
 
 
 def _with_gains(found: Sequence[StemDiagnosis], aligned: Tensor, mix: Tensor) -> list[StemDiagnosis]:
-    """What was found, and the level of each stem that is in the mix."""
+    """Add the level of each stem that is in the mix."""
     scale = aligned.square().sum(-1).sqrt().clamp(min=1e-30)
     rows = (aligned / scale[:, None]).double()
     gains = torch.linalg.solve(rows @ rows.T + 1e-6 * torch.eye(len(rows)).double(), rows @ mix.double().T)
@@ -249,9 +249,9 @@ def _with_gains(found: Sequence[StemDiagnosis], aligned: Tensor, mix: Tensor) ->
 
 
 def _unexplained(stems: Tensor, mix: Tensor, sample_rate: int) -> dict[float, tuple[float, float]]:
-    """For each octave the share that no filters of the stems explain, and its energy.
+    """Compute for each octave the share that no filters of the stems explain, and its energy.
 
-    Filters reach over several frames, as reverbs do.
+    Filters span several frames, to include reverbs.
     """
     spectra = _frames(torch.cat([stems, mix]), _size(FITTED, sample_rate)).transpose(0, 1)
     count, frames = len(stems), spectra.shape[-1]
@@ -267,7 +267,7 @@ def _unexplained(stems: Tensor, mix: Tensor, sample_rate: int) -> dict[float, tu
             filters = _solve(past @ past.mH, past @ target.mH)
             residual += (target - filters.mH @ past).abs().square().sum().item()
             energy += target.abs().square().sum().item()
-        # As many unknowns explain as large a share of anything.
+        # The same number of unknowns explains as large a share of any signal.
         share = residual / max(energy, 1e-30) / (1 - min(0.6, count * taps / independent))
         octaves[low] = min(share, 1.0), energy
     return octaves

@@ -1,4 +1,4 @@
-"""Which parts of the audio a search listens to."""
+"""Excerpts of the audio used by a search."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 SECONDS = 4.0
-"""Length of an excerpt of audio that is longer than :data:`WHOLE_SECONDS`."""
+"""Length of an excerpt, for audio longer than :data:`WHOLE_SECONDS`."""
 LEAD_SECONDS = 1.5
-"""What is rendered before an excerpt without being compared, so that tails and envelopes are there when it begins."""
+"""Warm-up rendered before an excerpt without being compared, so that tails and envelopes have settled."""
 WHOLE_SECONDS = 7.0
 NUM_EVALUATED = 6
 NUM_DRAWS = 8
@@ -17,25 +17,25 @@ SILENCE = 1e-6  # −60 dB of the whole mix
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A part of the audio.
+    """An excerpt of the audio.
 
     Attributes:
-        stems: ``(K, 2, L)``, with the lead.
-        mix: ``(2, M)``, without it: the last M samples belong to it.
+        stems: ``(K, 2, L)``, with the warm-up.
+        mix: ``(2, M)``, without it; it corresponds to the last M samples.
     """
 
     stems: Tensor
     mix: Tensor
 
     def scored(self, signal: Tensor) -> Tensor:
-        """The part of a signal, rendered with the lead, that is compared with the mix."""
+        """Return the part of a rendered signal that is compared with the mix."""
         return signal[..., -self.mix.shape[-1] :]
 
 
 def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Excerpt]:
-    """What a graph is judged by: the whole audio or, where it is long, excerpts spread evenly over it.
+    """Return the audio for evaluation: the whole or, if it is long, excerpts spread evenly over it.
 
-    Those in which the mix is silent are left out: there is nothing to measure against. The loudest comes first.
+    Excerpts with a silent mix are omitted. The loudest comes first.
     """
     length = mix.shape[-1]
     if length <= WHOLE_SECONDS * sample_rate:
@@ -48,7 +48,7 @@ def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Exc
 
 
 def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int) -> Excerpt:
-    """What one gradient step listens to: the whole audio or, where it is long, an excerpt from anywhere.
+    """Return the audio for one gradient step: the whole or, if it is long, a random excerpt.
 
     If the mix is silent there, another is drawn, a few times.
     """
@@ -69,7 +69,7 @@ def _audible(excerpt: Excerpt, mix: Tensor) -> bool:
 
 
 def _loudest(stems: Tensor, mix: Tensor, sample_rate: int) -> Excerpt:
-    """The excerpt around the loudest sample."""
+    """Return the excerpt around the loudest sample."""
     length = round(SECONDS * sample_rate)
     peak = int(mix.abs().amax(0).argmax())
     return _cut(stems, mix, sample_rate, min(max(peak - length // 2, 0), mix.shape[-1] - length))

@@ -1,4 +1,4 @@
-"""Where a search begins: a console at the right levels that does little else."""
+"""Initial parameters of a search: a console at the right levels with little other effect."""
 
 import math
 
@@ -13,7 +13,7 @@ from .console import console_processors
 from .mixer import THRESHOLD, WEIGHT
 
 INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1, "gain": 0.99}
-"""Dry/wet weights: low for what would bury the dry signal, high where the level depends on it, 0.9 for all others."""
+"""Dry/wet weights: low if the dry signal would be masked, high if the level depends on it, 0.9 for all others."""
 
 INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
     "log_threshold": 0.0,
@@ -27,16 +27,16 @@ LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
 
 
 def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, sample_rate: float = 44100) -> None:
-    """Give every processor of a console its first raw parameters and dry/wet weight.
+    """Set the initial raw parameters and dry/wet weight of every processor of a console.
 
-    Equalizers are flat, dynamics gentle, delays anywhere in their segments. The gains of stems are those of
-    :func:`nearest_log_gains`. Thresholds are as high as for stems, or a mix, of −14 LUFS.
+    Equalizers are flat, dynamics gentle, delays random in their segments. The gains of stems are those of
+    :func:`nearest_log_gains`. Thresholds correspond to stems, or a mix, at −14 LUFS.
 
     Args:
         G: A console, changed in place.
         stems: ``(K, 2, L)``, in the order of the ``in`` nodes.
         mix: ``(2, L)``.
-        seed: Random parameters follow from it.
+        seed: Seed of random parameters.
         sample_rate: In Hz.
     """
     stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
@@ -58,9 +58,9 @@ def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, samp
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
-    """The log gains of the stems with which their power spectrograms add up to nearly that of the mix.
+    """Compute the log gains with which the power spectrograms of the stems add up to nearly that of the mix.
 
-    Powers rather than samples are compared because effects shift phases. Gains stay within −40 and +20 dB.
+    Powers rather than samples are compared because effects shift phases. Gains are limited to −40 and +20 dB.
 
     Args:
         stems: ``(K, 2, L)``.

@@ -1,4 +1,4 @@
-"""How far a mix is from the one to be matched."""
+"""Distance of a mix from the target."""
 
 import atexit
 import importlib
@@ -33,30 +33,30 @@ class MatchLoss(nn.Module):
     :class:`auraloss.freq.MultiResolutionSTFTLoss` with frames of 512, 1024 and 4096 samples up to 48 kHz, twice that
     up to 96 kHz and so on, half up to 24 kHz, and hops of a quarter.
 
-    The distance does not depend on level: both mixes are brought to where the target is as loud as released music,
-    −14 LUFS, by one factor. It is a constant as far as gradients go.
+    The distance does not depend on level: one factor brings both mixes to the level at which the target has −14 LUFS,
+    typical of released music. It is a constant for gradients.
 
-    A signal that is silent in the target, as the side of a mono mix is, has no scale to measure against; it is compared
-    after adding the loudest of the target's four signals to both.
+    A signal that is silent in the target, such as the side of a mono mix, has no reference scale; it is compared after
+    adding the loudest of the target's four signals to both.
 
     Args:
         sample_rate: In Hz.
 
     Raises:
-        AudioError: The sample rate is no positive number, or two mixes are no stereo signals of one length.
+        AudioError: The sample rate is not a positive number, or the mixes are not stereo signals of one length.
 
-    Source:
+    References:
         Yamamoto et al., "Parallel WaveGAN", ICASSP 2020; Steinmetz and Reiss, "auraloss", DMRN+15, 2020; left, right,
         mid and side as in Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
 
-    @torch.inference_mode(False)  # so that what is made can be trained with later
+    @torch.inference_mode(False)  # so that the module can be used in training
     def __init__(self, sample_rate: int):
         super().__init__()
         self.sample_rate = whole_rate(sample_rate)
         stft_loss = _auraloss().MultiResolutionSTFTLoss
 
-        # Shorter frames than half would leave mel bands empty, whose logarithm turns the loss into NaN.
+        # Frames shorter than half would leave mel bands empty, whose logarithm turns the loss into NaN.
         scale = 2.0 ** max(-1, math.ceil(math.log2(sample_rate / REFERENCE_RATE)))
         sizes = [int(size * scale) for size in FFT_SIZES]
         with usual_torch():
@@ -71,13 +71,13 @@ class MatchLoss(nn.Module):
         self.min_samples = max(sizes)
 
     def forward(self, estimate: Tensor, target: Tensor, gain: float | None = None) -> Tensor:
-        """The distance of an estimate to a target, both ``(2, samples)``.
+        """Compute the distance of an estimate from a target, both ``(2, samples)``.
 
         Args:
             estimate: A mix.
-            target: What it is compared with.
-            gain: What brings the target to −14 LUFS; by default it is measured. Of an excerpt, it is that of the whole
-                song: what is soft in a song counts as such.
+            target: The reference.
+            gain: Factor that brings the target to −14 LUFS; measured by default. For an excerpt, use that of the whole
+                song, so that soft parts count as soft.
         """
         self._check(estimate, target)
         gain = reference_gain(target, self.sample_rate) if gain is None else gain
@@ -88,7 +88,7 @@ class MatchLoss(nn.Module):
         if silent.any():
             carrier = target[energy.argmax()] * silent
             estimate, target = estimate + carrier, target + carrier
-        # One at a time: auraloss takes the norms over a whole batch, in which the side would hardly count.
+        # One at a time: auraloss takes norms over a whole batch, in which the side would hardly count.
         distances = [self.distance(*pair) for pair in zip(estimate.split(1), target.split(1), strict=True)]
         return torch.stack(distances).mean()
 
@@ -103,10 +103,9 @@ class MatchLoss(nn.Module):
 
 
 def _auraloss() -> ModuleType:
-    """auraloss.freq, which is heavy to import, and which only a search needs.
+    """Import auraloss.freq, which is slow and needed by a search only.
 
-    librosa, which it takes filters from, wants a folder for what numba compiles; where none can be written, it is a
-    temporary one.
+    librosa, its source of filters, needs a folder for the numba cache; a temporary one is used if no other is writable.
     """
     try:
         importlib.import_module("librosa.filters")

@@ -1,4 +1,4 @@
-"""A mixing graph that can be fitted: rendering, dry/wet weights, penalties."""
+"""A trainable mixing graph: rendering, dry/wet weights, penalties."""
 
 import math
 from numbers import Real
@@ -20,7 +20,7 @@ __all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
 
 SMALLEST_GAIN = 1e-9
 THRESHOLD = "log_threshold"
-"""The only raw parameter of a console that depends on level; all else are factors."""
+"""The only raw parameter of a console that depends on level; all others are factors."""
 
 
 class Mixer(nn.Module):
@@ -28,14 +28,14 @@ class Mixer(nn.Module):
 
     Args:
         G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
-            along its schedule: ``mixer.G`` is the graph whose ids count.
+            along its schedule: all ids refer to ``mixer.G``.
         sample_rate: In Hz.
-        gain: What brings the stems to the level at which they are mixed inside, and penalties measured. Neither the
+        gain: Factor that brings the stems to the internal level, at which penalties are measured. Neither the
             parameters nor the mix depend on it.
 
     Raises:
         GraphError: A weight is not a number from 0 to 1.
-        SearchError: The gain is no positive number.
+        SearchError: The gain is not a positive number.
     """
 
     @in_usual_torch
@@ -60,11 +60,11 @@ class Mixer(nn.Module):
         return output[0] / self.gain, penalties
 
     def signals(self, stems: Tensor) -> Signals:
-        """Every node's output for ``(K, 2, L)`` stems, at the level inside."""
+        """Return every node's output for ``(K, 2, L)`` stems, at the internal level."""
         return self._render(stems)[2]
 
     def _render(self, stems: Tensor) -> tuple[Tensor, list[dict[str, Tensor]], Signals]:
-        """What the graph makes of amplified stems, with thresholds that are raised as much."""
+        """Render amplified stems, with thresholds raised by the same amount."""
         rise = 2 * math.log(self.gain)  # of ln of an energy
         parameters = {
             node_type: {name: value + rise if name == THRESHOLD else value for name, value in raw.items()}
@@ -74,7 +74,7 @@ class Mixer(nn.Module):
         return render_grafx(self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights)
 
     def graph(self) -> GRAFX:
-        """A copy of the graph whose nodes hold the present parameters and weights."""
+        """Copy the graph with the current parameters and weights on its nodes."""
         G = self.renderer.graph()
         weights = self.z_drywet.detach().sigmoid().tolist()
         for node_id, data in G.nodes(data=True):
@@ -84,13 +84,13 @@ class Mixer(nn.Module):
 
     @property
     def processor_ids(self) -> list[int]:
-        """The nodes that could be pruned."""
+        """Ids of the nodes that can be pruned."""
         return [i for i, data in self.G.nodes(data=True) if data["node_type"] in self.renderer.processors]
 
 
 @in_usual_torch
 def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
-    """The mix of ``(K, 2, L)`` stems that a found graph makes: ``(2, L)``."""
+    """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``."""
     stems = tensor("stems", stems)
     renderer = Renderer(G, console_processors(sample_rate))
     with torch.no_grad():
@@ -98,10 +98,10 @@ def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Ten
 
 
 class MixStream:
-    """The mix that a found graph makes, block by block, see :class:`StreamRenderer`.
+    """Block-wise mixing with a saved graph, see :class:`StreamRenderer`.
 
     Attributes:
-        latency_samples: How late it is.
+        latency_samples: Latency of the mix.
     """
 
     @in_usual_torch
@@ -112,17 +112,17 @@ class MixStream:
 
     @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
-        """The next block of the mix ``(2, L)`` for one of the stems, ``(K, 2, L)``."""
+        """Render the next block of the mix ``(2, L)`` from one of the stems, ``(K, 2, L)``."""
         return self._stream(stems, self._common)[0]
 
     @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
-        """What is still to come, see :meth:`StreamRenderer.finish`."""
+        """Return the rest of the mix, see :meth:`StreamRenderer.finish`."""
         return self._stream.finish(self._common, tail)[0]
 
 
 def _weights(G: GRAFX) -> Tensor:
-    """The dry/wet weights of all nodes: 1 for those that have none, 0 for those that are bypassed."""
+    """Return the dry/wet weights of all nodes: 1 if missing, 0 if bypassed."""
     return torch.tensor([_weight(node_id, G.nodes[node_id]) for node_id in sorted(G.nodes)])
 
 

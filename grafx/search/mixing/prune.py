@@ -1,10 +1,10 @@
-"""Which processors a mix does not need: trials that bypass some and look at the loss."""
+"""Pruning methods: trials that bypass processors and compare the loss."""
 
 import math
 from collections.abc import Callable, Mapping
 
 Evaluate = Callable[[frozenset[int]], float]
-"""Bypassed nodes to the loss."""
+"""Function from bypassed nodes to the loss."""
 
 
 def drywet_guided(
@@ -12,20 +12,20 @@ def drywet_guided(
 ) -> frozenset[int]:
     """Bypass the nodes with the smallest dry/wet weights, many at a time.
 
-    For each type, half of its nodes with the smallest weights are tried at once; what costs too much is tried again
-    with half as many, down to one. Nodes may cost no more than their share: the distance to the bound over the number
-    of candidates, each. So the first type does not use up what others could be spared with.
+    For each type, half of its nodes with the smallest weights are tried at once; a failed trial is repeated with half
+    as many, down to one. The loss may rise by at most each node's share: the distance to the bound divided by the
+    number of candidates. So the first type does not use up the headroom of the others.
 
     Args:
         weights: Dry/wet weight of each candidate.
         types: Node type of each candidate.
-        evaluate: Gives the loss with some nodes bypassed.
-        bound: The largest loss that is accepted.
+        evaluate: Computes the loss with some nodes bypassed.
+        bound: Largest accepted loss.
 
     Returns:
-        The nodes that can go together.
+        The nodes that can be removed together.
 
-    Source:
+    References:
         Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024; the share is ours.
     """
     removed: frozenset[int] = frozenset()
@@ -53,9 +53,9 @@ def brute_force(
     evaluate: Evaluate,
     bound: float,
 ) -> frozenset[int]:
-    """Measure what each node alone is worth, then bypass from the cheapest on as long as the loss stays in bounds.
+    """Measure the loss without each node, then bypass nodes from the cheapest on while the loss stays within the bound.
 
-    Arguments and result as :func:`drywet_guided`; neither weights nor types matter.
+    Arguments and result as in :func:`drywet_guided`; weights and types are ignored.
     """
     removed: frozenset[int] = frozenset()
     alone = {node: evaluate(frozenset({node})) for node in weights}
@@ -66,9 +66,9 @@ def brute_force(
 
 
 def hybrid(weights: Mapping[int, float], types: Mapping[int, str], evaluate: Evaluate, bound: float) -> frozenset[int]:
-    """Guided by dry/wet weights first, then by brute force over what that leaves.
+    """Prune by dry/wet weights first, then by brute force on the remaining nodes.
 
-    Arguments and result as :func:`drywet_guided`.
+    Arguments and result as in :func:`drywet_guided`.
     """
     removed = drywet_guided(weights, types, evaluate, bound)
     left = {node: weight for node, weight in weights.items() if node not in removed}

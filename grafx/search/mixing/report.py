@@ -1,4 +1,4 @@
-"""What a search leaves behind: the graph, its sound, pictures, numbers."""
+"""Output files of a search: the graph, its audio, drawings, metrics."""
 
 import json
 import os
@@ -32,19 +32,18 @@ RESULT_FILES = (
 
 @in_usual_torch
 def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
-    """Write the best graph so far with all that belongs to it.
+    """Write the best graph so far and all other results.
 
-    ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is what it sounds like,
-    ``console.svg`` and ``graph.svg`` draw it before and after pruning, ``loss.svg`` is how the loss fell and
-    ``metrics.json`` has the numbers. All are made before the first takes the place of an earlier one, and one search
-    at a time writes.
+    ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is its mix, ``console.svg`` and
+    ``graph.svg`` are drawings before and after pruning, ``loss.svg`` shows the loss over time and ``metrics.json`` has
+    the metrics. All files are complete before the first replaces an earlier one, and one search at a time writes.
 
     Args:
         search: Finished or not.
-        folder: Where to; made where it is missing.
+        folder: Output folder, created if needed.
 
     Returns:
-        The numbers.
+        The metrics.
     """
     from ...draw import draw_grafx
 
@@ -75,7 +74,7 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
 
 
 def summarize(search: Search, found: Found) -> dict[str, Any]:
-    """The numbers of a search: losses of the plain sum, the console and the found graph, and what was removed."""
+    """Collect the metrics of a search: losses of the plain sum, the console and the graph, and removed processors."""
     console = search.console or found
     return {
         "finished": search.finished,
@@ -99,7 +98,7 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
 
 
 def _numbers(G: GRAFX) -> list[dict[str, Any]]:
-    """What the graph's file says of each processor."""
+    """Collect the numbers of each processor as in the graph's file."""
     return [
         {
             "id": node_id,
@@ -114,9 +113,9 @@ def _numbers(G: GRAFX) -> list[dict[str, Any]]:
 
 
 def describe_chains(G: GRAFX) -> dict[str, list[str]]:
-    """What was found for each stem, group and the master: each processor of its chain in words.
+    """Describe the chain of each stem, group and the master in words.
 
-    They are those of drawings, and tell the numbers of ``settings`` and the dry/wet weight that the nodes hold.
+    The words are those of drawings, with the ``settings`` and the dry/wet weight of the nodes.
     """
     chains: dict[str, list[str]] = {
         data["name"]: [] for _, data in sorted(G.nodes(data=True)) if data["node_type"] in ("in", "mix")

@@ -1,4 +1,4 @@
-"""From stems and a finished mix to a mixing graph: fit a full console, then prune and fine-tune in turn."""
+"""Search for a mixing graph: fit a full console to a mix, then prune and fine-tune in turn."""
 
 import hashlib
 import math
@@ -35,7 +35,7 @@ WARM_UP_STEPS = 10
 
 @dataclass(frozen=True)
 class Options:
-    """How a search is done.
+    """Options of a search.
 
     Attributes:
         seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
@@ -78,7 +78,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a search has just done.
+    """Progress of a search.
 
     Attributes:
         phase: ``"fit"`` or ``"tune"`` for a gradient step, ``"prune"`` for a round of pruning.
@@ -100,11 +100,11 @@ def _of_state(name: str, doc: str) -> property:
 
 
 class Search:
-    """A search for a mixing graph, which can stop after any step and go on later as if it had not stopped.
+    """A search for a mixing graph, which can be interrupted after any step, and resumed exactly.
 
     Args:
         stems: ``(K, 2, L)``, of float32, on the CPU.
-        mix: ``(2, L)``: what is to be matched.
+        mix: ``(2, L)``, the target.
         sample_rate: A whole number of Hz.
         names: One for each stem.
         groups: Subgroup name to stem names, see :func:`build_console`.
@@ -118,7 +118,7 @@ class Search:
         gain: What brings the mix to −14 LUFS.
         plain_loss: Match loss of the plain sum of the stems.
         console: The fitted console, once it is.
-        best: The best graph so far: of those whose loss is within the tolerance over the console's, the smallest.
+        best: Best graph so far: the smallest of those whose loss is within the tolerance over the console's.
         history: One entry for each gradient step and each pruning.
 
     Raises:
@@ -133,7 +133,7 @@ class Search:
         ...     print(progress.step, progress.loss)
         >>> search.best.G.number_of_nodes()
 
-    Source:
+    References:
         Lee, Martínez-Ramírez, Liao, Uhlich, Fabbro, Lee, Mitsufuji, "Searching for music mixing graphs: a pruning
         approach", DAFx 2024.
     """
@@ -194,7 +194,7 @@ class Search:
         return len(self.mixer.processor_ids)
 
     def run(self) -> Iterator[Progress]:
-        """Do what is left to do. The search may be saved, or left, whenever this yields."""
+        """Run the remaining steps. The search may be saved, or left, at any step."""
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
@@ -204,7 +204,7 @@ class Search:
 
     @in_usual_torch
     def result(self) -> Found:
-        """The best graph so far or, before the console is fitted, the console as it is."""
+        """Best graph so far or, before the console is fitted, the current console."""
         return self.best or self._found(self._evaluate_mixer(self.mixer))
 
     def _found(self, loss: float) -> Found:
@@ -292,7 +292,7 @@ class Search:
 
     @in_usual_torch
     def _prune(self) -> Progress:
-        """Bypass what costs up to some headroom over the bound, which fine-tuning is expected to win back.
+        """Bypass processors up to some headroom over the bound, which fine-tuning is expected to recover.
 
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
@@ -301,7 +301,7 @@ class Search:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
         candidates = self.mixer.processor_ids
 
-        @cache  # methods come back to what they have tried
+        @cache  # methods repeat trials
         def evaluate(removed: frozenset[int]) -> float:
             return self._evaluate_mixer(Mixer(without(G, removed, changes), self.sample_rate, self.gain))
 
@@ -341,7 +341,7 @@ def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
 
 
 def _checked_graph(G: GRAFX, num_stems: int) -> GRAFX:
-    """A copy of a graph that can be searched, with owners."""
+    """Check and copy a graph for a search, with owners."""
     if not isinstance(G, GRAFX):
         raise GraphError(f"A search takes a GRAFX, not a {type(G).__name__}.")
     types = [data.get("node_type") for _, data in G.nodes(data=True)]

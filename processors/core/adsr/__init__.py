@@ -1,4 +1,4 @@
-"""Envelopes with an attack, a decay, a sustained level and a release, drawn once or by a gate."""
+"""ADSR envelopes, timed or controlled by a gate."""
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def timed_adsr(
     dtype: torch.dtype | None = None,
     first_sample: int = 0,
 ) -> Tensor:
-    r"""Draw an envelope that is held from time 0 on, and then released.
+    r"""Compute an envelope that is held from time 0 on, and then released.
 
     .. math::
         e(t) &= \begin{cases}
@@ -40,18 +40,18 @@ def timed_adsr(
             e(H)\,f\bigl((n - H) / R\bigr) & n \ge H
         \end{cases}
 
-    with :math:`f(x) = 10^{-3x}`, or :math:`\max(0, 1 - x)` if it is linear. Times may lie between samples, so it is
-    differentiable in all of them.
+    with :math:`f(x) = 10^{-3x}`, or :math:`\max(0, 1 - x)` if it is linear. Times may lie between samples, so the
+    envelope is differentiable in all of them.
 
     Args:
         attack: A ≥ 0 in samples. All shapes ``(...)`` broadcast.
-        decay: D ≥ 0 in samples, to 0.1 % of the distance to the sustained level, or to that level if it is linear.
-        sustain: S.
+        decay: D ≥ 0 in samples, to 0.1 % of the distance to the sustain level, or to that level if it is linear.
+        sustain: S, the sustain level.
         release: R ≥ 0 in samples, to −60 dB, or to 0.
         hold: H ≥ 0 in samples.
         num_samples: L.
-        linear: whether decay and release are straight lines.
-        dtype: of the envelopes, float32 or float64; by default that of ``attack``.
+        linear: Whether decay and release are straight lines.
+        dtype: Type of the envelopes, float32 or float64; by default that of ``attack``.
         first_sample: n of the first sample.
 
     Returns:
@@ -85,10 +85,10 @@ def gated_adsr(
     dtype: torch.dtype = torch.float32,
     state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""Draw the envelope that a key gives which is pressed and released at any time.
+    r"""Compute the envelope of a gate.
 
-    Where it is pressed, at sample m, the envelope starts an attack from the level l = y[m] that it has there, at the
-    same slope as from 0; where it is released, it falls from the level that it has reached:
+    Where the gate opens, at sample m, the envelope starts an attack from its current level l = y[m], with the same
+    slope as from 0; where it closes, it falls from its current level:
 
     .. math::
         y[n] = \begin{cases}
@@ -97,24 +97,23 @@ def gated_adsr(
             l\,f\bigl((n - m) / R\bigr) & \text{released}
         \end{cases}
 
-    The symbols are those of :func:`timed_adsr`, which is the same for a key that is held for H samples from time 0 on.
-    Levels are kept in float64.
+    The symbols are those of :func:`timed_adsr`, which is the same for a gate open for H samples from time 0 on. Levels
+    are float64.
 
     Args:
-        held: whether the key is pressed, of shape ``(..., L)``, boolean.
-        attack: A ≥ 0 in samples, of a shape that broadcasts with the leading axes of ``held``, as all that follow.
+        held: Whether the gate is open, of shape ``(..., L)``, boolean.
+        attack: A ≥ 0 in samples, of a shape that broadcasts with the leading axes of ``held``, like all following.
         decay: D ≥ 0 in samples.
         sustain: S.
         release: R ≥ 0 in samples.
-        linear: whether decay and release are straight lines.
-        dtype: of the envelopes, float32 or float64.
-        state: what came before the first sample, of shape ``(..., 3)``: the level that the last attack or release
-            began from, the samples from its beginning to now, and 1 if the key is pressed, else 0. If None, the key
-            was never pressed.
+        linear: Whether decay and release are straight lines.
+        dtype: Type of the envelopes, float32 or float64.
+        state: State before the first sample, of shape ``(..., 3)``: the initial level of the last attack or release,
+            the number of samples since then, and 1 if the gate is open, else 0. If ``None``, the gate was never open.
 
     Returns:
         Envelopes ``(..., L)``, differentiable once in times, levels and state, and the state after the last sample,
-        ``(..., 3)`` and float64, from which the next block carries on.
+        ``(..., 3)`` and float64, for the next block.
 
     Raises:
         ParameterError: ``held`` is not boolean, or a shape does not fit.
@@ -136,7 +135,7 @@ def gated_adsr(
 @operator("adsr")
 @shaped(held="bool: R L", values="R 4", state="R 3")
 def _adsr(held: Tensor, values: Tensor, state: Tensor, linear: bool, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """``values`` are the rates of attack and decay, the sustained level and the rate of the release."""
+    """Run the operator; ``values`` are the rates of attack and decay, the sustain level and the rate of the release."""
     return kernels("adsr", held).adsr(held, values, state, linear, dtype)
 
 

@@ -1,7 +1,7 @@
-"""Compiled kernels of :mod:`.adsr` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.adsr` for the CPU. Imported on first use, since numba is slow to load.
 
-A stage is what follows an edge of the gate. The sample of the edge itself still belongs to the stage before it, and
-tells the level that the new one starts from.
+A stage follows an edge of the gate. The sample of the edge itself belongs to the stage before it, and is the initial
+level of the new one.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def adsr_backward(
 
 @kernel
 def draw_stage(y, start, stop, time, on, level, values, linear, tiny):
-    """Samples from ``start`` to ``stop`` of a stage that began some time before the first of them."""
+    """Compute samples from ``start`` to ``stop`` of a stage that began before the first of them."""
     attack, decay, sustain, release = values
     if not on:
         draw_fall(y, start, stop, time, 0.0, level, release, linear, tiny)
@@ -44,7 +44,7 @@ def draw_stage(y, start, stop, time, on, level, values, linear, tiny):
 
 @kernel
 def stage_gradient(g, start, stop, time, on, level, values, linear, grad_values):
-    """Add the gradients to the values, and return that to the level that the stage started from."""
+    """Add the gradients to the values, and return that to the initial level of the stage."""
     attack, decay, sustain, release = values
     if not on:
         _, _, by_level, by_rate = fall_gradient(g, start, stop, time, level, release, linear)
@@ -63,7 +63,7 @@ def stage_gradient(g, start, stop, time, on, level, values, linear, grad_values)
 
 @kernel
 def next_edge(held, n, on):
-    """The first sample, from n on, where the key is not as it was; or how many samples there are."""
+    """Return the first sample, from n on, where the gate changes; or the number of samples."""
     while n + STRIDE <= held.size:
         others = 0
         for i in range(STRIDE):
@@ -96,7 +96,7 @@ def adsr_rows(start, stop, held, values, state, linear, tiny, y, final):
 
 @kernel
 def is_on(held, was_on, n):
-    """Whether the key was pressed before sample n, which tells the stage that the sample belongs to."""
+    """Whether the gate was open before sample n, which determines its stage."""
     return held[n - 1] if n > 0 else was_on
 
 

@@ -1,7 +1,7 @@
 """The operators of :mod:`.adsr` in plain torch, for every device without compiled kernels.
 
-A stage is what follows an edge of the gate. The sample of the edge itself still belongs to the stage before it, and
-tells the level that the new one starts from. Levels are found from stage to stage, and then all samples at once.
+A stage follows an edge of the gate. The sample of the edge itself belongs to the stage before it, and is the initial
+level of the new one. Levels are computed from stage to stage, and then all samples at once.
 """
 
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from ..backends.torch_envelopes import fall, slope_of
 
 
 class Stages(NamedTuple):
-    """As many stages as the row with the most has.
+    """Stages of all rows, padded to the maximum number.
 
     Attributes:
-        on: whether the key is pressed, ``(rows, K)``.
-        start: sample of the edge, ``(rows, K)``; beyond the last sample where a row has no such stage.
-        last: index of the last stage of each row, ``(rows, 1)``.
-        of: index of the stage of each sample, ``(rows, L)``.
+        on: Whether the gate is open, ``(rows, K)``.
+        start: Sample of the edge, ``(rows, K)``; beyond the last sample for padding.
+        last: Index of the last stage of each row, ``(rows, 1)``.
+        of: Index of the stage of each sample, ``(rows, L)``.
     """
 
     on: Tensor
@@ -71,7 +71,7 @@ def _stages(held: Tensor, state: Tensor) -> Stages:
 
 
 def _levels(stages: Stages, values: Tensor, state: Tensor, linear: bool) -> Tensor:
-    """The level that each stage starts from."""
+    """Compute the initial level of each stage."""
     levels = [state[:, :1]]
     for k in range(stages.start.shape[1] - 1):
         duration = stages.start[:, k + 1 : k + 2] - stages.start[:, k : k + 1]
@@ -80,7 +80,7 @@ def _levels(stages: Stages, values: Tensor, state: Tensor, linear: bool) -> Tens
 
 
 def _at_samples(stages: Stages, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The time since its stage started, whether the key is pressed, and the level of the start, of each sample."""
+    """Return the time since the start of its stage, the gate, and the initial level, of each sample."""
     start, on, level = (t.gather(1, stages.of) for t in (stages.start, stages.on, levels))
     return torch.arange(start.shape[1], dtype=start.dtype, device=start.device) - start, on, level
 
@@ -95,7 +95,7 @@ def _value(time: Tensor, on: Tensor, level: Tensor, values: Tensor, linear: bool
 
 
 def _slopes(time: Tensor, on: Tensor, level: Tensor, values: Tensor, linear: bool) -> tuple[Tensor, ...]:
-    """The slopes of :func:`_value` by the four values and by the level."""
+    """Compute the derivatives of :func:`_value` by the four values and by the level."""
     attack, decay, sustain, release = values[:, None].unbind(2)
     rise = (1 - level) / attack
     rising, decaying = on & (time < rise), on & (time >= rise)

@@ -1,4 +1,4 @@
-"""First-order allpass filters in series within a loop, whose coefficient may change from sample to sample."""
+"""First-order allpass filters in series within a loop, with a time-varying coefficient."""
 
 import torch
 from torch import Tensor
@@ -13,21 +13,21 @@ from ..shapes import as_rows, num_samples, shaped
 def allpass_chain(
     x: Tensor, coefficient: Tensor, feedback: Tensor, num_stages: int, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    r"""K first-order allpass filters in series, whose output is fed back to their input without a delay.
+    r"""Filter by K first-order allpass filters in series, with delay-free feedback from output to input.
 
     .. math::
         e_0[n] &= x[n] + g\,e_K[n] \\
         e_k[n] &= c[n]\,e_{k-1}[n] + \sqrt{1 - c[n]^2}\,s_k[n - 1] \\
         s_k[n] &= \sqrt{1 - c[n]^2}\,e_{k-1}[n] - c[n]\,s_k[n - 1]
 
-    The output is :math:`e_K`. Where c is constant, each stage is :math:`(c + z^{-1}) / (1 + c z^{-1})`. In this form, a
-    normalized lattice, a stage turns :math:`(e_{k-1}, s_k)` by an angle, so it keeps their energy however c moves. For
-    \|g\| < 1 the loop therefore loses energy at every sample, and is stable. As a turn can be undone, the backward pass
-    takes the states from the output alone. It can be differentiated once, with respect to all tensors.
+    The output is :math:`e_K`. For constant c, each stage is :math:`(c + z^{-1}) / (1 + c z^{-1})`. In this form, a
+    normalized lattice, a stage rotates :math:`(e_{k-1}, s_k)`, which preserves their energy however c moves. For \|g\|
+    < 1 the loop therefore loses energy at every sample, and is stable. Since rotations can be inverted, the backward
+    pass recomputes the states from the output alone. It can be differentiated once, with respect to all tensors.
 
     Args:
-        x: signals ``(..., L)``, float32 or float64.
-        coefficient: c, within (−1, 1), ``(..., L)``, or ``(..., 1)`` where it is constant.
+        x: Signals ``(..., L)``, float32 or float64.
+        coefficient: c, within (−1, 1), ``(..., L)``, or ``(..., 1)`` if it is constant.
         feedback: g, within (−1, 1), ``(...)``.
         num_stages: K, at least 1.
         state: :math:`s_1, \ldots, s_K` before the first sample, ``(..., K)``; at rest if None.
@@ -39,7 +39,8 @@ def allpass_chain(
     Raises:
         ParameterError: ``x`` is neither float32 nor float64, there is no stage, or shapes do not fit.
 
-    Source: Gray and Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
+    References:
+        Gray and Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
     """
     check_real("x", x)
     if num_stages < 1:

@@ -1,6 +1,6 @@
-"""Compiled kernels of :mod:`.allpass_chain` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.allpass_chain` for the CPU. Imported on first use, since numba is slow to load.
 
-Eight rows run side by side in the lanes of vectors: one sample waits for the one before, and the next row need not.
+Eight rows run side by side in the lanes of vectors, since each sample depends on the previous one of its row.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def allpass_chain_backward(
 
 @kernel
 def take(values, first, last, lanes):
-    """Numbers (row, k) of eight rows, or of as many as there are and the last one again, as (k, lane)."""
+    """Transpose numbers (row, k) of eight rows, or fewer padded with the last one, to (k, lane)."""
     for lane in range(LANES):
         for k in range(values.shape[1]):
             lanes[k, lane] = values[min(first + lane, last), k]
@@ -45,7 +45,7 @@ def put(lanes, first, last, values):
 
 @kernel
 def take_turns(coefficients, first, last, start, stop, cosines, sines):
-    """What each sample turns by."""
+    """Compute the rotation of each sample."""
     if coefficients.shape[1] > 1:
         take_samples(coefficients, first, last, start, stop, cosines)
     else:
@@ -59,7 +59,7 @@ def take_turns(coefficients, first, last, start, stop, cosines, sines):
 
 @kernel
 def settle(s, tiny):
-    """Zeros in place of what is tiny, for in the subnormal range arithmetic is slow."""
+    """Flush tiny values to zero, since subnormal arithmetic is slow."""
     for k in range(0, s.size, LANES):
         v = load(s, k)
         store(s, k, where(below(v, tiny), splat(0.0), v))
@@ -67,11 +67,11 @@ def settle(s, tiny):
 
 @kernel
 def chain(x, count, cosines, sines, gain, s, rest):
-    """Samples of eight rows, in place."""
+    """Process samples of eight rows, in place."""
     g, one = load(gain, 0), splat(1.0)
     for n in range(0, count * LANES, LANES):
         c, d = load(cosines, n), load(sines, n)
-        # What the states alone give, to which the input of the loop adds its powers of c.
+        # The response of the states alone, to which the input of the loop adds its powers of c.
         total, power = splat(0.0), one
         for k in range(0, s.size, LANES):
             store(rest, k, total)
@@ -106,7 +106,7 @@ def chain_rows(start, stop, y, x, coefficients, feedback, state, tiny, final):
 
 @kernel
 def chain_back(grad, y, count, cosines, sines, gain, s, by_s, by_gain):
-    """The same backwards in time, in place: gradients to the input in ``grad``, to coefficients in ``cosines``."""
+    """Run the adjoint backwards in time, in place: gradients to the input in ``grad``, to cosines in ``cosines``."""
     g, one, sums = load(gain, 0), splat(1.0), load(by_gain, 0)
     for n in range((count - 1) * LANES, -LANES, -LANES):
         c, d = load(cosines, n), load(sines, n)
@@ -118,7 +118,7 @@ def chain_back(grad, y, count, cosines, sines, gain, s, by_s, by_gain):
         e, by_e = output, (load(grad, n) + g * rest) * (one / (one - g * power))
         by_c, ratio = splat(0.0), c / d
         for k in range(s.size - LANES, -LANES, -LANES):
-            # A turn is its own inverse, and its own transpose.
+            # A rotation is its own inverse, and its own transpose.
             s_after, by_after = load(s, k), load(by_s, k)
             e_before, s_before = c * e + d * s_after, d * e - c * s_after
             by_c += by_e * (e_before - ratio * s_before) - by_after * (ratio * e_before + s_before)

@@ -1,7 +1,7 @@
 r"""Anti-aliasing of memoryless nonlinearities by their antiderivatives (ADAA).
 
-A curve f, applied to samples, makes harmonics that fold back at the Nyquist frequency. Here it is applied to a
-continuous signal instead, and its output, smoothed, is sampled. Divided differences of antiderivatives do both exactly:
+A curve f, applied to samples, generates harmonics that fold back at the Nyquist frequency. Here it is applied to a
+continuous signal instead, and its smoothed output is sampled. Divided differences of antiderivatives do both exactly:
 
 .. math::
     y[n] = F_1\bigl[x[n], x[n-1]\bigr] = \frac{F_1(x[n]) - F_1(x[n-1])}{x[n] - x[n-1]}
@@ -12,13 +12,13 @@ is the mean of f over the line between two samples, and delays by half a sample.
     y[n] = 2 F_2\bigl[x[n], x[n-1], x[n-2]\bigr]
          = \frac{2}{x[n] - x[n-2]} \bigl(F_2\bigl[x[n], x[n-1]\bigr] - F_2\bigl[x[n-1], x[n-2]\bigr]\bigr)
 
-is the mean of f over the triangle that they span, and delays by one sample. What is linear passes through a moving
+is the mean of f over the triangle that they span, and delays by one sample. The linear part of f becomes a moving
 average of two or three samples: at a quarter of the sample rate, it is 3 or 10 dB down.
 
-Divided differences do not depend on the order of samples, so the two that lie furthest apart are taken for the outer
-difference. Where even these are close, and no corner of the curve is between them, the mean is taken by a quadrature of
-a few points, which is exact to rounding there. Slopes are divided differences too, by samples that count twice. All of
-it is float64 inside.
+Divided differences do not depend on the order of samples, so the two that are furthest apart are used for the outer
+difference. Where even these are close, and no corner of the curve is between them, the mean is computed by a quadrature
+of a few points, which is exact up to rounding there. Derivatives are divided differences too, with repeated samples.
+All computations are float64.
 
 References:
     J. D. Parker, V. Zavalishin, E. Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
@@ -38,18 +38,18 @@ from ..waveshapes import WAVESHAPES
 
 
 def antialiased(x: Tensor, shape: str, order: int) -> Tensor:
-    """Apply a curve to a signal without most of its aliasing.
+    """Apply a curve to a signal with reduced aliasing.
 
     Args:
-        x: signals ``(..., order + L)``, float32 or float64, which begin with what was before them.
-        shape: name of one of the ``WAVESHAPES``.
-        order: 1 or 2, of the antiderivative.
+        x: Signals ``(..., order + L)``, float32 or float64, which begin with past samples.
+        shape: Name of one of the ``WAVESHAPES``.
+        order: Order of the antiderivative, 1 or 2.
 
     Returns:
         ``(..., L)``, differentiable once.
 
     Raises:
-        ParameterError: there is no such shape or order.
+        ParameterError: An unsupported shape or order.
     """
     if not x.ndim or x.shape[-1] < order:
         raise ParameterError(f"x must be (..., {order} + samples), not {shape_text(x)}.")

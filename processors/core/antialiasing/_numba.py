@@ -1,6 +1,6 @@
-"""Compiled kernels of :mod:`.antialiasing` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.antialiasing` for the CPU. Imported on first use, since numba is slow to load.
 
-They compute what the plain operators do, one number at a time, so that a sample takes only the branch that it needs.
+They compute the same as the plain operators, one number at a time, so that each sample takes only the branch it needs.
 """
 
 import math
@@ -48,7 +48,7 @@ def clip(x, limit):
 
 @kernel
 def fold(x):
-    """A triangle, and its slope."""
+    """Evaluate a triangle wave and its derivative."""
     t = x - 4.0 * round(x / 4.0)
     if abs(t) <= 1.0:
         return t, 1.0
@@ -173,7 +173,7 @@ def piece(shape, x):
 
 @kernel
 def on_line(shape, a, b, order):
-    """Mean of the curve (0) or its antiderivative (1) between two points, by quadrature."""
+    """Compute the mean of the curve (0) or its antiderivative (1) between two points, by quadrature."""
     mean = 0.0
     for k in range(len(PLACES)):
         x = b + PLACES[k] * (a - b)
@@ -183,7 +183,7 @@ def on_line(shape, a, b, order):
 
 @kernel
 def rising(shape, a, b, order):
-    """Mean with weights from 0 at b to 2 at a, of the curve (0) or of its slope (−1)."""
+    """Compute the mean with weights from 0 at b to 2 at a, of the curve (0) or of its derivative (−1)."""
     mean = 0.0
     for k in range(len(PLACES)):
         x = b + PLACES[k] * (a - b)
@@ -200,7 +200,7 @@ def is_short(shape, a, b, size):
 
 @kernel
 def line_mean(shape, a, b, at_a, at_b):
-    """With the antiderivative at both ends."""
+    """Compute the mean from the antiderivative at both ends."""
     if is_short(shape, a, b, abs(at_a)):
         return on_line(shape, a, b, 0)
     return (at_a - at_b) / (a - b)
@@ -250,7 +250,7 @@ def is_near(shape, a, b, scale):
 
 @kernel
 def is_small(shape, x, y, z, scale):
-    """Whether all three are close, and on the same piece of the curve."""
+    """Whether all three samples are close, and on the same piece of the curve."""
     size = max(abs(x - y), abs(y - z), abs(x - z))
     cube = size * size * size
     if cube >= CLOSE_CUBE * scale:
@@ -267,7 +267,7 @@ def mean_first(shape, a, b, at_a, at_b, scale):
 
 @kernel
 def triangle_mean(shape, x, y, z, without_x, without_y, without_z, scale):
-    """Given the means of F₁ between each two, without the third."""
+    """Compute the mean from the means of F₁ between each two samples."""
     if is_small(shape, x, y, z, scale):
         mean = 0.0
         for k in range(len(SHARES)):
@@ -284,7 +284,7 @@ def triangle_mean(shape, x, y, z, without_x, without_y, without_z, scale):
 
 @kernel
 def triangle_slope(shape, mean, x, first_x, y, without_z, z, without_y, scale):
-    """By x, of a triangle that is not small."""
+    """Compute the derivative by x for a triangle that is not small."""
     if abs(x - y) > abs(x - z):
         y, without_z, z = z, without_y, y
     weighted = rising(shape, x, y, 0) if is_near(shape, x, y, scale) else 2.0 * (first_x - without_z) / (x - y)

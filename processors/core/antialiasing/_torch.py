@@ -36,7 +36,7 @@ def antialiased_backward(grad: Tensor, x: Tensor, shape: str, order: int) -> Ten
 
 
 class _Lines:
-    """Means of a curve over lines from each sample to the next, and their slopes."""
+    """Compute means of a curve over lines from each sample to the next, and their derivatives."""
 
     def __init__(self, wave: Waveshape, v: Tensor) -> None:
         self.wave, self.now, self.before = wave, v[:, 1:], v[:, :-1]
@@ -51,7 +51,7 @@ class _Lines:
         return _mean(self.wave.curve, self.now, self.before, *ends, self.close)
 
     def slopes(self) -> tuple[Tensor, Tensor]:
-        """By the later sample, and by the earlier one."""
+        """Compute the derivatives by the later and by the earlier sample."""
         y, curve = self.means(), self.wave.curve
         step = torch.where(self.close, 1, self.step)
         slopes = (curve(self.now) - y) / step, (y - curve(self.before)) / step
@@ -63,7 +63,7 @@ class _Lines:
 
 
 class _Triangles:
-    """Means of a curve over the triangles of three samples in a row, and their slopes."""
+    """Compute means of a curve over the triangles of three successive samples, and their derivatives."""
 
     def __init__(self, wave: Waveshape, v: Tensor) -> None:
         self.wave = wave
@@ -71,7 +71,7 @@ class _Triangles:
         second = wave.second(v)
         at = second[:, 2:], second[:, 1:-1], second[:, :-2]
         scale = (1 + at[1].abs()) ** (1 / 3)
-        # What is between each two goes by the one that they leave out.
+        # The quantity of each pair is indexed by the sample that it excludes.
         pairs = (1, 2), (0, 2), (0, 1)
         self.step = [self.x[i] - self.x[j] for i, j in pairs]
         sizes = [step.abs() for step in self.step]
@@ -85,7 +85,7 @@ class _Triangles:
         ]
 
     def means(self) -> Tensor:
-        """2 F₂[x₀, x₁, x₂]."""
+        """Compute 2 F₂[x₀, x₁, x₂]."""
         far12, far02, far01 = (step.abs() for step in self.step)
         by02 = (far02 >= far01) & (far02 >= far12)
         by01 = far01 >= far12
@@ -100,7 +100,7 @@ class _Triangles:
         return y
 
     def slopes(self) -> list[Tensor]:
-        """By each of the three samples: 2 F₂ of four, of which it is two."""
+        """Compute the derivatives by each of the three samples: 2 F₂ of four, two of which coincide."""
         y = self.means()
         slopes = [self._slope(y, i, *(j for j in range(3) if j != i)) for i in range(3)]
         if self.all_close.any():
@@ -132,7 +132,7 @@ def _are_close(wave: Waveshape, spread: Tensor, scale: Tensor, order: int, point
 
 
 def _mean(curve: Curve, a: Tensor, b: Tensor, at_a: Tensor, at_b: Tensor, close: Tensor) -> Tensor:
-    """Mean of a curve between two points, where its antiderivative is known."""
+    """Compute the mean of a curve between two points from its antiderivative."""
     mean = (at_a - at_b) / torch.where(close, 1, a - b)
     if close.any():
         start, end = b[close], a[close]
@@ -141,11 +141,11 @@ def _mean(curve: Curve, a: Tensor, b: Tensor, at_a: Tensor, at_b: Tensor, close:
 
 
 def _rising(curve: Curve, a: Tensor, b: Tensor) -> Tensor:
-    """Mean of a curve with weights that rise from 0 at b to 2 at a, by quadrature."""
+    """Compute the mean of a curve with weights that rise from 0 at b to 2 at a, by quadrature."""
     return sum(2 * place * weight * curve(b + place * (a - b)) for place, weight in LINE)
 
 
 def _inside(corners: list[Tensor]) -> list[tuple[Tensor, tuple[float, ...], float]]:
-    """Points of a triangle, where they are, and their weights in its mean."""
+    """Return quadrature points of a triangle, their barycentric coordinates, and their weights."""
     x, y, z = corners
     return [(x + where[1] * (y - x) + where[2] * (z - x), where, weight) for where, weight in TRIANGLE]

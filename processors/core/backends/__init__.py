@@ -1,1 +1,1 @@
-"""Machinery that compiled kernels share, and inner loops that several of them run."""
+"""Machinery and inner loops shared by compiled kernels."""

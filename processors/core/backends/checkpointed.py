@@ -1,7 +1,7 @@
-"""What the operators have in common that keep a state now and then, from which the backward pass starts again.
+"""Operators that store states at intervals, from which the backward pass recomputes.
 
-They take signals ``(rows, L)``, coefficients, states ``(rows, …)`` and the number of samples between two states that
-are kept, and return signals, final states and those kept, ``(rows, chunks, …)``.
+They take signals ``(rows, L)``, coefficients, states ``(rows, …)`` and the interval in samples, and return signals,
+final states and stored states, ``(rows, chunks, …)``.
 """
 
 from torch import Tensor
@@ -13,7 +13,7 @@ CHUNK = 256  # samples between two states
 
 
 def register(forward: Operator, backward: Operator) -> None:
-    """Tell torch the shapes of what two operators return, and that the second is the gradient of the first."""
+    """Declare the output shapes of two operators, the second of which is the gradient of the first."""
 
     def save(ctx, inputs, output) -> None:
         signals, coefficients, _, ctx.chunk = inputs
@@ -28,10 +28,10 @@ def register(forward: Operator, backward: Operator) -> None:
 
 
 def check_chunk(chunk: int, checkpoints: Tensor | None = None, length: int = 0) -> None:
-    """Refuse a number of samples between two states that is none, and states that are not as many as follow from it.
+    """Refuse an invalid interval, and a wrong number of stored states.
 
     Raises:
-        ParameterError: the message tells what was expected.
+        ParameterError: The message says what was expected.
     """
     require(chunk >= 1, f"chunk must be at least 1, not {chunk}.")
     if checkpoints is not None:

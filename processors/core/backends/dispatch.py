@@ -1,4 +1,4 @@
-"""Choosing what runs an operator: numba on the CPU, triton on CUDA, and plain torch where there are no such kernels."""
+"""Selection of the backend of an operator: numba on the CPU, triton on CUDA, otherwise plain torch."""
 
 from functools import cache
 from importlib import import_module
@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 def kernels(operators: str, signal: Tensor) -> ModuleType:
-    """The module of the kernels that run where a signal is.
+    """Return the module of the kernels for the device of a signal.
 
     Args:
-        operators: the module that declares the operators, such as ``"recursion"``.
-        signal: a tensor on any device.
+        operators: Module that declares the operators, such as ``"recursion"``.
+        signal: A tensor on any device.
     """
     return _load(operators, signal.device.type)
 
 
 @cache
 def _load(operators: str, device: str) -> ModuleType:
-    # Compilers take long to load, and triton comes with the builds of torch for CUDA alone.
+    # Imported lazily, since compilers are slow to load, and triton comes with CUDA builds of torch only.
     compiler = {"cpu": "numba", "cuda": "triton"}.get(device)
     compiled = f"..{operators}._{compiler}"
     if compiler and find_spec(compiler) and find_spec(compiled, __package__):

@@ -1,4 +1,4 @@
-"""FlashFFTConv: convolutions in half precision on the tensor cores of a GPU, where it is installed."""
+"""FlashFFTConv: half-precision convolutions on the tensor cores of a GPU, if installed."""
 
 from functools import cache
 from importlib import import_module
@@ -25,21 +25,21 @@ def is_supported() -> bool:
 
 
 def takes(x: Tensor, h: Tensor, delay: int) -> bool:
-    """Whether it can convolve these, see :func:`convolve`."""
+    """Whether it supports these arguments, see :func:`convolve`."""
     return x.is_cuda and x.dtype == torch.float32 and x.numel() > 0 and _transform_length(x, h, delay) <= LONGEST
 
 
 def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
-    """y[n] = Σ h[m] x[n + delay − m], with bfloat16 signals.
+    """Compute y[n] = Σ h[m] x[n + delay − m], with bfloat16 signals.
 
     Args:
-        x: signals ``(B, C, L)``.
-        h: filters ``(B, C', N)``. Batch and channels broadcast.
-        delay: from 0 to N − 1.
+        x: Signals ``(B, C, L)``.
+        h: Filters ``(B, C', N)``. Batch and channels broadcast.
+        delay: From 0 to N − 1.
     """
     shape = broadcast_shapes(x.shape[:2], h.shape[:2])
     rows, length = shape.numel(), _transform_length(x, h, delay)
-    # It has one filter for each channel, so each signal is a channel of its own.
+    # It has one filter for each channel, so each signal becomes a channel.
     u, k = (
         F.pad(v.expand(*shape, -1).flatten(0, 1), (0, length // 2 - v.shape[-1], 0, -rows % ROWS)).contiguous()
         for v in (x, h)
@@ -49,7 +49,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
 
 
 def _transform_length(x: Tensor, h: Tensor, delay: int) -> int:
-    """Twice the power of two that what is convolved is padded to, so that nothing wraps around."""
+    """Return twice the padded power of two, so that nothing wraps around."""
     longer = max(x.shape[-1] + delay, h.shape[-1])
     return max(SHORTEST, 2 << (longer - 1).bit_length())
 

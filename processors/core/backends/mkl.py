@@ -1,11 +1,12 @@
-"""Real Fourier transforms of one row at a time, for compiled kernels, by the library that torch is built with.
+"""Real Fourier transforms of single rows inside compiled kernels, by the MKL that torch is built with.
 
 ``torch.fft`` plans each call anew, which for long transforms takes longer than a few rows do, and hands back whole
 spectra, which leave the cache. The builds of torch for Linux on x86 processors export the functions of Intel's MKL;
 here they are called on plans that are kept, from inside kernels. Where they are missing or turned off by
 ``GRAFX_MKL=0``, :func:`plan` returns None.
 
-Source: Intel, "oneMKL Developer Reference for C", chapter "Fourier Transform Functions".
+References:
+    Intel, "oneMKL Developer Reference for C", chapter "Fourier Transform Functions".
 """
 
 import ctypes
@@ -28,7 +29,7 @@ SETTINGS = {"CONJUGATE_EVEN_STORAGE": (10, 39), "PLACEMENT": (11, 43), "THREAD_L
 
 
 class Plan:
-    """Transforms of one length and precision, until it is forgotten.
+    """Transforms of one length and precision.
 
     ``handles`` are for :func:`forward` and :func:`backward`.
     """
@@ -49,7 +50,7 @@ class Plan:
 
 @lru_cache(maxsize=32)
 def plan(n: int, dtype: torch.dtype) -> Plan | None:
-    """Transforms of ``n`` samples, an even number of float32 or float64, or None where the library has none."""
+    """Return transforms of ``n`` samples, an even number of float32 or float64, or ``None`` if unsupported."""
     library = _library()
     return None if library is None or dtype not in CREATE else Plan(library, n, dtype)
 
@@ -68,7 +69,7 @@ def _library() -> ctypes.CDLL | None:
 
 @intrinsic
 def _compute(typingctx, address, descriptor, array):
-    """Call the function at an address on a plan and the data of an array."""
+    """Call the function at an address with a plan and the data of an array."""
 
     def codegen(context, builder, signature, args):
         pointer = ir.IntType(8).as_pointer()
@@ -82,14 +83,14 @@ def _compute(typingctx, address, descriptor, array):
 
 @njit(error_model="numpy")
 def forward(handles, samples):
-    """Transform n samples, followed by two of any value, in place to n / 2 + 1 complex numbers."""
+    """Transform n samples, followed by two arbitrary values, in place to n / 2 + 1 complex numbers."""
     if _compute(handles[1], handles[0], samples) != 0:
         raise MemoryError("A Fourier transform failed.")
 
 
 @njit(error_model="numpy")
 def backward(handles, spectrum):
-    """Transform n / 2 + 1 complex numbers in place to n samples, n times too large, followed by two of any value."""
+    """Transform n / 2 + 1 complex numbers in place to n samples scaled by n, followed by two arbitrary values."""
     if _compute(handles[2], handles[0], spectrum) != 0:
         raise MemoryError("A Fourier transform failed.")
 

@@ -1,4 +1,4 @@
-"""A biquad over a few samples, forwards and backwards in time, eight rows side by side."""
+"""Biquads over a few samples, forwards and backwards in time, eight rows side by side."""
 
 from .numba_rows import inline, kernel
 from .numba_vectors import LANES, below, load, splat, store, where
@@ -8,9 +8,9 @@ TURN = 8  # samples that a section takes at a time
 
 @inline
 def store_unless_quiet(state, s1, s2, tiny):
-    """Store both states, or zeros where both are tiny, for in the subnormal range arithmetic is slow.
+    """Store both states, or zeros if both are tiny, since subnormal arithmetic is slow.
 
-    One alone may be tiny at any time: to clear it would keep up the oscillation.
+    A single state may be tiny at any time: clearing it would sustain the oscillation.
     """
     quiet = below(s1, tiny) * below(s2, tiny)
     store(state, 0, where(quiet, splat(0.0), s1))
@@ -19,7 +19,7 @@ def store_unless_quiet(state, s1, s2, tiny):
 
 @kernel
 def filter_turn(x, start, stop, c, state, tiny, y):
-    """One section over a few samples, in transposed direct form II."""
+    """Run one section over a few samples, in transposed direct form II."""
     b0, b1, b2 = load(c, 0), load(c, LANES), load(c, 2 * LANES)
     a1, a2 = load(c, 3 * LANES), load(c, 4 * LANES)
     s1, s2 = load(state, 0), load(state, LANES)
@@ -34,7 +34,7 @@ def filter_turn(x, start, stop, c, state, tiny, y):
 
 @kernel
 def adjoint_turn(g, start, stop, c, costate, tiny, x, y, grad_c):
-    """The transposed section, backwards in time: ``g`` holds the gradients to the outputs, then to the inputs."""
+    """Run the transposed section backwards in time: ``g`` holds the gradients to the outputs, then to the inputs."""
     b0, b1, b2 = load(c, 0), load(c, LANES), load(c, 2 * LANES)
     a1, a2 = load(c, 3 * LANES), load(c, 4 * LANES)
     d0, d1, d2 = load(grad_c, 0), load(grad_c, LANES), load(grad_c, 2 * LANES)

@@ -1,4 +1,4 @@
-"""Straight lines and exponential falls, drawn sample by sample, and their gradients."""
+"""Linear and exponential segments, computed sample by sample, and their gradients."""
 
 import math
 
@@ -13,7 +13,7 @@ SILENT = 1e-38  # a part of the height that no gradient hears
 
 @kernel
 def sample_at(time, least, most):
-    """The first sample at or after a time, of those from ``least`` to ``most``."""
+    """Return the first sample at or after a time, limited to ``least`` and ``most``."""
     if not time > least:
         return least
     return most if time >= most else math.ceil(time)
@@ -27,7 +27,7 @@ def draw_line(y, start, stop, level, slope):
 
 @kernel
 def as_powers(value, ratio):
-    """The value times 1, ratio, ratio², …, as many as a vector has lanes."""
+    """Return the value times 1, ratio, ratio², …, one per vector lane."""
     powers = np.empty(LANES)
     for lane in range(LANES):
         powers[lane] = value
@@ -56,7 +56,7 @@ def draw_decay(y, start, stop, base, height, rate, tiny):
 
 @kernel
 def draw_fall(y, start, stop, time, base, height, rate, linear, tiny):
-    """Samples from ``start`` to ``stop`` of a segment that began some time before the first of them."""
+    """Compute samples from ``start`` to ``stop`` of a segment that began before the first of them."""
     if linear:
         end = sample_at(start - time + 1.0 / rate, start, stop)
         draw_line(y, start, end, base + height * (1.0 - rate * time), -height * rate)
@@ -67,7 +67,7 @@ def draw_fall(y, start, stop, time, base, height, rate, linear, tiny):
 
 @kernel
 def sums(g, start, stop, weight, rate, time):
-    """Σ g, Σ g·w and Σ g·w·t, for weights w that decay from the first sample on, and times t since the start."""
+    """Compute Σ g, Σ g·w and Σ g·w·t, for weights w that decay from the first sample, and times t since the start."""
     ratio, step, one = math.exp(-rate), splat(math.exp(-rate * LANES)), splat(float(LANES))
     w, t = load(as_powers(weight, ratio), 0), load(time + np.arange(float(LANES)), 0)
     flat, weighted, slope = splat(0.0), splat(0.0), splat(0.0)
@@ -92,7 +92,7 @@ def sums(g, start, stop, weight, rate, time):
 
 @kernel
 def fall_gradient(g, start, stop, time, height, rate, linear):
-    """The gradients to when a segment began, its base, its height and its rate."""
+    """Compute the gradients to the start, base, height and rate of a segment."""
     if linear:
         end = sample_at(start - time + 1.0 / rate, start, stop)
         flat, weighted, slope = sums(g, start, end, 1.0, 0.0, time)

@@ -1,6 +1,6 @@
-"""Compiling kernels over rows and running them on several cores.
+"""Compilation of kernels over rows, and their execution on several cores.
 
-Rows are independent, so they are shared out over threads. Numba's own threading layers survive neither a fork nor
+Rows are independent, so they are distributed over threads. Numba's threading layers support neither forks nor
 concurrent callers, and data-loader workers are forks.
 """
 
@@ -20,7 +20,7 @@ MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes lo
 
 
 def kernel(function: Callable, **options) -> Callable:
-    """Compile on first call, and keep what was compiled for the next process wherever there is a place for it."""
+    """Compile on first call, with an on-disk cache if a folder for it is writable."""
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}} | options
     compiled = njit(**options)(function)
     with suppress(RuntimeError):  # no folder for a cache can be written
@@ -29,7 +29,7 @@ def kernel(function: Callable, **options) -> Callable:
 
 
 def inline(function: Callable) -> Callable:
-    """Compile a part of kernels, for vectors do not pass between functions."""
+    """Compile a part of kernels inline, since vectors cannot be passed between functions."""
     return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
 
 
@@ -37,10 +37,10 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, la
     """Call ``row_kernel(start, stop, *arrays)`` on disjoint ranges of rows, concurrently.
 
     Args:
-        row_kernel: a compiled function.
-        arguments: the first is of shape ``(rows, length)``; tensors are given to the kernel as contiguous arrays.
-        work: steps to be done for each sample.
-        lanes: rows that the kernel does in the time of one.
+        row_kernel: A compiled function.
+        arguments: The first is of shape ``(rows, length)``; tensors are passed to the kernel as contiguous arrays.
+        work: Steps per sample.
+        lanes: Number of rows that the kernel processes in parallel.
     """
     arrays = [_array(a) if isinstance(a, Tensor) else a for a in arguments]
     rows, length = arrays[0].shape
@@ -60,7 +60,7 @@ def tiny(signal: Tensor) -> float:
 
 @kernel
 def take_lanes(values, first, last, lanes):
-    """Numbers (row, k, i) of eight rows, or of as many as there are and the last one again, as (k, i, lane)."""
+    """Transpose (row, k, i) of eight rows, or fewer padded with the last one, to (k, i, lane)."""
     for lane in range(LANES):
         row = values[min(first + lane, last)]
         for k in range(row.shape[0]):
@@ -79,7 +79,7 @@ def put_lanes(lanes, first, last, values):
 
 @kernel
 def take_samples(signals, first, last, start, stop, block):
-    """Samples of eight rows as (sample, lane)."""
+    """Transpose samples of eight rows to (sample, lane)."""
     whole = (stop - start) // LANES * LANES
     for n in range(0, whole, LANES):
         load_rows(signals, first, last, start + n, block, n)
@@ -100,7 +100,7 @@ def put_samples(block, first, last, start, stop, signals):
 
 @kernel
 def hand_over(source, target, order, tiny):
-    """A state to the next chunk, or zeros where all of it is tiny, for in the subnormal range arithmetic is slow."""
+    """Carry a state to the next chunk, or zeros if all of it is tiny, since subnormal arithmetic is slow."""
     quiet = splat(1.0)
     for i in range(order):
         quiet = quiet * below(load(source, i * LANES), tiny)

@@ -1,8 +1,8 @@
 """Vectors of eight float64 numbers inside numba kernels.
 
-Numba turns loops into scalar code where numbers are carried from one turn to the next, which is what a recursion
-does. Here the vectors are written out: a variable of type ``doubles`` holds eight numbers, in the registers that
-the processor has for it, or in as many smaller ones as that takes. Arrays must be contiguous, in order.
+Numba compiles loops with loop-carried numbers, such as recursions, to scalar code. Here the vectors are explicit: a
+variable of type ``doubles`` holds eight numbers, in one register or in as many smaller ones as needed. Arrays must be
+contiguous and in order.
 
 ``GRAFX_VECTORS=0`` makes eight scalars of each, see :mod:`.lanes_scalar`.
 """
@@ -67,7 +67,7 @@ _arithmetic("fdiv", operator.truediv, operator.itruediv)
 
 @intrinsic
 def splat(typingctx, value):
-    """The number in all lanes."""
+    """Broadcast a number to all lanes."""
 
     def codegen(context, builder, signature, args):
         return vectors.splat(builder, args[0])
@@ -77,7 +77,7 @@ def splat(typingctx, value):
 
 @intrinsic
 def hidden_zeros(typingctx):
-    """Zero in all lanes, unknown to the compiler, which would move known ones in by an instruction that can be slow."""
+    """Return zero in all lanes, opaque to the compiler, which would load constants by a slow instruction."""
 
     def codegen(context, builder, signature, args):
         zero = builder.asm(ir.FunctionType(INTEGER, [INTEGER]), "", "=r,0", [INTEGER(0)], side_effect=False)
@@ -88,7 +88,7 @@ def hidden_zeros(typingctx):
 
 @intrinsic
 def load(typingctx, array, n):
-    """Eight numbers of a contiguous array, from flat index n on."""
+    """Load eight numbers of a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
         return vectors.read(builder, builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
@@ -98,7 +98,7 @@ def load(typingctx, array, n):
 
 @intrinsic
 def store(typingctx, array, n, vector):
-    """Write to a contiguous array, from flat index n on."""
+    """Store to a contiguous array, from flat index n on."""
 
     def codegen(context, builder, signature, args):
         vectors.write(builder, args[2], builder.gep(_data(context, builder, signature, args, 0), [args[1]]))
@@ -109,7 +109,7 @@ def store(typingctx, array, n, vector):
 
 @intrinsic
 def ramp(typingctx, n):
-    """n, n + 1, … in the lanes."""
+    """Return n, n + 1, … in the lanes."""
 
     def codegen(context, builder, signature, args):
         first = vectors.splat(builder, builder.sitofp(args[0], DOUBLE))
@@ -120,7 +120,7 @@ def ramp(typingctx, n):
 
 @intrinsic
 def gather(typingctx, array, places, offset):
-    """Numbers of a contiguous array at any flat indices, which lie within it: array[places + offset]."""
+    """Load numbers of a contiguous array at any flat indices within it: array[places + offset]."""
 
     def codegen(context, builder, signature, args):
         numbers = [builder.load(pointer) for pointer in _pointers(context, builder, signature, args)]
@@ -132,7 +132,7 @@ def gather(typingctx, array, places, offset):
 
 @intrinsic
 def scatter_add(typingctx, array, places, offset, vector):
-    """Add to a contiguous array of float64 at any flat indices, which lie within it and may repeat."""
+    """Add to a contiguous array of float64 at any flat indices within it, which may repeat."""
 
     def codegen(context, builder, signature, args):
         pointers = _pointers(context, builder, signature, args)
@@ -145,7 +145,7 @@ def scatter_add(typingctx, array, places, offset, vector):
 
 @intrinsic
 def load_rows(typingctx, matrix, first, last, n, block, m):
-    """Lanes are rows from here on: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
+    """Load with rows as lanes: block[m + i, l] = matrix[min(first + l, last), n + i] for i and l below 8."""
 
     def codegen(context, builder, signature, args):
         rows = [vectors.read(builder, pointer) for pointer in _rows(context, builder, signature, args)]
@@ -158,7 +158,7 @@ def load_rows(typingctx, matrix, first, last, n, block, m):
 
 @intrinsic
 def store_rows(typingctx, matrix, first, last, n, block, m):
-    """The inverse of ``load_rows``. Lanes of the same row must agree."""
+    """Store, the inverse of ``load_rows``. Lanes of the same row must agree."""
 
     def codegen(context, builder, signature, args):
         columns = [vectors.read(builder, pointer) for pointer in _samples(context, builder, signature, args)]
@@ -185,7 +185,7 @@ first, last = _lane(0), _lane(LANES - 1)
 
 @intrinsic
 def total(typingctx, vector):
-    """The sum of all lanes."""
+    """Sum all lanes."""
 
     def codegen(context, builder, signature, args):
         lanes = vectors.lanes(builder, args[0])
@@ -198,7 +198,7 @@ def total(typingctx, vector):
 
 @intrinsic
 def least(typingctx, vector):
-    """The smallest number of all lanes."""
+    """Return the minimum of all lanes."""
 
     def codegen(context, builder, signature, args):
         lanes = vectors.lanes(builder, args[0])
@@ -212,7 +212,7 @@ def least(typingctx, vector):
 
 @intrinsic(prefer_literal=True)
 def delay(typingctx, vector, lanes, before):
-    """Each lane moved up by a literal number of lanes, and the first ones taken from those of ``before``."""
+    """Shift each lane up by a literal number of lanes, and fill with the last ones of ``before``."""
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
@@ -223,7 +223,7 @@ def delay(typingctx, vector, lanes, before):
 
 @intrinsic(prefer_literal=True)
 def advance(typingctx, vector, lanes, after):
-    """Each lane moved down by a literal number of lanes, and the last ones taken from those of ``after``."""
+    """Shift each lane down by a literal number of lanes, and fill with the first ones of ``after``."""
 
     def codegen(context, builder, signature, args):
         count = lanes.literal_value
@@ -234,7 +234,7 @@ def advance(typingctx, vector, lanes, after):
 
 @intrinsic
 def larger(typingctx, a, b):
-    """The larger number in each lane."""
+    """Return the maximum in each lane."""
 
     def codegen(context, builder, signature, args):
         return vectors.each(builder, lambda a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b), *args)
@@ -244,7 +244,7 @@ def larger(typingctx, a, b):
 
 @intrinsic
 def smaller(typingctx, a, b):
-    """The smaller number in each lane."""
+    """Return the minimum in each lane."""
 
     def codegen(context, builder, signature, args):
         return vectors.each(builder, lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), *args)
@@ -254,7 +254,7 @@ def smaller(typingctx, a, b):
 
 @intrinsic
 def truncate(typingctx, vector):
-    """Each number without what follows its point."""
+    """Truncate each number to an integer."""
 
     def codegen(context, builder, signature, args):
         return _converted(builder, builder.sitofp, _converted(builder, builder.fptosi, args[0], INTEGER), DOUBLE)
@@ -264,7 +264,7 @@ def truncate(typingctx, vector):
 
 @intrinsic
 def at_least(typingctx, a, b):
-    """One in the lanes where a ≥ b, and zero in the others."""
+    """Return one in the lanes where a ≥ b, and zero in the others."""
 
     def codegen(context, builder, signature, args):
         def compare(a, b, one, zero):
@@ -277,7 +277,7 @@ def at_least(typingctx, a, b):
 
 @intrinsic
 def where(typingctx, mask, a, b):
-    """``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
+    """Select ``a`` in the lanes whose mask is not zero, and ``b`` in the others."""
 
     def codegen(context, builder, signature, args):
         def choose(mask, a, b, zero):
@@ -290,7 +290,7 @@ def where(typingctx, mask, a, b):
 
 @intrinsic
 def below(typingctx, vector, limit):
-    """One in the lanes whose magnitude is below the number, and zero in the others."""
+    """Return one in the lanes whose magnitude is below the number, and zero in the others."""
 
     def codegen(context, builder, signature, args):
         def compare(number, limit, one, zero):
@@ -319,7 +319,7 @@ def _pointers(context, builder, signature, args) -> list:
 
 
 def _rows(context, builder, signature, args) -> list:
-    """Where the row of each lane goes on, for the arguments of ``load_rows``."""
+    """Compute the row address of each lane, for the arguments of ``load_rows``."""
     matrix = context.make_array(signature.args[0])(context, builder, args[0])
     length = cgutils.unpack_tuple(builder, matrix.shape)[1]
     _, first, last, n, *_ = args
@@ -336,7 +336,7 @@ def _samples(context, builder, signature, args) -> list:
 
 
 def _transpose(builder, rows: list) -> list:
-    """Rows as columns, by exchanging ever larger squares beside the diagonal."""
+    """Transpose rows to columns, by exchanging ever larger off-diagonal squares."""
     size = 1
     while size < LANES:
         upper = [j if j & size == 0 else j - size + LANES for j in range(LANES)]

@@ -1,4 +1,4 @@
-"""What kernels borrow from the shared library that torch's operators are compiled into, on Linux."""
+"""Access to the shared library of torch's operators and its threads, on Linux."""
 
 import ctypes
 import os
@@ -18,20 +18,20 @@ CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 @cache
 def torch_library() -> ctypes.CDLL | None:
-    """The library, whose symbols and those of what it is linked to can be looked up, or None where it is unknown."""
+    """Return the library for symbol lookup, including its dependencies, or ``None`` if unknown."""
     path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
     return ctypes.CDLL(str(path)) if sys.platform == "linux" and path.exists() else None
 
 
 def run_concurrently(function: Callable[[int], None], count: int) -> None:
-    """Call ``function(0)``, …, ``function(count - 1)``, each in a thread of its own if possible.
+    """Call ``function(0)``, …, ``function(count - 1)``, each in a separate thread if possible.
 
     The threads are those of torch. After each operator these look out for the next one for a while, and would keep
     other threads from their cores. They do not survive a fork, which data-loader workers are; there, where torch works
     without GNU OpenMP, and with ``GRAFX_THREADS=0``, threads are started that live for one call.
 
     Raises:
-        Exception: What a call raised, if one did.
+        Exception: An exception raised by a call.
     """
     if count == 1:
         function(0)

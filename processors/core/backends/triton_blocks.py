@@ -1,8 +1,8 @@
 """Linear recursions of one or two numbers, in blocks of time side by side, with Triton.
 
-First each block runs from rest, for the state at its end; then the recursion of these ends gives the state that each
-block is handed; then each block runs again, from that state. States are float64: float32 leaves too few digits of
-1 − α beside the unit circle.
+First each block runs from rest, for its final state; then the recursion over these gives the initial state of each
+block; then each block runs again, from that state. States are float64: float32 leaves too few digits of 1 − α near the
+unit circle.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ BLOCK = 1024  # samples of one program
 
 
 class Recursion(NamedTuple):
-    """What drives a recursion: the leading arguments of the kernels that run it, of which the first is a signal."""
+    """Input of a recursion: the leading arguments of its kernels, the first of which is a signal."""
 
     ends: Any
     states: Any
@@ -25,15 +25,15 @@ class Recursion(NamedTuple):
 
 
 def single(v: Tensor, a: Tensor, switch: Tensor | None = None, tail: Tensor | None = None, taps: int = 0) -> Recursion:
-    """The recursion s[n] = a[n]·s[n−1] + v[n], or a smoother.
+    """Describe the recursion s[n] = a[n]·s[n−1] + v[n], or a smoother.
 
     Args:
-        v: signals of shape ``(rows, L)``.
-        a: coefficients of shape ``(rows, L)``, ``(rows, 1)``, or ``(rows, 2)`` with a switch.
-        switch: which of two coefficients holds at each sample, boolean.
-        tail: what a smoother's response comes to after ``taps`` samples, aᴺ, of shape ``(rows,)``. If given, it
-            is driven by (1 − a)(v[n] − aᴺ v[n−N]).
-        taps: length N of the response.
+        v: Signals of shape ``(rows, L)``.
+        a: Coefficients of shape ``(rows, L)``, ``(rows, 1)``, or ``(rows, 2)`` with a switch.
+        switch: Selects one of two coefficients at each sample, boolean.
+        tail: Attenuation of a smoother's response after ``taps`` samples, aᴺ, of shape ``(rows,)``. If given, the input
+            is (1 − a)(v[n] − aᴺ v[n−N]).
+        taps: Length N of the response.
     """
     switch = None if switch is None else switch.contiguous().view(torch.int8)
     arguments = v.contiguous(), a, *_strides(a), switch, tail, taps, v.shape[1]
@@ -41,20 +41,20 @@ def single(v: Tensor, a: Tensor, switch: Tensor | None = None, tail: Tensor | No
 
 
 def pair(v: Tensor, m: Tensor, section: Tensor | None = None) -> Recursion:
-    """The recursion of two numbers s[n] = M[n] s[n−1] + v[n], or a section of a filter.
+    """Describe the recursion of two numbers s[n] = M[n] s[n−1] + v[n], or a section of a filter.
 
     Args:
-        v: pairs of shape ``(rows, L, 2)``, or signals ``(rows, L)`` for a section.
-        m: matrices, float64, of shape ``(rows, L or 1, 2, 2)``.
-        section: b₀, b₁, b₂, a₂ and what is added to the first pair, of shape ``(rows, 6)``, float64. If given, the
-            pairs are (p, b₂ v[n−1] + σp) with p = b₀ v[n] + b₁ v[n−1], and σ the first element of the matrix.
+        v: Pairs of shape ``(rows, L, 2)``, or signals ``(rows, L)`` for a section.
+        m: Matrices, float64, of shape ``(rows, L or 1, 2, 2)``.
+        section: b₀, b₁, b₂, a₂ and the addend of the first pair, of shape ``(rows, 6)``, float64. If given, the pairs
+            are (p, b₂ v[n−1] + σp) with p = b₀ v[n] + b₁ v[n−1], and σ the first element of the matrix.
     """
     arguments = v.contiguous(), m, *_strides(m), section, v.shape[1]
     return Recursion(pair_ends, pair_states, arguments, (v.shape[0], v.shape[1]))
 
 
 def hand_on(recursion: Recursion, initial: Tensor, reverse: bool = False) -> Tensor:
-    """The states that blocks are handed, ``(rows, blocks, ...)``, from the initial ones, ``(rows, ...)``."""
+    """Compute the initial states of blocks, ``(rows, blocks, ...)``, from those of rows, ``(rows, ...)``."""
     rows, length = recursion.shape
     blocks = num_blocks(length)
     states = torch.zeros(rows, blocks, *initial.shape[1:], dtype=torch.float64, device=initial.device)
@@ -68,7 +68,7 @@ def hand_on(recursion: Recursion, initial: Tensor, reverse: bool = False) -> Ten
 
 
 def solve(recursion: Recursion, initial: Tensor, y: Tensor, reverse: bool = False) -> Tensor:
-    """The states, written to ``y``."""
+    """Compute the states, written to ``y``."""
     carries = hand_on(recursion, initial, reverse)
     launch_blocks(recursion.states, carries, *recursion.arguments, carries, y, REVERSE=reverse)
     return y
@@ -79,26 +79,26 @@ def num_blocks(length: int) -> int:
 
 
 def launch_blocks(kernel: Any, blocks: Tensor, *arguments: Tensor | int | None, **flags: bool) -> None:
-    """Run a program for each element of the two leading axes of ``blocks``, which are rows and blocks."""
+    """Run a program for each element of the two leading axes of ``blocks``, rows and blocks."""
     rows, per_row = blocks.shape[:2]
     launch(kernel, rows * per_row, *arguments, blocks=per_row, BLOCK=BLOCK, **flags)
 
 
 def launch(kernel: Any, programs: int, *arguments: Tensor | int | None, num_warps: int = 8, **flags: int) -> None:
-    """Run a kernel on the device of its first argument. Nothing is run for an empty batch."""
+    """Run a kernel on the device of its first argument, except for an empty batch."""
     if programs > 0:
         with torch.cuda.device_of(arguments[0]):
             kernel[(programs,)](*arguments, num_warps=num_warps, **flags)
 
 
 def _strides(coefficients: Tensor) -> tuple[int, int]:
-    """Steps from row to row and from sample to sample, which is none where one coefficient serves all."""
+    """Return the strides from row to row and from sample to sample, which is zero for a constant coefficient."""
     return coefficients.stride(0), coefficients.stride(1) if coefficients.shape[1] > 1 else 0
 
 
 @triton.jit
 def place(blocks, BLOCK: tl.constexpr):
-    """The row and the time steps of a program. Rows are int64, for a batch may have more than 2³¹ samples."""
+    """Return the row and the time steps of a program. Rows are int64, since a batch may exceed 2³¹ samples."""
     row = (tl.program_id(0) // blocks).to(tl.int64)
     return row, tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)
 
@@ -110,19 +110,19 @@ def read(signal, row, at, length, mask):
 
 @triton.jit
 def opens_block(n, length, BLOCK: tl.constexpr):
-    """Whether the state after step n is handed on, and the index of the block that it is handed to."""
+    """Whether the state after step n is carried on, and the index of the next block."""
     return ((n + 1) % BLOCK == 0) & (n + 1 < length), (n + 1) // BLOCK
 
 
 @triton.jit
 def compose(a, v, b, w):
-    """First s ↦ a·s + v, then s ↦ b·s + w."""
+    """Compose s ↦ a·s + v, then s ↦ b·s + w."""
     return b * a, b * v + w
 
 
 @triton.jit
 def compose_pairs(a, b, c, d, v, w, A, B, C, D, V, W):
-    """First s ↦ [a b; c d] s + [v; w], then the same in capitals."""
+    """Compose s ↦ [a b; c d] s + [v; w], then the same in capitals."""
     return A * a + B * c, A * b + B * d, C * a + D * c, C * b + D * d, A * v + B * w + V, C * v + D * w + W
 
 
@@ -135,9 +135,9 @@ def coefficient(a, a_row, a_step, switch, row, at, length, mask):
 
 @triton.jit
 def single_scan(v, a, a_row, a_step, switch, tail, taps, length, row, n, REVERSE: tl.constexpr):
-    """The products of the coefficients up to each step of a block, and its states from rest.
+    """Compute the products of the coefficients up to each step of a block, and its states from rest.
 
-    In reverse, a sample is handed what follows it by the coefficient of what follows.
+    In reverse, a sample receives the following one by the coefficient of the following one.
     """
     inside = n < length
     at = length - 1 - n if REVERSE else n
@@ -175,7 +175,7 @@ def single_states(
 
 @triton.jit
 def pair_scan(v, m, m_row, m_step, section, length, row, n, REVERSE: tl.constexpr):
-    """The same with pairs: four products and two states."""
+    """Compute the same with pairs: four products and two states."""
     inside = n < length
     at = length - 1 - n if REVERSE else n
     if section is None:
@@ -215,7 +215,7 @@ def pair_ends(v, m, m_row, m_step, section, length, ends, products, blocks, REVE
 
 @triton.jit
 def pair_block(v, m, m_row, m_step, section, length, carries, blocks, REVERSE: tl.constexpr, BLOCK: tl.constexpr):
-    """The row and the time steps of a program, and its states."""
+    """Return the row and the time steps of a program, and its states."""
     row, n = place(blocks, BLOCK)
     a, b, c, d, p, q = pair_scan(v, m, m_row, m_step, section, length, row, n, REVERSE)
     s, t = tl.load(carries + tl.program_id(0) * 2), tl.load(carries + tl.program_id(0) * 2 + 1)

@@ -24,23 +24,22 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
         s_1[n] &= b_1\,x[n] - a_1\,y[n] + s_2[n-1] \\
         s_2[n] &= b_2\,x[n] - a_2\,y[n]
 
-    with all coefficients divided by :math:`a_0`, and hands its output to the next one. What is between the samples
-    and the output is float64.
+    with all coefficients divided by :math:`a_0`, and feeds the next one. Intermediate values are float64.
 
     Args:
-        x: signals of shape ``(..., L)``, float32 or float64.
-        sos: sections :math:`(b_0, b_1, b_2, a_0, a_1, a_2)` of shape ``(..., K, 6)``, as those of
-            ``scipy.signal``; its leading axes broadcast with those of ``x``. Give float64 for poles beside the unit
-            circle; the signal may still be float32.
-        state: :math:`(s_1, s_2)` of each section before the first sample, of shape ``(..., K, 2)``, as ``zi`` of
-            ``scipy.signal.sosfilt``; at rest if None.
+        x: Signals of shape ``(..., L)``, float32 or float64.
+        sos: Sections :math:`(b_0, b_1, b_2, a_0, a_1, a_2)` of shape ``(..., K, 6)``, as in ``scipy.signal``; its
+            leading axes broadcast with those of ``x``. Use float64 for poles near the unit circle; the signal may still
+            be float32.
+        state: :math:`(s_1, s_2)` of each section before the first sample, of shape ``(..., K, 2)``, like ``zi`` of
+            ``scipy.signal.sosfilt``; at rest if ``None``.
 
     Returns:
         The filtered signals, of shape ``(..., L)``, and the state after the last sample, of shape ``(..., K, 2)``
-        and float64, from which the next block of the signal carries on.
+        and float64, for the next block of the signal.
 
     Raises:
-        ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
+        ParameterError: A shape does not fit, or ``x`` is neither float32 nor float64.
     """
     check_real("x", x)
     if sos.ndim < 2 or sos.shape[-1] != 6:
@@ -63,13 +62,13 @@ def biquad_cascade(x: Tensor, sos: Tensor, state: Tensor | None = None) -> tuple
 
 
 def decay_samples(denominators: Tensor) -> int:
-    """How long biquads in series ring: until the largest poles of each have fallen by 60 dB, one after another.
+    """Compute how long biquads in series ring, as the sum of the −60 dB times of their largest poles.
 
     Args:
         denominators: a₀, a₁, a₂ of shape ``(..., K, 3)``, of stable sections.
 
     Returns:
-        Samples, the most of all rows.
+        Samples, the maximum over all rows.
     """
     if denominators.numel() == 0:
         return 0

@@ -1,7 +1,7 @@
-"""Compiled kernels of :mod:`.biquad` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.biquad` for the CPU. Imported on first use, since numba is slow to load.
 
-Eight rows run side by side in the lanes of vectors. Each section takes a few samples at a time, so that the
-processor finds work in several sections at once while it waits for the recursion in one of them.
+Eight rows run side by side in the lanes of vectors. Each section processes a few samples at a time, so that the
+processor can work on several sections while it waits for the recursion in one of them.
 """
 
 import numpy as np

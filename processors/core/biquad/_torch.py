@@ -44,7 +44,7 @@ def biquads_backward(
 
 
 def _filter(x: Tensor, section: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """One section: its output, and its state before each sample and after the last."""
+    """Run one section, and return its output, and its state before each sample and after the last."""
     b0, b1, b2, a1, a2 = section[:, :, None].unbind(1)
     past = F.pad(x, (2, 0))
     driven = b0 * x + b1 * past[:, 1:-1] + b2 * past[:, :-2] + F.pad(state, (0, x.shape[1]))[:, : x.shape[1]]
@@ -55,7 +55,7 @@ def _filter(x: Tensor, section: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _all_pole(v: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
-    """y[n] = v[n] − a₁·y[n−1] − a₂·y[n−2] from rest, by doubling the span that each sample has summed up."""
+    """Compute y[n] = v[n] − a₁·y[n−1] − a₂·y[n−2] from rest, by doubling the summed span of each sample."""
     step = transition(a1[:, 0], a2[:, 0])
     pairs = torch.stack([v, step[:, 0, :1] * v], 1)
     span = 1
@@ -67,13 +67,13 @@ def _all_pole(v: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
 
 
 def transition(a1: Tensor, a2: Tensor) -> Tensor:
-    """The matrix [σ 1; δ σ] of two poles σ ± √δ, of shape ``(rows, 2, 2)``.
+    """Make the matrix [σ 1; δ σ] of two poles σ ± √δ, of shape ``(rows, 2, 2)``.
 
-    It takes y[n−1] and σ·y[n−1] − a₂·y[n−2] one step further. Its powers stay exact where the poles meet beside the
-    unit circle. Those of the companion matrix [−a₁ −a₂; 1 0] cancel there, and all digits are lost with them.
+    It advances y[n−1] and σ·y[n−1] − a₂·y[n−2] by one step. Its powers stay exact for close poles near the unit circle.
+    Those of the companion matrix [−a₁ −a₂; 1 0] cancel there, and lose all digits.
     """
     middle = -a1 / 2
-    # The square as a sum of two numbers, after Dekker, for what is left of it beside a₂ decides how far poles spread.
+    # The square as a sum of two numbers, after Dekker, since its difference from a₂ sets the distance of the poles.
     upper = middle * (2**27 + 1)
     upper = upper - (upper - middle)
     lower = middle - upper

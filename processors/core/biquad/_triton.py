@@ -1,6 +1,6 @@
-"""Triton kernels of :mod:`.biquad` for CUDA. Imported on first use, for not every installation has triton.
+"""Triton kernels of :mod:`.biquad` for CUDA. Imported on first use, since triton is optional.
 
-Sections run one after another, each in blocks of time side by side, with float64 signals between them.
+Sections run one after another, each in parallel blocks of time, with float64 signals between them.
 """
 
 import torch
@@ -42,7 +42,7 @@ def biquads_backward(
 def _backward(
     grad: Tensor, costate: Tensor, x: Tensor, coefficients: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients to the signals, to the coefficients, and to the state before the first sample."""
+    """Compute gradients to the signals, to the coefficients, and to the state before the first sample."""
     wide = {"dtype": torch.float64, "device": x.device}
     signals = [x.contiguous()]
     for c, s in zip(coefficients.unbind(1), state.unbind(1), strict=True):
@@ -66,7 +66,7 @@ def _backward(
 def _filter(
     x: Tensor, c: Tensor, state: Tensor, y: Tensor, states: Tensor | None = None, chunk: int = 0, reverse: bool = False
 ) -> Tensor:
-    """Write the output of a section to ``y``, and its states at the beginnings and the end of chunks to ``states``."""
+    """Write the output of a section to ``y``, and its states at the boundaries of chunks to ``states``."""
     b0, b1, b2, a1, a2 = c.unbind(1)
     section = torch.stack([b0, b1, b2, a2, *state.unbind(1)], 1)
     recursion = pair(x, transition(a1, a2)[:, None], section)
@@ -89,7 +89,7 @@ def section_states(
     v, m, m_row, m_step, section, length,
     carries, y, y_row, states, states_row, states_step, chunk, blocks, REVERSE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """A section in transposed direct form II, as the recursion of its output y[n] and of σ·y[n] + s₂[n−1]."""
+    """Run a section in transposed direct form II, as the recursion of its output y[n] and of σ·y[n] + s₂[n−1]."""
     row, n, out, other = pair_block(v, m, m_row, m_step, section, length, carries, blocks, REVERSE, BLOCK)
     inside = n < length
     tl.store(y + row * y_row + (length - 1 - n if REVERSE else n), out, inside)

@@ -1,4 +1,4 @@
-"""Comb filters: delays in a loop with a filter of second order, as one operator that can be differentiated once."""
+"""Comb filters: delays in a loop with a second-order filter."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from ..precision import check_real, wide
 from ..shapes import as_rows, check_indices, num_samples, shape_text, shaped
 
 State = tuple[Tensor, Tensor]
-NUM_COEFFICIENTS = 8  # b0, b1, b2, a1, a2, and the gains of what is mixed
+NUM_COEFFICIENTS = 8  # b0, b1, b2, a1, a2, and the gains of the mix
 
 
 def comb_filter(
@@ -30,29 +30,30 @@ def comb_filter(
             z^{-m}\,V(z) \\
         y[n] &= c_0\,v[n] + c_1\,v[n-m] + c_2\,p[n]
 
-    The mix c makes different filters of it: a feedback comb (1, 0, 0), one whose output is delayed (0, 1, 0), and, with
-    a gain −g in the loop, Schroeder's allpass filter (g, 1, 0). It is stable if the filter in the loop is, and if its
-    gain is below 1 at all frequencies; which is up to the caller. Inside, all is float64.
+    The mix c selects the filter: a feedback comb (1, 0, 0), one with a delayed output (0, 1, 0), and, with a gain −g in
+    the loop, Schroeder's allpass filter (g, 1, 0). The caller must ensure stability: the filter in the loop must be
+    stable, with a gain below 1 at all frequencies. Internal values are float64.
 
     Args:
-        x: signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
+        x: Signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
         delays: m, whole numbers of samples, at least 1, of shape ``(...)``. They have no gradient.
-        b: numerators of the filter in the loop, ``(..., n)``, where n is 1 (a gain), 2 or 3.
-        a: denominators ``(..., n)``; 1 if None.
-        mix: c, of shape ``(..., 3)``; (1, 0, 0) if None.
-        max_delay: samples that the state holds, for delays that may become longer later; the longest delay if None.
-        state: what the samples before left; silence if None.
+        b: Numerators of the filter in the loop, ``(..., n)``, where n is 1 (a gain), 2 or 3.
+        a: Denominators ``(..., n)``; 1 if ``None``.
+        mix: c, of shape ``(..., 3)``; (1, 0, 0) if ``None``.
+        max_delay: Number of samples in the state, for longer delays in later blocks; the longest delay if ``None``.
+        state: State after the previous block; silence if ``None``.
 
     Returns:
         The filtered signals, of shape ``(..., L)``, and the state after the last sample: the past of v, ``(..., M)``,
         and two numbers of the filter, ``(..., 2)``, both float64.
 
     Raises:
-        ParameterError: a shape does not fit, a delay is less than 1 or longer than ``max_delay``, or ``x`` is neither
+        ParameterError: A shape does not fit, a delay is less than 1 or longer than ``max_delay``, or ``x`` is neither
             float32 nor float64.
 
-    Source: Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; a filter in the loop, Moorer,
-    "About this reverberation business", Computer Music Journal 3(2), 1979.
+    References:
+        Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; a filter in the loop, Moorer, "About
+        this reverberation business", Computer Music Journal 3(2), 1979.
     """
     check_real("x", x)
     a = b.new_ones(1) if a is None else a
@@ -79,7 +80,7 @@ def comb_filter(
 
 
 def whole_samples(times: Tensor, longest: float) -> Tensor:
-    """Times rounded down to whole samples; the longest where a time is not a number, so that other rows are delayed."""
+    """Round times down to whole samples; NaN becomes the longest time, so that other rows are still delayed."""
     return times.detach().nan_to_num(nan=longest).floor().long()
 
 
@@ -107,7 +108,7 @@ def _coefficients(b: Tensor, a: Tensor, mix: Tensor) -> Tensor:
 def _comb(
     x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The outputs, the line v with its past before it, and the numbers of the filter after the last sample."""
+    """Compute the outputs, the line v preceded by its past, and the filter's final state."""
     check_indices("delays", delays, 1, past.shape[1])
     return kernels("comb", x).comb(x, delays, coefficients, past, inner)
 
@@ -117,7 +118,7 @@ def _comb(
 def _comb_backward(
     grad: Tensor, grad_line: Tensor, grad_final: Tensor, x: Tensor, delays: Tensor, coefficients: Tensor, line: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The gradients of signals, coefficients, past and the numbers of the filter."""
+    """Compute the gradients of signals, coefficients, past and the filter's state."""
     check_indices("delays", delays, 1, line.shape[1] - x.shape[1])
     return kernels("comb", x).comb_backward(grad, grad_line, grad_final, x, delays, coefficients, line)
 

@@ -1,6 +1,6 @@
-"""Compiled kernels of :mod:`.comb` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.comb` for the CPU. Imported on first use, since numba is slow to load.
 
-A row is done in blocks no longer than its delay, within which what comes out of the delay is known beforehand.
+A row is processed in blocks no longer than its delay, within which the output of the delay is known in advance.
 """
 
 import torch
@@ -40,7 +40,7 @@ def by_gain(x, u, b0, mix, tiny, v, y):
 
 @kernel
 def by_filter(x, u, c, state, tiny, v, y):
-    """The filter in transposed direct form II."""
+    """Run the filter in transposed direct form II."""
     b0, b1, b2, a1, a2, c0, c1, c2 = c
     s1, s2 = state
     for n in range(x.size):
@@ -56,7 +56,7 @@ def by_filter(x, u, c, state, tiny, v, y):
 
 @kernel
 def hand_over(state, s1, s2, tiny):
-    """Both numbers, or zeros where both are tiny, for in the subnormal range arithmetic is slow."""
+    """Return both numbers, or zeros if both are tiny, since subnormal arithmetic is slow."""
     quiet = abs(s1) < tiny and abs(s2) < tiny
     state[0] = 0.0 if quiet else s1
     state[1] = 0.0 if quiet else s2
@@ -87,7 +87,7 @@ def comb_rows(start, stop, x, delays, coefficients, tiny, y, lines, finals):
 
 @kernel
 def adjoint(grad, x, u, v, c, tiny, grad_x, grad_u, grad_v, grad_c, costate):
-    """One block backwards in time. ``grad_v`` holds what later samples take from v; ``grad_u`` is added to."""
+    """Run one block backwards in time. ``grad_v`` holds the gradients of later samples; ``grad_u`` is added to."""
     b0, b1, b2, a1, a2, c0, c1, c2 = c
     q1, q2 = costate
     d0 = d1 = d2 = e1 = e2 = m0 = m1 = m2 = 0.0

@@ -1,6 +1,6 @@
 """The operators of :mod:`.comb` in plain torch, for every device without compiled kernels.
 
-All rows are done in blocks no longer than the shortest delay, within which what comes out of the delays is known.
+All rows are processed in blocks no longer than the shortest delay, within which the outputs of the delays are known.
 """
 
 import torch
@@ -32,14 +32,14 @@ def comb_backward(
     b0, b1, b2, a1, a2, c0, c1, c2 = coefficients[:, :, None].unbind(1)
     one, zero = torch.ones_like(b0[:, 0]), torch.zeros_like(b0[:, 0])
     poles = torch.stack([one, zero, zero, one, a1[:, 0], a2[:, 0]], 1)[:, None]
-    # What the filter's output gets, and all that its two numbers get; of the latter, those of samples after the last.
+    # Gradients to the filter's output, and to its two states; of the latter, those of samples after the last.
     s, q = grad.new_empty(len(x), length + 2), grad_final
     s[:, length:] = grad_final
     for begin, end in reversed(list(_blocks(delays, length))):
         now, early = slice(before + begin, before + end), _early(delays, before, begin, end)
         g = grad[:, begin:end]
         grad_line[:, now] += c0 * g
-        # Direct form I: y[n] = g[n] − a₁·y[n−1] − a₂·y[n−2], backwards, as a transposed form takes its state.
+        # Direct form I: y[n] = g[n] − a₁·y[n−1] − a₂·y[n−2], backwards, with the state of a transposed form.
         state = torch.stack([-a1[:, 0] * q[:, 0] - a2[:, 0] * q[:, 1], -a2[:, 0] * q[:, 0]], 1)
         backwards, _ = biquad_cascade((grad_line[:, now] + c2 * g).flip(1), poles, state[:, None])
         s[:, begin:end] = backwards.flip(1)
@@ -55,7 +55,7 @@ def comb_backward(
 
 
 def _sections(coefficients: Tensor) -> Tensor:
-    """One section of each row, ``(rows, 1, 6)``, for :func:`.biquad.biquad_cascade`."""
+    """Return one section of each row, ``(rows, 1, 6)``, for :func:`.biquad.biquad_cascade`."""
     return torch.cat([coefficients[:, :3], torch.ones_like(coefficients[:, :1]), coefficients[:, 3:]], 1)[:, None]
 
 
@@ -65,5 +65,5 @@ def _blocks(delays: Tensor, length: int) -> list[tuple[int, int]]:
 
 
 def _early(delays: Tensor, before: int, begin: int, end: int) -> Tensor:
-    """Where in the line is what comes out of the delays."""
+    """Return the positions in the line of the outputs of the delays."""
     return before + torch.arange(begin, end, device=delays.device) - delays[:, None]

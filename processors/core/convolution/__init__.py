@@ -30,23 +30,21 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal", pad_mode: str = "min") 
     where d = 0 for a causal filter, and d = ⌊N/2⌋ for a zero-phase one, whose time origin is its middle tap.
     Samples outside the signal are zero.
 
-    A filter that is short against the signal is applied in blocks (overlap-save), which is faster than one
-    long transform; the result is the same up to rounding. Only the arguments are kept for the backward pass: to
-    transform them again costs little more than to read their spectra back from memory.
+    A filter that is short compared to the signal is applied in blocks (overlap-save), which is faster than one long
+    transform; the result is the same up to rounding. Only the arguments are kept for the backward pass: recomputing
+    their transforms costs little more than reading the spectra from memory.
 
     Args:
-        x: signals ``(B, C, L)``, float32 or float64.
-        h: filters ``(B, C', N)``. Batch and channels broadcast: one filter serves several signals, or the
-            other way round, without copies. They may be of the other precision.
+        x: Signals ``(B, C, L)``, float32 or float64.
+        h: Filters ``(B, C', N)``. Batch and channels broadcast without copies. They may have the other precision.
         mode: ``"causal"`` or ``"zerophase"``.
-        pad_mode: accepted and without effect, as nothing wraps around.
+        pad_mode: Accepted and ignored, since nothing wraps around.
 
     Returns:
         The filtered signals ``(B, max(C, C'), L)``, in the precision of ``x``.
 
     Raises:
-        ParameterError: an unknown mode, a filter without taps, shapes that do not broadcast, or numbers of another
-            type.
+        ParameterError: An unknown mode, a filter without taps, shapes that do not broadcast, or an unsupported dtype.
     """
     _check(x, h, mode)
     h = h.to(x.dtype)
@@ -56,7 +54,7 @@ def convolve(x: Tensor, h: Tensor, mode: str = "causal", pad_mode: str = "min") 
 
 
 def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
-    """A filter without the taps that reach from no sample to another, and the index of the tap at its time origin."""
+    """Remove taps that connect no two samples, and return the index of the tap at the time origin."""
     num_samples, num_taps = x.shape[-1], h.shape[-1]
     delay = 0 if mode == "causal" else num_taps // 2
     first, last = max(0, delay - num_samples + 1), min(num_taps, delay + num_samples)
@@ -68,7 +66,7 @@ def _trim(x: Tensor, h: Tensor, mode: str) -> tuple[Tensor, int]:
 
 @operator("convolve")
 def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
-    """y[n] = Σ h[m] x[n + delay − m]."""
+    """Compute y[n] = Σ h[m] x[n + delay − m]."""
     _check(x, h, "causal")
     if not x.numel() or not h.numel():
         return x.new_zeros(*broadcast_shapes(x.shape[:2], h.shape[:2]), x.shape[-1])
@@ -77,7 +75,7 @@ def _convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
 
 @operator("correlate")
 def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
-    """h[m] = Σ g[n] x[n + delay − m]."""
+    """Compute h[m] = Σ g[n] x[n + delay − m]."""
     _check(x, g, "causal")
     require(
         num_taps > 0 and g.shape[2] == x.shape[2],
@@ -90,7 +88,7 @@ def _correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
 
 
 def _transposed(g: Tensor, h: Tensor, delay: int) -> Tensor:
-    """x[n + delay − m] gets g[n] h[m]."""
+    """Compute the gradient of x: x[n + delay − m] gets g[n] h[m]."""
     return _convolve(g, h.flip(-1), h.shape[-1] - 1 - delay)
 
 
@@ -157,18 +155,18 @@ def _check(x: Tensor, h: Tensor, mode: str) -> None:
 
 
 def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[Tensor, Tensor | tuple]:
-    """Convolve a block of a signal, causally, with what came before it.
+    """Convolve a block of a signal, causally, with its past included.
 
     Args:
-        x: a block ``(B, C, L)``.
-        h: filters ``(B, C', N)``, as of :func:`convolve`; they may change from block to block, but not in length.
-        state: what the block before left, None for the first.
+        x: A block ``(B, C, L)``.
+        h: Filters ``(B, C', N)``, as in :func:`convolve`; they may change between blocks, but not in length.
+        state: State after the previous block, ``None`` for the first.
 
     Returns:
         The filtered block ``(B, max(C, C'), L)``, and the state.
 
     Raises:
-        ParameterError: see :func:`convolve`.
+        ParameterError: See :func:`convolve`.
     """
     _check(x, h, "causal")
     num_taps, length = h.shape[-1], x.shape[-1]
@@ -185,7 +183,7 @@ def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[
 
 
 def compute_pad_len(x: Tensor, y: Tensor, pad_mode: str = "pow2") -> int:
-    """How long a transform must be for a circular convolution of two signals to be none.
+    """Compute the transform length for a linear convolution of two signals.
 
     Args:
         x: ``(…, L)``.
@@ -193,7 +191,7 @@ def compute_pad_len(x: Tensor, y: Tensor, pad_mode: str = "pow2") -> int:
         pad_mode: ``"min"`` for L + N − 1 samples, ``"pow2"`` for the next power of two.
 
     Raises:
-        ParameterError: another mode.
+        ParameterError: An unknown mode.
     """
     check_option("pad_mode", pad_mode, ("min", "pow2"))
     least = x.shape[-1] + y.shape[-1] - 1
@@ -203,16 +201,16 @@ def compute_pad_len(x: Tensor, y: Tensor, pad_mode: str = "pow2") -> int:
 class FIRConvolution(nn.Module):
     """Convolution with filters given in each call, see :func:`convolve`.
 
-    In a stream, where samples to come are not there yet, a zero-phase convolution is late by half the filter, ⌊N/2⌋.
+    In a stream, a zero-phase convolution is late by half the filter, ⌊N/2⌋, since future samples are not available.
 
     Args:
         mode: ``"causal"`` or ``"zerophase"``.
-        flashfftconv: use FlashFFTConv for float32 signals on a GPU that it supports. It computes in bfloat16, to about
-            two digits. Where it is not installed or supported a warning says so, and the native convolution is used.
-        max_input_len: longest signal for FlashFFTConv; longer ones take the native convolution.
+        flashfftconv: Use FlashFFTConv for float32 signals on a supported GPU. It computes in bfloat16, to about two
+            digits. Where it is not installed or supported, a warning is raised, and the native convolution is used.
+        max_input_len: Longest signal for FlashFFTConv; longer ones use the native convolution.
 
     Raises:
-        ParameterError: an unknown mode.
+        ParameterError: An unknown mode.
     """
 
     def __init__(self, mode: str = "causal", flashfftconv: bool = False, max_input_len: int = 2**17):

@@ -1,10 +1,11 @@
 """Compiled kernels of :mod:`.convolution` for the CPU: one row after another, in the cache.
 
-Signals are cut into blocks, and long filters into parts, so that short transforms do. Each block is transformed,
-multiplied by the spectra of all parts, and transformed back before the next one is read: no spectrum goes to memory.
-Where there are no transforms that kernels can call, plain torch takes over.
+Signals are divided into blocks, and long filters into parts, for short transforms. Each block is transformed,
+multiplied by the spectra of all parts, and transformed back before the next one is read: no spectrum goes to main
+memory. Where kernels cannot call transforms, plain torch is used.
 
-Source: F. Wefers, "Partitioned convolution algorithms for real-time auralization", Logos, 2015, chapter 5.
+References:
+    F. Wefers, "Partitioned convolution algorithms for real-time auralization", Logos, 2015, chapter 5.
 """
 
 import math
@@ -26,7 +27,7 @@ TILE = 2048  # numbers of a spectrum, likewise
 
 
 class Blocks(NamedTuple):
-    """Transforms of ``n`` samples, of which ``hop`` are new, and filters of so many ``parts``."""
+    """Partition into transforms of ``n`` samples, ``hop`` of which are new, and ``parts`` of filters."""
 
     n: int
     hop: int
@@ -63,14 +64,14 @@ def _transforms(blocks: Blocks, *operands: Tensor) -> Plan | None:
 
 
 def _rows(v: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Rows, and which of them belong to those of a broadcast shape."""
+    """Map rows to those of a broadcast shape."""
     which = torch.arange(v.shape[0] * v.shape[1]).view(*v.shape[:2])
     return v.flatten(0, 1), which.expand(shape).flatten()
 
 
 @lru_cache
 def cheapest_blocks(num_samples: int, num_taps: int) -> Blocks:
-    """How to convolve signals and filters of some lengths."""
+    """Choose the partition for some lengths of signals and filters."""
     longest = (num_samples + num_taps).bit_length()
     return min(
         (_blocks_of(1 << k, num_taps) for k in range(5, max(6, longest + 1))), key=lambda b: _cost(b, num_samples)
@@ -84,7 +85,7 @@ def _blocks_of(n: int, num_taps: int) -> Blocks:
 
 
 def _cost(blocks: Blocks, num_samples: int) -> float:
-    # Measured, in 0.06 ns: transforms become slower where they leave the cache next to the processor.
+    # Measured, in 0.06 ns: transforms become slower beyond the innermost cache.
     n, hop, parts = blocks
     num_blocks = -(-num_samples // hop)
     transform = n * math.log2(n) * (1 if n <= 8192 else 1.4) + 2000
@@ -141,13 +142,13 @@ def correlate_rows(start, stop, g, x, x_row, h, delay, n, hop, parts, handles):
 
 @inline
 def spectra(count, n, dtype):
-    """Rows that do not start at the same place of a page, or they would push each other out of the cache."""
+    """Allocate rows at different page offsets, to avoid cache conflicts."""
     return np.empty((count, n + 2 + 128), dtype)
 
 
 @inline
 def read_group(x, block, count, hop, lead, n, handles, X, silent):
-    """Transform blocks, each into the place that its number has in a ring."""
+    """Transform blocks, each into its slot of a ring buffer."""
     for i in range(count):
         place = (block + i) % len(X)
         silent[place] = not read(x, (block + i) * hop + lead, n, X[place])
@@ -157,7 +158,7 @@ def read_group(x, block, count, hop, lead, n, handles, X, silent):
 
 @inline
 def multiply_group(X, silent, H, block, first, count, n, Y):
-    """Y[i] = Σ X[block + i − part] H[part], a few frequencies at a time, so that they are read from memory once."""
+    """Compute Y[i] = Σ X[block + i − part] H[part], a few frequencies at a time, to read them from memory once."""
     for low in range(0, n + 2, TILE):
         high = min(low + TILE, n + 2)
         for i in range(first, count):
@@ -170,7 +171,7 @@ def multiply_group(X, silent, H, block, first, count, n, Y):
 
 @inline
 def correlate_group(G, X, silent, block, first, count, n, H):
-    """H[part] += Σ G[i] X*[block + i − part]."""
+    """Accumulate H[part] += Σ G[i] X*[block + i − part]."""
     for low in range(0, n + 2, TILE):
         high = min(low + TILE, n + 2)
         for i in range(first, count):
@@ -189,7 +190,7 @@ def part_of(part, parts, hop, num_taps):
 
 @inline
 def transform_parts(h, n, hop, handles, H):
-    """Divided by n, which the transforms back leave out."""
+    """Divide by n, since the inverse transforms are not normalized."""
     for part in range(H.shape[0]):
         begin, end = part_of(part, H.shape[0], hop, h.size)
         for i in range(begin, end):
@@ -200,7 +201,7 @@ def transform_parts(h, n, hop, handles, H):
 
 @inline
 def read(x, first, n, X):
-    """Copy n samples from the first on, which may be negative, zeros outside of the signal; whether there were any."""
+    """Copy n samples from ``first``, which may be negative, with zeros outside; return whether there were any."""
     low, high = max(0, -first), min(n, x.size - first)
     if low >= high:
         return False
@@ -210,7 +211,7 @@ def read(x, first, n, X):
     return True
 
 
-# Complex numbers are pairs of reals, indexed in the way that compilers turn into vectors.
+# Complex numbers are pairs of reals, indexed in a form that compilers vectorize.
 
 
 @inline

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..broadcasting import broadcast_shapes
 
 SHORTEST_BLOCK = 8192
-MAX_TRANSFORMED = 1 << 23  # samples: some rows after others, so that not all of their spectra are held at once
+MAX_TRANSFORMED = 1 << 23  # samples: rows are processed in groups, to limit the memory of spectra
 
 
 def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
@@ -44,30 +44,30 @@ def _batches(like: Tensor, length: int, *operands: Tensor) -> Iterator[tuple[sli
 
 
 def _block_length(num_samples: int, num_taps: int) -> int:
-    # Measured: short transforms stay in the cache and are up to three times faster for each sample.
+    # Measured: short transforms stay in the cache and are up to three times faster per sample.
     n = min(_next_power_of_two(max(4 * num_taps, SHORTEST_BLOCK)), _next_power_of_two(num_samples // 2 + 1) // 2)
     if n >= max(2 * num_taps, SHORTEST_BLOCK):
         return n
     return fast_length(num_samples + num_taps - 1)
 
 
-# The two functions below write each sample once, which F.pad does not.
+# Unlike F.pad, the two functions below write each sample only once.
 
 
 def _blocks(x: Tensor, overlap: int, delay: int, n: int) -> Tensor:
-    """Cut ``(B, C, L)`` into ``(B, C, K, n)`` blocks that overlap."""
+    """Split ``(B, C, L)`` into overlapping ``(B, C, K, n)`` blocks."""
     hop, num_samples = n - overlap, x.shape[-1]
     lead = overlap - delay
     padded = x.new_empty(*x.shape[:-1], -(-num_samples // hop) * hop + overlap)
     padded[..., :lead] = 0
     padded[..., lead : lead + num_samples] = x
     padded[..., lead + num_samples :] = 0
-    # Overlapping rows are slow to transform as they are.
+    # Overlapping rows are slow to transform without a copy.
     return padded.unfold(-1, n, hop).contiguous()
 
 
 def _delayed_blocks(x: Tensor, overlap: int, n: int) -> Tensor:
-    """Cut ``(B, C, L)`` into ``(B, C, K, n)`` blocks that start with ``overlap`` zeros."""
+    """Split ``(B, C, L)`` into ``(B, C, K, n)`` blocks that start with ``overlap`` zeros."""
     hop = n - overlap
     num_full, rest = divmod(x.shape[-1], hop)
     blocks = x.new_empty(*x.shape[:-1], num_full + (rest > 0), n)
@@ -80,13 +80,13 @@ def _delayed_blocks(x: Tensor, overlap: int, n: int) -> Tensor:
 
 
 def fast_length(at_least: int) -> int:
-    """An even length, not below ``at_least``, whose real transform is fast."""
+    """Return an even length, at least ``at_least``, with a fast real transform."""
     # Odd lengths are several times slower in MKL.
     return 2 * _next_smooth(-(-at_least // 2))
 
 
 def _next_smooth(at_least: int) -> int:
-    """The smallest 2ᵃ3ᵇ5ᶜ that is not below ``at_least``."""
+    """Return the smallest 2ᵃ3ᵇ5ᶜ that is at least ``at_least``."""
     smallest = _next_power_of_two(max(1, at_least))
     fives = 1
     while fives < smallest:

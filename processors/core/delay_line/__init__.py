@@ -1,12 +1,12 @@
-"""A delay line, which any number of taps read at times that may change from sample to sample.
+"""Delay line with any number of taps at time-varying delays.
 
-The past of a signal is kept, and each tap interpolates between its samples. As functions with a state, in which
-``delay_line_init`` begins::
+The past of a signal is stored, and each tap interpolates between its samples. The functions have an explicit state,
+initialized by ``delay_line_init``::
 
     state, params = delay_line_init(max_delay=44100)
     ys, state = delay_line_process(xs, times, state, params)
 
-Running them on a signal in pieces gives what they give on the whole.
+Processing a signal in pieces gives the result for the whole signal.
 """
 
 import math
@@ -36,36 +36,35 @@ ALLPASS_DECAY = 7  # samples that the slowest filter takes for 60 dB, whose pole
 
 
 def delay_line_init(max_delay: float, interpolation: Interpolation = "linear") -> tuple[State, Params]:
-    r"""A delay line that has heard nothing yet.
+    r"""Make the state of an empty delay line.
 
     Between samples a tap interpolates. With t = d + f, where d is a whole number and 0 ≤ f < 1:
 
-    - ``"linear"`` takes :math:`(1 - f)\,x[n-d] + f\,x[n-d-1]`. It moves best, as nothing lingers, and dulls the highest
-      frequencies: where f = ½, by 3 dB at half of the Nyquist frequency.
-    - ``"cubic"`` runs Lagrange's polynomial through four samples, two on each side, and dulls less: by 1.1 dB there.
-      Where t < 1, the latest of them is not there yet, and a parabola runs through the first three of the past; where
-      the two meet, both are :math:`x[n-1]`. No frequency comes out louder.
-    - ``"allpass"`` takes :math:`y[n] = \eta\,(x[n-d] - y[n-1]) + x[n-d-1]`, with :math:`\eta = (1-\Delta)/(1+\Delta)`
-      and :math:`d = \lfloor t - \tfrac12 \rfloor`, so that :math:`\tfrac12 \le \Delta = t - d < \tfrac32`. It leaves
-      all magnitudes as they are, and delays low frequencies by t, but not high ones. Where d changes, the filter goes
-      on from the output of another one, which clicks if there is much treble. So it is good for times that are constant
-      or drift, above all in loops, where losses add up, and bad for fast or wide movements. Where t < ½, such a filter
-      would need a sample that is not there yet, or ring for long. There
-      :math:`y[n] = ((2-3t)\,x[n] + 3t\,x[n-1] - t\,y[n-1])/(2-t)` leads on to a plain wire at t = 0, which delays low
-      frequencies by t too, and makes high ones softer.
+    - ``"linear"`` is :math:`(1 - f)\,x[n-d] + f\,x[n-d-1]`. It suits modulation best, since it has no memory, but
+      attenuates high frequencies: at f = ½, by 3 dB at half of the Nyquist frequency.
+    - ``"cubic"`` is the Lagrange polynomial through four samples, two on each side, with less attenuation: 1.1 dB
+      there. For t < 1, the latest of them is not available yet, and a parabola through the first three past samples is
+      used; where the two meet, both are :math:`x[n-1]`. No frequency is amplified.
+    - ``"allpass"`` is :math:`y[n] = \eta\,(x[n-d] - y[n-1]) + x[n-d-1]`, with :math:`\eta = (1-\Delta)/(1+\Delta)`
+      and :math:`d = \lfloor t - \tfrac12 \rfloor`, so that :math:`\tfrac12 \le \Delta = t - d < \tfrac32`. It preserves
+      all magnitudes, and delays low frequencies by t, but not high ones. Where d changes, the filter continues with the
+      state of another one, which clicks at high frequencies. So it suits times that are constant or drift, above all in
+      loops, where losses add up, but not fast or wide modulation. For t < ½, such a filter would need a future sample,
+      or ring for long. There :math:`y[n] = ((2-3t)\,x[n] + 3t\,x[n-1] - t\,y[n-1])/(2-t)` is used, which passes the
+      input unchanged at t = 0, delays low frequencies by t too, and attenuates high ones.
 
-    Where t is a whole number, all take the sample itself.
+    For integer t, all return the sample itself.
 
     Args:
-        max_delay: longest time, in samples, 0 or more; need not be a whole number.
+        max_delay: Longest time, in samples, 0 or more; need not be an integer.
         interpolation: ``"linear"``, ``"cubic"`` or ``"allpass"``.
 
     Returns:
-        The state, which holds the past of the signal and, of an allpass filter, the last outputs; and the parameters
+        The state, with the past of the signal and, for an allpass filter, the last outputs; and the parameters
         ``(max_delay, interpolation)``.
 
     Raises:
-        ParameterError: the longest time is negative or not finite, or the interpolation is unknown.
+        ParameterError: The longest time is negative or not finite, or the interpolation is unknown.
 
     References:
         T. I. Laakso et al., "Splitting the unit delay", IEEE Signal Processing Magazine 13(1), 1996. J. Dattorro,
@@ -83,16 +82,16 @@ def _silence() -> State:
 
 
 def delay_line_tick(x: Tensor, times: Tensor | float, state: State, params: Params) -> tuple[Tensor, State]:
-    """One sample of :func:`delay_line_process`.
+    """Process one sample as :func:`delay_line_process` does.
 
     Args:
-        x: the next sample of each signal, ``(...)``.
-        times: of each tap, ``(...)``, broadcastable with ``x``.
-        state: that of the sample before.
-        params: see :func:`delay_line_init`.
+        x: Next sample of each signal, ``(...)``.
+        times: Times of each tap, ``(...)``, broadcastable with ``x``.
+        state: State after the previous sample.
+        params: See :func:`delay_line_init`.
 
     Returns:
-        The taps, and the state after.
+        The taps, and the new state.
     """
     times = _tensor(times, x)
     y, state = delay_line_process(x.unsqueeze(-1), times.unsqueeze(-1), state, params)
@@ -111,28 +110,28 @@ def delay_line_process(
 
     .. math:: y[n] = x(n - t[n]), \quad t[n] = \mathrm{clip}(b + s\,m[n],\ 0,\ t_\text{max})
 
-    where x between the samples is as :func:`delay_line_init` says. Where the time is clipped, it has no gradient. The
-    taps can be differentiated once, with respect to signals and times.
+    where x between the samples is interpolated as in :func:`delay_line_init`. Where the time is clipped, its gradient
+    is zero. The taps can be differentiated once, with respect to signals and times.
 
-    Several taps of one line have a leading axis more: signals ``(B, C, L)`` read at times ``(K, B, 1, L)`` give K taps
-    ``(K, B, C, L)``. The signals are not copied for it.
+    Several taps of one line have an additional leading axis: signals ``(B, C, L)`` read at times ``(K, B, 1, L)`` give
+    K taps ``(K, B, C, L)``, without copies of the signals.
 
     Args:
-        xs: signals x, ``(..., L)``, float32 or float64.
-        times: m, in samples unless there is a scale: ``(..., L)``, or ``(..., 1)`` where they are constant, or a
-            number. Leading axes broadcast with those of the signals. They may have another precision than the signals:
-            float32 resolves a second at 44.1 kHz to 0.004 samples.
-        state: from :func:`delay_line_init`, or what the samples before left; None as at the beginning.
-        params: see :func:`delay_line_init`.
-        base: b, in samples, ``(...)``, which is added in double precision, so that times which swing around it keep
-            theirs.
+        xs: Signals x, ``(..., L)``, float32 or float64.
+        times: m, in samples unless there is a scale: ``(..., L)``, or ``(..., 1)`` if constant, or a number. Leading
+            axes broadcast with those of the signals. They may have another precision than the signals: float32 resolves
+            a second at 44.1 kHz to 0.004 samples.
+        state: State from :func:`delay_line_init` or after the previous block; ``None`` as at the beginning.
+        params: See :func:`delay_line_init`.
+        base: b, in samples, ``(...)``, which is added in double precision, so that small modulations around it keep
+            their precision.
         scale: s, such as samples per millisecond.
 
     Returns:
         The taps ``(..., L)``, in the precision of the signals; and the state after the last sample.
 
     Raises:
-        ParameterError: shapes do not fit, or the signals are neither float32 nor float64.
+        ParameterError: Shapes do not fit, or the signals are neither float32 nor float64.
     """
     check_real("xs", xs, "it is delayed")
     max_delay, interpolation = params
@@ -153,14 +152,14 @@ def delay_line_process(
 
 
 def delay_line_min_delay(times: Tensor | float, params: Params) -> int:
-    """By how many samples each output is later, at least, than the latest input that it depends on.
+    """Return the minimum delay in samples between an output and the latest input that it depends on.
 
     Args:
-        times: of any shape, in samples.
-        params: see :func:`delay_line_init`.
+        times: Of any shape, in samples.
+        params: See :func:`delay_line_init`.
 
     Returns:
-        A whole number: the least time, less what interpolation reads ahead of it.
+        An integer: the minimum of the times, less the samples that interpolation reads ahead.
     """
     max_delay, interpolation = params
     times = _tensor(times, torch.zeros(())).detach().nan_to_num(nan=0.0)
@@ -169,10 +168,10 @@ def delay_line_min_delay(times: Tensor | float, params: Params) -> int:
 
 
 def delay_line_tail(params: Params) -> int:
-    """How many samples a tap can sound on after the signal has ended, to −60 dB.
+    """Return how many samples a tap rings after the end of the signal, to −60 dB.
 
     Args:
-        params: see :func:`delay_line_init`.
+        params: See :func:`delay_line_init`.
     """
     max_delay, interpolation = params
     kind = INTERPOLATIONS.index(interpolation)
@@ -180,19 +179,19 @@ def delay_line_tail(params: Params) -> int:
 
 
 def _memory(max_delay: float, kind: int) -> int:
-    """How many samples before a block its taps can read."""
+    """Return how many samples before a block its taps can read."""
     return max(math.floor(max_delay), 1) + 2 if kind == CUBIC else math.floor(max_delay) + 1
 
 
 def _tensor(times: Tensor | float, like: Tensor) -> Tensor:
-    """Numbers in double precision."""
+    """Convert to double precision."""
     if isinstance(times, Tensor):
         return times if times.is_floating_point() else wide(times)
     return torch.as_tensor(times, dtype=wide_dtype(False, like.device), device=like.device)
 
 
 def _broadcast(xs: Tensor, times: Tensor, base: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
-    """The times and their base with an axis for each of the taps, and the leading axes of those."""
+    """Return the times and their base with an axis for each of the taps, and their leading axes."""
     times = times if times.ndim else times.reshape(1)
     if not is_one_of(times.shape[-1], 1, num_samples(xs)):
         raise ParameterError(
@@ -230,7 +229,7 @@ def _number(shape: torch.Size, device: torch.device) -> Tensor:
 
 
 def _check_read(lines: Tensor, times: Tensor, rows: Tensor, past: int, limit: float, kind: int) -> None:
-    """Refuse what would be read outside of the lines."""
+    """Refuse arguments that would lead to reads outside of the lines."""
     require(0 <= past <= lines.shape[1], f"past must be from 0 to {lines.shape[1]} samples, not {past}.")
     require(0 <= limit < math.inf, f"limit must be 0 or more samples, not {limit}.")
     require(kind in (LINEAR, CUBIC, ALLPASS), f"kind must be {LINEAR}, {CUBIC} or {ALLPASS}, not {kind}.")

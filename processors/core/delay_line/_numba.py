@@ -1,6 +1,6 @@
-"""Compiled kernels of :mod:`.delay_line` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.delay_line` for the CPU. Imported on first use, since numba is slow to load.
 
-Eight samples are read at a time. ``kind`` is how to interpolate, a constant in the innermost loops.
+Eight samples are read at a time. ``kind`` selects the interpolation, a constant in the innermost loops.
 """
 
 import numpy as np
@@ -87,26 +87,26 @@ def allpass_poles_backward(
 
 @inline
 def clip(time, limit):
-    """To the length of the line; what is not a number stays so."""
+    """Clip to the length of the line; NaN stays NaN."""
     return smaller(splat(limit), larger(splat(0.0), time))
 
 
 @inline
 def inside(time, limit, value):
-    """The value where the time was not clipped, and else zero."""
+    """Return the value where the time was not clipped, and zero elsewhere."""
     zeros = splat(0.0)
     return where(at_least(time, zeros), where(at_least(splat(limit), time), value, zeros), zeros)
 
 
 @inline
 def newest(t, kind):
-    """How old the newest sample is that is read."""
+    """Return the age of the newest sample that is read."""
     return truncate(larger(t - splat(LEADS[kind]), splat(0.0)))
 
 
 @inline
 def weights(t, kind):
-    """Those of the newest sample and the ones before, where the time is t more than the age of the newest.
+    """Compute the weights of the newest sample and the previous ones, where the time is the age plus t.
 
     For an allpass filter, the third is its pole.
     """
@@ -134,7 +134,7 @@ def weights(t, kind):
 
 @inline
 def slopes(t, kind):
-    """The derivatives of the weights."""
+    """Compute the derivatives of the weights."""
     half, one, two, three = splat(0.5), splat(1.0), splat(2.0), splat(3.0)
     if kind == LINEAR:
         return splat(-1.0), one, one, one
@@ -160,7 +160,7 @@ def slopes(t, kind):
 
 @inline
 def heard(row, place, offset):
-    """Samples of a line, before which there is silence."""
+    """Load samples of a line, preceded by silence."""
     place = place + splat(offset)
     zeros = splat(0.0)
     return where(at_least(place, zeros), gather(row, larger(place, zeros), 0), zeros)
@@ -168,7 +168,7 @@ def heard(row, place, offset):
 
 @inline
 def weigh(row, place, w, kind):
-    """Sums of samples of a line, from the newest one to earlier ones."""
+    """Accumulate weighted samples of a line, from the newest one to earlier ones."""
     place = smaller(place, splat(float(row.size - 1)))
     if least(place) >= MOST - 1.0:
         y = w[0] * gather(row, place, 0) + w[1] * gather(row, place, -1)
@@ -183,7 +183,7 @@ def weigh(row, place, w, kind):
 
 @kernel
 def rest(row, whole):
-    """What comes after whole vectors, and zeros."""
+    """Load the remainder after whole vectors, padded with zeros."""
     lanes = np.zeros(LANES, row.dtype)
     lanes[: row.size - whole] = row[whole:]
     return lanes
@@ -196,7 +196,7 @@ def rest_of_times(row, whole):
 
 @inline
 def moment(time, n, base, scale):
-    """Times of eight samples from n on; a constant is all there is."""
+    """Load times of eight samples from n on, or a constant."""
     own = load(time, n) if time.size > 1 else splat(np.float64(time[0]))
     return splat(base) + splat(scale) * own
 
@@ -250,7 +250,7 @@ def write_as(kind, grad, time, base, scale, begin, limit, sums):
 
 @kernel
 def write(kind, grad, time, base, scale, begin, limit, sums):
-    """The adjoint of ``read``, added to sums of which the first are from before the line."""
+    """Run the adjoint of ``read``, added to sums the first of which are from before the line."""
     if kind == LINEAR:
         write_as(LINEAR, grad, time, base, scale, begin, limit, sums)
     elif kind == CUBIC:

@@ -68,7 +68,7 @@ def allpass_poles_backward(
 
 
 def weights(t: Tensor, kind: int) -> tuple[Tensor, ...]:
-    """Those of the newest sample and the ones before, where the time is t more than the age of the newest.
+    """Compute the weights of the newest sample and the previous ones, where the time is the age plus t.
 
     For an allpass filter, the third is its pole.
     """
@@ -93,7 +93,7 @@ def weights(t: Tensor, kind: int) -> tuple[Tensor, ...]:
 
 
 def slopes(t: Tensor, kind: int) -> tuple[Tensor, ...]:
-    """The derivatives of the weights."""
+    """Compute the derivatives of the weights."""
     if kind == LINEAR:
         return torch.full_like(t, -1), torch.ones_like(t)
     if kind == CUBIC:
@@ -115,7 +115,7 @@ def _moments(times: Tensor, base: Tensor, scale: float) -> Tensor:
 
 
 def _split(moments: Tensor, limit: float, kind: int) -> tuple[Tensor, Tensor]:
-    """How much earlier than the newest sample that is read the time is, and how old that one is."""
+    """Return the difference of the time from the age of the newest sample that is read, and that age."""
     t = moments.clamp(0, limit)
     age = (t - LEADS[kind]).nan_to_num().clamp(min=0).long()
     return t - age, age
@@ -124,14 +124,14 @@ def _split(moments: Tensor, limit: float, kind: int) -> tuple[Tensor, Tensor]:
 def _places(
     moments: Tensor, time_rows: Tensor, past: int, limit: float, kind: int, length: int
 ) -> tuple[Tensor, Tensor]:
-    """The same for each tap, and where in the line the newest sample is."""
+    """Return the same for each tap, and the position of the newest sample in the line."""
     t, age = _split(moments, limit, kind)
     place = past + torch.arange(length, device=moments.device) - age
     return t[time_rows], place[time_rows]
 
 
 def _weigh(line: Tensor, line_rows: Tensor, place: Tensor, factors: tuple[Tensor, ...], kind: int) -> Tensor:
-    """Sums of samples of a line, before which there is silence."""
+    """Sum weighted samples of a line, preceded by silence."""
     rows, total = wide(line)[line_rows], torch.zeros(())
     for offset, factor in _taken(factors, kind):
         samples = rows.gather(1, (place - offset).clamp(min=0))
@@ -140,10 +140,10 @@ def _weigh(line: Tensor, line_rows: Tensor, place: Tensor, factors: tuple[Tensor
 
 
 def _taken(factors: tuple[Tensor, ...], kind: int) -> list[tuple[int, Tensor]]:
-    """Those of samples, and how much earlier than the newest each sample is."""
+    """Yield the weights of samples, and their distance from the newest one."""
     return list(enumerate(factors))[: 4 if kind == CUBIC else 2]
 
 
 def _inside(moments: Tensor, limit: float, values: Tensor) -> Tensor:
-    """The values where times were not clipped, and else zero."""
+    """Return the values where times were not clipped, and zero elsewhere."""
     return torch.where((moments >= 0) & (moments <= limit), values, 0)

@@ -1,7 +1,7 @@
-"""Feedback delay networks: delay lines with filters, which feed each other through a matrix.
+"""Feedback delay networks: delay lines with filters, coupled by a matrix.
 
-They run in time, from sample to sample, or are solved at frequencies. Both are operators that can be differentiated
-once.
+They run sample by sample in the time domain, or are solved in the frequency domain. Both operators can be
+differentiated once.
 """
 
 import math
@@ -24,25 +24,26 @@ BLOCK = 64  # samples between two states of the filters that are kept
 STEP = 512  # of the lengths of transforms, all of which are fast then
 PIECE = 1 << 16  # samples of the lines that are kept at once
 MOST_CHANNELS = 8
-DAMPING = math.log(1e5)  # of what comes once around the circle; rounding grows by as much
+DAMPING = math.log(1e5)  # of one wrap-around; rounding errors grow by this factor
 
 
 class Network(NamedTuple):
-    r"""What a feedback delay network is made of.
+    r"""Parameters of a feedback delay network.
 
     .. math::
         v_i[n] = \sum_j A_{ij}\,s_j[n] + \sum_k b_{ik}\,u_k[n], \quad S_i(z) = H_i(z)\,z^{-m_i}\,V_i(z), \quad
         y_k[n] = \sum_i c_{ki}\,s_i[n]
 
     Attributes:
-        delays: m, N whole numbers of samples, at least 1.
-        sos: sections (b₀, b₁, b₂, a₀, a₁, a₂) of the filters H, ``(B, N, K, 6)``.
-        matrix: A, ``(B, N, N)``. If it is orthogonal, or a contraction, and the gains of the filters are below 1 at
-            all frequencies, the network is stable; which is up to the caller.
+        delays: m, N integers of samples, at least 1.
+        sos: Sections (b₀, b₁, b₂, a₀, a₁, a₂) of the filters H, ``(B, N, K, 6)``.
+        matrix: A, ``(B, N, N)``. The caller must ensure stability: A must be orthogonal or a contraction, and the gains
+            of the filters below 1 at all frequencies.
         inputs: b, ``(B, N, C)``.
         outputs: c, ``(B, D, N)``.
 
-    Source: Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991.
+    References:
+        Jot and Chaigne, "Digital delay networks for designing artificial reverberators", 90th AES Convention, 1991.
     """
 
     delays: Sequence[int]
@@ -53,19 +54,19 @@ class Network(NamedTuple):
 
 
 def delay_network(u: Tensor, network: Network, state: State | None = None) -> tuple[Tensor, State]:
-    """Run a network from sample to sample, exactly, in float64 inside.
+    """Run a network sample by sample, exactly, in float64.
 
     Args:
-        u: signals ``(B, C, L)``, float32 or float64.
-        network: see :class:`Network`.
-        state: what the samples before left; silence if None.
+        u: Signals ``(B, C, L)``, float32 or float64.
+        network: See :class:`Network`.
+        state: State after the previous block; silence if ``None``.
 
     Returns:
-        The outputs ``(B, D, L)``, in the precision of the signals, and the state after the last sample: what is in the
-        lines, ``(B, N, longest delay)``, and in the filters, ``(B, N, K, 2)``, both float64.
+        The outputs ``(B, D, L)``, in the precision of the signals, and the state after the last sample: that of the
+        lines, ``(B, N, longest delay)``, and of the filters, ``(B, N, K, 2)``, both float64.
 
     Raises:
-        ParameterError: a shape or a type does not fit, or a delay is less than 1.
+        ParameterError: A shape or a type does not fit, or a delay is less than 1.
     """
     u, delays, *rest = _checked(u, network)
     sos, memory = rest[0], max(delays)
@@ -75,7 +76,7 @@ def delay_network(u: Tensor, network: Network, state: State | None = None) -> tu
         lines, filters = state
         lines = check_rows("lines in the state", lines, *sos.shape[:2], memory)
         filters = check_rows("filters in the state", filters, *sos.shape[:3], 2)
-    # Within a block no line hears another. Longer ones suit devices that take long to start with each.
+    # Within a block no line depends on another. Longer blocks suit devices with a high launch cost.
     chunk = min(delays) if u.is_cuda else min(BLOCK, *delays)
     lines, filters, outputs = wide(lines), wide(filters), []
     for piece in u.split(PIECE, -1):
@@ -86,27 +87,28 @@ def delay_network(u: Tensor, network: Network, state: State | None = None) -> tu
 
 
 def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
-    r"""The same outputs, by solving the network at the frequencies of a Fourier transform.
+    r"""Compute the same outputs, by solving the network at the frequencies of a Fourier transform.
 
     .. math:: Y(z) = C\,\bigl(D(z)^{-1} - A\bigr)^{-1} B\,U(z), \quad D_i(z) = H_i(z)\,z^{-m_i}
 
-    at :math:`z = \rho\,e^{2 \pi j k / M}`, where ρ > 1 and M is about 1.5 times the length of the signals. What sounds
-    on after that comes back at their beginning, :math:`\rho^{-M} = 10^{-5}` times as loud. All frequencies are
-    independent, which suits graphics processors.
+    at :math:`z = \rho\,e^{2 \pi j k / M}`, where ρ > 1 and M is about 1.5 times the length of the signals. The response
+    beyond that wraps around, attenuated by :math:`\rho^{-M} = 10^{-5}`. All frequencies are independent, which suits
+    GPUs.
 
     Args:
-        u: signals ``(B, C, L)``, float32 or float64.
-        network: see :class:`Network`.
+        u: Signals ``(B, C, L)``, float32 or float64.
+        network: See :class:`Network`.
 
     Returns:
         The outputs ``(B, D, L)``.
 
     Raises:
-        ParameterError: see :func:`delay_network`.
+        ParameterError: See :func:`delay_network`.
 
-    Source: Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, for sampling the
-    frequency response to train; circles of another radius, Abate and Whitt, "Numerical inversion of probability
-    generating functions", Operations Research Letters 12(4), 1992.
+    References:
+        Lee, Choi and Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, for sampling the
+        frequency response to train; circles of another radius, Abate and Whitt, "Numerical inversion of probability
+        generating functions", Operations Research Letters 12(4), 1992.
     """
     u, delays, *rest = _checked(u, network)
     length = u.shape[-1]
@@ -121,7 +123,7 @@ def delay_network_by_frequency(u: Tensor, network: Network) -> Tensor:
 
 
 def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Tensor, Tensor, Tensor]:
-    """Signals, delays, and normalized sections, the matrix and gains in double precision, of as many rows each."""
+    """Check and broadcast signals, delays, normalized sections, the matrix and gains in double precision."""
     delays, sos, matrix, b, c = network
     check_real("u", u, "it is delayed")
     if u.ndim != 3:
@@ -142,13 +144,13 @@ def _checked(u: Tensor, network: Network) -> tuple[Tensor, list[int], Tensor, Te
 
 
 def _check_delays(delays: Sequence[int], count: int, memory: int, chunk: int) -> None:
-    """Refuse delays that lead out of the lines, or that a block is longer than."""
+    """Refuse delays longer than the lines, or shorter than a block."""
     fit = len(delays) == count and all(1 <= chunk <= m <= memory for m in delays)
     require(fit, f"There must be {count} delays of {chunk} to {memory} samples, not {list(delays)}.")
 
 
 def _check_circle(delays: Sequence[int], count: int, bins: int, num_points: int) -> None:
-    """Refuse more frequencies than there are on the circle."""
+    """Refuse more frequencies than the transform has."""
     _check_delays(delays, count, max(delays, default=1), 1)
     require(bins <= num_points, f"There are {bins} frequencies of a transform of only {num_points} points.")
 
@@ -166,7 +168,7 @@ def _run(
     state: Tensor,
     chunk: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs, the lines with their past before them, the filters' final states and those kept now and then."""
+    """Compute the outputs, the lines with their past, the filters' final states and those stored at intervals."""
     _check_delays(delays, past.shape[1], past.shape[2], chunk)
     return kernels("delay_network", u).run(u, delays, sos, matrix, b, c, past, state, chunk)
 
@@ -208,7 +210,7 @@ def _solve(
     log_radius: float,
     num_points: int,
 ) -> tuple[Tensor, Tensor]:
-    """Spectra ``(B, D, F)`` of the outputs, and ``(B, N, F)`` of what comes out of the lines."""
+    """Compute spectra ``(B, D, F)`` of the outputs, and ``(B, N, F)`` of the outputs of the lines."""
     _check_circle(delays, sos.shape[1], u.shape[2], num_points)
     return kernels("delay_network", u).solve(u, delays, sos, matrix, b, c, log_radius, num_points)
 

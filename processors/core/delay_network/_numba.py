@@ -1,7 +1,7 @@
-"""Compiled kernels of :mod:`.delay_network` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.delay_network` for the CPU. Imported on first use, since numba is slow to load.
 
-In time, eight delay lines run side by side in the lanes of vectors, a block at a time that is shorter than every line,
-so that within it no line hears another. In frequency, the lanes are eight frequencies.
+In the time domain, eight delay lines run side by side in the lanes of vectors, in blocks shorter than every line,
+within which lines are independent. In the frequency domain, the lanes are eight frequencies.
 """
 
 import math
@@ -124,7 +124,7 @@ def solve_backward(
 
 
 def _run(row_kernel, *arguments, work: int = 1) -> None:
-    """Rows are those of the first argument, of any number of axes."""
+    """Rows of the first argument with any number of axes."""
     first = arguments[0]
     run_rows(_skip_first(row_kernel), first.reshape(len(first), first[:1].numel()), *arguments, work=work)
 
@@ -151,7 +151,7 @@ def _circle(num_points: int) -> Tensor:
 
 @kernel
 def take_lines(lines, delays, begin, end, block):
-    """What comes out of each line, ``begin`` being where the first sample of the block goes in."""
+    """Read the output of each line; ``begin`` is the position of the first input sample of the block."""
     for i in range(delays.shape[0]):
         group, lane, shift = i // LANES, i % LANES, begin - delays[i]
         for n in range(end - begin):
@@ -160,7 +160,7 @@ def take_lines(lines, delays, begin, end, block):
 
 @kernel
 def pad_lines(values, padded):
-    """Numbers (i, k, …) of lines as (group, k, …, lane), with zeros where there are no lines."""
+    """Regroup numbers (i, k, …) of lines as (group, k, …, lane), padded with zeros."""
     padded[:] = 0.0
     for i in range(values.shape[0]):
         for k in range(values.shape[1]):
@@ -178,7 +178,7 @@ def unpad_lines(padded, values):
 
 @kernel
 def pad_columns(matrix, padded):
-    """Columns of a matrix (i, j) as (j, i), with zeros up to a whole number of vectors."""
+    """Transpose a matrix (i, j) to (j, i), padded with zeros to whole vectors."""
     padded[:] = 0.0
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
@@ -187,7 +187,7 @@ def pad_columns(matrix, padded):
 
 @kernel
 def filter_block(signals, size, coefficients, state, tiny):
-    """All sections of a group of lines, signals[k] being what goes into section k."""
+    """Run all sections of a group of lines; signals[k] is the input of section k."""
     sections = coefficients.shape[0]
     for n in range(0, size, TURN):
         for k in range(sections):
@@ -196,7 +196,7 @@ def filter_block(signals, size, coefficients, state, tiny):
 
 @kernel
 def mix(columns, signals, size, groups, mixed):
-    """Samples (n, j) times columns (j, i), for four samples at a time, which share what is loaded."""
+    """Multiply samples (n, j) by columns (j, i), four samples at a time, to share loads."""
     width = columns.shape[0]
     stride = groups * LANES
     for n in range(0, size, 4):
@@ -217,7 +217,7 @@ def mix(columns, signals, size, groups, mixed):
 
 @kernel
 def outer(left, right, size, products):
-    """Add the products of all numbers of each sample, (n, i) and (n, j), to (i, j)."""
+    """Accumulate the outer products of all samples, (n, i) and (n, j), in (i, j)."""
     wide, groups = products.shape[0], products.shape[1] // LANES
     for i in range(wide):
         for group in range(groups):
@@ -368,7 +368,7 @@ def network_backward_rows(
 
 @kernel
 def loops(first, bins, delays, sos, log_radius, circle, inverse, over, under):
-    """The reciprocal of each line and its filters at eight frequencies, (i, part, lane).
+    """Compute the reciprocal of each line and its filters at eight frequencies, (i, part, lane).
 
     ``over`` and ``under`` are numerators and denominators of all sections, (i, k, part, lane).
     """
@@ -408,9 +408,9 @@ def loops(first, bins, delays, sos, log_radius, circle, inverse, over, under):
 
 @kernel
 def factorize(matrix, inverse, m):
-    """Triangular factors of D⁻¹ − A in place, (i, j, part, lane), with the reciprocals of the pivots on the diagonal.
+    """Factor D⁻¹ − A in place, (i, j, part, lane), with the reciprocals of the pivots on the diagonal.
 
-    No pivots need to be chosen: what is left after each step is again D⁻¹, larger than 1, less a contraction.
+    No pivoting is needed: the rest after each step is again D⁻¹, larger than 1, minus a contraction.
     """
     count = matrix.shape[0]
     for i in range(count):
@@ -468,7 +468,7 @@ def substitute(m, x, count):
 
 @kernel
 def substitute_adjoint(m, x, count):
-    """The same for the conjugate transpose."""
+    """Solve the conjugate transpose in place."""
     for i in range(count):
         re, im = load(x, i * 2 * LANES), load(x, i * 2 * LANES + LANES)
         for j in range(i):
@@ -493,7 +493,7 @@ def substitute_adjoint(m, x, count):
 
 @kernel
 def take_bins(values, first, bins, taken):
-    """Complex numbers (i, bin) at eight frequencies as (i, part, lane)."""
+    """Load complex numbers (i, bin) at eight frequencies as (i, part, lane)."""
     for i in range(values.shape[0]):
         for lane in range(LANES):
             k = min(first + lane, bins - 1)
@@ -509,7 +509,7 @@ def put_bins(taken, first, bins, values):
 
 @kernel
 def combine(weights, x, y):
-    """y = weights · x, of (i, j) and (j, part, lane)."""
+    """Compute y = weights · x, of (i, j) and (j, part, lane)."""
     for i in range(weights.shape[0]):
         re, im = splat(0.0), splat(0.0)
         for j in range(weights.shape[1]):
@@ -552,7 +552,7 @@ def correlate(a, b, sums):
 
 @kernel
 def slopes(first, bins, sos, log_radius, circle, inverse, over, under, g, x, sums):
-    """Gradients of the coefficients of all filters, (i, k, coefficient, lane)."""
+    """Compute gradients of the coefficients of all filters, (i, k, coefficient, lane)."""
     radius, count, sections = math.exp(-log_radius), sos.shape[0], sos.shape[1]
     turn = np.empty((4, LANES))
     for lane in range(LANES):

@@ -76,7 +76,7 @@ def run_backward(
 
 
 def _take(lines: Tensor, delays: Sequence[int], begin: int, end: int) -> Tensor:
-    """What comes out of each line while the samples from ``begin`` to ``end`` go in."""
+    """Read the output of each line for the samples from ``begin`` to ``end``."""
     return torch.stack([lines[:, i, begin - m : end - m] for i, m in enumerate(delays)], 1)
 
 
@@ -126,7 +126,7 @@ def solve_backward(
 def _loops(
     delays: Sequence[int], sos: Tensor, log_radius: float, num_points: int, num_bins: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The reciprocal of each line and its filters ``(B, N, F)``, all numerators and denominators, and powers of 1/z."""
+    """Compute reciprocals of lines and filters ``(B, N, F)``, all numerators and denominators, and powers of 1/z."""
     bins, lengths = torch.arange(num_bins, device=sos.device), torch.tensor(list(delays), device=sos.device)[:, None]
     step = 2 * math.pi / num_points
     growth = torch.exp(torch.complex(log_radius * wide(lengths), wide(lengths * bins % num_points) * step))

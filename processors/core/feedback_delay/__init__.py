@@ -1,4 +1,4 @@
-"""A delay line that is fed back into itself, with a time that may change from sample to sample."""
+"""Delay line with feedback and a time-varying delay."""
 
 import math
 
@@ -23,21 +23,21 @@ def feedback_delay(
     base: Tensor | float = 0.0,
     scale: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    r"""What a delay line with feedback returns.
+    r"""Process signals by a delay line with feedback.
 
     .. math:: d[n] = v(n - t[n]), \quad v[n] = x[n] + g\,d[n], \quad
         t[n] = \mathrm{clip}(b + s\,m[n],\ 1,\ t_\text{max})
 
-    v is interpolated linearly, so nothing gets louder on the way: for \|g\| < 1 all stays within
-    :math:`\max |x| / (1 - |g|)`, however the time moves. Where the time is clipped it has no gradient. The taps can be
-    differentiated once, with respect to all tensors.
+    v is interpolated linearly, so nothing is amplified: for \|g\| < 1 the output stays within
+    :math:`\max |x| / (1 - |g|)`, however the time moves. Where the time is clipped its gradient is zero. The taps can
+    be differentiated once, with respect to all tensors.
 
     Args:
-        x: signals ``(..., L)``, float32 or float64.
-        times: m, ``(..., L)``, or ``(..., 1)`` where they are constant.
+        x: Signals ``(..., L)``, float32 or float64.
+        times: m, ``(..., L)``, or ``(..., 1)`` if constant.
         feedback: g, ``(...)``.
         max_delay: :math:`t_\text{max}`, at least 1.
-        past: v before the first sample, what the block before left; silence if None.
+        past: v before the first sample, from the previous block; silence if ``None``.
         base: b, in samples, ``(...)``, which is added in double precision.
         scale: s, such as samples per millisecond.
 
@@ -48,7 +48,8 @@ def feedback_delay(
     Raises:
         ParameterError: ``x`` is neither float32 nor float64, the longest time is below 1, or shapes do not fit.
 
-    Source: Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
+    References:
+        Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
     check_real("x", x, "it is delayed")
     if not SHORTEST <= max_delay < math.inf:
@@ -65,7 +66,7 @@ def feedback_delay(
 
 
 def _check_limit(limit: float, past: Tensor) -> None:
-    """Refuse a longest time that leads out of the past."""
+    """Refuse a longest time beyond the stored past."""
     require(
         SHORTEST <= limit < past.shape[1],
         f"limit must be from {SHORTEST:g} to below {past.shape[1]} samples, which there are of the past, not {limit}.",

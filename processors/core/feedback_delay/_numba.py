@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.feedback_delay` for the CPU. Imported on first use, for numba takes long to load."""
+"""Compiled kernels of :mod:`.feedback_delay` for the CPU. Imported on first use, since numba is slow to load."""
 
 import numpy as np
 from torch import Tensor
@@ -36,7 +36,7 @@ def feedback_delay_backward(
 
 @inline
 def clip(time, limit):
-    """Also what is not a number, for it leads to a place."""
+    """Clip the time; NaN is clipped too, since it is used as an index."""
     if not time >= SHORTEST:
         return SHORTEST
     return min(time, limit)
@@ -57,7 +57,7 @@ def tap_rows(start, stop, taps, x, times, bases, feedback, past, limit, scale, t
             tap = line[place] + (t - age) * (line[place - 1] - line[place])
             v = x[r, n] + gain * tap
             taps[r, n] = tap
-            # In the subnormal range, where a loop without input gets to, arithmetic is slow.
+            # A loop without input decays to the subnormal range, where arithmetic is slow.
             line[before + n] = v if abs(v) >= tiny else 0.0
         final[r] = line[length:]
 

@@ -1,6 +1,6 @@
 """The operators of :mod:`.feedback_delay` in plain torch, for every device without compiled kernels.
 
-As many samples are done at once as the shortest time is long.
+Blocks of the shortest time are processed at once.
 """
 
 import torch
@@ -60,7 +60,7 @@ def feedback_delay_backward(
 def _places(
     x: Tensor, times: Tensor, base: Tensor, past: Tensor, limit: float, scale: float
 ) -> tuple[Tensor, Tensor, Tensor, int]:
-    """Times before they are clipped, where the newer sample is, the weight of the older one, and the shortest time."""
+    """Return unclipped times, the position of the newer sample, the weight of the older one, and the minimum time."""
     now = (base[:, None] + scale * wide(times)).expand(x.shape)
     t = now.nan_to_num(SHORTEST).clamp(SHORTEST, limit)
     age = t.long()

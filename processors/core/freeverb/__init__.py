@@ -1,4 +1,4 @@
-"""The comb and allpass filters of Freeverb, as one operator that can be differentiated once."""
+"""Comb and allpass filters of Freeverb."""
 
 from collections.abc import Sequence
 
@@ -20,26 +20,26 @@ SHORTEST = 8  # samples that compiled kernels take at once
 def combs_and_allpasses(
     x: Tensor, delays: Sequence[Sequence[int]], loop: Tensor, gain: float, state: State | None = None
 ) -> tuple[Tensor, State]:
-    r"""Eight feedback combs with a low-pass filter in the loop, side by side, and allpass filters in a row after them.
+    r"""Filter signals by eight parallel feedback combs with a low-pass in the loop, and allpass filters in series.
 
     .. math::
         C_m(z) = \frac{z^{-m}}{1 - \frac{b}{1 - d z^{-1}}\,z^{-m}}, \quad
         A_m(z) = \frac{-1 + (1 + g)\,z^{-m}}{1 - g z^{-m}}
 
     Args:
-        x: signals ``(R, L)``, float32 or float64.
-        delays: m of the combs and then of the others, 8 + n whole numbers of samples, at least 1, for each of as many
-            rows as there are here; they repeat for those after them.
+        x: Signals ``(R, L)``, float32 or float64.
+        delays: m of the combs, then of the allpass filters, 8 + n integers of at least 1 sample, for each of several
+            rows; they repeat for further rows.
         loop: b and d, ``(R, 2)``.
         gain: g.
-        state: what the samples before left; silence if None.
+        state: State after the previous block; silence if ``None``.
 
     Returns:
         The outputs ``(R, L)``, in the precision of the signals, and the state after the last sample: the past of all
         lines, ``(R, 8 + n, longest delay)``, and of the filters in the loops, ``(R, 8)``, both float64.
 
     Raises:
-        ParameterError: a shape or a type does not fit, or the rows are no multiple of those of the delays.
+        ParameterError: A shape or a type does not fit, or the number of rows is not a multiple of that of the delays.
     """
     check_real("x", x)
     if x.ndim != 2 or len(x) % len(delays):
@@ -68,7 +68,7 @@ def combs_and_allpasses(
 def _composed(
     x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor
 ) -> tuple[Tensor, State]:
-    """The same of filters one by one."""
+    """Run the filters one by one."""
     memory = past.shape[2]
     delayed, allpass = loop.new_tensor([0.0, 1.0, 0.0]), loop.new_tensor([-1.0, 1.0, 1.0])
     b, a = loop[:, None, :1], torch.stack([torch.ones_like(loop[:, 1]), -loop[:, 1]], -1)[:, None]
@@ -85,12 +85,12 @@ def _composed(
 
 
 def combs_output(lines: Tensor, x: Tensor, inner: Tensor) -> Tensor:
-    """What the filters in the loops put out last, as it is in the lines with the last input."""
+    """Recover the last outputs of the filters in the loops from the lines and the last input."""
     return lines[..., -1] - wide(x)[:, -1:] if x.shape[1] else inner
 
 
 def _check_delays(delays: Tensor, memory: int) -> None:
-    """Refuse delays that lead out of the lines, or that are shorter than what kernels take at once."""
+    """Refuse delays beyond the lines, or shorter than the kernels' block."""
     require(delays.shape[1] >= COMBS, f"There must be {COMBS} delays or more, not {delays.shape[1]}.")
     check_indices("delays", delays, SHORTEST, memory)
 
@@ -100,9 +100,9 @@ def _check_delays(delays: Tensor, memory: int) -> None:
 def _run(
     x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The outputs, the lines, and the last outputs of the filters in the loops.
+    """Compute the outputs, the lines, and the last outputs of the filters in the loops.
 
-    The lines have their past before them if all of it is to be kept, for gradients; else they are the past afterwards.
+    For gradients, the lines are complete and preceded by their past; otherwise they are the final past.
     """
     _check_delays(delays, past.shape[2])
     return kernels("freeverb", x).run(x, delays, loop, gain, past, inner, keep)

@@ -1,7 +1,7 @@
-"""Compiled kernels of :mod:`.freeverb` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.freeverb` for the CPU. Imported on first use, since numba is slow to load.
 
-Eight comb filters run side by side in the lanes of vectors. Eight samples of each are turned round for that, which is
-possible as no delay is shorter. Allpass filters take eight samples at once.
+Eight comb filters run side by side in the lanes of vectors. For this, blocks of eight samples are transposed, since no
+delay is shorter. Allpass filters process eight samples at once.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def run_backward(
 
 @kernel
 def filter_span(x, begin, end, shift, m, b, d, gain, tiny, p, v, y):
-    """Samples of one signal, of which n is at shift + n in the lines."""
+    """Process samples of one signal; sample n is at shift + n in the lines."""
     stride, count = v.shape[1], v.shape[0]
     late, turned = np.empty((LANES, LANES)), np.empty((LANES, LANES))
     whole = begin + (end - begin) // LANES * LANES
@@ -62,7 +62,7 @@ def filter_span(x, begin, end, shift, m, b, d, gain, tiny, p, v, y):
         for t in range(LANES):
             state = splat(b) * load(turned, t * LANES) + splat(d) * state
             sample = state + splat(float(x[n + t]))
-            # In the subnormal range arithmetic is slow.
+            # Subnormal arithmetic is slow.
             store(turned, t * LANES, where(below(sample, tiny), splat(0.0), sample))
         store_rows(v, 0, LANES - 1, shift + n, turned, 0)
         for i in range(LANES, count):
@@ -96,7 +96,7 @@ def reverb_rows(start, stop, x, delays, loop, gain, tiny, y, lines, final):
 
 @kernel
 def reverb_rows_in_chunks(start, stop, x, delays, loop, gain, tiny, y, lines, final):
-    """With a memory of the past alone, which then is what it was after the signals."""
+    """Process with a memory of the past alone, which is updated to the past after the signals."""
     length, past = x.shape[1], lines.shape[2]
     v = np.empty((lines.shape[1], past + CHUNK))
     for row in range(start, stop):

@@ -1,4 +1,4 @@
-"""Ladder filters that saturate, as one operator that can be differentiated once."""
+"""Saturating ladder filters."""
 
 import torch
 from torch import Tensor
@@ -13,22 +13,22 @@ from ..shapes import as_rows, num_samples, shaped
 def saturating_ladder(
     x: Tensor, cutoff: Tensor, feedback: Tensor, mix: Tensor, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    r"""Run signals through four low-passes of first order in a loop, at whose entrance they saturate.
+    r"""Filter signals by four first-order low-passes with feedback, and saturation at the input.
 
     .. math::
         y_0[n] &= \tanh(x[n] - k\,y_4[n]) \\
         y_i[n] &= s_i[n] + G\,(y_{i-1}[n] - s_i[n]), \quad s_i[n+1] = 2\,y_i[n] - s_i[n], \quad i = 1, \ldots, 4 \\
         y[n] &= \sum_{i=0}^{4} c_i\,y_i[n]
 
-    with :math:`G = g/(1 + g)` and :math:`g = \tan(\omega_0 / 2)`: trapezoidal integrators that keep their cutoff. The
-    loop has no delay. As :math:`y_4 = G^4 y_0 + S`, where S depends on the states alone, the argument v of the
+    with :math:`G = g/(1 + g)` and :math:`g = \tan(\omega_0 / 2)`: trapezoidal integrators with the exact cutoff. The
+    loop has no delay. Since :math:`y_4 = G^4 y_0 + S`, where S depends on the states alone, the argument v of the
     hyperbolic tangent is the only solution of :math:`v + k G^4 \tanh v = x - k S`, which three steps of Halley's method
-    find to the last digits. Inside, all is float64.
+    solve to machine precision. Internal values are float64.
 
     Args:
-        x: signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
+        x: Signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
         cutoff: G, from 0 to 1, of shape ``(...)``.
-        feedback: k, from 0 to about 5, of shape ``(...)``; from 4 on it oscillates.
+        feedback: k, from 0 to about 5, of shape ``(...)``; from 4 on it self-oscillates.
         mix: c, of shape ``(..., 5)``.
         state: s before the first sample, of shape ``(..., 4)``; zero if None.
 
@@ -36,9 +36,10 @@ def saturating_ladder(
         The outputs, of shape ``(..., L)``, and the state after the last sample, ``(..., 4)`` and float64.
 
     Raises:
-        ParameterError: a shape does not fit, or ``x`` is neither float32 nor float64.
+        ParameterError: A shape does not fit, or ``x`` is neither float32 nor float64.
 
-    Source: Zavalishin, "The art of VA filter design", 2.1.2, 2018.
+    References:
+        Zavalishin, "The art of VA filter design", 2.1.2, 2018.
     """
     check_real("x", x)
     state = torch.zeros(4, dtype=torch.float64, device=x.device) if state is None else state

@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.ladder` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.ladder` for the CPU. Imported on first use, since numba is slow to load.
 
 Eight rows run side by side in the lanes of vectors.
 """
@@ -46,9 +46,9 @@ def ladder_backward(
 
 @inline
 def tanh(v):
-    """Numerator and denominator of a continued fraction of v/8, which are doubled three times.
+    """Compute numerator and denominator of a continued fraction of v/8, which are doubled three times.
 
-    For large v/8 it is off, but by less than the last digit where the hyperbolic tangent is not yet flat.
+    For large v/8 it is inaccurate, but within rounding wherever the hyperbolic tangent is not saturated.
     """
     t = larger(splat(-FLAT), smaller(splat(FLAT), v)) * splat(1 / 8)
     q = t * t
@@ -64,7 +64,7 @@ def tanh(v):
 
 @inline
 def miss(v, p, d, w, a):
-    """By how much Halley's method moves v to the root of v + a tanh v − w. All fractions are multiplied out."""
+    """Compute Halley's step for v + a tanh v − w, with all fractions multiplied out."""
     square = d * d
     bend = a * (square - p * p)
     off, slope = (v - w) * d + a * p, square + bend
@@ -73,7 +73,7 @@ def miss(v, p, d, w, a):
 
 @inline
 def saturated(w, a):
-    """tanh v where v + a tanh v = w, from what the solution is close to at low and at high levels."""
+    """Compute tanh v where v + a tanh v = w, starting from approximations for low and for high levels."""
     small, far = w / (splat(1.0) + a), w - larger(splat(0.0) - a, smaller(a, w))
     v = larger(larger(small, far), splat(0.0)) + smaller(smaller(small, far), splat(0.0))
     p, d = tanh(v)
@@ -82,13 +82,13 @@ def saturated(w, a):
     v = v - miss(v, p, d, w, a)
     p, d = tanh(v)
     u = p / d
-    # The last step is so small that its square is below the last digit.
+    # The last step is so small that its square is below rounding.
     return u - (splat(1.0) - u * u) * miss(v, p, d, w, a)
 
 
 @kernel
 def advance(c, x, size, z, taps, y):
-    """From the states in ``z`` at each sample to those at the next one, and to the taps and their mix."""
+    """Advance the states in ``z`` at each sample, and compute the taps and their mix."""
     g, k = load(c, 0), load(c, LANES)
     c0, c1, c2, c3, c4 = (
         load(c, 2 * LANES),
@@ -118,7 +118,7 @@ def advance(c, x, size, z, taps, y):
 
 @kernel
 def retreat(c, g_y, size, z, taps, costate, grad_c):
-    """The adjoint, backwards in time: ``g_y`` holds the gradients to the outputs, then to the inputs."""
+    """Run the adjoint, backwards in time: ``g_y`` holds the gradients to the outputs, then to the inputs."""
     g, k = load(c, 0), load(c, LANES)
     c0, c1, c2, c3, c4 = (
         load(c, 2 * LANES),
@@ -147,7 +147,7 @@ def retreat(c, g_y, size, z, taps, costate, grad_c):
         d3 += grad * y3
         d4 += grad * y4
         q1, q2, q3, q4 = c1 * grad + l1 + l1, c2 * grad + l2 + l2, c3 * grad + l3 + l3, c4 * grad + l4 + l4
-        # What the saturation gets; as it depends on what comes back of it, y₄ gets less by k of that.
+        # Gradient of the saturation; through the feedback, that of y₄ is reduced by k times it.
         bend = one - u * u
         to_x = bend * (c0 * grad + g * (q1 + g * (q2 + g * (q3 + g * q4)))) / (one + a * bend)
         d_k -= to_x * y4

@@ -31,7 +31,7 @@ def ladder_backward(
         back = q[3]
         for tap in (q[2], q[1], q[0], to_taps[:, 0, n]):
             back = tap + g * back
-        # What the saturation gets; as it depends on what comes back of it, the last tap gets less by k of that.
+        # Gradient of the saturation; through the feedback, that of the last tap is reduced by k times it.
         grad_x[:, n] = bends[:, n] * back / (1 + k * g**4 * bends[:, n])
         grad_k = grad_k - grad_x[:, n] * y[:, 4]
         q[3] = q[3] - k * grad_x[:, n]
@@ -46,7 +46,7 @@ def ladder_backward(
 
 
 def _run(x: Tensor, coefficients: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """All five taps ``(rows, 5, L)``, and the states before each sample and after the last, ``(rows, 4, L + 1)``."""
+    """Compute all taps ``(rows, 5, L)``, and the states before each sample and after the last, ``(rows, 4, L + 1)``."""
     g, k = coefficients[:, :2].unbind(1)
     taps, states = [], [state]
     for x_n in wide(x).unbind(1):
@@ -62,7 +62,7 @@ def _run(x: Tensor, coefficients: Tensor, state: Tensor) -> tuple[Tensor, Tensor
 
 
 def _saturated(w: Tensor, a: Tensor) -> Tensor:
-    """tanh v where v + a tanh v = w, by Halley's method."""
+    """Compute tanh v where v + a tanh v = w, by Halley's method."""
     level = w.abs()
     v = torch.maximum(level / (1 + a), level - a)
     for _ in range(STEPS):

@@ -1,4 +1,4 @@
-"""Noise that is the same everywhere: on every device, in blocks of any sizes, and whatever else draws numbers."""
+"""Reproducible noise, equal on every device and in blocks of any sizes."""
 
 import math
 
@@ -15,51 +15,53 @@ from ..shapes import require, shaped
 
 LARGEST_SEED = 2.0**53
 
-# Poles of 1/√s, a ladder from above half the sample rate down to below what is heard.
+# Poles of 1/√s, a ladder from above half the sample rate down to below the audible range.
 TOP = 32.0
 RATIO = 4.0
 LOWEST = 10.0  # Hz
-# Zeros and poles of what takes |1 − 1/z|^(−1/2) to |ω|^(−1/2) up to 0.907 of half the sample rate, within 0.003 dB.
+# Zeros and poles that convert |1 − 1/z|^(−1/2) to |ω|^(−1/2) up to 0.907 of half the sample rate, within 0.003 dB.
 WARPED_ZEROS = -0.60550904, -0.16591055
 WARPED_POLES = -0.58093740, -0.10205422
 
 
 def white_noise(seed: Tensor, num_samples: int, num_channels: int = 1, start: int = 0) -> Tensor:
-    r"""Independent numbers, spread evenly over −1 to 1.
+    r"""Generate independent numbers, uniform in −1 to 1.
 
-    The number of a sample is a function of nothing but the seed, the channel and the time: the output of the generator
-    SplitMix64 after as many steps, whose state begins at a hash of seed and channel. It has all frequencies alike, a
-    root mean square of :math:`1/\sqrt 3`, and no slope over the seed, whose gradient is 0.
+    Each sample is a function of the seed, the channel and the time only: the output of the generator SplitMix64 after
+    as many steps, from a hash of seed and channel. Its spectrum is white, its RMS :math:`1/\sqrt 3`, and the gradient
+    of the seed is 0.
 
     Args:
         seed: ``(B,)``, rounded to integers within ±2⁵³.
         num_samples: L.
-        num_channels: C, which get numbers of their own.
-        start: time of the first sample, from 0 on.
+        num_channels: C, the number of independent channels.
+        start: Time of the first sample, from 0 on.
 
     Returns:
         ``(B, C, L)``, of the type of ``seed``.
 
-    Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    References:
+        Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
     return _white_noise(seed, num_samples, num_channels, start)
 
 
 def pink_filter(sample_rate: float) -> np.ndarray:
-    r"""A filter that makes noise pink: its power falls with 1/f, 3 dB per octave, and stays the same in all.
+    r"""Design a pinking filter: the power density falls with 1/f, 3 dB per octave; the total power is preserved.
 
-    Of :math:`(1 - z^{-1})^{-1/2}`, a ladder of real poles and zeros two octaves apart, reaching down below 10 Hz; and
-    two more that make up for the difference between :math:`|1 - e^{-i\omega}|` and ω. From 20 Hz to 20 kHz, or 90 % of
-    half the sample rate, it is within 0.15 dB of a straight line.
+    For :math:`(1 - z^{-1})^{-1/2}`, a ladder of real poles and zeros two octaves apart, down to below 10 Hz; and two
+    more for the difference between :math:`|1 - e^{-i\omega}|` and ω. From 20 Hz to 20 kHz, or 90 % of half the sample
+    rate, the response is within 0.15 dB of a straight line.
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: In Hz.
 
     Returns:
-        Sections ``(K, 6)`` as those of ``scipy.signal``.
+        Sections ``(K, 6)`` as in ``scipy.signal``.
 
-    Source: such ladders, Oustaloup et al., "Frequency-band complex noninteger differentiator", IEEE Trans. Circuits
-    and Systems I 47(1), 2000.
+    References:
+        Such ladders, Oustaloup et al., "Frequency-band complex noninteger differentiator", IEEE Trans. Circuits and
+        Systems I 47(1), 2000.
     """
     rungs = TOP * RATIO ** -np.arange(math.ceil(math.log(TOP * sample_rate / (2 * math.pi * LOWEST), RATIO)) + 1.0)
     poles = np.concatenate([1 / (1 + rungs), WARPED_POLES])
@@ -78,7 +80,7 @@ def pink_filter(sample_rate: float) -> np.ndarray:
 
 
 def _mean_power(poles: np.ndarray, zeros: np.ndarray) -> float:
-    """Mean of the squared magnitude over all frequencies."""
+    """Compute the mean of the squared magnitude over all frequencies."""
     log_w = np.linspace(math.log(1e-6), math.log(math.pi), 4001)
     z_inv = np.exp(-1j * np.exp(log_w))[:, None]
     power = np.prod(np.abs((1 - zeros * z_inv) / (1 - poles * z_inv)) ** 2, -1)

@@ -1,7 +1,7 @@
 """The operators of :mod:`.noise` in plain torch, for every device without compiled kernels.
 
-Integers are those of 64 bits without a sign, which torch has no arithmetic of: sums and products of those with a sign
-have the same bits, and what moves in from the left on a shift is cleared.
+Torch has no arithmetic of unsigned 64-bit integers: sums and products of signed ones have the same bits, and shifts are
+masked.
 """
 
 import torch
@@ -15,19 +15,19 @@ SHIFTS = 30, 27, 31
 
 
 def with_sign(bits: int) -> int:
-    """The integer of 64 bits with a sign that has the same bits."""
+    """Reinterpret an unsigned 64-bit integer as signed."""
     return bits - 2**64 if bits >= 2**63 else bits
 
 
 def mixed(state: Tensor) -> Tensor:
-    """The output of SplitMix64 for a state."""
+    """Compute the output of SplitMix64 for a state."""
     for shift, factor in zip(SHIFTS, FACTORS, strict=False):
         state = (state ^ _right(state, shift)) * with_sign(factor)
     return state ^ _right(state, SHIFTS[-1])
 
 
 def keys(seed: Tensor, num_channels: int) -> Tensor:
-    """States that begin far from each other, ``(B, channels)``."""
+    """Compute initial states far from each other, ``(B, channels)``."""
     channels = torch.arange(num_channels, device=seed.device)
     return mixed(mixed(seed + with_sign(STEP))[:, None] + channels)
 

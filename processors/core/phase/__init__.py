@@ -1,4 +1,4 @@
-"""Phases of oscillators: running sums of frequencies, modulo one cycle, that never drift."""
+"""Phases of oscillators: running sums of frequencies, modulo one cycle, without drift."""
 
 import torch
 from torch import Tensor
@@ -19,24 +19,24 @@ def running_phase(
     modulation: Tensor | None = None,
     initial: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""The phase of an oscillator in cycles, from its frequency.
+    r"""Compute the phase of an oscillator in cycles from its frequency.
 
     .. math::
         \theta[n] = \varphi[n] + \theta_0 + \sum_{k=0}^{n-1} \frac{f + m[k]}{f_s} \mod 1, \quad
         -\tfrac12 \le \theta[n] \le \tfrac12
 
-    Each increment is rounded to a multiple of 2⁻⁵³ cycles. Sums of these modulo 1 are exact in float64, so nothing else
-    is lost however long the sum is, and blocks of any sizes give the same bits. The error grows by at most
-    2⁻⁵³ cycles per sample for frequencies below the sample rate: in an hour at 44.1 kHz, to 2·10⁻⁸ cycles. It can be
-    differentiated once.
+    Each increment is rounded to a multiple of 2⁻⁵³ cycles. Sums of these modulo 1 are exact in float64, so there are no
+    further errors for any length, and blocks of any sizes give identical bits. The error grows by at most 2⁻⁵³ cycles
+    per sample for frequencies below the sample rate: in an hour at 44.1 kHz, to 2·10⁻⁸ cycles. It can be differentiated
+    once.
 
     Args:
-        frequency: f in Hz, ``(...)``, of any sign and size. Give float64 for the accuracy above.
+        frequency: f in Hz, ``(...)``, of any sign and size. Use float64 for the accuracy above.
         sample_rate: :math:`f_s` in Hz.
         offset: φ in cycles, ``(..., L)``, or ``(..., 1)`` if it is constant.
         num_samples: L.
-        modulation: m in Hz, ``(..., L)``; none if None.
-        initial: θ₀ in cycles, ``(...)``; 0 if None. The leading axes of all arguments broadcast.
+        modulation: m in Hz, ``(..., L)``; optional.
+        initial: θ₀ in cycles, ``(...)``; 0 if ``None``. The leading axes of all arguments broadcast.
 
     Returns:
         θ, of shape ``(..., L)`` and of the type of ``offset``; and θ₀ for the next block, ``(...)``, without φ and in

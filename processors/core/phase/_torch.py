@@ -34,10 +34,10 @@ def phase_backward(
 
 
 def _units(cycles: Tensor) -> Tensor:
-    """A part of a cycle as an integer."""
+    """Convert a part of a cycle to an integer."""
     return ((cycles - cycles.round()) * 2**BITS).round().long()
 
 
 def _cycles(units: Tensor) -> Tensor:
-    """The inverse, of an integer of which the bits for whole cycles mean nothing."""
+    """Convert back from an integer, ignoring the bits of whole cycles."""
     return wide((units << UNUSED) >> UNUSED) * 2.0**-BITS

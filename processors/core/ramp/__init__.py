@@ -1,4 +1,4 @@
-"""Linear ramps to targets that may move at any time, as one operator that can be differentiated once."""
+"""Linear ramps to moving targets."""
 
 import torch
 from torch import Tensor
@@ -13,8 +13,8 @@ from ..shapes import as_rows, num_samples, shaped
 def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     r"""Follow targets x along straight lines that take d samples each.
 
-    The state is the value y, the target t of the ramp, its increment i and how many samples remain, r. A ramp starts
-    where the target moves, and where the last one is over:
+    The state is the value y, the target t of the ramp, its increment i and the number of remaining samples r. A ramp
+    starts where the target moves, and where the previous one is over:
 
     .. math::
         (i, t, r)[n] = \begin{cases}
@@ -31,18 +31,18 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
             (y[n-1] + i[n],\; r[n]) & \text{otherwise}
         \end{cases}
 
-    So a ramp of d samples takes ⌈d⌉ steps. What is between the samples and the output is float64. Where ramps start and
-    end is a matter of comparisons and has no slope; given that, the output is differentiable in all arguments.
+    So a ramp of d samples takes ⌈d⌉ steps. Intermediate values are float64. The starts and ends of ramps result from
+    comparisons and have no gradient; apart from that, the output is differentiable in all arguments.
 
     Args:
         targets: x, of shape ``(..., L)``, float32 or float64.
-        duration: d in samples, of shape ``(..., L)``, or ``(..., 1)`` for constant ones. Below 1 they count as 1. A
-            ramp takes the duration of the sample that it starts at.
+        duration: d in samples, of shape ``(..., L)``, or ``(..., 1)`` if constant. Values below 1 count as 1. A ramp
+            takes the duration at its first sample.
         state: (y, t, i, r) before the first sample, of shape ``(..., 4)``. The leading axes of all arguments broadcast.
 
     Returns:
-        y, of shape ``(..., L)``, and the state after the last sample, of shape ``(..., 4)`` and float64, from which
-        the next block of the signal carries on.
+        y, of shape ``(..., L)``, and the state after the last sample, of shape ``(..., 4)`` and float64, for the next
+        block of the signal.
 
     Raises:
         ParameterError: ``targets`` are neither float32 nor float64, or a shape does not fit.
@@ -57,7 +57,7 @@ def linear_ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tenso
 @operator("ramp")
 @shaped(targets="R L", duration="R L|1", state="R 4")
 def _ramp(targets: Tensor, duration: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The last output tells of each sample whether a ramp has started (1), and whether one has landed (2)."""
+    """Run the operator; the last output marks samples where a ramp has started (1) or landed (2)."""
     return kernels("ramp", targets).ramp(targets, duration, state)
 
 

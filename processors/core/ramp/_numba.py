@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.ramp` for the CPU. Imported on first use, for numba takes long to load."""
+"""Compiled kernels of :mod:`.ramp` for the CPU. Imported on first use, since numba is slow to load."""
 
 import numpy as np
 import torch

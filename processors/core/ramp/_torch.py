@@ -50,5 +50,5 @@ def ramp_backward(
 
 
 def _lengths(duration: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-    """How many samples a ramp from each sample would take."""
+    """Compute how many samples a ramp from each sample would take."""
     return wide(duration).clamp(min=1).expand_as(targets).unbind(1)

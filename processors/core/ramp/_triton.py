@@ -1,6 +1,6 @@
-"""Triton kernels of :mod:`.ramp` for CUDA. Imported on first use, for not every installation has triton.
+"""Triton kernels of :mod:`.ramp` for CUDA. Imported on first use, since triton is optional.
 
-Where a ramp starts depends on all samples before, so they run from sample to sample, with a warp for each row.
+The start of a ramp depends on all previous samples, so they run sample by sample, with a warp for each row.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from ..backends.triton_blocks import launch
 from ._torch import LANDED, MOVED, OVER, STARTED
 
 WARP = 32
-OUTSIDE = 4  # beside STARTED and LANDED, where a warp reaches beyond the signal
+OUTSIDE = 4  # added to STARTED and LANDED, for lanes beyond the signal
 EVENTS = {"STARTED": STARTED, "LANDED": LANDED}
 
 
@@ -44,7 +44,7 @@ def _launch(kernel: Any, signals: Tensor, *arguments: Tensor | int, **constants:
 
 
 def _strides(duration: Tensor) -> tuple[int, int]:
-    """Steps from row to row and from sample to sample, which is none where one duration serves all."""
+    """Return the strides from row to row and from sample to sample, which is zero for a constant duration."""
     return duration.stride(0), duration.stride(1) if duration.shape[1] > 1 else 0
 
 
@@ -54,7 +54,7 @@ def _empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
 
 @triton.jit
 def pick(values, lane: tl.constexpr, WARP: tl.constexpr):
-    """The value of one lane, in all of them."""
+    """Broadcast the value of one lane to all."""
     return tl.gather(values, tl.full([WARP], lane, tl.int32), 0)
 
 
@@ -63,7 +63,7 @@ def ramp_rows(
     targets, duration, duration_row, duration_step, state, y, final, events, length,
     WARP: tl.constexpr, STARTED: tl.constexpr, LANDED: tl.constexpr, MOVED: tl.constexpr, OVER: tl.constexpr,
 ):  # fmt: skip
-    """The lanes of a warp hold a sample each, and all of them the state."""
+    """Process with one sample per lane of a warp, and the state in all lanes."""
     row = tl.program_id(0).to(tl.int64)
     lanes = tl.arange(0, WARP)
     every = tl.zeros([WARP], tl.float64)

@@ -1,8 +1,8 @@
 """First-order recursions over the last axis, as differentiable operators.
 
-Each runs compiled on the CPU and on CUDA, in float64 inside, and has a backward pass of its own, which cannot be
-differentiated again. The state of all of them is the last output: handing it to the next block as its initial value
-gives what one run over both gives.
+Each runs compiled on the CPU and on CUDA, in float64, and has a custom backward pass, which cannot be differentiated
+again. The state of all of them is the last output: used as the initial value of the next block, it gives the result of
+one run over both.
 """
 
 import torch
@@ -23,17 +23,17 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
 
     .. math:: y[n] = \alpha\,y[n-1] + (1 - \alpha)\,u[n], \quad y[-1] = y_0
 
-    With ``taps`` = N the impulse response (1 − α)αⁿ is cut off after N samples, exactly, which the same
-    recursion does when it is fed :math:`u[n] - \alpha^N u[n-N]`. That needs the last N samples of the input besides
-    the last output, so a truncated smoother cannot carry on from one block to the next.
+    With ``taps`` = N the impulse response (1 − α)αⁿ is truncated after N samples, exactly, by the same recursion with
+    the input :math:`u[n] - \alpha^N u[n-N]`. This needs the last N input samples besides the last output, so a
+    truncated smoother cannot continue from one block to the next.
 
     Args:
-        u: signals of shape ``(..., L)``, float32 or float64.
-        alpha: coefficients within (−1, 1), broadcastable to the leading axes of ``u``. Give float64 to
-            resolve long time constants; the signal may still be float32.
-        initial: outputs before the first sample, y₀, broadcastable to the leading axes of ``u``. The last
-            output of one block is the initial value of the next.
-        taps: length of the impulse response, at least 1; infinite if None.
+        u: Signals of shape ``(..., L)``, float32 or float64.
+        alpha: Coefficients within (−1, 1), broadcastable to the leading axes of ``u``. Use float64 to resolve long time
+            constants; the signal may still be float32.
+        initial: Outputs before the first sample, y₀, broadcastable to the leading axes of ``u``. The last output of one
+            block is the initial value of the next.
+        taps: Length of the impulse response, at least 1; infinite if ``None``.
 
     Returns:
         The smoothed signals, of shape ``(..., L)``.
@@ -50,17 +50,17 @@ def onepole(u: Tensor, alpha: Coefficient, initial: Coefficient = 0.0, taps: int
 
 
 def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient, initial: Coefficient = 0.0) -> Tensor:
-    r"""Smoothing that rises and falls at different speeds, as a level meter does.
+    r"""Smooth with separate attack and release coefficients, like a level meter.
 
     .. math::
         y[n] = \alpha\,y[n-1] + (1 - \alpha)\,u[n], \quad
         \alpha = \begin{cases} \alpha_A & u[n] \ge y[n-1] \\ \alpha_R & u[n] < y[n-1] \end{cases}
 
     Args:
-        u: signals of shape ``(..., L)``, float32 or float64.
-        alpha_attack: coefficients while rising, within [0, 1], broadcastable to the leading axes of ``u``.
-        alpha_release: coefficients while falling, likewise.
-        initial: outputs before the first sample, likewise.
+        u: Signals of shape ``(..., L)``, float32 or float64.
+        alpha_attack: Coefficients while rising, within [0, 1], broadcastable to the leading axes of ``u``.
+        alpha_release: Coefficients while falling, likewise.
+        initial: Outputs before the first sample, likewise.
 
     Returns:
         The smoothed signals, of shape ``(..., L)``.
@@ -83,26 +83,26 @@ def ballistics(u: Tensor, alpha_attack: Coefficient, alpha_release: Coefficient,
 
 
 def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | complex = 0.0) -> Tensor:
-    r"""First-order recursion with a coefficient that is constant or changes from sample to sample.
+    r"""Run a first-order recursion with a constant or time-varying coefficient.
 
     .. math:: y[n] = a[n]\,y[n-1] + u[n], \quad y[-1] = y_0
 
-    Smoothers with a moving coefficient, ramps, first-order allpasses and, with complex coefficients, diagonal
-    state-space systems are made of it. The gradients of complex tensors are those of PyTorch.
+    It is the basis of smoothers with a moving coefficient, ramps, first-order allpasses and, with complex coefficients,
+    diagonal state-space systems. The gradients of complex tensors follow PyTorch's convention.
 
     Args:
-        u: signals of shape ``(..., L)``, float32, float64, complex64 or complex128.
-        a: coefficients, real or complex. With at least as many axes as ``u``, their last axis is time: of length L
-            for a coefficient per sample, or of length 1 for a constant. With fewer axes they have no time axis, and
-            broadcast to the leading axes of ``u``. Give double precision to resolve long time constants; the signal
-            may still be in single precision.
-        initial: outputs before the first sample, y₀, real or complex, broadcastable to the leading axes of ``u``.
+        u: Signals of shape ``(..., L)``, float32, float64, complex64 or complex128.
+        a: Coefficients, real or complex. With at least as many axes as ``u``, their last axis is time: of length L for
+            a coefficient per sample, or of length 1 for a constant. With fewer axes they have no time axis, and
+            broadcast to the leading axes of ``u``. Use double precision to resolve long time constants; the signal may
+            still be in single precision.
+        initial: Outputs before the first sample, y₀, real or complex, broadcastable to the leading axes of ``u``.
 
     Returns:
         The outputs, of shape ``(..., L)``, in the precision of ``u``, complex if any argument is.
 
     Raises:
-        ParameterError: the time axis of ``a`` does not fit, or ``u`` is of another type.
+        ParameterError: The time axis of ``a`` does not fit, or ``u`` is of another type.
 
     References:
         C.-Y. Yu et al., "Differentiable all-pole filters for time-varying audio systems", DAFx 2024.
@@ -125,14 +125,14 @@ def first_order(u: Tensor, a: Coefficient | complex, initial: Coefficient | comp
 
 
 def last_output(y: Tensor, initial: Coefficient | complex = 0.0) -> Tensor:
-    """The state after a block: the last of its outputs ``(..., L)``, or the initial value if the block is empty."""
+    """Return the state after a block: the last of its outputs ``(..., L)``, or the initial value if it is empty."""
     if y.shape[-1] > 0:
         return y[..., -1]
     return _as_tensor(initial, y).to(y.dtype).expand(y.shape[:-1])
 
 
 def _as_tensor(value: Coefficient | complex, like: Tensor) -> Tensor:
-    """Numbers in double precision: in single precision, little would be left of a coefficient close to one."""
+    """Convert to double precision: single precision has few digits for a coefficient close to one."""
     if isinstance(value, Tensor):
         return value if value.dtype in (*REAL, *COMPLEX) else wide(value)
     return torch.as_tensor(value, dtype=wide_dtype(isinstance(value, complex), like.device), device=like.device)

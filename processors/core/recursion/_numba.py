@@ -1,7 +1,7 @@
-"""Compiled kernels of :mod:`.recursion` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.recursion` for the CPU. Imported on first use, since numba is slow to load.
 
-A linear recursion takes eight samples of a row at a time: first what they hand on among themselves, which no earlier
-sample delays, then the state before them. Ballistics do not superpose, so there eight rows run side by side.
+A linear recursion processes eight samples of a row at a time: first their interaction, which does not depend on earlier
+samples, then the previous state. Ballistics are nonlinear, so there eight rows run side by side.
 """
 
 import numpy as np
@@ -78,13 +78,13 @@ def ballistics_backward(
 
 
 def _wide_if_constant(a: Tensor) -> Tensor:
-    """One coefficient for each row costs nothing to convert; for each sample, kernels convert while they run."""
+    """Convert constant coefficients; for those of each sample, kernels convert while they run."""
     return wide(a) if a.shape[1] == 1 else a
 
 
 @inline
 def prefix(v, a):
-    """What eight samples of y[n] = a[n]·y[n−1] + v[n] come to from rest, and the products of all a so far."""
+    """Compute eight samples of y[n] = a[n]·y[n−1] + v[n] from rest, and the cumulative products of a."""
     zeros, ones = hidden_zeros(), splat(1.0)
     v = v + a * delay(v, 1, zeros)
     a = a * delay(a, 1, ones)
@@ -97,7 +97,7 @@ def prefix(v, a):
 
 @inline
 def suffix(v, a):
-    """The same backwards in time, for y[n] = a[n]·y[n+1] + v[n]."""
+    """Compute the same backwards in time, for y[n] = a[n]·y[n+1] + v[n]."""
     zeros, ones = hidden_zeros(), splat(1.0)
     v = v + a * advance(v, 1, zeros)
     a = a * advance(a, 1, ones)
@@ -110,7 +110,7 @@ def suffix(v, a):
 
 @kernel
 def smooth(u, start, stop, taps, tail, a, state, y):
-    """Smooth some samples of a row, all before or all after the end of the response to the first one."""
+    """Smooth samples of a row, all before or all after the end of the response to the first one."""
     ended = start >= taps
     b = 1.0 - a
     c = b * tail
@@ -142,7 +142,7 @@ def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
             if begin < taps:
                 end = min(end, taps)
             state = smooth(u[r], begin, end, taps, tail, a, state, y[r])
-            # A decay into silence would otherwise stay in the subnormal range, where arithmetic is slow.
+            # A decay to silence would otherwise stay in the subnormal range, where arithmetic is slow.
             if abs(state) < tiny:
                 state = 0.0
             begin = end
@@ -150,7 +150,7 @@ def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
 
 @kernel
 def smooth_backward(grad, u, y, start, stop, taps, tail, a, state, adjoint, grad_u):
-    """The smoother backwards in time. Returns its state, Σ s[n]·(y[n−1] − u[n]) and Σ s[n + T]·u[n]."""
+    """Run the smoother backwards in time. Return its state, Σ s[n]·(y[n−1] − u[n]) and Σ s[n + T]·u[n]."""
     truncated = taps < y.size
     ended = truncated and stop + taps <= y.size
     b = 1.0 - a
@@ -218,7 +218,7 @@ def onepole_backward_rows(start, stop, u, alpha, initial, y, grad, taps, tiny, g
 
 @kernel
 def drive(u, a, start, stop, state, y):
-    """Some samples of a row of y[n] = a[n]·y[n−1] + u[n]."""
+    """Compute samples of a row of y[n] = a[n]·y[n−1] + u[n]."""
     varying = a.size > 1
     constant = a[0]
     whole = start + (stop - start) // LANES * LANES
@@ -245,7 +245,7 @@ def first_order_rows(start, stop, u, a, initial, tiny, y):
 
 @kernel
 def drive_backward(grad, a, y, start, stop, state, grad_u, grad_a):
-    """The same backwards in time. Returns its state, and the gradient to a constant coefficient."""
+    """Compute the same backwards in time. Return the state, and the gradient to a constant coefficient."""
     varying = a.size > 1
     constant = a[0]
     slopes = splat(0.0)
@@ -337,7 +337,7 @@ def first_order_backward_complex_rows(start, stop, grad, a, initial, y, tiny, gr
 
 @kernel
 def as_lanes(values, top, bottom):
-    """Numbers of eight rows as a vector."""
+    """Load numbers of eight rows as a vector."""
     lanes = np.empty(LANES)
     for lane in range(LANES):
         lanes[lane] = values[min(top + lane, bottom)]
@@ -352,7 +352,7 @@ def put(lanes, top, bottom, values):
 
 @kernel
 def follow(x, size, attack, release, states, tiny, rising):
-    """Ballistics of eight rows, in place."""
+    """Run ballistics of eight rows, in place."""
     state, attack_a, release_a = load(states, 0), load(attack, 0), load(release, 0)
     attack_b, release_b = splat(1.0) - attack_a, splat(1.0) - release_a
     # The branch taken is the larger of both where the attack is the faster one. Choosing it by value, and
@@ -386,7 +386,7 @@ def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
 
 @kernel
 def follow_backward(g, size, before, u, rising, attack, release, carried, tiny, slopes):
-    """The adjoint of eight rows, in place. ``carried`` is what the sample after these hands back."""
+    """Run the adjoint of eight rows, in place. ``carried`` is the gradient from the following sample."""
     attack_a, release_a, state = load(attack, 0), load(release, 0), load(carried, 0)
     attack_slope, release_slope = load(slopes, 0), load(slopes, LANES)
     for n in range(size - 1, -1, -1):

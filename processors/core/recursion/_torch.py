@@ -67,7 +67,7 @@ def ballistics_backward(
 
 
 def linear_recursion(v: Tensor, a: Tensor, initial: Tensor | None = None) -> Tensor:
-    """y[n] = a[n]·y[n−1] + v[n], by doubling the span that each sample has summed up."""
+    """Compute y[n] = a[n]·y[n−1] + v[n], by doubling the summed span of each sample."""
     span, constant = 1, a.shape[1] == 1
     if initial is not None:
         v = torch.cat([v[:, :1] + a[:, :1] * initial[:, None], v[:, 1:]], 1)
@@ -79,17 +79,17 @@ def linear_recursion(v: Tensor, a: Tensor, initial: Tensor | None = None) -> Ten
 
 
 def _truncate(u: Tensor, a: Tensor, taps: int) -> Tensor:
-    """The input whose one-pole response ends after ``taps`` samples: u[n] − aᵀ·u[n − T]."""
+    """Compute the input for a one-pole response truncated to ``taps`` samples: u[n] − aᵀ·u[n − T]."""
     if taps >= u.shape[1]:
         return u
     return torch.cat([u[:, :taps], u[:, taps:] - a**taps * u[:, :-taps]], 1)
 
 
 def _delay(y: Tensor, initial: Tensor) -> Tensor:
-    """y[n − 1], beginning with the initial state."""
+    """Return y[n − 1], beginning with the initial state."""
     return torch.cat([wide(initial)[:, None], wide(y)], 1)[:, : y.shape[1]]
 
 
 def _next(a: Tensor, y: Tensor) -> Tensor:
-    """a[n + 1], ending with zero; or the same for all samples."""
+    """Return a[n + 1], ending with zero; or the same if constant."""
     return a if a.shape[1] == 1 else F.pad(a[:, 1:], (0, min(1, y.shape[1])))

@@ -1,7 +1,7 @@
-"""Triton kernels of :mod:`.recursion` for CUDA. Imported on first use, for not every installation has triton.
+"""Triton kernels of :mod:`.recursion` for CUDA. Imported on first use, since triton is optional.
 
-Linear recursions run in blocks of time side by side. Ballistics do not superpose, so they run from sample to sample,
-with a warp for each row.
+Linear recursions run in parallel blocks of time. Ballistics are nonlinear, so they run sample by sample, with a warp
+for each row.
 """
 
 import torch
@@ -89,7 +89,7 @@ def _smoothing_backward(
     echo: Tensor | None = None,
     taps: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients to u and to the initial state, and to the coefficient in all samples and where it is switched."""
+    """Compute gradients to u and to the initial state, and to the coefficient in all samples and by switch."""
     recursion = single(grad, a, switch, taps=taps)
     carries = hand_on(recursion, torch.zeros_like(initial), reverse=True)
     inputs = carries, u.contiguous(), y.contiguous(), initial.contiguous(), echo
@@ -132,7 +132,7 @@ def smoothing_gradients(
 
 @triton.jit
 def ballistics_rows(u, settings, y, rising, length, WARP: tl.constexpr):
-    """The lanes of a warp hold a sample each, and all of them the state."""
+    """Process with one sample per lane of a warp, and the state in all lanes."""
     row = tl.program_id(0).to(tl.int64)
     attack = tl.load(settings + row * 3)
     release = tl.load(settings + row * 3 + 1)

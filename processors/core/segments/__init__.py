@@ -1,4 +1,4 @@
-"""Curves of linear and exponential segments, as one operator that can be differentiated once."""
+"""Curves of linear and exponential segments."""
 
 import math
 from collections.abc import Sequence
@@ -16,30 +16,30 @@ from ..shapes import require, shaped
 def segments(
     shapes: Tensor, linear: Sequence[bool], num_samples: int, dtype: torch.dtype | None = None, first_sample: int = 0
 ) -> Tensor:
-    r"""Draw curves whose segments fall towards a level each.
+    r"""Compute curves of segments, each of which decays to a level.
 
-    Segment k begins at the time :math:`s_k`, which may lie between samples, and lasts until the next one does:
+    Segment k begins at the time :math:`s_k`, which may lie between samples, and lasts until the next one begins:
 
     .. math::
         y[n] = b_k + h_k\,f_k\bigl(r_k (n - s_k)\bigr), \quad k = \max\,\{k : s_k \le n\}, \quad
         f_k(x) = \begin{cases} \max(0, 1 - x) & \text{linear} \\ e^{-x} & \text{otherwise} \end{cases}
 
     Before the first segment, y is 0. It is computed in float64, and only the shapes are kept for the gradient. This is
-    the slope of y wherever y is continuous, also where segments meet.
+    the derivative of y wherever y is continuous, also at the joints of segments.
 
     Args:
         shapes: :math:`(s_k, b_k, h_k, r_k)`, start in samples, base, height and rate per sample, of shape
             ``(..., K, 4)``. Starts ascend, and rates are not negative.
-        linear: which of the K segments are linear.
+        linear: Flags of the K segments that are linear.
         num_samples: L.
-        dtype: float32 or float64, of the curves; by default that of the shapes.
-        first_sample: n of the first sample.
+        dtype: Type of the curves, float32 or float64; by default that of the shapes.
+        first_sample: Time n of the first sample.
 
     Returns:
         Curves ``(..., L)``.
 
     Raises:
-        ParameterError: the shapes are not ``(..., K, 4)``, or the type is another one.
+        ParameterError: The shapes are not ``(..., K, 4)``, or the type is another one.
     """
     dtype = dtype or shapes.dtype
     if dtype not in REAL or shapes.ndim < 2 or shapes.shape[-2:] != (len(linear), 4):
@@ -53,9 +53,7 @@ def segments(
 
 
 def _check_linear(linear: Sequence[bool], shapes: Tensor) -> None:
-    require(
-        len(linear) == shapes.shape[1], f"{len(linear)} segments are told to be linear or not, of {shapes.shape[1]}."
-    )
+    require(len(linear) == shapes.shape[1], f"There are {len(linear)} linear flags for {shapes.shape[1]} segments.")
 
 
 @operator("segments")

@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.segments` for the CPU. Imported on first use, for numba takes long to load."""
+"""Compiled kernels of :mod:`.segments` for the CPU. Imported on first use, since numba is slow to load."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Linear systems of small order with constant coefficients, as one operator that can be differentiated once."""
+"""Linear systems of small order with constant coefficients."""
 
 import math
 
@@ -23,27 +23,27 @@ def state_space(
         y[n] &= C\,x[n] + D\,u[n] \\
         x[n+1] &= A\,x[n] + B\,u[n]
 
-    It serves filters whose structure matters, such as ladders and state-variable filters; a chain of biquads is
+    It suits filters whose structure matters, such as ladders and state-variable filters; a chain of biquads is
     faster as a :func:`~grafx.processors.core.biquad.biquad_cascade`. States are float64.
 
-    On the CPU one compiled pass goes from sample to sample. Other devices run plain torch, which keeps all states at
-    once and takes powers of A. These lose digits where poles lie close together beside the unit circle and A is a
-    companion matrix; ladders and rotations keep them.
+    On the CPU one compiled pass goes sample by sample. Other devices run plain torch, which stores all states and
+    computes powers of A. These lose digits for close poles near the unit circle if A is a companion matrix, but not for
+    ladders and rotations.
 
     Args:
-        u: signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
-        A: transitions from state to state, of shape ``(..., N, N)``.
-        B: from the input to the states, of shape ``(..., N)``.
-        C: from the states to the output, of shape ``(..., N)``.
-        D: from the input to the output, of shape ``(...)``.
-        initial: states before the first sample, x[0], of shape ``(..., N)``; zero if None.
+        u: Signals of shape ``(..., L)``, float32 or float64. The leading axes of all arguments broadcast.
+        A: Transitions from state to state, of shape ``(..., N, N)``.
+        B: From the input to the states, of shape ``(..., N)``.
+        C: From the states to the output, of shape ``(..., N)``.
+        D: From the input to the output, of shape ``(...)``.
+        initial: States before the first sample, x[0], of shape ``(..., N)``; zero if None.
 
     Returns:
         The outputs, of shape ``(..., L)``, and the states after the last sample, of shape ``(..., N)`` and float64,
         from which the next block of the signal carries on.
 
     Raises:
-        ParameterError: a shape does not fit, or ``u`` is neither float32 nor float64.
+        ParameterError: A shape does not fit, or ``u`` is neither float32 nor float64.
     """
     check_real("u", u)
     order = A.shape[-1] if A.ndim > 1 else 0
@@ -64,10 +64,10 @@ def state_space(
 
 
 def decay_samples(A: Tensor) -> int:
-    """How long a stable system rings: until all modes have fallen by 60 dB, one after another.
+    """Return how long a stable system rings: the sum of the −60 dB times of all modes, in samples.
 
     Args:
-        A: transitions from state to state, ``(..., N, N)``.
+        A: Transitions from state to state, ``(..., N, N)``.
 
     Returns:
         Samples, the most of all rows.

@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.state_space` for the CPU. Imported on first use, for numba takes long to load.
+"""Compiled kernels of :mod:`.state_space` for the CPU. Imported on first use, since numba is slow to load.
 
 Eight rows run side by side in the lanes of vectors.
 """
@@ -33,7 +33,7 @@ def state_space_backward(
 
 @kernel
 def advance(system, u, size, z, y):
-    """From (x[n], u[n]) in ``z`` at each sample to x[n + 1], and to y[n], for eight rows."""
+    """Advance (x[n], u[n]) in ``z`` at each sample to x[n + 1], and compute y[n], for eight rows."""
     width = system.shape[0]
     for n in range(size):
         now, after = z[n], z[n + 1]
@@ -50,7 +50,7 @@ def advance(system, u, size, z, y):
 
 @kernel
 def retreat(system, g, size, z, costate, grad_system):
-    """The transposed system, backwards in time: ``g`` holds the gradients to the outputs, then to the inputs."""
+    """Run the transposed system, backwards in time: ``g`` holds the gradients to the outputs, then to the inputs."""
     width = system.shape[0]
     q = np.empty((width, LANES))
     for n in range(size - 1, -1, -1):

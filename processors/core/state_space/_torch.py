@@ -30,7 +30,7 @@ def state_space_backward(
 
 
 def _states(a: Tensor, v: Tensor, initial: Tensor) -> Tensor:
-    """x[n + 1] = A·x[n] + v[n] from x[0], by doubling the span that each sample has summed up."""
+    """Compute x[n + 1] = A·x[n] + v[n] from x[0], by doubling the summed span of each sample."""
     x, span = F.pad(v, (1, 0)), 1
     x = torch.cat([initial[..., None], x[..., 1:]], 2)
     while span < x.shape[2]:

@@ -1,4 +1,4 @@
-"""Periodic waveforms without aliasing at any frequency: splines with ever fewer harmonics."""
+"""Band-limited periodic waveforms: splines with ever fewer harmonics."""
 
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ PAD = 4  # knots that are kept once more, so that no index has to turn round
 
 
 class Wavetable(Constants):
-    r"""Periodic waveforms that keep just those harmonics for which there is room below half the sample rate.
+    r"""Band-limited periodic waveforms, whose harmonics are limited to half the sample rate.
 
     A waveform has the Fourier series :math:`w(\theta) = \mathrm{Re} \sum_{k=0}^K c_k e^{2 \pi i k \theta}`. Played with
     an increment of Δ cycles per sample, it is
@@ -30,13 +30,13 @@ class Wavetable(Constants):
         g_k = s\left(\frac{1 / (2 |\Delta| K_{i(k)}) - 1}{2^{1/12} - 1}\right), \quad s(x) = 3 x^2 - 2 x^3
         \text{ for } x \text{ clipped to } [0, 1]
 
-    Harmonics come and go in groups: those from :math:`K_{i-1} + 1` to :math:`K_i`, where the :math:`K_i` are a
-    semitone apart, or 1 where a semitone is less. A group is silent where its highest harmonic would reach half the
-    sample rate, and sounds in full a semitone below. So nothing aliases, up to the error of interpolation, what is
-    less than two semitones below half the sample rate may be missing, and the output is a smooth function of θ and Δ.
+    Harmonics fade in groups: those from :math:`K_{i-1} + 1` to :math:`K_i`, where the :math:`K_i` are a semitone apart,
+    or at least 1. A group is silent if its highest harmonic would reach half the sample rate, and at full level a
+    semitone below. So nothing aliases, except for interpolation errors; harmonics less than two semitones below half
+    the sample rate may be missing, and the output is a smooth function of θ and Δ.
 
-    Each sum of whole groups is kept as a cubic spline with 16 knots for each harmonic, exact at the knots. What a
-    spline has above harmonic k is at least 94 dB below it.
+    Each sum of whole groups is stored as a cubic spline with 16 knots for each harmonic, exact at the knots. The images
+    of a spline above harmonic k are at least 94 dB below it.
 
     Args:
         series: :math:`c_k`, ``(N, K + 1)`` for N waveforms, complex or real.
@@ -47,8 +47,8 @@ class Wavetable(Constants):
     Raises:
         ParameterError: ``series`` is of another shape.
 
-    Source: the splines, Unser, Aldroubi and Eden, "B-spline signal processing", IEEE Trans. Signal Processing 41(2),
-    1993.
+    References:
+        The splines, Unser, Aldroubi and Eden, "B-spline signal processing", IEEE Trans. Signal Processing 41(2), 1993.
     """
 
     def __init__(self, series: Tensor) -> None:
@@ -71,14 +71,14 @@ class Wavetable(Constants):
         Args:
             phase: θ in cycles, ``(..., L)``, float32 or float64.
             increment: Δ in cycles per sample, of any sign, ``(..., L)``, or ``(..., 1)`` if it is constant.
-            position: where between the waveforms, from 0 for the first to N − 1 for the last, ``(..., L)`` or
-                ``(..., 1)``; what is outside is taken for the nearest. The leading axes of all arguments broadcast.
+            position: Position between the waveforms, from 0 for the first to N − 1 for the last, ``(..., L)`` or
+                ``(..., 1)``; other values are clipped. The leading axes of all arguments broadcast.
 
         Returns:
             ``(..., L)``, of the type of ``phase``.
 
         Raises:
-            ParameterError: a signal is neither float32 nor float64, or a shape does not fit.
+            ParameterError: A signal is neither float32 nor float64, or a shape does not fit.
         """
         position = phase.new_zeros(1) if position is None else position
         signals, length = (phase, increment, position), num_samples(phase)
@@ -91,7 +91,7 @@ class Wavetable(Constants):
 
 
 def harmonic_counts(highest: int) -> list[int]:
-    """How many harmonics each spline has, from 0 to the most, which are a semitone apart, or 1."""
+    """List the numbers of harmonics of the splines, from 0 to the maximum, a semitone apart, or 1."""
     counts = [highest]
     while counts[-1] > 0:
         counts.append(int(counts[-1] / FADE))
@@ -99,15 +99,15 @@ def harmonic_counts(highest: int) -> list[int]:
 
 
 def spline_coefficients(series: Tensor, below: int, highest: int) -> Tensor:
-    """Coefficients of cubic B-splines through the sums of some harmonics of waveforms.
+    """Compute coefficients of cubic B-splines for sums of harmonics of waveforms.
 
     Args:
         series: Fourier coefficients ``(N, K + 1)``.
-        below: how many harmonics there are in the groups before the last one.
-        highest: how many there are in all.
+        below: Number of harmonics in the groups before the last one.
+        highest: Total number of harmonics.
 
     Returns:
-        ``(N, knots + PAD, 2)`` in float64, from the phase −½ on: of the groups before, and of the last one.
+        ``(N, knots + PAD, 2)`` in float64, from the phase −½ on: of the previous groups, and of the last one.
     """
     knots = max(MIN_KNOTS, KNOTS_PER_HARMONIC * highest)
     k = torch.arange(highest + 1)

@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`.wavetable` for the CPU. Imported on first use, for numba takes long to load."""
+"""Compiled kernels of :mod:`.wavetable` for the CPU. Imported on first use, since numba is slow to load."""
 
 import numpy as np
 from torch import Tensor
@@ -39,14 +39,14 @@ def lookup_backward(
 
 @inline
 def level_of(increment, levels):
-    """The last level with no harmonic too many, and how many there is room for."""
+    """Return the last level without excess harmonics, and the allowed number of harmonics."""
     room = 0.5 / abs(np.float64(increment))
     return levels[np.int64(room) if room < levels.size else levels.size - 1], room
 
 
 @inline
 def fade_of(room, count):
-    """Weight of the highest group of harmonics, and its slope over the room."""
+    """Compute the weight of the highest group of harmonics, and its derivative by the allowed number."""
     x = (room / count - 1.0) / (FADE - 1.0) if count > 0 else 1.0
     if x >= 1.0:
         return 1.0, 0.0
@@ -55,7 +55,7 @@ def fade_of(room, count):
 
 @inline
 def between(position, last):
-    """The waveform before a position, and how far it is from there to the next one."""
+    """Return the waveform before a position, and the distance to it."""
     place = min(max(np.float64(position), 0.0), np.float64(last))
     before = max(min(np.int64(place), last - 1), 0)
     return before, place - before
@@ -63,7 +63,7 @@ def between(position, last):
 
 @inline
 def knot_of(phase, knots):
-    """The knot before a phase, and how far it is from there to the next one."""
+    """Return the knot before a phase, and the distance to it."""
     turn = np.float64(phase)
     place = (turn - np.rint(turn) + 0.5) * knots
     before = min(max(np.int64(place), 0), knots)
@@ -72,7 +72,7 @@ def knot_of(phase, knots):
 
 @inline
 def cubic(a, b, c, d, u):
-    """Value and slope of a spline between two knots."""
+    """Compute value and derivative of a spline between two knots."""
     slope, curve, bend = (c - a) * 0.5, (a + c) * 0.5 - b, (d - a) / 6.0 + (b - c) * 0.5
     value = (a + 4.0 * b + c) / 6.0 + u * (slope + u * (curve + u * bend))
     return value, slope + u * (2.0 * curve + u * 3.0 * bend)
@@ -85,7 +85,7 @@ def sum_of_groups(tables, which, at, fade):
 
 @inline
 def read(tables, which, start, knots, fade, phase):
-    """Value and slope of a waveform."""
+    """Compute value and derivative of a waveform."""
     knot, u = knot_of(phase, knots)
     at = start + knot
     a, b = sum_of_groups(tables, which, at, fade), sum_of_groups(tables, which, at + 1, fade)
@@ -96,7 +96,7 @@ def read(tables, which, start, knots, fade, phase):
 
 @inline
 def read_group(tables, which, start, knots, phase):
-    """Value of the highest group of harmonics."""
+    """Compute the value of the highest group of harmonics."""
     knot, u = knot_of(phase, knots)
     at = start + knot
     a, b = tables[which, at, 1], tables[which, at + 1, 1]
@@ -105,7 +105,7 @@ def read_group(tables, which, start, knots, phase):
 
 @inline
 def read_between(tables, which, part, start, knots, fade, phase):
-    """Value and slope between two waveforms, and by how much they differ."""
+    """Compute value and derivative between two waveforms, and their difference."""
     value, slope = read(tables, which, start, knots, fade, phase)
     if tables.shape[0] == 1:
         return value, slope, 0.0

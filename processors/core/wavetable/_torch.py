@@ -47,7 +47,7 @@ def lookup_backward(
 
 
 def _levels(increment: Tensor, harmonics: Tensor, levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The last level with no harmonic too many; the weight of its highest group, and its slope."""
+    """Return the last level without excess harmonics; the weight of its highest group, and its derivative."""
     increment = wide(increment)
     room = 0.5 / increment.abs()
     most = len(levels) - 1
@@ -59,7 +59,7 @@ def _levels(increment: Tensor, harmonics: Tensor, levels: Tensor) -> tuple[Tenso
 
 
 def _between(position: Tensor, tables: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The waveform before a position, how far it is from there to the next one, and whether it is within range."""
+    """Return the waveform before a position, the distance to it, and whether the position is within range."""
     last = tables.shape[0] - 1
     place = wide(position).clamp(0, last)
     before = place.nan_to_num().long().clamp(max=max(last - 1, 0))
@@ -69,7 +69,7 @@ def _between(position: Tensor, tables: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _read(
     phase: Tensor, level: Tensor, which: Tensor, part: Tensor, tables: Tensor, starts: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Values and slopes of the groups of harmonics below and of the highest one, ``(rows, L, 2)`` each."""
+    """Compute values and derivatives of the lower groups of harmonics and of the highest one, ``(rows, L, 2)`` each."""
     num_tables, total, _ = tables.shape
     knots = starts[level + 1] - starts[level] - PAD
     turn = wide(phase)

@@ -121,7 +121,7 @@ def test_a_sinusoid_comes_later(interpolation, tolerance, time):
 @pytest.mark.parametrize("interpolation, tolerance", [("linear", 2e-3), ("cubic", 1e-5), ("allpass", 4e-3)])
 @pytest.mark.parametrize("speed", [-0.04, -0.003, 0.01, 0.05])
 def test_a_moving_tap_shifts_the_frequency(interpolation, tolerance, speed):
-    """By the Doppler effect: while the time grows by v in each sample, a tone sounds 1 − v times as high."""
+    """Doppler effect: while the time grows by v in each sample, a tone sounds 1 − v times as high."""
     n = torch.arange(3000, dtype=DOUBLE)
     times = 200 + speed * n
     y = tap(torch.sin(0.1 * n), times, 400, interpolation)

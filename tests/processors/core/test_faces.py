@@ -1,4 +1,4 @@
-"""What GRAFX has in modules of its own, and our building blocks have too."""
+"""Functions that GRAFX has in separate modules, and our building blocks too."""
 
 import numpy as np
 import pytest

@@ -125,7 +125,7 @@ def test_there_are_no_plans_for_other_types(dtype):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What is called of the kernels in plain torch."""
+    """Calls of the kernels in plain torch."""
     calls = []
     for name in ("convolve", "correlate"):
         function = getattr(_convolution_torch, name)

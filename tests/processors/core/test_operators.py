@@ -1,4 +1,4 @@
-"""What torch asks of custom operators, of all of them: schemas, shapes without data, gradients, and compilation."""
+"""Torch's requirements of custom operators, for all: schemas, shapes without data, gradients, and compilation."""
 
 import os
 import shutil

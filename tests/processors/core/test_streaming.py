@@ -1,4 +1,4 @@
-"""What keeps a state from block to block, each alone."""
+"""Building blocks with a state between blocks, each alone."""
 
 import threading
 

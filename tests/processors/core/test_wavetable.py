@@ -24,7 +24,7 @@ def random_series(num_tables, num_harmonics, slope=1.0):
 
 
 def gains(increment, num_harmonics):
-    """Those of the documentation."""
+    """Gains as documented."""
     counts = np.array(harmonic_counts(num_harmonics))
     highest = counts[np.searchsorted(counts, np.arange(1, num_harmonics + 1))]
     x = np.clip((0.5 / abs(increment) / highest - 1) / FADE, 0, 1)
