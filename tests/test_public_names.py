@@ -170,7 +170,7 @@ NAMES = {
     "grafx.processors.core.segments": "REAL segments",
     "grafx.processors.core.series": "LARGEST polynomial_sum",
     "grafx.processors.core.shapes": """
-        COMPLEX Function KINDS REAL as_rows check_indices check_rows num_samples require shape_text shaped
+        COMPLEX KINDS REAL as_rows check_indices check_rows num_samples require shape_text shaped
     """,
     "grafx.processors.core.sliding": "F sliding_maximum",
     "grafx.processors.core.spline": "rational_quadratic",

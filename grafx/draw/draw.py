@@ -201,11 +201,9 @@ def draw_grafx(
         GraphError: ``G`` is not a graph, a keyword is unknown, or a text names an attribute that no node has.
     """
     _check_graph(G)
-    free = {
-        "node": draw_node_fn is not draw_node,
-        "edge": draw_edge_fn is not draw_edge,
-        "position": compute_node_position_fn is not layered_layout,
-    }
+    given = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
+    own = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
+    free = {part: function is not own[part] for part, function in given.items()}
     node_options, edge_options, position_options = _sort_options(kwargs, free)
     shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
     colors = colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))

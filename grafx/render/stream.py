@@ -435,7 +435,9 @@ def _least_delay(
 ) -> int | None:
     """How many samples later than its first inlet a delay is at least, with nothing at its other inlets."""
     node_type = G.nodes[node_id]["node_type"]
-    contract = contract_of(processors.get(node_type))
+    if node_type not in processors:
+        return None
+    contract = contract_of(processors[node_type])
     own = _parameters_of_node(G, processors, parameters, node_id)
     like = next(tensors(own), torch.zeros(1))
     silence = like.new_zeros(len(like), 1, 1)
