@@ -517,7 +517,7 @@ def test_a_state_of_other_cables_processors_or_options_is_refused_before_any_wor
     assert torch.equal(twin(x), own(x))
     for other in streams.values():
         other(x)
-    for processor in own.renderer.processors.values():
+    for processor in own.processors.values():
         monkeypatch.setattr(processor, "forward", None)
     for words, other in streams.items():
         own.state = other.state
