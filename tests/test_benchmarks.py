@@ -376,6 +376,7 @@ def worker(benchmarks):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_survives_a_case_that_fails(benchmarks, worker, capsys):
     with pytest.raises(benchmarks.measure.Unanswered, match="fails"):
         worker.ask("schedules", {"seeds": [0, 1], "chains": 1, "method": "fastest"})
@@ -393,6 +394,7 @@ def test_a_worker_without_its_package_leaves_a_dash(benchmarks):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_is_given_up_after_the_limit_and_starts_again(benchmarks, worker):
     with pytest.raises(benchmarks.measure.Unanswered, match="> 0 s"):
         worker.ask("about", {}, limit=0.01)

@@ -44,6 +44,7 @@ needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there i
         pytest.param("2>/dev/full", 0, rb"", marks=needs_full),
     ],
 )
+@pytest.mark.slow
 def test_a_search_is_written_whatever_becomes_of_its_output(cli, material, tmp_path, redirection, code, words):
     options = ["--fit-steps", "1", "--rounds", "0"]
     arguments = ["search", *material.stems, "--mix", material.mix, "--out", tmp_path / "out", *options]
@@ -58,6 +59,7 @@ def test_a_search_is_written_whatever_becomes_of_its_output(cli, material, tmp_p
     "command, redirection, code",
     [("blocks", "| true", 0), ("draw", ">&-", 0), pytest.param("--help", ">/dev/full", 1, marks=needs_full)],
 )
+@pytest.mark.slow
 def test_other_commands_do_what_they_should(material, searched, tmp_path, command, redirection, code):
     out = tmp_path / ("out.svg" if command == "draw" else "out.wav")
     arguments = {
@@ -69,10 +71,12 @@ def test_other_commands_do_what_they_should(material, searched, tmp_path, comman
     assert out.exists() == (not command.startswith("--"))
 
 
+@pytest.mark.slow
 def test_errors_are_told_by_the_status_where_they_cannot_be_said(tmp_path):
     assert shell("draw", tmp_path, "--out", "a.svg", redirection="2>&-").returncode == 1
 
 
+@pytest.mark.slow
 def test_terminals_without_unicode(searched, tmp_path):
     environment = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     result = shell("draw", searched.folder, "--out", tmp_path / "gräf–∞.svg", **environment)

@@ -193,6 +193,7 @@ def test_missing_and_surplus_parameters_are_named():
         NoiseGate(knee="hard")(torch.rand(1, 1, 9), zero, zero, z_alpha_pre=zero, z_alpha_post=zero)
 
 
+@pytest.mark.slow
 def test_compiles_to_one_graph():
     processor = Compressor(gain_smoother="ballistics")
     u = torch.rand(1, 2, 64)

@@ -211,6 +211,7 @@ def test_what_does_not_fit_is_refused():
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_compiles_as_one_graph():
     processor = KickSynth(use_modal=True)
     raw = raw_of(processor, 2, 6, dtype=torch.float32)

@@ -211,6 +211,7 @@ PARALLEL = """
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     place = (tmp_path / "rendezvous").as_uri()
     command = [sys.executable, "-c", textwrap.dedent(PARALLEL)]

@@ -232,6 +232,7 @@ def pruned_desk(seed):
 
 @pytest.mark.parametrize("seeds", [range(first, first + 10) for first in range(0, 20, 10)], ids=lambda r: f"{r[0]}…")
 @torch.no_grad()
+@pytest.mark.slow
 def test_pruned_desks_take_weights_for_all_nodes(seeds):
     for seed in seeds:
         torch.manual_seed(seed)

@@ -54,6 +54,7 @@ def is_found(found, asked):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.slow
 def test_a_chorus_is_found_where_plain_descent_fails(seed):
     asked, x = draw(seed), strokes(seed=seed)
     y = Chorus(sample_rate=RATE)(x[None], dsp_params=asked)[0]
@@ -86,6 +87,7 @@ def test_other_effects_are_found(effect, asked):
         assert found[name] == pytest.approx(value, rel=0.02 if name == "rate_hz" else 0.1, abs=0.02), name
 
 
+@pytest.mark.slow
 def test_stereo_spread_is_found():
     asked = {"rate_hz": 1.5, "depth_ms": 2.0, "delay_ms": 12.0, "spread_cycles": 0.25, "mix": 0.6, "phase_cycles": 0.3}
     effect, x = partial(Chorus, param_range={"rate_hz": (0.2, 5.0), "depth_ms": (0.2, 5.0)}), strokes(channels=2)
@@ -104,6 +106,7 @@ def test_everything_random_follows_from_the_seed():
     assert once.settings == twice.settings != other.settings
 
 
+@pytest.mark.slow
 def test_silence_at_the_beginning_does_no_harm():
     x = torch.nn.functional.pad(strokes(), (RATE, 0))
     y = Tremolo(sample_rate=RATE)(x[None], dsp_params={"rate_hz": 2.0, "depth_db": 12.0})[0]

@@ -199,6 +199,7 @@ def test_operators_keep_their_contract(rows, length, linear):
     opcheck(torch.ops.grafx.adsr_backward, (grad, state, held, values, state, y, linear))
 
 
+@pytest.mark.slow
 def test_compiles_as_one_graph():
     torch._dynamo.reset()
 

@@ -340,6 +340,7 @@ def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.slow
 def test_compiles_as_one_graph_for_any_length(interpolation):
     torch._dynamo.reset()
     compiled = torch.compile(lambda x, t: tap(x, t, 12.5, interpolation), fullgraph=True, backend="aot_eager")

@@ -211,6 +211,7 @@ def compiled_and_eager_agree(function, shapes, **options):
 
 @pytest.mark.versions
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.slow
 def test_compiles_as_one_graph_for_any_length(name):
     compiled_and_eager_agree(*FUNCTIONS[name], backend="aot_eager")
 
