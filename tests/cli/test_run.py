@@ -110,7 +110,12 @@ def steps(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "step, number", [(1, signal.SIGINT), (3, signal.SIGTERM), (4, signal.SIGINT), (5, signal.SIGINT)]
+    "step, number",
+    [
+        (4, signal.SIGINT),
+        pytest.param(5, signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(3, signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(
     cli, search_arguments, searched, tmp_path, monkeypatch, steps, step, number

@@ -657,7 +657,7 @@ def test_blocks_in_a_row_give_what_the_whole_signal_does(name, c, rng):
                 processor.stream(*inlets, **parameters)
             continue
         whole, _ = call(processor, inlets, parameters, length)
-        edges = np.sort(rng.integers(0, length + processor.latency_samples, size=8))
+        edges = np.sort(rng.integers(0, length + processor.latency_samples, size=5))
         sizes = [0, *np.diff([0, *edges, edges[-1] + 1, length + processor.latency_samples]).tolist(), 0]
         for y, expected in zip(stream(processor, inlets, parameters, sizes), whole, strict=True):
             assert y.dtype == dtype and y.shape == expected.shape

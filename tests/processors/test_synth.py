@@ -153,6 +153,7 @@ def test_gradients(kind):
     assert torch.autograd.gradcheck(
         lambda *values: processor(num_samples=60, **dict(zip(raw, values, strict=True))),
         [value.requires_grad_() for value in raw.values()],
+        fast_mode=True,
     )
 
 

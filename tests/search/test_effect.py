@@ -75,8 +75,12 @@ def test_a_chorus_is_found_where_plain_descent_fails(seed):
     "effect, asked",
     [
         (Tremolo, {"rate_hz": 3.0, "depth_db": 9.0, "phase_cycles": 0.4}),
-        (Vibrato, {"rate_hz": 4.0, "depth_cents": 30.0, "phase_cycles": 0.7}),
-        (Flanger, {"rate_hz": 0.8, "depth_ms": 2.0, "delay_ms": 5.0, "feedback": 0.5, "mix": 0.5}),
+        pytest.param(Vibrato, {"rate_hz": 4.0, "depth_cents": 30.0, "phase_cycles": 0.7}, marks=pytest.mark.slow),
+        pytest.param(
+            Flanger,
+            {"rate_hz": 0.8, "depth_ms": 2.0, "delay_ms": 5.0, "feedback": 0.5, "mix": 0.5},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_other_effects_are_found(effect, asked):
