@@ -61,14 +61,6 @@ def test_without_a_package_that_a_command_needs_it_says_so_too(cli, material, tm
 
 
 @pytest.mark.slow
-def test_the_command_works_in_a_terminal_without_unicode(cli, searched, tmp_path):
-    prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
-    result = cli.run_elsewhere("draw", searched.folder, "--out", tmp_path / "ä.svg", prelude=prelude)
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "ä.svg").exists()
-
-
-@pytest.mark.slow
 def test_numbers_keep_their_signs_there(cli, search_arguments, result_folder):
     prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
     result = cli.run_elsewhere(*search_arguments, result_folder, prelude=prelude)

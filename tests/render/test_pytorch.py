@@ -58,8 +58,7 @@ def gradients(renderer, x):
     return [parameter.grad.clone() for parameter in renderer.parameters()]
 
 
-@pytest.mark.parametrize("batch", [(), (2,)])
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend, batch", [("eager", ()), ("aot_eager", (2,))])
 def test_compiles_as_one_graph(renderer, x, backend, batch):
     x = x.expand(*batch, *x.shape)
     torch._dynamo.reset()

@@ -53,7 +53,7 @@ def is_found(found, asked):
     return abs(found["rate_hz"] / asked["rate_hz"] - 1) < 0.02 and abs(found["depth_ms"] / asked["depth_ms"] - 1) < 0.1
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.slow
 def test_a_chorus_is_found_where_plain_descent_fails(seed):
     asked, x = draw(seed), strokes(seed=seed)
