@@ -32,14 +32,15 @@ def pytest_collection_modifyitems(config, items):
     keep a few that lie evenly. Where tests are chosen by a mark, slow ones are among them. What is named on the
     command line is run as it is.
     """
-    named = any("::" in argument for argument in config.args) or config.option.keyword
+    marked = config.option.markexpr
+    named = any("::" in argument for argument in config.args) or (config.option.keyword and not marked)
     if config.option.all or named:
         return
     functions = {}
     for item in items:
         functions.setdefault((item.path, getattr(item, "originalname", item.name)), []).append(item)
     kept = {item for (_, name), cases in functions.items() for item in _some(name, cases)}
-    if not config.option.markexpr:
+    if not marked:
         kept = {item for item in kept if not item.get_closest_marker("slow")}
     if config.option.rest:
         kept = set(items) - kept

@@ -629,7 +629,7 @@ def test_rows_do_not_hear_each_other(name, c):
 
 
 def stream(processor, inlets, parameters, sizes):
-    """Blocks in a row, each from a state that was saved and restored, and then silence until the last has come out."""
+    """Blocks in a row, some from a state that was saved and restored, and then silence until the last has come out."""
     latency = processor.latency_samples
     blocks = [torch.nn.functional.pad(x, (0, latency)).split(sizes, -1) for x in inlets]
     outputs, state = [], None
@@ -639,9 +639,10 @@ def stream(processor, inlets, parameters, sizes):
             length = {} if inlets else {"num_samples": size}
             output, state = processor.stream(*(block[i] for block in blocks), state=state, **length, **parameters)
             outputs.append(output if isinstance(output, tuple) else (output,))
-            file = io.BytesIO()
-            torch.save(state, file)
-            state = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+            if i % 3 == 1:
+                file = io.BytesIO()
+                torch.save(state, file)
+                state = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
     return [torch.cat(blocks, -1)[..., latency:] for blocks in zip(*outputs, strict=True)]
 
 
