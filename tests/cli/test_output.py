@@ -38,10 +38,9 @@ needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there i
 @pytest.mark.parametrize(
     "redirection, code, words",
     [
-        ("| true", 0, rb""),
         ("<&- >&- 2>&-", 0, rb""),
         pytest.param(">/dev/full", 1, rb"Error: standard output: No space left on device\.\n", marks=needs_full),
-        pytest.param("2>/dev/full", 0, rb"", marks=needs_full),
+        pytest.param("2>/dev/full | true", 0, rb"", marks=needs_full),
     ],
 )
 @pytest.mark.slow

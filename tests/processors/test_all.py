@@ -871,7 +871,7 @@ def test_a_block_that_is_not_finite_is_refused_and_the_state_stays_usable(name, 
 @torch.no_grad()
 def test_knobs_that_jump_are_never_much_louder_than_at_rest(name, c, kind):
     """Each 64 samples, of some settings another one, on noise of unit level."""
-    processor, size, count, length = make(name, c.options), 64, 12, 2048
+    processor, size, count, length = make(name, c.options), 64, 12, 1024
     generator = torch.Generator().manual_seed(0)
     if processor.latency_samples is None or not processor.controls:
         return

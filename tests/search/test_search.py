@@ -85,7 +85,7 @@ def test_the_loss_falls(new_search):
     assert search.console.loss < search.plain_loss
 
 
-@pytest.mark.parametrize("method, tolerance", [("hybrid", 0.0), ("hybrid", 0.1), ("drywet", 0.1), ("brute-force", 0.1)])
+@pytest.mark.parametrize("method, tolerance", [("hybrid", 0.1), ("drywet", 0.0), ("brute-force", 0.1)])
 @pytest.mark.slow
 def test_the_best_is_in_bounds_by_every_method(new_search, method, tolerance):
     search = new_search(method=method, tolerance=tolerance)
@@ -209,8 +209,8 @@ def test_saving_disturbs_nothing(interrupted, finished):
 
 @pytest.mark.parametrize(
     "stop",
-    ["0", "1", "3", "4", "5", "6", "end"],
-    ids=["start", "fit", "fitted", "pruned", "tune", "tuned", "end"],
+    ["0", "3", "4", "5", "end"],
+    ids=["start", "fitted", "pruned", "tune", "end"],
 )
 def test_going_on_is_as_if_it_had_not_stopped(interrupted, finished, new_search, stop):
     """Bit for bit, wherever it was stopped."""

@@ -333,9 +333,11 @@ def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
     given, grad = (line, times, base), random(rows, length, dtype=dtype)
     for kind in range(3):
         rest = numbers, 4, 6.0, 0.9, kind
-        opcheck(operators.read_line, (*(t.clone().requires_grad_() for t in given), *rest))
+        # How gradients are made does not depend on sizes.
+        tests = {} if rows == 3 else {"test_utils": ("test_schema", "test_faketensor")}
+        opcheck(operators.read_line, (*(t.clone().requires_grad_() for t in given), *rest), **tests)
         for name in ("read_line_to_line", "read_line_to_times"):
-            opcheck(getattr(operators, name), (grad, *given, *rest))
+            opcheck(getattr(operators, name), (grad, *given, *rest), **tests)
     opcheck(operators.allpass_poles, (*(t.clone().requires_grad_() for t in (times, base)), 6.0, 0.9))
     opcheck(operators.allpass_poles_backward, (times, times, base, 6.0, 0.9))
 
