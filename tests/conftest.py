@@ -37,11 +37,9 @@ def pytest_collection_modifyitems(config, items):
     if config.option.all or named:
         return
     functions = {}
-    for item in items:
+    for item in items if marked else [item for item in items if not item.get_closest_marker("slow")]:
         functions.setdefault((item.path, getattr(item, "originalname", item.name)), []).append(item)
     kept = {item for (_, name), cases in functions.items() for item in _some(name, cases)}
-    if not marked:
-        kept = {item for item in kept if not item.get_closest_marker("slow")}
     if config.option.rest:
         kept = set(items) - kept
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])

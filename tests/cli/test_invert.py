@@ -139,6 +139,7 @@ def test_killed_it_goes_on_from_the_last_checkpoint(cli, sound, inverted, longer
     assert same(out, inverted)
 
 
+@pytest.mark.slow
 def test_a_finished_inversion_is_told_again_and_changes_nothing(cli, sound, inverted, longer):
     before = cli.snapshot(inverted)
     result = cli.run("invert", sound, "--out", inverted)

@@ -58,7 +58,7 @@ def gradients(renderer, x):
     return [parameter.grad.clone() for parameter in renderer.parameters()]
 
 
-@pytest.mark.parametrize("backend, batch", [("eager", ()), ("aot_eager", (2,))])
+@pytest.mark.parametrize("backend, batch", [("eager", ()), pytest.param("aot_eager", (2,), marks=pytest.mark.slow)])
 def test_compiles_as_one_graph(renderer, x, backend, batch):
     x = x.expand(*batch, *x.shape)
     torch._dynamo.reset()

@@ -166,7 +166,7 @@ def crash_after(num_moves):
         yield
 
 
-@pytest.mark.parametrize("first", range(12))
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 12))])
 def test_crashes_at_any_two_moves_leave_a_whole_one(pruned, new_search, checkpoint, first):
     search = new_search()
     for second in range(first % 2, 12, 2):
