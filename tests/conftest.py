@@ -1,6 +1,7 @@
 """Shared fixtures: a trusted reference renderer, and toy processors to render with."""
 
 import os
+import sys
 import zlib
 from types import SimpleNamespace
 
@@ -20,28 +21,47 @@ MOST_CASES = 3  # of one test function, in a quick run
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all", action="store_true", help="run all tests, not only a choice of the cases of each")
+    parser.addoption("--all", action="store_true", help="run all tests, slow ones and every case too")
+    parser.addoption("--rest", action="store_true", help="run only those tests that a quick run leaves out")
 
 
 def pytest_collection_modifyitems(config, items):
-    """In a quick run, leave out slow tests and, of a test with many cases, all but some that lie evenly.
+    """In a quick run, leave out slow tests and, of a test with many cases, all but some.
 
-    Functions begin at different cases, so that where several run over the same classes each class has its turn. What is
-    named on the command line is run as it is.
+    Those marked ``each("name")`` keep one case of each class, or of whatever the argument of this name takes; others
+    keep a few that lie evenly. Where tests are chosen by a mark, slow ones are among them. What is named on the
+    command line is run as it is.
     """
-    named = any("::" in argument for argument in config.args) or config.option.keyword or config.option.markexpr
+    marked = config.option.markexpr
+    named = any("::" in argument for argument in config.args) or (config.option.keyword and not marked)
     if config.option.all or named:
         return
     functions = {}
-    for item in items:
+    for item in items if marked else [item for item in items if not item.get_closest_marker("slow")]:
         functions.setdefault((item.path, getattr(item, "originalname", item.name)), []).append(item)
-    kept = set()
-    for (_, name), cases in functions.items():
-        step = -(-len(cases) // MOST_CASES)
-        kept.update(cases[zlib.crc32(name.encode()) % step :: step])
-    kept = {item for item in kept if not item.get_closest_marker("slow")}
+    kept = {item for (_, name), cases in functions.items() for item in _some(name, cases)}
+    if config.option.rest:
+        kept = set(items) - kept
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
+
+
+def _some(name, cases):
+    each = cases[0].get_closest_marker("each")
+    if each:
+        (argument,) = each.args
+        return {case.callspec.params[argument]: case for case in reversed(cases)}.values()
+    step = -(-len(cases) // MOST_CASES)
+    # Functions begin at different cases, so that where several run over the same ones each has its turn.
+    return cases[zlib.crc32(name.encode()) % step :: step]
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_is_left():
+    """What one test has compiled counts towards the limits of the next, and leads it other ways."""
+    yield
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
 
 
 class Toy(nn.Module):

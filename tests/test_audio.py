@@ -287,6 +287,7 @@ def test_notices_are_printed_by_default(store, capsys):
     assert "mono" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_importing_does_not_need_soundfile():
     code = "import sys; sys.modules['soundfile'] = sys.modules['soxr'] = None; import grafx.audio"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

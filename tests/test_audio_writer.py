@@ -23,6 +23,7 @@ def noise(channels=2, length=1001):
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3"])
+@pytest.mark.slow
 def test_minutes_at_once(tmp_path, suffix):
     """In a process of its own, since it is the process that ended."""
     code = f"""
@@ -171,6 +172,7 @@ def test_a_full_disk_is_called_that(tmp_path, monkeypatch, suffix, length):
 
 
 @pytest.mark.parametrize("suffix, room", [("wav", 1000), ("ogg", 30000)])
+@pytest.mark.slow
 def test_a_disk_that_becomes_full(tmp_path, suffix, room):
     """No file may have more than so many bytes, which is how a quota ends, too."""
     code = f"""

@@ -43,17 +43,22 @@ def rows(text):
     ]
 
 
-@pytest.fixture(scope="module")
-def quick():
+@pytest.mark.slow
+def test_every_section_runs_without_a_peer():
+    """All that is asked of one quick run, which takes long, stands in one test, so that it runs once."""
     page = ROOT / "docs" / "benchmarks.md"
     before = page.read_bytes()
-    result = run("--quick")
+    quick = run("--quick")
     assert page.read_bytes() == before, "a quick run must not be recorded"
-    return result
+    sections_run(quick)
+    schedules_are_ranked_as_they_should_be(quick.stdout)
+    without_a_gpu_a_section_says_so(quick.stdout)
+    the_floor_lies_below_the_render(quick.stdout)
+    streams_are_as_fast_as_their_blocks(quick.stdout)
+    tensors_are_counted(quick.stdout)
 
 
-@pytest.mark.slow
-def test_every_section_runs_without_a_peer(quick):
+def sections_run(quick):
     titles = [line for line in quick.stdout.splitlines() if line.startswith("## ")]
     assert titles == [
         "## Consoles",
@@ -84,8 +89,8 @@ def test_every_section_runs_without_a_peer(quick):
     assert "Error" not in quick.stderr
 
 
-def test_schedules_are_ranked_as_they_should_be(quick):
-    cells = {row[0]: row for row in rows(quick.stdout.partition("## Schedules")[2].partition("## Large")[0])[:3]}
+def schedules_are_ranked_as_they_should_be(text):
+    cells = {row[0]: row for row in rows(text.partition("## Schedules")[2].partition("## Large")[0])[:3]}
     greedy, beam, optimal = (int(row[1]) for row in cells.values())
     assert list(cells) == ["greedy", "beam", "optimal, proven for 5 of 5"]
     assert greedy >= beam >= optimal > 0
@@ -94,21 +99,21 @@ def test_schedules_are_ranked_as_they_should_be(quick):
     assert all(row[2] == row[4] == row[5] == row[7] == row[8] == "–" for row in cells.values())
 
 
-def test_without_a_gpu_a_section_says_so(quick):
-    text = quick.stdout.partition("## CUDA")[2].partition("## Schedules")[0]
-    assert ("*Not measured: there is no CUDA device.*" in text) != torch.cuda.is_available()
+def without_a_gpu_a_section_says_so(text):
+    section = text.partition("## CUDA")[2].partition("## Schedules")[0]
+    assert ("*Not measured: there is no CUDA device.*" in section) != torch.cuda.is_available()
 
 
-def test_the_floor_lies_below_the_render(quick):
-    text = quick.stdout.partition("## Floor")[2].partition("## Kernels")[0]
-    *parts, floor, render = [[row[0], float(row[1])] for row in rows(text)]
+def the_floor_lies_below_the_render(text):
+    section = text.partition("## Floor")[2].partition("## Kernels")[0]
+    *parts, floor, render = [[row[0], float(row[1])] for row in rows(section)]
     assert len(parts) == 3 and all(row[1] > 0 for row in parts)
     assert floor == ["floor", pytest.approx(sum(row[1] for row in parts), rel=0.01)]
     assert render[0] == "render"
 
 
-def test_streams_are_as_fast_as_their_blocks(quick):
-    streaming = quick.stdout.partition("## Streaming")[2].partition("## CUDA")[0]
+def streams_are_as_fast_as_their_blocks(text):
+    streaming = text.partition("## Streaming")[2].partition("## CUDA")[0]
     blocks, sounds = rows(streaming)[:6], rows(streaming)[6:]
     assert [row[0] for row in sounds] == ["in blocks", "in blocks", "at once"]
     for row in blocks:
@@ -117,13 +122,14 @@ def test_streams_are_as_fast_as_their_blocks(quick):
         assert times == pytest.approx(of_sound / mean, rel=0.02)
 
 
-def test_tensors_are_counted(quick):
-    memory = quick.stdout.partition("## Memory")[2].partition("## Aggregation")[0]
+def tensors_are_counted(text):
+    memory = text.partition("## Memory")[2].partition("## Aggregation")[0]
     found = {row[0]: row[3] for row in rows(memory) if row[0] != "GRAFX 0.6.0"}
     assert float(found["forward and backward"]) > float(found["with `checkpoint=True`"]) > 0
     assert float(found["output, then `signals.tensor()`"]) >= float(found["output"]) > 0
 
 
+@pytest.mark.slow
 def test_a_peer_fills_its_columns_and_is_the_same_when_it_is_ours():
     table = rows(run("schedules", "--quick", "--peer", sys.executable).stdout)
     for row in table:
@@ -144,6 +150,7 @@ def test_kernels_of_a_peer_compute_the_same_and_missing_packages_leave_a_dash():
         assert cells[1] == cells[2] == cells[4] == cells[5] == cells[6] == "–"
 
 
+@pytest.mark.slow
 def test_dynamics_are_compared_with_those_packages_that_are_there():
     result = run("dynamics", "--quick", "--peer", sys.executable)
     speed, *sounds = result.stdout.split("Beside pedalboard's")
@@ -377,6 +384,7 @@ def worker(benchmarks):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_survives_a_case_that_fails(benchmarks, worker, capsys):
     with pytest.raises(benchmarks.measure.Unanswered, match="fails"):
         worker.ask("schedules", {"seeds": [0, 1], "chains": 1, "method": "fastest"})
@@ -394,6 +402,7 @@ def test_a_worker_without_its_package_leaves_a_dash(benchmarks):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_is_given_up_after_the_limit_and_starts_again(benchmarks, worker):
     with pytest.raises(benchmarks.measure.Unanswered, match="> 0 s"):
         worker.ask("about", {}, limit=0.01)

@@ -28,6 +28,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
     assert loaded_by("import grafx.data, grafx.processors, grafx.render, grafx.utils, grafx.settings") == set()
 
 
+@pytest.mark.slow
 def test_a_first_call_loads_no_compiler_of_graphs():
     pytest.importorskip("grafx.processors.core.operators", reason="custom_op of torch loads it in every first call")
     names = (

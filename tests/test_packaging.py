@@ -51,6 +51,7 @@ def run(code, folder):
 
 
 @pytest.mark.parametrize("module", ["grafx", "grafx.data, grafx.render, grafx.utils"])
+@pytest.mark.slow
 def test_imports_are_light(tmp_path, module):
     heavy = [
         "matplotlib",
@@ -67,6 +68,7 @@ def test_imports_are_light(tmp_path, module):
     assert run(code, tmp_path) == "[]"
 
 
+@pytest.mark.slow
 def test_processors_import_from_another_folder(tmp_path):
     code = "import grafx.processors as p, pathlib; print(pathlib.Path(p.__file__).parent.name, p.__name__)"
     assert run(code, tmp_path) in ("processors grafx.processors",)

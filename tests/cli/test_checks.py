@@ -87,11 +87,13 @@ def test_the_mix_among_the_stems_is_refused(cli, material, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_mix_of_one_stem_may_be_that_stem(cli, material, tmp_path):
     result = cli.run("search", material.mix, "--mix", material.mix, *SHORT, "--out", tmp_path / "out")
     assert result.exit_code == 0, (result.output, result.exception)
 
 
+@pytest.mark.slow
 def test_a_stem_that_is_given_twice_is_said(cli, material, tmp_path):
     copy = tmp_path / "other.flac"
     cli.write(copy, read_audio(material.stems[0])[0], subtype="PCM_24")
@@ -144,6 +146,7 @@ print(MatchLoss(44100)(torch.ones(2, 5000), torch.ones(2, 5000)).item())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /dev/null")
+@pytest.mark.slow
 def test_without_a_home_and_caches():
     """As if no folder beside the packages could be written to either; that costs time, so no command is run."""
     result = subprocess.run(

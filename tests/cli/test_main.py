@@ -45,6 +45,7 @@ def test_without_arguments_it_shows_its_help(cli):
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
+@pytest.mark.slow
 def test_without_its_extras_it_says_what_to_install(cli, package):
     result = cli.run_elsewhere("--help", prelude=f"import sys; sys.modules['{package}'] = None")
     assert result.returncode == 1
@@ -59,13 +60,7 @@ def test_without_a_package_that_a_command_needs_it_says_so_too(cli, material, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_works_in_a_terminal_without_unicode(cli, searched, tmp_path):
-    prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
-    result = cli.run_elsewhere("draw", searched.folder, "--out", tmp_path / "ä.svg", prelude=prelude)
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "ä.svg").exists()
-
-
+@pytest.mark.slow
 def test_numbers_keep_their_signs_there(cli, search_arguments, result_folder):
     prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
     result = cli.run_elsewhere(*search_arguments, result_folder, prelude=prelude)
@@ -88,6 +83,7 @@ def test_search_writes_all_files_and_says_what_it_found(cli, searched):
         assert word in said
 
 
+@pytest.mark.slow
 def test_the_same_search_elsewhere_finds_the_same(cli, searched, search_arguments, tmp_path):
     result = cli.run_elsewhere(*search_arguments, tmp_path / "again")
     assert result.returncode == 0, result.stderr
@@ -122,6 +118,7 @@ def test_part_of_an_earlier_result_is_left_alone(cli, search_arguments, result_f
     assert cli.snapshot(folder) == before
 
 
+@pytest.mark.slow
 def test_other_files_in_the_folder_are_no_obstacle(cli, material, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     options = ["--fit-steps", "0", "--rounds", "0"]
@@ -130,6 +127,7 @@ def test_other_files_in_the_folder_are_no_obstacle(cli, material, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*cli.files, "notes.txt"])
 
 
+@pytest.mark.slow
 def test_groups_and_names_with_brackets(cli, tmp_path):
     stems = cli.make_stems()
     names = ["kick [bold].wav", "pad [take 2] :cat:.wav"]
@@ -155,6 +153,7 @@ def test_a_mix_that_is_the_plain_sum(cli, material, tmp_path):
     assert cli.run("draw", tmp_path / "out", "--out", tmp_path / "a.svg").exit_code == 0
 
 
+@pytest.mark.slow
 def test_changes_to_the_audio_are_said_aloud(cli, tmp_path):
     stems = cli.make_stems()
     paths = [
@@ -326,6 +325,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_before_the_search(cli, sear
     cli.refused(cli.run(*search_arguments, tmp_path), "Permission denied")
 
 
+@pytest.mark.slow
 def test_the_same_file_twice_and_the_same_name_from_two_folders(cli, material, tmp_path):
     other = cli.write(tmp_path / "kick.wav", cli.make_stems()[1])
     options = ["--fit-steps", "0", "--rounds", "0", "--out", tmp_path / "out"]
@@ -342,6 +342,7 @@ def test_the_same_file_twice_and_the_same_name_from_two_folders(cli, material, t
 # Render
 
 
+@pytest.mark.slow
 def test_render_makes_the_mix_again_in_a_new_process(cli, material, searched, tmp_path):
     result = cli.run_elsewhere("render", searched.folder, *material.stems, "--out", tmp_path / "new" / "again.wav")
     assert result.returncode == 0, result.stderr

@@ -69,6 +69,7 @@ def same_results(first, second):
     return torch.equal(*[read_audio(folder / "mix.wav")[0] for folder in (first, second)])
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_arguments, searched, material, tmp_path):
     out = tmp_path / "out"
     stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
@@ -109,7 +110,12 @@ def steps(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "step, number", [(1, signal.SIGINT), (3, signal.SIGTERM), (4, signal.SIGINT), (5, signal.SIGINT)]
+    "step, number",
+    [
+        (4, signal.SIGINT),
+        pytest.param(5, signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(3, signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(
     cli, search_arguments, searched, tmp_path, monkeypatch, steps, step, number
@@ -135,6 +141,7 @@ def test_a_second_interrupt_leaves_at_once(cli, search_arguments, tmp_path, step
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint"]
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_from_the_last_checkpoint(cli, search_arguments, searched, tmp_path):
     prelude = "import grafx.cli.run; grafx.cli.run.SECONDS_BETWEEN_CHECKPOINTS = 0\n"
     killed = cli.run_elsewhere(
@@ -148,6 +155,7 @@ def test_killed_it_goes_on_from_the_last_checkpoint(cli, search_arguments, searc
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(cli.files)
 
 
+@pytest.mark.slow
 def test_a_failure_while_writing_results_loses_nothing(cli, search_arguments, searched, tmp_path, monkeypatch):
     def fail(search):
         raise OSError(28, "No space left on device", "loss.svg")
@@ -182,6 +190,7 @@ def test_damaged_metrics_are_those_of_another_search(cli, search_arguments, resu
 # Rendering
 
 
+@pytest.mark.slow
 def test_stems_that_were_padded_and_cut_render_as_they_did_then(cli, material, tmp_path):
     kick, pad = cli.make_stems()
     paths = [

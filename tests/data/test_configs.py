@@ -107,6 +107,7 @@ def test_equality_and_hash():
     assert config != "config" and config != MIMO
 
 
+@pytest.mark.slow
 def test_content_hash_is_the_same_in_another_process():
     code = "from grafx.data import NodeConfigs; print(NodeConfigs(['é', 'b']).content_hash, end='')"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -533,6 +533,7 @@ def mixers(draw):
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=100)
 @given(G=mixers(), data=st.data())
+@pytest.mark.slow
 def test_a_valid_graph_stays_valid(G, data):
     G.invalid_op = "mute"
     for edit in data.draw(st.lists(st.sampled_from(["insert", "bypass", "both", "merge"]), max_size=6)):

@@ -402,6 +402,7 @@ def test_empty_graphs_in_a_batch(tmp_path):
         assert len(unbatch_grafx(load_grafx(tmp_path)[0])) == num_graphs
 
 
+@pytest.mark.slow
 def test_many_of_everything(tmp_path):
     """Refuse files on which quadratic algorithms would take minutes."""
     many = 20_000

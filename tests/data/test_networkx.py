@@ -398,6 +398,7 @@ def raw_edit(data, G):
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=300)
 @given(data=st.data())
+@pytest.mark.slow
 def test_after_raw_edits_a_scheduled_graph_is_rendered_right_or_refused(toys, reference_render, data):
     G = reorder_for_fast_render(random_graph(data, toys.config))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -407,6 +408,7 @@ def test_after_raw_edits_a_scheduled_graph_is_rendered_right_or_refused(toys, re
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=150)
 @given(data=st.data())
+@pytest.mark.slow
 def test_parts_and_unions_of_scheduled_graphs_are_rendered_right_or_refused(toys, reference_render, data):
     G, H = (reorder_for_fast_render(random_graph(data, toys.config)) for _ in range(2))
     part = G.subgraph(data.draw(st.sets(st.sampled_from(sorted(G)))))

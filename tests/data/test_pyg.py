@@ -21,6 +21,7 @@ from grafx.data import (
 from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named():
     code = "import sys; sys.modules['torch_geometric'] = None; from grafx.data import *; to_pyg(GRAFX())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

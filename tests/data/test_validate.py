@@ -303,6 +303,7 @@ def test_a_view_is_validated_as_what_it_shows():
     assert G.edge_subgraph([edge for edge in G.edges if edge[:2] != (2, 1)]).validate() == []
 
 
+@pytest.mark.slow
 def test_a_long_chain_and_a_large_knot_take_no_recursion():
     G = GRAFX()
     first, last = G.add_serial_chain(["in", *["eq"] * 5000, "out"])

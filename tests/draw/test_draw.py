@@ -135,6 +135,7 @@ def test_text_stays_text_in_saved_files(chain, tmp_path):
 
 
 @pytest.mark.parametrize("make", ["chain", "crowd"])
+@pytest.mark.slow
 def test_enormous_drawings_have_a_bearable_number_of_pixels(graphs, make):
     if make == "chain":
         G = graphs.make(["eq"] * 1500, [(i, i + 1) for i in range(1499)])

@@ -169,6 +169,7 @@ def test_cycles_are_drawn_against_the_flow(graphs, read_drawing, vertical):
         assert sign * (curve[-1] - curve[0])[axis] < 0
 
 
+@pytest.mark.slow
 def test_a_graph_of_cycles_only(graphs, read_drawing):
     G = graphs.make(["eq"] * 4, [(0, 1), (1, 0), (2, 3), (3, 2)])
     check_clear(read_drawing(*draw_grafx(G)), G)

@@ -278,6 +278,7 @@ def test_distortions_without_a_gain_take_none_in_its_place():
 
 @pytest.mark.versions
 @torch.no_grad()
+@pytest.mark.slow
 def test_many_classes_compile_one_after_the_other_for_changing_batches(rng):
     """Each has as many compilations to itself as dynamo allows, and symbolic batches are no other batches."""
     torch.compiler.reset()

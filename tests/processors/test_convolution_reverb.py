@@ -104,7 +104,7 @@ def test_gradients(channels, rng):
     processor = reverb(room(0.02, channels, 60))
     x = torch.from_numpy(rng.standard_normal((2, 2, 80))).requires_grad_()
     raw = [torch.from_numpy(0.3 * rng.standard_normal((2, n)) - 2 * (n == 1)).requires_grad_() for n in (1, 1, 3)]
-    assert torch.autograd.gradcheck(processor, (x, *raw))
+    assert torch.autograd.gradcheck(processor, (x, *raw), fast_mode=True)
 
 
 @pytest.mark.parametrize("ir", [room(0.2, 4), torch.ones(1), torch.zeros(2, 50), torch.eye(1, 5000)])

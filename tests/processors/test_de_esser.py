@@ -92,7 +92,7 @@ def test_gradients(mode, detector, rng):
     processor = DeEsser(mode, detector, sample_rate=4000)
     x = torch.from_numpy(rng.standard_normal((2, 2, 40))).requires_grad_()
     raw = [torch.from_numpy(0.3 * rng.standard_normal((2, n))).requires_grad_() for n in (1, 1, 1, 1, 2)]
-    assert torch.autograd.gradcheck(processor, (x, *raw))
+    assert torch.autograd.gradcheck(processor, (x, *raw), fast_mode=True)
 
 
 def test_a_range_of_nothing_changes_nothing(rng):

@@ -108,7 +108,7 @@ def test_gradients(rng, kind, knee, smoother):
     p = make_parameters(rng, processor, 2)
     u = torch.tensor(rng.normal(size=(2, 2, 15)) * 0.1, requires_grad=True)
     values = [torch.tensor(v, requires_grad=True) for v in p.values()]
-    assert gradcheck(lambda u, *v: processor(u, **dict(zip(p, v, strict=True))), (u, *values))
+    assert gradcheck(lambda u, *v: processor(u, **dict(zip(p, v, strict=True))), (u, *values), fast_mode=True)
 
 
 @pytest.mark.parametrize("kind", PROCESSORS)
@@ -193,6 +193,7 @@ def test_missing_and_surplus_parameters_are_named():
         NoiseGate(knee="hard")(torch.rand(1, 1, 9), zero, zero, z_alpha_pre=zero, z_alpha_post=zero)
 
 
+@pytest.mark.slow
 def test_compiles_to_one_graph():
     processor = Compressor(gain_smoother="ballistics")
     u = torch.rand(1, 2, 64)

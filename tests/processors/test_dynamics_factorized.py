@@ -275,6 +275,7 @@ def strokes(rng, decay=0.003, length=RATE // 4, count=8):
     return torch.tensor(x * rng.uniform(0.5, 1, size=length) * rng.choice([-1, 1], size=length))[None, None]
 
 
+@pytest.mark.slow
 def test_settings_of_a_compressor_are_found_by_gradients(rng):
     x = strokes(rng)
     asked = {
@@ -290,6 +291,7 @@ def test_settings_of_a_compressor_are_found_by_gradients(rng):
         assert abs(math.log(found[name].item() / asked[name])) < 0.2, found
 
 
+@pytest.mark.slow
 def test_settings_of_a_gate_are_found_by_gradients(rng):
     """From a threshold that closes it now and then: one that is always open has no slope."""
     x = strokes(rng, decay=0.01)
@@ -314,6 +316,7 @@ def test_controls_are_those_of_the_desk_and_those_of_transients():
     assert {"smoothing_ms", "transient_smoothing_ms"} < set(smoothed)
 
 
+@pytest.mark.slow
 def test_it_compiles(rng):
     x = torch.tensor(rng.normal(size=(2, 2, 300)), dtype=torch.float32)
     for processor in (FactorizedCompressor(), FactorizedNoiseGate()):

@@ -158,6 +158,7 @@ def test_lengths_are_primes_of_their_own():
 
 
 @pytest.mark.parametrize("matrix", ["exponential", "householder"])
+@pytest.mark.slow
 def test_a_room_is_found_by_its_sound(matrix):
     """Its decay times, by gradient descent on the energies that bands still have at several times."""
     torch.manual_seed(0)

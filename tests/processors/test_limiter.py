@@ -117,6 +117,7 @@ def test_latency_is_declared():
         Limiter(lookahead_ms=1, smooth_type="iir")
 
 
+@pytest.mark.slow
 def test_compiles_to_one_graph():
     limiter, x = Limiter(lookahead_ms=1), torch.rand(1, 2, 128)
     p = limiter.dsp_to_raw({"threshold_db": -20}, 1, x)

@@ -56,6 +56,7 @@ def are_found(found, asked):
 
 
 @pytest.mark.parametrize("knee_type", ["quadratic", "hard"])
+@pytest.mark.slow
 def test_settings_are_found_from_sounds_alone(knee_type):
     asked = {
         "threshold_db": torch.tensor([-35.0, -28.0, -40.0]),
@@ -74,6 +75,7 @@ def test_settings_are_found_from_sounds_alone(knee_type):
 
 
 @pytest.mark.skipif(not DRUMS.exists(), reason="there is no recording")
+@pytest.mark.slow
 def test_nine_of_ten_random_compressors_are_found_from_drums():
     generator = torch.Generator().manual_seed(0)
     ranges = {

@@ -333,6 +333,7 @@ def test_parameters_of_filtered_noise():
     assert mono.parameter_size() == dict.fromkeys(names, (1, 3))
 
 
+@pytest.mark.slow
 def test_filtered_noise_compiles_to_one_graph():
     processor = FilteredNoiseShapingReverb(**SMALL, noise_randomness="fixed")
     x, p = torch.rand(1, 2, 64), torch.zeros(1, 2, 3)

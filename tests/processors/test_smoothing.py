@@ -300,8 +300,8 @@ def test_nothing_leaves_the_state_as_it_is(name, items):
             torch.testing.assert_close(a, b.float().expand(items))
 
 
-@pytest.mark.parametrize("shape", [(), (3, 2), (3, 2, SAMPLES)])
-@pytest.mark.parametrize("name", SMOOTHERS)
+@pytest.mark.parametrize("name, shape", zip(SMOOTHERS, [(), (3, 2), (3, 2, SAMPLES)], strict=True))
+@pytest.mark.slow
 def test_compiles_as_one_graph(name, shape):
     _, _, process = SMOOTHERS[name]
     state, x = begin(name), signals(name, dtype=torch.float32).requires_grad_()

@@ -153,6 +153,7 @@ def test_gradients(kind):
     assert torch.autograd.gradcheck(
         lambda *values: processor(num_samples=60, **dict(zip(raw, values, strict=True))),
         [value.requires_grad_() for value in raw.values()],
+        fast_mode=True,
     )
 
 
@@ -211,6 +212,7 @@ def test_what_does_not_fit_is_refused():
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_compiles_as_one_graph():
     processor = KickSynth(use_modal=True)
     raw = raw_of(processor, 2, 6, dtype=torch.float32)

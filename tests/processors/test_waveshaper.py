@@ -210,6 +210,7 @@ def test_in_a_graph_all_that_is_parallel_waits(options, rng):
     torch.testing.assert_close(torch.cat(blocks, -1)[..., late:], whole, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_compiles(rng):
     x = torch.tensor(rng.normal(size=(2, 1, 100)), dtype=torch.float32)
     for processor in (Waveshaper("tanh", "adaa2"), Waveshaper("hard", "adaa1", 2), SplineDistortion(), BitCrusher()):
@@ -296,6 +297,7 @@ def test_refusals():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @torch.no_grad()
+@pytest.mark.slow
 def test_whole_settings_of_the_bit_crusher_are_exact(dtype):
     crusher = BitCrusher()
     x = torch.linspace(-1, 1, 1201, dtype=dtype)[None, None]

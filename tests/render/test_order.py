@@ -116,6 +116,7 @@ def test_the_optimum_of_larger_graphs_is_the_shortest_schedule(seed):
     assert len(order(G, "optimal")[0]) == shortest_schedule(G)
 
 
+@pytest.mark.slow
 def test_beam_is_close_to_the_optimum_and_far_below_greedy():
     graphs = [chains(seed, 6, shortest=3, longest=8, types=list("abcdefg")) for seed in range(100)]
     with warnings.catch_warnings():

@@ -58,8 +58,7 @@ def gradients(renderer, x):
     return [parameter.grad.clone() for parameter in renderer.parameters()]
 
 
-@pytest.mark.parametrize("batch", [(), (2,)])
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend, batch", [("eager", ()), pytest.param("aot_eager", (2,), marks=pytest.mark.slow)])
 def test_compiles_as_one_graph(renderer, x, backend, batch):
     x = x.expand(*batch, *x.shape)
     torch._dynamo.reset()
@@ -211,6 +210,7 @@ PARALLEL = """
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     place = (tmp_path / "rendezvous").as_uri()
     command = [sys.executable, "-c", textwrap.dedent(PARALLEL)]

@@ -324,6 +324,7 @@ def test_a_processor_that_changes_the_length_is_named():
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.slow
 def test_a_chain_of_ten_thousand_nodes_renders(toys, checkpoint):
     G = GRAFX(config=toys.config)
     G.add_serial_chain(["in", *["gain", "invert"] * 5000, "out"])
@@ -337,6 +338,7 @@ def test_a_chain_of_ten_thousand_nodes_renders(toys, checkpoint):
 
 
 @pytest.mark.parametrize("make", ["wide", "deep"])
+@pytest.mark.slow
 def test_large_graphs_are_planned(toys, make):
     G = GRAFX(config=toys.config)
     mix = G.add("mix")
@@ -369,6 +371,7 @@ def test_generators_without_parameters_are_called_for_each_row():
         assert intermediates[0]["peak"].shape == (*batch, 3)
 
 
+@pytest.mark.slow
 def test_many_silent_inlets_and_sums_take_time_in_proportion(toys):
     G = GRAFX(config=toys.config)
     source = G.add("in")

@@ -181,6 +181,7 @@ def test_long_audio_is_heard_in_pieces(stems):
     assert "The mix is 20.0 ms later" in note
 
 
+@pytest.mark.slow
 def test_a_search_holds_it_and_results_tell_it(stems, tmp_path):
     from grafx.search.mixing.report import write_results
 

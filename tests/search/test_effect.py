@@ -53,7 +53,8 @@ def is_found(found, asked):
     return abs(found["rate_hz"] / asked["rate_hz"] - 1) < 0.02 and abs(found["depth_ms"] / asked["depth_ms"] - 1) < 0.1
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.slow
 def test_a_chorus_is_found_where_plain_descent_fails(seed):
     asked, x = draw(seed), strokes(seed=seed)
     y = Chorus(sample_rate=RATE)(x[None], dsp_params=asked)[0]
@@ -74,8 +75,12 @@ def test_a_chorus_is_found_where_plain_descent_fails(seed):
     "effect, asked",
     [
         (Tremolo, {"rate_hz": 3.0, "depth_db": 9.0, "phase_cycles": 0.4}),
-        (Vibrato, {"rate_hz": 4.0, "depth_cents": 30.0, "phase_cycles": 0.7}),
-        (Flanger, {"rate_hz": 0.8, "depth_ms": 2.0, "delay_ms": 5.0, "feedback": 0.5, "mix": 0.5}),
+        pytest.param(Vibrato, {"rate_hz": 4.0, "depth_cents": 30.0, "phase_cycles": 0.7}, marks=pytest.mark.slow),
+        pytest.param(
+            Flanger,
+            {"rate_hz": 0.8, "depth_ms": 2.0, "delay_ms": 5.0, "feedback": 0.5, "mix": 0.5},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_other_effects_are_found(effect, asked):
@@ -86,6 +91,7 @@ def test_other_effects_are_found(effect, asked):
         assert found[name] == pytest.approx(value, rel=0.02 if name == "rate_hz" else 0.1, abs=0.02), name
 
 
+@pytest.mark.slow
 def test_stereo_spread_is_found():
     asked = {"rate_hz": 1.5, "depth_ms": 2.0, "delay_ms": 12.0, "spread_cycles": 0.25, "mix": 0.6, "phase_cycles": 0.3}
     effect, x = partial(Chorus, param_range={"rate_hz": (0.2, 5.0), "depth_ms": (0.2, 5.0)}), strokes(channels=2)
@@ -104,6 +110,7 @@ def test_everything_random_follows_from_the_seed():
     assert once.settings == twice.settings != other.settings
 
 
+@pytest.mark.slow
 def test_silence_at_the_beginning_does_no_harm():
     x = torch.nn.functional.pad(strokes(), (RATE, 0))
     y = Tremolo(sample_rate=RATE)(x[None], dsp_params={"rate_hz": 2.0, "depth_db": 12.0})[0]

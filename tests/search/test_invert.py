@@ -45,6 +45,7 @@ def test_the_pitch_is_found_where_plain_descent_fails():
     assert found.losses == sorted(found.losses, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same_and_the_result_fits_together():
     target, steps = kick(2000, f_start=300.0), []
     found = invert(KickSynth(), target, RATE, seed=3, effort=TINY, progress=steps.append)
@@ -69,6 +70,7 @@ def test_silence_before_the_sound_is_set_aside_and_its_level_does_not_matter():
     assert found.audio.norm().item() == pytest.approx(late.norm().item(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_start_is_never_made_worse():
     target = kick(3000, **KICKS["hard"])
     found = invert(KickSynth(), target, RATE, starts=[KICKS["hard"]], effort=TINY)
@@ -76,6 +78,7 @@ def test_a_start_is_never_made_worse():
     assert found.settings["distortion_drive"] == pytest.approx(3.0, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_graph_is_inverted():
     processors = {"sine": SineOscillator(param_range={"frequency_hz": (50, 2000)}), "gain": StereoGain()}
     G = GRAFX(config=NodeConfigs.from_processors(processors))
@@ -151,6 +154,7 @@ def test_the_spectral_loss_is_that_of_its_formula_and_judges_each_sound_by_itsel
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="needs recordings")
+@pytest.mark.slow
 def test_a_recording_comes_nearer_than_any_setting_that_is_built_in():
     from grafx.audio import read_audio
 

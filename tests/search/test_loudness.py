@@ -125,6 +125,7 @@ def at_full_level(new_search):
 
 
 @pytest.mark.parametrize("decibels", LEVELS_DB)
+@pytest.mark.slow
 def test_a_song_of_any_level_gives_the_same_graph(new_search, at_full_level, stems, mix, decibels):
     factor = amplitude(decibels)
     search = new_search(stems=factor * stems, mix=factor * mix, tolerance=0.05)
@@ -169,6 +170,7 @@ def test_dynamics_work_below_the_floor_of_gates_and_compressors_that_are_not_in_
 # Inversions
 
 
+@pytest.mark.slow
 def test_a_sound_that_is_far_softer_or_louder_than_the_synthesizer_is_inverted_alike():
     with torch.no_grad():
         target = KickSynth()(num_samples=2000, dsp_params={"f_start": 300.0, "decay_time": 0.05})[0]

@@ -103,6 +103,7 @@ def test_writing_again_replaces_all(written, finished):
 
 
 @pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.slow
 def test_an_unfinished_search(new_search, tmp_path, steps, stems):
     search = new_search()
     for _, _ in zip(range(steps), search.run(), strict=False):
@@ -113,6 +114,7 @@ def test_an_unfinished_search(new_search, tmp_path, steps, stems):
     assert metrics["console_loss"] == metrics["found_loss"] and metrics["removed"] == 0
 
 
+@pytest.mark.slow
 def test_a_mix_that_is_the_plain_sum(new_search, tmp_path, stems):
     """A loss of zero, which a logarithmic axis cannot show, and a graph without processors."""
     search = new_search(mix=stems.sum(0), tolerance=100.0, fit_steps=1)
@@ -133,6 +135,7 @@ def texts_above(folder, tmp_path):
     return texts(tmp_path / "settings.svg")
 
 
+@pytest.mark.slow
 def test_all_tell_the_same(written, tmp_path, new_search):
     """Numbers of graph.json, words of metrics.json, of the drawing and of the summary."""
     search = new_search()

@@ -85,7 +85,8 @@ def test_the_loss_falls(new_search):
     assert search.console.loss < search.plain_loss
 
 
-@pytest.mark.parametrize("method, tolerance", [("hybrid", 0.0), ("hybrid", 0.1), ("drywet", 0.1), ("brute-force", 0.1)])
+@pytest.mark.parametrize("method, tolerance", [("hybrid", 0.1), ("drywet", 0.0), ("brute-force", 0.1)])
+@pytest.mark.slow
 def test_the_best_is_in_bounds_by_every_method(new_search, method, tolerance):
     search = new_search(method=method, tolerance=tolerance)
     list(search.run())
@@ -94,6 +95,7 @@ def test_the_best_is_in_bounds_by_every_method(new_search, method, tolerance):
         assert search.best.num_processors < 21
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(new_search, finished, stems, mix):
     torch.manual_seed(123)
     kept, state = (stems.clone(), mix.clone()), torch.get_rng_state()
@@ -110,6 +112,7 @@ def test_another_seed_begins_elsewhere(new_search, finished):
     assert search.fingerprint != finished.fingerprint
 
 
+@pytest.mark.slow
 def test_subgroups_reach_the_found_graph(new_search):
     search = new_search(groups={"bus": ["pad"]}, fit_steps=1, tune_steps=1)
     assert search.num_processors == 28
@@ -117,12 +120,14 @@ def test_subgroups_reach_the_found_graph(new_search):
     assert {d["name"] for _, d in search.best.G.nodes(data=True) if d["node_type"] == "mix"} == {"master", "bus"}
 
 
+@pytest.mark.slow
 def test_one_stem(new_search, stems):
     search = new_search(stems=stems[:1], mix=0.5 * stems[0], names=["solo"])
     list(search.run())
     assert search.best.loss <= search.console.loss + 0.01
 
 
+@pytest.mark.slow
 def test_a_silent_stem_does_no_harm(new_search, stems, mix):
     muted = stems.clone()
     muted[1] = 0
@@ -131,6 +136,7 @@ def test_a_silent_stem_does_no_harm(new_search, stems, mix):
 
 
 @pytest.mark.parametrize("kind", ["mono", "one side"])
+@pytest.mark.slow
 def test_a_mix_without_side_or_channel(new_search, stems, mix, kind):
     target = mix.mean(0).expand(2, -1).clone() if kind == "mono" else mix * torch.tensor([[1.0], [0.0]])
     search = new_search(mix=target)
@@ -141,6 +147,7 @@ def test_a_mix_without_side_or_channel(new_search, stems, mix, kind):
 # Ends of the range
 
 
+@pytest.mark.slow
 def test_a_mix_that_is_the_plain_sum_needs_nothing(new_search, stems):
     search = new_search(mix=stems.sum(0), fit_steps=5, tolerance=100.0, rounds=2)
     assert search.plain_loss == 0
@@ -150,6 +157,7 @@ def test_a_mix_that_is_the_plain_sum_needs_nothing(new_search, stems):
     assert torch.allclose(render_mix(search.best.G, stems), stems.sum(0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_without_fit_steps_the_console_is_the_first_one(new_search):
     search = new_search(fit_steps=0)
     first = search.result()
@@ -166,6 +174,7 @@ def test_without_rounds_the_console_is_the_result(new_search):
     assert [entry["phase"] for entry in search.history] == ["fit"] * 3
 
 
+@pytest.mark.slow
 def test_without_tuning_pruning_goes_on(new_search):
     search = new_search(tune_steps=0, rounds=2, fit_steps=1)
     phases = [progress.phase for progress in search.run()]
@@ -193,14 +202,15 @@ def interrupted(new_search, tmp_path_factory):
     return search, folder
 
 
+@pytest.mark.slow
 def test_saving_disturbs_nothing(interrupted, finished):
     assert outcome(interrupted[0]) == outcome(finished)
 
 
 @pytest.mark.parametrize(
     "stop",
-    ["0", "1", "3", "4", "5", "6", "end"],
-    ids=["start", "fit", "fitted", "pruned", "tune", "tuned", "end"],
+    ["4", *(pytest.param(stop, marks=pytest.mark.slow) for stop in ("0", "3", "5", "end"))],
+    ids=["pruned", "start", "fitted", "tune", "end"],
 )
 def test_going_on_is_as_if_it_had_not_stopped(interrupted, finished, new_search, stop):
     """Bit for bit, wherever it was stopped."""
@@ -213,6 +223,7 @@ def test_going_on_is_as_if_it_had_not_stopped(interrupted, finished, new_search,
     assert outcome(search) == outcome(finished)
 
 
+@pytest.mark.slow
 def test_stopping_after_every_step(finished, new_search, tmp_path):
     """Each step is done by another search, in a folder that is written over and over."""
     for _ in itertools.count():
@@ -224,6 +235,7 @@ def test_stopping_after_every_step(finished, new_search, tmp_path):
     assert outcome(search) == outcome(finished)
 
 
+@pytest.mark.slow
 def test_a_stopped_search_has_a_result(new_search):
     search = new_search()
     assert search.result().num_processors == 21
@@ -315,6 +327,7 @@ def test_the_fingerprint_is_that_of_the_content(new_search):
     assert new_search(groups={"g": ("pad",)}).fingerprint == new_search(groups={"g": ["pad"]}).fingerprint
 
 
+@pytest.mark.slow
 def test_a_graph_can_be_taken_in_the_middle(new_search):
     """Someone may edit the graph and go on fitting it."""
     search = new_search()

@@ -194,11 +194,14 @@ def test_operators_keep_their_contract(rows, length, linear):
     held, state = gates(rows, length, 0.3), torch.rand(rows, 3, dtype=DOUBLE)
     values = torch.rand(rows, 4, dtype=DOUBLE)
     given = held, values.clone().requires_grad_(), state.clone().requires_grad_(), linear, torch.float32
-    opcheck(torch.ops.grafx.adsr, given)
     grad, y = torch.randn(2, rows, length)
-    opcheck(torch.ops.grafx.adsr_backward, (grad, state, held, values, state, y, linear))
+    # How gradients are made does not depend on sizes.
+    options = {} if rows == 3 else {"test_utils": ("test_schema", "test_faketensor")}
+    opcheck(torch.ops.grafx.adsr, given, **options)
+    opcheck(torch.ops.grafx.adsr_backward, (grad, state, held, values, state, y, linear), **options)
 
 
+@pytest.mark.slow
 def test_compiles_as_one_graph():
     torch._dynamo.reset()
 

@@ -182,7 +182,7 @@ def test_gradients(interpolation, limit, steps):
             ys, state = delay_line_process(xs, times, (past, last), params, base, 1.1)
             return ys, *state
 
-        assert gradcheck(run, inputs)
+        assert gradcheck(run, inputs, fast_mode=length > 1 and limit != 6.5)
 
 
 def test_gradients_end_where_times_are_clipped():
@@ -327,6 +327,7 @@ def test_plain_torch_agrees(kind, limit):
 
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize("rows, length, dtype", [(3, 9, torch.float32), (2, 0, DOUBLE), (0, 5, DOUBLE)])
+@pytest.mark.slow
 def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
     monkeypatch.setattr(dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._{backend}"))
     operators, numbers = torch.ops.grafx, torch.arange(rows).repeat(2, 1)
@@ -334,14 +335,17 @@ def test_operators_keep_the_contract(rows, length, dtype, backend, monkeypatch):
     given, grad = (line, times, base), random(rows, length, dtype=dtype)
     for kind in range(3):
         rest = numbers, 4, 6.0, 0.9, kind
-        opcheck(operators.read_line, (*(t.clone().requires_grad_() for t in given), *rest))
+        # How gradients are made does not depend on sizes.
+        tests = {} if rows == 3 else {"test_utils": ("test_schema", "test_faketensor")}
+        opcheck(operators.read_line, (*(t.clone().requires_grad_() for t in given), *rest), **tests)
         for name in ("read_line_to_line", "read_line_to_times"):
-            opcheck(getattr(operators, name), (grad, *given, *rest))
+            opcheck(getattr(operators, name), (grad, *given, *rest), **tests)
     opcheck(operators.allpass_poles, (*(t.clone().requires_grad_() for t in (times, base)), 6.0, 0.9))
     opcheck(operators.allpass_poles_backward, (times, times, base, 6.0, 0.9))
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.slow
 def test_compiles_as_one_graph_for_any_length(interpolation):
     torch._dynamo.reset()
     compiled = torch.compile(lambda x, t: tap(x, t, 12.5, interpolation), fullgraph=True, backend="aot_eager")

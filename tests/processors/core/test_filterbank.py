@@ -54,6 +54,17 @@ def test_triangles_between_the_limits_are_those_of_librosa(scale, htk):
     np.testing.assert_allclose(found.T, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_triangles_are_those_of_interpolation(scale):
+    """From one centre to the next, which are equally far from each other on the scale."""
+    to_scale, to_hertz = SCALES[scale]
+    edges = to_hertz(np.linspace(to_scale(np.float64(40)), to_scale(np.float64(6000)), 14))
+    hertz = np.linspace(0, 8000, 257)
+    expected = np.stack([np.interp(hertz, edges[k : k + 3], [0, 1, 0]) for k in range(12)], -1)
+    found = MATRIX(257, 12, scale, 40, 6000, 16000, low_half_triangle=False).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
 def test_linear_triangles():
     # 0, 10, 20, 30, 40 Hz
     np.testing.assert_allclose(MATRIX(5, 2, "linear", 10, 30, 80), [[1, 0], [1, 0], [0, 1], [1, 0], [1, 0]], atol=1e-12)

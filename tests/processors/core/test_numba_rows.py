@@ -33,6 +33,7 @@ def test_rows_side_by_side_and_back(dtype, first, last, start, stop):
     np.testing.assert_array_equal(copy, expected)
 
 
+@pytest.mark.slow
 def test_loading_numba_waits_for_the_first_recursion():
     code = "import sys, grafx.processors; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -122,19 +122,31 @@ def leaves(values):
 
 
 @pytest.mark.versions
-@pytest.mark.parametrize("name, rows, length, dtype", CASES)
-def test_contract(name, rows, length, dtype):
+@pytest.mark.slow
+@pytest.mark.each("name")
+@pytest.mark.parametrize("name", OPERATORS)
+def test_contract(name):
     forward, backward = operator_pair(name)
-    given, given_back = arguments(name, rows, length, dtype)
+    given, given_back = arguments(name, 3, 9, torch.float32)
     opcheck(backward, given_back if name != "convolve" else leaves(given_back))
     opcheck(forward, leaves(given))
 
 
+SHAPES_ALONE = ("test_schema", "test_faketensor")
+
+
+@pytest.mark.each("name")
 @pytest.mark.parametrize("name, rows, length, dtype", CASES)
-def test_contract_in_plain_torch(name, rows, length, dtype, monkeypatch):
+def test_contract_of_shapes(name, rows, length, dtype):
+    for operator, given in zip(operator_pair(name), arguments(name, rows, length, dtype), strict=True):
+        opcheck(operator, given, test_utils=SHAPES_ALONE)
+
+
+@pytest.mark.parametrize("name, rows, length, dtype", CASES)
+def test_contract_of_shapes_in_plain_torch(name, rows, length, dtype, monkeypatch):
     monkeypatch.setattr(dispatch, "_load", lambda name, _: import_module(f"grafx.processors.core.{name}._torch"))
     for operator, given in zip(operator_pair(name), arguments(name, rows, length, dtype), strict=True):
-        opcheck(operator, given, test_utils=("test_schema", "test_faketensor"))
+        opcheck(operator, given, test_utils=SHAPES_ALONE)
 
 
 def parameter(*shape):
@@ -191,6 +203,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.each("name")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_where_arguments_broadcast(name):
     function, shapes = FUNCTIONS[name]
@@ -210,6 +223,8 @@ def compiled_and_eager_agree(function, shapes, **options):
 
 
 @pytest.mark.versions
+@pytest.mark.slow
+@pytest.mark.each("name")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_compiles_as_one_graph_for_any_length(name):
     compiled_and_eager_agree(*FUNCTIONS[name], backend="aot_eager")
@@ -230,6 +245,7 @@ ONCE = [name for name in FUNCTIONS if "convolve" not in name]
 
 
 @pytest.mark.versions
+@pytest.mark.each("name")
 @pytest.mark.parametrize("name", ONCE)
 def test_what_has_one_derivative_refuses_the_second_and_forward_mode(name):
     function, shapes = FUNCTIONS[name]
@@ -248,6 +264,7 @@ def test_what_has_one_derivative_refuses_the_second_and_forward_mode(name):
 
 
 @pytest.mark.versions
+@pytest.mark.each("name")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functional_transforms(name):
     function, shapes = FUNCTIONS[name]
