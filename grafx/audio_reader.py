@@ -76,7 +76,7 @@ def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
         AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
     """
     name = printable(path)
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 – pathlib raises for names that are too long
         raise AudioError(f"{name} is not a file: check the path.")
     with ExitStack() as stack:
         file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack)

@@ -53,6 +53,15 @@ def in_its_name(call: Callable[..., Any]) -> Callable[..., Any]:
     return named
 
 
+def level_of_caller() -> int:
+    """The ``stacklevel`` of a warning that a constructor gives, at the line outside this package that called it."""
+    package = __name__.rpartition(".")[0]
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def with_own_code(function: FunctionType) -> FunctionType:
     """Copy a method for one subclass, so that torch.compile does not count all classes as one function.
 

@@ -126,5 +126,5 @@ def check_streams(processor: nn.Module) -> None:
     where = f" (its {place.removesuffix('.')!r})" if place else ""
     raise ParameterError(
         f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} needs the whole signal, "
-        "or does not tell by latency_samples how far it looks ahead."
+        "or does not declare its look-ahead by latency_samples."
     )

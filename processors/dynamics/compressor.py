@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..arguments import check_option
 from ..base import ParameterError
+from ..calls import level_of_caller
 from ..controls import ParamRange
 from ..core.bounds import safe_exp, soft_bound
 from ..core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, quadratic_step
@@ -294,6 +295,6 @@ def _warn_of_style(who: str, words: list[str]) -> None:
         f'{who}({given}) is in the style of GRAFX, and no longer in that of a mixing desk: write {who}(style="desk", '
         f'{given}) for that one, or style="grafx" for what it is now.',
         FutureWarning,
-        stacklevel=5,  # above constructors and their metaclasses
+        stacklevel=level_of_caller(),
     )
     _heard[who] = warnings.filters

@@ -3,8 +3,8 @@ import pytest
 import scipy.signal
 import torch
 import torch.nn as nn
+from grafx.processors import filter as filters
 from grafx.processors.base import ParameterError
-from grafx.processors.filter import learned as filters
 from torch.autograd import gradcheck
 
 SIMPLE = ["LowPassFilter", "HighPassFilter", "BandPassFilter", "BandRejectFilter", "AllPassFilter"]
