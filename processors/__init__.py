@@ -13,15 +13,14 @@ from .reverb import *  # noqa: F403
 from .stereo import *  # noqa: F403
 from .synth import *  # noqa: F403
 
-__all__ = [
-    *container.__all__,
-    *delay.__all__,
-    *dynamics.__all__,
-    *eq.__all__,
-    *filter.__all__,
-    *modulation.__all__,
-    *nonlinear.__all__,
-    *reverb.__all__,
-    *stereo.__all__,
-    *synth.__all__,
-]
+__all__: list[str] = []
+__all__ += container.__all__
+__all__ += delay.__all__
+__all__ += dynamics.__all__
+__all__ += eq.__all__
+__all__ += filter.__all__
+__all__ += modulation.__all__
+__all__ += nonlinear.__all__
+__all__ += reverb.__all__
+__all__ += stereo.__all__
+__all__ += synth.__all__

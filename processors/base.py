@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .calls import CalledByName, in_its_name, with_own_code
+from .calls import CalledByName, Made, in_its_name, with_own_code
 from .contract import Contract, check_streams
 from .controls import Control, Leaf, ParamRange, Values, control_shape, join, limit, put, read, shape_of, split
 from .core.autocast import autocast_of, in_full_precision
@@ -34,7 +34,7 @@ class Construction(CalledByName, Lasting):
     What they were called with stays with the instance.
     """
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls: type[Made], *args: Any, **kwargs: Any) -> Made:
         processor = super().__call__(*args, **kwargs)
         vars(processor)["_options"] = options_of_call(cls, args, kwargs)
         return processor

@@ -138,7 +138,7 @@ class Leaf(NamedTuple):
         return ".".join(self.path)
 
 
-def shape_of(size: int | tuple[int, ...]) -> tuple[int, ...]:
+def shape_of(size: int | Sequence[int]) -> tuple[int, ...]:
     """Convert an entry of ``parameter_size`` to a shape."""
     return (size,) if isinstance(size, int) else tuple(size)
 

@@ -114,9 +114,10 @@ def _plain(value: Any) -> Any:
         return tuple(sorted(ADDRESS.sub("", repr(part)) for part in value))
     if isinstance(value, Tensor | np.ndarray):
         return value.item() if value.ndim == 0 and not _is_meta(value) else _fingerprint(value)
-    for kind, to in ((str, str.__str__), (Integral, int), (Real, float)):
-        if isinstance(value, kind):
-            return to(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Real):
+        return int(value) if isinstance(value, Integral) else float(value)
     return f"<{getattr(value, '__qualname__', None) or ADDRESS.sub('', repr(value)).strip('<>')}>"
 
 

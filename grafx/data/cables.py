@@ -36,7 +36,7 @@ class Fault(NamedTuple):
 
 
 def cable_faults(
-    nodes: Mapping[Hashable, Mapping[str, Any]],
+    nodes: Mapping[Any, Mapping[str, Any]],
     config: NodeConfigs | None,
     cable: Cable,
     others: Container[Cable] = (),

@@ -116,7 +116,7 @@ def _node_type(G: GRAFX, node_id: int) -> str:
 
 def _edge_row(G: GRAFX, config: NodeConfigs, position: dict, source_id: int, dest_id: int, data: dict) -> tuple:
     source_type, dest_type = G.nodes[source_id]["node_type"], G.nodes[dest_id]["node_type"]
-    outlet, inlet = data.get("outlet"), data.get("inlet")
+    outlet, inlet = data.get("outlet", ""), data.get("inlet", "")
     for fault in cable_faults(G.nodes, config, (source_id, dest_id, outlet, inlet)):
         if fault.kind != "loop":  # which is a cycle, and refused by schedules
             raise GraphError(

@@ -93,8 +93,8 @@ class ModalResonators(Processor):
         raw = w0, log_decay, log_gain, phase
         x = input_signals.unsqueeze(2)
         if in_blocks():
-            system = once(self._rotations, *raw)
-            return remember(lambda state: state_space(x, *system, state), "modes").sum(2)
+            A, B, C, D = once(self._rotations, *raw)
+            return remember(lambda state: state_space(x, A, B, C, D, state), "modes").sum(2)
         return biquad_cascade(x, self._sections(*raw))[0].sum(2)
 
     def tail_samples(self, w0: Tensor, log_decay: Tensor, log_gain: Tensor, phase: Tensor) -> int:

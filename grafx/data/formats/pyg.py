@@ -218,7 +218,7 @@ def _plugs(data: "Data", config: NodeConfigs, edges: torch.Tensor) -> torch.Tens
 
 
 def _refuse_faults(config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor, plugs: torch.Tensor) -> None:
-    nodes = {node_id: {"node_type": config.node_types[t]} for node_id, t in enumerate(node_types.tolist())}
+    nodes: Nodes = {node_id: {"node_type": config.node_types[t]} for node_id, t in enumerate(node_types.tolist())}
     cables: set[Cable] = set()
     for edge, (source, dest, outlet, inlet) in enumerate(torch.cat((edges.T, plugs), dim=1).tolist()):
         cable = source, dest, _plug(config, nodes, source, "outlet", outlet), _plug(config, nodes, dest, "inlet", inlet)
@@ -230,8 +230,8 @@ def _refuse_faults(config: NodeConfigs, node_types: torch.Tensor, edges: torch.T
 
 def _plug(config: NodeConfigs, nodes: Nodes, node_id: int, side: str, number: int) -> str | None:
     """The name of an outlet or inlet, None where there is no such node or number."""
-    names = plugs_of(config, nodes[node_id]["node_type"], side) if node_id in nodes else []
-    return names[number] if 0 <= number < len(names) else None
+    names = plugs_of(config, nodes[node_id]["node_type"], side) if node_id in nodes else None
+    return names[number] if names is not None and 0 <= number < len(names) else None
 
 
 def _describe_fault(edge: str, fault: Fault, ends: tuple[int, int], nodes: Nodes, number: int) -> str:
@@ -244,11 +244,8 @@ def _describe_fault(edge: str, fault: Fault, ends: tuple[int, int], nodes: Nodes
         case "twice":
             return f"{edge_with_ends} is there twice with the same plugs."
         case side:
-            node_type = nodes[fault.node_id]["node_type"]
-            return (
-                f"{edge} uses {side} {number} of node {fault.node_id}, while '{node_type}' has {len(fault.names)} of"
-                " them."
-            )
+            node_type, count = nodes[fault.node_id]["node_type"], len(fault.names or ())
+            return f"{edge} uses {side} {number} of node {fault.node_id}, while '{node_type}' has {count} of them."
 
 
 def _schedule(data: "Data", config: NodeConfigs, node_types: torch.Tensor, edges: torch.Tensor) -> tuple:

@@ -48,7 +48,7 @@ class KernelCache(FunctionCache):
 def _sources() -> str:
     """A digest of this folder."""
     digest = hashlib.sha256()
-    for source in sorted(files(__package__).iterdir(), key=lambda source: source.name):
+    for source in sorted(files(__name__.rpartition(".")[0]).iterdir(), key=lambda source: source.name):
         if source.name.endswith(".py"):
             digest.update(source.read_bytes())
     return digest.hexdigest()
