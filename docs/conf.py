@@ -76,7 +76,7 @@ def copy_notebooks(app):
 
 
 def draw_processors(app):
-    """Draw the pictures of processors; a processor without one stops the build."""
+    """Draw the pictures of processors; one of what cannot be made without options stops the build."""
     try:
         app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
     except LookupError as error:

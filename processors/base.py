@@ -36,7 +36,8 @@ class Construction(CalledByName, Lasting):
 
     def __call__(cls: type[Made], *args: Any, **kwargs: Any) -> Made:
         processor = super().__call__(*args, **kwargs)
-        vars(processor)["_options"] = options_of_call(cls, args, kwargs)
+        if type(processor) is cls:
+            vars(processor)["_options"] = options_of_call(cls, args, kwargs)
         return processor
 
 
@@ -74,7 +75,7 @@ class Processor(Contract, Constants, metaclass=Construction):
 
     def __init__(self, sample_rate: float = 44100, param_range: ParamRange | None = None) -> None:
         super().__init__()
-        if not 0 < sample_rate < math.inf:
+        if isinstance(sample_rate, str) or not 0 < sample_rate < math.inf:
             raise ParameterError(
                 f"{type(self).__name__} needs a positive number of samples per second, not {sample_rate!r}."
             )

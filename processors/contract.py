@@ -93,8 +93,9 @@ def plugs_of(processor: Any, side: str) -> Sequence[str] | None:
 
 
 def latency_of(processor: nn.Module) -> int | None:
-    """The ``latency_samples`` of any processor."""
-    return contract_of(processor).latency_samples
+    """The ``latency_samples`` of any processor; None where it has no ``stream``."""
+    contract = contract_of(processor)
+    return contract.latency_samples if contract.streams else None
 
 
 def tail_of(processor: nn.Module, raw_parameters: Mapping[str, Any]) -> int:
@@ -120,11 +121,12 @@ def check_streams(processor: nn.Module) -> None:
     if latency_of(processor) is not None:
         return
     cause, place = processor, ""
-    while members := contract_of(cause).members():
-        path, cause = next((path, m) for path, m in members.items() if latency_of(m) is None)
+    while late := [(path, m) for path, m in contract_of(cause).members().items() if latency_of(m) is None]:
+        path, cause = late[0]
         place += "".join(f"{name}." for name in path)
     where = f" (its {place.removesuffix('.')!r})" if place else ""
+    fault = "needs the whole signal, or does not declare its look-ahead by latency_samples"
+    fault = fault if contract_of(cause).streams else "has no method stream"
     raise ParameterError(
-        f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} needs the whole signal, "
-        "or does not declare its look-ahead by latency_samples."
+        f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} {fault}."
     )

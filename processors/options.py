@@ -52,11 +52,22 @@ def options_of_call(cls: type, args: tuple, kwargs: Mapping[str, Any]) -> dict[s
 
 
 def identity_of(module: nn.Module) -> dict[str, Any]:
-    """Whose a state is, in plain data: class, options and parameter sizes. Other modules tell no options."""
+    """Whose a state is, in plain data: class, options and parameter sizes.
+
+    Modules of another base tell no options but the shapes of their weights, and what they are made of.
+    """
+    options = vars(module).get("_options")
     return {
         "class": f"{type(module).__module__}.{type(module).__qualname__}",
-        "options": {name: _of_modules(value) for name, value in vars(module).get("_options", {}).items()},
+        "options": _weights(module) if options is None else {name: _of_modules(options[name]) for name in options},
         "sizes": _plain(contract_of(module).parameter_size()),
+    }
+
+
+def _weights(module: nn.Module) -> dict[str, Any]:
+    own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    return {name: tuple(weight.shape) for name, weight in own} | {
+        name: identity_of(child) for name, child in module.named_children()
     }
 
 
@@ -71,11 +82,13 @@ def difference(own: Any, other: Any, place: Place = ()) -> str | None:
     if isinstance(own, tuple) and isinstance(other, tuple) and len(own) == len(other):
         if not any(difference(*pair) for pair in zip(own, other, strict=True)):
             return None
-    elif isinstance(other, str | Real | None) and own == other:
+    elif isinstance(other, str | Real | None) and (own == other or (own != own and other != other)):
         return None
     *names, last = (name for name in ("it", *place) if name != "options")
     if last == "class" and isinstance(own, str) and isinstance(other, str):
         has, needs = (name.rpartition(".")[2] for name in (other, own))
+        if has == needs:
+            has, needs = other, own
         return f"{'.'.join(names[1:]) or 'it'} is that of a {has}, not of a {needs}"
     name = ".".join([*names[1:], last]) if names else "class"
     return f"its {name} is {_brief(other)}, not {_brief(own)}"
@@ -113,7 +126,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return tuple(sorted(ADDRESS.sub("", repr(part)) for part in value))
     if isinstance(value, Tensor | np.ndarray):
-        return value.item() if value.ndim == 0 and not _is_meta(value) else _fingerprint(value)
+        return _fingerprint(value)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Real):
@@ -130,17 +143,21 @@ def _of_modules(value: Any) -> Any:
     return tuple(map(_of_modules, value)) if isinstance(value, tuple) else value
 
 
-def _is_meta(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_meta
-
-
-def _fingerprint(value: Tensor | np.ndarray) -> str:
-    shape, kind = " × ".join(map(str, value.shape)), str(value.dtype).removeprefix("torch.")
-    if _is_meta(value):
-        return f"<{kind} {shape}>"
-    array = value.detach().cpu().resolve_conj().contiguous() if isinstance(value, Tensor) else torch.as_tensor(value)
-    digest = blake2b(array.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), digest_size=6).hexdigest()
-    return f"<{kind} {shape} {digest}>"
+def _fingerprint(value: Tensor | np.ndarray) -> Any:
+    """The number in an array of one, and else its type, its shape and a digest of what it holds."""
+    kind = str(value.dtype).removeprefix("torch.")
+    try:
+        if value.ndim == 0:
+            return _plain(value.item())
+        kind = f"{kind} {' × '.join(map(str, value.shape))}"
+        if isinstance(value, Tensor):
+            value = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy()
+        if value.dtype == object:
+            return f"<{kind}>"
+        content = np.ascontiguousarray(value).tobytes()
+    except (RuntimeError, TypeError, ValueError):  # sparse, nested, or without data
+        return f"<{kind}>"
+    return f"<{kind} {blake2b(content, digest_size=6).hexdigest()}>"
 
 
 def _brief(value: Any) -> str:

@@ -268,7 +268,7 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
         f"{metrics['removed']:.0%} of the processors were removed, which changed the loss by"
         f" {signed(metrics['cost_of_pruning'], 4)}; {count(metrics['steps'], 'step')} in {metrics['seconds']:.0f} s."
     )
-    if metrics["found_loss"] > plain > 0:
+    if metrics["found_processors"] and metrics["found_loss"] > plain > 0:
         notice("The result is worse than the plain sum of the stems: more steps may help, and stems that line up.")
     if metrics["found_processors"] == 0:
         notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")

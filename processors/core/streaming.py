@@ -132,6 +132,9 @@ def with_past(x: Tensor, num_samples: int) -> Tensor:
     def step(past: Tensor | None) -> tuple[Tensor, Tensor]:
         if past is None:
             past = x.new_zeros(*x.shape[:-1], num_samples)
+        if past.shape != (*x.shape[:-1], num_samples):
+            held = f"holds the past {tuple(past.shape)} where {(*x.shape[:-1], num_samples)} is needed"
+            raise ParameterError(FOREIGN.format(held))
         extended = torch.cat([past.to(x), x], -1)
         return extended, extended[..., x.shape[-1] :].clone()
 

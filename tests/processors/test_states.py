@@ -2,9 +2,11 @@
 
 import copy
 import io
+import math
 import pickle
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
@@ -25,6 +27,7 @@ from grafx.processors import (
     ZeroPhaseFIREqualizer,
 )
 from grafx.processors.base import ParameterError, Processor, run
+from grafx.processors.core.streaming import with_past
 
 from .test_all import CLASSES, REGISTRY, arguments, call, leaves, make
 from .test_stream import Previous
@@ -339,3 +342,80 @@ def test_classes_of_users_are_told_apart_too():
                 continue
             with pytest.raises(ParameterError, match="cannot go on from this state"):
                 first_block(maker(), 2, state=state)
+
+
+class Weighted(nn.Module):
+    """A module of another base, whose only difference is the size of a weight."""
+
+    latency_samples = 0
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def parameter_size(self):
+        return {"gain": 1}
+
+    def forward(self, x, gain):
+        return x * gain[:, :, None]
+
+    def stream(self, x, state=None, **parameters):
+        return self(x, **parameters), state or {}
+
+
+def test_modules_of_another_base_are_told_apart_by_their_weights():
+    x, gain = torch.randn(1, 1, 9), {"inner": {"gain": torch.ones(1, 1)}}
+    first, second = (SerialChain({"inner": Weighted(size)}) for size in (4, 8))
+    _, state = first.stream(x, **gain)
+    first.stream(x, state=state, **gain)
+    with pytest.raises(ParameterError, match=r"cannot go on from this state: its processors\.inner\.weight is"):
+        second.stream(x, state=state, **gain)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        np.arange(4.0)[::-1],
+        np.zeros(2, ">f4"),
+        np.array(["a"]),
+        np.array([object()]),
+        torch.eye(3).to_sparse(),
+        torch.empty(3, device="meta"),
+        torch.eye(3).T[:, ::2],
+        math.nan,
+    ],
+    ids=["reversed", "big-endian", "text", "objects", "sparse", "meta", "strided", "nan"],
+)
+def test_any_option_can_be_described(option):
+    class Optional(Processor):
+        latency_samples = 0
+
+        def __init__(self, option):
+            super().__init__()
+
+        def parameter_size(self):
+            return {}
+
+        def forward(self, x):
+            return with_past(x, 2)[..., :-2]
+
+    processor, x = Optional(option), torch.randn(1, 1, 9)
+    assert repr(processor).startswith("Optional(")
+    y, state = processor.stream(x)
+    assert processor.stream(x, state=state)[0].shape == y.shape
+    with pytest.raises(ParameterError, match=r"cannot go on from this state: its option is"):
+        Optional("another").stream(x, state=state)
+
+
+def test_members_without_stream_are_named():
+    class Plain(nn.Module):
+        latency_samples = 0
+
+        def parameter_size(self):
+            return {"gain": 1}
+
+        def forward(self, x, gain):
+            return x * gain[:, :, None]
+
+    with pytest.raises(ParameterError, match=r"Plain \(its 'inner'\) has no method stream"):
+        SerialChain({"inner": Plain()}).stream(torch.randn(1, 1, 9), inner={"gain": torch.ones(1, 1)})
