@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *(ROOT / "docs").glob("guides/*.md"),
-    *ROOT.glob("notebooks/*.md"),
-]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / "guides").glob("*.md"), *(ROOT / "notebooks").glob("*.md")]
 IMPORT = re.compile(r"^(?:from grafx[\w.]* import (?:\([^)]*\)|[^\n(]+)|import grafx[^\n]*)", re.MULTILINE)
 
 
+@pytest.mark.each("page")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_import_what_there_is(page):
     for statement in IMPORT.findall(page.read_text(encoding="utf-8")):
