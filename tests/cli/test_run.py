@@ -74,7 +74,7 @@ def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_argum
     out = tmp_path / "out"
     stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
     assert stopped.returncode == 130, stopped.stderr
-    assert "Stopping after this step" in stopped.stderr and "the same command goes on" in stopped.stderr
+    assert "Stopping after this step" in stopped.stderr and "the same command resumes" in stopped.stderr
     assert "Traceback" not in stopped.stderr and "Note:" not in stopped.stdout
     assert sorted(path.name for path in out.iterdir()) == sorted([*cli.files, "checkpoint"])
     rendered = cli.run("render", out, *material.stems, "--out", tmp_path / "a.wav")

@@ -238,7 +238,7 @@ WRONG = {
     "edge to nowhere": (lambda: changed(edge_index=put((1, 3), 10)), r"Edge 3 of data.edge_index, \d+ -> 10, leads"),
     "edge from nowhere": (lambda: changed(edge_index=put((0, 3), -1)), "Edge 3 .*not among the 10"),
     "edge to itself": (lambda: changed(edge_index=put((slice(None), 0), 1)), "Edge 0 .*1 -> 1, leads back"),
-    "edge twice": (lambda: double_edge(), "Edge 0 .*there twice"),
+    "edge twice": (lambda: double_edge(), "Edge 2 .*there twice"),
     "one plug too many": (lambda: changed(edge_attr=lambda p: p[1:]), "edge_attr should be"),
     "one plug each": (lambda: changed(edge_attr=lambda p: p[:, :1]), "edge_attr should be"),
     "plugs of floats": (lambda: changed(edge_attr=lambda p: p.float()), "edge_attr should be"),

@@ -27,6 +27,7 @@ def results(names):
     found, leaves = {}, []
     leaf = OPERATORS["leaf"]
     OPERATORS["doors"].__globals__["leaf"] = lambda *a, **b: leaves.append(leaf(*a, **b)) or leaves[-1]
+    torch.manual_seed(0)
     try:
         for name, call in OPERATORS["doors"]().items():
             if not names or name in names:
