@@ -28,6 +28,8 @@ KINDS = {
     "snd": ("AU", "FLOAT"),
     "wave": ("WAV", "FLOAT"),
 }
+# Raw files have no header, and SD2 has it in a second file that is not where the sound is written.
+HEADLESS = {"raw", "sd2"}
 UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}
 TAKES = {
     "FLAC": "up to 8 channels at up to 65535 Hz, and at multiples of 10 Hz up to 655350 Hz",
@@ -155,13 +157,20 @@ def _clipping(name: str, codec: str, peak: float) -> str:
     )
 
 
+def audio_suffixes() -> set[str]:
+    """The suffixes of files that can be written, in small letters and without the point."""
+    import soundfile
+
+    return {*KINDS, *map(str.lower, soundfile.available_formats())} - HEADLESS
+
+
 def _kind(suffix: str, name: str) -> tuple[str, str]:
     """Return the format and its encoding."""
     import soundfile
 
     if suffix in KINDS:
         return KINDS[suffix]
-    if suffix == "raw" or suffix.upper() not in soundfile.available_formats():
+    if suffix not in audio_suffixes():
         raise AudioError(f"{name} has no known audio suffix: use .wav or .flac.")
     subtypes = soundfile.available_subtypes(suffix.upper())
     best = (subtype for subtype in ("FLOAT", "PCM_24") if subtype in subtypes)

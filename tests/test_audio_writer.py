@@ -10,7 +10,8 @@ import soundfile
 import torch
 
 from grafx.audio import audio_writer, read_audio, write_audio
-from grafx.audio_writer import KINDS
+from grafx.audio_writer import KINDS, audio_suffixes
+from grafx.cli.outputs import check_audio_file
 from grafx.errors import AudioError
 
 RATE = 48000
@@ -71,7 +72,7 @@ def test_channels_and_rates_are_taken_or_refused(tmp_path, suffix, channels, rat
         assert (info.channels, info.samplerate, info.frames) == (channels, rate, 99)
 
 
-@pytest.mark.parametrize("suffix", sorted(set(soundfile.available_formats()) - {"RAW"}))
+@pytest.mark.parametrize("suffix", sorted(set(soundfile.available_formats()) - {"RAW", "SD2"}))
 def test_every_other_kind_keeps_what_it_takes(tmp_path, suffix):
     path = tmp_path / f"a.{suffix.lower()}"
     for channels, rate in ((1, 44100), (2, 48000)):
@@ -82,6 +83,23 @@ def test_every_other_kind_keeps_what_it_takes(tmp_path, suffix):
         else:
             info = soundfile.info(path)
             assert (info.channels, info.samplerate, info.frames) == (channels, rate, 1003)
+
+
+@pytest.mark.parametrize("suffix", ["raw", "sd2", "SD2", "txt", ""])
+def test_kinds_without_a_header_of_their_own_are_refused(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AudioError, match=r"has no known audio suffix: use \.wav or \.flac"):
+        write_audio(tmp_path / f"a.{suffix}", noise(1, 99), RATE)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", ["wav", "opus", "aif", "oga", "sd2", "raw"])
+def test_commands_write_what_can_be_written(tmp_path, suffix):
+    if suffix in audio_suffixes():
+        check_audio_file(tmp_path / f"a.{suffix}")
+    else:
+        with pytest.raises(AudioError, match="has no known audio suffix"):
+            check_audio_file(tmp_path / f"a.{suffix}")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
