@@ -118,8 +118,14 @@ def check_streams(processor: nn.Module) -> None:
     Raises:
         ParameterError: the message names it, or the member that is the cause.
     """
+    if fault := streaming_fault(processor):
+        raise ParameterError(f"{type(processor).__name__} cannot run block by block: {fault}.")
+
+
+def streaming_fault(processor: nn.Module) -> str | None:
+    """Why a processor cannot run block by block, as a clause that names it or the member that is the cause."""
     if latency_of(processor) is not None:
-        return
+        return None
     cause, place = processor, ""
     while late := [(path, m) for path, m in contract_of(cause).members().items() if latency_of(m) is None]:
         path, cause = late[0]
@@ -127,6 +133,4 @@ def check_streams(processor: nn.Module) -> None:
     where = f" (its {place.removesuffix('.')!r})" if place else ""
     fault = "needs the whole signal, or does not declare its look-ahead by latency_samples"
     fault = fault if contract_of(cause).streams else "has no method stream"
-    raise ParameterError(
-        f"{type(processor).__name__} cannot run block by block: {type(cause).__name__}{where} {fault}."
-    )
+    return f"{type(cause).__name__}{where} {fault}"

@@ -13,7 +13,7 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
-from ..processors.contract import contract_of, tail_of
+from ..processors.contract import contract_of, latency_of, streaming_fault, tail_of
 from ..processors.options import difference, identity_of
 from ..trees import tensors
 from .aligned import BEFORE, aligned
@@ -421,13 +421,11 @@ def _first_bad_sample(signal: Tensor) -> int | None:
 
 
 def _latency(node_type: str, processor: Any) -> int:
-    contract = contract_of(processor)
-    if contract.streams and contract.latency_samples is not None:
-        return contract.latency_samples
-    fault = "it needs the whole signal" if contract.streams else "it has no method stream"
-    raise RenderError(
-        f"The processor of type '{node_type}', a {type(processor).__name__}, cannot run block by block: {fault}."
-    )
+    if fault := streaming_fault(processor):
+        raise RenderError(
+            f"The processor of type '{node_type}', a {type(processor).__name__}, cannot run block by block: {fault}."
+        )
+    return latency_of(processor) or 0
 
 
 def _least_delay(

@@ -18,7 +18,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..base import ParameterError, ParameterSize, Processor, run
-from ..contract import contract_of, latency_of, tail_of
+from ..contract import contract_of, latency_of, plugs_of, tail_of
 from ..controls import Leaf, Path, Values, at, put, shape_of
 from ..core.streaming import in_part
 
@@ -105,6 +105,7 @@ class Wrapper(Container):
     def __init__(self, processor: nn.Module) -> None:
         super().__init__()
         self.processor = _check_member(processor, type(self).__name__)
+        _check_one_inlet(processor, type(self).__name__)
 
     def members(self) -> dict[Path, nn.Module]:
         return {(): self.processor}
@@ -124,6 +125,8 @@ class Wrapper(Container):
 class Group(Container):
     """A container with named members, under whose names parameters and intermediates nest."""
 
+    feeds_one_inlet = True  # of each member
+
     def __init__(self, processors: Mapping[str, nn.Module], **controls) -> None:
         super().__init__(**controls)
         kind = type(self).__name__
@@ -131,6 +134,8 @@ class Group(Container):
             raise ParameterError(f"{kind} takes a dict of at least one processor: name -> processor.")
         try:
             self.processors = nn.ModuleDict({k: _check_member(p, kind) for k, p in processors.items()})
+            for processor in processors.values() if self.feeds_one_inlet else ():
+                _check_one_inlet(processor, kind)
         except (KeyError, TypeError) as error:
             raise ParameterError(f"{kind} cannot use a processor's name: {error.args[0]}.") from error
 
@@ -179,6 +184,14 @@ def _check_member(processor: nn.Module, container: str) -> nn.Module:
             f"{container} cannot wrap the generator {type(processor).__name__}: it needs one inlet and one outlet."
         )
     return processor
+
+
+def _check_one_inlet(processor: nn.Module, container: str) -> None:
+    """Refuse a processor that declares several inlets, of which a container would feed the first alone."""
+    inlets = plugs_of(processor, "inlets")
+    if inlets is not None and len(inlets) != 1:
+        has = ", ".join(inlets) or "none"
+        raise ParameterError(f"{container} wraps processors with one inlet; {type(processor).__name__} has {has}.")
 
 
 def _external_parameters(processor: nn.Module) -> set[str]:

@@ -43,6 +43,8 @@ class MultiBand(Group):
         ParameterError: Fewer than two bands, an unsupported order, or a processor that cannot be wrapped.
     """
 
+    feeds_one_inlet = False
+
     def __init__(
         self,
         processor: nn.Module,

@@ -407,6 +407,12 @@ def test_any_option_can_be_described(option):
         Optional("another").stream(x, state=state)
 
 
+@pytest.mark.parametrize("wrap", [lambda p: SerialChain({"a": p}), lambda p: ParallelMix({"a": p}), DryWet])
+def test_members_with_several_inlets_are_refused_at_once(wrap):
+    with pytest.raises(ParameterError, match=r"wraps processors with one inlet; Compressor has main, sidechain"):
+        wrap(Compressor(sidechain=True))
+
+
 def test_members_without_stream_are_named():
     class Plain(nn.Module):
         latency_samples = 0
