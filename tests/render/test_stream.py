@@ -417,7 +417,7 @@ def test_a_cycle_through_something_that_looks_ahead_is_refused():
 
 def test_processors_that_cannot_run_in_blocks_are_refused():
     whole = {"drive": gp.TanhDistortion(remove_dc=True)}
-    with pytest.raises(RenderError, match="type 'drive', a TanhDistortion, cannot run .*: TanhDistortion needs the"):
+    with pytest.raises(RenderError, match=r"type 'drive', a TanhDistortion, cannot run .*: TanhDistortion needs the"):
         StreamRenderer(chain("drive", parameters=whole), whole)
 
     class Plain(nn.Module):
@@ -427,7 +427,7 @@ def test_processors_that_cannot_run_in_blocks_are_refused():
         def forward(self, x):
             return x
 
-    with pytest.raises(RenderError, match="type 'plain', a Plain, cannot run .*: Plain has no method stream"):
+    with pytest.raises(RenderError, match=r"type 'plain', a Plain, cannot run .*: Plain has no method stream"):
         StreamRenderer(chain("plain", parameters={"plain": Plain()}), {"plain": Plain()})
 
 
