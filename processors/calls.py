@@ -75,4 +75,5 @@ def with_own_code(function: FunctionType) -> FunctionType:
         function.__closure__,
     )
     copy.__kwdefaults__ = function.__kwdefaults__
-    return update_wrapper(copy, function)
+    update_wrapper(copy, function)
+    return copy

@@ -99,7 +99,7 @@ def cables_between(G: nx.MultiDiGraph, source_id: Any, dest_id: Any) -> dict[Cab
     return cables
 
 
-def cables_around(G: nx.MultiDiGraph, node_id: int) -> list[tuple[int, int, dict[str, Any]]]:
+def cables_around(G: Any, node_id: int) -> list[tuple[int, int, dict[str, Any]]]:
     """Return the edges of a bypass: from the sources of the first inlet to the destinations of the first outlet."""
     node_type = G.nodes[node_id]["node_type"]
     first_inlet, first_outlet = (first_plug(G.config, node_type, side) for side in ("inlet", "outlet"))

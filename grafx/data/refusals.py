@@ -7,16 +7,18 @@ import networkx as nx
 from .cables import cable_faults, cables_around, cables_between, first_plug, fits, plugs, text
 from .validate import describe, edge_problems, find_malformed, type_problem
 
+Graph = Any  # a GRAFX, which asks here
 
-def add_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
+
+def add_problem(G: Graph, node_type: Any, name: Any) -> str | None:
     return _frozen_problem(G) or _node_problem(G, node_type, name)
 
 
-def remove_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
+def remove_problem(G: Graph, node_id: Any) -> str | None:
     return _frozen_problem(G) or _missing_problem(G, node_id)
 
 
-def connect_problem(G: nx.MultiDiGraph, source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> str | None:
+def connect_problem(G: Graph, source_id: Any, dest_id: Any, outlet: Any, inlet: Any) -> str | None:
     if problem := _frozen_problem(G) or _missing_problem(G, source_id) or _missing_problem(G, dest_id):
         return problem
     cable = source_id, dest_id, outlet, inlet
@@ -33,7 +35,7 @@ def connect_problem(G: nx.MultiDiGraph, source_id: Any, dest_id: Any, outlet: An
     return None
 
 
-def chain_problem(G: nx.MultiDiGraph, nodes: list[dict[str, Any]]) -> str | None:
+def chain_problem(G: Graph, nodes: list[dict[str, Any]]) -> str | None:
     if problem := _frozen_problem(G):
         return problem
     if not nodes:
@@ -42,7 +44,7 @@ def chain_problem(G: nx.MultiDiGraph, nodes: list[dict[str, Any]]) -> str | None
         where = f"node {position} of the chain"
         if unknown := [entry for entry in node if entry not in ("node_type", "parameters", "name")]:
             return f"Unknown entries {unknown} for {where}: use node_type, parameters, name."
-        node_type = node.get("node_type")
+        node_type: Any = node.get("node_type")
         if problem := _node_problem(G, node_type, node.get("name")):
             return f"{problem} It is {where}."
         sides = ["inlet"] * (position > 0) + ["outlet"] * (position < len(nodes) - 1)
@@ -53,7 +55,7 @@ def chain_problem(G: nx.MultiDiGraph, nodes: list[dict[str, Any]]) -> str | None
 
 
 def insert_problem(
-    G: nx.MultiDiGraph, node_type: Any, source_id: Any, dest_id: Any, outlet: Any, inlet: Any, name: Any
+    G: Graph, node_type: Any, source_id: Any, dest_id: Any, outlet: Any, inlet: Any, name: Any
 ) -> str | None:
     problem = add_problem(G, node_type, name) or _missing_problem(G, source_id) or _missing_problem(G, dest_id)
     if problem:
@@ -70,7 +72,7 @@ def insert_problem(
     return None
 
 
-def replace_problem(G: nx.MultiDiGraph, node_id: Any, node_type: Any, name: Any) -> str | None:
+def replace_problem(G: Graph, node_id: Any, node_type: Any, name: Any) -> str | None:
     if problem := add_problem(G, node_type, name) or _missing_problem(G, node_id):
         return problem
     lacking = []
@@ -86,7 +88,7 @@ def replace_problem(G: nx.MultiDiGraph, node_id: Any, node_type: Any, name: Any)
     return None
 
 
-def merge_problem(G: nx.MultiDiGraph, other: nx.MultiDiGraph) -> str | None:
+def merge_problem(G: Graph, other: Graph) -> str | None:
     if problem := _frozen_problem(G):
         return problem
     if G.batch or other.batch:
@@ -105,7 +107,7 @@ def merge_problem(G: nx.MultiDiGraph, other: nx.MultiDiGraph) -> str | None:
     return None
 
 
-def bypass_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
+def bypass_problem(G: Graph, node_id: Any) -> str | None:
     if problem := remove_problem(G, node_id):
         return problem
     node = f"Node {describe(G, node_id)} cannot be bypassed"
@@ -126,15 +128,15 @@ def bypass_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
     return _starving_problem(G, node_id, node)
 
 
-def _frozen_problem(G: nx.MultiDiGraph) -> str | None:
+def _frozen_problem(G: Graph) -> str | None:
     return "This graph is a view or frozen: edit a copy of it, G.copy()." if nx.is_frozen(G) else None
 
 
-def _missing_problem(G: nx.MultiDiGraph, node_id: Any) -> str | None:
+def _missing_problem(G: Graph, node_id: Any) -> str | None:
     return None if node_id in G else f"Node {node_id} is not in the graph."
 
 
-def _node_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
+def _node_problem(G: Graph, node_type: Any, name: Any) -> str | None:
     if not isinstance(node_type, str):
         return f"Invalid node_type: {node_type!r} is not a string."
     if G.config is not None and node_type not in G.config:
@@ -144,7 +146,7 @@ def _node_problem(G: nx.MultiDiGraph, node_type: Any, name: Any) -> str | None:
     return None
 
 
-def _plug_problem(G: nx.MultiDiGraph, node: str, node_type: str, side: str, plug: Any) -> str | None:
+def _plug_problem(G: Graph, node: str, node_type: str, side: str, plug: Any) -> str | None:
     if not isinstance(plug, str):
         return f"Provided {side}: {plug!r} of {node} is not a string."
     if fits(G.config, node_type, side, plug):
@@ -152,14 +154,14 @@ def _plug_problem(G: nx.MultiDiGraph, node: str, node_type: str, side: str, plug
     return f"Provided {side}: '{plug}' of {node}, while {node_type} only accepts {plugs(G.config, node_type, side)}."
 
 
-def _passing_problem(G: nx.MultiDiGraph, node_type: str) -> str | None:
+def _passing_problem(G: Graph, node_type: str) -> str | None:
     for side in ("inlet", "outlet"):
         if first_plug(G.config, node_type, side) is None:
             return f"'{node_type}' has no {side}, so that no signal goes through it"
     return None
 
 
-def _starving_problem(G: nx.MultiDiGraph, node_id: int, node: str) -> str | None:
+def _starving_problem(G: Graph, node_id: int, node: str) -> str | None:
     """Find a destination of another outlet than the first that would have no input left."""
     first_outlet = first_plug(G.config, G.nodes[node_id]["node_type"], "outlet")
     for _, dest_id, lost in G.out_edges(node_id, data=True):

@@ -248,7 +248,9 @@ def _check_graph(G: nx.MultiDiGraph) -> None:
 
 def _types(G: nx.MultiDiGraph) -> list[str]:
     config: Any = G.graph.get("config")
-    return config.node_types if config is not None else list(dict.fromkeys(t for _, t in G.nodes(data="node_type")))
+    return (
+        config.node_types if config is not None else list(dict.fromkeys(d["node_type"] for _, d in G.nodes(data=True)))
+    )
 
 
 def grafx_to_svg(G: nx.MultiDiGraph, **kwargs: Any) -> str:

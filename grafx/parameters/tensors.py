@@ -85,7 +85,7 @@ def collect_parameters(G: GRAFX, node_types: Iterable[str] | Mapping[str, Any]) 
     Warns:
         GraphWarning: A physical value overrides a tensor.
     """
-    processors = node_types if hasattr(node_types, "items") else dict.fromkeys(node_types)
+    processors: Any = node_types if hasattr(node_types, "items") else dict.fromkeys(node_types)
     return {
         node_type: _stack(
             {

@@ -219,7 +219,8 @@ class _Once(Function):
 
 def _alike(arguments: Sequence[Any]) -> list[Any]:
     """Wrap all in the same transforms, so that ``value`` may write results of one tensor into another."""
-    zero = sum(a.flatten()[:0].sum() for a in arguments if isinstance(a, Tensor) and not a.is_complex())
+    zeros = [a.real.flatten()[:0].sum() for a in arguments if isinstance(a, Tensor)]
+    zero = sum(zeros[1:], zeros[0])
     return [a + zero.to(a.dtype) if isinstance(a, Tensor) else a for a in arguments]
 
 

@@ -142,7 +142,8 @@ def _mean(curve: Curve, a: Tensor, b: Tensor, at_a: Tensor, at_b: Tensor, close:
 
 def _rising(curve: Curve, a: Tensor, b: Tensor) -> Tensor:
     """Compute the mean of a curve with weights that rise from 0 at b to 2 at a, by quadrature."""
-    return sum(2 * place * weight * curve(b + place * (a - b)) for place, weight in LINE)
+    parts = [2 * place * weight * curve(b + place * (a - b)) for place, weight in LINE]
+    return sum(parts[1:], parts[0])
 
 
 def _inside(corners: list[Tensor]) -> list[tuple[Tensor, tuple[float, ...], float]]:
