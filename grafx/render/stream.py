@@ -14,6 +14,7 @@ from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
 from ..processors.contract import contract_of, latency_of, streaming_fault, tail_of
+from ..processors.core.streaming import first_bad_sample
 from ..processors.options import difference, identity_of
 from ..trees import tensors
 from .aligned import BEFORE, aligned
@@ -179,7 +180,7 @@ class StreamRenderer(nn.Module):
         for rows in outlets:
             if all(signal.sum().isfinite() for signal in rows):
                 continue
-            found = [(_first_bad_sample(signal), i) for i, signal in enumerate(one_by_one(rows), step.nodes[0])]
+            found = [(first_bad_sample(signal), i) for i, signal in enumerate(one_by_one(rows), step.nodes[0])]
             bad = [(first, node_id) for first, node_id in found if first is not None]
             if bad:
                 first, node_id = min(bad)
@@ -412,12 +413,6 @@ def _within(signals: Tensor, starts: list[int], time: int, end: int | None) -> T
     sounds = (own_time >= 0) & (own_time < (math.inf if end is None else end))
     shape = len(starts), *[1] * (signals.ndim - 2), signals.shape[-1]
     return torch.where(sounds.to(signals.device).reshape(shape), signals, 0)
-
-
-def _first_bad_sample(signal: Tensor) -> int | None:
-    """Return where a signal ``(..., L)`` is first not finite, if anywhere."""
-    bad = ~signal.isfinite().flatten(0, -2).all(0)
-    return int(bad.nonzero()[0]) if bad.any() else None
 
 
 def _latency(node_type: str, processor: Any) -> int:
