@@ -157,7 +157,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         if state is not None and state["memory"]:
             shapes = self._check_shapes(shapes, state)
         with block_by_block(None if state is None else state["memory"]) as after:
-            result = self(*signals, **raw_parameters)
+            result = self._computed(*signals, **raw_parameters)
             memory = after()
         parts = (result,) if isinstance(result, Tensor) else result
         outputs = tuple(part for part in parts if isinstance(part, Tensor))
@@ -248,7 +248,12 @@ class Processor(Contract, Constants, metaclass=Construction):
         return self._called(*given)
 
     def _called(self, inlet_signals: tuple[Tensor, ...], parameters: dict[str, Any]) -> Any:
-        inlet_signals, raw_parameters = self._resolved(inlet_signals, parameters)
+        signals, raw_parameters = self._resolved(inlet_signals, parameters)
+        return self._computed(*signals, **raw_parameters)
+
+    @in_its_name
+    def _computed(self, *inlet_signals: Tensor, **raw_parameters: Any) -> Any:
+        """What forward gives for signals and raw parameters of as many rows each."""
         try:
             return super().__call__(*inlet_signals, **raw_parameters)
         except RuntimeError as error:
