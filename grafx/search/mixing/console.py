@@ -9,8 +9,6 @@ import torch.nn as nn
 from ...data import GRAFX, GraphError, NodeConfigs
 from ...processors import (
     Compressor,
-    DryWet,
-    GainStagingRegularization,
     MultitapDelay,
     NoiseGate,
     SideGainImager,
@@ -20,6 +18,7 @@ from ...processors import (
 )
 from ...processors.dynamics.base import LOW_FLOOR, DynamicRangeProcessor
 from ..arguments import text_groups, texts
+from .weighted import weighted
 
 CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 """Processor types of a full chain, in signal order."""
@@ -31,25 +30,26 @@ SAMPLE_RATE = 44100
 
 
 def console_processors(sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
-    """Make the seven processors of a console, each with dry/wet.
+    """Make the seven processors of a console, :func:`weighted`.
 
-    Those that could trade level with the following gain are regularized (:class:`GainStagingRegularization`). The
-    detectors of compressor and gate reach down to −130 dB rather than −50, so that they work on soft songs, too.
+    The detectors of compressor and gate reach down to −130 dB rather than −50, so that they work on soft songs, too.
 
     Args:
         sample_rate: In Hz.
     """
     times: dict[str, Any] = {"sample_rate": sample_rate}
     smooth: dict[str, Any] = {"energy_smoother": "ballistics", "knee": "quadratic", **times}
-    return {
-        "eq": DryWet(GainStagingRegularization(ZeroPhaseFIREqualizer(**times))),
-        "compressor": DryWet(_sensitive(Compressor(**smooth))),
-        "noisegate": DryWet(_sensitive(NoiseGate(**smooth))),
-        "imager": DryWet(GainStagingRegularization(SideGainImager())),
-        "gain": DryWet(StereoGain()),
-        "delay": DryWet(GainStagingRegularization(MultitapDelay(**times))),
-        "reverb": DryWet(GainStagingRegularization(STFTMaskedNoiseReverb(**times))),
-    }
+    return weighted(
+        {
+            "eq": ZeroPhaseFIREqualizer(**times),
+            "compressor": _sensitive(Compressor(**smooth)),
+            "noisegate": _sensitive(NoiseGate(**smooth)),
+            "imager": SideGainImager(),
+            "gain": StereoGain(),
+            "delay": MultitapDelay(**times),
+            "reverb": STFTMaskedNoiseReverb(**times),
+        }
+    )
 
 
 def _sensitive(processor: DynamicRangeProcessor) -> DynamicRangeProcessor:
