@@ -141,14 +141,14 @@ def test_leaves_its_arguments_as_they_are(match_loss, noise, other):
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_every_mel_band_has_bins_at_every_sample_rate(sample_rate):
     match_loss = MatchLoss(sample_rate)
-    for resolution in match_loss.distance.stft_losses:
-        assert (resolution.fb.amax(-1) > 0).all()
+    for bands in match_loss.resolutions:
+        assert (bands.weights.amax(-1) > 0).all()
     signal = 0.1 * torch.randn(2, match_loss.min_samples + 1, generator=torch.Generator().manual_seed(0))
     assert match_loss(signal / 2, signal).item() == pytest.approx(0.5 + math.log(2), abs=0.05)
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_frames_last_about_as_long_at_every_sample_rate(sample_rate):
-    seconds = [resolution.fft_size / sample_rate for resolution in MatchLoss(sample_rate).distance.stft_losses]
+    seconds = [size / sample_rate for size in MatchLoss(sample_rate).sizes]
     for own, size in zip(seconds, FFT_SIZES, strict=True):
         assert 0.7 < own / (size / 44100) < 3

@@ -1,5 +1,6 @@
 """Excerpts of the audio used by a search."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ SECONDS = 4.0
 LEAD_SECONDS = 1.5
 """Warm-up rendered before an excerpt without being compared, so that tails and envelopes have settled."""
 WHOLE_SECONDS = 7.0
+GRID_SECONDS = 0.25
 NUM_EVALUATED = 6
 NUM_DRAWS = 8
 SILENCE = 1e-6  # −60 dB of the whole mix
@@ -22,10 +24,12 @@ class Excerpt:
     Attributes:
         stems: ``(K, 2, L)``, with the warm-up.
         mix: ``(2, M)``, without it; it corresponds to the last M samples.
+        start: Where the mix begins, in samples.
     """
 
     stems: Tensor
     mix: Tensor
+    start: int = 0
 
     def scored(self, signal: Tensor) -> Tensor:
         """Return the part of a rendered signal that is compared with the mix."""
@@ -50,15 +54,17 @@ def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Exc
 def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int) -> Excerpt:
     """Return the audio for one gradient step: the whole or, if it is long, a random excerpt.
 
-    If the mix is silent there, another is drawn, a few times.
+    It begins on a grid, so that what is prepared for it serves again. If the mix is silent there, another is drawn, a
+    few times.
     """
     length = mix.shape[-1]
     if length <= WHOLE_SECONDS * sample_rate:
         return Excerpt(stems, mix)
     last = length - round(SECONDS * sample_rate)
     generator = torch.Generator().manual_seed(seed)
-    for start in torch.randint(last + 1, (NUM_DRAWS,), generator=generator).tolist():
-        excerpt = _cut(stems, mix, sample_rate, start)
+    grid = math.ceil(last / round(GRID_SECONDS * sample_rate))
+    for place in torch.randint(grid + 1, (NUM_DRAWS,), generator=generator).tolist():
+        excerpt = _cut(stems, mix, sample_rate, round(last * place / grid))
         if _audible(excerpt, mix):
             return excerpt
     return _loudest(stems, mix, sample_rate)
@@ -82,4 +88,4 @@ def _power(signal: Tensor) -> float:
 def _cut(stems: Tensor, mix: Tensor, sample_rate: int, start: int) -> Excerpt:
     stop = start + round(SECONDS * sample_rate)
     lead = max(0, start - round(LEAD_SECONDS * sample_rate))
-    return Excerpt(stems[..., lead:stop], mix[..., start:stop])
+    return Excerpt(stems[..., lead:stop], mix[..., start:stop], start)

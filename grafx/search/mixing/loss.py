@@ -1,17 +1,23 @@
 """Distance of a mix from the target."""
 
-import atexit
-import importlib
 import math
-import shutil
-import tempfile
-from types import ModuleType
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from ...errors import AudioError
+from ...processors.core.filterbank import SCALES, TriangularFilterBank
+from ...processors.core.mel_distance import (
+    Bands,
+    Target,
+    band_magnitudes,
+    bands_of,
+    mel_distances,
+    stereo_spectra,
+)
 from ..arguments import whole_rate
 from ..conditions import usual_torch
 from ..loudness import reference_gain
@@ -22,6 +28,22 @@ NUM_MEL_BANDS = 64
 SILENCE = 1e-8  # −80 dB
 
 
+class Reference(NamedTuple):
+    """A target prepared for many comparisons.
+
+    Attributes:
+        gain: Factor that brings it to −14 LUFS.
+        num_samples: Its length.
+        targets: Its spectrograms, for each resolution.
+        norms: ``(resolutions, 4)``, those of the spectrograms.
+    """
+
+    gain: float
+    num_samples: int
+    targets: list[Target]
+    norms: Tensor
+
+
 class MatchLoss(nn.Module):
     r"""Multi-resolution mel-spectrogram distance over left, right, mid and side.
 
@@ -30,7 +52,7 @@ class MatchLoss(nn.Module):
     .. math:: \frac{\lVert M - \hat M \rVert}{\lVert M \rVert} + \mathrm{mean}\, |\log M - \log \hat M|
 
     where M are magnitudes in 64 mel bands; averaged over FFT sizes, then over signals. It is
-    :class:`auraloss.freq.MultiResolutionSTFTLoss` with frames of 512, 1024 and 4096 samples up to 48 kHz, twice that
+    the value of ``auraloss.freq.MultiResolutionSTFTLoss`` with frames of 512, 1024 and 4096 samples up to 48 kHz, twice that
     up to 96 kHz and so on, half up to 24 kHz, and hops of a quarter.
 
     The distance does not depend on level: one factor brings both mixes to the level at which the target has −14 LUFS,
@@ -54,73 +76,99 @@ class MatchLoss(nn.Module):
     def __init__(self, sample_rate: int):
         super().__init__()
         self.sample_rate = whole_rate(sample_rate)
-        stft_loss = _auraloss().MultiResolutionSTFTLoss
-
         # Frames shorter than half would leave mel bands empty, whose logarithm turns the loss into NaN.
         scale = 2.0 ** max(-1, math.ceil(math.log2(sample_rate / REFERENCE_RATE)))
-        sizes = [int(size * scale) for size in FFT_SIZES]
+        self.sizes = [int(size * scale) for size in FFT_SIZES]
         with usual_torch():
-            self.distance = stft_loss(
-                fft_sizes=sizes,
-                hop_sizes=[size // 4 for size in sizes],
-                win_lengths=sizes,
-                scale="mel",
-                n_bins=NUM_MEL_BANDS,
-                sample_rate=self.sample_rate,
-            )
-        self.min_samples = max(sizes)
+            self.resolutions = [mel_bands(size, self.sample_rate) for size in self.sizes]
+        self.min_samples = max(self.sizes)
 
-    def forward(self, estimate: Tensor, target: Tensor, gain: float | None = None) -> Tensor:
-        """Compute the distance of an estimate from a target, both ``(2, samples)``.
+    def forward(self, estimate: Tensor, target: Tensor | Reference, gain: float | None = None) -> Tensor:
+        """Compute the distance of an estimate from a target.
 
         Args:
-            estimate: A mix.
-            target: The reference.
+            estimate: A mix, ``(2, samples)``, or several, ``(N, 2, samples)``.
+            target: The reference, ``(2, samples)``, or what :meth:`reference` made of it, which saves its transforms.
             gain: Factor that brings the target to −14 LUFS; measured by default. For an excerpt, use that of the whole
                 song, so that soft parts count as soft.
+
+        Returns:
+            A scalar, or ``(N,)``.
         """
-        self._check(estimate, target)
+        if isinstance(target, Tensor):
+            self._check(estimate, target)
+            target = self.reference(target, gain)
+        elif estimate.shape[-2:] != (2, target.num_samples):
+            shapes = f"{tuple(estimate.shape)} with {(2, target.num_samples)}"
+            raise AudioError(f"Mixes of one shape (2, samples) are compared, not {shapes}.")
+        rows = estimate.reshape(-1, *estimate.shape[-2:])
+        distances = torch.zeros((), dtype=torch.float64, device=estimate.device)
+        for one, bands, norms in zip(target.targets, self._resolutions(rows, target.gain), target.norms, strict=True):
+            squares, logs = mel_distances(rows, one, bands).unbind(-1)
+            away = squares > 0
+            norm = torch.where(away, squares, 1).sqrt() * away  # whose slope is 0 at 0
+            distances = distances + norm / norms + logs / (one.magnitudes.shape[1] * one.magnitudes.shape[3])
+        means = distances.mean(-1) / len(self.resolutions)
+        return means.reshape(estimate.shape[:-2]).to(estimate.dtype)
+
+    @torch.no_grad()
+    def reference(self, target: Tensor, gain: float | None = None) -> Reference:
+        """Prepare a target for many comparisons.
+
+        Args:
+            target: ``(2, samples)``.
+            gain: As in :meth:`forward`.
+        """
+        self._check(target, target)
         gain = reference_gain(target, self.sample_rate) if gain is None else gain
-        estimate, target = gain * estimate, gain * target
-        estimate, target = _left_right_mid_side(estimate), _left_right_mid_side(target)
-        energy = target.square().sum(-1, keepdim=True)
-        silent = energy <= SILENCE * energy.max()
-        if silent.any():
-            carrier = target[energy.argmax()] * silent
-            estimate, target = estimate + carrier, target + carrier
-        # One at a time: auraloss takes norms over a whole batch, in which the side would hardly count.
-        distances = [self.distance(*pair) for pair in zip(estimate.split(1), target.split(1), strict=True)]
-        return torch.stack(distances).mean()
+        energy = _left_right_mid_side(target).square().sum(-1)
+        silent, loudest = (energy <= SILENCE * energy.max())[None], int(energy.argmax())
+        targets, norms = [], []
+        for bands in self._resolutions(target, gain):
+            spectra = stereo_spectra(target[None], bands.window, bands.hop)
+            carrier = _left_right_mid_side(spectra[0].transpose(0, 1))[loudest][None]
+            carrier = carrier if silent.any() else carrier[:, :0]
+            magnitudes = band_magnitudes(target[None], bands, carrier, silent)
+            targets.append(Target(magnitudes, carrier, silent))
+            norms.append(magnitudes[0].double().square().sum((0, 2)).sqrt())
+        return Reference(gain, target.shape[-1], targets, torch.stack(norms))
+
+    def _resolutions(self, like: Tensor, gain: float) -> list[Bands]:
+        """Those of the device of a signal, with windows that amplify."""
+        if self.resolutions[0].window.device != like.device:
+            self.resolutions = [
+                Bands(*(value.to(like.device) if isinstance(value, Tensor) else value for value in bands))
+                for bands in self.resolutions
+            ]
+        return [bands._replace(window=bands.window * gain) for bands in self.resolutions]
 
     def _check(self, estimate: Tensor, target: Tensor) -> None:
         shapes = [tuple(getattr(signal, "shape", ())) for signal in (estimate, target)]
-        if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != 2:
+        if shapes[0][-2:] != shapes[1] or len(shapes[0]) not in (2, 3) or len(shapes[1]) != 2 or shapes[1][0] != 2:
             raise AudioError(f"Mixes of one shape (2, samples) are compared, not {shapes[0]} with {shapes[1]}.")
-        if shapes[0][1] <= self.min_samples // 2:
-            raise AudioError(f"Mixes are compared from {self.min_samples // 2 + 1} samples on, not {shapes[0][1]}.")
+        if shapes[1][1] <= self.min_samples // 2:
+            raise AudioError(f"Mixes are compared from {self.min_samples // 2 + 1} samples on, not {shapes[1][1]}.")
         if not (estimate.dtype == target.dtype == torch.float32):
             raise AudioError(f"Mixes of float32 are compared, not {estimate.dtype} with {target.dtype}: convert them.")
 
 
-def _auraloss() -> ModuleType:
-    """Import auraloss.freq, which is slow and needed by a search only.
+def mel_bands(size: int, sample_rate: int) -> Bands:
+    """Make mel bands of equal area on Slaney's scale, for Hann windows with hops of a quarter.
 
-    librosa, its source of filters, needs a folder for the numba cache; a temporary one is used if no other is writable.
+    Args:
+        size: Samples of a frame.
+        sample_rate: In Hz.
     """
-    try:
-        importlib.import_module("librosa.filters")
-    except RuntimeError:
-        folder = tempfile.mkdtemp(prefix="grafx-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        numba = importlib.import_module("numba")
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
-        try:
-            importlib.import_module("librosa.filters")
-        finally:
-            numba.config.CACHE_DIR = before
-    return importlib.import_module("auraloss.freq")
+    matrix = TriangularFilterBank.compute_matrix(
+        size // 2 + 1, NUM_MEL_BANDS, "mel_slaney", 0.0, None, sample_rate, low_half_triangle=False
+    )
+    to_mel, to_hertz = SCALES["mel_slaney"]
+    low, high = to_mel(np.array([0.0, sample_rate / 2]))
+    knots = to_hertz(np.linspace(low, high, NUM_MEL_BANDS + 2))
+    area = torch.from_numpy(2 / (knots[2:] - knots[:-2]))
+    return bands_of((matrix * area).T.float(), torch.hann_window(size), size // 4)
 
 
 def _left_right_mid_side(stereo: Tensor) -> Tensor:
     left, right = stereo
-    return torch.stack([left, right, (left + right) / 2, (left - right) / 2]).unsqueeze(1)
+    return torch.stack([left, right, (left + right) / 2, (left - right) / 2])

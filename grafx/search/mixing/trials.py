@@ -1,0 +1,109 @@
+"""Losses of a graph without some of its processors, rendered from where they were on."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from ...data import GRAFX
+from .bypass import without
+from .excerpt import Excerpt
+from .mixer import WEIGHT, Mixer
+
+Distance = Callable[[Tensor, Excerpt], float]
+"""Function from a mix of an excerpt, with its warm-up, to the loss."""
+
+
+class Trials:
+    """Trials that bypass processors.
+
+    What is upstream of all that a trial changes sounds the same, so it is rendered once.
+
+    Args:
+        mixer: The graph with all of its processors.
+        excerpts: What the loss is the mean over.
+        changes: Level changes of the processors, see :func:`~grafx.search.mixing.bypass.level_changes`.
+        remix: Makes a mixer of a graph.
+        distance: The loss of one excerpt.
+    """
+
+    def __init__(
+        self,
+        mixer: Mixer,
+        excerpts: Sequence[Excerpt],
+        changes: Mapping[int, Tensor],
+        remix: Callable[[GRAFX], Mixer],
+        distance: Distance,
+    ) -> None:
+        self.G, self.excerpts, self.changes = mixer.graph(), excerpts, changes
+        self._remix, self._distance, self._gain = remix, distance, mixer.gain
+        self._losses: dict[frozenset[int], float] = {}
+        with torch.no_grad():
+            self._heard = [mixer.signals(excerpt.stems) for excerpt in excerpts]
+
+    def without(self, removed: Collection[int]) -> GRAFX:
+        """The graph without some processors, at constant level."""
+        return without(self.G, removed, self.changes)
+
+    def __call__(self, removed: frozenset[int], bound: float = float("inf")) -> float:
+        """Return the loss without some processors or, once it is certain to be over a bound, what is certain."""
+        if removed not in self._losses:
+            loss = self._measure(removed, bound)
+            if loss > bound:
+                return loss
+            self._losses[removed] = loss
+        return self._losses[removed]
+
+    @torch.no_grad()
+    def _measure(self, removed: frozenset[int], bound: float) -> float:
+        rest, sources = downstream(self.G, self.without(removed))
+        mixer, total = (self._remix(rest) if sources else None), 0.0
+        for excerpt, signals in zip(self.excerpts, self._heard, strict=True):
+            if mixer is None:
+                mix = self._output(signals)
+            else:
+                mix = mixer(torch.stack([signals[node] for node in sources]) / self._gain)[0]
+            total += self._distance(mix, excerpt)
+            if total > bound * len(self.excerpts):
+                break
+        return total / len(self.excerpts)
+
+    def _output(self, signals: Mapping[int, Tensor]) -> Tensor:
+        (out,) = (node for node, data in self.G.nodes(data=True) if data["node_type"] == "out")
+        return signals[out] / self._gain
+
+
+def downstream(before: GRAFX, after: GRAFX) -> tuple[GRAFX, list[int]]:
+    """The part of a graph that differs from another, with all that follows it.
+
+    Args:
+        before: The graph before a change.
+        after: The graph after it, with the ids of the nodes that stayed.
+
+    Returns:
+        The part, whose ``in`` nodes stand for nodes of both graphs that sound the same, and these nodes in the order of
+        the ``in`` nodes; none if nothing differs.
+    """
+    changed = [node for node in after if node not in before or _differs(before, after, node)]
+    part = set(changed).union(*(nx.descendants(after, node) for node in changed))
+    sources = sorted({source for node in part for source in after.predecessors(node)} - part)
+    rest = after.copy()
+    rest.remove_nodes_from(set(after) - part - set(sources))
+    for node in sources:
+        rest.remove_edges_from(list(rest.in_edges(node, keys=True)))
+        rest.nodes[node].clear()
+        rest.nodes[node].update(node_type="in", name=f"in {node}")
+    rest.forget_schedule()
+    return rest, sources
+
+
+def _differs(before: GRAFX, after: GRAFX, node: int) -> bool:
+    edges = [
+        sorted((source, *sorted(data.items())) for source, _, data in G.in_edges(node, data=True))
+        for G in (before, after)
+    ]
+    old, new = before.nodes[node], after.nodes[node]
+    return edges[0] != edges[1] or old.get(WEIGHT) != new.get(WEIGHT) or old.get("parameters") is not new.get(
+        "parameters"
+    )
