@@ -85,9 +85,13 @@ def console_processors(sample_rate: float = SAMPLE_RATE, types: Iterable[str] = 
 
 def processors_for(G: GRAFX, sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
     """The processors of a full chain, and of those other types of a graph that :func:`console_processors` knows."""
-    others = {data.get("node_type") for _, data in G.nodes(data=True)} - {*BUILT_IN_TYPES, *CHAIN}
-    known = sorted(node_type for node_type in others if node_type in ROLES or _is_class(node_type))
-    return console_processors(sample_rate, [*CHAIN, *known])
+    types = {t for _, t in G.nodes(data="node_type") if isinstance(t, str)} - {*BUILT_IN_TYPES, *CHAIN}
+    return console_processors(sample_rate, [*CHAIN, *known_types(types)])
+
+
+def known_types(types: Iterable[Any]) -> list[str]:
+    """Those of some node types that :func:`console_processors` knows, sorted."""
+    return sorted(node_type for node_type in types if node_type in ROLES or _is_class(node_type))
 
 
 def _is_class(name: Any) -> bool:
