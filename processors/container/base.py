@@ -102,10 +102,13 @@ def _zeros(sizes: ParameterSize, batch_size: int, like: Tensor) -> Values:
 class Wrapper(Container):
     """A container with one member, whose parameters and intermediates are the container's own."""
 
+    feeds_one_inlet = True
+
     def __init__(self, processor: nn.Module) -> None:
         super().__init__()
         self.processor = _check_member(processor, type(self).__name__)
-        _check_one_inlet(processor, type(self).__name__)
+        if self.feeds_one_inlet:
+            _check_one_inlet(processor, type(self).__name__)
 
     def members(self) -> dict[Path, nn.Module]:
         return {(): self.processor}

@@ -77,7 +77,7 @@ class DryWet(Wrapper):
         Raises:
             ParameterError: The weight is missing or has another shape.
         """
-        dry = _only_signal(self, inlet_signals)
+        dry = self._dry(inlet_signals)
         if drywet_weight is None:
             remedy = "hand it in as a common parameter" if self.external_param else "it is a raw parameter"
             raise ParameterError(f"DryWet({type(self.processor).__name__}) needs drywet_weight: {remedy}.")
@@ -88,10 +88,15 @@ class DryWet(Wrapper):
             )
         if self.shared:
             raw_parameters["drywet_weight"] = drywet_weight
-        wet, intermediates = call_member("processor", self.processor, raw_parameters, dry)
-        dry = late(dry, self.latency_samples)
-        mix = torch.lerp(*torch.broadcast_tensors(dry, wet), drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
+        wet, intermediates = call_member("processor", self.processor, raw_parameters, *inlet_signals)
+        mix = self._mixed(dry, wet, drywet_weight.to(wet.dtype).reshape(-1, 1, 1))
         return with_intermediates(mix, intermediates)
+
+    def _dry(self, inlet_signals: tuple[Tensor, ...]) -> Tensor:
+        return _only_signal(self, inlet_signals)
+
+    def _mixed(self, dry: Tensor, wet: Tensor, weight: Tensor) -> Tensor:
+        return torch.lerp(*torch.broadcast_tensors(late(dry, self.latency_samples), wet), weight)
 
 
 class GainStagingRegularization(Wrapper):

@@ -14,7 +14,7 @@ from ...render import Renderer, Signals, StreamRenderer
 from ...render.render import render_grafx
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
-from .console import SAMPLE_RATE, console_processors
+from .console import SAMPLE_RATE, processors_for
 
 __all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
 
@@ -42,7 +42,7 @@ class Mixer(nn.Module):
     def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE, gain: float = 1.0):
         super().__init__()
         self.gain = number("gain", gain, SMALLEST_GAIN)
-        self.renderer = Renderer(G, console_processors(sample_rate))
+        self.renderer = Renderer(G, processors_for(G, sample_rate))
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
@@ -92,7 +92,7 @@ class Mixer(nn.Module):
 def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
     """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``."""
     stems = tensor("stems", stems)
-    renderer = Renderer(G, console_processors(sample_rate))
+    renderer = Renderer(G, processors_for(G, sample_rate))
     with torch.no_grad():
         return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
 
@@ -106,7 +106,7 @@ class MixStream:
 
     @in_usual_torch
     def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE) -> None:
-        self._stream = StreamRenderer(G, console_processors(sample_rate))
+        self._stream = StreamRenderer(G, processors_for(G, sample_rate))
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._stream.latency_samples
 

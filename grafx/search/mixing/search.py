@@ -17,7 +17,7 @@ from ..arguments import number, tensor, text_groups, texts, whole_number, whole_
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
 from .bypass import level_changes, without
-from .console import build_console, console_processors, with_owners
+from .console import build_console, console_processors, processors_for, with_owners
 from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
@@ -350,7 +350,7 @@ def _checked_graph(G: GRAFX, num_stems: int) -> GRAFX:
             f"A search of {num_stems} stems takes a graph with as many inputs and one output, not"
             f" {types.count('in')} and {types.count('out')}."
         )
-    if foreign := sorted({str(t) for t in types} - {"in", "mix", "out", *console_processors()}):
+    if foreign := sorted({str(t) for t in types} - {"in", "mix", "out", *processors_for(G)}):
         raise GraphError(
             f"A search knows the processors of a console, {', '.join(console_processors())}, but not"
             f" {', '.join(foreign)}: replace or bypass such nodes."
