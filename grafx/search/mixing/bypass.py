@@ -33,7 +33,7 @@ def level_changes(mixer: Mixer, stems: Tensor) -> dict[int, Tensor]:
         sources = [signals[source] for source, _ in mixer.G.in_edges(node)]  # one twice, where two cables leave it
         before = sum(sources, torch.zeros_like(signals[node])).square().mean(-1)
         after = signals[node].square().mean(-1)
-        changes[node] = torch.where(before > 0, after / before, torch.ones_like(before)).sqrt()
+        changes[node] = torch.where(before > 0, after / before, torch.ones_like(before)).sqrt().cpu()
     return changes
 
 
