@@ -9,7 +9,8 @@ from torch import Tensor
 from ..audio import write_audio
 from ..errors import AudioError
 from ..search import Options
-from .run import Material, run_search
+from .material import Material
+from .search import run_search
 from .terminal import notice, say
 
 SOURCE = "The Easton Ellises, “Falcon 69”"

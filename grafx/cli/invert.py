@@ -23,7 +23,8 @@ from ..search.inversion.memory import load_memory, save_memory
 from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
 from .outputs import check_folder
-from .run import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, alone_in, interrupts
+from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts
+from .results import alone_in
 from .terminal import error_terminal, notice, say, terminal
 
 PHASES = {

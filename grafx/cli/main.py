@@ -94,8 +94,9 @@ def search(
     Interrupt it at any time: the best graph so far is saved, and the same command resumes.
     """
     from ..search import build_console
+    from .material import parse_groups, read_material, stem_names
     from .outputs import check_folder
-    from .run import parse_groups, read_material, run_search, stem_names
+    from .search import run_search
 
     with _usage():
         options = Options(
@@ -127,7 +128,7 @@ def render(
     tail: Annotated[bool, typer.Option(help="Continue after the stems until the sound has decayed.")] = False,
 ) -> None:
     """Mix stems with a saved graph."""
-    from .run import render_folder
+    from .render import render_folder
 
     with _plain_errors():
         render_folder(folder, stems, out, block, tail)
@@ -143,7 +144,8 @@ def draw(
     above: Annotated[str | None, typer.Option(help=f"Text above nodes: {TEXTS}.")] = None,
 ) -> None:
     """Draw a saved graph."""
-    from .run import check_picture, check_texts, draw_folder, load_folder
+    from .draw import check_picture, check_texts, draw_folder
+    from .results import load_folder
 
     with _usage():
         check_picture(out)

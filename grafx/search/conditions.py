@@ -1,7 +1,7 @@
 """Torch settings during a search, independent of the caller."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,7 +16,10 @@ R = TypeVar("R")
 def usual_torch() -> Iterator[None]:
     """Enable gradients, disable inference mode and autocast, default to float32 on the CPU; restore all afterwards."""
     dtype = torch.get_default_dtype()
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
         torch.set_default_dtype(torch.float32)
         try:
             yield

@@ -20,10 +20,16 @@ def no_work(monkeypatch):
     def working(*arguments, **options):
         pytest.fail("work has begun")
 
-    for name in ("render_mix", "MixStream", "Search", "read_stems", "StemStream", "read_audio"):
-        monkeypatch.setattr(f"grafx.cli.run.{name}", working)
-    for name in ("invert.read_audio", "demo.read_excerpt", "demo.mix_elsewhere"):
-        monkeypatch.setattr(f"grafx.cli.{name}", working)
+    work = {
+        "render": ("render_mix", "MixStream", "read_stems", "StemStream"),
+        "search": ("Search",),
+        "material": ("read_stems", "read_audio"),
+        "invert": ("read_audio",),
+        "demo": ("read_excerpt", "mix_elsewhere"),
+    }
+    for module, names in work.items():
+        for name in names:
+            monkeypatch.setattr(f"grafx.cli.{module}.{name}", working)
 
 
 BAD_FILES = ["out", "out.mp4x", "out.raw", ".wav", "/dev/null/out.wav", "folder.wav"]

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from grafx.audio import read_audio
+from grafx.cli.material import parse_groups, stem_names
 from grafx.cli.output import Output
-from grafx.cli.run import parse_groups, stem_names
 from grafx.files import locked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the shell and names are those of Unix")

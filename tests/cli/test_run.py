@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grafx.audio import read_audio
-from grafx.cli.run import parse_groups, stem_names
+from grafx.cli.material import parse_groups, stem_names
 from grafx.data import GraphError, load_grafx, save_grafx
 from grafx.search import Search
 from grafx.search.mixing.console import console_processors
@@ -143,7 +143,7 @@ def test_a_second_interrupt_leaves_at_once(cli, search_arguments, tmp_path, step
 
 @pytest.mark.slow
 def test_killed_it_goes_on_from_the_last_checkpoint(cli, search_arguments, searched, tmp_path):
-    prelude = "import grafx.cli.run; grafx.cli.run.SECONDS_BETWEEN_CHECKPOINTS = 0\n"
+    prelude = "import grafx.cli.progress; grafx.cli.progress.SECONDS_BETWEEN_CHECKPOINTS = 0\n"
     killed = cli.run_elsewhere(
         *search_arguments, tmp_path / "out", prelude=prelude + SIGNAL_AFTER.format(step=4, signal="SIGKILL")
     )

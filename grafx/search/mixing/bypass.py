@@ -17,7 +17,7 @@ from ...data.configs import BUILT_IN_TYPES
 from ...data.refusals import bypass_problem
 from .console import SAMPLE_RATE, console_processors, known_types
 from .mixer import WEIGHT, Mixer
-from .weighted import amplitude, is_gain, passes_dry
+from .weighted import is_gain, passes_dry
 
 WET = 0.99
 """Dry/wet weight of gains that take over a level change: practically wet, but still trainable."""
@@ -42,7 +42,7 @@ def level_changes(mixer: Mixer, stems: Tensor) -> dict[int, Tensor]:
         sources = [_outlet(G, signals[source], source, outlet) for source, outlet in main_sources(G, node)]
         before = sum(sources, torch.zeros_like(signals[node])).square().mean(-1)
         after = signals[node].square().mean(-1)
-        changes[node] = torch.where(before > 0, after / before, torch.ones_like(before)).sqrt()
+        changes[node] = torch.where(before > 0, after / before, torch.ones_like(before)).sqrt().cpu()
     return changes
 
 

@@ -59,7 +59,7 @@ def load_checkpoint(search: Search, folder: str | os.PathLike) -> bool:
     """Restore the state of a search.
 
     Args:
-        search: A search made with the same audio, names, groups and options.
+        search: A search made with the same arguments; the device may be another.
         folder: What :func:`save_checkpoint` wrote.
 
     Returns:
@@ -119,7 +119,8 @@ def _read(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Tensor], me
     parameters = dict(mixer.named_parameters())
     for path, tensor in tensors.items():
         name, _, key = path.rpartition("/")
-        optimizer.state[parameters[name]][key] = tensor
+        # Adam counts its steps on the CPU.
+        optimizer.state[parameters[name]][key] = tensor if key == "step" else tensor.to(parameters[name].device)
     state = SearchState(mixer, optimizer, **{name: metadata[name] for name in _COUNTERS})
     for name in _GRAPHS if state.round else ():
         found, _, numbers = load_grafx(folder / name)

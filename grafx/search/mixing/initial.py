@@ -1,13 +1,18 @@
 """Initial parameters of a search: a console at the right levels with little other effect."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn as nn
 from torch import Tensor
 
+from ... import trees
 from ...data import GRAFX
 from ...parameters.tensors import shape_of
+from ...processors.contract import contract_of
 from ..loudness import reference_gain
 from .console import console_processors
 from .mixer import THRESHOLD, WEIGHT
@@ -26,11 +31,19 @@ INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
 LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
 
 
-def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, sample_rate: float = 44100) -> None:
-    """Set the initial raw parameters and dry/wet weight of every processor of a console.
+def set_initial_parameters(
+    G: GRAFX,
+    stems: Tensor,
+    mix: Tensor,
+    seed: int,
+    sample_rate: float = 44100,
+    processors: Mapping[str, nn.Module] | None = None,
+) -> None:
+    """Set the initial raw parameters and dry/wet weight of every processor.
 
     Equalizers are flat, dynamics gentle, delays random in their segments. The gains of stems are those of
-    :func:`nearest_log_gains`. Thresholds correspond to stems, or a mix, at −14 LUFS.
+    :func:`nearest_log_gains`. Thresholds correspond to stems, or a mix, at −14 LUFS. Other processors than those of a
+    full chain start at the defaults of their controls or, without any, close to raw zeros.
 
     Args:
         G: A console, changed in place.
@@ -38,20 +51,21 @@ def set_initial_parameters(G: GRAFX, stems: Tensor, mix: Tensor, seed: int, samp
         mix: ``(2, L)``.
         seed: Seed of random parameters.
         sample_rate: In Hz.
+        processors: Node type to processor, where there are others than those of a console.
     """
     stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
     generator = torch.Generator().manual_seed(seed)
-    processors = console_processors()
+    full = console_processors()
+    processors = full if processors is None else processors
     names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     log_gains = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
     for _, data in sorted(G.nodes(data=True)):
         node_type = data["node_type"]
         if node_type not in processors:
             continue
-        sizes = processors[node_type].parameter_size()
-        data["parameters"] = {name: _initial(name, size, generator) for name, size in sizes.items()}
+        data["parameters"] = _initials(processors[node_type], node_type in full, generator)
         data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
-        if node_type == "gain" and data["owner"] in log_gains:
+        if "log_gain" in data["parameters"] and node_type == "gain" and data["owner"] in log_gains:
             data["parameters"]["log_gain"] = log_gains[data["owner"]]
         if THRESHOLD in data["parameters"]:
             data["parameters"][THRESHOLD] -= stem_rise if data["owner"] in log_gains else mix_rise
@@ -84,6 +98,25 @@ def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
     window = torch.hann_window(size, dtype=torch.float64)
     spectrum = torch.stft(signal.double(), size, size // 4, window=window, return_complex=True)
     return spectrum.abs().square().numpy()
+
+
+def _initials(processor: nn.Module, full: bool, generator: torch.Generator) -> dict[str, Any]:
+    contract = contract_of(processor)
+    sizes = contract.parameter_size()
+    if full and not any(isinstance(size, Mapping) for size in sizes.values()):
+        return {name: _initial(name, size, generator) for name, size in sizes.items()}
+    if contract.controls:
+        return trees.row(processor.dsp_to_raw({}, batch_size=1))
+    return _near_zero(sizes, generator)
+
+
+def _near_zero(sizes: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
+    return {
+        name: _near_zero(size, generator)
+        if isinstance(size, Mapping)
+        else 0.01 * torch.randn(shape_of(size), generator=generator)
+        for name, size in sizes.items()
+    }
 
 
 def _initial(name: str, size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:

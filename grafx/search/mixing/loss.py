@@ -52,8 +52,8 @@ class MatchLoss(nn.Module):
     .. math:: \frac{\lVert M - \hat M \rVert}{\lVert M \rVert} + \mathrm{mean}\, |\log M - \log \hat M|
 
     where M are magnitudes in 64 mel bands; averaged over FFT sizes, then over signals. It is
-    the value of ``auraloss.freq.MultiResolutionSTFTLoss`` with frames of 512, 1024 and 4096 samples up to 48 kHz, twice that
-    up to 96 kHz and so on, half up to 24 kHz, and hops of a quarter.
+    the value of ``auraloss.freq.MultiResolutionSTFTLoss`` with frames of 512, 1024 and 4096 samples up to 48 kHz, twice
+    that up to 96 kHz and so on, half up to 24 kHz, and hops of a quarter.
 
     The distance does not depend on level: one factor brings both mixes to the level at which the target has −14 LUFS,
     typical of released music. It is a constant for gradients.

@@ -1,6 +1,7 @@
 """A trainable mixing graph: rendering, dry/wet weights, penalties."""
 
 import math
+from collections.abc import Mapping
 from numbers import Real
 
 import torch
@@ -12,26 +13,48 @@ from ...data.attributes import BYPASS, WEIGHT
 from ...data.configs import BUILT_IN_TYPES
 from ...render import Renderer, Signals, StreamRenderer
 from ...render.render import render_grafx
+from ...trees import map_tensors
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
-from .console import SAMPLE_RATE, processors_for
+from .console import CHAIN, SAMPLE_RATE, processors_for
+from .weighted import weighted
 
-__all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
+__all__ = ["WEIGHT", "MixStream", "Mixer", "mixing_processors", "render_mix"]
 
 SMALLEST_GAIN = 1e-9
 THRESHOLD = "log_threshold"
-"""The only raw parameter of a console that depends on level; all others are factors."""
+"""The only raw parameter of a full chain that depends on level; all others are factors."""
+
+PENALTIES = ("gain_reg", "radii_reg")
+"""Intermediates of processors that a search keeps low."""
+
+
+def mixing_processors(
+    G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
+) -> dict[str, nn.Module]:
+    """Those of a console that a graph may have, and given ones in addition or in their place, all :func:`weighted`.
+
+    Args:
+        G: The graph.
+        sample_rate: In Hz.
+        processors: Node type to processor.
+    """
+    return {**processors_for(G, sample_rate), **weighted(processors or {})}
 
 
 class Mixer(nn.Module):
     """A mixing graph with trainable parameters and dry/wet weights.
 
     Args:
-        G: A graph of console processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered
-            along its schedule: all ids refer to ``mixer.G``.
+        G: A graph of processors, whose nodes hold their raw parameters and ``drywet_weight``. It is renumbered along
+            its schedule: all ids refer to ``mixer.G``.
         sample_rate: In Hz.
         gain: Factor that brings the stems to the internal level, at which penalties are measured. Neither the
-            parameters nor the mix depend on it.
+            parameters nor the mix depend on it. It is 1 where other processors than those of a full chain occur, as
+            their sound may depend on the level.
+        processors: Node type to processor, in addition to those of a console or in their place.
+
+    Stems may be on any device; they are mixed on that of the mixer. Its graph is on the CPU.
 
     Raises:
         GraphError: A weight is not a number from 0 to 1.
@@ -39,10 +62,17 @@ class Mixer(nn.Module):
     """
 
     @in_usual_torch
-    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE, gain: float = 1.0):
+    def __init__(
+        self,
+        G: GRAFX,
+        sample_rate: float = SAMPLE_RATE,
+        gain: float = 1.0,
+        processors: Mapping[str, nn.Module] | None = None,
+    ):
         super().__init__()
-        self.gain = number("gain", gain, SMALLEST_GAIN)
-        self.renderer = Renderer(G, processors_for(G, sample_rate))
+        gain = number("gain", gain, SMALLEST_GAIN)
+        self.renderer = Renderer(G, mixing_processors(G, sample_rate, processors))
+        self.gain = gain if set(self.renderer.processors) <= set(CHAIN) - set(processors or ()) else 1.0
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
@@ -50,13 +80,14 @@ class Mixer(nn.Module):
         """Mix ``(K, 2, L)`` stems.
 
         Returns:
-            The mix, ``(2, L)``, and penalties by name: ``gain_reg`` and ``radii_reg`` summed over all nodes.
+            The mix, ``(2, L)``, and penalties by name, each of :data:`PENALTIES` summed over all nodes.
         """
         output, intermediates_list, _ = self._render(stems)
         penalties: dict[str, Tensor] = {}
         for intermediates in intermediates_list:
-            for name, value in intermediates.items():
-                penalties[name] = penalties.get(name, 0) + value.sum()
+            for name in PENALTIES:
+                if name in intermediates:
+                    penalties[name] = penalties.get(name, 0) + intermediates[name].sum()
         return output[0] / self.gain, penalties
 
     def signals(self, stems: Tensor) -> Signals:
@@ -71,7 +102,8 @@ class Mixer(nn.Module):
             for node_type, raw in self.renderer.per_type_parameters.items()
         }
         weights = {WEIGHT: self.z_drywet.sigmoid()}
-        return render_grafx(self.renderer.processors, self.gain * stems, parameters, self.renderer.render_data, weights)
+        stems = self.gain * stems.to(self.z_drywet.device)
+        return render_grafx(self.renderer.processors, stems, parameters, self.renderer.render_data, weights)
 
     def graph(self) -> GRAFX:
         """Copy the graph with the current parameters and weights on its nodes."""
@@ -80,6 +112,7 @@ class Mixer(nn.Module):
         for node_id, data in G.nodes(data=True):
             if data["node_type"] in self.renderer.processors:
                 data[WEIGHT] = weights[node_id]
+                data["parameters"] = map_tensors(data["parameters"], Tensor.cpu)
         return G
 
     @property
@@ -89,10 +122,22 @@ class Mixer(nn.Module):
 
 
 @in_usual_torch
-def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
-    """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``."""
+def render_mix(
+    G: GRAFX,
+    stems: Tensor,
+    sample_rate: float = SAMPLE_RATE,
+    processors: Mapping[str, nn.Module] | None = None,
+) -> Tensor:
+    """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``.
+
+    Args:
+        G: The graph.
+        stems: One for each ``in`` node.
+        sample_rate: In Hz.
+        processors: Node type to processor, in addition to those of a console or in their place.
+    """
     stems = tensor("stems", stems)
-    renderer = Renderer(G, processors_for(G, sample_rate))
+    renderer = Renderer(G, mixing_processors(G, sample_rate, processors))
     with torch.no_grad():
         return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
 
@@ -100,13 +145,17 @@ def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Ten
 class MixStream:
     """Block-wise mixing with a saved graph, see :class:`StreamRenderer`.
 
+    Arguments are those of :func:`render_mix`.
+
     Attributes:
         latency_samples: Latency of the mix.
     """
 
     @in_usual_torch
-    def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE) -> None:
-        self._stream = StreamRenderer(G, processors_for(G, sample_rate))
+    def __init__(
+        self, G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
+    ) -> None:
+        self._stream = StreamRenderer(G, mixing_processors(G, sample_rate, processors))
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._stream.latency_samples
 

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import torch
+import torch.nn as nn
 from torch import Tensor
 
 from ...audio import audio_digest
@@ -16,13 +17,25 @@ from ...errors import AudioError, GraphError, SearchError
 from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
-from .bypass import level_changes, without
-from .console import build_console, console_processors, processors_for, with_owners
+from .bypass import WET, level_changes, without
+from .console import build_console
 from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
-from .mixer import WEIGHT, Mixer
+from .mixer import WEIGHT, Mixer, mixing_processors
+from .own import (
+    Loss,
+    check_gradient,
+    contents,
+    described,
+    loss_name,
+    own_callbacks,
+    own_device,
+    own_graph,
+    own_loss,
+    own_processors,
+)
 from .prune import METHODS
 from .state import Found, SearchState
 
@@ -31,6 +44,9 @@ DRYWET_PACE = 4.0
 
 
 WARM_UP_STEPS = 10
+
+SHORTEST = 1024  # samples, of which initial levels are measured
+HELD = ("parameters", "settings", WEIGHT)  # where a node is to start
 
 
 @dataclass(frozen=True)
@@ -109,9 +125,22 @@ class Search:
         names: One for each stem.
         groups: Subgroup name to stem names, see :func:`build_console`.
         options: How to search.
+        graph: Where to start from instead of the console of ``names`` and ``groups``: any graph with an ``in`` node
+            for each stem, in this order, and one ``out`` node, whose other nodes are ``mix`` or of types with a
+            processor. Each processor can be pruned. Nodes that hold parameters start there, others at initial ones.
+        processors: Node type to processor, in addition to those of a console or in their place. The search puts a
+            dry/wet weight and gain-staging around each, and works on copies; weights of their own, such as those of a
+            neural network, are not trained.
+        loss: Function of the estimate and the target, ``(2, samples)`` at a loudness of −14 LUFS for the whole mix and
+            on the device, to a finite scalar with a gradient; the ``tolerance`` is in its units. :class:`MatchLoss` by
+            default.
+        device: Where to compute: ``"cpu"``, the default, ``"cuda"`` or another. Excerpts of the audio move there;
+            stems and results stay on the CPU.
+        callbacks: Functions that are called with the :class:`Progress` of each step, such as
+            :func:`tensorboard_writer`. What they raise ends :meth:`run`, which may be called again to go on.
 
     Losses are measured at one loudness, see :class:`MatchLoss`; a search of soft or loud audio finds the same graph,
-    with thresholds that are as much lower or higher.
+    with thresholds that are as much lower or higher, where all processors are those of a console.
 
     Attributes:
         state: All that changes while it runs, see :class:`SearchState`; what a checkpoint holds.
@@ -124,8 +153,10 @@ class Search:
     Raises:
         AudioError: The shapes do not fit, the audio is not float32, too short, silent or not finite, or the sample
             rate is no whole number of Hz.
-        GraphError: Names or groups are not valid.
-        SearchError: The options are no :class:`Options`.
+        GraphError: Names or groups are not valid, or the graph is not such a graph.
+        RenderError: The graph cannot be rendered.
+        SearchError: The options are no :class:`Options`; a processor, the loss, the device or a callback is not as
+            described.
 
     Examples:
         >>> search = Search(stems, mix, 44100, ["drums", "bass"])
@@ -147,24 +178,39 @@ class Search:
         names: Iterable[str],
         groups: Mapping[str, Sequence[str]] | None = None,
         options: Options | None = None,
+        *,
+        graph: GRAFX | None = None,
+        processors: Mapping[str, nn.Module] | None = None,
+        loss: Loss | None = None,
+        device: torch.device | str | None = None,
+        callbacks: Iterable[Callable[["Progress"], Any]] = (),
     ):
         self.options = Options() if options is None else options
         if not isinstance(self.options, Options):
             raise SearchError(f"options must be Options, not a {type(options).__name__}.")
         self.sample_rate = whole_rate(sample_rate)
-        names, groups = texts("names", names), text_groups("groups", groups)
-        G = build_console(names, groups)
-        self.names = names
-        self.match_loss = MatchLoss(self.sample_rate)
-        _check_audio(stems, mix, names, self.match_loss.min_samples)
+        self.names, groups = texts("names", names), text_groups("groups", groups)
+        self.device, self.callbacks = own_device(device), own_callbacks(callbacks)
+        self.processors = own_processors(processors)
+        G = build_console(self.names, groups) if graph is None else self._own_graph(graph, groups)
+        self.match_loss = MatchLoss(self.sample_rate).to(self.device) if loss is None else None
+        _check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
         self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
         self.gain = reference_gain(self.mix, self.sample_rate)
-        settings = self.sample_rate, names, groups, self.options, REFERENCE_LUFS
+        self.loss = self._match if loss is None else own_loss(loss, self.gain, self.device)
+        own = [] if graph is None else [contents(G)]
+        own += [described(self.processors)] if self.processors else []
+        own += [] if loss is None else [loss_name(loss)]
+        settings = self.sample_rate, self.names, groups, self.options, REFERENCE_LUFS, *own
         self.fingerprint = _fingerprint(self.stems, self.mix, *settings)
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
+        if loss is not None:
+            check_gradient(self.loss, self.excerpts[0].scored(self.excerpts[0].stems.sum(0)), self.excerpts[0].mix)
         self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
-        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate)
+        self._set_initial_parameters(G)
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
+        if own:
+            self._check_render()
 
     mixer = _of_state("mixer", "The graph that is being fitted, with its parameters and dry/wet weights.")
     optimizer = _of_state("optimizer", "That of the mixer.")
@@ -181,6 +227,46 @@ class Search:
         """Whether stems and mix belong together, see :func:`diagnose`."""
         return diagnose(self.stems, self.mix, self.sample_rate, self.names)
 
+    def _own_graph(self, graph: GRAFX, groups: Mapping[str, Sequence[str]]) -> GRAFX:
+        """Copy the graph to start from."""
+        if groups:
+            raise GraphError("groups are of the console that a search builds, but a graph is given: leave them out.")
+        if len(set(self.names)) < len(self.names):
+            raise GraphError(f"Stems need different names, but they are {', '.join(self.names)}.")
+        return self._checked_graph(graph)
+
+    def _checked_graph(self, G: GRAFX) -> GRAFX:
+        known = mixing_processors(G, self.sample_rate, self.processors) if isinstance(G, GRAFX) else {}
+        return own_graph(G, self.names, known)
+
+    def _set_initial_parameters(self, G: GRAFX) -> None:
+        """Set those of nodes that hold none; others only get a weight where they have none."""
+        held = {i: {k: data[k] for k in HELD if data.get(k) is not None} for i, data in G.nodes(data=True)}
+        processors = mixing_processors(G, self.sample_rate, self.processors)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors=processors)
+        for node, own in held.items():
+            if "parameters" in own or "settings" in own:
+                G.nodes[node].update({"parameters": None, WEIGHT: WET} | own)
+            elif WEIGHT in own:
+                G.nodes[node][WEIGHT] = own[WEIGHT]
+
+    def _match(self, estimate: Tensor, target: Tensor) -> Tensor:
+        assert self.match_loss is not None
+        return self.match_loss(estimate.to(self.device), target.to(self.device), self.gain)
+
+    @torch.no_grad()
+    def _check_render(self) -> None:
+        """Refuse what renders no stereo mix, before work is spent."""
+        excerpt = self.excerpts[0]
+        mix = self.mixer(excerpt.stems)[0]
+        if mix.shape != excerpt.stems.shape[1:]:
+            raise GraphError(
+                f"The graph makes a mix of shape {tuple(mix.shape)} from stems of {tuple(excerpt.stems.shape[1:])}: a"
+                " search needs processors that keep the two channels and all samples."
+            )
+        if not mix.isfinite().all():
+            raise GraphError("The graph renders NaN or infinity at its initial parameters: check its processors.")
+
     @property
     def finished(self) -> bool:
         return self.round > self.options.rounds
@@ -195,6 +281,12 @@ class Search:
 
     def run(self) -> Iterator[Progress]:
         """Run the remaining steps. The search may be saved, or left, at any step."""
+        for progress in self._steps():
+            for callback in self.callbacks:
+                callback(progress)
+            yield progress
+
+    def _steps(self) -> Iterator[Progress]:
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
@@ -217,8 +309,8 @@ class Search:
         """Make a graph the one that is being fitted.
 
         Args:
-            G: A graph of console processors with an ``in`` node for each stem and one ``out`` node. What has no
-                ``owner`` gets one, see :func:`with_owners`.
+            G: A graph of processors that the search knows with an ``in`` node for each stem and one ``out`` node. What
+                has no ``owner`` gets one, see :func:`with_owners`.
 
         Raises:
             GraphError: It is no such graph, or cannot be rendered.
@@ -227,12 +319,15 @@ class Search:
 
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
-        mixer = Mixer(_checked_graph(G, len(self.stems)), self.sample_rate, self.gain)
+        mixer = self._mixer(self._checked_graph(G))
         groups = [
-            {"params": list(mixer.renderer.parameters()), "pace": 1.0},
+            {"params": list(mixer.renderer.per_type_parameters.parameters()), "pace": 1.0},
             {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
         ]
         return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
+
+    def _mixer(self, G: GRAFX) -> Mixer:
+        return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
 
     def _steps_of_round(self) -> int:
         return self.options.tune_steps if self.round else self.options.fit_steps
@@ -241,7 +336,7 @@ class Search:
     def _gradient_step(self) -> Progress:
         excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
         estimate, penalties = self.mixer(excerpt.stems)
-        loss = self.match_loss(excerpt.scored(estimate), excerpt.mix, self.gain)
+        loss = self.loss(excerpt.scored(estimate), excerpt.mix)
         if self.num_processors:
             self._descend(loss, penalties)
         self.state.step += 1
@@ -303,7 +398,7 @@ class Search:
 
         @cache  # methods repeat trials
         def evaluate(removed: frozenset[int]) -> float:
-            return self._evaluate_mixer(Mixer(without(G, removed, changes), self.sample_rate, self.gain))
+            return self._evaluate_mixer(self._mixer(without(G, removed, changes)))
 
         removed = METHODS[self.options.method](
             {node: G.nodes[node][WEIGHT] for node in candidates},
@@ -325,7 +420,7 @@ class Search:
         losses = []
         for excerpt in self.excerpts:
             estimate = excerpt.scored(mix_down(excerpt.stems))
-            losses.append(self.match_loss(estimate, excerpt.mix, self.gain).item())
+            losses.append(self.loss(estimate, excerpt.mix).item())
         return sum(losses) / len(losses)
 
     def _log(self, phase: str, loss: float) -> Progress:
@@ -338,24 +433,6 @@ def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
     """Stems and mix of all excerpts, one after another."""
     stems = [excerpt.scored(excerpt.stems) for excerpt in excerpts]
     return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
-
-
-def _checked_graph(G: GRAFX, num_stems: int) -> GRAFX:
-    """Check and copy a graph for a search, with owners."""
-    if not isinstance(G, GRAFX):
-        raise GraphError(f"A search takes a GRAFX, not a {type(G).__name__}.")
-    types = [data.get("node_type") for _, data in G.nodes(data=True)]
-    if types.count("in") != num_stems or types.count("out") != 1:
-        raise GraphError(
-            f"A search of {num_stems} stems takes a graph with as many inputs and one output, not"
-            f" {types.count('in')} and {types.count('out')}."
-        )
-    if foreign := sorted({str(t) for t in types} - {"in", "mix", "out", *processors_for(G)}):
-        raise GraphError(
-            f"A search knows the processors of a console, {', '.join(console_processors())}, but not"
-            f" {', '.join(foreign)}: replace or bypass such nodes."
-        )
-    return with_owners(G)
 
 
 def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:

@@ -1,0 +1,74 @@
+"""What a search is given: stems, their names and groups, and the mix."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..audio import audio_digest, conform, read_audio, read_stems
+from ..errors import GraphError, SearchError
+from ..text import printable
+from .terminal import notice
+
+
+@dataclass(frozen=True)
+class Material:
+    """Input of a search: ``(K, 2, L)`` stems with their names, and their ``(2, L)`` mix."""
+
+    stems: Tensor
+    mix: Tensor
+    sample_rate: int
+    names: list[str]
+
+
+def read_material(stem_paths: Sequence[Path], mix_path: Path) -> Material:
+    """Read stems and mix at the sample rate and length of the mix."""
+    signal, sample_rate = read_audio(mix_path, notice)
+    mix = conform(signal, sample_rate, sample_rate, printable(mix_path), notice)
+    stems, _ = read_stems(stem_paths, sample_rate, mix.shape[1], notice)
+    _check_repeated(stems, mix, stem_paths, mix_path)
+    return Material(stems, mix, sample_rate, stem_names(stem_paths))
+
+
+def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_path: Path) -> None:
+    """Report identical stems, and refuse the mix among the stems."""
+    known: dict[str, Path] = {}
+    for path, stem in zip(stem_paths, stems, strict=True):
+        if len(stems) > 1 and torch.equal(stem, mix):
+            raise SearchError(
+                f"{path} is among the stems, but is the same as the mix {mix_path}: leave it out of the stems."
+            )
+        first = known.setdefault(audio_digest(stem), path)
+        if first is not path and stem.any():
+            what = "is given twice" if first == path else f"holds the same as {first}"
+            notice(f"{path} {what}: their contributions cannot be separated.")
+
+
+def stem_names(paths: Sequence[Path]) -> list[str]:
+    """File names without suffix, numbered if they are equal."""
+    names: list[str] = []
+    stems = [printable(path.stem) for path in paths]
+    taken = set(stems)
+    for stem in stems:
+        numbered = (f"{stem}-{number}" for number in itertools.count(2))
+        names.append(stem if stem not in names else next(n for n in numbered if n not in taken))
+        taken.add(names[-1])
+    return names
+
+
+def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Convert ``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
+    groups = {}
+    for text in texts:
+        name, _, stems = text.partition("=")
+        name = printable(name)
+        members = [printable(stem.strip()) for stem in stems.split(",")]
+        if not name or not all(members):
+            raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
+        if name in groups:
+            raise GraphError(f"The group '{name}' is given twice: give all of its stems at once.")
+        groups[name] = members
+    return groups
