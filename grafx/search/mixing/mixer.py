@@ -15,6 +15,7 @@ from ...render.render import render_grafx
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
 from .console import SAMPLE_RATE, console_processors
+from .placement import PlacementStream, placed_stems, placements_of
 
 __all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
 
@@ -90,15 +91,27 @@ class Mixer(nn.Module):
 
 @in_usual_torch
 def render_mix(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
-    """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``."""
-    stems = tensor("stems", stems)
+    """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``.
+
+    Stems are as in their files: those that the search moved or inverted are so here, see :func:`align`.
+    """
+    return _mix(G, placed_stems(plain_tensor(tensor("stems", stems)), placements_of(G)), sample_rate)
+
+
+@in_usual_torch
+def mix_placed(G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE) -> Tensor:
+    """Mix as :func:`render_mix`, but stems that have been moved and inverted already, as in :attr:`Search.stems`."""
+    return _mix(G, stems, sample_rate)
+
+
+def _mix(G: GRAFX, stems: Tensor, sample_rate: float) -> Tensor:
     renderer = Renderer(G, console_processors(sample_rate))
     with torch.no_grad():
-        return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
+        return renderer(stems, {WEIGHT: _weights(renderer.G)})[0]
 
 
 class MixStream:
-    """Block-wise mixing with a saved graph, see :class:`StreamRenderer`.
+    """Block-wise mixing with a saved graph, see :class:`StreamRenderer` and :func:`render_mix`.
 
     Attributes:
         latency_samples: Latency of the mix.
@@ -106,19 +119,25 @@ class MixStream:
 
     @in_usual_torch
     def __init__(self, G: GRAFX, sample_rate: float = SAMPLE_RATE) -> None:
+        self._placement = PlacementStream(placements_of(G))
         self._stream = StreamRenderer(G, console_processors(sample_rate))
         self._common = {WEIGHT: _weights(self._stream.G)}
-        self.latency_samples = self._stream.latency_samples
+        self.latency_samples = self._placement.latency_samples + self._stream.latency_samples
 
     @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
         """Render the next block of the mix ``(2, L)`` from one of the stems, ``(K, 2, L)``."""
-        return self._stream(stems, self._common)[0]
+        placed, waiting = self._placement(stems)
+        mixed = self._stream(placed, self._common)[0]
+        self._placement.waiting = waiting
+        return mixed
 
     @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
         """Return the rest of the mix, see :meth:`StreamRenderer.finish`."""
-        return self._stream.finish(self._common, tail)[0]
+        rest = self._placement.rest(tail)
+        moved = self._stream(rest, self._common)[0] if rest.shape[-1] else rest[0]
+        return torch.cat([moved, self._stream.finish(self._common, tail)[0]], -1)
 
 
 def _weights(G: GRAFX) -> Tensor:
