@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Mapping
 
-Evaluate = Callable[[frozenset[int]], float]
-"""Function from bypassed nodes to the loss."""
+Evaluate = Callable[[frozenset[int], float], float]
+"""Function from bypassed nodes, and a loss that is too much, to the loss or, where that is certain to be too much, to
+what is certain."""
 
 
 def drywet_guided(
@@ -19,7 +20,7 @@ def drywet_guided(
     Args:
         weights: Dry/wet weight of each candidate.
         types: Node type of each candidate.
-        evaluate: Computes the loss with some nodes bypassed.
+        evaluate: Computes the loss with some nodes bypassed, see :data:`Evaluate`.
         bound: Largest accepted loss.
 
     Returns:
@@ -31,15 +32,16 @@ def drywet_guided(
     removed: frozenset[int] = frozenset()
     if not weights:
         return removed
-    loss = evaluate(removed)
+    loss = evaluate(removed, math.inf)
     share = max(bound - loss, 0) / len(weights)
     for node_type in sorted({types[node] for node in weights}):
         left = sorted((node for node in weights if types[node] == node_type), key=lambda node: (weights[node], node))
         size = math.ceil(len(left) / 2)
         while size and left:
             trial = removed | set(left[:size])
-            trial_loss = evaluate(trial)
-            if trial_loss <= min(bound, loss + share * size):
+            most = min(bound, loss + share * size)
+            trial_loss = evaluate(trial, most)
+            if trial_loss <= most:
                 removed, loss, left = trial, trial_loss, left[size:]
                 size = min(size, len(left))
             else:
@@ -58,9 +60,9 @@ def brute_force(
     Arguments and result as in :func:`drywet_guided`; weights and types are ignored.
     """
     removed: frozenset[int] = frozenset()
-    alone = {node: evaluate(frozenset({node})) for node in weights}
+    alone = {node: evaluate(frozenset({node}), bound) for node in weights}
     for node in sorted(weights, key=lambda node: (alone[node], node)):
-        if alone[node] <= bound and evaluate(removed | {node}) <= bound:
+        if alone[node] <= bound and evaluate(removed | {node}, bound) <= bound:
             removed |= {node}
     return removed
 
@@ -72,7 +74,7 @@ def hybrid(weights: Mapping[int, float], types: Mapping[int, str], evaluate: Eva
     """
     removed = drywet_guided(weights, types, evaluate, bound)
     left = {node: weight for node, weight in weights.items() if node not in removed}
-    return removed | brute_force(left, types, lambda trial: evaluate(removed | trial), bound)
+    return removed | brute_force(left, types, lambda trial, most: evaluate(removed | trial, most), bound)
 
 
 METHODS = {"drywet": drywet_guided, "brute-force": brute_force, "hybrid": hybrid}

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from typing import Any
 
 import torch
@@ -18,10 +17,11 @@ from ..arguments import number, tensor, text_groups, texts, whole_number, whole_
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
 from .align import align, unaligned
-from .bypass import WET, level_changes, without
+from .bypass import WET, level_changes
 from .console import build_console
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
+from .judge import Judge
 from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer, mixing_processors
 from .own import (
@@ -39,6 +39,7 @@ from .own import (
 from .placement import placed_graph
 from .prune import METHODS
 from .state import Found, SearchState
+from .trials import Trials
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
@@ -206,7 +207,7 @@ class Search:
         _check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
         stems, self.mix = plain_tensor(stems), plain_tensor(mix)
         self.gain = reference_gain(self.mix, self.sample_rate)
-        self.loss = self._match if loss is None else own_loss(loss, self.gain, self.device)
+        self.judge = Judge(self.match_loss or own_loss(loss, self.gain, self.device), self.gain, self.device)
         own = [] if graph is None else [contents(G)]
         own += [described(self.processors)] if self.processors else []
         own += [] if loss is None else [loss_name(loss)]
@@ -217,8 +218,9 @@ class Search:
         self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         if loss is not None:
-            check_gradient(self.loss, self.excerpts[0].scored(self.excerpts[0].stems.sum(0)), self.excerpts[0].mix)
-        self.plain_loss = self._evaluate(lambda stems: stems.sum(0))
+            first = self.excerpts[0]
+            check_gradient(self.judge.loss, first.scored(first.stems.sum(0)), first.mix)
+        self.plain_loss = self.judge.mean(lambda stems: stems.sum(0), self.excerpts)
         self._set_initial_parameters(G)
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
         if own:
@@ -256,10 +258,6 @@ class Search:
                 G.nodes[node].update({"parameters": None, WEIGHT: WET} | own)
             elif WEIGHT in own:
                 G.nodes[node][WEIGHT] = own[WEIGHT]
-
-    def _match(self, estimate: Tensor, target: Tensor) -> Tensor:
-        assert self.match_loss is not None
-        return self.match_loss(estimate.to(self.device), target.to(self.device), self.gain)
 
     @torch.no_grad()
     def _check_render(self) -> None:
@@ -343,7 +341,7 @@ class Search:
     def _gradient_step(self) -> Progress:
         excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
         estimate, penalties = self.mixer(excerpt.stems)
-        loss = self.loss(excerpt.scored(estimate), excerpt.mix)
+        loss = self.judge(estimate, excerpt)
         if self.num_processors:
             self._descend(loss, penalties)
         self.state.step += 1
@@ -399,36 +397,24 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
-        G = self.mixer.graph()
-        changes = level_changes(self.mixer, self.excerpts[0].stems)
-        candidates = self.mixer.processor_ids
-
-        @cache  # methods repeat trials
-        def evaluate(removed: frozenset[int]) -> float:
-            return self._evaluate_mixer(self._mixer(without(G, removed, changes)))
-
+        trials = self._trials()
         removed = METHODS[self.options.method](
-            {node: G.nodes[node][WEIGHT] for node in candidates},
-            {node: G.nodes[node]["node_type"] for node in candidates},
-            evaluate,
+            {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
+            {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
+            trials,
             self._bound() + self.state.headroom,
         )
-        self.take(without(G, removed, changes))
+        loss = trials(removed)
+        self.take(trials.without(removed))
         self.state.pruned = True
-        return self._log("prune", evaluate(removed))
+        return self._log("prune", loss)
 
-    # Judging
+    def _trials(self) -> Trials:
+        changes = level_changes(self.mixer, self.excerpts[0].stems)
+        return Trials(self.mixer, self.excerpts, changes, self.processors, self._mixer, self.judge)
 
     def _evaluate_mixer(self, mixer: Mixer) -> float:
-        return self._evaluate(lambda stems: mixer(stems)[0])
-
-    @torch.no_grad()
-    def _evaluate(self, mix_down: Callable[[Tensor], Tensor]) -> float:
-        losses = []
-        for excerpt in self.excerpts:
-            estimate = excerpt.scored(mix_down(excerpt.stems))
-            losses.append(self.loss(estimate, excerpt.mix).item())
-        return sum(losses) / len(losses)
+        return self.judge.mean(lambda stems: mixer(stems)[0], self.excerpts)
 
     def _log(self, phase: str, loss: float) -> Progress:
         progress = Progress(phase, self.round, self.step, loss, self.num_processors)

@@ -4,15 +4,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import networkx as nx
 import torch
+import torch.nn as nn
 from torch import Tensor
 
+from ... import trees
 from ...data import GRAFX
 from .bypass import without
 from .excerpt import Excerpt
-from .mixer import WEIGHT, Mixer
-
-Distance = Callable[[Tensor, Excerpt], float]
-"""Function from a mix of an excerpt, with its warm-up, to the loss."""
+from .judge import Judge
+from .mixer import WEIGHT, Mixer, mixing_processors
 
 
 class Trials:
@@ -24,8 +24,9 @@ class Trials:
         mixer: The graph with all of its processors.
         excerpts: What the loss is the mean over.
         changes: Level changes of the processors, see :func:`~grafx.search.mixing.bypass.level_changes`.
+        processors: Node type to processor, in addition to those of a console or in their place.
         remix: Makes a mixer of a graph.
-        distance: The loss of one excerpt.
+        judge: Loss of an excerpt.
     """
 
     def __init__(
@@ -33,18 +34,20 @@ class Trials:
         mixer: Mixer,
         excerpts: Sequence[Excerpt],
         changes: Mapping[int, Tensor],
+        processors: Mapping[str, nn.Module],
         remix: Callable[[GRAFX], Mixer],
-        distance: Distance,
+        judge: Judge,
     ) -> None:
         self.G, self.excerpts, self.changes = mixer.graph(), excerpts, changes
-        self._remix, self._distance, self._gain = remix, distance, mixer.gain
+        self._remix, self._judge, self._gain = remix, judge, mixer.gain
         self._losses: dict[frozenset[int], float] = {}
+        self._known = mixing_processors(self.G, processors=processors)
         with torch.no_grad():
             self._heard = [mixer.signals(excerpt.stems) for excerpt in excerpts]
 
     def without(self, removed: Collection[int]) -> GRAFX:
         """The graph without some processors, at constant level."""
-        return without(self.G, removed, self.changes)
+        return without(self.G, removed, self.changes, self._known)
 
     def __call__(self, removed: frozenset[int], bound: float = float("inf")) -> float:
         """Return the loss without some processors or, once it is certain to be over a bound, what is certain."""
@@ -64,7 +67,7 @@ class Trials:
                 mix = self._output(signals)
             else:
                 mix = mixer(torch.stack([signals[node] for node in sources]) / self._gain)[0]
-            total += self._distance(mix, excerpt)
+            total += self._judge(mix, excerpt).item()
             if total > bound * len(self.excerpts):
                 break
         return total / len(self.excerpts)
@@ -104,6 +107,9 @@ def _differs(before: GRAFX, after: GRAFX, node: int) -> bool:
         for G in (before, after)
     ]
     old, new = before.nodes[node], after.nodes[node]
-    return edges[0] != edges[1] or old.get(WEIGHT) != new.get(WEIGHT) or old.get("parameters") is not new.get(
-        "parameters"
+    if edges[0] != edges[1] or any(old.get(name) != new.get(name) for name in ("node_type", WEIGHT)):
+        return True
+    tensors = [dict(trees.items(data.get("parameters") or {})) for data in (old, new)]
+    return tensors[0].keys() != tensors[1].keys() or any(
+        new is not tensors[0][path] for path, new in tensors[1].items()
     )
