@@ -10,6 +10,7 @@ from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
 from .mixing.search import Options, Progress, Search
+from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
+    "simplify",
 ]
