@@ -73,11 +73,11 @@ def without(
     bypassed = [node for node in removed if node in smaller and smaller.nodes[node]["node_type"] not in roles.sends]
     factors: dict[int, Tensor | float] = {}
     for node in bypassed:
-        for gain, sign in _gains_in_charge(smaller, node, bypassed, roles).items():
+        for gain, sign in gains_in_charge(smaller, node, bypassed, roles).items():
             change = changes[node] if sign > 0 else 1 / changes[node].clamp(min=SMALLEST_GAIN)
             factors[gain] = factors.get(gain, 1.0) * change
     for gain, factor in factors.items():
-        _amplify(smaller.nodes[gain], factor, cuts=smaller.nodes[gain]["node_type"] in roles.sends)
+        amplify(smaller.nodes[gain], factor, cuts=smaller.nodes[gain]["node_type"] in roles.sends)
     for node in bypassed:
         bypass(smaller, node)
     remove_dead(smaller)
@@ -109,6 +109,13 @@ def main_sources(G: GRAFX, node: int) -> list[tuple[int, str]]:
     """The sources of a node's first inlet with their outlets, one twice where two cables leave it."""
     first = first_plug(G.config, G.nodes[node]["node_type"], "inlet")
     return [(s, data["outlet"]) for s, _, data in G.in_edges(node, data=True) if data["inlet"] == first]
+
+
+def returns_of(G: GRAFX, roles: Roles) -> list[int]:
+    """The sums that sends alone feed."""
+    sums = [node for node, data in sorted(G.nodes(data=True)) if data["node_type"] == "mix"]
+    feeding = {node: [G.nodes[source]["node_type"] for source, _ in main_sources(G, node)] for node in sums}
+    return [node for node, types in feeding.items() if types and set(types) <= roles.sends]
 
 
 def _outlet(G: GRAFX, outputs: Tensor | tuple[Tensor, ...], node: int, outlet: str) -> Tensor:
@@ -196,7 +203,8 @@ def _outputs_live(G: GRAFX) -> bool:
 # Compensation
 
 
-def _amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
+def amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
+    """Amplify what a gain, or a send, which cuts, gives at its node."""
     log_gain = data["parameters"]["log_gain"]
     if cuts:
         gain = factor * log_gain.exp()
@@ -208,7 +216,7 @@ def _amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
     data.pop("settings", None)  # they describe the removed state
 
 
-def _gains_in_charge(G: GRAFX, node: int, removed: Collection[int], roles: Roles) -> dict[int, int]:
+def gains_in_charge(G: GRAFX, node: int, removed: Collection[int], roles: Roles) -> dict[int, int]:
     """Find gains that take over the level change of a node: 1 for those that take it over, −1 for those that undo it.
 
     There are none where the change would be heard elsewhere.

@@ -24,7 +24,7 @@ from ...processors import (
 from ...processors.contract import contract_of
 from ...trees import map_tensors
 from ..loudness import reference_gain
-from .bypass import Roles, main_sources
+from .bypass import Roles, returns_of
 from .console import processors_for
 from .mixer import THRESHOLD, WEIGHT
 from .weighted import inner
@@ -108,13 +108,6 @@ def set_initial_parameters(
         if WEIGHT not in data:
             is_long = isinstance(processor, LONG) and owner not in wet_only
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT
-
-
-def returns_of(G: GRAFX, roles: Roles) -> list[int]:
-    """The sums that sends alone feed."""
-    sums = [node for node, data in sorted(G.nodes(data=True)) if data["node_type"] == "mix"]
-    feeding = {node: [G.nodes[source]["node_type"] for source, _ in main_sources(G, node)] for node in sums}
-    return [node for node, types in feeding.items() if types and set(types) <= roles.sends]
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
