@@ -1,11 +1,16 @@
+import math
 import random
+import warnings
 
 import pytest
 import torch
+from grafx.processors import StereoGain, ZeroPhaseFIREqualizer
 
-from grafx.data import GRAFX
+from grafx.data import GRAFX, NodeConfigs
+from grafx.data.attributes import BYPASS
+from grafx.render import Renderer
 from grafx.search import build_console, render_mix, simplify
-from grafx.search.mixing.console import processors_for
+from grafx.search.mixing.console import CHAIN, processors_for
 from grafx.search.mixing.initial import set_initial_parameters
 from grafx.search.mixing.mixer import WEIGHT
 
@@ -89,3 +94,121 @@ def test_the_sound_stays_and_so_do_ids_and_the_graph_that_was_given(make, seed):
     assert equal(simplify(smaller), smaller)
     in_both = [i for i in smaller.nodes if smaller.nodes[i]["node_type"] != G.nodes[i]["node_type"]]
     assert {smaller.nodes[i]["node_type"] for i in in_both} <= {"gain", "mix"}
+
+
+def test_many_sources_at_once():
+    G = randomize(console(5), 5)
+    processors = processors_for(G)
+    batch = torch.stack([STEMS, STEMS.flip(-1), 0.1 * STEMS])
+    outputs = []
+    for H in (G, simplify(G)):
+        renderer = Renderer(H, processors)
+        weights = torch.tensor([float(data.get(WEIGHT, 1.0)) for _, data in sorted(renderer.G.nodes(data=True))])
+        outputs.append(renderer(batch, {WEIGHT: weights}))
+    assert (outputs[1] - outputs[0]).norm() / outputs[0].norm() < 1e-4
+
+
+def series(*stages, config=None):
+    """A chain of one stem; a stage is a type, a raw value, and a dry/wet weight."""
+    types = [node_type for node_type, *_ in stages]
+    G = GRAFX(config=config or NodeConfigs([*CHAIN, "peq"]))
+    first, last = G.add_serial_chain(["in", *types, "out"])
+    processors = processors_for(G)
+    for node, (node_type, value, weight) in zip(range(first + 1, last), stages, strict=True):
+        raw = {n: v[0] for n, v in processors[node_type].dsp_to_raw({}, 1).items()}
+        name = next(iter(raw)) if value is not None else None
+        G.nodes[node]["parameters"] = {n: torch.as_tensor(value).expand(v.shape).clone() if n == name else v for n, v in raw.items()}
+        G.nodes[node][WEIGHT] = weight
+    return G
+
+
+def chain(G):
+    node, types = 0, []
+    while node in G and (after := list(G.successors(node))):
+        (node,) = after
+        types.append((node, G.nodes[node]["node_type"]))
+    return types[:-1]
+
+
+EQ = 0.3 * torch.randn(1024, generator=torch.Generator().manual_seed(1))
+PAN, EVEN, WIDE = torch.tensor([0.5, -0.2]), torch.tensor([0.3, 0.3]), torch.tensor([0.4])
+
+
+@pytest.mark.parametrize(
+    "stages, left",
+    [
+        # Gains on both sides of what commutes with them merge into the first.
+        ([("gain", PAN, 0.9), ("eq", EQ, 0.8), ("gain", EVEN, 1.0)], [(2, "eq"), (1, "gain")]),
+        ([("gain", EVEN, 0.9), ("imager", WIDE, 0.8), ("gain", PAN, 1.0)], [(2, "imager"), (3, "gain")]),
+        ([("delay", None, 0.5), ("gain", EVEN, 0.7), ("eq", EQ, 1.0)], [(2, "gain"), (1, "delay"), (3, "eq")]),
+        ([("delay", None, 0.5), ("eq", EQ, 1.0), ("gain", EVEN, 0.7)], [(3, "gain"), (1, "delay"), (2, "eq")]),
+        ([("gain", PAN, 0.9), ("delay", None, 0.5), ("eq", EQ, 1.0), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "delay"), (3, "eq")]),
+        ([("gain", EVEN, 0.7), ("reverb", None, 0.5), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "reverb")]),
+        # A gain that pans does not pass an imager, a delay or a reverb; nothing passes a compressor.
+        ([("gain", PAN, 0.9), ("imager", WIDE, 0.8), ("gain", PAN, 1.0)], [(1, "gain"), (2, "imager"), (3, "gain")]),
+        ([("delay", None, 0.5), ("gain", PAN, 0.7)], [(1, "delay"), (2, "gain")]),
+        ([("reverb", None, 0.5), ("eq", EQ, 1.0)], [(1, "reverb"), (2, "eq")]),
+        ([("compressor", None, 0.5), ("gain", EVEN, 0.7)], [(1, "compressor"), (2, "gain")]),
+        ([("gain", EVEN, 0.7), ("compressor", None, 0.5), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "compressor"), (3, "gain")]),
+        # What follows its like merges, what has no effect goes.
+        ([("imager", WIDE, 0.5), ("eq", EQ, 1.0), ("imager", -WIDE, 0.5)], [(2, "eq"), (1, "imager")]),
+        ([("gain", PAN, 1.0), ("gain", -PAN, 1.0)], []),
+        ([("imager", torch.zeros(1), 0.9), ("gain", torch.zeros(2), 0.9), ("eq", torch.zeros(1024), 0.9)], []),
+        ([("peq", None, 0.9), ("eq", EQ, 0.0), ("compressor", None, 1e-6), ("reverb", None, 0.0)], []),
+        # A flat equalizer is a gain.
+        ([("eq", torch.full((1024,), 0.4), 0.9), ("compressor", None, 0.5)], [(1, "gain"), (2, "compressor")]),
+        ([("eq", torch.full((1024,), 0.4), 0.9), ("gain", PAN, 0.5)], [(2, "gain")]),
+    ],
+)  # fmt: skip
+def test_what_is_left_and_in_which_order(stages, left):
+    G = series(*stages)
+    smaller = simplify(G)
+    assert chain(smaller) == left
+    assert distance(G, smaller, STEMS[:1]) < 1e-5
+    assert equal(simplify(smaller), smaller)
+
+
+def test_nothing_merges_where_signals_meet_or_part():
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    first, second = G.add("in"), G.add("in")
+    gains = [G.add("gain", {"log_gain": 0.1 * (i + 1) * torch.ones(2)}) for i in range(5)]
+    bus, out = G.add("mix"), G.add("out")
+    for source, dest in ((0, 2), (2, 3), (2, 4), (3, 7), (4, 7), (7, 5), (5, 6), (second, 6), (6, out)):
+        G.connect(source, dest)
+    assert (first, bus, gains) == (0, 7, [2, 3, 4, 5, 6])
+    smaller = simplify(G)
+    assert set(smaller.nodes) == set(G.nodes)
+    assert distance(G, smaller, STEMS[:2]) < 1e-6
+
+
+def test_silent_sends_and_what_only_they_feed_go():
+    G = randomize(build_console(["a", "b"], chain=["compressor"], returns={"room": ["reverb"]}), 1)
+    for _, data in G.nodes(data=True):
+        if data["node_type"] == "send":
+            data[WEIGHT] = 0.0
+    smaller = simplify(G)
+    assert {data["node_type"] for _, data in smaller.nodes(data=True)} <= {"in", "mix", "compressor", "out", *CHAIN}
+    assert not [i for i, d in smaller.nodes(data=True) if d["node_type"] == "send" or d.get("name") == "room"]
+    assert distance(G, smaller, STEMS[:2]) < 1e-5
+
+
+def test_settings_are_those_of_the_merged_gain_and_a_bypass_by_hand_counts():
+    G = Renderer(series(("gain", PAN, 1.0), ("gain", EVEN, 1.0), ("eq", EQ, 1.0)), processors_for(GRAFX())).graph()
+    G.nodes[[i for i, t in G.nodes(data="node_type") if t == "eq"][0]][BYPASS] = True
+    smaller = simplify(G)
+    ((node, _),) = chain(smaller)
+    decibels = (PAN + EVEN) * 20 / math.log(10)
+    assert list(smaller.nodes[node]["settings"].values()) == pytest.approx(decibels.tolist(), abs=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of settings that disagree with tensors
+        assert distance(G, smaller, STEMS[:1]) < 1e-5
+
+
+def test_other_processors():
+    G = series(("eq", torch.full((1024,), 0.4), 1.0), config=NodeConfigs(["eq"]))
+    assert chain(simplify(G)) == [(1, "eq")]  # there is no gain that it could become
+    own = {"eq": ZeroPhaseFIREqualizer(64), "volume": StereoGain()}
+    G = GRAFX(config=NodeConfigs(["eq", "volume"]))
+    G.add_serial_chain(["in", "eq", "out"])
+    G.nodes[1]["parameters"] = {"log_magnitude": torch.full((64,), 0.4)}
+    assert chain(simplify(G, processors=own)) == [(1, "volume")]

@@ -99,12 +99,13 @@ def set_initial_parameters(
             continue
         processor = inner(processors[node_type])
         is_send, is_gain = node_type in roles.sends, node_type in roles.gains
+        level = waiting.pop(owner, None) if is_gain and not is_send else None
         if not (data.get("parameters") or data.get("settings")):
             data["parameters"] = _initial_values(processor, generator, mix_rise if owner not in levels else stem_rise)
             if is_gain and is_send:
                 data["parameters"]["log_gain"] = torch.full_like(data["parameters"]["log_gain"], LOG_SEND)
-            elif is_gain and owner in waiting:
-                data["parameters"]["log_gain"] = waiting.pop(owner)
+            elif level is not None:
+                data["parameters"]["log_gain"] = level
         if WEIGHT not in data:
             is_long = isinstance(processor, LONG) and owner not in wet_only
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT

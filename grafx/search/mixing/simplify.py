@@ -58,7 +58,7 @@ def simplify(G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str
 
     A linear stage that only scales its channels, such as an equalizer that is flat, becomes a gain. In a chain, linear
     stages that commute exactly are put in the order equalizer, imager, gain, others; gains that follow one another
-    merge into the first, and so do imagers. What then has no effect goes, and so do processors with a dry/wet weight of
+    merge, into the one that pans if one does, and so do imagers. What then has no effect goes, and so do processors with a dry/wet weight of
     0, and silent sends. Delays and reverbs stay in their place, since the end of the audio cuts off their tails; only a
     gain that is the same for both channels moves across them. Nothing moves across a place where signals meet or
     part, or a stage that is not known to be linear. An imager does not commute with a gain that pans.
@@ -169,14 +169,14 @@ class _Desk:
         rest = responses.abs().sum((0, 2))
         return scale if scale.min() > 0 and (rest <= INAUDIBLE * scale).all() else None
 
+    def even(self, node: int) -> bool:
+        """Whether it is a gain that is the same for both channels, which commutes with all that is linear."""
+        return self.kind(node) == "gain" and bool((factor := self.factor(node)).eq(factor[0]).all())
+
     def commute(self, one: int, other: int) -> bool:
         """Whether two linear stages can change places, exactly and up to the ends of the audio."""
-        for first, second in ((one, other), (other, one)):
-            if self.kind(first) == "gain":
-                factor = self.factor(first)
-                if bool((factor == factor[0]).all()) or self.kind(second) in ("gain", "filter"):
-                    return True
-        return {self.kind(one), self.kind(other)} == {"filter", "imager"}
+        kinds = {self.kind(one), self.kind(other)}
+        return kinds in ({"filter", "imager"}, {"filter", "gain"}) or self.even(one) or self.even(other)
 
 
 def _runs(desk: _Desk) -> list[list[int]]:
@@ -194,26 +194,37 @@ def _runs(desk: _Desk) -> list[list[int]]:
 
 def _merge(desk: _Desk, run: Sequence[int]) -> bool:
     """Order and merge the stages of a run, and drop what is neutral; tell whether anything has changed."""
-    order = _ordered(desk, run)
-    if order != list(run):
-        _rewire(desk.G, run, order)
+    if pair := _pair(desk, run):
+        kept, merged = pair
+        show = held_settings(desk.G.nodes[kept]) is not None
+        desk.set_factor(kept, desk.factor(kept) * desk.factor(merged), show)
+        bypass(desk.G, merged)
         return True
-    for one, other in pairwise(run):
-        if desk.kind(one) == desk.kind(other) in ("gain", "imager"):
-            show = held_settings(desk.G.nodes[one]) is not None
-            desk.set_factor(one, desk.factor(one) * desk.factor(other), show)
-            bypass(desk.G, other)
-            return True
     for node in run:
         if desk.kind(node) in ("gain", "imager") and (desk.factor(node) - 1).abs().max() <= INAUDIBLE:
             bypass(desk.G, node)
             return True
+    order = _ordered(desk, run)
+    if order != list(run):
+        _rewire(desk.G, run, order)
+        return True
     return False
 
 
+def _pair(desk: _Desk, run: Sequence[int]) -> tuple[int, int] | None:
+    """Two stages of a run that are one: which stays, and which merges into it."""
+    gains = [node for node in run if desk.kind(node) == "gain"]
+    if len(gains) > 1 and (even := [node for node in gains if desk.even(node)]):
+        return next(node for node in gains if node != even[-1]), even[-1]
+    alike = (pair for pair in pairwise(run) if desk.kind(pair[0]) == desk.kind(pair[1]) in ("gain", "imager"))
+    return next(alike, None)
+
+
 def _ordered(desk: _Desk, run: Sequence[int]) -> list[int]:
-    order, last = list(run), len(ORDER)
+    last = len(ORDER)
     ranks = {node: ORDER.get(desk.kind(node) or "", last) for node in run}
+    even = [node for node in run if desk.even(node)]  # one at most, and then the only gain
+    order = [node for node in run if node not in even]
     moved = True
     while moved:
         moved = False
@@ -222,7 +233,8 @@ def _ordered(desk: _Desk, run: Sequence[int]) -> list[int]:
                 order[place : place + 2] = other, one
                 moved = True
                 break
-    return order
+    place = next((index for index, node in enumerate(order) if ranks[node] == last), len(order))
+    return [*order[:place], *even, *order[place:]]
 
 
 def _rewire(G: GRAFX, before: Sequence[int], after: Sequence[int]) -> None:
