@@ -128,9 +128,7 @@ def filled(G, seed, level=0.4):
 
 
 def nodes_of(G, node_type, owner=None):
-    return [
-        i for i, d in sorted(G.nodes(data=True)) if d["node_type"] == node_type and owner in (None, d.get("owner"))
-    ]
+    return [i for i, d in sorted(G.nodes(data=True)) if d["node_type"] == node_type and owner in (None, d.get("owner"))]
 
 
 def audible(G, node):

@@ -169,5 +169,7 @@ def test_the_stems_of_a_graph_without_names_get_their_gains():
     _, last = G.add_serial_chain(["in", "gain", "eq", "out"])
     G.connect(G.add("in"), last)
     G = started(with_owners(G))
-    assert torch.equal(of_type(G, "gain")[0]["parameters"]["log_gain"], nearest_log_gains(noises(2), noises(2).sum(0))[0])
+    assert torch.equal(
+        of_type(G, "gain")[0]["parameters"]["log_gain"], nearest_log_gains(noises(2), noises(2).sum(0))[0]
+    )
     assert not of_type(G, "eq")[0]["parameters"]["log_magnitude"].any()

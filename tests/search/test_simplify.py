@@ -117,7 +117,9 @@ def series(*stages, config=None):
     for node, (node_type, value, weight) in zip(range(first + 1, last), stages, strict=True):
         raw = {n: v[0] for n, v in processors[node_type].dsp_to_raw({}, 1).items()}
         name = next(iter(raw)) if value is not None else None
-        G.nodes[node]["parameters"] = {n: torch.as_tensor(value).expand(v.shape).clone() if n == name else v for n, v in raw.items()}
+        G.nodes[node]["parameters"] = {
+            n: torch.as_tensor(value).expand(v.shape).clone() if n == name else v for n, v in raw.items()
+        }
         G.nodes[node][WEIGHT] = weight
     return G
 
@@ -131,6 +133,7 @@ def chain(G):
 
 
 EQ = 0.3 * torch.randn(1024, generator=torch.Generator().manual_seed(1))
+LIFT = torch.full((1024,), 0.4)
 PAN, EVEN, WIDE = torch.tensor([0.5, -0.2]), torch.tensor([0.3, 0.3]), torch.tensor([0.4])
 
 
@@ -142,24 +145,30 @@ PAN, EVEN, WIDE = torch.tensor([0.5, -0.2]), torch.tensor([0.3, 0.3]), torch.ten
         ([("gain", EVEN, 0.9), ("imager", WIDE, 0.8), ("gain", PAN, 1.0)], [(2, "imager"), (3, "gain")]),
         ([("delay", None, 0.5), ("gain", EVEN, 0.7), ("eq", EQ, 1.0)], [(2, "gain"), (1, "delay"), (3, "eq")]),
         ([("delay", None, 0.5), ("eq", EQ, 1.0), ("gain", EVEN, 0.7)], [(3, "gain"), (1, "delay"), (2, "eq")]),
-        ([("gain", PAN, 0.9), ("delay", None, 0.5), ("eq", EQ, 1.0), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "delay"), (3, "eq")]),
+        (
+            [("gain", PAN, 0.9), ("delay", None, 0.5), ("eq", EQ, 1.0), ("gain", EVEN, 0.7)],
+            [(1, "gain"), (2, "delay"), (3, "eq")],
+        ),
         ([("gain", EVEN, 0.7), ("reverb", None, 0.5), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "reverb")]),
         # A gain that pans does not pass an imager, a delay or a reverb; nothing passes a compressor.
         ([("gain", PAN, 0.9), ("imager", WIDE, 0.8), ("gain", PAN, 1.0)], [(1, "gain"), (2, "imager"), (3, "gain")]),
         ([("delay", None, 0.5), ("gain", PAN, 0.7)], [(1, "delay"), (2, "gain")]),
         ([("reverb", None, 0.5), ("eq", EQ, 1.0)], [(1, "reverb"), (2, "eq")]),
         ([("compressor", None, 0.5), ("gain", EVEN, 0.7)], [(1, "compressor"), (2, "gain")]),
-        ([("gain", EVEN, 0.7), ("compressor", None, 0.5), ("gain", EVEN, 0.7)], [(1, "gain"), (2, "compressor"), (3, "gain")]),
+        (
+            [("gain", EVEN, 0.7), ("compressor", None, 0.5), ("gain", EVEN, 0.7)],
+            [(1, "gain"), (2, "compressor"), (3, "gain")],
+        ),
         # What follows its like merges, what has no effect goes.
         ([("imager", WIDE, 0.5), ("eq", EQ, 1.0), ("imager", -WIDE, 0.5)], [(2, "eq"), (1, "imager")]),
         ([("gain", PAN, 1.0), ("gain", -PAN, 1.0)], []),
         ([("imager", torch.zeros(1), 0.9), ("gain", torch.zeros(2), 0.9), ("eq", torch.zeros(1024), 0.9)], []),
         ([("peq", None, 0.9), ("eq", EQ, 0.0), ("compressor", None, 1e-6), ("reverb", None, 0.0)], []),
         # A flat equalizer is a gain.
-        ([("eq", torch.full((1024,), 0.4), 0.9), ("compressor", None, 0.5)], [(1, "gain"), (2, "compressor")]),
-        ([("eq", torch.full((1024,), 0.4), 0.9), ("gain", PAN, 0.5)], [(2, "gain")]),
+        ([("eq", LIFT, 0.9), ("compressor", None, 0.5)], [(1, "gain"), (2, "compressor")]),
+        ([("eq", LIFT, 0.9), ("gain", PAN, 0.5)], [(2, "gain")]),
     ],
-)  # fmt: skip
+)
 def test_what_is_left_and_in_which_order(stages, left):
     G = series(*stages)
     smaller = simplify(G)
@@ -194,7 +203,7 @@ def test_silent_sends_and_what_only_they_feed_go():
 
 def test_settings_are_those_of_the_merged_gain_and_a_bypass_by_hand_counts():
     G = Renderer(series(("gain", PAN, 1.0), ("gain", EVEN, 1.0), ("eq", EQ, 1.0)), processors_for(GRAFX())).graph()
-    G.nodes[[i for i, t in G.nodes(data="node_type") if t == "eq"][0]][BYPASS] = True
+    G.nodes[next(i for i, t in G.nodes(data="node_type") if t == "eq")][BYPASS] = True
     smaller = simplify(G)
     ((node, _),) = chain(smaller)
     decibels = (PAN + EVEN) * 20 / math.log(10)
@@ -205,7 +214,7 @@ def test_settings_are_those_of_the_merged_gain_and_a_bypass_by_hand_counts():
 
 
 def test_other_processors():
-    G = series(("eq", torch.full((1024,), 0.4), 1.0), config=NodeConfigs(["eq"]))
+    G = series(("eq", LIFT, 1.0), config=NodeConfigs(["eq"]))
     assert chain(simplify(G)) == [(1, "eq")]  # there is no gain that it could become
     own = {"eq": ZeroPhaseFIREqualizer(64), "volume": StereoGain()}
     G = GRAFX(config=NodeConfigs(["eq", "volume"]))

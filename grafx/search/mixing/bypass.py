@@ -17,7 +17,7 @@ from ...data.configs import BUILT_IN_TYPES
 from ...data.refusals import bypass_problem
 from .console import SAMPLE_RATE, console_processors, known_types
 from .mixer import WEIGHT, Mixer
-from .weighted import amplitude, is_gain, passes_dry
+from .weighted import is_gain, passes_dry
 
 WET = 0.99
 """Dry/wet weight of gains that take over a level change: practically wet, but still trainable."""

@@ -91,8 +91,8 @@ def processors_for(G: GRAFX, sample_rate: float = SAMPLE_RATE) -> dict[str, nn.M
     """
     if not isinstance(G, GRAFX):
         raise GraphError(f"A mix takes a GRAFX, not a {type(G).__name__}.")
-    types = {t for _, t in G.nodes(data="node_type") if isinstance(t, str)} - {*BUILT_IN_TYPES, *CHAIN}
-    return console_processors(sample_rate, [*CHAIN, *known_types(types)])
+    types = {t for _, data in G.nodes(data=True) if isinstance(t := data.get("node_type"), str)}
+    return console_processors(sample_rate, [*CHAIN, *known_types(types - {*BUILT_IN_TYPES, *CHAIN})])
 
 
 def known_types(types: Iterable[Any]) -> list[str]:

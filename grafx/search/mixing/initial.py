@@ -14,6 +14,7 @@ from ...data import GRAFX
 from ...parameters.tensors import shape_of
 from ...processors import (
     Compressor,
+    Limiter,
     MultitapDelay,
     NoiseGate,
     SideGainImager,
@@ -22,7 +23,7 @@ from ...processors import (
     ZeroPhaseFIREqualizer,
 )
 from ...processors.contract import contract_of
-from ...trees import map_tensors
+from ...trees import row
 from ..loudness import reference_gain
 from .bypass import Roles, returns_of
 from .console import processors_for
@@ -47,6 +48,9 @@ INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
     "z_alpha_pre": (6.1, 8.4),  # attack 10 ms and release 100 ms at 44.1 kHz
 }
 """Raw parameters of these that do not start at zero."""
+
+AT_WORK = {Limiter: {"threshold_db": -12.0}}
+"""Settings other than their defaults at which classes do something to a signal at −14 LUFS."""
 
 USUAL_WEIGHT = 0.9
 LONG_WEIGHT = 0.1
@@ -73,9 +77,9 @@ def set_initial_parameters(
     """Set the initial raw parameters and dry/wet weight of every processor that holds none.
 
     Equalizers of a console are flat, dynamics gentle, delays random in their segments; sends at −20 dB. Other
-    processors are at the defaults of their controls, those without controls at zeros. The gains of stems, in each chain
-    the first, are those of :func:`nearest_log_gains`. Thresholds of dynamics, wherever they are, correspond to stems,
-    or a mix, at −14 LUFS.
+    processors are at the defaults of their controls, limiters lower, those without controls at zeros. The gains of
+    stems, in each chain the first, are those of :func:`nearest_log_gains`. Thresholds of dynamics, wherever they are,
+    correspond to stems, or a mix, at −14 LUFS; on a return to what the sends leave of it.
 
     Args:
         G: A graph whose processors have the ``owner`` that :func:`with_owners` gives; changed in place.
@@ -91,7 +95,7 @@ def set_initial_parameters(
     roles = Roles(G, processors)
     names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     levels = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
-    wet_only = {G.nodes[bus].get("name") for bus in returns_of(G, roles)}
+    returned = {G.nodes[bus].get("name") for bus in returns_of(G, roles)}
     waiting = dict(levels)  # for the first gain of their chains
     for _, data in sorted(G.nodes(data=True)):
         node_type, owner = data["node_type"], data.get("owner")
@@ -101,13 +105,14 @@ def set_initial_parameters(
         is_send, is_gain = node_type in roles.sends, node_type in roles.gains
         level = waiting.pop(owner, None) if is_gain and not is_send else None
         if not (data.get("parameters") or data.get("settings")):
-            data["parameters"] = _initial_values(processor, generator, mix_rise if owner not in levels else stem_rise)
+            rise = stem_rise if owner in levels else mix_rise - 2 * LOG_SEND * (owner in returned)
+            data["parameters"] = _initial_values(processor, generator, rise)
             if is_gain and is_send:
                 data["parameters"]["log_gain"] = torch.full_like(data["parameters"]["log_gain"], LOG_SEND)
             elif level is not None:
                 data["parameters"]["log_gain"] = level
         if WEIGHT not in data:
-            is_long = isinstance(processor, LONG) and owner not in wet_only
+            is_long = isinstance(processor, LONG) and owner not in returned
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT
 
 
@@ -146,10 +151,15 @@ def _initial_values(processor: nn.Module, generator: torch.Generator, rise: floa
     if isinstance(processor, GENTLE) and _fits(sizes):
         values = {name: _gentle(name, size, generator) for name, size in sizes.items()}
     elif contract_of(processor).controls:
-        values = map_tensors(processor.dsp_to_raw({}, 1), lambda value: value[0])
+        values = row(processor.dsp_to_raw(_at_work(processor), 1))
     else:
         values = _zeros(sizes)
     return _lowered(values, rise)
+
+
+def _at_work(processor: nn.Module) -> dict[str, float]:
+    controls, settings = contract_of(processor).controls, AT_WORK.get(type(processor), {})
+    return {name: v for name, v in settings.items() if controls[name].low <= v <= controls[name].high}
 
 
 def _fits(sizes: Mapping[str, Any]) -> bool:

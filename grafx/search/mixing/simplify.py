@@ -24,7 +24,7 @@ from ...processors import (
     STFTMaskedNoiseReverb,
     ZeroPhaseFIREqualizer,
 )
-from ...processors.contract import contract_of, latency_of, tail_of
+from ...processors.contract import latency_of, tail_of
 from ...processors.filter.cookbook import CookbookFilter
 from ...trees import batch, map_tensors
 from .bypass import bypass, chain_of, cut, remove_dead
@@ -58,10 +58,11 @@ def simplify(G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str
 
     A linear stage that only scales its channels, such as an equalizer that is flat, becomes a gain. In a chain, linear
     stages that commute exactly are put in the order equalizer, imager, gain, others; gains that follow one another
-    merge, into the one that pans if one does, and so do imagers. What then has no effect goes, and so do processors with a dry/wet weight of
-    0, and silent sends. Delays and reverbs stay in their place, since the end of the audio cuts off their tails; only a
-    gain that is the same for both channels moves across them. Nothing moves across a place where signals meet or
-    part, or a stage that is not known to be linear. An imager does not commute with a gain that pans.
+    merge, into the one that pans if one does, and so do imagers. What then has no effect goes, and so do processors
+    with a dry/wet weight of 0, and silent sends. Delays and reverbs stay in their place, since the end of the audio
+    cuts off their tails; only a gain that is the same for both channels moves across them. Nothing moves across a place
+    where signals meet or part, or a stage that is not known to be linear. An imager does not commute with a gain that
+    pans.
 
     Args:
         G: A graph of stereo signals, whose nodes hold their parameters and dry/wet weights.
