@@ -12,6 +12,7 @@ from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
 from .mixing.placement import Placement
 from .mixing.search import Options, Progress, Search
+from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
+    "simplify",
 ]

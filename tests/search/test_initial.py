@@ -2,10 +2,15 @@ import math
 
 import pytest
 import torch
+from grafx.processors import StereoGain
 
+from grafx import trees
+from grafx.data import GRAFX, NodeConfigs
 from grafx.search import build_console, console_processors, render_mix
+from grafx.search.mixing.console import processors_for, with_owners
 from grafx.search.mixing.initial import nearest_log_gains, set_initial_parameters
 from grafx.search.mixing.mixer import WEIGHT
+from grafx.search.mixing.weighted import weighted
 
 
 def noises(num_stems, num_samples=44100, seed=0):
@@ -98,3 +103,73 @@ def test_the_seed_decides_and_nothing_else():
     again, other = parameters_of_seed(5), parameters_of_seed(6)
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert {name for (_, name), value in first.items() if not torch.equal(value, other[_, name])} == {"delay_z"}
+
+
+def started(G, processors=None, scale=1.0):
+    stems = scale * noises(2)
+    set_initial_parameters(G, stems, stems.sum(0), 0, processors=processors)
+    return G
+
+
+def of_type(G, node_type):
+    return [data for _, data in sorted(G.nodes(data=True)) if data["node_type"] == node_type]
+
+
+def test_other_processors_start_at_the_defaults_of_their_controls_and_sends_low():
+    chain = ["peq", "saturation", "Phaser", "MultiBandCompressor", "gain", "eq", "gain"]
+    G = started(build_console(["a", "b"], chain=chain, returns={"room": ["reverb"]}, sidechains={"a": "b"}))
+    processors = processors_for(G)
+    for node_type in ("peq", "saturation", "Phaser"):
+        for data in of_type(G, node_type):
+            expected = processors[node_type].dsp_to_raw({}, 1)
+            assert data["parameters"].keys() == expected.keys()
+            assert all(torch.equal(data["parameters"][name], value[0]) for name, value in expected.items())
+    for data in of_type(G, "send"):
+        assert data["parameters"]["log_gain"].tolist() == pytest.approx([math.log(0.1)] * 2) and data[WEIGHT] == 0.9
+    first, second = (data["parameters"]["log_gain"] for data in of_type(G, "gain") if data["owner"] == "a")
+    assert torch.equal(first, nearest_log_gains(noises(2), noises(2).sum(0))[0]) and not second.any()
+    assert [data[WEIGHT] for data in of_type(G, "reverb")] == [0.9]  # its dry signal is on the other way
+    assert of_type(started(build_console(["a", "b"])), "reverb")[0][WEIGHT] == 0.1
+    assert render_mix(G, noises(2)).isfinite().all()
+
+
+@pytest.mark.parametrize("node_type", ["compressor", "ducker", "limiter", "ApproxCompressor", "MultiBandCompressor"])
+def test_every_threshold_follows_the_level(node_type):
+    keys, thresholds = {"a": "b"} if node_type == "ducker" else None, []
+    for scale in (1.0, 0.1):
+        G = started(build_console(["a", "b"], chain={"a": [node_type]}, sidechains=keys), scale=scale)
+        raw = trees.items(of_type(G, node_type)[0]["parameters"])
+        thresholds.append(torch.cat([value for path, value in raw if path[-1] == "log_threshold"]))
+    assert torch.allclose(thresholds[0] - thresholds[1], torch.tensor(2 * math.log(10)), atol=1e-3)
+
+
+class Foreign(torch.nn.Module):
+    def parameter_size(self):
+        return {"shift": (2, 1), "inner": {"log_threshold": 1, "other": 3}}
+
+    def forward(self, x, shift, inner):
+        return x + shift + inner["other"].sum(-1)[:, None, None]
+
+
+def test_foreign_processors_start_at_zeros_and_what_nodes_hold_is_kept():
+    own = weighted({"foreign": Foreign(), "gain": StereoGain()})
+    G = build_console(["a", "b"], chain=["foreign", "gain"], processors={"foreign": Foreign()})
+    held = of_type(G, "gain")[0]
+    held["parameters"], held[WEIGHT] = {"log_gain": torch.tensor([0.25, -0.5])}, 0.5
+    of_type(G, "foreign")[1]["parameters"] = {"shift": torch.ones(2, 1), "inner": {}}
+    started(G, own)
+    assert held["parameters"]["log_gain"].tolist() == [0.25, -0.5] and held[WEIGHT] == 0.5
+    first, second = of_type(G, "foreign")[:2]
+    assert not first["parameters"]["shift"].any() and not first["parameters"]["inner"]["other"].any()
+    assert second["parameters"]["shift"].all() and second["parameters"]["inner"] == {}
+
+
+def test_the_stems_of_a_graph_without_names_get_their_gains():
+    G = GRAFX(config=NodeConfigs(["gain", "eq"]))
+    _, last = G.add_serial_chain(["in", "gain", "eq", "out"])
+    G.connect(G.add("in"), last)
+    G = started(with_owners(G))
+    assert torch.equal(
+        of_type(G, "gain")[0]["parameters"]["log_gain"], nearest_log_gains(noises(2), noises(2).sum(0))[0]
+    )
+    assert not of_type(G, "eq")[0]["parameters"]["log_magnitude"].any()

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from grafx.data import GraphError
+from grafx.data import GraphError, load_grafx, read_graphml, save_grafx, write_graphml
+from grafx.draw import grafx_to_svg
 from grafx.search import Mixer, MixStream, build_console, render_mix
 from grafx.search.mixing.console import CHAIN
 from grafx.search.mixing.initial import set_initial_parameters
@@ -147,3 +148,59 @@ def test_weights_are_checked(console, stems, weight):
     for use in (Mixer, lambda G: render_mix(G, stems)):
         with pytest.raises(GraphError, match=f"{WEIGHT}.*from 0 to 1"):
             use(G)
+
+
+@pytest.fixture(scope="module")
+def desk():
+    """A console of everything that a console can have."""
+    G = build_console(
+        ["drums", "bass"],
+        {"rhythm": ["bass"]},
+        {"drums": ["peq", "gain"], "bass": ["saturation", "gain", "Phaser"], "rhythm": ["eq"]},
+        master=["eq", "limiter"],
+        returns={"room": ["reverb"], "crush": ["compressor", "gain"]},
+        sidechains={"bass": "drums"},
+    )
+    stems = 0.1 * torch.randn(2, 2, 6000, generator=torch.Generator().manual_seed(0))
+    set_initial_parameters(G, stems, stems.sum(0), 0)
+    return G, stems
+
+
+def test_all_that_a_console_can_have_is_trained(desk):
+    G, stems = desk
+    mixer = Mixer(G)
+    mix, penalties = mixer(stems)
+    (mix.square().sum() + sum(penalties.values())).backward()
+    for name, parameter in mixer.named_parameters():
+        assert parameter.grad.isfinite().all() and parameter.grad.any(), name
+    neutral = {"eq", "peq", "gain"}  # whose wet signal may still be the dry one
+    weights = [i for i in mixer.processor_ids if mixer.G.nodes[i]["node_type"] not in neutral]
+    assert mixer.z_drywet.grad[weights].all()
+
+
+def test_it_is_kept_in_files_drawn_and_streamed(desk, tmp_path):
+    G, stems = desk
+    found = Mixer(G).graph()
+    mix = render_mix(found, stems)
+    save_grafx(found, tmp_path / "found")
+    assert torch.equal(render_mix(load_grafx(tmp_path / "found")[0], stems), mix)
+    stream = MixStream(found)
+    blocks = [stream(block) for block in stems.split(700, -1)] + [stream.finish(False)]
+    streamed = torch.cat(blocks, -1)[..., stream.latency_samples :]
+    assert (streamed - mix).norm() / mix.norm() < 1e-5
+    plain = build_console(["a", "b"], returns={"room": ["reverb"]}, sidechains={"a": "b"})
+    write_graphml(plain, tmp_path / "plain.graphml")
+    again = read_graphml(tmp_path / "plain.graphml")
+    assert again.config == plain.config
+    assert sorted(again.edges(data=True), key=str) == sorted(plain.edges(data=True), key=str)
+    picture = grafx_to_svg(found)
+    assert picture.count("sidechain") >= 1 and "ducker" in picture and "send" in picture
+
+
+def test_a_search_goes_on_from_it(desk, new_search):
+    search = new_search()
+    G = build_console(list(search.names), chain=["eq", "gain"], returns={"room": ["reverb"]})
+    set_initial_parameters(G, search.stems, search.mix, 0)
+    search.take(G)
+    list(search.run())
+    assert search.finished and search.best.G.validate() == []

@@ -73,11 +73,11 @@ def without(
     bypassed = [node for node in removed if node in smaller and smaller.nodes[node]["node_type"] not in roles.sends]
     factors: dict[int, Tensor | float] = {}
     for node in bypassed:
-        for gain, sign in _gains_in_charge(smaller, node, bypassed, roles).items():
+        for gain, sign in gains_in_charge(smaller, node, bypassed, roles).items():
             change = changes[node] if sign > 0 else 1 / changes[node].clamp(min=SMALLEST_GAIN)
             factors[gain] = factors.get(gain, 1.0) * change
     for gain, factor in factors.items():
-        _amplify(smaller.nodes[gain], factor, cuts=smaller.nodes[gain]["node_type"] in roles.sends)
+        amplify(smaller.nodes[gain], factor, cuts=smaller.nodes[gain]["node_type"] in roles.sends)
     for node in bypassed:
         bypass(smaller, node)
     remove_dead(smaller)
@@ -109,6 +109,13 @@ def main_sources(G: GRAFX, node: int) -> list[tuple[int, str]]:
     """The sources of a node's first inlet with their outlets, one twice where two cables leave it."""
     first = first_plug(G.config, G.nodes[node]["node_type"], "inlet")
     return [(s, data["outlet"]) for s, _, data in G.in_edges(node, data=True) if data["inlet"] == first]
+
+
+def returns_of(G: GRAFX, roles: Roles) -> list[int]:
+    """The sums that sends alone feed."""
+    sums = [node for node, data in sorted(G.nodes(data=True)) if data["node_type"] == "mix"]
+    feeding = {node: [G.nodes[source]["node_type"] for source, _ in main_sources(G, node)] for node in sums}
+    return [node for node, types in feeding.items() if types and set(types) <= roles.sends]
 
 
 def _outlet(G: GRAFX, outputs: Tensor | tuple[Tensor, ...], node: int, outlet: str) -> Tensor:
@@ -196,7 +203,8 @@ def _outputs_live(G: GRAFX) -> bool:
 # Compensation
 
 
-def _amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
+def amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
+    """Amplify what a gain, or a send, which cuts, gives at its node."""
     log_gain = data["parameters"]["log_gain"]
     if cuts:
         gain = factor * log_gain.exp()
@@ -208,41 +216,46 @@ def _amplify(data: dict, factor: Tensor | float, cuts: bool) -> None:
     data.pop("settings", None)  # they describe the removed state
 
 
-def _gains_in_charge(G: GRAFX, node: int, removed: Collection[int], roles: Roles) -> dict[int, int]:
+def gains_in_charge(G: GRAFX, node: int, removed: Collection[int], roles: Roles) -> dict[int, int]:
     """Find gains that take over the level change of a node: 1 for those that take it over, −1 for those that undo it.
 
     There are none where the change would be heard elsewhere.
     """
-    gains = {n for n, data in G.nodes(data=True) if data["node_type"] in roles.gains and n not in removed}
+    gains = [n for n, data in G.nodes(data=True) if data["node_type"] in roles.gains and n not in removed]
     chain = chain_of(G, node)
-    for candidate in G.nodes:  # in their order, of several in a chain the first
-        if candidate in gains and candidate in chain:
-            return {candidate: 1}
+    own = next((gain for gain in gains if gain in chain), None)  # in the order of the graph
+    if own is not None:
+        return {own: 1}
     return _gains_before(G, node, gains)
 
 
 def _gains_before(G: GRAFX, node: int, gains: Collection[int]) -> dict[int, int]:
     """Find the nearest gains that together scale all that a node gets, and nothing else that is heard.
 
-    Whatever is not a gain passes a factor on: so its inputs and its output are scaled alike, or not at all. Nodes that
-    must be scaled alike form a set; inputs, outputs, what drives a sidechain and what follows the node are not scaled.
+    Whatever is not a gain passes a factor on: so its inputs and its output are scaled alike, or not at all. What must
+    be scaled like the input of the node is collected; it must not reach an input or an output of the graph, what drives
+    a sidechain, or what follows the node.
     """
-    alike = nx.utils.UnionFind()
-    fixed = (None, "fixed")
-    for n, data in G.nodes(data=True):
-        node_type = data["node_type"]
+    scaled, waiting = set(), [(node, "in")]
+    while waiting:
+        end = waiting.pop()
+        if end in scaled:
+            continue
+        scaled.add(end)
+        n, side = end
+        node_type = G.nodes[n]["node_type"]
+        if node_type in _ENDS or (side == "out" and (n == node or not main_sources(G, n))):
+            return {}
         if n not in gains and n != node:
-            alike.union((n, "in"), (n, "out"))
-        if node_type in _ENDS or first_plug(G.config, node_type, "inlet") is None:
-            alike.union((n, "out"), fixed)
-    alike.union((node, "out"), fixed)
-    for source, dest, cable in G.edges(data=True):
-        is_main = cable["inlet"] == first_plug(G.config, G.nodes[dest]["node_type"], "inlet")
-        alike.union((source, "out"), (dest, "in") if is_main else fixed)
-    scaled = alike[node, "in"]
-    if scaled == alike[fixed]:
-        return {}
-    signs = {g: (alike[g, "out"] == scaled) - (alike[g, "in"] == scaled) for g in G.nodes if g in gains}
+            waiting.append((n, "out" if side == "in" else "in"))
+        if side == "in":
+            waiting += [(source, "out") for source, _ in main_sources(G, n)]
+            continue
+        for _, dest, cable in G.out_edges(n, data=True):
+            if cable["inlet"] != first_plug(G.config, G.nodes[dest]["node_type"], "inlet"):
+                return {}
+            waiting.append((dest, "in"))
+    signs = {gain: ((gain, "out") in scaled) - ((gain, "in") in scaled) for gain in gains}
     return {gain: sign for gain, sign in signs.items() if sign}
 
 

@@ -84,9 +84,15 @@ def console_processors(sample_rate: float = SAMPLE_RATE, types: Iterable[str] = 
 
 
 def processors_for(G: GRAFX, sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
-    """The processors of a full chain, and of those other types of a graph that :func:`console_processors` knows."""
-    types = {t for _, t in G.nodes(data="node_type") if isinstance(t, str)} - {*BUILT_IN_TYPES, *CHAIN}
-    return console_processors(sample_rate, [*CHAIN, *known_types(types)])
+    """The processors of a full chain, and of those other types of a graph that :func:`console_processors` knows.
+
+    Raises:
+        GraphError: It is no graph.
+    """
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A mix takes a GRAFX, not a {type(G).__name__}.")
+    types = {t for _, data in G.nodes(data=True) if isinstance(t := data.get("node_type"), str)}
+    return console_processors(sample_rate, [*CHAIN, *known_types(types - {*BUILT_IN_TYPES, *CHAIN})])
 
 
 def known_types(types: Iterable[Any]) -> list[str]:

@@ -9,16 +9,37 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from ... import trees
+from ... import processors as library
 from ...data import GRAFX
 from ...parameters.tensors import shape_of
+from ...processors import (
+    Compressor,
+    Limiter,
+    MultitapDelay,
+    NoiseGate,
+    SideGainImager,
+    StereoGain,
+    STFTMaskedNoiseReverb,
+    ZeroPhaseFIREqualizer,
+)
 from ...processors.contract import contract_of
+from ...trees import row
 from ..loudness import reference_gain
-from .console import console_processors
+from .bypass import Roles, returns_of
+from .console import processors_for
 from .mixer import THRESHOLD, WEIGHT
+from .weighted import inner
 
-INITIAL_WEIGHTS = {"delay": 0.1, "reverb": 0.1, "gain": 0.99}
-"""Dry/wet weights: low if the dry signal would be masked, high if the level depends on it, 0.9 for all others."""
+GENTLE = (
+    ZeroPhaseFIREqualizer,
+    Compressor,
+    NoiseGate,
+    SideGainImager,
+    StereoGain,
+    MultitapDelay,
+    STFTMaskedNoiseReverb,
+)
+"""Classes that start at :data:`INITIAL_VALUES` instead of the defaults of their controls."""
 
 INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
     "log_threshold": 0.0,
@@ -26,9 +47,23 @@ INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
     "log_knee": 0.0,
     "z_alpha_pre": (6.1, 8.4),  # attack 10 ms and release 100 ms at 44.1 kHz
 }
-"""Raw parameters that do not start at zero."""
+"""Raw parameters of these that do not start at zero."""
+
+AT_WORK = {Limiter: {"threshold_db": -12.0}}
+"""Settings other than their defaults at which classes do something to a signal at −14 LUFS."""
+
+USUAL_WEIGHT = 0.9
+LONG_WEIGHT = 0.1
+"""Dry/wet weight of delays and reverbs in a chain, whose dry signal would be masked otherwise."""
+GAIN_WEIGHT = 0.99
+"""Dry/wet weight of gains, on which the level depends."""
+
+LOG_SEND = math.log(0.1)
+"""Log gain of sends: low, but loud enough to be heard by a search."""
 
 LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
+
+LONG = tuple(getattr(library, name) for name in (*library.delay.__all__, *library.reverb.__all__))
 
 
 def set_initial_parameters(
@@ -39,36 +74,46 @@ def set_initial_parameters(
     sample_rate: float = 44100,
     processors: Mapping[str, nn.Module] | None = None,
 ) -> None:
-    """Set the initial raw parameters and dry/wet weight of every processor.
+    """Set the initial raw parameters and dry/wet weight of every processor that holds none.
 
-    Equalizers are flat, dynamics gentle, delays random in their segments. The gains of stems are those of
-    :func:`nearest_log_gains`. Thresholds correspond to stems, or a mix, at −14 LUFS. Other processors than those of a
-    full chain start at the defaults of their controls or, without any, close to raw zeros.
+    Equalizers of a console are flat, dynamics gentle, delays random in their segments; sends at −20 dB. Other
+    processors are at the defaults of their controls, limiters lower, those without controls at zeros. The gains of
+    stems, in each chain the first, are those of :func:`nearest_log_gains`. Thresholds of dynamics, wherever they are,
+    correspond to stems, or a mix, at −14 LUFS; on a return to what the sends leave of it.
 
     Args:
-        G: A console, changed in place.
+        G: A graph whose processors have the ``owner`` that :func:`with_owners` gives; changed in place.
         stems: ``(K, 2, L)``, in the order of the ``in`` nodes.
         mix: ``(2, L)``.
         seed: Seed of random parameters.
         sample_rate: In Hz.
-        processors: Node type to processor, where there are others than those of a console.
+        processors: Node type to processor; by default those of a console.
     """
     stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
     generator = torch.Generator().manual_seed(seed)
-    full = console_processors()
-    processors = full if processors is None else processors
+    processors = processors_for(G, sample_rate) if processors is None else processors
+    roles = Roles(G, processors)
     names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
-    log_gains = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
+    levels = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
+    returned = {G.nodes[bus].get("name") for bus in returns_of(G, roles)}
+    waiting = dict(levels)  # for the first gain of their chains
     for _, data in sorted(G.nodes(data=True)):
-        node_type = data["node_type"]
+        node_type, owner = data["node_type"], data.get("owner")
         if node_type not in processors:
             continue
-        data["parameters"] = _initials(processors[node_type], node_type in full, generator)
-        data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
-        if "log_gain" in data["parameters"] and node_type == "gain" and data["owner"] in log_gains:
-            data["parameters"]["log_gain"] = log_gains[data["owner"]]
-        if THRESHOLD in data["parameters"]:
-            data["parameters"][THRESHOLD] -= stem_rise if data["owner"] in log_gains else mix_rise
+        processor = inner(processors[node_type])
+        is_send, is_gain = node_type in roles.sends, node_type in roles.gains
+        level = waiting.pop(owner, None) if is_gain and not is_send else None
+        if not (data.get("parameters") or data.get("settings")):
+            rise = stem_rise if owner in levels else mix_rise - 2 * LOG_SEND * (owner in returned)
+            data["parameters"] = _initial_values(processor, generator, rise)
+            if is_gain and is_send:
+                data["parameters"]["log_gain"] = torch.full_like(data["parameters"]["log_gain"], LOG_SEND)
+            elif level is not None:
+                data["parameters"]["log_gain"] = level
+        if WEIGHT not in data:
+            is_long = isinstance(processor, LONG) and owner not in returned
+            data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
@@ -100,26 +145,45 @@ def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
     return spectrum.abs().square().numpy()
 
 
-def _initials(processor: nn.Module, full: bool, generator: torch.Generator) -> dict[str, Any]:
-    contract = contract_of(processor)
-    sizes = contract.parameter_size()
-    if full and not any(isinstance(size, Mapping) for size in sizes.values()):
-        return {name: _initial(name, size, generator) for name, size in sizes.items()}
-    if contract.controls:
-        return trees.row(processor.dsp_to_raw({}, batch_size=1))
-    return _near_zero(sizes, generator)
+def _initial_values(processor: nn.Module, generator: torch.Generator, rise: float) -> dict[str, Any]:
+    """Raw parameters of a node, with thresholds lowered by ``rise``, the ln of an energy."""
+    sizes = contract_of(processor).parameter_size()
+    if isinstance(processor, GENTLE) and _fits(sizes):
+        values = {name: _gentle(name, size, generator) for name, size in sizes.items()}
+    elif contract_of(processor).controls:
+        values = row(processor.dsp_to_raw(_at_work(processor), 1))
+    else:
+        values = _zeros(sizes)
+    return _lowered(values, rise)
 
 
-def _near_zero(sizes: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
-    return {
-        name: _near_zero(size, generator)
-        if isinstance(size, Mapping)
-        else 0.01 * torch.randn(shape_of(size), generator=generator)
-        for name, size in sizes.items()
-    }
+def _at_work(processor: nn.Module) -> dict[str, float]:
+    controls, settings = contract_of(processor).controls, AT_WORK.get(type(processor), {})
+    return {name: v for name, v in settings.items() if controls[name].low <= v <= controls[name].high}
 
 
-def _initial(name: str, size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _fits(sizes: Mapping[str, Any]) -> bool:
+    return all(
+        math.prod(shape_of(sizes[name])) == len(values)
+        for name, values in INITIAL_VALUES.items()
+        if name in sizes and isinstance(values, tuple)
+    )
+
+
+def _gentle(name: str, size: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
     if name == "delay_z":
         return torch.randn(shape_of(size), generator=generator)
     return torch.tensor(INITIAL_VALUES.get(name, 0.0)).expand(shape_of(size)).clone()
+
+
+def _zeros(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _zeros(size) if isinstance(size, Mapping) else torch.zeros(shape_of(size)) for name, size in sizes.items()
+    }
+
+
+def _lowered(values: Mapping[str, Any], rise: float) -> dict[str, Any]:
+    return {
+        name: _lowered(value, rise) if isinstance(value, Mapping) else value - rise if name == THRESHOLD else value
+        for name, value in values.items()
+    }

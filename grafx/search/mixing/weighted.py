@@ -42,7 +42,7 @@ class KeyedDryWet(DryWet):
         return inlet_signals[0]
 
 
-class Level(KeyedDryWet):
+class WetOnly(KeyedDryWet):
     r"""A weight without a dry part, which is how much of a processor's output is there: :math:`y = w \cdot wet`."""
 
     def _mixed(self, dry: Tensor, wet: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002 – none of it is heard
@@ -78,7 +78,7 @@ def _weighted(node_type: str, processor: nn.Module) -> nn.Module:
             " use one with an inlet and a single outlet."
         )
     if not passes_dry(processor):
-        return Level(processor)
+        return WetOnly(processor)
     if len(contract.inlets) > 1:
         return KeyedDryWet(processor)
     changes_level = isinstance(processor, StereoGain | KeyedGain)
