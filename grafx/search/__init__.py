@@ -11,6 +11,7 @@ from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
 from .mixing.search import Options, Progress, Search
 from .mixing.state import Found, SearchState
+from .mixing.tensorboard import tensorboard_writer
 
 __all__ = [
     "COARSE_TO_FINE",
@@ -40,4 +41,5 @@ __all__ = [
     "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
+    "tensorboard_writer",
 ]

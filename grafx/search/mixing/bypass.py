@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...data import GRAFX
+from ...data.refusals import bypass_problem
 from .mixer import WEIGHT, Mixer
 
 WET = 0.99
@@ -63,7 +64,12 @@ def without(G: GRAFX, removed: Collection[int], changes: Mapping[int, Tensor]) -
         data.pop("settings", None)  # they describe the removed state
         data[WEIGHT] = WET
     for node in removed:
-        smaller.bypass(node)
+        if bypass_problem(smaller, node):  # beside a cable from where it is fed to what it feeds, a sum keeps its place
+            smaller.replace(node, "mix")
+            for attribute in (WEIGHT, "owner"):
+                smaller.nodes[node].pop(attribute, None)
+        else:
+            smaller.bypass(node)
     return smaller
 
 

@@ -63,7 +63,7 @@ def set_initial_parameters(
         node_type = data["node_type"]
         if node_type not in processors:
             continue
-        data["parameters"] = _initials(processors[node_type], node_type in full, generator)
+        data["parameters"] = _initials(processors[node_type], full.get(node_type), generator)
         data[WEIGHT] = INITIAL_WEIGHTS.get(node_type, 0.9)
         if "log_gain" in data["parameters"] and node_type == "gain" and data["owner"] in log_gains:
             data["parameters"]["log_gain"] = log_gains[data["owner"]]
@@ -100,10 +100,10 @@ def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
     return spectrum.abs().square().numpy()
 
 
-def _initials(processor: nn.Module, full: bool, generator: torch.Generator) -> dict[str, Any]:
+def _initials(processor: nn.Module, usual: Any, generator: torch.Generator) -> dict[str, Any]:
     contract = contract_of(processor)
     sizes = contract.parameter_size()
-    if full and not any(isinstance(size, Mapping) for size in sizes.values()):
+    if usual is not None and sizes == usual.parameter_size():
         return {name: _initial(name, size, generator) for name, size in sizes.items()}
     if contract.controls:
         return trees.row(processor.dsp_to_raw({}, batch_size=1))

@@ -6,6 +6,7 @@ import torch.nn as nn
 
 from ...data.attributes import WEIGHT
 from ...processors import DryWet, GainStagingRegularization, StereoGain
+from ...processors.container.base import Wrapper
 from ...processors.contract import contract_of
 from ...processors.dynamics.base import KeyedGain
 
@@ -30,3 +31,10 @@ def _weighted(processor: nn.Module) -> nn.Module:
         return processor
     changes_level = isinstance(processor, StereoGain | KeyedGain)
     return DryWet(processor if changes_level else GainStagingRegularization(processor))
+
+
+def inner(processor: nn.Module) -> nn.Module:
+    """The processor itself, without the wrappers around it."""
+    while isinstance(processor, Wrapper):
+        processor = processor.processor
+    return processor
