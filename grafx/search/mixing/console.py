@@ -58,7 +58,12 @@ def _sensitive(processor: DynamicRangeProcessor) -> DynamicRangeProcessor:
 
 
 def build_console(
-    stems: Iterable[str], groups: Mapping[str, Iterable[str]] | None = None, chain: Iterable[str] = CHAIN
+    stems: Iterable[str],
+    groups: Mapping[str, Iterable[str]] | None = None,
+    chain: Iterable[str] = CHAIN,
+    *,
+    master: Iterable[str] | None = None,
+    processors: Mapping[str, nn.Module] | None = None,
 ) -> GRAFX:
     """Build a mixing console: a full chain for each stem, each subgroup and the master.
 
@@ -66,6 +71,8 @@ def build_console(
         stems: Names, one for each ``in`` node, in their order.
         groups: Subgroup name to its stems. Stems in no group go to the master directly.
         chain: Processor types of each chain.
+        master: Those of the master, if they are others.
+        processors: Node type to a processor of your own, which may then be named in chains.
 
     Returns:
         The graph. Its ``in`` and ``mix`` nodes are named after stems, groups and ``"master"``; the attribute ``owner``
@@ -77,22 +84,23 @@ def build_console(
     """
     stems, groups, chain = texts("stems", stems), text_groups("groups", groups), texts("chain", chain)
     bus_of_stem = _bus_of_stem(stems, groups)
-    G = GRAFX(config=NodeConfigs(list(dict.fromkeys([*chain, *CHAIN]))))
+    master_chain = chain if master is None else texts("master", master)
+    G = GRAFX(config=NodeConfigs(list(dict.fromkeys([*chain, *master_chain, *CHAIN, *(processors or {})]))))
     ends = {}
     for stem in stems:
         source = G.add("in", name=stem)
         ends[stem] = _append_chain(G, source, stem, chain)
-    master = G.add("mix", name=MASTER)
+    master_bus = G.add("mix", name=MASTER)
     for group in groups:
         bus = G.add("mix", name=group)
-        G.connect(_append_chain(G, bus, group, chain), master)
+        G.connect(_append_chain(G, bus, group, chain), master_bus)
         for stem in stems:
             if bus_of_stem[stem] == group:
                 G.connect(ends[stem], bus)
     for stem in stems:
         if bus_of_stem[stem] == MASTER:
-            G.connect(ends[stem], master)
-    G.connect(_append_chain(G, master, MASTER, chain), G.add("out", name="mix"))
+            G.connect(ends[stem], master_bus)
+    G.connect(_append_chain(G, master_bus, MASTER, master_chain), G.add("out", name="mix"))
     return G
 
 
