@@ -62,8 +62,9 @@ class Request:
 
     def console(self) -> dict[str, Any]:
         """Arguments of :func:`.build_console` that are not at their defaults."""
-        given = {name: getattr(self, name) for name in ("chain", "master", "returns", "sidechains")}
-        return {name: value for name, value in given.items() if value not in (None, {}, list(CHAIN))}
+        given = {"chain": self.chain if self.chain != list(CHAIN) else None, "master": self.master}
+        given |= {"returns": self.returns or None, "sidechains": self.sidechains or None}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 NAMES = (*(f.name for f in fields(Request) if f.name != "options"), *OPTIONS)
@@ -107,10 +108,12 @@ def read_config(path: Path) -> dict[str, Any]:
         SearchError: It is no TOML, or has an unknown key or a value of another kind.
         OSError: It cannot be read.
     """
+    content = path.read_bytes()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except ValueError as error:
-        raise SearchError(f"{path} is no TOML: {error}.") from None
+        hint = " Paths with backslashes stand in single quotes." if b"\\" in content else ""
+        raise SearchError(f"{path} is no TOML: {error}.{hint}") from None
     asked: dict[str, Any] = {}
     for key, value in document.items():
         name = ALIASES.get(key.replace("-", "_"), key.replace("-", "_"))
