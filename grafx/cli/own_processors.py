@@ -37,7 +37,7 @@ def find_maker(name: str, *folders: Path) -> Maker:
             sys.path.append(str(folder))
     importlib.invalidate_caches()
     module = _import(place)
-    maker = getattr(module, attribute, None)
+    maker: Any = getattr(module, attribute, None)
     if not callable(maker):
         file = getattr(module, "__file__", None) or "built in"
         raise SearchError(f"The module {place} ({file}) has no function {attribute}: --processors needs one.")
@@ -84,9 +84,9 @@ def check_own_types(G: GRAFX, metadata: Mapping[str, Any], known: Mapping[str, A
         return
     own, name = metadata.get("own_processors"), metadata.get("processors")
     types = {str(data["node_type"]) for _, data in G.nodes(data=True)} - {"in", "mix", "out"}
-    missing = sorted(types & set(own)) if isinstance(own, Mapping) else []
+    missing = {t: own[t] for t in sorted(types & set(own))} if isinstance(own, Mapping) else {}
     if missing:
-        said = ", ".join(f"{node_type} ({own[node_type]})" for node_type in missing)
+        said = ", ".join(f"{node_type} ({cls})" for node_type, cls in missing.items())
         remedy = f"--processors {name}" if isinstance(name, str) else OPTION
         raise GraphError(f"The graph has processors that are not of a console, {said}: give {remedy}.")
     if foreign := sorted(types - set(known)):

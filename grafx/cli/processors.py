@@ -62,7 +62,7 @@ def find(name: str, known: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: There is none; the message has the most similar ones.
     """
-    by_lower = {known_name.lower(): known_name for known_name in reversed(known)}
+    by_lower = {known_name.lower(): known_name for known_name in reversed(list(known))}
     if name in known or name.lower() in by_lower:
         return known.get(name, known.get(by_lower.get(name.lower(), name)))
     near = [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, 3, 0.5)]
@@ -94,7 +94,7 @@ def _describe_all(types: Mapping[str, Any], classes: Mapping[str, Any]) -> list[
     return [describe(name, processor) for name, processor in (*types.items(), *classes.items())]
 
 
-def _made(processor: Any) -> nn.Module | None:
+def _made(processor: Any) -> Any:
     """An instance, unless it takes arguments, as what is made of other processors does."""
     if not inspect.isclass(processor):
         return processor

@@ -163,8 +163,8 @@ def own_callbacks(callbacks: Any) -> tuple[Callable[[Any], Any], ...]:
     Raises:
         SearchError: It is no such iterable.
     """
-    given = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
-    if not all(map(callable, given)):
+    given = tuple(callbacks) if isinstance(callbacks, Iterable) else None
+    if given is None or not all(map(callable, given)):
         raise SearchError(f"callbacks are {callbacks!r:.80}, but must be functions, in a list: each takes a Progress.")
     return given
 
