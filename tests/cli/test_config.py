@@ -76,18 +76,17 @@ EVERYTHING = {
     "device": "cpu",
     "json": True,
     "quiet": True,
-    "seed": 7,
-    "fit_steps": 3,
-    "rounds": 2,
-    "tune_steps": 1,
-    "tolerance": 0.5,
     "method": "drywet",
-    "learning_rate": 0.2,
-    "tune_learning_rate": 0.1,
-    "gain_penalty": 0.01,
-    "delay_penalty": 1,
-    "weight_penalty": 0.0,
 }
+
+
+def other(value):
+    """Another value of an option than its default."""
+    return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else 2 * value
+
+
+OPTIONS = {f.name: EVERYTHING[f.name] if f.name in EVERYTHING else other(f.default) for f in fields(Options)}
+EVERYTHING |= OPTIONS
 
 
 def test_every_key_is_tried_here():
@@ -177,11 +176,12 @@ def test_the_command_line_counts_more(cli, asked, tmp_path, monkeypatch):
 def test_every_option_of_a_search_is_one_of_the_command_line(cli, monkeypatch, asked, tmp_path):
     requests = []
     monkeypatch.setattr(grafx.cli.search, "_search", lambda m, request, own: requests.append(request) or 1 / 0)
-    values = {name: value for name, value in EVERYTHING.items() if hasattr(Options(), name)}
-    assert set(values) == {field.name for field in fields(Options)}
-    given = [text for name, value in values.items() for text in (f"--{name.replace('_', '-')}", value)]
+    given = []
+    for name, value in OPTIONS.items():
+        option = f"{'no-' if value is False else ''}{name.replace('_', '-')}"
+        given += [f"--{option}", *([] if isinstance(value, bool) else [value])]
     cli.run("search", *asked["stems"], "--mix", asked["mix"], "--out", tmp_path / "out", *given)
-    assert requests[0].options == Options(**values)
+    assert requests[0].options == Options(**OPTIONS)
 
 
 # What cannot be
