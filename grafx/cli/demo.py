@@ -1,15 +1,18 @@
-"""A search with a known ground truth: real stems, mixed with third-party effects."""
+"""``grafx demo``: a search with a known ground truth, of real stems, mixed with third-party effects."""
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from torch import Tensor
 
 from ..audio import write_audio
-from ..errors import AudioError
-from ..search import Options
-from .material import Material
+from ..errors import AudioError, SearchError
+from ..search import Options, Search
+from .faults import INTERRUPTED, plain_errors
+from .outputs import check_folder
 from .search import run_search
 from .terminal import notice, say
 
@@ -28,6 +31,16 @@ TRUTH = {
 """The processing of :func:`mix_elsewhere` in words."""
 
 
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("grafx-demo"),
+) -> None:
+    """Mix real stems with third-party effects, search for the graph, and compare it with the ground truth."""
+    with plain_errors():
+        check_folder(out, SearchError)
+        if not run_demo(out):
+            raise typer.Exit(INTERRUPTED)
+
+
 def run_demo(out: Path) -> bool:
     """Mix the excerpt, search, and print the result next to the ground truth.
 
@@ -37,7 +50,7 @@ def run_demo(out: Path) -> bool:
     stems, sample_rate = read_excerpt()
     mix = mix_elsewhere(stems, sample_rate)
     notice(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
-    finished = run_search(Material(stems, mix, sample_rate, list(NAMES)), {}, OPTIONS, out, TRUTH)
+    finished = run_search(Search(stems, mix, sample_rate, NAMES, options=OPTIONS), out, TRUTH)
     for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
         write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)
     if finished:

@@ -1,16 +1,41 @@
-"""Implementation of ``grafx draw``."""
+"""``grafx draw``."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ..data import GRAFX
 from ..errors import GraphError
 from ..files import replacing
 from ..parameters.words import node_lines
+from .faults import plain_errors, usage
 from .outputs import check_file
+from .results import ResultFolder, load_folder
+from .terminal import say
 
 PICTURES = (".svg", ".pdf", ".png")
+TEXTS = "short_type, node_type, node_id, name, chain, level, settings, or an attribute of the nodes"
+
+
+def draw(
+    folder: ResultFolder,
+    out: Annotated[Path, typer.Option(help="Picture to write: .svg, .pdf or .png.", show_default=False)],
+    vertical: Annotated[bool, typer.Option(help="Draw from top to bottom.")] = False,
+    inside: Annotated[str, typer.Option(help=f"Text inside nodes: {TEXTS}.")] = "short_type",
+    above: Annotated[str | None, typer.Option(help=f"Text above nodes: {TEXTS}.")] = None,
+) -> None:
+    """Draw a saved graph."""
+    with usage():
+        check_picture(out)
+    with plain_errors():
+        G = load_folder(folder)[0]
+    with usage():
+        check_texts(G, {"--inside": inside, "--above": above})
+    with plain_errors():
+        draw_folder(G, out, vertical=vertical, node_inside=inside, node_above=above)
+        say(f"Wrote {out}.")
 
 
 def check_picture(out: Path) -> None:

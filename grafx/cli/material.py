@@ -4,14 +4,18 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from torch import Tensor
 
 from ..audio import audio_digest, conform, read_audio, read_stems
 from ..errors import GraphError, SearchError
 from ..text import printable
 from .terminal import notice
+
+StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,20 @@ def stem_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def parse_groups(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Convert ``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``."""
+def parse_groups(texts: Sequence[str], kind: str = "group", form: str = "NAME=STEM,STEM") -> dict[str, list[str]]:
+    """Convert ``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``.
+
+    Raises:
+        GraphError: A text is not of this form, or a name is given twice; ``kind`` and ``form`` are what it says.
+    """
     groups = {}
     for text in texts:
         name, _, stems = text.partition("=")
         name = printable(name)
         members = [printable(stem.strip()) for stem in stems.split(",")]
         if not name or not all(members):
-            raise GraphError(f"The group {text!r} is not of the form NAME=STEM,STEM.")
+            raise GraphError(f"The {kind} {text!r} is not of the form {form}.")
         if name in groups:
-            raise GraphError(f"The group '{name}' is given twice: give all of its stems at once.")
+            raise GraphError(f"The {kind} '{name}' is given twice: give all of it at once.")
         groups[name] = members
     return groups

@@ -1,22 +1,27 @@
 """Folders of results: one run at a time writes into them, and nothing is overwritten."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ..data import GRAFX, load_grafx
 from ..data.formats.io import GRAPH_FILE
 from ..errors import SearchError
 from ..files import LockedError, locked
 from ..search import Search
-from ..search.mixing.report import RESULT_FILES
 from .outputs import refuse_file
+
+ResultFolder = Annotated[
+    Path, typer.Argument(help="Folder with the results of a search, or its graph.json.", show_default=False)
+]
 
 
 def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
-    """Load a graph from its folder or its ``graph.json``."""
+    """Load a graph from its folder or its ``graph.json``, as :func:`.load_grafx` does."""
     return load_grafx(folder.parent if folder.name == GRAPH_FILE and not folder.is_dir() else folder)
 
 
@@ -41,8 +46,9 @@ def finished_metrics(out: Path, search: Search) -> dict[str, Any] | None:
     return metrics if same else None
 
 
-def refuse_results(out: Path) -> None:
-    if present := [name for name in RESULT_FILES if (out / name).exists()]:
+def refuse_results(out: Path, files: Sequence[str]) -> None:
+    """Refuse a folder that has one of the files of results."""
+    if present := [name for name in files if (out / name).exists()]:
         raise SearchError(
             f"{out} already holds {', '.join(present)} of another search, which is left as it is: give another folder,"
             " or remove that one."

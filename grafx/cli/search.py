@@ -1,53 +1,186 @@
-"""Implementation of ``grafx search``."""
+"""``grafx search``."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
-from ..data import load_grafx
-from ..search import Options, Search, load_checkpoint, remove_checkpoint, save_checkpoint
+import typer
+
+from ..data import GRAFX, load_grafx
+from ..errors import SearchError
+from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
+from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
-from .material import Material
+from .config import ALIASES, CONFIG_FILE, Request, make_request, write_config
+from .faults import INTERRUPTED, plain_errors, usage
+from .material import Material, read_material, stem_names
+from .outputs import check_folder
+from .own_processors import find_maker, made_by
 from .progress import CHECKPOINT, run_with_progress
 from .results import alone_in, finished_metrics, refuse_results
+from .search_options import with_search_options
 from .summary import print_summary
-from .terminal import notice, say
+from .terminal import notice, say, silence
+
+NOT_ASKED = ("config",)
+"""Options that say where others are."""
+
+
+@with_search_options
+def search(
+    ctx: typer.Context,
+    stems: Annotated[list[Path] | None, typer.Argument(help="Audio files, mono or stereo.", show_default=False)] = None,
+    mix: Annotated[Path | None, typer.Option(help="Finished mix of these stems.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the results go.", show_default=False)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of TOML with any of these options; those given here count more. Results have such a file."
+        ),
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A subgroup: NAME=STEM,STEM,… May be given several times.")
+    ] = None,
+    chain: Annotated[
+        str | None,
+        typer.Option(help="Processors of each chain: eq,compressor,… See grafx processors.", show_default="all seven"),
+    ] = None,
+    master: Annotated[
+        str | None, typer.Option(help="Processors of the master, or none.", show_default="those of a chain")
+    ] = None,
+    returns: Annotated[
+        list[str] | None,
+        typer.Option(help="A return, with a send from each chain: NAME=PROCESSOR,… May be given several times."),
+    ] = None,
+    sidechain: Annotated[
+        list[str] | None,
+        typer.Option(help="What drives a compressor of a stem or group: STEM=KEY. May be given several times."),
+    ] = None,
+    processors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="A function of your own that returns a dict of processors by node types, and may take the sample rate."
+            " The module may be in the working directory.",
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no summary.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary, no notes and no progress.")] = False,
+    **options: Any,
+) -> None:
+    """Find a mixing graph that turns stems into a finished mix.
+
+    Interrupt it at any time: the best graph so far is saved, and the same command resumes.
+    """
+    with plain_errors(), usage():
+        request = make_request(_given(ctx), config)
+        names = stem_names(request.stems)
+        build_console(names, request.groups)  # raises if groups are invalid
+        folders = [config.absolute().parent] if config else []
+        maker = find_maker(request.processors, *folders) if request.processors else None
+        if maker is None:  # only with its processors are all types known
+            _graph(names, request, None)
+    with plain_errors(), silence(request.quiet):
+        check_folder(request.out, SearchError)
+        own_device(request.device)
+        material = read_material(request.stems, request.mix)
+        own = made_by(request.processors, maker, material.sample_rate)
+        found = _search(material, request, own)
+        if not run_search(found, request.out, request=request, config=config):
+            raise typer.Exit(INTERRUPTED)
+
+
+def _given(ctx: typer.Context) -> dict[str, Any]:
+    """What the command line gives, rather than defaults."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    values = {ALIASES.get(name, name): ctx.params[name] for name in given if name not in NOT_ASKED}
+    return {name: getattr(value, "value", value) for name, value in values.items()}
+
+
+def _graph(names: Sequence[str], request: Request, own: Mapping[str, Any] | None) -> GRAFX | None:
+    """The console that is asked for; None where it is the usual one."""
+    console = request.console()
+    if not console:
+        return None
+    return build_console(names, request.groups, **console, **({"processors": own} if own else {}))
+
+
+def _search(material: Material, request: Request, own: Mapping[str, Any] | None) -> Search:
+    graph = _graph(material.names, request, own)
+    return Search(
+        material.stems,
+        material.mix,
+        material.sample_rate,
+        material.names,
+        request.groups if graph is None else None,
+        request.options,
+        graph=graph,
+        processors=own,
+        device=request.device,
+    )
 
 
 def run_search(
-    material: Material,
-    groups: Mapping[str, Sequence[str]],
-    options: Options,
+    search: Search,
     out: Path,
     truth: Mapping[str, Sequence[str]] | None = None,
+    request: Request | None = None,
+    config: Path | None = None,
 ) -> bool:
     """Search with a progress bar, write the results, and print a summary, next to the ground truth if known.
 
     An interrupted search is resumed. Results of another search are never overwritten.
 
+    Args:
+        search: What has not begun.
+        out: Folder for the results.
+        truth: What is known of each chain.
+        request: Where the search comes from, to be written beside the results.
+        config: The file that it was read from, which is left as it is.
+
     Returns:
         True if the search finished, false if it was interrupted.
     """
-    search = Search(material.stems, material.mix, material.sample_rate, material.names, groups, options)
+    as_json = request is not None and request.json
     if (metrics := finished_metrics(out, search)) is not None:
-        say(f"This search is finished already; its results are in {out}.")
-        print_summary(metrics, load_grafx(out)[0], truth)
+        if as_json:
+            print_json(metrics)
+        else:
+            say(f"This search is finished already; its results are in {out}.")
+            print_summary(metrics, load_grafx(out)[0], truth)
         return True
+    about = {"processors": request.processors} if request is not None and request.processors else {}
+    own_config = config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
     with alone_in(out):
         if load_checkpoint(search, out / CHECKPOINT):
             notice(f"Going on after step {search.step} of {search.total_steps}.")
         else:
-            refuse_results(out)
+            refuse_results(out, RESULT_FILES if own_config or request is None else (*RESULT_FILES, CONFIG_FILE))
         for text in search.diagnosis.notes:
             notice(text)
         # At once, so that a folder that cannot be written to is found before the search rather than after it.
         save_checkpoint(search, out / CHECKPOINT)
         stopped = run_with_progress(search, out)
         save_checkpoint(search, out / CHECKPOINT)
-        metrics = write_results(search, out)
+        if request is not None and not own_config:
+            write_config(request, out)
+        metrics = write_results(search, out, about)
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     if stopped:
         notice(f"Stopped. The best graph so far is in {out}; the same command resumes.")
-    print_summary(metrics, search.result().G, truth)
-    say(f"Results are in {out}: {', '.join(RESULT_FILES)}.")
+    if as_json:
+        print_json(metrics)
+    else:
+        print_summary(metrics, search.result().G, truth)
+        files = RESULT_FILES if request is None else (*RESULT_FILES, CONFIG_FILE)
+        say(f"Results are in {out}: {', '.join(files)}.")
     return not stopped
+
+
+def print_json(metrics: Mapping[str, Any]) -> None:
+    """Print the metrics of a search as one object."""
+    print(json.dumps({name: value for name, value in metrics.items() if name != "history"}, indent=1))

@@ -28,6 +28,19 @@ def notice(text: str) -> None:
 
 
 @contextmanager
+def silence(wanted: bool) -> Iterator[None]:
+    """Print nothing but errors, where this is wanted."""
+    before = [(console, console.quiet) for console in (terminal, error_terminal)]
+    for console, quiet in before:
+        console.quiet = quiet or wanted
+    try:
+        yield
+    finally:
+        for console, quiet in before:
+            console.quiet = quiet
+
+
+@contextmanager
 def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
     """Print each warning of a category once, as a note."""
     said = set()

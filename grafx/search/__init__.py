@@ -14,6 +14,7 @@ from .mixing.placement import Placement
 from .mixing.search import Options, Progress, Search
 from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
+from .mixing.tensorboard import tensorboard_writer
 
 __all__ = [
     "COARSE_TO_FINE",
@@ -47,4 +48,5 @@ __all__ = [
     "render_mix",
     "save_checkpoint",
     "simplify",
+    "tensorboard_writer",
 ]

@@ -11,6 +11,7 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
+from grafx.cli.config import CONFIG_FILE
 from grafx.cli.main import app
 from grafx.search.mixing.report import RESULT_FILES
 
@@ -97,7 +98,7 @@ def cli():
         write=write,
         make_stems=make_stems,
         steps=STEPS,
-        files=RESULT_FILES,
+        files=(*RESULT_FILES, CONFIG_FILE),
     )
 
 

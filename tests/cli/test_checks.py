@@ -25,7 +25,7 @@ def no_work(monkeypatch):
         "search": ("Search",),
         "material": ("read_stems", "read_audio"),
         "invert": ("read_audio",),
-        "demo": ("read_excerpt", "mix_elsewhere"),
+        "demo": ("read_excerpt", "mix_elsewhere", "Search"),
     }
     for module, names in work.items():
         for name in names:

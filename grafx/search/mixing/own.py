@@ -163,8 +163,8 @@ def own_callbacks(callbacks: Any) -> tuple[Callable[[Any], Any], ...]:
     Raises:
         SearchError: It is no such iterable.
     """
-    given = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
-    if not all(map(callable, given)):
+    given = tuple(callbacks) if isinstance(callbacks, Iterable) else None
+    if given is None or not all(map(callable, given)):
         raise SearchError(f"callbacks are {callbacks!r:.80}, but must be functions, in a list: each takes a Progress.")
     return given
 
@@ -193,9 +193,8 @@ def own_graph(G: Any, names: Sequence[str], known: Collection[str]) -> GRAFX:
             f"A search knows the processors {', '.join(known)}, but not {', '.join(foreign)}: replace or bypass such"
             " nodes, or give their processors by the argument 'processors'."
         )
-    G = G.copy()
-    _name_inputs(G, names)
-    G = with_owners(G)
+    G = with_owners(_with_inputs_named(G.copy(), names))
+    G.invalid_op = "error"
     for node, data in list(G.nodes(data=True)):
         if data.get(BYPASS) is True:
             G.bypass(node)
@@ -204,7 +203,7 @@ def own_graph(G: Any, names: Sequence[str], known: Collection[str]) -> GRAFX:
     return G
 
 
-def _name_inputs(G: GRAFX, names: Sequence[str]) -> None:
+def _with_inputs_named(G: GRAFX, names: Sequence[str]) -> GRAFX:
     """Name the inputs that have no names after the stems, and refuse those that have their names in another order."""
     inputs = [data for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
     given = [data.get("name") for data in inputs]
@@ -216,6 +215,7 @@ def _name_inputs(G: GRAFX, names: Sequence[str]) -> None:
     for data, name in zip(inputs, names, strict=True):
         if data.get("name") is None and name not in given:
             data["name"] = name
+    return G
 
 
 def _plain(value: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..loudness import REFERENCE_LUFS
 from .mixer import WEIGHT, mix_placed
 from .search import Search
 from .state import Found
+from .weighted import inner
 
 RESULT_FILES = (
     "graph.json",
@@ -31,7 +33,7 @@ RESULT_FILES = (
 
 
 @in_usual_torch
-def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
+def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Write the best graph so far and all other results.
 
     ``graph.json`` and ``parameters.safetensors`` are the graph, ``mix.wav`` is its mix, ``console.svg`` and
@@ -41,6 +43,7 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
     Args:
         search: Finished or not.
         folder: Output folder, created if needed.
+        about: More entries of the metadata in ``graph.json``.
 
     Returns:
         The metrics.
@@ -57,6 +60,8 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
         "sample_rate": search.sample_rate,
         "num_samples": search.stems.shape[-1],
         "stems_digest": search.stems_digest,
+        **_own_types(search, found.G),
+        **(about or {}),
     }
     editable = found.G.copy()
     editable.forget_schedule()
@@ -65,12 +70,20 @@ def write_results(search: Search, folder: str | os.PathLike) -> dict[str, Any]:
         places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
         text = json.dumps(metrics | {"history": search.history}, indent=1)
         places["metrics.json"].write_text(text + "\n", encoding="utf-8")
-        write_audio(places["mix.wav"], mix_placed(found.G, search.stems, search.sample_rate), search.sample_rate)
+        mix = mix_placed(found.G, search.stems, search.sample_rate, search.processors)
+        write_audio(places["mix.wav"], mix, search.sample_rate)
         for name, G in (("console", console.G), ("graph", found.G)):
             draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
         plot_losses(search).savefig(places["loss.svg"])
         save_grafx(editable, folder, metadata=metadata)
     return metrics
+
+
+def _own_types(search: Search, G: GRAFX) -> dict[str, Any]:
+    """Which types of a graph are of processors that were given to the search, and what these are."""
+    used = {data["node_type"] for _, data in G.nodes(data=True)} & set(search.processors)
+    classes = {node_type: type(inner(search.processors[node_type])) for node_type in sorted(used)}
+    return {"own_processors": {t: f"{c.__module__}.{c.__qualname__}" for t, c in classes.items()}} if used else {}
 
 
 def summarize(search: Search, found: Found) -> dict[str, Any]:
@@ -155,10 +168,12 @@ def plot_losses(search: Search):
     found = search.result()
     chosen = f"chosen graph: {count(found.num_processors, 'processor')}, loss {found.loss:.4f}"
     axes.plot([found.step], [found.loss], "*", color="#2a9d5c", markersize=14, zorder=3, label=chosen, gid="chosen")
-    axes.set(xlabel="gradient step", ylabel="loss", yscale="log", title="How the loss fell (processors left)")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="gradient step", ylabel="loss", title="How the loss fell (processors left)")
+    if min([search.plain_loss, found.loss, *(entry["loss"] for entry in search.history)]) > 0:  # not so of any loss
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure

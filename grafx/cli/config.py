@@ -1,0 +1,264 @@
+"""What a search is asked for, on the command line and in files of TOML."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ..errors import GraphError, SearchError
+from ..files import replacing
+from ..search import Options
+from ..search.mixing.console import CHAIN
+from ..text import printable
+from .material import parse_groups
+
+CONFIG_FILE = "config.toml"
+NONE = "none"
+"""How the command line names a chain without processors."""
+
+Chain = list[str] | dict[str, list[str]]
+
+OPTIONS = tuple(option.name for option in fields(Options))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search as it is asked for; by name, what a file may have.
+
+    Attributes:
+        stems: Audio files.
+        mix: The finished mix of them.
+        out: Folder for the results.
+        groups: Subgroup name to its stems.
+        chain: Processor types of each chain, or by the name of its stem, group or the master.
+        master: Those of the master, if they are others.
+        returns: Name of a return to its processor types.
+        sidechains: Stem or group to what drives its sidechain.
+        processors: ``"MODULE:FUNCTION"`` of the user's own.
+        device: Where to compute.
+        json: Whether to print nothing but the metrics, as JSON.
+        quiet: Whether to print nothing but errors, and metrics where JSON is asked for.
+        options: How to search.
+    """
+
+    stems: list[Path]
+    mix: Path
+    out: Path
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    chain: Chain = field(default_factory=lambda: list(CHAIN))
+    master: list[str] | None = None
+    returns: dict[str, list[str]] = field(default_factory=dict)
+    sidechains: dict[str, str] = field(default_factory=dict)
+    processors: str | None = None
+    device: str | None = None
+    json: bool = False
+    quiet: bool = False
+    options: Options = field(default_factory=Options)
+
+    def console(self) -> dict[str, Any]:
+        """Arguments of :func:`.build_console` that are not at their defaults."""
+        given = {"chain": self.chain if self.chain != list(CHAIN) else None, "master": self.master}
+        given |= {"returns": self.returns or None, "sidechains": self.sidechains or None}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+NAMES = (*(f.name for f in fields(Request) if f.name != "options"), *OPTIONS)
+ALIASES = {"group": "groups", "sidechain": "sidechains"}
+"""Options of the command line that are given several times, to what they make together."""
+
+
+def make_request(given: Mapping[str, Any], config: Path | None) -> Request:
+    """Combine what the command line gives with what a file says, which counts less.
+
+    Args:
+        given: By the names of :class:`Request` and :class:`Options`, as the command line has them.
+        config: A file of TOML.
+
+    Raises:
+        SearchError: Something is missing, unknown or not possible; the message names the option, and the file.
+        OSError: The file cannot be read.
+    """
+    asked = read_config(config) if config else {}
+    for name, value in given.items():
+        option = {name: option for option, name in ALIASES.items()}.get(name, name)
+        asked[name] = _read(name, value, Path(), f"--{option.replace('_', '-')}")
+    if missing := [name for name in ("stems", "mix", "out") if not asked.get(name)]:
+        raise SearchError(f"A search needs {', '.join(missing)}: give {_how(missing)}.")
+    options = {name: asked.pop(name) for name in OPTIONS if name in asked}
+    try:
+        return Request(**asked, options=Options(**options))
+    except SearchError as error:
+        raise SearchError(f"{config}: {error}" if config else str(error)) from None
+
+
+def _how(missing: Collection[str]) -> str:
+    places = [{"stems": "audio files"}.get(name, f"--{name}") for name in missing]
+    return f"{' and '.join(places)}, or a --config that has them"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read what a file asks for; its paths are relative to its folder.
+
+    Raises:
+        SearchError: It is no TOML, or has an unknown key or a value of another kind.
+        OSError: It cannot be read.
+    """
+    content = path.read_bytes()
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except ValueError as error:
+        hint = " Paths with backslashes stand in single quotes." if b"\\" in content else ""
+        raise SearchError(f"{path} is no TOML: {error}.{hint}") from None
+    asked: dict[str, Any] = {}
+    for key, value in document.items():
+        name = ALIASES.get(key.replace("-", "_"), key.replace("-", "_"))
+        if name not in NAMES:
+            near = difflib.get_close_matches(key, [*NAMES, *ALIASES], 1, 0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(NAMES)}."
+            raise SearchError(f"{path} has the unknown key '{key}': {hint}")
+        if name in asked:
+            raise SearchError(f"{path} has '{name}' twice: leave one out.")
+        asked[name] = _read(name, value, path.parent, f"{path}: {key}")
+    return asked
+
+
+def _read(name: str, value: Any, folder: Path, place: str) -> Any:
+    """Convert a value to what a :class:`Request` holds; options of the search check their own."""
+    try:
+        return READERS[name](value, folder) if name in READERS else value
+    except GraphError as error:
+        raise SearchError(f"{place}: {error}") from None
+    except ValueError as error:
+        raise SearchError(f"{place} is {_shown(value)}, but must be {error}.") from None
+
+
+def _shown(value: Any) -> str:
+    return repr([str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, list) else value)
+
+
+def _paths(value: Any, folder: Path) -> list[Path]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list of paths of audio files")
+    return [_path(item, folder) for item in value]
+
+
+def _path(value: Any, folder: Path) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("a path, as a text")
+    return folder / value
+
+
+def _groups(value: Any, _folder: Path) -> dict[str, list[str]]:
+    return _table(value, "group", "stems", "NAME=STEM,STEM")
+
+
+def _returns(value: Any, _folder: Path) -> dict[str, list[str]]:
+    return _table(value, "return", "processors", "NAME=PROCESSOR,PROCESSOR")
+
+
+def _table(value: Any, kind: str, members: str, form: str) -> dict[str, list[str]]:
+    wanted = f"a table from names to lists of {members}, or {form} once for each {kind}"
+    if isinstance(value, Mapping):
+        return {name: _texts(items, wanted) for name, items in value.items()}
+    return parse_groups(_texts(value, wanted), kind, form)
+
+
+def _sidechains(value: Any, _folder: Path) -> dict[str, str]:
+    wanted = "a table from stems to the stems that drive them, or STEM=KEY once for each sidechain"
+    if not isinstance(value, Mapping):
+        pairs = parse_groups(_texts(value, wanted), "sidechain", "STEM=KEY")
+        value = {name: ",".join(keys) for name, keys in pairs.items()}
+    _texts(list(value.values()), wanted)
+    return dict(value)
+
+
+def _chain(value: Any, _folder: Path) -> Chain:
+    kind = "a list of processors, or 'none'"
+    if isinstance(value, Mapping):
+        return {name: _texts(types, "processors, or a table of them by names") for name, types in value.items()}
+    return _types(value, kind)
+
+
+def _master(value: Any, _folder: Path) -> list[str]:
+    return _types([] if value is False else value, "a list of processors, or 'none'")
+
+
+def _types(value: Any, kind: str) -> list[str]:
+    if isinstance(value, str):
+        return [] if value == NONE else _split(value, kind)
+    return _texts(value, kind)
+
+
+def _split(text: str, kind: str) -> list[str]:
+    return _texts([printable(part.strip()) for part in text.split(",")], kind)
+
+
+def _texts(value: Any, kind: str) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError(kind)
+    return list(value)
+
+
+def _text(value: Any, _folder: Path) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text")
+    return value
+
+
+def _truth(value: Any, _folder: Path) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+READERS: dict[str, Callable[[Any, Path], Any]] = {
+    "stems": _paths,
+    "mix": _path,
+    "out": _path,
+    "groups": _groups,
+    "chain": _chain,
+    "master": _master,
+    "returns": _returns,
+    "sidechains": _sidechains,
+    "processors": _text,
+    "device": _text,
+    "json": _truth,
+    "quiet": _truth,
+}
+
+
+def write_config(request: Request, folder: Path) -> None:
+    """Write a file of TOML that asks for the same search, with paths relative to its folder."""
+    document: dict[str, Any] = {
+        "stems": [_relative(path, folder) for path in request.stems],
+        "mix": _relative(request.mix, folder),
+        "out": _relative(request.out, folder),
+        "master": request.master,
+        "processors": request.processors,
+        "device": request.device,
+        **asdict(request.options),
+        "chain": request.chain,
+        "groups": request.groups,
+        "returns": request.returns,
+        "sidechains": request.sidechains,
+    }
+    document = {name: value for name, value in document.items() if value is not None and value != {}}
+    if isinstance(request.chain, list):  # tables come last
+        document = {"chain": document.pop("chain"), **document}
+    with replacing(folder / CONFIG_FILE) as partial:
+        partial.write_text(tomli_w.dumps(document), encoding="utf-8", newline="\n")
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, with slashes on every system."""
+    path = path.absolute()
+    path = path.parent.resolve() / path.name  # what a link is called may be the name of a stem
+    try:
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()

@@ -1,0 +1,34 @@
+"""How commands end: what the user can fix is said in a line, with a status."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import GraphWarning
+from .terminal import fail, warnings_as_notices
+
+INTERRUPTED = 130  # what shells use for a program that was interrupted
+WRONG_USAGE = 2  # as of arguments that are missing or unknown
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Print errors that the user can fix as messages without a traceback."""
+    try:
+        with warnings_as_notices(GraphWarning):
+            yield
+    except ValueError as error:
+        notes = " ".join(getattr(error, "__notes__", []))
+        fail(f"{error} {notes}".strip())
+    except ModuleNotFoundError as error:
+        fail(f"This needs the package {error.name}: install grafx with its extra 'demo'.")
+    except OSError as error:
+        fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Treat errors in this block as wrong usage of an option."""
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error), WRONG_USAGE)

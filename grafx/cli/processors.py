@@ -1,0 +1,165 @@
+"""``grafx processors``."""
+
+import difflib
+import inspect
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import torch.nn as nn
+import typer
+from rich.table import Table
+
+from .. import processors as library
+from ..processors.contract import contract_of
+from ..processors.controls import Leaf
+from ..search import console_processors
+from ..search.mixing.weighted import inner
+from ..words import count
+from .faults import plain_errors, usage
+from .terminal import say, terminal
+
+JSON = "Print the same as JSON, with all controls."
+
+
+def processors(
+    name: Annotated[
+        str | None, typer.Argument(help="A class of grafx.processors, or a type of a console.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+) -> None:
+    """List the processors, or the controls of one: their units, ranges and defaults."""
+    with plain_errors():
+        types, classes = console_types(), library_classes()
+        with usage():
+            chosen = None if name is None else find(name, {**classes, **types})
+        if as_json:
+            found = [describe(name, chosen)] if name and chosen else _describe_all(types, classes)
+            print(json.dumps(found[0] if name else found, indent=1))
+        elif name and chosen:
+            _print_one(name, chosen)
+        else:
+            _print_all("Types of a console", types)
+            _print_all("Classes of grafx.processors", classes)
+            say("grafx processors NAME lists the controls of one.")
+
+
+def console_types() -> dict[str, nn.Module]:
+    """Node type of a console to its processor."""
+    return {node_type: inner(processor) for node_type, processor in console_processors().items()}
+
+
+def library_classes() -> dict[str, type[nn.Module]]:
+    """Name to class, in the order of families."""
+    public = {name: getattr(library, name) for name in library.__all__}
+    return {name: value for name, value in public.items() if inspect.isclass(value) and issubclass(value, nn.Module)}
+
+
+def find(name: str, known: Mapping[str, Any]) -> Any:
+    """Look up a name, in any case.
+
+    Raises:
+        ValueError: There is none; the message has the most similar ones.
+    """
+    by_lower = {known_name.lower(): known_name for known_name in reversed(list(known))}
+    if name in known or name.lower() in by_lower:
+        return known.get(name, known.get(by_lower.get(name.lower(), name)))
+    near = [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, 3, 0.5)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "grafx processors lists all."
+    raise ValueError(f"There is no processor '{name}': {hint}")
+
+
+def describe(name: str, processor: Any) -> dict[str, Any]:
+    """What a processor is and can be set to, in plain data.
+
+    Args:
+        name: Node type or class.
+        processor: One, or a class.
+    """
+    cls = processor if inspect.isclass(processor) else type(processor)
+    made = _made(processor)
+    contract = contract_of(made) if made is not None else None
+    return {
+        "name": name,
+        "class": f"grafx.processors.{cls.__name__}",
+        "summary": _summary(cls),
+        "inlets": list(contract.inlets) if contract else None,
+        "outlets": list(contract.outlets) if contract else None,
+        "controls": [_control(leaf) for leaf in contract.leaves()] if contract else None,
+    }
+
+
+def _describe_all(types: Mapping[str, Any], classes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [describe(name, processor) for name, processor in (*types.items(), *classes.items())]
+
+
+def _made(processor: Any) -> Any:
+    """An instance, unless it takes arguments, as what is made of other processors does."""
+    if not inspect.isclass(processor):
+        return processor
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about choices that a name does not make
+            return processor()
+    except TypeError:
+        return None
+
+
+def _summary(cls: type) -> str:
+    """The first paragraph of the documentation, without markup."""
+    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split()).replace("`", "")
+
+
+def _control(leaf: Leaf) -> dict[str, Any]:
+    control = leaf.control
+    return {
+        "name": leaf.name,
+        "unit": control.unit,
+        "low": control.low,
+        "high": control.high,
+        "default": control.default,
+        "scale": control.scale,
+        "shape": list(leaf.shape),
+    }
+
+
+def _print_all(title: str, processors: Mapping[str, Any]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for name, processor in processors.items():
+        table.add_row(name, _summary(processor if inspect.isclass(processor) else type(processor)))
+    terminal.print(table)
+    terminal.print()
+
+
+def _print_one(name: str, processor: Any) -> None:
+    about = describe(name, processor)
+    cls = about["class"].rpartition(".")[2]
+    say(f"{cls}: {about['summary']}")
+    if about["controls"] is None:
+        say("It is made of others, and has their controls.")
+        return
+    if about["inlets"] != ["main"] or about["outlets"] != ["main"]:
+        say(f"Inlets: {', '.join(about['inlets']) or 'none'}. Outlets: {', '.join(about['outlets'])}.")
+    if not about["controls"]:
+        say("It has no controls.")
+        return
+    table = Table(title=count(len(about["controls"]), "control"), title_justify="left")
+    table.add_column("name", overflow="fold")
+    for column in ("lowest", "highest", "default"):
+        table.add_column(column, justify="right")
+    for column in ("unit", "scale"):
+        table.add_column(column)
+    for control in about["controls"]:
+        shape = f" × {' × '.join(map(str, control['shape']))}" if control["shape"] else ""
+        limits = (_number(control[limit]) for limit in ("low", "high", "default"))
+        table.add_row(control["name"] + shape, *limits, control["unit"], control["scale"])
+    terminal.print(table)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "each its own" if len(set(map(str, value))) > 1 else _number(value[0])
+    return f"{value:g}".replace("-", "−")
