@@ -88,6 +88,9 @@ def search(
         Method,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
         typer.Option(help="How processors are chosen that are removed."),
     ] = Method[Options.method],  # pyright: ignore[reportIndexIssue]
+    align: Annotated[
+        bool, typer.Option(help="Move, invert or leave out stems that clearly are so in the mix.")
+    ] = Options.align,
 ) -> None:
     """Find a mixing graph that turns stems into a finished mix.
 
@@ -106,6 +109,7 @@ def search(
             tune_steps=tune_steps,
             tolerance=tolerance,
             method=method.value,
+            align=align,
         )
         groups = parse_groups(group or [])
         build_console(stem_names(stems), groups)  # raises if groups are invalid

@@ -4,17 +4,20 @@ from ..errors import SearchError
 from .inversion.effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
 from .inversion.invert import Effort, Inversion, Step, invert
 from .inversion.spectral import SpectralLoss
+from .mixing.align import Alignment, align
 from .mixing.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from .mixing.console import build_console, console_processors
 from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
+from .mixing.placement import Placement
 from .mixing.search import Options, Progress, Search
 from .mixing.state import Found, SearchState
 from .mixing.tensorboard import tensorboard_writer
 
 __all__ = [
     "COARSE_TO_FINE",
+    "Alignment",
     "Diagnosis",
     "EffectInversion",
     "Effort",
@@ -25,6 +28,7 @@ __all__ = [
     "MixStream",
     "Mixer",
     "Options",
+    "Placement",
     "Progress",
     "Search",
     "SearchError",
@@ -32,6 +36,7 @@ __all__ = [
     "SpectralLoss",
     "StemDiagnosis",
     "Step",
+    "align",
     "build_console",
     "console_processors",
     "diagnose",

@@ -17,6 +17,7 @@ from ...trees import map_tensors
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
 from .console import CHAIN, SAMPLE_RATE, console_processors
+from .placement import PlacementStream, placed_stems, placements_of
 from .weighted import weighted
 
 __all__ = ["WEIGHT", "MixStream", "Mixer", "mixing_processors", "render_mix"]
@@ -129,20 +130,29 @@ def render_mix(
 ) -> Tensor:
     """Mix ``(K, 2, L)`` stems with a saved graph to ``(2, L)``.
 
+    Stems are as in their files: those that the search moved or inverted are so here, see :func:`align`.
+
     Args:
         G: The graph.
         stems: One for each ``in`` node.
         sample_rate: In Hz.
         processors: Node type to processor, in addition to those of a console or in their place.
     """
-    stems = tensor("stems", stems)
+    return mix_placed(G, placed_stems(tensor("stems", stems), placements_of(G)), sample_rate, processors)
+
+
+@in_usual_torch
+def mix_placed(
+    G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
+) -> Tensor:
+    """Mix as :func:`render_mix`, but stems that have been moved and inverted already, as in :attr:`Search.stems`."""
     renderer = Renderer(G, mixing_processors(sample_rate, processors))
     with torch.no_grad():
         return renderer(plain_tensor(stems), {WEIGHT: _weights(renderer.G)})[0]
 
 
 class MixStream:
-    """Block-wise mixing with a saved graph, see :class:`StreamRenderer`.
+    """Block-wise mixing with a saved graph, see :class:`StreamRenderer` and :func:`render_mix`.
 
     Arguments are those of :func:`render_mix`.
 
@@ -154,19 +164,25 @@ class MixStream:
     def __init__(
         self, G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
     ) -> None:
+        self._placement = PlacementStream(placements_of(G))
         self._stream = StreamRenderer(G, mixing_processors(sample_rate, processors))
         self._common = {WEIGHT: _weights(self._stream.G)}
-        self.latency_samples = self._stream.latency_samples
+        self.latency_samples = self._placement.latency_samples + self._stream.latency_samples
 
     @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
         """Render the next block of the mix ``(2, L)`` from one of the stems, ``(K, 2, L)``."""
-        return self._stream(stems, self._common)[0]
+        placed, waiting = self._placement(stems)
+        mixed = self._stream(placed, self._common)[0]
+        self._placement.waiting = waiting
+        return mixed
 
     @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
         """Return the rest of the mix, see :meth:`StreamRenderer.finish`."""
-        return self._stream.finish(self._common, tail)[0]
+        rest = self._placement.rest(tail)
+        moved = self._stream(rest, self._common)[0] if rest.shape[-1] else rest[0]
+        return torch.cat([moved, self._stream.finish(self._common, tail)[0]], -1)
 
 
 def _weights(G: GRAFX) -> Tensor:

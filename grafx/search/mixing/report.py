@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...audio import audio_digest, write_audio
+from ...audio import write_audio
 from ...data import GRAFX, save_grafx
 from ...data.attributes import held_settings
 from ...files import locked, replacing
@@ -16,7 +16,7 @@ from ...parameters.words import node_text
 from ...words import count
 from ..conditions import in_usual_torch
 from ..loudness import REFERENCE_LUFS
-from .mixer import WEIGHT, render_mix
+from .mixer import WEIGHT, mix_placed
 from .search import Search
 from .state import Found
 from .weighted import inner
@@ -59,7 +59,7 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
         "kind": "mixing graph",
         "sample_rate": search.sample_rate,
         "num_samples": search.stems.shape[-1],
-        "stems_digest": audio_digest(search.stems),
+        "stems_digest": search.stems_digest,
         **_own_types(search, found.G),
         **(about or {}),
     }
@@ -70,7 +70,7 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
         places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
         text = json.dumps(metrics | {"history": search.history}, indent=1)
         places["metrics.json"].write_text(text + "\n", encoding="utf-8")
-        mix = render_mix(found.G, search.stems, search.sample_rate, search.processors)
+        mix = mix_placed(found.G, search.stems, search.sample_rate, search.processors)
         write_audio(places["mix.wav"], mix, search.sample_rate)
         for name, G in (("console", console.G), ("graph", found.G)):
             draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])

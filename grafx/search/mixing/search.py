@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,9 +17,9 @@ from ...errors import AudioError, GraphError, SearchError
 from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
+from .align import align, unaligned
 from .bypass import WET, level_changes, without
 from .console import build_console
-from .diagnosis import Diagnosis, diagnose
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .loss import MatchLoss
@@ -36,6 +36,7 @@ from .own import (
     own_loss,
     own_processors,
 )
+from .placement import placed_graph
 from .prune import METHODS
 from .state import Found, SearchState
 
@@ -66,9 +67,11 @@ class Options:
         delay_penalty: Weight of the surrogate delays' radii loss, summed over nodes.
         weight_penalty: Weight of the sum of dry/wet weights while fine-tuning for the next pruning: it silences what
             helps less than that.
+        align: Whether stems are moved, inverted or left out where the mix shows clearly that they should, see
+            :func:`align`.
 
     Raises:
-        SearchError: The method is unknown, or a number is negative or of another kind.
+        SearchError: The method is unknown, a number is negative or of another kind, or ``align`` is not true or false.
     """
 
     seed: int = 0
@@ -82,12 +85,15 @@ class Options:
     gain_penalty: float = 1e-3
     delay_penalty: float = 1e-4
     weight_penalty: float = 5e-4
+    align: bool = True
 
     def __post_init__(self):
         if not isinstance(self.method, str) or self.method not in METHODS:
             raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
         for field in fields(self):
-            if field.type is not str:
+            if field.type is bool and not isinstance(getattr(self, field.name), bool):
+                raise SearchError(f"{field.name} is {getattr(self, field.name)!r}, but must be true or false.")
+            if field.type in (int, float):
                 check = whole_number if field.type is int else number
                 object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
 
@@ -144,6 +150,9 @@ class Search:
 
     Attributes:
         state: All that changes while it runs, see :class:`SearchState`; what a checkpoint holds.
+        stems: The stems as they are in the mix, see :func:`align`.
+        placements: What was done with each for that.
+        diagnosis: Whether stems and mix belong together, see :func:`diagnose`.
         gain: What brings the mix to −14 LUFS.
         plain_loss: Match loss of the plain sum of the stems.
         console: The fitted console, once it is.
@@ -195,14 +204,17 @@ class Search:
         G = build_console(self.names, groups) if graph is None else self._own_graph(graph, groups)
         self.match_loss = MatchLoss(self.sample_rate).to(self.device) if loss is None else None
         _check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
-        self.stems, self.mix = plain_tensor(stems), plain_tensor(mix)
+        stems, self.mix = plain_tensor(stems), plain_tensor(mix)
         self.gain = reference_gain(self.mix, self.sample_rate)
         self.loss = self._match if loss is None else own_loss(loss, self.gain, self.device)
         own = [] if graph is None else [contents(G)]
         own += [described(self.processors)] if self.processors else []
         own += [] if loss is None else [loss_name(loss)]
         settings = self.sample_rate, self.names, groups, self.options, REFERENCE_LUFS, *own
-        self.fingerprint = _fingerprint(self.stems, self.mix, *settings)
+        self.stems_digest = audio_digest(stems)
+        self.fingerprint = _fingerprint(self.stems_digest, self.mix, *settings)
+        alignment = (align if self.options.align else unaligned)(stems, self.mix, self.sample_rate, self.names)
+        self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         if loss is not None:
             check_gradient(self.loss, self.excerpts[0].scored(self.excerpts[0].stems.sum(0)), self.excerpts[0].mix)
@@ -221,11 +233,6 @@ class Search:
     history = _of_state("history", "One entry for each gradient step and each pruning.")
     console = _of_state("console", "The fitted console, once it is.")
     best = _of_state("best", "The best graph so far.")
-
-    @cached_property
-    def diagnosis(self) -> Diagnosis:
-        """Whether stems and mix belong together, see :func:`diagnose`."""
-        return diagnose(self.stems, self.mix, self.sample_rate, self.names)
 
     def _own_graph(self, graph: GRAFX, groups: Mapping[str, Sequence[str]]) -> GRAFX:
         """Copy the graph to start from."""
@@ -318,7 +325,7 @@ class Search:
 
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
-        mixer = self._mixer(self._checked_graph(G))
+        mixer = self._mixer(placed_graph(self._checked_graph(G), self.placements))
         groups = [
             {"params": list(mixer.renderer.per_type_parameters.parameters()), "pace": 1.0},
             {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
@@ -455,8 +462,8 @@ def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: 
         raise AudioError("All stems are silent: check that the right files were given.")
 
 
-def _fingerprint(stems: Tensor, mix: Tensor, *settings: Any) -> str:
+def _fingerprint(stems_digest: str, mix: Tensor, *settings: Any) -> str:
     """Tells whether two searches are the same."""
     digest = hashlib.sha256(repr(settings).encode())
-    digest.update((audio_digest(stems) + audio_digest(mix)).encode())
+    digest.update((stems_digest + audio_digest(mix)).encode())
     return digest.hexdigest()[:32]
