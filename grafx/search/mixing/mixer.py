@@ -172,17 +172,19 @@ class MixStream:
     @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
         """Render the next block of the mix ``(2, L)`` from one of the stems, ``(K, 2, L)``."""
-        placed, waiting = self._placement(stems)
-        mixed = self._stream(placed, self._common)[0]
-        self._placement.waiting = waiting
-        return mixed
+        placed, state = self._placement(stems)
+        mixed = self._mixed(placed)
+        self._placement.state = state
+        return torch.nn.functional.pad(mixed, (stems.shape[-1] - placed.shape[-1], 0))
 
     @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
         """Return the rest of the mix, see :meth:`StreamRenderer.finish`."""
-        rest = self._placement.rest(tail)
-        moved = self._stream(rest, self._common)[0] if rest.shape[-1] else rest[0]
-        return torch.cat([moved, self._stream.finish(self._common, tail)[0]], -1)
+        rest = self._mixed(self._placement.rest(tail))
+        return torch.cat([rest, self._stream.finish(self._common, tail)[0]], -1)
+
+    def _mixed(self, placed: Tensor) -> Tensor:
+        return self._stream(placed, self._common)[0] if placed.shape[-1] else placed[0]
 
 
 def _weights(G: GRAFX) -> Tensor:
