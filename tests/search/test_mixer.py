@@ -147,3 +147,12 @@ def test_weights_are_checked(console, stems, weight):
     for use in (Mixer, lambda G: render_mix(G, stems)):
         with pytest.raises(GraphError, match=f"{WEIGHT}.*from 0 to 1"):
             use(G)
+
+
+def test_long_audio_is_mixed_in_blocks_to_the_same(console, stems, monkeypatch):
+    whole = render_mix(console, stems)
+    monkeypatch.setattr("grafx.search.mixing.mixer.WHOLE_SECONDS", 0.01)
+    monkeypatch.setattr("grafx.search.mixing.mixer.BLOCK", 3000)
+    mixed = render_mix(console, stems)
+    assert not torch.equal(mixed, whole)
+    torch.testing.assert_close(mixed, whole, rtol=1e-4, atol=1e-5)
