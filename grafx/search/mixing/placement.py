@@ -81,8 +81,10 @@ def placements_of(G: GRAFX) -> list[Placement]:
     """Read the placements of :func:`placed_graph`, one for each ``in`` node in id order.
 
     Raises:
-        GraphError: The attributes are not a whole number and true or false.
+        GraphError: It is no graph, or the attributes are not a whole number and true or false.
     """
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A mix takes a GRAFX, not a {type(G).__name__}.")
     placements = []
     for node in _inputs(G):
         delay, inverted = G.nodes[node].get(DELAY, 0), G.nodes[node].get(INVERTED, False)
@@ -144,7 +146,7 @@ def _check_stems(stems: Tensor, count: int) -> None:
 
 
 def _inputs(G: GRAFX) -> list[int]:
-    return sorted(node for node, data in G.nodes(data=True) if data["node_type"] == "in")
+    return sorted(node for node, data in G.nodes(data=True) if data.get("node_type") == "in")
 
 
 def _cut(G: GRAFX, silent: set[int]) -> None:
