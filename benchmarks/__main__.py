@@ -1,6 +1,6 @@
 """Command line of the benchmarks: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON]``.
 
-``--audio FILE`` names a recording, ``--quick`` runs tiny sizes.
+``--audio FILE`` names a recording, ``--songs FOLDER`` songs, ``--quick`` runs tiny sizes.
 """
 
 import argparse
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pedalboard=Worker(options.peer, "pedalboard_", threads),
         quick=options.quick,
         audio=options.audio,
+        songs=options.songs,
+        search=options.search,
     )
     recorded = options.peer and not options.quick
     try:
@@ -68,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--scatter", metavar="PYTHON", help="a Python with this package and torch_scatter")
     parser.add_argument("--audio", metavar="FILE", help="a recording to compare sounds on, in place of a drum loop")
+    parser.add_argument("--songs", metavar="FOLDER", help="songs with their stems, for the section sessions")
+    parser.add_argument("--search", action="store_true", help="also search the songs, which takes hours")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     return parser
 

@@ -27,7 +27,7 @@ __all__ = [
 
 def audio_digest(signal: Tensor) -> str:
     """Digest that identifies the content of a signal."""
-    return hashlib.sha256(signal.contiguous().cpu().numpy().tobytes()).hexdigest()[:32]
+    return hashlib.sha256(memoryview(signal.contiguous().cpu().numpy()).cast("B")).hexdigest()[:32]
 
 
 def read_stems(
@@ -61,7 +61,9 @@ def read_stems(
     if sample_rate is None:
         raise AudioError("There are no stems: give at least one file.")
     length = max(signal.shape[1] for signal in signals) if num_samples is None else num_samples
-    for index, (path, signal) in enumerate(zip(paths, signals, strict=True)):
+    stems = torch.zeros(len(signals), 2, length)
+    for stem, path in zip(stems, paths, strict=True):
+        signal = signals.pop(0)  # one by one, as songs are long
         extra = length - signal.shape[1]
         if extra:
             change = (
@@ -70,10 +72,9 @@ def read_stems(
                 else f"cut by {-extra / sample_rate:.3f} s"
             )
             notice(f"{printable(path)} is {change} at its end, to {length / sample_rate:.3f} s.")
-            signals[index] = torch.nn.functional.pad(signal, (0, extra))
-        if not signals[index].any():
+        stem[:, : signal.shape[1]] = signal[:, :length]
+        if not stem.any():
             notice(f"{printable(path)} is silent: nothing can be learned about it.")
-    stems = torch.stack(signals)
     if not stems.any():
         raise AudioError("All stems are silent: check that the right files were given.")
     return stems, sample_rate

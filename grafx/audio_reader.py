@@ -52,10 +52,13 @@ def read_audio(path: str | os.PathLike, notice: Notice | None = None) -> tuple[T
             values that are not finite.
     """
     with open_audio(path) as file:
-        blocks = list(file.blocks(PIECE))
+        signal, count = torch.empty(file.channels, file.frames), 0
+        for block in file.blocks(PIECE):
+            signal[:, count : count + block.shape[1]] = block
+            count += block.shape[1]
         for fault in file.faults:
             (notice or _warn)(fault)
-        return torch.cat(blocks, 1), file.samplerate
+        return signal[:, :count], file.samplerate
 
 
 def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:

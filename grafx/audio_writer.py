@@ -3,6 +3,7 @@
 import math
 import operator
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,6 +32,14 @@ KINDS = {
 # Raw files have no header, and SD2 has it in a second file that is not where the sound is written.
 HEADLESS = {"raw", "sd2"}
 UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}
+# When a file was written, which libsndfile notes in some headers; the same sound is to be the same bytes.
+TIMES = {
+    "WAV": rb"PEAK.{4}\x01\0\0\0(.{4})",
+    "WAVEX": rb"PEAK.{4}\x01\0\0\0(.{4})",
+    "AIFF": rb"PEAK.{4}\0\0\0\x01(.{4})",
+    "MAT5": rb"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)",
+}
+HEAD = 2**12
 TAKES = {
     "FLAC": "up to 8 channels at up to 65535 Hz, and at multiples of 10 Hz up to 655350 Hz",
     "MP3": "1 or 2 channels at 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 Hz",
@@ -43,7 +52,8 @@ def write_audio(path: str | os.PathLike, signal: Tensor, sample_rate: int, notic
     """Write an audio file in the format of its suffix.
 
     WAV, AIFF, CAF, AU, W64 and RF64 files get 32-bit floats without loss; other formats their best integer format or
-    their usual encoding. If such a format clips, this is reported.
+    their usual encoding. If such a format clips, this is reported. The same signal gives the same bytes, except in OGG
+    files, whose streams are numbered by chance.
 
     Args:
         path: The file; its folder is created if needed.
@@ -116,6 +126,7 @@ def audio_writer(
             raise
         with _writable(name, disk):
             file.close()
+            _forget_time(disk, kind)
             disk.close()
         if not count and kind in ("FLAC", "MP3", "OGG"):
             raise AudioError(f"{name} cannot be written: there are no samples, and {codec} files hold at least one.")
@@ -147,6 +158,15 @@ def _open(path: str | os.PathLike, name: str, stack: ExitStack) -> "_Disk":
         partial = stack.enter_context(replacing(path))
     with _writable(name):
         return _Disk(stack.enter_context(open(partial, "w+b", buffering=0)))
+
+
+def _forget_time(disk: "_Disk", kind: str) -> None:
+    """Clear the time in the header of a file."""
+    disk.seek(0)
+    head = re.split(rb"data|SSND", disk.read(HEAD))[0]
+    if kind in TIMES and (time := re.search(TIMES[kind], head, re.DOTALL)):
+        disk.seek(time.start(1))
+        disk.write(bytes(4) if len(time[1]) == 4 else b" " * len(time[1]))
 
 
 def _clipping(name: str, codec: str, peak: float) -> str:

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import secrets
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from errno import EAGAIN, EEXIST
 from pathlib import Path
 
@@ -17,6 +18,7 @@ except ImportError:  # Windows
 
 LOCK_FILE = ".grafx.lock"
 LONGEST_SUFFIX = 16
+PARTIAL_FOLDER = ".partial"
 _held = threading.local()
 
 
@@ -49,6 +51,54 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_all(folder: str | os.PathLike, names: Sequence[str]) -> Iterator[Path]:
+    """Yield an empty folder for files, and move those of these names, in their order, to a folder on success.
+
+    What a run that was killed has left of it is removed. Whoever calls this has locked the folder.
+
+    Raises:
+        OSError: A file is missing or cannot be written.
+    """
+    folder = Path(folder)
+    partial = folder / PARTIAL_FOLDER
+    remove_partial(folder)
+    partial.mkdir()
+    try:
+        yield partial
+        for name in names:
+            with open(partial / name, "rb+") as file:
+                os.fsync(file.fileno())
+        for name in names:
+            (partial / name).replace(os.path.realpath(folder / name))
+        sync_folder(folder)
+    finally:
+        remove_partial(folder)
+
+
+def remove_partial(folder: str | os.PathLike) -> None:
+    """Remove what a :func:`replacing_all` that was killed has left."""
+    shutil.rmtree(Path(folder) / PARTIAL_FOLDER, ignore_errors=True)
+
+
+def write_through(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file and flush it to disk, so that a later rename cannot overtake its content."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: str | os.PathLike) -> None:
+    """Flush to disk which files a folder has, where the system knows how to."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 @contextlib.contextmanager

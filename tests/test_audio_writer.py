@@ -1,8 +1,10 @@
 """Files of every kind, long and short, loud and quiet, on disks that are full."""
 
 import os
+import struct
 import subprocess
 import sys
+import time
 import warnings
 
 import pytest
@@ -203,3 +205,19 @@ write_audio("a.{suffix}", 0.1 * torch.randn(2, 100000), 44100)
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert f"AudioError: a.{suffix} cannot be written: File too large." in result.stderr
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", sorted(audio_suffixes()))
+def test_no_header_carries_the_time(tmp_path, suffix):
+    """libsndfile puts it in little or big endian, or in words; anything of this year would be the present."""
+    path = tmp_path / f"a.{suffix}"
+    before = int(time.time())
+    try:
+        write_audio(path, 0.1 * torch.ones(1, 100), 8000)
+    except AudioError:
+        pytest.skip("does not take this signal")
+    head = path.read_bytes()[:200]
+    for now in range(before, int(time.time()) + 1):
+        assert struct.pack("<I", now) not in head and struct.pack(">I", now) not in head
+    assert time.strftime("%Y").encode() not in head
+    torch.testing.assert_close(read_audio(path)[0][:, :100].mean().item(), 0.1, rtol=0, atol=0.02)

@@ -84,6 +84,7 @@ def sections_run(quick):
         "## Inversion",
         "## Recovery",
         "## Chorus recovery",
+        "## Sessions",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -16,6 +16,7 @@ from .likeness import likeness
 from .modulation import chorus_recovery, modulating
 from .recovery import recovery
 from .reverbs import reverberation
+from .sessions import sessions
 from .streaming import blocks, long_sound
 from .waveshapers import aliasing, shaping
 
@@ -43,6 +44,7 @@ __all__ = [
     "rendering_strips",
     "reverberation",
     "schedules",
+    "sessions",
     "shaping",
     "transforms",
 ]

@@ -34,6 +34,7 @@ SECTIONS = (
     "inversion",
     "recovery",
     "chorus_recovery",
+    "sessions",
 )
 """All sections in the order of the page."""
 
@@ -53,6 +54,8 @@ class Bench:
         pedalboard: The plug-in host of that name.
         quick: Whether sizes should be tiny.
         audio: A recording to compare sounds on.
+        songs: A folder of songs with their stems.
+        search: Whether to search them, which takes long.
     """
 
     ours: Worker
@@ -61,6 +64,8 @@ class Bench:
     pedalboard: Worker
     quick: bool
     audio: str | None = None
+    songs: str | None = None
+    search: bool = False
 
     def close(self) -> None:
         """End all processes."""

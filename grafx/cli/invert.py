@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from torch import Tensor
 
@@ -26,9 +24,9 @@ from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
 from .faults import INTERRUPTED, plain_errors
 from .outputs import check_folder
-from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts
+from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts, shown_progress
 from .results import alone_in
-from .terminal import error_terminal, notice, say, terminal
+from .terminal import notice, say, terminal
 
 PHASES = {
     "scan": "scanning all settings",
@@ -116,37 +114,30 @@ def _invert_in(
     elif present := [name for name in INVERSION_FILES if (out / name).exists()]:
         raise SearchError(f"{out} already holds {', '.join(present)}, which is left as it is: give another folder.")
     save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
-    stopped = _run_with_progress(inverting, checkpoint, fingerprint)
-    save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
-    found = inverting.result()
-    about = {**about, "finished": not stopped, "fingerprint": fingerprint}
-    write_inversion(found, target, inverting.sample_rate, out, about)
-    if not stopped:
-        remove_checkpoint(out / CHECKPOINT)
+    with interrupts() as interrupted:
+        stopped = _run_with_progress(inverting, checkpoint, fingerprint, interrupted)
+        save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
+        found = inverting.result()
+        about = {**about, "finished": not stopped, "fingerprint": fingerprint}
+        write_inversion(found, target, inverting.sample_rate, out, about)
+        if not stopped:
+            remove_checkpoint(out / CHECKPOINT)
     return found, stopped
 
 
-def _run_with_progress(inverting: Inverting, checkpoint: Path, fingerprint: str) -> bool:
+def _run_with_progress(
+    inverting: Inverting, checkpoint: Path, fingerprint: str, interrupted: Callable[[], bool]
+) -> bool:
     """Run an inversion until it ends or is interrupted, and return whether it was interrupted."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        TimeElapsedColumn(),
-    )
     saved = time.monotonic()
-    with interrupts() as interrupted, ProgressBar(*columns, console=error_terminal) as bar:
-        task = bar.add_task(PHASES["scan"], total=inverting.effort.steps, loss="–")
+    with shown_progress() as show:
         for step in inverting.run():
-            loss = f"{step.loss:.4f}"
-            bar.update(task, description=PHASES[step.phase], completed=step.step, total=step.total, loss=loss)
+            show(PHASES[step.phase], step.step, step.total, f"loss {step.loss:.4f}")
             if interrupted():
                 return True
             if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 save_memory(inverting.memory, inverting.losses, fingerprint, checkpoint)
                 saved = time.monotonic()
-        bar.update(task, completed=bar.tasks[0].total)
     return False
 
 

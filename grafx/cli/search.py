@@ -9,6 +9,7 @@ import typer
 
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
+from ..files import remove_partial
 from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
@@ -17,7 +18,7 @@ from .faults import INTERRUPTED, plain_errors, usage
 from .material import Material, read_material, stem_names
 from .outputs import check_folder
 from .own_processors import find_maker, made_by
-from .progress import CHECKPOINT, run_with_progress
+from .progress import CHECKPOINT, interrupts, run_with_progress
 from .results import alone_in, finished_metrics, refuse_results
 from .search_options import with_search_options
 from .summary import print_summary
@@ -132,7 +133,8 @@ def run_search(
 ) -> bool:
     """Search with a progress bar, write the results, and print a summary, next to the ground truth if known.
 
-    An interrupted search is resumed. Results of another search are never overwritten.
+    An interrupted search is resumed. Results of another search are never overwritten. An interrupt while results are
+    written waits until they are; a second one leaves at once, with the checkpoint.
 
     Args:
         search: What has not begun.
@@ -146,6 +148,8 @@ def run_search(
     """
     as_json = request is not None and request.json
     if (metrics := finished_metrics(out, search)) is not None:
+        remove_partial(out)  # if it was killed at the very end
+        remove_checkpoint(out / CHECKPOINT)
         if as_json:
             print_json(metrics)
         else:
@@ -154,7 +158,7 @@ def run_search(
         return True
     about = {"processors": request.processors} if request is not None and request.processors else {}
     own_config = config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
-    with alone_in(out):
+    with alone_in(out), interrupts() as interrupted:
         if load_checkpoint(search, out / CHECKPOINT):
             notice(f"Going on after step {search.step} of {search.total_steps}.")
         else:
@@ -163,7 +167,7 @@ def run_search(
             notice(text)
         # At once, so that a folder that cannot be written to is found before the search rather than after it.
         save_checkpoint(search, out / CHECKPOINT)
-        stopped = run_with_progress(search, out)
+        stopped = run_with_progress(search, out, interrupted)
         save_checkpoint(search, out / CHECKPOINT)
         if request is not None and not own_config:
             write_config(request, out)

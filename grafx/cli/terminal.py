@@ -22,6 +22,11 @@ def say(text: str, style: str = "") -> None:
     terminal.print(printable(text), style=style, soft_wrap=True)
 
 
+def remark(text: str) -> None:
+    """Say something beside the results, on a line of its own that is there at once."""
+    error_terminal.print(printable(text), soft_wrap=True)
+
+
 def notice(text: str) -> None:
     """Say something that the user should know but need not act on."""
     error_terminal.print(Text.assemble(("Note:", "yellow"), f" {printable(text)}"), soft_wrap=True)

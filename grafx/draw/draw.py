@@ -1,5 +1,6 @@
 """Drawing a graph with matplotlib."""
 
+import os
 from collections.abc import Callable, Hashable, Mapping
 from io import StringIO
 from itertools import pairwise
@@ -7,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 import networkx as nx
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Polygon
@@ -64,21 +65,28 @@ EDGE_OPTIONS = {"linewidth": 1.0}
 POSITION_OPTIONS = {"node_spacing": 1.0}
 TEXTS = ("short_type", "node_type", "node_id", "name", "rendering_order", "chain", "level", "settings")
 
+WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
 
 class Drawing(Figure):
     """A matplotlib figure that keeps text as text in SVG and PDF files and displays itself in notebooks.
+
+    The same drawing gives the same bytes: files do not carry the time.
 
     It is not registered with pyplot, so it need not be closed.
     """
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """Save the figure; arguments are those of :meth:`matplotlib.figure.Figure.savefig`."""
+        suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
+        kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
+        kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
     def _repr_svg_(self) -> str:
         file = StringIO()
-        self.savefig(file, format="svg", metadata={"Date": None})
+        self.savefig(file, format="svg")
         return file.getvalue()
 
 

@@ -161,7 +161,7 @@ class Crash(BaseException):
 
 @contextlib.contextmanager
 def crash_after(num_moves):
-    """Crash instead of the next renaming or removing of a file or folder."""
+    """Crash instead of the next renaming, removing or flushing of a file or folder."""
     moves = itertools.count()
 
     def crashing(move):
@@ -174,14 +174,15 @@ def crash_after(num_moves):
 
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Crash):
         patch.setattr(os, "replace", crashing(os.replace))
+        patch.setattr(os, "fsync", crashing(os.fsync))
         patch.setattr(shutil, "rmtree", crashing(shutil.rmtree))
         yield
 
 
-@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 12))])
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 24))])
 def test_crashes_at_any_two_moves_leave_a_whole_one(pruned, new_search, checkpoint, first):
     search = new_search()
-    for second in range(first % 2, 12, 2):
+    for second in range(first % 4, 24, 4):
         for num_moves in (first, second):
             with crash_after(num_moves):
                 save_checkpoint(pruned, checkpoint)

@@ -204,3 +204,12 @@ def test_a_search_goes_on_from_it(desk, new_search):
     search.take(G)
     list(search.run())
     assert search.finished and search.best.G.validate() == []
+
+
+def test_long_audio_is_mixed_in_blocks_to_the_same(console, stems, monkeypatch):
+    whole = render_mix(console, stems)
+    monkeypatch.setattr("grafx.search.mixing.mixer.WHOLE_SECONDS", 0.01)
+    monkeypatch.setattr("grafx.search.mixing.mixer.BLOCK", 3000)
+    mixed = render_mix(console, stems)
+    assert not torch.equal(mixed, whole)
+    torch.testing.assert_close(mixed, whole, rtol=1e-4, atol=1e-5)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
 from ...errors import GraphError, GraphWarning
-from ...files import locked
+from ...files import locked, write_through
 from ..attributes import Settings
 from ..conversion import integer_ids
 from ..graph import GRAFX
@@ -281,8 +281,8 @@ def _write(folder: Path, text: bytes, data: bytes) -> None:
         if new_parameters.exists() and not new_graph.exists():
             new_parameters.replace(parameters)  # an earlier save was interrupted before this
         try:
-            _write_through(new_graph, text)
-            _write_through(new_parameters, data)
+            write_through(new_graph, text)
+            write_through(new_parameters, data)
             new_graph.replace(graph)
         except BaseException:
             if new_graph.exists():
@@ -294,11 +294,3 @@ def _write(folder: Path, text: bytes, data: bytes) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".new")
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    """Write a file and flush it to disk, so that a later rename cannot overtake its content."""
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...data import GRAFX, load_grafx, save_grafx
 from ...errors import SearchError
-from ...files import locked
+from ...files import locked, sync_folder, write_through
 from ..conditions import in_usual_torch
 from .search import Search
 from .state import Found, SearchState
@@ -42,15 +42,18 @@ def _save(state: SearchState, fingerprint: str, folder: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     metadata = {name: getattr(state, name) for name in _COUNTERS} | {"fingerprint": fingerprint}
     save_grafx(state.mixer.graph(), fresh / "current", metadata=metadata)
-    (fresh / "current" / OPTIMIZER_FILE).write_bytes(save(_optimizer_tensors(state)))
+    write_through(fresh / "current" / OPTIMIZER_FILE, save(_optimizer_tensors(state)))
     for name in _GRAPHS:
         if found := getattr(state, name):
             numbers = {field: getattr(found, field) for field in _FOUND}
             save_grafx(found.G, fresh / name, metadata=numbers)
+    for part in (*fresh.iterdir(), fresh):
+        sync_folder(part)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.replace(old)
     fresh.replace(folder)
+    sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

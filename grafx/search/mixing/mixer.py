@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data import GRAFX, GraphError
 from ...data.attributes import BYPASS, WEIGHT
 from ...data.configs import BUILT_IN_TYPES
+from ...errors import RenderError
 from ...render import Renderer, Signals, StreamRenderer
 from ...render.render import render_grafx
 from ...trees import map_tensors
@@ -23,6 +24,8 @@ from .weighted import weighted
 __all__ = ["WEIGHT", "MixStream", "Mixer", "mixing_processors", "render_mix"]
 
 SMALLEST_GAIN = 1e-9
+WHOLE_SECONDS, BLOCK = 30.0, 2**17
+"""Length from which on a mix is rendered in blocks, and theirs in samples."""
 THRESHOLD = "log_threshold"
 """The only raw parameter of a full chain that depends on level; all others are factors."""
 
@@ -138,8 +141,7 @@ def render_mix(
         sample_rate: In Hz.
         processors: Node type to processor, in addition to those of a console or in their place.
     """
-    stems = placed_stems(plain_tensor(tensor("stems", stems)), placements_of(G))
-    return mix_placed(G, stems, sample_rate, processors)
+    return mix_placed(G, placed_stems(tensor("stems", stems), placements_of(G)), sample_rate, processors)
 
 
 @in_usual_torch
@@ -147,9 +149,28 @@ def mix_placed(
     G: GRAFX, stems: Tensor, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
 ) -> Tensor:
     """Mix as :func:`render_mix`, but stems that have been moved and inverted already, as in :attr:`Search.stems`."""
-    renderer = Renderer(G, mixing_processors(G, sample_rate, processors))
+    stems = plain_tensor(stems)
+    processors = mixing_processors(G, sample_rate, processors)
+    if stems.shape[-1] > WHOLE_SECONDS * sample_rate and (stream := _stream_of(G, processors)) is not None:
+        return _mix_in_blocks(stream, stems)
+    renderer = Renderer(G, processors)
     with torch.no_grad():
         return renderer(stems, {WEIGHT: _weights(renderer.G)})[0]
+
+
+def _stream_of(G: GRAFX, processors: Mapping[str, nn.Module]) -> StreamRenderer | None:
+    """What mixes in blocks, unless a processor cannot."""
+    try:
+        return StreamRenderer(G, processors)
+    except RenderError:
+        return None
+
+
+def _mix_in_blocks(stream: StreamRenderer, stems: Tensor) -> Tensor:
+    """Mix in little memory, which else holds a signal of the song's length for each node."""
+    common = {WEIGHT: _weights(stream.G)}
+    mixed = [stream(block, common)[0] for block in stems.split(BLOCK, -1)]
+    return torch.cat([*mixed, stream.finish(common, tail=False)[0]], -1)[:, stream.latency_samples :]
 
 
 class MixStream:
@@ -173,17 +194,19 @@ class MixStream:
     @in_usual_torch
     def __call__(self, stems: Tensor) -> Tensor:
         """Render the next block of the mix ``(2, L)`` from one of the stems, ``(K, 2, L)``."""
-        placed, waiting = self._placement(stems)
-        mixed = self._stream(placed, self._common)[0]
-        self._placement.waiting = waiting
-        return mixed
+        placed, state = self._placement(stems)
+        mixed = self._mixed(placed)
+        self._placement.state = state
+        return torch.nn.functional.pad(mixed, (stems.shape[-1] - placed.shape[-1], 0))
 
     @in_usual_torch
     def finish(self, tail: bool) -> Tensor:
         """Return the rest of the mix, see :meth:`StreamRenderer.finish`."""
-        rest = self._placement.rest(tail)
-        moved = self._stream(rest, self._common)[0] if rest.shape[-1] else rest[0]
-        return torch.cat([moved, self._stream.finish(self._common, tail)[0]], -1)
+        rest = self._mixed(self._placement.rest(tail))
+        return torch.cat([rest, self._stream.finish(self._common, tail)[0]], -1)
+
+    def _mixed(self, placed: Tensor) -> Tensor:
+        return self._stream(placed, self._common)[0] if placed.shape[-1] else placed[0]
 
 
 def _weights(G: GRAFX) -> Tensor:

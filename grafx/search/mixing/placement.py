@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import networkx as nx
 import torch
@@ -80,8 +81,10 @@ def placements_of(G: GRAFX) -> list[Placement]:
     """Read the placements of :func:`placed_graph`, one for each ``in`` node in id order.
 
     Raises:
-        GraphError: The attributes are not a whole number and true or false.
+        GraphError: It is no graph, or the attributes are not a whole number and true or false.
     """
+    if not isinstance(G, GRAFX):
+        raise GraphError(f"A mix takes a GRAFX, not a {type(G).__name__}.")
     placements = []
     for node in _inputs(G):
         delay, inverted = G.nodes[node].get(DELAY, 0), G.nodes[node].get(INVERTED, False)
@@ -96,35 +99,45 @@ def placements_of(G: GRAFX) -> list[Placement]:
     return placements
 
 
+class PlacementState(NamedTuple):
+    """What is still to come of each stem, and how many samples before the beginning."""
+
+    waiting: list[Tensor]
+    before: int
+
+
 class PlacementStream:
     """Places stems block by block; what is early waits for what is to come first.
 
     Attributes:
-        latency_samples: How much later than :func:`placed` all stems come.
-        waiting: What is still to come of each stem. Whoever takes a block sets it to what that leaves.
+        latency_samples: How much later than placed all stems come.
+        state: Whoever takes a block sets it to what comes with that.
     """
 
     def __init__(self, placements: Sequence[Placement]) -> None:
         self.latency_samples = max(0, *(-placement.delay_samples for placement in placements))
         self._signs = torch.tensor([-1.0 if placement.inverted else 1.0 for placement in placements])
-        self.waiting = [torch.zeros(2, self.latency_samples + placement.delay_samples) for placement in placements]
+        waiting = [torch.zeros(2, self.latency_samples + placement.delay_samples) for placement in placements]
+        self.state = PlacementState(waiting, self.latency_samples)
 
-    def __call__(self, stems: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def __call__(self, stems: Tensor) -> tuple[Tensor, PlacementState]:
         """Take the next block of stems, ``(K, 2, L)``.
 
         Returns:
-            A placed block of the same shape, and what then waits.
+            A placed block, which is shorter by what comes before the beginning, and the state after it.
         """
-        _check_stems(stems, len(self.waiting))
+        _check_stems(stems, len(self.state.waiting))
         length = stems.shape[-1]
-        rows = [torch.cat([before.to(stem), stem], -1) for before, stem in zip(self.waiting, stems, strict=True)]
-        block = torch.stack([row[:, :length] for row in rows])
-        return self._signs.to(stems)[:, None, None] * block, [row[:, length:].clone() for row in rows]
+        early = min(self.state.before, length)
+        rows = [torch.cat([before.to(stem), stem], -1) for before, stem in zip(self.state.waiting, stems, strict=True)]
+        block = self._signs.to(stems)[:, None, None] * torch.stack([row[:, early:length] for row in rows])
+        return block, PlacementState([row[:, length:].clone() for row in rows], self.state.before - early)
 
     def rest(self, tail: bool) -> Tensor:
         """Return what still waits, placed: up to the end of the stems or, with the tail, all."""
-        length = max(row.shape[-1] for row in self.waiting) if tail else self.latency_samples
-        return self(torch.zeros(len(self.waiting), 2, length).to(self.waiting[0]))[0]
+        waiting = self.state.waiting
+        length = max(row.shape[-1] for row in waiting) if tail else self.latency_samples
+        return self(torch.zeros(len(waiting), 2, length).to(waiting[0]))[0]
 
 
 def _check_stems(stems: Tensor, count: int) -> None:
@@ -133,7 +146,7 @@ def _check_stems(stems: Tensor, count: int) -> None:
 
 
 def _inputs(G: GRAFX) -> list[int]:
-    return sorted(node for node, data in G.nodes(data=True) if data["node_type"] == "in")
+    return sorted(node for node, data in G.nodes(data=True) if data.get("node_type") == "in")
 
 
 def _cut(G: GRAFX, silent: set[int]) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ...audio import write_audio
 from ...data import GRAFX, save_grafx
 from ...data.attributes import held_settings
-from ...files import locked, replacing
+from ...files import locked, replacing_all
 from ...parameters.words import node_text
 from ...words import count
 from ..conditions import in_usual_torch
@@ -40,6 +39,9 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
     ``graph.svg`` are drawings before and after pruning, ``loss.svg`` shows the loss over time and ``metrics.json`` has
     the metrics. All files are complete before the first replaces an earlier one, and one search at a time writes.
 
+    The same audio, options and seed give the same bytes, whether the search was interrupted or not, on one machine with
+    as many threads. Only ``seconds`` in ``metrics.json`` tells the time.
+
     Args:
         search: Finished or not.
         folder: Output folder, created if needed.
@@ -65,16 +67,15 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
     }
     editable = found.G.copy()
     editable.forget_schedule()
-    with locked(folder), ExitStack() as stack:
-        # The numbers first, and so in place last: they say that all the others are there.
-        places = {name: stack.enter_context(replacing(folder / name)) for name in reversed(RESULT_FILES[2:])}
+    # The numbers last: they say that all the others are there.
+    with locked(folder), replacing_all(folder, RESULT_FILES[2:]) as partial:
         text = json.dumps(metrics | {"history": search.history}, indent=1)
-        places["metrics.json"].write_text(text + "\n", encoding="utf-8")
-        mix = mix_placed(found.G, search.stems, search.sample_rate, search.processors)
-        write_audio(places["mix.wav"], mix, search.sample_rate)
+        (partial / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        mixed = mix_placed(found.G, search.stems, search.sample_rate, search.processors)
+        write_audio(partial / "mix.wav", mixed, search.sample_rate)
         for name, G in (("console", console.G), ("graph", found.G)):
-            draw_grafx(G, node_above="name")[0].savefig(places[f"{name}.svg"])
-        plot_losses(search).savefig(places["loss.svg"])
+            draw_grafx(G, node_above="name")[0].savefig(partial / f"{name}.svg")
+        plot_losses(search).savefig(partial / "loss.svg")
         save_grafx(editable, folder, metadata=metadata)
     return metrics
 
@@ -144,10 +145,11 @@ def plot_losses(search: Search):
 
     With the rounds of pruning, the plain sum and the graph that is the best so far.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    from ...draw.draw import Drawing
+
+    figure = Drawing(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     steps = [entry for entry in search.history if entry["phase"] != "prune"]
     prunings = [entry for entry in search.history if entry["phase"] == "prune"]

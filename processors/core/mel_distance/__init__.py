@@ -108,14 +108,23 @@ def _spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
 
 @operator("band_magnitudes")
 @shaped(spectra="R T 2 D", first="int: B", count="int: B", weights="B W", carrier="Q U D", silent="bool: Q 4")
-def _magnitudes(spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor) -> Tensor:
+def _magnitudes(
+    spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor
+) -> Tensor:
     _check_bands(spectra, first, count, weights, carrier, silent)
     return kernels("mel_distance", spectra).magnitudes(spectra, first, count, weights, carrier, silent)
 
 
 @operator("mel_distances")
 @shaped(
-    signal="R 2 L", magnitudes="Q T 4 B", carrier="Q U D", silent="bool: Q 4", window="n", first="int: B", count="int: B", weights="B W"
+    signal="R 2 L",
+    magnitudes="Q T 4 B",
+    carrier="Q U D",
+    silent="bool: Q 4",
+    window="n",
+    first="int: B",
+    count="int: B",
+    weights="B W",
 )
 def _distances(
     signal: Tensor,
@@ -172,7 +181,7 @@ def _save(ctx, inputs, output) -> None:
     ctx.save_for_backward(*output[1:], magnitudes, carrier, silent, window, first, count, weights)
 
 
-def _backward(ctx, grad, grad_spectra, grad_own):  # noqa: ARG001 – internal outputs, which nobody is handed
+def _backward(ctx, grad, grad_spectra, grad_own):
     *tensors, window, first, count, weights = ctx.saved_tensors
     signal = _distances_backward(grad, *tensors, window, ctx.hop, first, count, weights, ctx.num_samples)
     return signal, *(None,) * 8
@@ -195,9 +204,7 @@ _distances.register_fake(
         signal.new_empty(signal.shape[0], *magnitudes.shape[1:]),
     )
 )
-_distances_backward.register_fake(
-    lambda grad, spectra, *rest: spectra.new_empty(spectra.shape[0], 2, rest[-1])
-)
+_distances_backward.register_fake(lambda grad, spectra, *rest: spectra.new_empty(spectra.shape[0], 2, rest[-1]))
 _distances.register_autograd(_backward, setup_context=_save)
 
 
@@ -205,17 +212,21 @@ def _check_frames(signal: Tensor, window: Tensor, hop: int) -> None:
     n = window.shape[0]
     require(hop > 0, f"hop must be positive, not {hop}.")
     require(n > 0 and n % 2 == 0, f"A frame must be of an even number of samples, not {n}.")
-    require(signal.shape[-1] > n // 2, f"Frames of {n} samples take signals from {n // 2 + 1} on, not {signal.shape[-1]}.")
+    require(
+        signal.shape[-1] > n // 2, f"Frames of {n} samples take signals from {n // 2 + 1} on, not {signal.shape[-1]}."
+    )
     require(signal.dtype == window.dtype, f"The window must be {signal.dtype}, not {window.dtype}.")
 
 
-def _check_bands(spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor) -> None:
+def _check_bands(
+    spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor
+) -> None:
     bins = spectra.shape[-1] // 2
     if first.device.type == "cpu" and first.numel():
         low = int(first.min())
-        require(0 <= low, f"Bands begin at bins from 0 on, not at {low}.")
+        require(low >= 0, f"Bands begin at bins from 0 on, not at {low}.")
         least, high = int(count.min()), int((first + count).max())
-        require(0 <= least and high <= bins, f"Bands must be within {bins} bins, but reach to {high}.")
+        require(least >= 0 and high <= bins, f"Bands must be within {bins} bins, but reach to {high}.")
         require(int(count.max()) <= weights.shape[1], "A band has more bins than weights.")
     require(carrier.shape[1] in (0, spectra.shape[1]), "The carrier must have as many frames as the signal, or none.")
     require(len(silent) in (1, len(spectra)), "The target must be of one row, or as many as the signal.")

@@ -50,7 +50,14 @@ def magnitudes_gradient(grad: Tensor, own: Tensor, magnitudes: Tensor) -> Tensor
 
 
 def frames_gradient(
-    grads: Tensor, spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor, window: Tensor
+    grads: Tensor,
+    spectra: Tensor,
+    first: Tensor,
+    count: Tensor,
+    weights: Tensor,
+    carrier: Tensor,
+    silent: Tensor,
+    window: Tensor,
 ) -> Tensor:
     n, transforms = window.shape[0], plan(window.shape[0], spectra.dtype)
     frames, handles = torch.empty_like(spectra), NONE if transforms is None else transforms.handles

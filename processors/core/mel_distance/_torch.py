@@ -34,7 +34,14 @@ def magnitudes_gradient(grad: Tensor, own: Tensor, magnitudes: Tensor) -> Tensor
 
 
 def frames_gradient(
-    grads: Tensor, spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor, window: Tensor
+    grads: Tensor,
+    spectra: Tensor,
+    first: Tensor,
+    count: Tensor,
+    weights: Tensor,
+    carrier: Tensor,
+    silent: Tensor,
+    window: Tensor,
 ) -> Tensor:
     four = _four(spectra, carrier, silent)
     size = _absolute(four)
@@ -51,9 +58,9 @@ def joined(frames: Tensor, n: int, hop: int, num_samples: int) -> Tensor:
     padded = torch.nn.functional.pad(padded, (0, max(0, num_samples + n - padded.shape[-1])))
     signal = padded[..., n // 2 : n // 2 + num_samples].clone()
     signal[..., 1 : n // 2 + 1] += padded[..., : n // 2].flip(-1)
-    signal[..., num_samples - 1 - n // 2 : num_samples - 1] += padded[
-        ..., n // 2 + num_samples : n + num_samples
-    ].flip(-1)
+    signal[..., num_samples - 1 - n // 2 : num_samples - 1] += padded[..., n // 2 + num_samples : n + num_samples].flip(
+        -1
+    )
     return signal
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-LONGEST_DELAY = 0.2  # s
+LONGEST_DELAY = 0.205  # s: 200 ms, and what equalizers add
 ALIGNED = 0.0005  # s, which equalizers may delay
 CLEARER = 1.5  # how far a peak stands out over those without delay, or of the other sign
 LOWEST, HIGHEST = 60.0, 10000.0  # Hz, between which signals are compared
