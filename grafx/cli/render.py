@@ -74,7 +74,7 @@ def render_folder(
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
     check_audio_file(out)
     own = made_by(name, maker, metadata["sample_rate"])
-    check_own_types(G, metadata, mixing_processors(metadata["sample_rate"], own), own is not None)
+    check_own_types(G, metadata, mixing_processors(G, metadata["sample_rate"], own), own is not None)
     if out.resolve() in [path.resolve() for path in stem_paths]:
         raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
     inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..backends.dispatch import kernels
-from ..operators import empty, operator
+from ..operators import operator
 from ..precision import REAL as REAL
 from ..shapes import require, shaped
 
@@ -68,9 +68,9 @@ def stereo_spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
 
 
 def band_magnitudes(signal: Tensor, bands: Bands, carrier: Tensor, silent: Tensor) -> Tensor:
-    """Compute the magnitudes ``(R, T, 4, B)`` of left, right, mid and side in bands.
+    r"""Compute the magnitudes ``(R, T, 4, B)`` of left, right, mid and side in bands.
 
-    .. math:: M_b = \\sum_k w_{bk} \\sqrt{\\max(|S_k|^2, 10^{-8})}
+    .. math:: M_b = \sum_k w_{bk} \sqrt{\max(|S_k|^2, 10^{-8})}
 
     Args:
         signal: ``(R, 2, L)``.
