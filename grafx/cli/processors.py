@@ -82,7 +82,7 @@ def describe(name: str, processor: Any) -> dict[str, Any]:
     contract = contract_of(made) if made is not None else None
     return {
         "name": name,
-        "class": f"grafx.processors.{cls.__name__}",
+        "class": f"{cls.__module__ if cls.__name__ not in library.__all__ else library.__name__}.{cls.__qualname__}",
         "summary": _summary(cls),
         "inlets": list(contract.inlets) if contract else None,
         "outlets": list(contract.outlets) if contract else None,

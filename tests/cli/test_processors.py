@@ -1,5 +1,6 @@
 """The list of processors, and their controls."""
 
+import importlib
 import inspect
 import json
 
@@ -25,7 +26,9 @@ def test_all_are_described_as_json(cli):
     names = [entry["name"] for entry in described]
     assert names == [*names[: len(names) - len(MODULES)], *MODULES] and set(console_processors()) <= set(names)
     for entry in described:
-        assert entry["summary"].endswith(".") and issubclass(getattr(grafx.processors, entry["class"][17:]), nn.Module)
+        module, _, name = entry["class"].rpartition(".")
+        assert issubclass(getattr(importlib.import_module(module), name), nn.Module) and entry["summary"].endswith(".")
+        assert name not in MODULES or module == "grafx.processors"
         for control in entry["controls"] or ():
             assert control["low"] < control["high"] and set(control) == {
                 "name",
