@@ -27,7 +27,7 @@ __all__ = [
 
 def audio_digest(signal: Tensor) -> str:
     """Digest that identifies the content of a signal."""
-    return hashlib.sha256(memoryview(signal.contiguous().cpu().numpy()).cast("B")).hexdigest()[:32]
+    return hashlib.sha256(signal.contiguous().cpu().numpy().data).hexdigest()[:32]
 
 
 def read_stems(

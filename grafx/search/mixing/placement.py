@@ -141,8 +141,9 @@ class PlacementStream:
 
 
 def _check_stems(stems: Tensor, count: int) -> None:
-    if stems.ndim != 3 or len(stems) != count:
-        raise RenderError(f"The graph mixes stems of shape ({count}, 2, samples), not {tuple(stems.shape)}.")
+    shape = tuple(stems.shape) if isinstance(stems, Tensor) else type(stems).__name__
+    if not isinstance(stems, Tensor) or stems.ndim != 3 or len(stems) != count:
+        raise RenderError(f"The graph mixes stems of shape ({count}, 2, samples), not {shape}.")
 
 
 def _inputs(G: GRAFX) -> list[int]:
