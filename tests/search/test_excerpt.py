@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -53,7 +55,18 @@ def test_gradient_steps_listen_everywhere():
         check(excerpt, 9000)
     starts = sorted(excerpt.mix[0, 0].item() for excerpt in excerpts)
     assert starts[0] < 300 and starts[-1] > 4700
-    assert len(set(starts)) > 150
+    assert set(starts) == set(range(0, 5001, 250)), "what is prepared for one serves again"
+
+
+@pytest.mark.parametrize("length, step", [(7001, 231), (12345, 246), (60000, 250)])
+def test_gradient_steps_begin_on_an_even_grid(length, step):
+    stems, mix = numbered(length)
+    excerpts = [random_excerpt(stems, mix, RATE, seed) for seed in range(100)]
+    grid = torch.tensor(sorted({excerpt.start for excerpt in excerpts}))
+    for excerpt in excerpts:
+        check(excerpt, length)
+        assert excerpt.start == excerpt.mix[0, 0]
+    assert (grid.double() / ((length - 4000) / math.ceil((length - 4000) / 250))).frac().sub(0.5).abs().min() > 0.49
 
 
 def test_the_excerpt_follows_from_the_seed_and_nothing_else():

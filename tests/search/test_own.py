@@ -109,7 +109,7 @@ def test_any_graph_of_any_processors_is_searched_to_its_end(stems, mix, tmp_path
     assert {i: dict(data) for i, data in G.nodes(data=True)} == before
     for found in (search.console, search.best):
         estimate = render_mix(found.G, stems, RATE, PROCESSORS)
-        assert search.loss(estimate, mix).item() == pytest.approx(found.loss, rel=1e-4)
+        assert search.judge(estimate, search.excerpts[0]).item() == pytest.approx(found.loss, rel=1e-4)
     assert [data["name"] for _, data in search.best.G.nodes(data=True) if data["node_type"] == "in"] == NAMES
     metrics = write_results(search, tmp_path)
     assert set(NAMES) <= set(metrics["chains"]) and metrics["found_processors"] == search.best.num_processors
