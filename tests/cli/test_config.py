@@ -1,6 +1,7 @@
 """What a search is asked for, on the command line and in files."""
 
 import json
+import os
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -138,6 +139,14 @@ def test_what_is_written_is_read_back(tmp_path):
             assert getattr(again, name) == getattr(request, name), name
     written = tomllib.loads((tmp_path / "out" / "config.toml").read_text(encoding="utf-8"))
     assert written["mix"] == "../m.wav" and written["out"] == "." and written["stems"][0].startswith("../a b/")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are text")
+def test_names_of_files_that_are_no_text_are_kept(tmp_path):
+    stem = tmp_path / os.fsdecode(b"kick \xff\xe4.wav")
+    request = Request([stem], tmp_path / "mix.wav", tmp_path)
+    write_config(request, tmp_path)
+    assert make_request({}, tmp_path / "config.toml").stems[0].resolve() == stem.resolve()
 
 
 @pytest.mark.parametrize("form", ["group = ['bus=pad']", "[group]\nbus = ['pad']", "[groups]\nbus = ['pad']"])
