@@ -17,13 +17,13 @@ from ..arguments import number, tensor, text_groups, texts, whole_number, whole_
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
 from .align import align, unaligned
-from .bypass import WET, level_changes
-from .console import build_console
+from .bypass import level_changes
+from .console import build_console, processors_for
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .judge import Judge
 from .loss import MatchLoss
-from .mixer import WEIGHT, Mixer, mixing_processors
+from .mixer import WEIGHT, Mixer
 from .own import (
     Loss,
     check_gradient,
@@ -46,9 +46,10 @@ DRYWET_PACE = 4.0
 
 
 WARM_UP_STEPS = 10
+AVERAGED = 0.35
+"""Share of the steps of a round, the last ones, over which parameters are averaged."""
 
 SHORTEST = 1024  # samples, of which initial levels are measured
-HELD = ("parameters", "settings", WEIGHT)  # where a node is to start
 
 
 @dataclass(frozen=True)
@@ -216,12 +217,14 @@ class Search:
         self.fingerprint = _fingerprint(self.stems_digest, self.mix, *settings)
         alignment = (align if self.options.align else unaligned)(stems, self.mix, self.sample_rate, self.names)
         self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
+        self._power = self.mix.square().mean().item()
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         if loss is not None:
             first = self.excerpts[0]
             check_gradient(self.judge.loss, first.scored(first.stems.sum(0)), first.mix)
         self.plain_loss = self.judge.mean(lambda stems: stems.sum(0), self.excerpts)
-        self._set_initial_parameters(G)
+        processors = processors_for(G, self.sample_rate, self.processors)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors)
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
         if own:
             self._check_render()
@@ -245,19 +248,8 @@ class Search:
         return self._checked_graph(graph)
 
     def _checked_graph(self, G: GRAFX) -> GRAFX:
-        known = mixing_processors(G, self.sample_rate, self.processors) if isinstance(G, GRAFX) else {}
+        known = processors_for(G, self.sample_rate, self.processors) if isinstance(G, GRAFX) else {}
         return own_graph(G, self.names, known)
-
-    def _set_initial_parameters(self, G: GRAFX) -> None:
-        """Set those of nodes that hold none; others only get a weight where they have none."""
-        held = {i: {k: data[k] for k in HELD if data.get(k) is not None} for i, data in G.nodes(data=True)}
-        processors = mixing_processors(G, self.sample_rate, self.processors)
-        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors=processors)
-        for node, own in held.items():
-            if "parameters" in own or "settings" in own:
-                G.nodes[node].update({"parameters": None, WEIGHT: WET} | own)
-            elif WEIGHT in own:
-                G.nodes[node][WEIGHT] = own[WEIGHT]
 
     @torch.no_grad()
     def _check_render(self) -> None:
@@ -339,13 +331,16 @@ class Search:
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
-        excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
+        excerpt = random_excerpt(
+            self.stems, self.mix, self.sample_rate, self.options.seed + self.step, power=self._power
+        )
         estimate, penalties = self.mixer(excerpt.stems)
         loss = self.judge(estimate, excerpt)
         if self.num_processors:
             self._descend(loss, penalties)
         self.state.step += 1
         self.state.step_in_round += 1
+        self._average()
         return self._log("tune" if self.round else "fit", loss.item())
 
     def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
@@ -361,6 +356,22 @@ class Search:
         (loss + penalty).backward()
         self.optimizer.step()
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Average the parameters over the last steps, whose gradients are those of short excerpts."""
+        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of_round())
+        if number > 0:
+            named = dict(self.mixer.named_parameters())
+            average = self.state.average or {name: value.detach().clone() for name, value in named.items()}
+            self.state.average = {name: mean.lerp(named[name].detach(), 1 / number) for name, mean in average.items()}
+
+    @torch.no_grad()
+    def _take_average(self) -> None:
+        named = dict(self.mixer.named_parameters())
+        for name, mean in self.state.average.items():
+            named[name].copy_(mean)
+        self.state.average = {}
+
     def _learning_rate(self) -> float:
         decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
         if self.round == 0:
@@ -371,6 +382,7 @@ class Search:
 
     @in_usual_torch
     def _end_round(self) -> None:
+        self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
         if state.console is None:
