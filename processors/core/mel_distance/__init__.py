@@ -255,4 +255,5 @@ def _check_bands(
     check_indices("count", count, 0, weights.shape[1])
     check_indices("first + count", first + count, 0, size // 2)
     require(carrier.shape[1] in (0, frames), f"A carrier must have {frames} frames, or none, not {carrier.shape[1]}.")
+    require(carrier.shape[2] == size, f"A carrier must be of {size} numbers a frame, not {carrier.shape[2]}.")
     require(len(silent) in (1, rows), f"A target must be of 1 or {rows} rows, not {len(silent)}.")
