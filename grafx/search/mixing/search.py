@@ -38,6 +38,8 @@ from .own import (
 )
 from .placement import placed_graph
 from .prune import METHODS
+from .sharing import share
+from .simplify import simplify
 from .state import Found, SearchState
 from .trials import Trials
 
@@ -46,6 +48,8 @@ DRYWET_PACE = 4.0
 
 
 WARM_UP_STEPS = 10
+INAUDIBLE = 1e-4
+"""How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
@@ -399,6 +403,16 @@ class Search:
         state.round += 1
         state.step_in_round = 0
         state.pruned = state.second_chance
+        if self.finished and self.options.rounds:
+            state.best = self._simplified(state.best)
+
+    def _simplified(self, found: Found) -> Found:
+        known = processors_for(found.G, self.sample_rate, self.processors)
+        mixer = self._mixer(simplify(found.G, self.sample_rate, known))
+        loss = self._evaluate_mixer(mixer)
+        if loss > found.loss + INAUDIBLE:
+            return found
+        return Found(mixer.graph(), loss, len(mixer.processor_ids), found.step)
 
     # Pruning
 
@@ -414,6 +428,7 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
+        self._share()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
@@ -425,6 +440,18 @@ class Search:
         self.take(trials.without(removed))
         self.state.pruned = True
         return self._log("prune", loss)
+
+    def _share(self) -> None:
+        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
+        G = self.mixer.graph()
+        shared = share(
+            G,
+            self.mixer.renderer.processors,
+            lambda trial: self._evaluate_mixer(self._mixer(trial)),
+            self._bound() + self.state.headroom,
+        )
+        if shared is not G:
+            self.take(shared)
 
     def _trials(self) -> Trials:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
