@@ -38,6 +38,8 @@ from .own import (
 )
 from .placement import placed_graph
 from .prune import METHODS
+from .sharing import share
+from .simplify import simplify
 from .state import Found, SearchState
 from .trials import Trials
 
@@ -46,6 +48,8 @@ DRYWET_PACE = 4.0
 
 
 WARM_UP_STEPS = 10
+INAUDIBLE = 1e-4
+"""How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
@@ -60,8 +64,8 @@ class Options:
         seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
         fit_steps: Gradient steps on the full console.
         rounds: How many times pruning and fine-tuning alternate.
-        tune_steps: Gradient steps after each pruning.
-        tolerance: How much the match loss may rise over that of the fitted console.
+        tune_steps: Gradient steps after each pruning, twice as many after the last one.
+        tolerance: How much the match loss may rise over that of the fitted console, or of a better graph on the way.
         method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
         learning_rate: Of Adam at the start of the fit; it falls along a cosine.
         tune_learning_rate: The same for each fine-tuning.
@@ -270,7 +274,7 @@ class Search:
 
     @property
     def total_steps(self) -> int:
-        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
+        return sum(map(self._steps_of, range(self.options.rounds + 1)))
 
     @property
     def num_processors(self) -> int:
@@ -287,7 +291,7 @@ class Search:
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
-            while self.step_in_round < self._steps_of_round():
+            while self.step_in_round < self._steps_of(self.round):
                 yield self._gradient_step()
             self._end_round()
 
@@ -326,8 +330,10 @@ class Search:
     def _mixer(self, G: GRAFX) -> Mixer:
         return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
 
-    def _steps_of_round(self) -> int:
-        return self.options.tune_steps if self.round else self.options.fit_steps
+    def _steps_of(self, number: int) -> int:
+        if number == 0:
+            return self.options.fit_steps
+        return self.options.tune_steps * (2 if number == self.options.rounds else 1)
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
@@ -359,7 +365,7 @@ class Search:
     @torch.no_grad()
     def _average(self) -> None:
         """Average the parameters over the last steps, whose gradients are those of short excerpts."""
-        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of_round())
+        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of(self.round))
         if number > 0:
             named = dict(self.mixer.named_parameters())
             average = self.state.average or {name: value.detach().clone() for name, value in named.items()}
@@ -373,7 +379,7 @@ class Search:
         self.state.average = {}
 
     def _learning_rate(self) -> float:
-        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of(self.round))
         if self.round == 0:
             return self.options.learning_rate * decay
         # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
@@ -385,6 +391,7 @@ class Search:
         self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
+        state.lowest = loss if state.lowest is None else min(state.lowest, loss)
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
@@ -396,11 +403,23 @@ class Search:
         state.round += 1
         state.step_in_round = 0
         state.pruned = state.second_chance
+        if self.finished and self.options.rounds:
+            state.best = self._simplified(state.best)
+
+    def _simplified(self, found: Found) -> Found:
+        known = processors_for(found.G, self.sample_rate, self.processors)
+        mixer = self._mixer(simplify(found.G, self.sample_rate, known))
+        loss = self._evaluate_mixer(mixer)
+        if loss > found.loss + INAUDIBLE:
+            return found
+        return Found(mixer.graph(), loss, len(mixer.processor_ids), found.step)
 
     # Pruning
 
     def _bound(self) -> float:
-        return self.console.loss + self.options.tolerance
+        """The largest accepted loss. A graph that was fitted for longer may be better than the console."""
+        assert self.state.lowest is not None  # once the console is fitted
+        return self.state.lowest + self.options.tolerance
 
     @in_usual_torch
     def _prune(self) -> Progress:
@@ -409,6 +428,7 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
+        self._share()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
@@ -420,6 +440,18 @@ class Search:
         self.take(trials.without(removed))
         self.state.pruned = True
         return self._log("prune", loss)
+
+    def _share(self) -> None:
+        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
+        G = self.mixer.graph()
+        shared = share(
+            G,
+            self.mixer.renderer.processors,
+            lambda trial: self._evaluate_mixer(self._mixer(trial)),
+            self._bound() + self.state.headroom,
+        )
+        if shared is not G:
+            self.take(shared)
 
     def _trials(self) -> Trials:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
