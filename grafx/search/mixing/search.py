@@ -13,6 +13,7 @@ from torch import Tensor
 from ...audio import audio_digest
 from ...data import GRAFX
 from ...errors import AudioError, GraphError, SearchError
+from ...processors.dynamics.base import KeyedGain
 from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
@@ -42,10 +43,13 @@ from .sharing import share
 from .simplify import simplify
 from .state import Found, SearchState
 from .trials import Trials
+from .weighted import inner
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
 
+DYNAMICS_PACE = 3.0
+"""The same for compressors and gates, whose few parameters matter more than each bin of a curve."""
 
 WARM_UP_STEPS = 10
 INAUDIBLE = 1e-4
@@ -321,10 +325,13 @@ class Search:
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
         mixer = self._mixer(placed_graph(self._checked_graph(G), self.placements))
+        processors, parameters = mixer.renderer.processors, mixer.renderer.per_type_parameters
         groups = [
-            {"params": list(mixer.renderer.per_type_parameters.parameters()), "pace": 1.0},
-            {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
+            {"params": list(raw.parameters()), "pace": _pace(processors[node_type])}
+            for node_type, raw in parameters.items()
+            if list(raw.parameters())
         ]
+        groups.append({"params": [mixer.z_drywet], "pace": DRYWET_PACE})
         return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
 
     def _mixer(self, G: GRAFX) -> Mixer:
@@ -464,6 +471,10 @@ class Search:
         progress = Progress(phase, self.round, self.step, loss, self.num_processors)
         self.history.append(asdict(progress))
         return progress
+
+
+def _pace(processor: nn.Module) -> float:
+    return DYNAMICS_PACE if isinstance(inner(processor), KeyedGain) else 1.0
 
 
 def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
