@@ -121,7 +121,7 @@ def _of_levels(owner: str, steps: Sequence[Step], outcome: Outcome) -> Iterator[
     left, right = (math.prod(sides) for sides in zip((1.0, 1.0), *map(gain_amplitudes, nodes), strict=True))
     one, other = map(_decibels, pan_amplitudes(p))
     yield Pair(owner, "gain", "gain, dB", level, level, _decibels(math.hypot(left, right) / math.sqrt(2)))
-    yield Pair(owner, "gain", "pan, dB", p, one - other, _decibels(left) - _decibels(right))
+    yield Pair(owner, "gain", "pan, dB", p, round(one - other, 9), _decibels(left) - _decibels(right))
 
 
 def pan_amplitudes(p: float) -> tuple[float, float]:

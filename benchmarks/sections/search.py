@@ -98,8 +98,8 @@ def reached(curves: dict[str, Sequence[tuple[Any, Any]]]) -> Table:
     """
     table = Table("Seconds to reach a loss", ("loss", *(cell for name in curves for cell in (name, "ratio"))))
     last = next((curve for curve in reversed(curves.values()) if not isinstance(curve[-1][1], str)), None)
-    for index in sorted({max(1, len(last) // 4), max(1, len(last) // 2), len(last) - 1}) if last else ():
-        loss = min(value for _, value in last[: index + 1])
+    ends = (len(last) // 4, len(last) // 2, len(last) - 1) if last else ()
+    for loss in sorted({min(value for _, value in last[: max(1, end) + 1]) for end in ends}, reverse=True):
         times = [first_below(curve, loss) for curve in curves.values()]
         table.rows.append((f"{loss:.3f}", *(cell for time in times for cell in (time, ratio(time, times[0])))))
     return table

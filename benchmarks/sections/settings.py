@@ -70,7 +70,7 @@ def _medians(compared: list[Pair]) -> Table:
         if of:
             errors = sorted(pair.error for pair in of)
             numbers = (median_error(of), errors[(3 * len(errors) - 1) // 4], errors[-1])
-            table.rows.append((quantity, len(of), *(f"{number:.3g} {unit}" for number in numbers)))
+            table.rows.append((quantity, len(of), *(_off(number, unit) for number in numbers)))
     return table
 
 
@@ -99,5 +99,8 @@ def _one_sided(found: list[tuple[Recipe, Outcome]]) -> Table:
 
 def _row(name: str, pair: Pair) -> tuple[str, ...]:
     numbers = [f"{number:.4g}".replace("-", "−").replace("inf", "∞") for number in (pair.true, pair.heard, pair.found)]
-    off = f"{pair.error:.3g} {UNITS[pair.quantity]}".replace("inf", "∞")
-    return name, pair.owner, pair.kind, pair.quantity, *numbers, off
+    return name, pair.owner, pair.kind, pair.quantity, *numbers, _off(pair.error, UNITS[pair.quantity])
+
+
+def _off(error: float, unit: str) -> str:
+    return f"{error:.0f} {unit}".replace("inf", "∞") if error >= 100 else f"{round(error, 3):.3g} {unit}"
