@@ -103,6 +103,7 @@ def test_excerpts_lie_within_the_song(cases):
 def test_losses_of_auraloss_in_mel_bands_are_ours(cases):
     found = cases.losses.losses(None, 0.3)()
     assert len(found["names"]) == len(set(found["names"])) == len(found["ours"]) > 20
+    assert found["names"][found["rebalanced"]] == "noise at −60 dB"
     np.testing.assert_allclose(found["mel"], found["ours"], rtol=1e-4)
     for losses in (found["ours"], found["linear"]):
         by_name = dict(zip(found["names"], losses, strict=True))
@@ -115,6 +116,13 @@ def test_losses_of_auraloss_in_mel_bands_are_ours(cases):
             ("mean of 31 samples", "mean of 3 samples"),
         ):
             assert by_name[worse] > by_name[better] > 0
+
+
+def test_the_agreement_of_losses_is_that_of_their_ranks_and_means(benchmarks):
+    ours = [1.0, 2.0, 3.0, 4.0, 0.5]
+    found = {"ours": ours, "mel": ours, "linear": [3.0, 4.0, 6.0, 7.0, 10.0], "rebalanced": 4}
+    cells = benchmarks.sections.search.agreement(found)
+    assert cells == [5, "1.0000", "1.000", "0.000", 2.0, 20.0, 1.0, 3.0]
 
 
 def test_what_runs_under_the_peer_imports_its_documented_modules_alone():

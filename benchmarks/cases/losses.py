@@ -41,7 +41,8 @@ def losses(song: str | None, seconds: float) -> Callable[[], dict[str, Any]]:
     """Compare our loss with auraloss's in mel bands, and with that of all bins, on mixes that are more or less spoiled.
 
     Returns:
-        A function to run, which returns a list for each loss, in the order of the mixes, and their ``names``.
+        A function to run, which returns a list for each loss, in the order of the mixes, their ``names``, and how many
+            of them are ``rebalanced``, which come first.
     """
     import torch
 
@@ -56,18 +57,19 @@ def losses(song: str | None, seconds: float) -> Callable[[], dict[str, Any]]:
         found: dict[str, list[Any]] = {"names": [], "ours": [], "mel": [], "linear": []}
         with torch.no_grad():
             target = match_loss.reference(mix, gain)
-            for name, estimate in estimates(stems, mix):
+            first, then = list(rebalanced(stems, mix)), damaged(mix)
+            for name, estimate in [*first, *then]:
                 found["names"].append(name)
                 found["ours"].append(match_loss(estimate, target).item())
                 for other, distance in others.items():
                     found[other].append(distance(gain * estimate, gain * mix).item())
-        return found
+        return {**found, "rebalanced": len(first)}
 
     return run
 
 
-def estimates(stems: "Tensor", mix: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
-    """Yield names and mixes: the plain sum, others between it and the mix, and the mix after some damage."""
+def rebalanced(stems: "Tensor", mix: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
+    """Yield names and mixes: the plain sum, others between it and the mix, and the mix with other levels."""
     import torch
 
     plain = stems.sum(0)
@@ -79,11 +81,18 @@ def estimates(stems: "Tensor", mix: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
         for index, stem in enumerate(stems):
             yield f"stem {index + 1} {decibels} dB louder", mix + (factor - 1) * stem
         yield f"{decibels} dB to one side", mix * torch.tensor([[math.sqrt(factor)], [1 / math.sqrt(factor)]])
+
+
+def damaged(mix: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
+    """Yield names and mixes: with noise, clipped, and dull."""
+    import torch
+
     noise = torch.randn(mix.shape, generator=torch.Generator().manual_seed(0)) * mix.square().mean().sqrt()
     for decibels in (60, 40, 20):
         yield f"noise at −{decibels} dB", mix + 10 ** (-decibels / 20) * noise
     for decibels in (3, 6, 12):
-        yield f"clipped by {decibels} dB", mix.clamp(*(mix.abs().max() * 10 ** (-decibels / 20) * s for s in (-1, 1)))
+        peak = float(mix.abs().max()) * 10 ** (-decibels / 20)
+        yield f"clipped by {decibels} dB", mix.clamp(-peak, peak)
     for taps in (3, 9, 31):
         kernel = torch.full((1, 1, taps), 1 / taps)
         yield f"mean of {taps} samples", torch.nn.functional.conv1d(mix[:, None], kernel, padding=taps // 2)[:, 0]

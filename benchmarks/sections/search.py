@@ -1,33 +1,40 @@
 """Search.
 
-What a search for a mixing graph spends its time on, how fast it finds one, and what its loss has to do with others.
+What a search for a mixing graph spends its time on, how fast it finds one, and how its loss relates to others.
+`--song FOLDER` names a song, with stems and a mix, in place of a made-up one, `--songs FOLDER` more of them for whole
+searches and losses, `--before PATH` an earlier version of this package, as a Python or as its code:
+
+```bash
+python -m benchmarks search --search --song falcon69 --songs songs --before earlier-tree --peer path/to/python
+```
 
 **A gradient step.** Times of the parts of a step of `grafx.search.Search` while it fits the full console: cutting an
 *excerpt* of four seconds, *rendering* it, the *loss*, the *backward* pass of both, Adam (*optimizer*), and all else
 (the *rest*). A *trial* bypasses processors and compares; here it is the time of one round of pruning, divided by its
-trials. *Before* is an earlier version, `--before`.
+trials.
 
 **A fit.** The console of the first section, with a dry/wet weight for each processor, is fitted to the mix by Adam
-(rate 0.05), from the same values on and with the same excerpts under each package: loss of the loudest excerpt, which
-is not trained on more than others, over steps, and over the seconds of the training alone. The loss is
-`auraloss.freq.MultiResolutionSTFTLoss` with 64 mel bands, summed over left, right, mid and side; *ours* has it as
-`MatchLoss`, with targets that are transformed once, *ours, auraloss* as GRAFX 0.6.0 does. *Repaired* is as above.
+(rate 0.05) on excerpts of four seconds, from the same values on and with the same excerpts under each package. Losses
+are those of the loudest excerpt, which is not trained on more than others, over steps, and over the seconds of the
+training alone. The loss is `auraloss.freq.MultiResolutionSTFTLoss` with 64 mel bands, the mean over left, right, mid
+and side; *ours* has it as `MatchLoss`, with targets that are transformed once, *ours, auraloss* as GRAFX 0.6.0 does.
+*Repaired* is as for consoles.
 
 **Whole searches**, by `--search`: with default options, without reading files and compiling. The *loss* is relative to
-that of the plain sum of the stems. Processor time is that of all threads. A *curve* is the mean of the losses of the
-excerpts of some steps; it rises where processors are removed.
+that of the plain sum of the stems, and *left* are processors. Processor time is that of all threads. Over seconds, the
+loss is the mean over some steps, each with an excerpt of its own; it rises where processors are removed.
 
-**Losses.** The search of [Lee et al., 2024](bibliography.md#lee-2024-pruning) minimizes a multi-resolution STFT loss of
-left, right, mid and side, as auraloss has it. `MatchLoss` is of this kind: 512, 1024 and 4096 samples, hops of a
-quarter, 64 mel bands, spectral convergence and the difference of logarithms; it is auraloss's value in less time
-(*mel* is its ratio, which differs from 1 where a signal of the target is silent). Bands hear what ears do: a change of
-the hundreds of bins above 5 kHz counts as much as one of a few below 500 Hz in *linear* magnitudes, auraloss's default.
-So the values differ; what counts in a search is whether both agree on which of two mixes is closer. *Rank correlation*
-(Spearman's) tells for mixes that are spoiled: the plain sum, mixtures of it and the mix, a stem or a side too loud,
-noise, clipping, dull sound. The *ratio of means* is that of the other loss to ours over all of them.
+**Losses.** The search of {ref}`Lee et al., 2024 <lee-2024-pruning>` minimizes a multi-resolution STFT loss of left,
+right, mid and side, as auraloss has it. `MatchLoss` is of this kind: frames of 512, 1024 and 4096 samples, hops of a
+quarter, 64 mel bands, spectral convergence and the mean difference of logarithms. *Mel* is the ratio of auraloss's
+value with these options to ours: they are the same. *Linear* is auraloss with all bins in place of bands. Half of the
+bins lie above 11 kHz, but only a sixth of the bands, so it minds hiss and dullness more. Values differ, then; what
+counts in a search is whether both say the same of two mixes. Spearman's *rank correlation* tells, over mixes with other
+levels (the plain sum, mixtures of it and the mix, a stem or a side too loud) and over these and *damaged* ones (noise,
+clipping, dull sound). A *ratio* is that of the mean of the linear loss to that of ours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,21 +167,23 @@ def value_at(curve: Sequence[tuple[float, float]], time: float) -> float | str:
 
 
 def _losses(bench: Bench) -> Table:
-    columns = ("song", "mixes", "mel", "linear: rank correlation", "ratio of means", "plain sum: ours", "linear")
-    table = Table("Losses of spoiled mixes", columns)
+    columns = ("song", "mixes", "mel", "rank correlation", "with damaged", "ratio", "of damaged", "plain sum", "linear")
+    table = Table("Losses of mixes", columns)
     seconds = 0.5 if bench.quick else 12.0
     for song in _songs(bench):
         (found,) = alternate(Run(bench.ours, "losses", {"song": song, "seconds": seconds}), repeats=1, fresh=True)
-        table.rows.append((_title(song), *(_agreement(found) if found.word is None else [found.word] * 6)))
+        table.rows.append((_title(song), *([found.word] * 8 if found.word else agreement(found))))
     return table
 
 
-def _agreement(found: Result) -> list[Any]:
+def agreement(found: Mapping[str, Any] | Result) -> list[Any]:
+    """Compare the losses of the case of this name: the cells of a row."""
     from scipy.stats import spearmanr
 
-    ours, mel, linear = found["ours"], found["mel"], found["linear"]
-    correlation = f"{spearmanr(ours, linear).statistic:.3f}"
-    return [len(ours), f"{sum(mel) / sum(ours):.4f}", correlation, sum(linear) / sum(ours), ours[0], linear[0]]
+    ours, mel, linear, count = found["ours"], found["mel"], found["linear"], int(found["rebalanced"])
+    ranks = [f"{spearmanr(ours[:end], linear[:end]).statistic:.3f}" for end in (count, None)]
+    ratios = [sum(linear[part]) / sum(ours[part]) for part in (slice(count), slice(count, None))]
+    return [len(ours), f"{sum(mel) / sum(ours):.4f}", *ranks, *ratios, ours[0], linear[0]]
 
 
 def _songs(bench: Bench) -> list[str | None]:
