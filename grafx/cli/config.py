@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -18,6 +19,8 @@ from ..text import printable
 from .material import parse_groups
 
 CONFIG_FILE = "config.toml"
+ODD_NAMES = sys.getfilesystemencodeerrors()
+"""How names of files are kept that are no text."""
 NONE = "none"
 """How the command line names a chain without processors."""
 
@@ -110,7 +113,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     content = path.read_bytes()
     try:
-        document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+        document = tomllib.loads(content.decode("utf-8-sig", ODD_NAMES).replace("\r\n", "\n"))
     except ValueError as error:
         hint = " Paths with backslashes stand in single quotes." if b"\\" in content else ""
         raise SearchError(f"{path} is no TOML: {error}.{hint}") from None
@@ -251,7 +254,7 @@ def write_config(request: Request, folder: Path) -> None:
     if isinstance(request.chain, list):  # tables come last
         document = {"chain": document.pop("chain"), **document}
     with replacing(folder / CONFIG_FILE) as partial:
-        partial.write_text(tomli_w.dumps(document), encoding="utf-8", newline="\n")
+        partial.write_bytes(tomli_w.dumps(document).encode("utf-8", ODD_NAMES))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -15,6 +15,7 @@ from .. import processors as library
 from ..processors.contract import contract_of
 from ..processors.controls import Leaf
 from ..search import console_processors
+from ..search.mixing.console import ROLES
 from ..search.mixing.weighted import inner
 from ..words import count
 from .faults import plain_errors, usage
@@ -47,7 +48,7 @@ def processors(
 
 def console_types() -> dict[str, nn.Module]:
     """Node type of a console to its processor."""
-    return {node_type: inner(processor) for node_type, processor in console_processors().items()}
+    return {node_type: inner(processor) for node_type, processor in console_processors(types=ROLES).items()}
 
 
 def library_classes() -> dict[str, type[nn.Module]]:

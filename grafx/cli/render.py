@@ -14,7 +14,7 @@ from ..audio import StemStream, audio_digest, audio_writer, read_stems
 from ..data import GRAFX
 from ..errors import AudioError, GraphError
 from ..search import MixStream, render_mix
-from ..search.mixing.mixer import mixing_processors
+from ..search.mixing.console import processors_for
 from ..words import count
 from .faults import plain_errors, usage
 from .material import StemPaths, stem_names
@@ -74,7 +74,7 @@ def render_folder(
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
     check_audio_file(out)
     own = made_by(name, maker, metadata["sample_rate"])
-    check_own_types(G, metadata, mixing_processors(G, metadata["sample_rate"], own), own is not None)
+    check_own_types(G, metadata, processors_for(G, metadata["sample_rate"], own), own is not None)
     if out.resolve() in [path.resolve() for path in stem_paths]:
         raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
     inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]

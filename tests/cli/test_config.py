@@ -1,6 +1,7 @@
 """What a search is asked for, on the command line and in files."""
 
 import json
+import os
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -138,6 +139,14 @@ def test_what_is_written_is_read_back(tmp_path):
             assert getattr(again, name) == getattr(request, name), name
     written = tomllib.loads((tmp_path / "out" / "config.toml").read_text(encoding="utf-8"))
     assert written["mix"] == "../m.wav" and written["out"] == "." and written["stems"][0].startswith("../a b/")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are text")
+def test_names_of_files_that_are_no_text_are_kept(tmp_path):
+    stem = tmp_path / os.fsdecode(b"kick \xff\xe4.wav")
+    request = Request([stem], tmp_path / "mix.wav", tmp_path)
+    write_config(request, tmp_path)
+    assert make_request({}, tmp_path / "config.toml").stems[0].resolve() == stem.resolve()
 
 
 @pytest.mark.parametrize("form", ["group = ['bus=pad']", "[group]\nbus = ['pad']", "[groups]\nbus = ['pad']"])
@@ -395,3 +404,19 @@ def test_modules_that_cannot_be_used(cli, search_arguments, studio, tmp_path):
     (tmp_path / f"{studio}_broken.py").write_text("1 / 0")
     result = cli.run(*search_arguments, tmp_path / "out", "--processors", f"{studio}_broken:rack")
     assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_returns_and_sidechains(cli, search_arguments, material, tmp_path):
+    out = tmp_path / "out"
+    options = ["--chain", "gain", "--master", "limiter", "--returns", "room=reverb", "--sidechain", "pad=kick"]
+    result = cli.run(*search_arguments, out, *SHORT, *options)
+    assert result.exit_code == 0, (result.output, result.exception)
+    types = [data["node_type"] for _, data in load_grafx(out)[0].nodes(data=True)]
+    assert {"send", "reverb", "ducker", "limiter"} <= set(types) and types.count("send") == 2
+    again = cli.run("search", "--config", out / "config.toml", "--out", tmp_path / "again")
+    assert again.exit_code == 0 and same(out, tmp_path / "again")
+    assert cli.run("render", out, *material.stems, "--out", tmp_path / "a.wav").exit_code == 0
+    assert torch.allclose(read_audio(tmp_path / "a.wav")[0], read_audio(out / "mix.wav")[0], atol=1e-5)
+    assert cli.run("draw", out, "--out", tmp_path / "a.svg").exit_code == 0
+    wrong = cli.run(*search_arguments, tmp_path / "new", "--sidechain", "pad=kik")
+    cli.refused(wrong, "kik", "did you mean 'kick'", status=2)

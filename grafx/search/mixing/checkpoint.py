@@ -18,8 +18,9 @@ from ..conditions import in_usual_torch
 from .search import Search
 from .state import Found, SearchState
 
+AVERAGE = "average"
 OPTIMIZER_FILE = "optimizer.safetensors"
-_FITTING, _GRAPHS = ("mixer", "optimizer"), ("console", "best")
+_FITTING, _GRAPHS = ("mixer", "optimizer", "average"), ("console", "best")
 _COUNTERS = tuple(field.name for field in fields(SearchState) if field.name not in _FITTING + _GRAPHS)
 _FOUND = tuple(field.name for field in fields(Found) if field.name != "G")
 
@@ -111,6 +112,7 @@ def _optimizer_tensors(state: SearchState) -> dict[str, Tensor]:
     for name, parameter in state.mixer.named_parameters():
         moments = state.optimizer.state.get(parameter, {})
         tensors |= {f"{name}/{key}": value for key, value in moments.items()}
+    tensors |= {f"{name}/{AVERAGE}": value for name, value in state.average.items()}
     return tensors
 
 

@@ -83,8 +83,15 @@ def console_processors(sample_rate: float = SAMPLE_RATE, types: Iterable[str] = 
     return weighted({node_type: _make(node_type, sample_rate) for node_type in types})
 
 
-def processors_for(G: GRAFX, sample_rate: float = SAMPLE_RATE) -> dict[str, nn.Module]:
+def processors_for(
+    G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
+) -> dict[str, nn.Module]:
     """The processors of a full chain, and of those other types of a graph that :func:`console_processors` knows.
+
+    Args:
+        G: The graph.
+        sample_rate: In Hz.
+        processors: Node type to processor, in addition or in their place, which are :func:`weighted`.
 
     Raises:
         GraphError: It is no graph.
@@ -92,7 +99,8 @@ def processors_for(G: GRAFX, sample_rate: float = SAMPLE_RATE) -> dict[str, nn.M
     if not isinstance(G, GRAFX):
         raise GraphError(f"A mix takes a GRAFX, not a {type(G).__name__}.")
     types = {t for _, data in G.nodes(data=True) if isinstance(t := data.get("node_type"), str)}
-    return console_processors(sample_rate, [*CHAIN, *known_types(types - {*BUILT_IN_TYPES, *CHAIN})])
+    others = known_types(types - {*BUILT_IN_TYPES, *CHAIN, *(processors or ())})
+    return {**console_processors(sample_rate, [*CHAIN, *others]), **weighted(processors or {})}
 
 
 def known_types(types: Iterable[Any]) -> list[str]:

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 SECONDS = 4.0
-"""Length of an excerpt, for audio longer than :data:`WHOLE_SECONDS`."""
+"""Length of an excerpt for evaluation, for audio longer than :data:`WHOLE_SECONDS`."""
 LEAD_SECONDS = 1.5
 """Warm-up rendered before an excerpt without being compared, so that tails and envelopes have settled."""
 WHOLE_SECONDS = 7.0
+STEP_SECONDS, STEP_LEAD_SECONDS = 2.0, 1.0
+"""The same for gradient steps, of which many are averaged."""
 GRID_SECONDS = 0.25
 NUM_EVALUATED = 6
 NUM_DRAWS = 8
@@ -46,46 +48,55 @@ def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Exc
         return [Excerpt(stems, mix)]
     last = length - round(SECONDS * sample_rate)
     count = min(NUM_EVALUATED, -(-length // round(SECONDS * sample_rate)))
-    excerpts = [_cut(stems, mix, sample_rate, round(last * i / (count - 1))) for i in range(count)]
+    starts = [round(last * i / (count - 1)) for i in range(count)]
+    excerpts = [_cut(stems, mix, sample_rate, start, SECONDS, LEAD_SECONDS) for start in starts]
     excerpts.sort(key=lambda excerpt: -_power(excerpt.mix))
-    return [excerpt for excerpt in excerpts if _audible(excerpt, mix)] or [_loudest(stems, mix, sample_rate)]
+    power = _power(mix)
+    return [excerpt for excerpt in excerpts if _power(excerpt.mix) > SILENCE * power] or [
+        _loudest(stems, mix, sample_rate, SECONDS, LEAD_SECONDS)
+    ]
 
 
-def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int) -> Excerpt:
+def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int, power: float | None = None) -> Excerpt:
     """Return the audio for one gradient step: the whole or, if it is long, a random excerpt.
 
     It begins on a grid, so that what is prepared for it serves again. If the mix is silent there, another is drawn, a
     few times.
+
+    Args:
+        stems: ``(K, 2, L)``.
+        mix: ``(2, L)``.
+        sample_rate: In Hz.
+        seed: All that is random follows from it.
+        power: Mean square of the mix, if it is known.
     """
     length = mix.shape[-1]
     if length <= WHOLE_SECONDS * sample_rate:
         return Excerpt(stems, mix)
-    last = length - round(SECONDS * sample_rate)
+    last = length - round(STEP_SECONDS * sample_rate)
+    power = _power(mix) if power is None else power
     generator = torch.Generator().manual_seed(seed)
     grid = math.ceil(last / round(GRID_SECONDS * sample_rate))
     for place in torch.randint(grid + 1, (NUM_DRAWS,), generator=generator).tolist():
-        excerpt = _cut(stems, mix, sample_rate, round(last * place / grid))
-        if _audible(excerpt, mix):
+        excerpt = _cut(stems, mix, sample_rate, round(last * place / grid), STEP_SECONDS, STEP_LEAD_SECONDS)
+        if _power(excerpt.mix) > SILENCE * power:
             return excerpt
-    return _loudest(stems, mix, sample_rate)
+    return _loudest(stems, mix, sample_rate, STEP_SECONDS, STEP_LEAD_SECONDS)
 
 
-def _audible(excerpt: Excerpt, mix: Tensor) -> bool:
-    return _power(excerpt.mix) > SILENCE * _power(mix)
-
-
-def _loudest(stems: Tensor, mix: Tensor, sample_rate: int) -> Excerpt:
+def _loudest(stems: Tensor, mix: Tensor, sample_rate: int, seconds: float, lead_seconds: float) -> Excerpt:
     """Return the excerpt around the loudest sample."""
-    length = round(SECONDS * sample_rate)
+    length = round(seconds * sample_rate)
     peak = int(mix.abs().amax(0).argmax())
-    return _cut(stems, mix, sample_rate, min(max(peak - length // 2, 0), mix.shape[-1] - length))
+    start = min(max(peak - length // 2, 0), mix.shape[-1] - length)
+    return _cut(stems, mix, sample_rate, start, seconds, lead_seconds)
 
 
 def _power(signal: Tensor) -> float:
     return signal.square().mean().item()
 
 
-def _cut(stems: Tensor, mix: Tensor, sample_rate: int, start: int) -> Excerpt:
-    stop = start + round(SECONDS * sample_rate)
-    lead = max(0, start - round(LEAD_SECONDS * sample_rate))
+def _cut(stems: Tensor, mix: Tensor, sample_rate: int, start: int, seconds: float, lead_seconds: float) -> Excerpt:
+    stop = start + round(seconds * sample_rate)
+    lead = max(0, start - round(lead_seconds * sample_rate))
     return Excerpt(stems[..., lead:stop], mix[..., start:stop], start)

@@ -27,6 +27,7 @@ from ...trees import row
 from ..loudness import reference_gain
 from .bypass import Roles, returns_of
 from .console import processors_for
+from .curves import at_bins, nearest_curves
 from .mixer import THRESHOLD, WEIGHT
 from .weighted import inner
 
@@ -76,10 +77,10 @@ def set_initial_parameters(
 ) -> None:
     """Set the initial raw parameters and dry/wet weight of every processor that holds none.
 
-    Equalizers of a console are flat, dynamics gentle, delays random in their segments; sends at −20 dB. Other
-    processors are at the defaults of their controls, limiters lower, those without controls at zeros. The gains of
-    stems, in each chain the first, are those of :func:`nearest_log_gains`. Thresholds of dynamics, wherever they are,
-    correspond to stems, or a mix, at −14 LUFS; on a return to what the sends leave of it.
+    Dynamics are gentle, delays random in their segments; sends at −20 dB. Others are at the defaults of their
+    controls, limiters lower, those without controls at zeros. In each chain of a stem, the first gain is that of
+    :func:`nearest_log_gains`, the first equalizer that of :func:`nearest_curves`; others are flat. Thresholds of
+    dynamics, wherever they are, correspond to stems, or a mix, at −14 LUFS; on a return to what the sends leave of it.
 
     Args:
         G: A graph whose processors have the ``owner`` that :func:`with_owners` gives; changed in place.
@@ -94,7 +95,10 @@ def set_initial_parameters(
     processors = processors_for(G, sample_rate) if processors is None else processors
     roles = Roles(G, processors)
     names = [data["name"] for _, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
-    levels = dict(zip(names, nearest_log_gains(stems, mix), strict=True))
+    log_gains = nearest_log_gains(stems, mix)
+    levels = dict(zip(names, log_gains, strict=True))
+    centres, all_curves = nearest_curves(stems, mix, log_gains, sample_rate)
+    curves = dict(zip(names, all_curves, strict=True))
     returned = {G.nodes[bus].get("name") for bus in returns_of(G, roles)}
     waiting = dict(levels)  # for the first gain of their chains
     for _, data in sorted(G.nodes(data=True)):
@@ -111,6 +115,10 @@ def set_initial_parameters(
                 data["parameters"]["log_gain"] = torch.full_like(data["parameters"]["log_gain"], LOG_SEND)
             elif level is not None:
                 data["parameters"]["log_gain"] = level
+            elif isinstance(processor, ZeroPhaseFIREqualizer) and owner in curves:
+                count = processor.num_magnitude_bins
+                hertz = torch.arange(count) * (sample_rate / 2 / count)
+                data["parameters"]["log_magnitude"] = at_bins(centres, curves.pop(owner), hertz)
         if WEIGHT not in data:
             is_long = isinstance(processor, LONG) and owner not in returned
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT

@@ -17,11 +17,10 @@ from ...render.render import render_grafx
 from ...trees import map_tensors
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
-from .console import CHAIN, SAMPLE_RATE, processors_for
+from .console import CHAIN, DUCKER, SAMPLE_RATE, SEND, processors_for
 from .placement import PlacementStream, placed_stems, placements_of
-from .weighted import weighted
 
-__all__ = ["WEIGHT", "MixStream", "Mixer", "mixing_processors", "render_mix"]
+__all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
 
 SMALLEST_GAIN = 1e-9
 WHOLE_SECONDS, BLOCK = 30.0, 2**17
@@ -29,21 +28,11 @@ WHOLE_SECONDS, BLOCK = 30.0, 2**17
 THRESHOLD = "log_threshold"
 """The only raw parameter of a full chain that depends on level; all others are factors."""
 
+LEVEL_FREE = {*CHAIN, "peq", SEND, DUCKER}
+"""Types that amplified stems do not change, where thresholds are raised as well."""
+
 PENALTIES = ("gain_reg", "radii_reg")
 """Intermediates of processors that a search keeps low."""
-
-
-def mixing_processors(
-    G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
-) -> dict[str, nn.Module]:
-    """Those of a console that a graph may have, and given ones in addition or in their place, all :func:`weighted`.
-
-    Args:
-        G: The graph.
-        sample_rate: In Hz.
-        processors: Node type to processor.
-    """
-    return {**processors_for(G, sample_rate), **weighted(processors or {})}
 
 
 class Mixer(nn.Module):
@@ -54,8 +43,8 @@ class Mixer(nn.Module):
             its schedule: all ids refer to ``mixer.G``.
         sample_rate: In Hz.
         gain: Factor that brings the stems to the internal level, at which penalties are measured. Neither the
-            parameters nor the mix depend on it. It is 1 where other processors than those of a full chain occur, as
-            their sound may depend on the level.
+            parameters nor the mix depend on it. It is 1 where other processors than :data:`LEVEL_FREE` occur, as their
+            sound may depend on the level.
         processors: Node type to processor, in addition to those of a console or in their place.
 
     Stems may be on any device; they are mixed on that of the mixer. Its graph is on the CPU.
@@ -75,8 +64,8 @@ class Mixer(nn.Module):
     ):
         super().__init__()
         gain = number("gain", gain, SMALLEST_GAIN)
-        self.renderer = Renderer(G, mixing_processors(G, sample_rate, processors))
-        self.gain = gain if set(self.renderer.processors) <= set(CHAIN) - set(processors or ()) else 1.0
+        self.renderer = Renderer(G, processors_for(G, sample_rate, processors))
+        self.gain = gain if set(self.renderer.processors) <= LEVEL_FREE - set(processors or ()) else 1.0
         self.G = self.renderer.G
         self.z_drywet = nn.Parameter(torch.logit(_weights(self.G), eps=1e-6))
 
@@ -150,7 +139,7 @@ def mix_placed(
 ) -> Tensor:
     """Mix as :func:`render_mix`, but stems that have been moved and inverted already, as in :attr:`Search.stems`."""
     stems = plain_tensor(stems)
-    processors = mixing_processors(G, sample_rate, processors)
+    processors = processors_for(G, sample_rate, processors)
     if stems.shape[-1] > WHOLE_SECONDS * sample_rate and (stream := _stream_of(G, processors)) is not None:
         return _mix_in_blocks(stream, stems)
     renderer = Renderer(G, processors)
@@ -187,7 +176,7 @@ class MixStream:
         self, G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
     ) -> None:
         self._placement = PlacementStream(placements_of(G))
-        self._stream = StreamRenderer(G, mixing_processors(G, sample_rate, processors))
+        self._stream = StreamRenderer(G, processors_for(G, sample_rate, processors))
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._placement.latency_samples + self._stream.latency_samples
 

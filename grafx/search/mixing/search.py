@@ -17,13 +17,13 @@ from ..arguments import number, tensor, text_groups, texts, whole_number, whole_
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
 from .align import align, unaligned
-from .bypass import WET, level_changes
-from .console import build_console
+from .bypass import level_changes
+from .console import build_console, processors_for
 from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
 from .initial import set_initial_parameters
 from .judge import Judge
 from .loss import MatchLoss
-from .mixer import WEIGHT, Mixer, mixing_processors
+from .mixer import WEIGHT, Mixer
 from .own import (
     Loss,
     check_gradient,
@@ -46,9 +46,10 @@ DRYWET_PACE = 4.0
 
 
 WARM_UP_STEPS = 10
+AVERAGED = 0.35
+"""Share of the steps of a round, the last ones, over which parameters are averaged."""
 
 SHORTEST = 1024  # samples, of which initial levels are measured
-HELD = ("parameters", "settings", WEIGHT)  # where a node is to start
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Options:
         seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
         fit_steps: Gradient steps on the full console.
         rounds: How many times pruning and fine-tuning alternate.
-        tune_steps: Gradient steps after each pruning.
-        tolerance: How much the match loss may rise over that of the fitted console.
+        tune_steps: Gradient steps after each pruning, twice as many after the last one.
+        tolerance: How much the match loss may rise over that of the fitted console, or of a better graph on the way.
         method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
         learning_rate: Of Adam at the start of the fit; it falls along a cosine.
         tune_learning_rate: The same for each fine-tuning.
@@ -216,12 +217,14 @@ class Search:
         self.fingerprint = _fingerprint(self.stems_digest, self.mix, *settings)
         alignment = (align if self.options.align else unaligned)(stems, self.mix, self.sample_rate, self.names)
         self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
+        self._power = self.mix.square().mean().item()
         self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
         if loss is not None:
             first = self.excerpts[0]
             check_gradient(self.judge.loss, first.scored(first.stems.sum(0)), first.mix)
         self.plain_loss = self.judge.mean(lambda stems: stems.sum(0), self.excerpts)
-        self._set_initial_parameters(G)
+        processors = processors_for(G, self.sample_rate, self.processors)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors)
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
         if own:
             self._check_render()
@@ -245,19 +248,8 @@ class Search:
         return self._checked_graph(graph)
 
     def _checked_graph(self, G: GRAFX) -> GRAFX:
-        known = mixing_processors(G, self.sample_rate, self.processors) if isinstance(G, GRAFX) else {}
+        known = processors_for(G, self.sample_rate, self.processors) if isinstance(G, GRAFX) else {}
         return own_graph(G, self.names, known)
-
-    def _set_initial_parameters(self, G: GRAFX) -> None:
-        """Set those of nodes that hold none; others only get a weight where they have none."""
-        held = {i: {k: data[k] for k in HELD if data.get(k) is not None} for i, data in G.nodes(data=True)}
-        processors = mixing_processors(G, self.sample_rate, self.processors)
-        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors=processors)
-        for node, own in held.items():
-            if "parameters" in own or "settings" in own:
-                G.nodes[node].update({"parameters": None, WEIGHT: WET} | own)
-            elif WEIGHT in own:
-                G.nodes[node][WEIGHT] = own[WEIGHT]
 
     @torch.no_grad()
     def _check_render(self) -> None:
@@ -278,7 +270,7 @@ class Search:
 
     @property
     def total_steps(self) -> int:
-        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
+        return sum(map(self._steps_of, range(self.options.rounds + 1)))
 
     @property
     def num_processors(self) -> int:
@@ -295,7 +287,7 @@ class Search:
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
-            while self.step_in_round < self._steps_of_round():
+            while self.step_in_round < self._steps_of(self.round):
                 yield self._gradient_step()
             self._end_round()
 
@@ -334,18 +326,23 @@ class Search:
     def _mixer(self, G: GRAFX) -> Mixer:
         return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
 
-    def _steps_of_round(self) -> int:
-        return self.options.tune_steps if self.round else self.options.fit_steps
+    def _steps_of(self, number: int) -> int:
+        if number == 0:
+            return self.options.fit_steps
+        return self.options.tune_steps * (2 if number == self.options.rounds else 1)
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
-        excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, self.options.seed + self.step)
+        excerpt = random_excerpt(
+            self.stems, self.mix, self.sample_rate, self.options.seed + self.step, power=self._power
+        )
         estimate, penalties = self.mixer(excerpt.stems)
         loss = self.judge(estimate, excerpt)
         if self.num_processors:
             self._descend(loss, penalties)
         self.state.step += 1
         self.state.step_in_round += 1
+        self._average()
         return self._log("tune" if self.round else "fit", loss.item())
 
     def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
@@ -361,8 +358,24 @@ class Search:
         (loss + penalty).backward()
         self.optimizer.step()
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Average the parameters over the last steps, whose gradients are those of short excerpts."""
+        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of(self.round))
+        if number > 0:
+            named = dict(self.mixer.named_parameters())
+            average = self.state.average or {name: value.detach().clone() for name, value in named.items()}
+            self.state.average = {name: mean.lerp(named[name].detach(), 1 / number) for name, mean in average.items()}
+
+    @torch.no_grad()
+    def _take_average(self) -> None:
+        named = dict(self.mixer.named_parameters())
+        for name, mean in self.state.average.items():
+            named[name].copy_(mean)
+        self.state.average = {}
+
     def _learning_rate(self) -> float:
-        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of(self.round))
         if self.round == 0:
             return self.options.learning_rate * decay
         # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
@@ -371,8 +384,10 @@ class Search:
 
     @in_usual_torch
     def _end_round(self) -> None:
+        self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
+        state.lowest = loss if state.lowest is None else min(state.lowest, loss)
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
@@ -388,7 +403,9 @@ class Search:
     # Pruning
 
     def _bound(self) -> float:
-        return self.console.loss + self.options.tolerance
+        """The largest accepted loss. A graph that was fitted for longer may be better than the console."""
+        assert self.state.lowest is not None  # once the console is fitted
+        return self.state.lowest + self.options.tolerance
 
     @in_usual_torch
     def _prune(self) -> Progress:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...data import GRAFX
 from .mixer import Mixer
@@ -29,7 +30,9 @@ class SearchState:
     Attributes:
         mixer: The graph that is being fitted, with its parameters and dry/wet weights.
         optimizer: That of the mixer.
+        average: Means of parameters over the last steps of a round, by name; empty before them.
         headroom: How far over the bound the next pruning may go.
+        lowest: The smallest loss of a round, once there is one.
         round: 0 for the console, then the round of pruning.
         step: Gradient steps done in all.
         step_in_round: Those of this round.
@@ -44,6 +47,8 @@ class SearchState:
     mixer: Mixer
     optimizer: torch.optim.Optimizer
     headroom: float
+    average: dict[str, Tensor] = field(default_factory=dict)
+    lowest: float | None = None
     round: int = 0
     step: int = 0
     step_in_round: int = 0

@@ -10,9 +10,10 @@ from torch import Tensor
 from ... import trees
 from ...data import GRAFX
 from .bypass import without
+from .console import processors_for
 from .excerpt import Excerpt
 from .judge import Judge
-from .mixer import WEIGHT, Mixer, mixing_processors
+from .mixer import WEIGHT, Mixer
 
 
 class Trials:
@@ -41,7 +42,7 @@ class Trials:
         self.G, self.excerpts, self.changes = mixer.graph(), excerpts, changes
         self._remix, self._judge, self._gain = remix, judge, mixer.gain
         self._losses: dict[frozenset[int], float] = {}
-        self._known = mixing_processors(self.G, processors=processors)
+        self._known = processors_for(self.G, processors=processors)
         with torch.no_grad():
             self._heard = [mixer.signals(excerpt.stems) for excerpt in excerpts]
 
