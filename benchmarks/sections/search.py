@@ -98,15 +98,16 @@ def _fits(bench: Bench) -> Iterator[Table | Plot]:
 
 
 def reached(curves: dict[str, Sequence[tuple[Any, Any]]]) -> Table:
-    """When each of some curves falls to losses that the last of those that were measured has in the end or halfway.
+    """When each of some curves falls to losses that all have reached after a quarter, a half and all of their points.
 
     Args:
         curves: Name to seconds and losses; the first is ours.
     """
     table = Table("Seconds to reach a loss", ("loss", *(cell for name in curves for cell in (name, "ratio"))))
-    last = next((curve for curve in reversed(curves.values()) if not isinstance(curve[-1][1], str)), None)
-    ends = (len(last) // 4, len(last) // 2, len(last) - 1) if last else ()
-    for loss in sorted({min(value for _, value in last[: max(1, end) + 1]) for end in ends}, reverse=True):
+    measured = [[loss for _, loss in curve] for curve in curves.values() if not isinstance(curve[-1][1], str)]
+    count = min(map(len, measured), default=0)
+    ends = (max(1, count // 4), max(1, count // 2), count - 1) if measured else ()
+    for loss in sorted({max(min(losses[: end + 1]) for losses in measured) for end in ends}, reverse=True):
         times = [first_below(curve, loss) for curve in curves.values()]
         table.rows.append((f"{loss:.3f}", *(cell for time in times for cell in (time, ratio(time, times[0])))))
     return table
