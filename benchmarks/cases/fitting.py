@@ -28,7 +28,7 @@ def fitting(
     steps: int,
     every: int,
     loss: str,
-    learning_rate: float = 0.05,
+    learning_rate: float = 0.1,
     repair: Callable[[Any], Any] = lambda processor: processor,
 ) -> Callable[[], dict[str, Any]]:
     """Fit a console with dry/wet weights to a song, from the same values on under each package.

@@ -14,7 +14,7 @@ python -m benchmarks search --search --song falcon69 --songs songs --before earl
 trials.
 
 **A fit.** The console of the first section, with a dry/wet weight for each processor, is fitted to the mix by Adam
-(rate 0.05) on excerpts of four seconds, from the same values on and with the same excerpts under each package. Losses
+(rate 0.1) on excerpts of four seconds, from the same values on and with the same excerpts under each package. Losses
 are those of the loudest excerpt, which is not trained on more than others, over steps, and over the seconds of the
 training alone. The loss is `auraloss.freq.MultiResolutionSTFTLoss` with 64 mel bands, the mean over left, right, mid
 and side; *ours* has it as `MatchLoss`, with targets that are transformed once, *ours, auraloss* as GRAFX 0.6.0 does.
@@ -80,7 +80,7 @@ def _parts(bench: Bench) -> Table:
 
 
 def _fits(bench: Bench) -> Iterator[Table | Plot]:
-    steps, every, seconds, repeats = (2, 1, 0.3, 1) if bench.quick else (100, 10, 4.0, 3)
+    steps, every, seconds, repeats = (2, 1, 0.3, 1) if bench.quick else (80, 10, 4.0, 3)
     size = {"song": bench.song, "seconds": seconds, "steps": steps, "every": every}
     runs = [Run(getattr(bench, worker), case, size | {"loss": loss}) for worker, case, loss in FITS.values()]
     found = dict(zip(FITS, alternate(*runs, repeats=repeats, fresh=not bench.quick), strict=True))
