@@ -13,6 +13,7 @@ from torch import Tensor
 from ...audio import audio_digest
 from ...data import GRAFX
 from ...errors import AudioError, GraphError, SearchError
+from ...processors.dynamics.base import KeyedGain
 from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
@@ -38,14 +39,21 @@ from .own import (
 )
 from .placement import placed_graph
 from .prune import METHODS
+from .sharing import share
+from .simplify import simplify
 from .state import Found, SearchState
 from .trials import Trials
+from .weighted import inner
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
 
+DYNAMICS_PACE = 3.0
+"""The same for compressors and gates, whose few parameters matter more than each bin of a curve."""
 
 WARM_UP_STEPS = 10
+INAUDIBLE = 1e-4
+"""How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
@@ -317,10 +325,13 @@ class Search:
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
         mixer = self._mixer(placed_graph(self._checked_graph(G), self.placements))
+        processors, parameters = mixer.renderer.processors, mixer.renderer.per_type_parameters
         groups = [
-            {"params": list(mixer.renderer.per_type_parameters.parameters()), "pace": 1.0},
-            {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
+            {"params": list(raw.parameters()), "pace": _pace(processors[node_type])}
+            for node_type, raw in parameters.items()
+            if list(raw.parameters())
         ]
+        groups.append({"params": [mixer.z_drywet], "pace": DRYWET_PACE})
         return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
 
     def _mixer(self, G: GRAFX) -> Mixer:
@@ -399,6 +410,16 @@ class Search:
         state.round += 1
         state.step_in_round = 0
         state.pruned = state.second_chance
+        if self.finished and self.options.rounds:
+            state.best = self._simplified(state.best)
+
+    def _simplified(self, found: Found) -> Found:
+        known = processors_for(found.G, self.sample_rate, self.processors)
+        mixer = self._mixer(simplify(found.G, self.sample_rate, known))
+        loss = self._evaluate_mixer(mixer)
+        if loss > found.loss + INAUDIBLE:
+            return found
+        return Found(mixer.graph(), loss, len(mixer.processor_ids), found.step)
 
     # Pruning
 
@@ -414,6 +435,7 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
+        self._share()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
@@ -426,6 +448,18 @@ class Search:
         self.state.pruned = True
         return self._log("prune", loss)
 
+    def _share(self) -> None:
+        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
+        G = self.mixer.graph()
+        shared = share(
+            G,
+            self.mixer.renderer.processors,
+            lambda trial: self._evaluate_mixer(self._mixer(trial)),
+            self._bound() + self.state.headroom,
+        )
+        if shared is not G:
+            self.take(shared)
+
     def _trials(self) -> Trials:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
         return Trials(self.mixer, self.excerpts, changes, self.processors, self._mixer, self.judge)
@@ -437,6 +471,10 @@ class Search:
         progress = Progress(phase, self.round, self.step, loss, self.num_processors)
         self.history.append(asdict(progress))
         return progress
+
+
+def _pace(processor: nn.Module) -> float:
+    return DYNAMICS_PACE if isinstance(inner(processor), KeyedGain) else 1.0
 
 
 def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
