@@ -23,15 +23,22 @@ Show = Callable[[str, int, int, str], None]
 """Takes a phase, how much is done, of how much, and more in words."""
 
 
-def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool]) -> bool:
-    """Run a search until it ends or is interrupted, and return whether it was interrupted."""
+def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool], label: str = "") -> bool:
+    """Run a search until it ends or is interrupted, and return whether it was interrupted.
+
+    Args:
+        search: Has begun or not.
+        out: Where its checkpoints go.
+        interrupted: Tells whether to stop.
+        label: Which of several searches it is.
+    """
     saved = started = time.monotonic()
     before = search.seconds
     with shown_progress() as show:
-        show(PHASES["fit"], search.step, search.total_steps, count(search.num_processors, "processor"))
+        show(label + PHASES["fit"], search.step, search.total_steps, count(search.num_processors, "processor"))
         for progress in search.run():
             search.state.seconds = before + time.monotonic() - started
-            phase = PHASES[progress.phase] + (f", round {progress.round}" if progress.round else "")
+            phase = label + PHASES[progress.phase] + (f", round {progress.round}" if progress.round else "")
             words = f"loss {progress.loss:.4f}, {count(progress.num_processors, 'processor')}"
             show(phase, progress.step, search.total_steps, words)
             if interrupted():

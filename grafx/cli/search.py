@@ -1,7 +1,7 @@
 """``grafx search``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,18 +9,18 @@ import typer
 
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
-from ..files import remove_partial
 from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
-from .config import ALIASES, CONFIG_FILE, Request, make_request, write_config
+from .config import ALIASES, CONFIG_FILE, Request, is_own_config, make_request, write_config
 from .faults import INTERRUPTED, plain_errors, usage
 from .material import Material, read_material, stem_names
 from .outputs import check_folder
 from .own_processors import find_maker, made_by
 from .progress import CHECKPOINT, interrupts, run_with_progress
-from .results import alone_in, finished_metrics, refuse_results
+from .results import alone_in, finished_metrics, refuse_results, result_files
 from .search_options import with_search_options
+from .seeds import refuse_others, requests_of_seeds, write_best
 from .summary import print_summary
 from .terminal import notice, say, silence
 
@@ -67,6 +67,12 @@ def search(
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many searches, with the seed and those that follow it, to tell what is sure of the answer."
+        ),
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no summary.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary, no notes and no progress.")] = False,
     **options: Any,
@@ -88,8 +94,12 @@ def search(
         own_device(request.device)
         material = read_material(request.stems, request.mix)
         own = made_by(request.processors, maker, material.sample_rate)
-        found = _search(material, request, own)
-        if not run_search(found, request.out, request=request, config=config):
+        if request.seeds > 1:
+            searches = (_search(material, each, own) for each in requests_of_seeds(request))
+            finished = run_seeds(searches, request, config)
+        else:
+            finished = run_search(_search(material, request, own), request.out, request=request, config=config)
+        if not finished:
             raise typer.Exit(INTERRUPTED)
 
 
@@ -146,43 +156,96 @@ def run_search(
     Returns:
         True if the search finished, false if it was interrupted.
     """
-    as_json = request is not None and request.json
-    if (metrics := finished_metrics(out, search)) is not None:
-        remove_partial(out)  # if it was killed at the very end
-        remove_checkpoint(out / CHECKPOINT)
-        if as_json:
-            print_json(metrics)
-        else:
-            say(f"This search is finished already; its results are in {out}.")
-            print_summary(metrics, load_grafx(out)[0], truth)
-        return True
-    about = {"processors": request.processors} if request is not None and request.processors else {}
-    own_config = config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
+    finished = finished_metrics(out, search)
+    with interrupts() as interrupted:
+        metrics = finished or search_into(search, out, interrupted, request, config)
+    _tell(metrics, out, request, truth, already=finished is not None)
+    return metrics["finished"]
+
+
+def run_seeds(searches: Iterable[Search], request: Request, config: Path | None = None) -> bool:
+    """Run several searches into a folder each, and write the best result, with what is sure of it, as :func:`run_search`.
+
+    What is finished is not run again.
+
+    Args:
+        searches: Those of :func:`.requests_of_seeds`, made one after another.
+        request: What is asked for.
+        config: The file that it was read from.
+
+    Returns:
+        True if all have finished, false if they were interrupted.
+    """
+    out, requests = request.out, requests_of_seeds(request)
+    folders = [each.out for each in requests]
+    ran, console = False, None
     with alone_in(out), interrupts() as interrupted:
+        refuse_others(out, folders, result_files(out, request, config))
+        for number, (search, each) in enumerate(zip(searches, requests, strict=True), 1):
+            console = console or search.mixer.graph()
+            if finished_metrics(each.out, search) is None:
+                label = f"seed {each.options.seed} ({number} of {len(requests)}), "
+                ran = True
+                if not search_into(search, each.out, interrupted, each, label=label)["finished"]:
+                    break
+            if interrupted():
+                break
+        if not is_own_config(out, config):
+            write_config(request, out)
+        metrics = write_best(out, folders, request.options.tolerance, console)
+    _tell(metrics, out, request, already=not ran)
+    return metrics["finished"]
+
+
+def search_into(
+    search: Search,
+    out: Path,
+    interrupted: Callable[[], bool],
+    request: Request | None = None,
+    config: Path | None = None,
+    label: str = "",
+) -> dict[str, Any]:
+    """Search, or go on, until the end or an interrupt, write the results, and return the metrics.
+
+    Arguments as in :func:`run_search`; ``label`` is shown before the progress.
+    """
+    with alone_in(out):
         if load_checkpoint(search, out / CHECKPOINT):
             notice(f"Going on after step {search.step} of {search.total_steps}.")
         else:
-            refuse_results(out, RESULT_FILES if own_config or request is None else (*RESULT_FILES, CONFIG_FILE))
+            refuse_results(out, result_files(out, request, config))
         for text in search.diagnosis.notes:
             notice(text)
         # At once, so that a folder that cannot be written to is found before the search rather than after it.
         save_checkpoint(search, out / CHECKPOINT)
-        stopped = run_with_progress(search, out, interrupted)
+        stopped = run_with_progress(search, out, interrupted, label)
         save_checkpoint(search, out / CHECKPOINT)
-        if request is not None and not own_config:
+        if request is not None and not is_own_config(out, config):
             write_config(request, out)
+        about = {"processors": request.processors} if request is not None and request.processors else {}
         metrics = write_results(search, out, about)
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
-    if stopped:
+    return metrics
+def _tell(
+    metrics: Mapping[str, Any],
+    out: Path,
+    request: Request | None,
+    truth: Mapping[str, Sequence[str]] | None = None,
+    already: bool = False,
+) -> None:
+    """Print the result as it is asked for; ``already`` if there was nothing left to do."""
+    if not metrics["finished"]:
         notice(f"Stopped. The best graph so far is in {out}; the same command resumes.")
-    if as_json:
+    if request is not None and request.json:
         print_json(metrics)
-    else:
-        print_summary(metrics, search.result().G, truth)
+        return
+    if already:
+        say(f"This search is finished already; its results are in {out}.")
+    print_summary(metrics, load_grafx(out)[0], truth)
+    if not already:
         files = RESULT_FILES if request is None else (*RESULT_FILES, CONFIG_FILE)
         say(f"Results are in {out}: {', '.join(files)}.")
-    return not stopped
 
 
 def print_json(metrics: Mapping[str, Any]) -> None:
