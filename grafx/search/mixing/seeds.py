@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from ...data.attributes import WEIGHT, held_settings
 from ...errors import SearchError
 from .search import Options, Search
 from .state import Found
+
+_TIME = re.compile(r"[\d.]+(e[+-]?\d+)? ms\b")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Sureness:
         of: Of how many.
         drywet_weight: The spread of its weight where it is, or None where it is nowhere.
         settings: Its physical settings as a node holds them, with a :class:`Spread` for each number; without what not
-            all that hold it have in the same form.
+            all that hold it have in the same form. Of taps at times of their own, ``{"loudest_db": {"250 ms": -6}}``,
+            there are the level and the time of the loudest: ``"loudest_db"`` and ``"loudest_ms"``.
     """
 
     owner: str
@@ -152,8 +156,20 @@ def _kind(data: Mapping[str, Any]) -> tuple[str, str]:
 
 def _sureness(owner: str, node_type: str, node: int | None, held: Sequence[Mapping[str, Any]], of: int) -> Sureness:
     weights = _spread([float(data[WEIGHT]) for data in held]) if held else None
-    settings = _spreads([held_settings(data) or {} for data in held])
+    settings = _spreads([_comparable(held_settings(data) or {}) for data in held])
     return Sureness(owner, node_type, node, len(held), of, weights, settings)
+
+
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose numbers have the same names in all graphs."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value and all(_TIME.match(place) for place in value):
+            loudest = max(value, key=lambda place: max(trees.numbers(value[place])))
+            found |= {name: value[loudest], f"{name.removesuffix('_db')}_ms": float(loudest.split()[0])}
+        else:
+            found[name] = _comparable(value) if isinstance(value, Mapping) else value
+    return found
 
 
 def _spreads(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
