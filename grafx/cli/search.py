@@ -227,6 +227,8 @@ def search_into(
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     return metrics
+
+
 def _tell(
     metrics: Mapping[str, Any],
     out: Path,

@@ -38,9 +38,7 @@ def requests_of_seeds(request: Request) -> list[Request]:
     """What is asked for of each seed: a search of its own, in a folder of its own."""
     first = request.options.seed
     each = [replace(request.options, seed=first + number) for number in range(request.seeds)]
-    return [
-        replace(request, out=request.out / SEEDS / str(options.seed), seeds=1, options=options) for options in each
-    ]
+    return [replace(request, out=request.out / SEEDS / str(options.seed), seeds=1, options=options) for options in each]
 
 
 def refuse_others(out: Path, folders: Sequence[Path], files: Sequence[str]) -> None:

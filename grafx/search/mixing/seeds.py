@@ -133,7 +133,9 @@ def sureness(graphs: Iterable[GRAFX | str | os.PathLike], console: GRAFX | None 
     if not found:
         raise SearchError("There are no graphs to compare: give at least one.")
     everything = [_processors(G) for G in ([] if console is None else [console]) + found]
-    several = {kind for nodes in everything for kind, number in Counter(map(_kind, nodes.values())).items() if number > 1}
+    several = {
+        kind for nodes in everything for kind, number in Counter(map(_kind, nodes.values())).items() if number > 1
+    }
     keyed = [
         {(*_kind(data), node if _kind(data) in several else None): data for node, data in nodes.items()}
         for nodes in everything
@@ -143,7 +145,9 @@ def sureness(graphs: Iterable[GRAFX | str | os.PathLike], console: GRAFX | None 
         for node, key in zip(nodes, keys, strict=True):
             places.setdefault(key, node)
     order = sorted(places, key=lambda key: places[key]) if console is None else places
-    return [_sureness(*key, [nodes[key] for nodes in keyed[-len(found) :] if key in nodes], len(found)) for key in order]
+    return [
+        _sureness(*key, [nodes[key] for nodes in keyed[-len(found) :] if key in nodes], len(found)) for key in order
+    ]
 
 
 def _processors(G: GRAFX) -> dict[int, Mapping[str, Any]]:
