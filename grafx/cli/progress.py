@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -52,8 +53,11 @@ def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool]
 
 @contextmanager
 def shown_progress() -> Iterator[Show]:
-    """Show progress as a bar on a terminal, and elsewhere in lines: at each change of phase, and now and then."""
-    with _bar() if error_terminal.is_terminal else _lines() as show:
+    """Show progress as a bar on a terminal, and elsewhere in lines: at each change of phase, and now and then.
+
+    Processes that share a terminal write lines.
+    """
+    with _bar() if error_terminal.is_terminal and parent_process() is None else _lines() as show:
         yield show
 
 

@@ -1,7 +1,7 @@
 """``grafx search``."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +20,10 @@ from .own_processors import find_maker, made_by
 from .progress import CHECKPOINT, interrupts, run_with_progress
 from .results import alone_in, finished_metrics, refuse_results, result_files
 from .search_options import with_search_options
-from .seeds import refuse_others, requests_of_seeds, write_best
+from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
 from .summary import print_summary
 from .terminal import notice, say, silence
+from .workers import run_in_processes
 
 NOT_ASKED = ("config",)
 """Options that say where others are."""
@@ -85,8 +86,7 @@ def search(
         request = make_request(_given(ctx), config)
         names = stem_names(request.stems)
         build_console(names, request.groups)  # raises if groups are invalid
-        folders = [config.absolute().parent] if config else []
-        maker = find_maker(request.processors, *folders) if request.processors else None
+        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
         if maker is None:  # only with its processors are all types known
             _graph(names, request, None)
     with plain_errors(), silence(request.quiet):
@@ -94,11 +94,11 @@ def search(
         own_device(request.device)
         material = read_material(request.stems, request.mix)
         own = made_by(request.processors, maker, material.sample_rate)
+        found = _search(material, request, own)
         if request.seeds > 1:
-            searches = (_search(material, each, own) for each in requests_of_seeds(request))
-            finished = run_seeds(searches, request, config)
+            finished = run_seeds(found, lambda each: _search(material, each, own), request, config)
         else:
-            finished = run_search(_search(material, request, own), request.out, request=request, config=config)
+            finished = run_search(found, request.out, request=request, config=config)
         if not finished:
             raise typer.Exit(INTERRUPTED)
 
@@ -163,38 +163,74 @@ def run_search(
     return metrics["finished"]
 
 
-def run_seeds(searches: Iterable[Search], request: Request, config: Path | None = None) -> bool:
-    """Run several searches into a folder each, and write the best result, with what is sure of it, as :func:`run_search`.
+def run_seeds(
+    first: Search, new_search: Callable[[Request], Search], request: Request, config: Path | None = None
+) -> bool:
+    """Search with several seeds, in a folder each, and write the best result with what is sure of it.
 
-    What is finished is not run again.
+    What is finished is not run again. For the rest as :func:`run_search`.
 
     Args:
-        searches: Those of :func:`.requests_of_seeds`, made one after another.
+        first: The search with the first seed, which has not begun.
+        new_search: Makes that of one of :func:`.requests_of_seeds`.
         request: What is asked for.
         config: The file that it was read from.
 
     Returns:
         True if all have finished, false if they were interrupted.
     """
-    out, requests = request.out, requests_of_seeds(request)
-    folders = [each.out for each in requests]
-    ran, console = False, None
+    out, requests, number = request.out, requests_of_seeds(request), num_processes(request)
+    console = first.mixer.graph()
     with alone_in(out), interrupts() as interrupted:
-        refuse_others(out, folders, result_files(out, request, config))
-        for number, (search, each) in enumerate(zip(searches, requests, strict=True), 1):
-            console = console or search.mixer.graph()
-            if finished_metrics(each.out, search) is None:
-                label = f"seed {each.options.seed} ({number} of {len(requests)}), "
-                ran = True
-                if not search_into(search, each.out, interrupted, each, label=label)["finished"]:
-                    break
-            if interrupted():
-                break
+        refuse_others(out, [each.out for each in requests], result_files(out, request, config))
+        for text in first.diagnosis.notes:
+            notice(text)
+        if finished_metrics(requests[0].out, first) is None and not load_checkpoint(
+            first, requests[0].out / CHECKPOINT
+        ):
+            refuse_results(requests[0].out, (*RESULT_FILES, CONFIG_FILE))
+        labels = [f"seed {each.options.seed} ({place} of {len(requests)}), " for place, each in enumerate(requests, 1)]
+        tasks = list(zip(requests, labels, strict=True))
+        if number > 1:
+            shares = [(tasks[place::number], config) for place in range(min(number, len(tasks)))]
+            run_in_processes(_search_elsewhere, shares, interrupted)
+        else:
+            _search_seeds(new_search, tasks, interrupted)
+        if not has_results(requests):
+            notice("Stopped before there was a result; the same command resumes.")
+            return False
         if not is_own_config(out, config):
             write_config(request, out)
-        metrics = write_best(out, folders, request.options.tolerance, console)
-    _tell(metrics, out, request, already=not ran)
+        metrics, already = write_best(out, [each.out for each in requests], request.options.tolerance, console)
+    _tell(metrics, out, request, already=already)
     return metrics["finished"]
+
+
+def _search_seeds(
+    new_search: Callable[[Request], Search], tasks: Sequence[tuple[Request, str]], interrupted: Callable[[], bool]
+) -> None:
+    for request, label in tasks:
+        search = new_search(request)
+        if finished_metrics(request.out, search) is None:
+            search_into(search, request.out, interrupted, request, label=label)
+        if interrupted():
+            return
+
+
+def _search_elsewhere(tasks: Sequence[tuple[Request, str]], config: Path | None) -> None:
+    """Search with some of the seeds in a process of its own, from the files."""
+    request, _ = tasks[0]
+    with plain_errors(), silence(request.quiet), interrupts() as interrupted:
+        with silence(True):  # what is to be said of the files has been said
+            material = read_material(request.stems, request.mix)
+        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
+        own = made_by(request.processors, maker, material.sample_rate)
+        _search_seeds(lambda each: _search(material, each, own), tasks, interrupted)
+
+
+def _folders(config: Path | None) -> list[Path]:
+    """Where modules are looked for besides the working directory."""
+    return [config.absolute().parent] if config else []
 
 
 def search_into(
@@ -207,14 +243,15 @@ def search_into(
 ) -> dict[str, Any]:
     """Search, or go on, until the end or an interrupt, write the results, and return the metrics.
 
-    Arguments as in :func:`run_search`; ``label`` is shown before the progress.
+    Arguments as in :func:`run_search`; ``label`` is shown before the progress of one of
+    several, of which one tells the diagnosis.
     """
     with alone_in(out):
         if load_checkpoint(search, out / CHECKPOINT):
             notice(f"Going on after step {search.step} of {search.total_steps}.")
         else:
             refuse_results(out, result_files(out, request, config))
-        for text in search.diagnosis.notes:
+        for text in search.diagnosis.notes if not label else ():
             notice(text)
         # At once, so that a folder that cannot be written to is found before the search rather than after it.
         save_checkpoint(search, out / CHECKPOINT)

@@ -6,10 +6,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..data import GRAFX
 from ..errors import SearchError
 from ..files import locked, replacing_all
-from ..search import Options, sureness
+from ..search import sureness
 from ..search.mixing.report import METRICS_FILE, RESULT_FILES, write_metrics
 from ..search.mixing.seeds import best_of
 from .config import Request
@@ -41,6 +43,12 @@ def requests_of_seeds(request: Request) -> list[Request]:
     return [replace(request, out=request.out / SEEDS / str(options.seed), seeds=1, options=options) for options in each]
 
 
+def num_processes(request: Request) -> int:
+    """How many searches to run at a time: as many as there are threads, which a single search hardly uses."""
+    on_cpu = request.device is None or torch.device(request.device).type == "cpu"
+    return torch.get_num_threads() if on_cpu else 1
+
+
 def refuse_others(out: Path, folders: Sequence[Path], files: Sequence[str]) -> None:
     """Refuse a folder with results other than those of these seeds.
 
@@ -67,7 +75,13 @@ def _has_seeds(out: Path) -> bool:
         return False
 
 
-def write_best(out: Path, folders: Sequence[Path], tolerance: float, console: GRAFX | None) -> dict[str, Any]:
+def has_results(requests: Sequence[Request]) -> bool:
+    return any((each.out / METRICS_FILE).exists() for each in requests)
+
+
+def write_best(
+    out: Path, folders: Sequence[Path], tolerance: float, console: GRAFX | None
+) -> tuple[dict[str, Any], bool]:
     """Copy the best result into a folder, and add to its metrics those of each seed and what is sure.
 
     Nothing is written where this is there already. Of seeds that are not all finished, those that are count.
@@ -79,7 +93,7 @@ def write_best(out: Path, folders: Sequence[Path], tolerance: float, console: GR
         console: The graph that all began with.
 
     Returns:
-        The metrics.
+        The metrics, and whether they were there already.
     """
     metrics = {folder: read_metrics(folder) for folder in folders if (folder / METRICS_FILE).exists()}
     chosen = [folder for folder in metrics if metrics[folder]["finished"]] or list(metrics)
@@ -95,11 +109,11 @@ def write_best(out: Path, folders: Sequence[Path], tolerance: float, console: GR
     everything = result | {"history": history}
     try:
         if read_metrics(out) == everything:
-            return result
+            return result, True
     except (OSError, ValueError):
         pass
     with locked(out), replacing_all(out, RESULT_FILES) as partial:
         for name in RESULT_FILES:
             shutil.copyfile(best / name, partial / name)
         write_metrics(partial, everything)
-    return result
+    return result, False

@@ -210,3 +210,47 @@ def test_seeds_beyond_the_last_are_refused_before_any_work(cli, search_arguments
     result = cli.run(*search_arguments, tmp_path / "out", "--seed", str(2**63 - 2), "--seeds", "3")
     cli.refused(result, "seed", status=1)
     assert not (tmp_path / "out").exists()
+
+
+# Several at a time
+
+TWO_AT_A_TIME = "import torch; torch.set_num_threads(2)\n"
+
+INTERRUPTED = """
+import os, signal, threading, time
+from pathlib import Path
+def interrupt():
+    while not list(Path({out!r}).glob("seeds/*/checkpoint")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.{signal})
+threading.Thread(target=interrupt, daemon=True).start()
+"""
+
+
+def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
+    result = cli.run_elsewhere(*command, tmp_path / "out", prelude=TWO_AT_A_TIME)
+    assert result.returncode == 0, result.stderr
+    assert timeless(cli, tmp_path / "out") == timeless(cli, found.folder)
+    assert result.stderr.count("fitting the console: 0 of 5") == 3
+    metrics = json.loads(result.stdout)
+    assert {**metrics, "seconds": 0} == {**found.metrics, "seconds": 0}
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)])
+def test_several_at_a_time_end_and_go_on(cli, command, found, tmp_path, number):
+    out = tmp_path / "out"
+    prelude = TWO_AT_A_TIME + INTERRUPTED.format(out=str(out), signal=number)
+    stopped = cli.run_elsewhere(*command, out, prelude=prelude)
+    assert stopped.returncode == (130 if number == "SIGTERM" else -signal.SIGKILL), stopped.stderr
+    assert "Traceback" not in stopped.stderr and (out / "seeds").is_dir()
+    again = cli.run_elsewhere(*command, out, prelude=TWO_AT_A_TIME)
+    assert again.returncode == 0, again.stderr
+    assert timeless(cli, out) == timeless(cli, found.folder)
+
+
+@pytest.mark.slow
+def test_several_at_a_time_refuse_the_same(cli, command, copy):
+    before = cli.snapshot(copy)
+    result = cli.run_elsewhere(*command[:-1], "--tolerance", "0.2", "--out", copy, prelude=TWO_AT_A_TIME)
+    cli.refused(result, "another search")
+    assert cli.snapshot(copy) == before

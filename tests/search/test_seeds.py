@@ -5,7 +5,6 @@ from dataclasses import asdict
 from statistics import median
 
 import pytest
-import torch
 
 from grafx.data import GRAFX, NodeConfigs, save_grafx
 from grafx.errors import SearchError

@@ -104,8 +104,11 @@ def best_result(results: Sequence[SeedResult], tolerance: float = Options.tolera
 
 
 def best_of(numbers: Sequence[tuple[float, float, int]], tolerance: float) -> int:
-    """Which of several graphs is the best, see :func:`best_result`, from the losses of their consoles and of themselves
-    and how many processors they have.
+    """Which of several graphs is the best, see :func:`best_result`.
+
+    Args:
+        numbers: Of each, the loss of its console, its own, and how many processors it has.
+        tolerance: Of the searches.
     """
     if not numbers:
         raise SearchError("There are no results to choose the best from: give at least one.")
