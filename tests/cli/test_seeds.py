@@ -227,6 +227,7 @@ threading.Thread(target=interrupt, daemon=True).start()
 """
 
 
+@pytest.mark.slow
 def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
     result = cli.run_elsewhere(*command, tmp_path / "out", prelude=TWO_AT_A_TIME)
     assert result.returncode == 0, result.stderr
@@ -236,7 +237,8 @@ def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
     assert {**metrics, "seconds": 0} == {**found.metrics, "seconds": 0}
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
+@pytest.mark.slow
 def test_several_at_a_time_end_and_go_on(cli, command, found, tmp_path, number):
     out = tmp_path / "out"
     prelude = TWO_AT_A_TIME + INTERRUPTED.format(out=str(out), signal=number)
