@@ -13,6 +13,7 @@ from torch import Tensor
 from ...audio import audio_digest
 from ...data import GRAFX
 from ...errors import AudioError, GraphError, SearchError
+from ...processors.dynamics.base import KeyedGain
 from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
@@ -38,14 +39,21 @@ from .own import (
 )
 from .placement import placed_graph
 from .prune import METHODS
+from .sharing import share
+from .simplify import simplify
 from .state import Found, SearchState
 from .trials import Trials
+from .weighted import inner
 
 DRYWET_PACE = 4.0
 """How much faster the dry/wet weights learn than other parameters; they have further to go, from σ(2) to σ(−5), say."""
 
+DYNAMICS_PACE = 3.0
+"""The same for compressors and gates, whose few parameters matter more than each bin of a curve."""
 
 WARM_UP_STEPS = 10
+INAUDIBLE = 1e-4
+"""How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
@@ -60,8 +68,8 @@ class Options:
         seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
         fit_steps: Gradient steps on the full console.
         rounds: How many times pruning and fine-tuning alternate.
-        tune_steps: Gradient steps after each pruning.
-        tolerance: How much the match loss may rise over that of the fitted console.
+        tune_steps: Gradient steps after each pruning, twice as many after the last one.
+        tolerance: How much the match loss may rise over that of the fitted console, or of a better graph on the way.
         method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
         learning_rate: Of Adam at the start of the fit; it falls along a cosine.
         tune_learning_rate: The same for each fine-tuning.
@@ -270,7 +278,7 @@ class Search:
 
     @property
     def total_steps(self) -> int:
-        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
+        return sum(map(self._steps_of, range(self.options.rounds + 1)))
 
     @property
     def num_processors(self) -> int:
@@ -287,7 +295,7 @@ class Search:
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
-            while self.step_in_round < self._steps_of_round():
+            while self.step_in_round < self._steps_of(self.round):
                 yield self._gradient_step()
             self._end_round()
 
@@ -317,17 +325,22 @@ class Search:
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
         mixer = self._mixer(placed_graph(self._checked_graph(G), self.placements))
+        processors, parameters = mixer.renderer.processors, mixer.renderer.per_type_parameters
         groups = [
-            {"params": list(mixer.renderer.per_type_parameters.parameters()), "pace": 1.0},
-            {"params": [mixer.z_drywet], "pace": DRYWET_PACE},
+            {"params": list(raw.parameters()), "pace": _pace(processors[node_type])}
+            for node_type, raw in parameters.items()
+            if list(raw.parameters())
         ]
+        groups.append({"params": [mixer.z_drywet], "pace": DRYWET_PACE})
         return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
 
     def _mixer(self, G: GRAFX) -> Mixer:
         return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
 
-    def _steps_of_round(self) -> int:
-        return self.options.tune_steps if self.round else self.options.fit_steps
+    def _steps_of(self, number: int) -> int:
+        if number == 0:
+            return self.options.fit_steps
+        return self.options.tune_steps * (2 if number == self.options.rounds else 1)
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
@@ -359,7 +372,7 @@ class Search:
     @torch.no_grad()
     def _average(self) -> None:
         """Average the parameters over the last steps, whose gradients are those of short excerpts."""
-        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of_round())
+        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of(self.round))
         if number > 0:
             named = dict(self.mixer.named_parameters())
             average = self.state.average or {name: value.detach().clone() for name, value in named.items()}
@@ -373,7 +386,7 @@ class Search:
         self.state.average = {}
 
     def _learning_rate(self) -> float:
-        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of(self.round))
         if self.round == 0:
             return self.options.learning_rate * decay
         # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
@@ -385,6 +398,7 @@ class Search:
         self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
+        state.lowest = loss if state.lowest is None else min(state.lowest, loss)
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
@@ -396,11 +410,23 @@ class Search:
         state.round += 1
         state.step_in_round = 0
         state.pruned = state.second_chance
+        if self.finished and self.options.rounds:
+            state.best = self._simplified(state.best)
+
+    def _simplified(self, found: Found) -> Found:
+        known = processors_for(found.G, self.sample_rate, self.processors)
+        mixer = self._mixer(simplify(found.G, self.sample_rate, known))
+        loss = self._evaluate_mixer(mixer)
+        if loss > found.loss + INAUDIBLE:
+            return found
+        return Found(mixer.graph(), loss, len(mixer.processor_ids), found.step)
 
     # Pruning
 
     def _bound(self) -> float:
-        return self.console.loss + self.options.tolerance
+        """The largest accepted loss. A graph that was fitted for longer may be better than the console."""
+        assert self.state.lowest is not None  # once the console is fitted
+        return self.state.lowest + self.options.tolerance
 
     @in_usual_torch
     def _prune(self) -> Progress:
@@ -409,6 +435,7 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
+        self._share()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
@@ -421,6 +448,18 @@ class Search:
         self.state.pruned = True
         return self._log("prune", loss)
 
+    def _share(self) -> None:
+        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
+        G = self.mixer.graph()
+        shared = share(
+            G,
+            self.mixer.renderer.processors,
+            lambda trial: self._evaluate_mixer(self._mixer(trial)),
+            self._bound() + self.state.headroom,
+        )
+        if shared is not G:
+            self.take(shared)
+
     def _trials(self) -> Trials:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
         return Trials(self.mixer, self.excerpts, changes, self.processors, self._mixer, self.judge)
@@ -432,6 +471,10 @@ class Search:
         progress = Progress(phase, self.round, self.step, loss, self.num_processors)
         self.history.append(asdict(progress))
         return progress
+
+
+def _pace(processor: nn.Module) -> float:
+    return DYNAMICS_PACE if isinstance(inner(processor), KeyedGain) else 1.0
 
 
 def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:

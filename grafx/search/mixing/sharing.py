@@ -1,6 +1,6 @@
 """One delay or reverb on a return in place of several alike in chains."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 import torch.nn as nn
@@ -72,6 +72,29 @@ def shared(G: GRAFX, own: Collection[int], processors: Mapping[str, nn.Module]) 
         data["parameters"] = {"log_gain": (data["parameters"]["log_gain"].exp() + sent).log()}
         data.pop("settings", None)
     return smaller
+
+
+def share(G: GRAFX, processors: Mapping[str, nn.Module], evaluate: Callable[[GRAFX], float], bound: float) -> GRAFX:
+    """Let returns take the place of delays and reverbs of chains as long as the loss stays within a bound.
+
+    All are tried at once, those with the smallest weights first; a failed trial is repeated with half as many.
+
+    Args:
+        G: A graph whose nodes hold their parameters and dry/wet weights.
+        processors: Node type to processor.
+        evaluate: Computes the loss of a graph.
+        bound: Largest accepted loss.
+    """
+    own = sorted(replaceable(G, processors), key=lambda node: (G.nodes[node].get(WEIGHT, 1.0), node))
+    size = len(own)
+    while size and own:
+        trial = shared(G, own[:size], processors)
+        if evaluate(trial) <= bound:
+            G, own = trial, own[size:]
+            size = min(size, len(own))
+        else:
+            size //= 2
+    return G
 
 
 def _chain_after(G: GRAFX, bus: int) -> list[int]:
