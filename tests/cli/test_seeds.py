@@ -87,7 +87,7 @@ def test_what_is_sure_is_that_of_the_graphs(found):
 
 def test_progress_says_which_seed(found):
     for number, seed in enumerate((3, 4, 5), 1):
-        assert f"seed {seed} ({number} of 3), fitting the console: 0 of 5" in found.stderr
+        assert f"seed {seed} ({number} of 3), fitting the console: 0 of " in found.stderr
 
 
 def test_a_seed_of_several_is_that_seed_alone(cli, command, found, tmp_path):
@@ -152,7 +152,7 @@ def test_killed_in_the_second_seed_it_ends_as_if_it_had_not_been(cli, command, f
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert sorted(path.name for path in out.iterdir()) == ["seeds"]
     again = cli.run(*command, out)
-    assert again.exit_code == 0 and "Going on after step 3 of 5." in again.stderr
+    assert again.exit_code == 0 and "Going on after step 3 of" in again.stderr
     assert timeless(cli, out) == timeless(cli, found.folder)
 
 
@@ -232,7 +232,7 @@ def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
     result = cli.run_elsewhere(*command, tmp_path / "out", prelude=TWO_AT_A_TIME)
     assert result.returncode == 0, result.stderr
     assert timeless(cli, tmp_path / "out") == timeless(cli, found.folder)
-    assert result.stderr.count("fitting the console: 0 of 5") == 3
+    assert result.stderr.count("fitting the console: 0 of ") == 3
     metrics = json.loads(result.stdout)
     assert {**metrics, "seconds": 0} == {**found.metrics, "seconds": 0}
 
