@@ -12,6 +12,7 @@ from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
 from .mixing.placement import Placement
 from .mixing.search import Options, Progress, Search
+from .mixing.seeds import SeedResult, Spread, Sureness, best_result, search_seeds, sureness
 from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
 from .mixing.tensorboard import tensorboard_writer
@@ -34,10 +35,14 @@ __all__ = [
     "Search",
     "SearchError",
     "SearchState",
+    "SeedResult",
     "SpectralLoss",
+    "Spread",
     "StemDiagnosis",
     "Step",
+    "Sureness",
     "align",
+    "best_result",
     "build_console",
     "console_processors",
     "diagnose",
@@ -47,6 +52,8 @@ __all__ = [
     "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
+    "search_seeds",
     "simplify",
+    "sureness",
     "tensorboard_writer",
 ]
