@@ -10,8 +10,9 @@ from .mixing.console import build_console, console_processors
 from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
+from .mixing.options import Options, Progress
 from .mixing.placement import Placement
-from .mixing.search import Options, Progress, Search
+from .mixing.search import Search
 from .mixing.seeds import SeedResult, Spread, Sureness, best_result, search_seeds, sureness
 from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
