@@ -45,6 +45,7 @@ class Request:
         sidechains: Stem or group to what drives its sidechain.
         processors: ``"MODULE:FUNCTION"`` of the user's own.
         device: Where to compute.
+        seeds: How many searches, whose seeds follow one another.
         json: Whether to print nothing but the metrics, as JSON.
         quiet: Whether to print nothing but errors, and metrics where JSON is asked for.
         options: How to search.
@@ -60,6 +61,7 @@ class Request:
     sidechains: dict[str, str] = field(default_factory=dict)
     processors: str | None = None
     device: str | None = None
+    seeds: int = 1
     json: bool = False
     quiet: bool = False
     options: Options = field(default_factory=Options)
@@ -220,6 +222,12 @@ def _truth(value: Any, _folder: Path) -> bool:
     return value
 
 
+def _number_of_seeds(value: Any, _folder: Path) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("a whole number from 1 on")
+    return value
+
+
 READERS: dict[str, Callable[[Any, Path], Any]] = {
     "stems": _paths,
     "mix": _path,
@@ -231,6 +239,7 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
     "sidechains": _sidechains,
     "processors": _text,
     "device": _text,
+    "seeds": _number_of_seeds,
     "json": _truth,
     "quiet": _truth,
 }
@@ -245,6 +254,7 @@ def write_config(request: Request, folder: Path) -> None:
         "master": request.master,
         "processors": request.processors,
         "device": request.device,
+        "seeds": request.seeds,
         **asdict(request.options),
         "chain": request.chain,
         "groups": request.groups,
@@ -256,6 +266,11 @@ def write_config(request: Request, folder: Path) -> None:
         document = {"chain": document.pop("chain"), **document}
     with replacing(folder / CONFIG_FILE) as partial:
         partial.write_bytes(tomli_w.dumps(document).encode("utf-8", ODD_NAMES))
+
+
+def is_own_config(out: Path, config: Path | None) -> bool:
+    """Whether a file of options is the one of a folder of results, which then stays as it is."""
+    return config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -23,15 +24,22 @@ Show = Callable[[str, int, int, str], None]
 """Takes a phase, how much is done, of how much, and more in words."""
 
 
-def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool]) -> bool:
-    """Run a search until it ends or is interrupted, and return whether it was interrupted."""
+def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool], label: str = "") -> bool:
+    """Run a search until it ends or is interrupted, and return whether it was interrupted.
+
+    Args:
+        search: Has begun or not.
+        out: Where its checkpoints go.
+        interrupted: Tells whether to stop.
+        label: Which of several searches it is.
+    """
     saved = started = time.monotonic()
     before = search.seconds
     with shown_progress() as show:
-        show(PHASES["fit"], search.step, search.total_steps, count(search.num_processors, "processor"))
+        show(label + PHASES["fit"], search.step, search.total_steps, count(search.num_processors, "processor"))
         for progress in search.run():
             search.state.seconds = before + time.monotonic() - started
-            phase = PHASES[progress.phase] + (f", round {progress.round}" if progress.round else "")
+            phase = label + PHASES[progress.phase] + (f", round {progress.round}" if progress.round else "")
             words = f"loss {progress.loss:.4f}, {count(progress.num_processors, 'processor')}"
             show(phase, progress.step, search.total_steps, words)
             if interrupted():
@@ -45,8 +53,11 @@ def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool]
 
 @contextmanager
 def shown_progress() -> Iterator[Show]:
-    """Show progress as a bar on a terminal, and elsewhere in lines: at each change of phase, and now and then."""
-    with _bar() if error_terminal.is_terminal else _lines() as show:
+    """Show progress as a bar on a terminal, and elsewhere in lines: at each change of phase, and now and then.
+
+    Processes that share a terminal write lines.
+    """
+    with _bar() if error_terminal.is_terminal and parent_process() is None else _lines() as show:
         yield show
 
 

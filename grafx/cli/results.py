@@ -11,9 +11,12 @@ import typer
 from ..data import GRAFX, load_grafx
 from ..data.formats.io import GRAPH_FILE
 from ..errors import SearchError
-from ..files import LockedError, locked
-from ..search import Search
+from ..files import LockedError, locked, remove_partial
+from ..search import Search, remove_checkpoint
+from ..search.mixing.report import METRICS_FILE, RESULT_FILES
+from .config import CONFIG_FILE, Request, is_own_config
 from .outputs import refuse_file
+from .progress import CHECKPOINT
 
 ResultFolder = Annotated[
     Path, typer.Argument(help="Folder with the results of a search, or its graph.json.", show_default=False)
@@ -38,12 +41,26 @@ def alone_in(out: Path) -> Iterator[None]:
 
 
 def finished_metrics(out: Path, search: Search) -> dict[str, Any] | None:
+    """The metrics of a search that has finished in a folder, from which what it has left beside its results goes."""
     try:
-        metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_metrics(out)
         same = metrics["fingerprint"] == search.fingerprint and metrics["finished"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return metrics if same else None
+    if not same:
+        return None
+    remove_partial(out)  # if it was killed at the very end
+    remove_checkpoint(out / CHECKPOINT)
+    return metrics
+
+
+def read_metrics(out: Path) -> dict[str, Any]:
+    return json.loads((out / METRICS_FILE).read_text(encoding="utf-8"))
+
+
+def result_files(out: Path, request: Request | None, config: Path | None) -> Sequence[str]:
+    """Names of the files that a search writes into a folder."""
+    return RESULT_FILES if request is None or is_own_config(out, config) else (*RESULT_FILES, CONFIG_FILE)
 
 
 def refuse_results(out: Path, files: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """``grafx search``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,20 +9,21 @@ import typer
 
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
-from ..files import remove_partial
 from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
-from .config import ALIASES, CONFIG_FILE, Request, make_request, write_config
+from .config import ALIASES, CONFIG_FILE, Request, is_own_config, make_request, write_config
 from .faults import INTERRUPTED, plain_errors, usage
 from .material import Material, read_material, stem_names
 from .outputs import check_folder
 from .own_processors import find_maker, made_by
 from .progress import CHECKPOINT, interrupts, run_with_progress
-from .results import alone_in, finished_metrics, refuse_results
+from .results import alone_in, finished_metrics, refuse_results, result_files
 from .search_options import with_search_options
+from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
 from .summary import print_summary
 from .terminal import notice, say, silence
+from .workers import run_in_processes
 
 NOT_ASKED = ("config",)
 """Options that say where others are."""
@@ -67,6 +68,12 @@ def search(
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many searches, with the seed and those that follow it, to tell what is sure of the answer."
+        ),
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no summary.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary, no notes and no progress.")] = False,
     **options: Any,
@@ -79,8 +86,7 @@ def search(
         request = make_request(_given(ctx), config)
         names = stem_names(request.stems)
         build_console(names, request.groups)  # raises if groups are invalid
-        folders = [config.absolute().parent] if config else []
-        maker = find_maker(request.processors, *folders) if request.processors else None
+        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
         if maker is None:  # only with its processors are all types known
             _graph(names, request, None)
     with plain_errors(), silence(request.quiet):
@@ -89,7 +95,11 @@ def search(
         material = read_material(request.stems, request.mix)
         own = made_by(request.processors, maker, material.sample_rate)
         found = _search(material, request, own)
-        if not run_search(found, request.out, request=request, config=config):
+        if request.seeds > 1:
+            finished = run_seeds(found, lambda each: _search(material, each, own), request, config)
+        else:
+            finished = run_search(found, request.out, request=request, config=config)
+        if not finished:
             raise typer.Exit(INTERRUPTED)
 
 
@@ -146,43 +156,135 @@ def run_search(
     Returns:
         True if the search finished, false if it was interrupted.
     """
-    as_json = request is not None and request.json
-    if (metrics := finished_metrics(out, search)) is not None:
-        remove_partial(out)  # if it was killed at the very end
-        remove_checkpoint(out / CHECKPOINT)
-        if as_json:
-            print_json(metrics)
-        else:
-            say(f"This search is finished already; its results are in {out}.")
-            print_summary(metrics, load_grafx(out)[0], truth)
-        return True
-    about = {"processors": request.processors} if request is not None and request.processors else {}
-    own_config = config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
+    finished = finished_metrics(out, search)
+    with interrupts() as interrupted:
+        metrics = finished or search_into(search, out, interrupted, request, config)
+    _tell(metrics, out, request, truth, already=finished is not None)
+    return metrics["finished"]
+
+
+def run_seeds(
+    first: Search, new_search: Callable[[Request], Search], request: Request, config: Path | None = None
+) -> bool:
+    """Search with several seeds, in a folder each, and write the best result with what is sure of it.
+
+    What is finished is not run again. For the rest as :func:`run_search`.
+
+    Args:
+        first: The search with the first seed, which has not begun.
+        new_search: Makes that of one of :func:`.requests_of_seeds`.
+        request: What is asked for.
+        config: The file that it was read from.
+
+    Returns:
+        True if all have finished, false if they were interrupted.
+    """
+    out, requests, number = request.out, requests_of_seeds(request), num_processes(request)
+    console = first.mixer.graph()
     with alone_in(out), interrupts() as interrupted:
+        refuse_others(out, [each.out for each in requests], result_files(out, request, config))
+        for text in first.diagnosis.notes:
+            notice(text)
+        if finished_metrics(requests[0].out, first) is None and not load_checkpoint(
+            first, requests[0].out / CHECKPOINT
+        ):
+            refuse_results(requests[0].out, (*RESULT_FILES, CONFIG_FILE))
+        labels = [f"seed {each.options.seed} ({place} of {len(requests)}), " for place, each in enumerate(requests, 1)]
+        tasks = list(zip(requests, labels, strict=True))
+        if number > 1:
+            shares = [(tasks[place::number], config) for place in range(min(number, len(tasks)))]
+            run_in_processes(_search_elsewhere, shares, interrupted)
+        else:
+            _search_seeds(new_search, tasks, interrupted)
+        if not has_results(requests):
+            notice("Stopped before there was a result; the same command resumes.")
+            return False
+        if not is_own_config(out, config):
+            write_config(request, out)
+        metrics, already = write_best(out, [each.out for each in requests], request.options.tolerance, console)
+    _tell(metrics, out, request, already=already)
+    return metrics["finished"]
+
+
+def _search_seeds(
+    new_search: Callable[[Request], Search], tasks: Sequence[tuple[Request, str]], interrupted: Callable[[], bool]
+) -> None:
+    for request, label in tasks:
+        search = new_search(request)
+        if finished_metrics(request.out, search) is None:
+            search_into(search, request.out, interrupted, request, label=label)
+        if interrupted():
+            return
+
+
+def _search_elsewhere(tasks: Sequence[tuple[Request, str]], config: Path | None) -> None:
+    """Search with some of the seeds in a process of its own, from the files."""
+    request, _ = tasks[0]
+    with plain_errors(), silence(request.quiet), interrupts() as interrupted:
+        with silence(True):  # what is to be said of the files has been said
+            material = read_material(request.stems, request.mix)
+        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
+        own = made_by(request.processors, maker, material.sample_rate)
+        _search_seeds(lambda each: _search(material, each, own), tasks, interrupted)
+
+
+def _folders(config: Path | None) -> list[Path]:
+    """Where modules are looked for besides the working directory."""
+    return [config.absolute().parent] if config else []
+
+
+def search_into(
+    search: Search,
+    out: Path,
+    interrupted: Callable[[], bool],
+    request: Request | None = None,
+    config: Path | None = None,
+    label: str = "",
+) -> dict[str, Any]:
+    """Search, or go on, until the end or an interrupt, write the results, and return the metrics.
+
+    Arguments as in :func:`run_search`; ``label`` is shown before the progress of one of
+    several, of which one tells the diagnosis.
+    """
+    with alone_in(out):
         if load_checkpoint(search, out / CHECKPOINT):
             notice(f"Going on after step {search.step} of {search.total_steps}.")
         else:
-            refuse_results(out, RESULT_FILES if own_config or request is None else (*RESULT_FILES, CONFIG_FILE))
-        for text in search.diagnosis.notes:
+            refuse_results(out, result_files(out, request, config))
+        for text in search.diagnosis.notes if not label else ():
             notice(text)
         # At once, so that a folder that cannot be written to is found before the search rather than after it.
         save_checkpoint(search, out / CHECKPOINT)
-        stopped = run_with_progress(search, out, interrupted)
+        stopped = run_with_progress(search, out, interrupted, label)
         save_checkpoint(search, out / CHECKPOINT)
-        if request is not None and not own_config:
+        if request is not None and not is_own_config(out, config):
             write_config(request, out)
+        about = {"processors": request.processors} if request is not None and request.processors else {}
         metrics = write_results(search, out, about)
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
-    if stopped:
+    return metrics
+
+
+def _tell(
+    metrics: Mapping[str, Any],
+    out: Path,
+    request: Request | None,
+    truth: Mapping[str, Sequence[str]] | None = None,
+    already: bool = False,
+) -> None:
+    """Print the result as it is asked for; ``already`` if there was nothing left to do."""
+    if not metrics["finished"]:
         notice(f"Stopped. The best graph so far is in {out}; the same command resumes.")
-    if as_json:
+    if request is not None and request.json:
         print_json(metrics)
-    else:
-        print_summary(metrics, search.result().G, truth)
+        return
+    if already:
+        say(f"This search is finished already; its results are in {out}.")
+    print_summary(metrics, load_grafx(out)[0], truth)
+    if not already:
         files = RESULT_FILES if request is None else (*RESULT_FILES, CONFIG_FILE)
         say(f"Results are in {out}: {', '.join(files)}.")
-    return not stopped
 
 
 def print_json(metrics: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from ..data import GRAFX
+from ..parameters.words import spread_text
 from ..search.mixing.report import describe_chains
 from ..text import printable
 from ..words import count, signed
@@ -33,6 +34,27 @@ def print_summary(metrics: Mapping[str, Any], G: GRAFX, truth: Mapping[str, Sequ
     if metrics["found_processors"] == 0:
         notice("No processor is needed: the mix is the plain sum of the stems, as near as the tolerance tells.")
     terminal.print(_chains_table(G, truth))
+    if "sure" in metrics:
+        _print_sure(metrics)
+
+
+def _print_sure(metrics: Mapping[str, Any]) -> None:
+    """Print how often each processor was found, and how far its settings spread."""
+    found = [part for part in metrics["sure"] if part["survived"]]
+    table = Table(title="What is sure", title_justify="left", show_lines=True)
+    table.add_column("processor")
+    table.add_column("seeds", justify="right")
+    table.add_column("settings, lowest to highest", overflow="fold")
+    for part in sorted(found, key=lambda part: -part["survived"]):
+        name = f"{part['type']} on {part['owner']}" + (f" (node {part['id']})" if part["id"] is not None else "")
+        wet = {end: 100 * part["drywet_weight"][end] for end in ("lowest", "highest")}
+        spreads = [text for text in (spread_text(part["settings"]), spread_text({"wet": wet}) + " %") if text]
+        table.add_row(printable(name), f"{part['survived']} of {part['of']}", printable(", ".join(spreads)))
+    terminal.print(table)
+    nowhere = len(metrics["sure"]) - len(found)
+    words = [f"Of {count(len(metrics['seeds']), 'seed')}, seed {metrics['seed']} found the best graph."]
+    words += [f"{count(nowhere, 'processor')} of the console survived in none."] if nowhere else []
+    say(" ".join(words))
 
 
 def _chains_table(G: GRAFX, truth: Mapping[str, Sequence[str]] | None) -> Table:

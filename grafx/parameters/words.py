@@ -38,6 +38,38 @@ def node_text(data: Mapping[str, Any]) -> str:
     return f"{data['node_type']} {', '.join(node_lines(data))}".rstrip()
 
 
+def spread_text(settings: Mapping[str, Any]) -> str:
+    """Format how far settings spread: ``"threshold −24 to −22 dB, magnitude within 2.1 dB (63 Hz)"``.
+
+    Args:
+        settings: A tree of numbers' ``lowest`` and ``highest``. Of numbers at several places, the one that spreads most
+            is told.
+    """
+    return ", ".join(f"{' '.join(path)} {value}" for path, value in _spreads(settings, ()))
+
+
+def _spreads(settings: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    for name, value in settings.items():
+        place, unit = _place_and_unit(name, path)
+        if isinstance(value, Mapping) and _is_placed(value):
+            widths = {at: max(one["highest"] - one["lowest"] for one in trees.numbers(v)) for at, v in value.items()}
+            widest = max(widths, key=lambda at: widths[at])
+            alike = {at: [one["lowest"] for one in trees.numbers(v)] for at, v in value.items()}
+            text = f"within {_in_words(widths[widest])}{unit} ({widest})"
+            yield place, text if widths[widest] else _places_in_words(alike, unit)
+        elif isinstance(value, Mapping) and "lowest" not in value:
+            yield from _spreads(value, (*path, name))
+        else:
+            ends = ([_in_words(one[end], name) for end in ("lowest", "highest")] for one in trees.numbers(value))
+            yield place, ", ".join(low if low == high else f"{low} to {high}" for low, high in ends) + unit
+
+
+def _place_and_unit(name: str, path: Path) -> tuple[Path, str]:
+    stem, _, suffix = name.rpartition("_")
+    unit = UNITS.get(suffix) if stem else None
+    return (*path, (stem if unit else name).replace("_", " ")), f" {unit}" if unit else ""
+
+
 def _plain_settings(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the physical values among the parameters of a node: numbers rather than tensors."""
     parameters = data.get("parameters")
@@ -51,16 +83,14 @@ def _is_plain(value: Any) -> bool:
 
 def _lines(settings: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
     for name, value in settings.items():
-        stem, _, suffix = name.rpartition("_")
-        unit = UNITS.get(suffix) if stem else None
-        place = (*path, (stem if unit else name).replace("_", " "))
+        place, unit = _place_and_unit(name, path)
         if isinstance(value, Mapping) and not _is_placed(value):
             yield from _lines(value, (*path, name))
         elif isinstance(value, Mapping):
-            yield place, _places_in_words(value, f" {unit}" if unit else "")
+            yield place, _places_in_words(value, unit)
         else:
             numbers = ", ".join(_in_words(number, name) for number in trees.numbers(value))
-            yield place, f"{numbers} {unit}" if unit else numbers
+            yield place, numbers + unit
 
 
 def _is_placed(value: Mapping[str, Any]) -> bool:

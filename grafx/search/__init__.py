@@ -10,8 +10,10 @@ from .mixing.console import build_console, console_processors
 from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
 from .mixing.loss import MatchLoss
 from .mixing.mixer import Mixer, MixStream, render_mix
+from .mixing.options import Options, Progress
 from .mixing.placement import Placement
-from .mixing.search import Options, Progress, Search
+from .mixing.search import Search
+from .mixing.seeds import SeedResult, Spread, Sureness, best_result, search_seeds, sureness
 from .mixing.simplify import simplify
 from .mixing.state import Found, SearchState
 from .mixing.tensorboard import tensorboard_writer
@@ -34,10 +36,14 @@ __all__ = [
     "Search",
     "SearchError",
     "SearchState",
+    "SeedResult",
     "SpectralLoss",
+    "Spread",
     "StemDiagnosis",
     "Step",
+    "Sureness",
     "align",
+    "best_result",
     "build_console",
     "console_processors",
     "diagnose",
@@ -47,6 +53,8 @@ __all__ = [
     "remove_checkpoint",
     "render_mix",
     "save_checkpoint",
+    "search_seeds",
     "simplify",
+    "sureness",
     "tensorboard_writer",
 ]

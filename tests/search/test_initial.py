@@ -102,7 +102,34 @@ def test_the_seed_decides_and_nothing_else():
     torch.rand(1)
     again, other = parameters_of_seed(5), parameters_of_seed(6)
     assert all(torch.equal(first[key], again[key]) for key in first)
-    assert {name for (_, name), value in first.items() if not torch.equal(value, other[_, name])} == {"delay_z"}
+    assert all(not torch.equal(first[key], other[key]) for key in first)
+
+
+def test_other_seeds_begin_near_the_first():
+    first, other = parameters_of_seed(0), parameters_of_seed(1)
+    differences = {key: (value - first[key]).abs() for key, value in other.items() if key[1] != "delay_z"}
+    everything = torch.cat([value.reshape(-1) for value in differences.values()])
+    assert 0.05 < everything.mean() < 0.4 and everything.max() < 1.5
+    for (_, name), difference in differences.items():
+        if name == "log_magnitude":  # an equalizer has no ripples
+            assert difference.diff().abs().max() < 0.01
+
+
+def test_every_seed_decides_about_processors_of_all_kinds():
+    own = {"foreign": Foreign(), "gain": StereoGain()}
+    for chain in (["peq", "limiter", "saturation", "Phaser", "MultiBandCompressor"], ["foreign"]):
+        starts = []
+        for seed in (1, 2):
+            G = build_console(["a"], chain=chain, returns={"room": ["reverb"]}, processors=own)
+            stems = noises(1)
+            held = of_type(G, chain[-1])[-1]
+            held["parameters"] = {"held": torch.zeros(1)}
+            set_initial_parameters(G, stems, stems.sum(0), seed, processors=weighted(own) | processors_for(G))
+            assert not held["parameters"]["held"].any()
+            starts.append([data["parameters"] for _, data in sorted(G.nodes(data=True)) if data.get("owner")])
+        for one, other in zip(*starts, strict=True):
+            for (path, value), (_, another) in zip(trees.items(one), trees.items(other), strict=True):
+                assert path == ("held",) or not torch.equal(value, another), path
 
 
 def started(G, processors=None, scale=1.0):

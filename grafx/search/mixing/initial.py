@@ -62,6 +62,12 @@ GAIN_WEIGHT = 0.99
 LOG_SEND = math.log(0.1)
 """Log gain of sends: low, but loud enough to be heard by a search."""
 
+SCATTER = 0.2
+"""Standard deviation of what other seeds than 0 add to raw parameters: 1.7 dB of gains, 0.9 dB of thresholds."""
+
+SCATTERED = 8
+"""How many points of a spectrum scatter on their own."""
+
 LOG_GAIN_RANGE = math.log(1e-2), math.log(10.0)
 
 LONG = tuple(getattr(library, name) for name in (*library.delay.__all__, *library.reverb.__all__))
@@ -81,6 +87,7 @@ def set_initial_parameters(
     controls, limiters lower, those without controls at zeros. In each chain of a stem, the first gain is that of
     :func:`nearest_log_gains`, the first equalizer that of :func:`nearest_curves`; others are flat. Thresholds of
     dynamics, wherever they are, correspond to stems, or a mix, at −14 LUFS; on a return to what the sends leave of it.
+    With another seed than 0, all of them are a little beside that, so that each seed is a search of its own.
 
     Args:
         G: A graph whose processors have the ``owner`` that :func:`with_owners` gives; changed in place.
@@ -119,6 +126,8 @@ def set_initial_parameters(
                 count = processor.num_magnitude_bins
                 hertz = torch.arange(count) * (sample_rate / 2 / count)
                 data["parameters"]["log_magnitude"] = at_bins(centres, curves.pop(owner), hertz)
+            if seed:
+                data["parameters"] = _scattered(data["parameters"], generator)
         if WEIGHT not in data:
             is_long = isinstance(processor, LONG) and owner not in returned
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT
@@ -195,3 +204,21 @@ def _lowered(values: Mapping[str, Any], rise: float) -> dict[str, Any]:
         name: _lowered(value, rise) if isinstance(value, Mapping) else value - rise if name == THRESHOLD else value
         for name, value in values.items()
     }
+
+
+def _scattered(values: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
+    """Raw parameters with random offsets, which are smooth along spectra."""
+    return {
+        name: _scattered(value, generator) if isinstance(value, Mapping) else value + _offsets(name, value, generator)
+        for name, value in values.items()
+    }
+
+
+def _offsets(name: str, values: Tensor, generator: torch.Generator) -> Tensor:
+    if name == "delay_z":  # which is random anyway
+        return torch.zeros_like(values)
+    rows = values.reshape(-1, *(values.shape[-1:] or (1,)))
+    size = rows.shape[-1]
+    points = SCATTER * torch.randn(1, len(rows), min(size, SCATTERED), generator=generator)
+    offsets = nn.functional.interpolate(points, size, mode="linear", align_corners=True)
+    return offsets.reshape(values.shape).to(values)

@@ -14,16 +14,43 @@ from ...audio import audio_digest
 from ...data import GRAFX
 from ...data.attributes import BYPASS, WEIGHT, held_settings
 from ...data.configs import BUILT_IN_TYPES
-from ...errors import GraphError, SearchError
+from ...errors import AudioError, GraphError, SearchError
 from ...processors.contract import contract_of
 from ...processors.options import ADDRESS, identity_of
 from ...trees import map_tensors
+from ..arguments import tensor
 from ..conditions import plain_tensor
 from .console import with_owners
 from .weighted import weighted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Function from an estimate and a target, both ``(2, samples)``, to a scalar."""
+
+
+def check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
+    """Refuse stems and a mix that do not fit each other, or in which there is nothing to match.
+
+    Raises:
+        AudioError: The message names the signal, and what it should be.
+    """
+    stems, mix = tensor("stems", stems), tensor("mix", mix)
+    shapes = f"stems {tuple(stems.shape)} and mix {tuple(mix.shape)}"
+    if stems.ndim != 3 or stems.shape[1] != 2 or mix.shape != stems.shape[1:] or len(names) != len(stems):
+        raise AudioError(
+            f"A search needs stems of shape ({len(names)}, 2, samples), one for each name, and a mix of shape"
+            f" (2, samples), not {shapes}."
+        )
+    if stems.dtype != torch.float32 or mix.dtype != torch.float32:
+        raise AudioError(f"A search needs float32 stems and mix, not {stems.dtype} and {mix.dtype}: convert them.")
+    if mix.shape[-1] <= min_samples:
+        raise AudioError(f"The audio has {mix.shape[-1]} samples, but a search needs more than {min_samples}.")
+    for name, signal in (*zip(names, stems, strict=True), ("mix", mix)):
+        if not signal.isfinite().all():
+            raise AudioError(f"'{name}' holds NaN or infinity: repair or export it again.")
+    if not mix.any():
+        raise AudioError("The mix is silent: there is nothing to match.")
+    if not stems.any():
+        raise AudioError("All stems are silent: check that the right files were given.")
 
 
 def own_processors(processors: Mapping[str, nn.Module] | None) -> dict[str, nn.Module]:

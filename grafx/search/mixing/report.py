@@ -20,6 +20,7 @@ from .search import Search
 from .state import Found
 from .weighted import inner
 
+METRICS_FILE = "metrics.json"
 RESULT_FILES = (
     "graph.json",
     "parameters.safetensors",
@@ -27,7 +28,7 @@ RESULT_FILES = (
     "console.svg",
     "graph.svg",
     "loss.svg",
-    "metrics.json",
+    METRICS_FILE,
 )
 
 
@@ -69,8 +70,7 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
     editable.forget_schedule()
     # The numbers last: they say that all the others are there.
     with locked(folder), replacing_all(folder, RESULT_FILES[2:]) as partial:
-        text = json.dumps(metrics | {"history": search.history}, indent=1)
-        (partial / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        write_metrics(partial, metrics | {"history": search.history})
         mixed = mix_placed(found.G, search.stems, search.sample_rate, search.processors)
         write_audio(partial / "mix.wav", mixed, search.sample_rate)
         for name, G in (("console", console.G), ("graph", found.G)):
@@ -78,6 +78,10 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
         plot_losses(search).savefig(partial / "loss.svg")
         save_grafx(editable, folder, metadata=metadata)
     return metrics
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 
 def _own_types(search: Search, G: GRAFX) -> dict[str, Any]:

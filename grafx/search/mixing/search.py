@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ...audio import audio_digest
 from ...data import GRAFX
-from ...errors import AudioError, GraphError, SearchError
+from ...errors import GraphError, SearchError
 from ...processors.dynamics.base import KeyedGain
-from ..arguments import number, tensor, text_groups, texts, whole_number, whole_rate
+from ..arguments import text_groups, texts, whole_rate
 from ..conditions import in_usual_torch, plain_tensor
 from ..loudness import REFERENCE_LUFS, reference_gain
 from .align import align, unaligned
@@ -25,8 +25,10 @@ from .initial import set_initial_parameters
 from .judge import Judge
 from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer
+from .options import Options, Progress
 from .own import (
     Loss,
+    check_audio,
     check_gradient,
     contents,
     described,
@@ -58,73 +60,6 @@ AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
 SHORTEST = 1024  # samples, of which initial levels are measured
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of a search.
-
-    Attributes:
-        seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
-        fit_steps: Gradient steps on the full console.
-        rounds: How many times pruning and fine-tuning alternate.
-        tune_steps: Gradient steps after each pruning, twice as many after the last one.
-        tolerance: How much the match loss may rise over that of the fitted console, or of a better graph on the way.
-        method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
-        learning_rate: Of Adam at the start of the fit; it falls along a cosine.
-        tune_learning_rate: The same for each fine-tuning.
-        gain_penalty: Weight of the gain-staging regularization, summed over nodes.
-        delay_penalty: Weight of the surrogate delays' radii loss, summed over nodes.
-        weight_penalty: Weight of the sum of dry/wet weights while fine-tuning for the next pruning: it silences what
-            helps less than that.
-        align: Whether stems are moved, inverted or left out where the mix shows clearly that they should, see
-            :func:`align`.
-
-    Raises:
-        SearchError: The method is unknown, a number is negative or of another kind, or ``align`` is not true or false.
-    """
-
-    seed: int = 0
-    fit_steps: int = 220
-    rounds: int = 6
-    tune_steps: int = 60
-    tolerance: float = 0.01
-    method: str = "hybrid"
-    learning_rate: float = 0.1
-    tune_learning_rate: float = 0.04
-    gain_penalty: float = 1e-3
-    delay_penalty: float = 1e-4
-    weight_penalty: float = 5e-4
-    align: bool = True
-
-    def __post_init__(self):
-        if not isinstance(self.method, str) or self.method not in METHODS:
-            raise SearchError(f"Unknown pruning method '{self.method}': use one of {', '.join(METHODS)}.")
-        for field in fields(self):
-            if field.type is bool and not isinstance(getattr(self, field.name), bool):
-                raise SearchError(f"{field.name} is {getattr(self, field.name)!r}, but must be true or false.")
-            if field.type in (int, float):
-                check = whole_number if field.type is int else number
-                object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress of a search.
-
-    Attributes:
-        phase: ``"fit"`` or ``"tune"`` for a gradient step, ``"prune"`` for a round of pruning.
-        round: 0 for the console, then the round of pruning.
-        step: Gradient steps done in all.
-        loss: Match loss of this step or, for ``"prune"``, of the pruned graph.
-        num_processors: How many processors the graph has now.
-    """
-
-    phase: str
-    round: int
-    step: int
-    loss: float
-    num_processors: int
 
 
 def _of_state(name: str, doc: str) -> property:
@@ -213,7 +148,7 @@ class Search:
         self.processors = own_processors(processors)
         G = build_console(self.names, groups) if graph is None else self._own_graph(graph, groups)
         self.match_loss = MatchLoss(self.sample_rate).to(self.device) if loss is None else None
-        _check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
+        check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
         stems, self.mix = plain_tensor(stems), plain_tensor(mix)
         self.gain = reference_gain(self.mix, self.sample_rate)
         self.judge = Judge(self.match_loss or own_loss(loss, self.gain, self.device), self.gain, self.device)
@@ -481,27 +416,6 @@ def _joined(excerpts: Sequence[Excerpt]) -> tuple[Tensor, Tensor]:
     """Stems and mix of all excerpts, one after another."""
     stems = [excerpt.scored(excerpt.stems) for excerpt in excerpts]
     return torch.cat(stems, -1), torch.cat([excerpt.mix for excerpt in excerpts], -1)
-
-
-def _check_audio(stems: Tensor, mix: Tensor, names: Sequence[str], min_samples: int) -> None:
-    stems, mix = tensor("stems", stems), tensor("mix", mix)
-    shapes = f"stems {tuple(stems.shape)} and mix {tuple(mix.shape)}"
-    if stems.ndim != 3 or stems.shape[1] != 2 or mix.shape != stems.shape[1:] or len(names) != len(stems):
-        raise AudioError(
-            f"A search needs stems of shape ({len(names)}, 2, samples), one for each name, and a mix of shape"
-            f" (2, samples), not {shapes}."
-        )
-    if stems.dtype != torch.float32 or mix.dtype != torch.float32:
-        raise AudioError(f"A search needs float32 stems and mix, not {stems.dtype} and {mix.dtype}: convert them.")
-    if mix.shape[-1] <= min_samples:
-        raise AudioError(f"The audio has {mix.shape[-1]} samples, but a search needs more than {min_samples}.")
-    for name, signal in (*zip(names, stems, strict=True), ("mix", mix)):
-        if not signal.isfinite().all():
-            raise AudioError(f"'{name}' holds NaN or infinity: repair or export it again.")
-    if not mix.any():
-        raise AudioError("The mix is silent: there is nothing to match.")
-    if not stems.any():
-        raise AudioError("All stems are silent: check that the right files were given.")
 
 
 def _fingerprint(stems_digest: str, mix: Tensor, *settings: Any) -> str:
