@@ -31,8 +31,8 @@ def tensors(tree: Any) -> Iterator[Tensor]:
         yield from (value for _, value in items(tree) if isinstance(value, Tensor))
 
 
-def numbers(value: Any) -> Iterator[float]:
-    """The numbers of nested lists."""
+def numbers(value: Any) -> Iterator[Any]:
+    """The numbers of nested lists, or what else is in their place."""
     if isinstance(value, list | tuple):
         for item in value:
             yield from numbers(item)

@@ -139,7 +139,7 @@ def sureness(graphs: Iterable[GRAFX | str | os.PathLike], console: GRAFX | None 
     several = {
         kind for nodes in everything for kind, number in Counter(map(_kind, nodes.values())).items() if number > 1
     }
-    keyed = [
+    keyed: list[dict[Any, Mapping[str, Any]]] = [
         {(*_kind(data), node if _kind(data) in several else None): data for node, data in nodes.items()}
         for nodes in everything
     ]
