@@ -1,6 +1,7 @@
 """Command line of the benchmarks: ``python -m benchmarks [sections] [--peer PYTHON] [--scatter PYTHON]``.
 
-``--audio FILE`` names a recording, ``--songs FOLDER`` songs, ``--quick`` runs tiny sizes.
+``--audio FILE`` names a recording, ``--songs FOLDER`` songs, ``--song FOLDER`` one, ``--before PATH`` an earlier
+version, ``--runs FOLDER`` results of searches; ``--quick`` runs tiny sizes.
 """
 
 import argparse
@@ -25,6 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}.")
     if options.audio and not Path(options.audio).is_file():
         parser.error(f"there is no recording {options.audio}.")
+    for name in ("song", "songs", "runs"):
+        if (folder := getattr(options, name)) and not Path(folder).is_dir():
+            parser.error(f"there is no folder {folder}.")
+    if options.before and not Path(options.before).exists():
+        parser.error(f"there is no Python or tree {options.before}.")
     threads = 1 if options.quick else None  # several would wait for each other where cores are busy
     bench = Bench(
         ours=Worker(sys.executable, "ours", threads),
@@ -35,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         audio=options.audio,
         songs=options.songs,
         search=options.search,
+        before=_earlier(options.before, threads),
+        song=options.song,
+        runs=options.runs,
     )
     recorded = options.peer and not options.quick
     try:
@@ -43,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _measure(load(name), bench, recorded)
     finally:
         bench.close()
+
+
+def _earlier(place: str | None, threads: int | None) -> Worker:
+    """What searches with an earlier version, of a Python or of a tree, which this Python can run."""
+    if place and Path(place).is_dir():
+        return Worker(sys.executable, "searching", threads, {"PYTHONPATH": str(Path(place).resolve())})
+    return Worker(place, "searching", threads)
 
 
 def _measure(module: ModuleType, bench: Bench, recorded: bool) -> None:
@@ -71,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scatter", metavar="PYTHON", help="a Python with this package and torch_scatter")
     parser.add_argument("--audio", metavar="FILE", help="a recording to compare sounds on, in place of a drum loop")
     parser.add_argument("--songs", metavar="FOLDER", help="songs with their stems, for the section sessions")
+    parser.add_argument("--song", metavar="FOLDER", help="a song for the section search, in place of a made-up one")
+    parser.add_argument("--runs", metavar="FOLDER", help="results of searches of the songs, for the section settings")
+    parser.add_argument("--before", metavar="PATH", help="a Python with an earlier version, or the folder of its code")
     parser.add_argument("--search", action="store_true", help="also search the songs, which takes hours")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     return parser

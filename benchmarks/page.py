@@ -31,9 +31,10 @@ python -m benchmarks schedules memory --peer path/to/python-with-grafx-0.6.0
 ```
 
 The first Python has `grafx==0.6.0 torchaudio torchcomp torchlpc dasp-pytorch pedalboard flamo`, or those of them that
-are compared; install `diffFx-pytorch`, which requires other versions of some, with `pip install --no-deps`. Without
-`--peer` only our columns are measured, and the page is not changed. `--audio` names a recording for comparisons of
-sound, in place of a drum loop. `--quick` runs tiny sizes.
+are compared, and for the section Search `auraloss librosa soundfile`; install `diffFx-pytorch`, which requires other
+versions of some, with `pip install --no-deps`. Without `--peer` only our columns are measured, and the page is not
+changed. `--audio` names a recording for comparisons of sound, in place of a drum loop, and `--songs` and other options
+what is needed by the sections that tell of them. `--quick` runs tiny sizes.
 """
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 COLORS = ("#2563eb", "#ea580c", "#0d9488", "#9333ea")
 GREY = "#9ca3af"
 TEXT = "#1f2937"
+MOST_TICKS = 12
+"""How many points may have ticks of their own."""
 
 
 class Line(NamedTuple):
@@ -59,14 +61,18 @@ class Plot:
             style = {"linestyle": (0, (4, 3)), "linewidth": 1.2} if line.dashed else {"marker": "o", "markersize": 4}
             axes.plot(*zip(*points, strict=True) if points else ([], []), label=line.name, color=line.color, **style)
         axes.set(xscale="log", yscale="log", xlabel=self.x, ylabel=self.y)
-        ticks = sorted({x for line in self.lines for x, _ in line.points})
+        places = sorted({x for line in self.lines for x, _ in line.points})
+        ticks = places if len(places) <= MOST_TICKS else _ticks(*axes.get_xlim())
         axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
-        low, high = axes.get_ylim()
-        ticks = [step * 10.0**power for power in range(-9, 9) for step in (1, 2, 5)]
-        ticks = [tick for tick in ticks if low <= tick <= high]
+        ticks = _ticks(*axes.get_ylim())
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_minor_locator(NullLocator())
         axes.grid(axis="y", color=GREY, alpha=0.3, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    ticks = [step * 10.0**power for power in range(-9, 9) for step in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]

@@ -85,6 +85,8 @@ def sections_run(quick):
         "## Recovery",
         "## Chorus recovery",
         "## Sessions",
+        "## Search",
+        "## Settings",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -66,6 +67,22 @@ def test_imports_are_light(tmp_path, module):
     ]
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     assert run(code, tmp_path) == "[]"
+
+
+def test_a_search_needs_no_package_that_tests_compare_it_with(tmp_path):
+    code = """
+        import sys
+
+        sys.modules |= dict.fromkeys(["auraloss", "librosa"])  # importing them fails
+        import torch
+        from grafx.search import Options, Search
+
+        stems = 0.1 * torch.randn(2, 2, 5000)
+        search = Search(stems, 0.5 * stems.sum(0), 44100, ["kick", "pad"], options=Options(fit_steps=1, rounds=0))
+        list(search.run())
+        print(search.best.loss > 0)
+    """
+    assert run(textwrap.dedent(code), tmp_path) == "True"
 
 
 @pytest.mark.slow

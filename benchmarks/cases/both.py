@@ -103,8 +103,8 @@ def rendering(
     import torch
 
     from grafx.data import convert_to_tensor
-    from grafx.parameters.tensors import create_empty_parameters
     from grafx.render import prepare_render, render_grafx, reorder_for_fast_render
+    from grafx.utils import create_empty_parameters
 
     G = getattr(graphs, shape)(**size)
     made = (make or processors_of)(set(G.config.node_types))

@@ -8,6 +8,7 @@ from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .desk import desk
 from .filters import filtering
+from .fitting import fitting
 from .kernels import kernel, repair
 from .reverbs import reverberation
 from .waveshapers import shaping
@@ -17,6 +18,8 @@ __all__ = [
     "compressing",
     "desk",
     "filtering",
+    "fitting",
+    "fitting_repaired",
     "kernel",
     "only_import",
     "preparation",
@@ -31,6 +34,11 @@ __all__ = [
 def rendering_repaired(**arguments: Any) -> Callable[[], dict[str, Any]]:
     """Run ``rendering`` with convolutions that are correct for even and odd lengths."""
     return both.rendering(make=_repaired, **arguments)
+
+
+def fitting_repaired(**arguments: Any) -> Callable[[], dict[str, Any]]:
+    """Run ``fitting`` with convolutions that are correct for even and odd lengths."""
+    return fitting(repair=repair, **arguments)
 
 
 def _repaired(types: set[str]) -> dict[str, Any]:

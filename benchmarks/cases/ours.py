@@ -8,14 +8,17 @@ from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .desk import desk
 from .filters import filtering
+from .fitting import fitting
 from .floor import copying, transforms
 from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
 from .likeness import likeness
+from .losses import losses
 from .modulation import chorus_recovery, modulating
 from .recovery import recovery
 from .reverbs import reverberation
+from .searching import search_parts, whole_search
 from .sessions import sessions
 from .streaming import blocks, long_sound
 from .waveshapers import aliasing, shaping
@@ -29,12 +32,14 @@ __all__ = [
     "copying",
     "desk",
     "filtering",
+    "fitting",
     "has_gpu",
     "inversion",
     "kernel",
     "kicks",
     "likeness",
     "long_sound",
+    "losses",
     "modulating",
     "only_import",
     "preparation",
@@ -44,9 +49,11 @@ __all__ = [
     "rendering_strips",
     "reverberation",
     "schedules",
+    "search_parts",
     "sessions",
     "shaping",
     "transforms",
+    "whole_search",
 ]
 
 

@@ -8,7 +8,7 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
-from ..measure import Worker
+from ..measure import ABSENT, Worker
 
 SECTIONS = (
     "consoles",
@@ -35,6 +35,8 @@ SECTIONS = (
     "recovery",
     "chorus_recovery",
     "sessions",
+    "search",
+    "settings",
 )
 """All sections in the order of the page."""
 
@@ -56,6 +58,9 @@ class Bench:
         audio: A recording to compare sounds on.
         songs: A folder of songs with their stems.
         search: Whether to search them, which takes long.
+        before: An earlier version of this package, which only searches.
+        song: A folder with one of them.
+        runs: A folder of what ``grafx search`` wrote about them.
     """
 
     ours: Worker
@@ -66,10 +71,13 @@ class Bench:
     audio: str | None = None
     songs: str | None = None
     search: bool = False
+    before: Worker = ABSENT
+    song: str | None = None
+    runs: str | None = None
 
     def close(self) -> None:
         """End all processes."""
-        for worker in (self.ours, self.theirs, self.scatter, self.pedalboard):
+        for worker in (self.ours, self.theirs, self.scatter, self.pedalboard, self.before):
             worker.close()
 
 

@@ -24,7 +24,8 @@ ODD_NAMES = sys.getfilesystemencodeerrors()
 NONE = "none"
 """How the command line names a chain without processors."""
 
-Chain = list[str] | dict[str, list[str]]
+Chains = list[str] | dict[str, list[str]]
+"""Processors of one chain for all, or of a chain for each name."""
 
 OPTIONS = tuple(option.name for option in fields(Options))
 
@@ -54,7 +55,7 @@ class Request:
     mix: Path
     out: Path
     groups: dict[str, list[str]] = field(default_factory=dict)
-    chain: Chain = field(default_factory=lambda: list(CHAIN))
+    chain: Chains = field(default_factory=lambda: list(CHAIN))
     master: list[str] | None = None
     returns: dict[str, list[str]] = field(default_factory=dict)
     sidechains: dict[str, str] = field(default_factory=dict)
@@ -182,7 +183,7 @@ def _sidechains(value: Any, _folder: Path) -> dict[str, str]:
     return dict(value)
 
 
-def _chain(value: Any, _folder: Path) -> Chain:
+def _chain(value: Any, _folder: Path) -> Chains:
     kind = "a list of processors, or 'none'"
     if isinstance(value, Mapping):
         return {name: _texts(types, "processors, or a table of them by names") for name, types in value.items()}

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -12,13 +14,13 @@ def numbered(length, num_stems=2):
     return time.expand(num_stems, 2, length), time.expand(2, length)
 
 
-def check(excerpt, length):
+def check(excerpt, length, own=4000, lead=1500):
     scored, heard = excerpt.mix[0], excerpt.stems[0, 0]
-    assert excerpt.mix.shape == (2, 4000) and excerpt.stems.shape[:2] == (2, 2)
-    assert torch.equal(scored.diff(), torch.ones(3999)) and torch.equal(heard.diff(), torch.ones(len(heard) - 1))
-    assert torch.equal(heard[-4000:], scored)
-    assert len(heard) - 4000 == min(1500, scored[0])
-    assert scored[-1] < length
+    assert excerpt.mix.shape == (2, own) and excerpt.stems.shape[:2] == (2, 2)
+    assert torch.equal(scored.diff(), torch.ones(own - 1)) and torch.equal(heard.diff(), torch.ones(len(heard) - 1))
+    assert torch.equal(heard[-own:], scored)
+    assert len(heard) - own == min(lead, scored[0])
+    assert excerpt.start == scored[0] and scored[-1] < length
 
 
 @pytest.mark.parametrize("length", [1, 4000, 6999, 7000])
@@ -46,14 +48,16 @@ def test_long_audio_is_judged_from_its_first_to_its_last_sample(length, count):
         assert gaps.max() <= 4000
 
 
-def test_gradient_steps_listen_everywhere():
-    stems, mix = numbered(9000)
-    excerpts = [random_excerpt(stems, mix, RATE, seed) for seed in range(200)]
+@pytest.mark.parametrize("length", [7001, 9000, 12345])
+def test_gradient_steps_listen_everywhere_on_an_even_grid(length):
+    """What is prepared for one serves again."""
+    stems, mix = numbered(length)
+    excerpts = [random_excerpt(stems, mix, RATE, seed) for seed in range(300)]
     for excerpt in excerpts:
-        check(excerpt, 9000)
-    starts = sorted(excerpt.mix[0, 0].item() for excerpt in excerpts)
-    assert starts[0] < 300 and starts[-1] > 4700
-    assert len(set(starts)) > 150
+        check(excerpt, length, own=2000, lead=1000)
+    last = length - 2000
+    places = math.ceil(last / 250)
+    assert {excerpt.start for excerpt in excerpts} == {round(last * place / places) for place in range(places + 1)}
 
 
 def test_the_excerpt_follows_from_the_seed_and_nothing_else():
@@ -71,5 +75,8 @@ def test_the_excerpt_follows_from_the_seed_and_nothing_else():
 def test_where_the_mix_is_silent_there_is_nothing_to_judge(sounding):
     stems, mix = torch.ones(2, 2, 40_000), torch.zeros(2, 40_000)
     mix[:, sounding] = 1
-    excerpts = evaluated_excerpts(stems, mix, RATE) + [random_excerpt(stems, mix, RATE, seed) for seed in range(20)]
-    assert all(excerpt.mix.any() and excerpt.mix.shape == (2, 4000) for excerpt in excerpts)
+    evaluated = evaluated_excerpts(stems, mix, RATE)
+    drawn = [random_excerpt(stems, mix, RATE, seed) for seed in range(20)]
+    assert all(excerpt.mix.any() for excerpt in evaluated + drawn)
+    assert {excerpt.mix.shape for excerpt in evaluated} == {(2, 4000)}
+    assert {excerpt.mix.shape for excerpt in drawn} == {(2, 2000)}

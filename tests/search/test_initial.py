@@ -199,4 +199,4 @@ def test_the_stems_of_a_graph_without_names_get_their_gains():
     assert torch.equal(
         of_type(G, "gain")[0]["parameters"]["log_gain"], nearest_log_gains(noises(2), noises(2).sum(0))[0]
     )
-    assert not of_type(G, "eq")[0]["parameters"]["log_magnitude"].any()
+    assert of_type(G, "eq")[0]["parameters"]["log_magnitude"].abs().max() < 0.1  # of what needs none

@@ -6,6 +6,7 @@ import pytest
 import torch
 from auraloss.freq import MultiResolutionSTFTLoss
 
+from grafx.errors import AudioError
 from grafx.search import MatchLoss
 from grafx.search.mixing.loss import FFT_SIZES
 
@@ -53,19 +54,122 @@ def test_follows_the_formula(match_loss, noise, other):
     assert match_loss(noise, quiet_side).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_is_auraloss_of_each_signal(match_loss, noise, other):
-    target = other[:1] + 0.05 * other  # a side much softer than the mid, which must count as much
+def auraloss_of(pairs, sample_rate):
+    """The mean over pairs of signals, in float64 but for its mel bands."""
+    sizes = MatchLoss(sample_rate).sizes
     distance = MultiResolutionSTFTLoss(
-        fft_sizes=[512, 1024, 4096],
-        hop_sizes=[128, 256, 1024],
-        win_lengths=[512, 1024, 4096],
+        fft_sizes=sizes,
+        hop_sizes=[size // 4 for size in sizes],
+        win_lengths=sizes,
         scale="mel",
         n_bins=64,
-        sample_rate=44100,
+        sample_rate=sample_rate,
     )
-    pairs = zip(left_right_mid_side(noise), left_right_mid_side(target), strict=True)
-    expected = torch.stack([distance(e[None, None], t[None, None]) for e, t in pairs]).mean()
-    assert torch.allclose(match_loss(noise, target), expected, rtol=1e-5)
+    for part in distance.stft_losses:
+        part.window = part.window.double()
+    return torch.stack([distance.double()(e[None, None], t[None, None]) for e, t in pairs]).mean()
+
+
+def pairs_of(estimate, target):
+    both = left_right_mid_side(estimate.double()), left_right_mid_side(target.double())
+    return [list(pair) for pair in zip(*both, strict=True)]
+
+
+def is_like(loss, estimate, expected):
+    """Whether a loss and its gradient are as expected."""
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    gradient, slope = (torch.autograd.grad(value, estimate, retain_graph=True)[0] for value in (loss, expected))
+    assert (gradient - slope).norm() < 1e-4 * slope.norm()
+
+
+def white(seed):
+    return 0.1 * torch.randn(2, 9001, generator=torch.Generator().manual_seed(seed))
+
+
+def music(seed, length=9001):
+    """Decaying chords, panned, over noise that is 60 dB softer: most bands are far from the floor, some are at it."""
+    generator = torch.Generator().manual_seed(seed)
+    time, signal = torch.arange(length) / 44100, 1e-4 * torch.randn(2, length, generator=generator)
+    for frequency in (110.0, 277.2, 1318.5, 6100.0):
+        pan, start = torch.rand(2, 1, generator=generator), 0.05 * torch.rand(1, generator=generator)
+        signal += 0.3 * pan * (time > start) * (-30 * (time - start)).exp() * (2 * math.pi * frequency * time).sin()
+    return signal
+
+
+def with_soft_side(noise):
+    """A side much softer than the mid, which must count as much."""
+    return noise[:1] + 0.05 * noise
+
+
+MATERIAL = {
+    "noise": lambda: (white(0), white(1)),
+    "soft side": lambda: (white(0), with_soft_side(white(1))),
+    "music": lambda: (music(1), music(2)),
+    "alike": lambda: (music(1) + 0.1 * white(2), music(1)),
+    "soft": lambda: (1e-3 * music(1), 1e-3 * music(2)),
+}
+
+
+@pytest.mark.each("material")
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("material", MATERIAL)
+def test_is_auraloss_of_each_signal(material, sample_rate):
+    estimate, target = MATERIAL[material]()
+    estimate.requires_grad_()
+    loss = MatchLoss(sample_rate)(estimate, target, gain=1.0)
+    is_like(loss, estimate, auraloss_of(pairs_of(estimate, target), sample_rate))
+
+
+@pytest.mark.parametrize("kind, silent, loudest", [("mono", 3, 0), ("opposite", 2, 0), ("left", 1, 0), ("right", 0, 1)])
+def test_silent_signals_are_auraloss_beside_the_loudest(kind, silent, loudest):
+    """Left and right are the first of signals that are as loud."""
+    estimate, target = white(3).requires_grad_(), variants(white(0))[kind]
+    loss = MatchLoss(44100)(estimate, target, gain=1.0)
+    pairs = pairs_of(estimate, target)
+    pairs[silent] = [signal + pairs[loudest][1] for signal in pairs[silent]]
+    is_like(loss, estimate, auraloss_of(pairs, 44100))
+
+
+def test_several_mixes_are_compared_as_one_by_one_is(match_loss):
+    target, several = white(0), torch.stack([white(1), white(0), music(3)]).requires_grad_()
+    losses = match_loss(several, target)
+    assert losses.shape == (3,) and losses.dtype == torch.float32
+    alone = [match_loss(estimate, target) for estimate in several]
+    torch.testing.assert_close(losses, torch.stack(alone), rtol=1e-6, atol=0)
+    gradients = [torch.autograd.grad(loss.sum(), several, retain_graph=True)[0] for loss in (losses, sum(alone))]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-9)
+    assert match_loss(several[:0], target).shape == (0,)
+
+
+@pytest.mark.parametrize("kind", ["stereo", "mono", "soft"])
+@pytest.mark.parametrize("gain", [None, 3.0])
+def test_a_prepared_target_stands_for_the_target(match_loss, noise, other, kind, gain):
+    target = variants(noise)[kind]
+    prepared = match_loss.reference(target, gain)
+    for estimate in (other, torch.stack([other, noise])):
+        assert torch.equal(match_loss(estimate, prepared), match_loss(estimate, target, gain))
+
+
+def test_nan_is_not_lost(match_loss, noise, other):
+    broken = other.clone()
+    broken[1, 7000] = float("nan")
+    assert match_loss(broken, noise).isnan()
+    assert match_loss(torch.stack([other, broken]), noise).isnan().tolist() == [False, True]
+
+
+def test_what_cannot_be_compared_is_refused(match_loss, noise):
+    prepared = match_loss.reference(noise)
+    for target in (noise, prepared):
+        for estimate in (noise[:, 1:], noise[:1], noise[0], noise[None, None], torch.stack([noise[:, 1:]] * 2)):
+            with pytest.raises(AudioError, match="one shape"):
+                match_loss(estimate, target)
+        with pytest.raises(AudioError, match="float32"):
+            match_loss(noise.double(), target)
+    for target in (noise.double(), noise[:, :2048], noise[0], noise[None], None):
+        with pytest.raises(AudioError):
+            match_loss.reference(target)
+        with pytest.raises(AudioError):
+            match_loss(noise, target)
 
 
 def variants(noise):

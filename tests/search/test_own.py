@@ -104,12 +104,12 @@ def test_any_graph_of_any_processors_is_searched_to_its_end(stems, mix, tmp_path
     before = {i: dict(data) for i, data in G.nodes(data=True)}
     search = searched(stems, mix, G, loss=loss)
     phases = [progress.phase for progress in search.run()]
-    assert phases == ["fit"] * 3 + ["prune", "tune", "tune"] * 2
+    assert phases == ["fit"] * 3 + ["prune", "tune", "tune"] * 2 + ["tune"] * 2
     assert search.console.num_processors == count and search.best.num_processors < count
     assert {i: dict(data) for i, data in G.nodes(data=True)} == before
     for found in (search.console, search.best):
         estimate = render_mix(found.G, stems, RATE, PROCESSORS)
-        assert search.loss(estimate, mix).item() == pytest.approx(found.loss, rel=1e-4)
+        assert search.judge(estimate, search.excerpts[0]).item() == pytest.approx(found.loss, rel=1e-4)
     assert [data["name"] for _, data in search.best.G.nodes(data=True) if data["node_type"] == "in"] == NAMES
     metrics = write_results(search, tmp_path)
     assert set(NAMES) <= set(metrics["chains"]) and metrics["found_processors"] == search.best.num_processors
@@ -531,3 +531,24 @@ def test_results_tell_which_processors_are_ones_own(stems, mix, tmp_path):
     assert set(metadata["own_processors"]) == {"level", "tone"}
     assert metadata["own_processors"]["level"].endswith("Level")
     assert metadata["own_processors"]["tone"].endswith("ParametricEqualizer")
+
+
+class Split(nn.Module):
+    """Takes the weights of a graph, but has two outlets."""
+
+    outlets = ("low", "high")
+
+    def parameter_size(self):
+        return {"ratio": 1}
+
+    def external_parameters(self):
+        return {WEIGHT}
+
+    def forward(self, x, ratio, drywet_weight):
+        low = x * (ratio * drywet_weight[:, None]).unsqueeze(-1)
+        return low, x - low
+
+
+def test_what_has_several_outlets_cannot_be_removed(stems, mix):
+    with pytest.raises(SearchError, match=r"'split' has 2 outlets.*: use one with a single outlet"):
+        searched(stems, mix, only("level"), {"level": Level(), "split": Split()})

@@ -45,7 +45,8 @@ def nearest_curves(stems: Tensor, mix: Tensor, log_gains: Tensor, sample_rate: f
         solution, _ = nnls(np.vstack([rows, np.diag(pull)]), np.concatenate([wanted, pull]))
         curves.append(0.5 * np.log(solution.clip(LOWEST, HIGHEST)))
     to_mel, to_hertz = SCALES["mel_slaney"]
-    centres = to_hertz(np.linspace(*to_mel(np.array([0.0, sample_rate / 2])), NUM_BANDS + 2))[1:-1]
+    low, high = to_mel(np.array([0.0, sample_rate / 2]))
+    centres = to_hertz(np.linspace(low, high, NUM_BANDS + 2))[1:-1]
     return torch.from_numpy(centres), torch.tensor(np.array(curves)).T.to(stems.dtype)
 
 

@@ -10,7 +10,7 @@ from .excerpt import Excerpt
 from .loss import MatchLoss, Reference
 
 KEPT = 64
-"""How many excerpts' targets are kept; those of 4 s take 5 MB each."""
+"""How many excerpts' targets are kept; at 44.1 kHz, those of 2 s take 1 MB each, and 5 MB if the mix is mono."""
 
 
 class Judge:
@@ -20,10 +20,14 @@ class Judge:
         loss: A :class:`MatchLoss`, or a function of an estimate and a target.
         gain: Factor that brings the song to the reference loudness.
         device: Where to compute.
+
+    Attributes:
+        never_negative: Whether the loss is known to be so; one's own may be, such as a negated ratio in dB.
     """
 
     def __init__(self, loss: MatchLoss | Callable[[Tensor, Tensor], Tensor], gain: float, device: torch.device) -> None:
         self.loss, self.gain, self.device = loss, gain, device
+        self.never_negative = isinstance(loss, MatchLoss)
         self._references: OrderedDict[tuple[int, int], Reference] = OrderedDict()
 
     def __call__(self, mix: Tensor, excerpt: Excerpt) -> Tensor:

@@ -15,6 +15,7 @@ from ...data import GRAFX
 from ...data.attributes import BYPASS, WEIGHT, held_settings
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import GraphError, SearchError
+from ...processors.contract import contract_of
 from ...processors.options import ADDRESS, identity_of
 from ...trees import map_tensors
 from ..conditions import plain_tensor
@@ -55,9 +56,15 @@ def _own_processor(node_type: Any, processor: Any) -> nn.Module:
             " those of grafx.processors are."
         )
     try:
-        return copy.deepcopy(weighted({node_type: processor})[node_type]).requires_grad_(False)
+        own = copy.deepcopy(weighted({node_type: processor})[node_type]).requires_grad_(False)
     except ValueError as error:
         raise type(error)(f"{place} cannot be searched with: {error}") from None
+    if len(outlets := contract_of(own).outlets) > 1:
+        raise SearchError(
+            f"{place} has {len(outlets)} outlets, but its input could only take the place of one: use one with a single"
+            " outlet."
+        )
+    return own
 
 
 def described(processors: Mapping[str, nn.Module]) -> list[Any]:

@@ -6,6 +6,7 @@ concurrent callers, and data-loader workers are forks.
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def inline(function: Callable) -> Callable:
     return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
 
 
-def run_rows(row_kernel: Callable, *arguments: Tensor | float, work: int = 1, lanes: int = 1) -> None:
+def run_rows(row_kernel: Callable, *arguments: Tensor | float | tuple[Any, ...], work: int = 1, lanes: int = 1) -> None:
     """Call ``row_kernel(start, stop, *arrays)`` on disjoint ranges of rows, concurrently.
 
     Args:

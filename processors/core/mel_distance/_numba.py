@@ -1,6 +1,10 @@
-"""Compiled kernels of :mod:`.mel_distance` for the CPU: one frame after another, in the cache."""
+"""Compiled kernels of :mod:`.mel_distance` for the CPU: one frame after another, in the cache.
+
+Without transforms that kernels can call, kernels cut and sum the frames, and torch transforms all at once.
+"""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,21 +13,20 @@ from torch import Tensor
 from ..backends.mkl import backward, forward, plan
 from ..backends.numba_rows import kernel, run_rows
 from ..fourier import irfft, rfft
+from . import FLOOR
 
-FLOOR = 1e-8
-NONE = (0, 0, 0)  # handles, where kernels cannot call transforms
-TRANSFORM, BAND = 16, 4  # what a sample costs, in steps of a recursion
+NONE = (0, 0, 0)
+"""Handles of a plan, where kernels cannot call transforms."""
+TRANSFORM, BAND = 16, 4  # what a number costs, in steps of a recursion
 
-vectorized = partial(kernel, fastmath={"contract", "reassoc", "nsz"})  # sums in the order of registers
+vectorized = partial(kernel, fastmath={"contract", "reassoc", "nsz"})  # sums in the order of registers; NaN stays NaN
 
 
 def spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
-    n, transforms = window.shape[0], plan(window.shape[0], signal.dtype)
-    rows, num_frames = signal.shape[0], 1 + signal.shape[-1] // hop
-    frames = signal.new_empty(rows, num_frames, 2, n + 2)
-    handles = NONE if transforms is None else transforms.handles
+    n, handles = window.shape[0], _handles(window)
+    frames = signal.new_empty(signal.shape[0], 1 + signal.shape[-1] // hop, 2, n + 2)
     run_rows(spectrum_rows, _per_frame(frames), signal, window, hop, handles, work=TRANSFORM)
-    if transforms is None:
+    if handles is NONE:
         return torch.view_as_real(rfft(frames[..., :n])).flatten(-2)
     return frames
 
@@ -44,7 +47,7 @@ def distances(own: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def magnitudes_gradient(grad: Tensor, own: Tensor, magnitudes: Tensor) -> Tensor:
-    grads = torch.empty_like(own)
+    grads = own.new_empty(own.shape)
     run_rows(slope_rows, _per_frame(own), magnitudes, grad, grads.flatten(0, 1), own.shape[1], work=BAND)
     return grads
 
@@ -59,23 +62,29 @@ def frames_gradient(
     silent: Tensor,
     window: Tensor,
 ) -> Tensor:
-    n, transforms = window.shape[0], plan(window.shape[0], spectra.dtype)
-    frames, handles = torch.empty_like(spectra), NONE if transforms is None else transforms.handles
+    n, handles, frames = window.shape[0], _handles(window), spectra.new_empty(spectra.shape)
     bands = grads.flatten(0, 1), first, count, weights, carrier, silent
     arguments = *bands, window, frames.flatten(0, 1), spectra.shape[1], handles
     run_rows(spectrum_gradient_rows, _per_frame(spectra), *arguments, work=TRANSFORM)
-    if transforms is None:
+    if handles is NONE:
         return irfft(torch.view_as_complex(frames.unflatten(-1, (-1, 2))), n).mul_(n).mul_(window)
     return frames
 
 
 def joined(frames: Tensor, n: int, hop: int, num_samples: int) -> Tensor:
+    """Sum overlapping frames, and fold what the reflection at both ends had repeated."""
     signal = frames.new_zeros(frames.shape[0], 2, num_samples)
     run_rows(join_rows, signal.flatten(0, 1), frames, n, hop, work=n // hop)
     return signal
 
 
+def _handles(window: Tensor) -> tuple[Any, ...]:
+    transforms = plan(window.shape[0], window.dtype)
+    return NONE if transforms is None else transforms.handles
+
+
 def _per_frame(values: Tensor) -> Tensor:
+    """``(R, T, ...)`` as rows, which kernels share."""
     return values.flatten(0, 1).flatten(1)
 
 
@@ -240,7 +249,6 @@ def spectrum_gradient_rows(
 
 @kernel
 def join_rows(start, stop, signal, frames, n, hop):
-    """Sum overlapping frames, and fold what the reflection at both ends had repeated."""
     length = signal.shape[1]
     for row in range(start, stop):
         samples = signal[row]

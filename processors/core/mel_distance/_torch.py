@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from ..fourier import irfft, rfft
+from ..precision import wide
 from ..stft import overlap_add
-
-FLOOR = 1e-8
+from . import FLOOR
 
 
 def spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
@@ -19,13 +19,13 @@ def spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
 def magnitudes(
     spectra: Tensor, first: Tensor, count: Tensor, weights: Tensor, carrier: Tensor, silent: Tensor
 ) -> Tensor:
-    bank = _bank(first, weights, spectra.shape[-1] // 2)
+    bank = _bank(first, count, weights, spectra.shape[-1] // 2)
     return _absolute(_four(spectra, carrier, silent)) @ bank.T
 
 
 def distances(own: Tensor, magnitudes: Tensor) -> Tensor:
-    squares = (own - magnitudes).double().square().sum((1, -1))
-    return torch.stack([squares, (own.log() - magnitudes.log()).double().abs().sum((1, -1))], -1)
+    squares = wide(own - magnitudes).square().sum((1, -1))
+    return torch.stack([squares, wide(own.log() - magnitudes.log()).abs().sum((1, -1))], -1)
 
 
 def magnitudes_gradient(grad: Tensor, own: Tensor, magnitudes: Tensor) -> Tensor:
@@ -44,9 +44,9 @@ def frames_gradient(
     window: Tensor,
 ) -> Tensor:
     four = _four(spectra, carrier, silent)
-    size = _absolute(four)
-    slopes = grads @ _bank(first, weights, four.shape[-1]) / size
-    left, right, mid, side = (four * slopes.masked_fill(four.abs().square() < FLOOR, 0)).unbind(2)
+    squares = torch.view_as_real(four).square().sum(-1)
+    slopes = grads @ _bank(first, count, weights, four.shape[-1]) / squares.sqrt()
+    left, right, mid, side = (four * slopes.masked_fill(squares < FLOOR, 0)).unbind(2)
     both = torch.stack([left + (mid + side) / 2, right + (mid - side) / 2], 2)
     both[..., 1:-1] /= 2  # each of these bins counts twice in a real signal
     return irfft(both, window.shape[0]).mul_(window.shape[0]).mul_(window)
@@ -78,6 +78,8 @@ def _absolute(spectra: Tensor) -> Tensor:
     return torch.view_as_real(spectra).square().sum(-1).clamp(min=FLOOR).sqrt()
 
 
-def _bank(first: Tensor, weights: Tensor, bins: int) -> Tensor:
-    places = (first[:, None] + torch.arange(weights.shape[1], device=first.device)).clamp(max=bins - 1)
-    return weights.new_zeros(weights.shape[0], bins).scatter_add_(1, places, weights)
+def _bank(first: Tensor, count: Tensor, weights: Tensor, bins: int) -> Tensor:
+    """The filterbank ``(B, K)``."""
+    which = torch.arange(weights.shape[1], device=first.device)
+    places = (first[:, None] + which).clamp(max=bins - 1)
+    return weights.new_zeros(weights.shape[0], bins).scatter_add_(1, places, weights * (which < count[:, None]))

@@ -36,6 +36,7 @@ def doors():
         feedback_delay,
         freeverb,
         ladder,
+        mel_distance,
         noise,
         phase,
         ramp,
@@ -53,6 +54,17 @@ def doors():
         def run(r, n):
             state = leaf(r, 9), torch.zeros(())
             return delay_line.delay_line_process(leaf(r, n), times(r, n), state, (8.0, kind), leaf(r))
+
+        return run
+
+    def distances(of_each):
+        def run(r, n):
+            weights, window = torch.rand(3, 3, dtype=DOUBLE), torch.hann_window(8, dtype=DOUBLE)
+            bands = mel_distance.Bands(window, 2, torch.tensor([0, 1, 3]), torch.tensor([2, 3, 2]), weights)
+            signal, silent = leaf(r, 2, n + 5, low=-1), torch.rand(r if of_each else 1, 4) > 0.5
+            carrier = mel_distance.stereo_spectra(torch.randn(len(silent), 2, n + 5).double(), window, 2)[:, :, 0]
+            magnitudes = mel_distance.band_magnitudes(carrier.new_ones(len(silent), 2, n + 5), bands, carrier, silent)
+            return mel_distance.mel_distances(signal, mel_distance.Target(magnitudes, carrier, silent), bands)
 
         return run
 
@@ -95,6 +107,8 @@ def doors():
         "feedback delay, constant": lambda r, n: feedback_delay.feedback_delay(leaf(r, n), leaf(r, 1), leaf(r), 8.0),
         "freeverb": reverb,
         "ladder": lambda r, n: ladder.saturating_ladder(leaf(r, n), leaf(r), leaf(r), leaf(r, 5), leaf(r, 4)),
+        "mel distance": distances(of_each=False),
+        "mel distance, a target for each": distances(of_each=True),
         "noise": lambda r, n: noise.white_noise(leaf(r, high=99), n, 2),
         "phase": lambda r, n: phase.running_phase(leaf(r, high=99), 1000.0, leaf(r, n), n, leaf(r, n), leaf(r)),
         "phase, constant": lambda r, n: phase.running_phase(leaf(r, high=99), 1000.0, leaf(r, 1), n),

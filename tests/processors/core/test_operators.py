@@ -13,6 +13,7 @@ from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
 from grafx.processors.core.delay_network import Network, delay_network, delay_network_by_frequency
 from grafx.processors.core.ladder import saturating_ladder
+from grafx.processors.core.mel_distance import Bands, Target, band_magnitudes, mel_distances, stereo_spectra
 from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
@@ -28,7 +29,7 @@ OPERATORS = [
     "onepole", "first_order", "first_order of samples", "first_order of complex numbers", "ballistics", "biquads",
     "no biquads", "state_space", "ramp", "ramp of samples", "phase", "phase of samples", "wavetable", "convolve",
     "comb", "ladder", "delay_network",
-    "solve_delay_network",
+    "solve_delay_network", "mel_distances",
     "antialiased", "antialiased of second order",
 ]  # fmt: skip
 CASES = [
@@ -98,6 +99,13 @@ def arguments(name, rows, length, dtype):
         lines, kept = torch.rand(rows, 3, 5 + length).double(), torch.rand(rows, -(-length // 2), 3, 2, 2).double()
         given, state, g = (u[:, None], (2, 5, 4), sos, matrix, b, c), kept[:, :1].sum(1), grad[:, None].repeat(1, 2, 1)
         return (*given, past, state, 2), (g, lines, state, *given, lines, kept, 2)
+    if name == "mel_distances":
+        signal, bands = torch.randn(rows, 2, length + SHORTEST, dtype=dtype), mel_bands(dtype)
+        target = mel_target(signal.shape[-1], bands)
+        spectra = stereo_spectra(signal, bands.window, bands.hop)
+        own = band_magnitudes(signal, bands, *target[1:])
+        weights = torch.randn(rows, 4, 2, dtype=DOUBLE)
+        return (signal, *target, *bands), (weights, spectra, own, *target, *bands, signal.shape[-1])
     if name.startswith("antialiased"):
         order = 2 if "second" in name else 1
         x = torch.randn(rows, length + order, dtype=dtype)
@@ -106,12 +114,38 @@ def arguments(name, rows, length, dtype):
     return (x, h, 3), (g, x, 7, 3)
 
 
+SHORTEST = 5  # samples, of which there are frames of 8
+
+
+def mel_bands(dtype):
+    weights = torch.tensor([[0.5, 1, 0], [1, 2, 1], [0.25, 1, 0]], dtype=dtype)
+    return Bands(torch.hann_window(8, dtype=dtype), 2, torch.tensor([0, 1, 3]), torch.tensor([2, 3, 2]), weights)
+
+
+def mel_target(length, bands):
+    """A mono signal, whose side needs a carrier."""
+    mono = (0.9 * torch.arange(length, dtype=bands.window.dtype)).cos().expand(1, 2, -1)
+    carrier, silent = (
+        stereo_spectra(mono, bands.window, bands.hop)[:, :, 0],
+        torch.tensor([[False, False, False, True]]),
+    )
+    return Target(band_magnitudes(mono, bands, carrier, silent), carrier, silent)
+
+
+def mel_distances_of(u):
+    bands = mel_bands(u.dtype)
+    return mel_distances(u[:, :2], mel_target(u.shape[-1], bands), bands)
+
+
 def operator_pair(name):
     name = name.split(" of ")[0].removeprefix("no ")
     operators = torch.ops.grafx
     return getattr(operators, name), operators.correlate if name == "convolve" else getattr(
         operators, f"{name}_backward"
     )
+
+
+ONE_GRADIENT = ["mel_distances"]  # for the first argument alone
 
 
 def leaves(values):
@@ -129,7 +163,7 @@ def test_contract(name):
     forward, backward = operator_pair(name)
     given, given_back = arguments(name, 3, 9, torch.float32)
     opcheck(backward, given_back if name != "convolve" else leaves(given_back))
-    opcheck(forward, leaves(given))
+    opcheck(forward, (*leaves(given[:1]), *given[1:]) if name in ONE_GRADIENT else leaves(given))
 
 
 SHAPES_ALONE = ("test_schema", "test_faketensor")
@@ -200,6 +234,7 @@ FUNCTIONS = {
     ),
     "convolve": (lambda u, h: convolve(u, h), [(2, 1, 5)]),
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
+    "mel_distances": (mel_distances_of, []),
 }
 
 

@@ -12,7 +12,7 @@ from grafx.processors.core.backends import switches
 from grafx.processors.core.convolution import FIRConvolution
 from grafx.processors.errors import ParameterError
 
-SOME = ["ballistics", "biquad", "convolution", "delay line, cubic", "freeverb", "segments"]
+SOME = ["ballistics", "biquad", "convolution", "delay line, cubic", "freeverb", "mel distance", "segments"]
 ROWS, LENGTH = 9, 60  # longer, some filters here would run away
 OPERATORS = runpy.run_path(str(Path(__file__).with_name("test_kernels.py")))
 
