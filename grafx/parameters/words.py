@@ -52,16 +52,21 @@ def _spreads(settings: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, st
     for name, value in settings.items():
         place, unit = _place_and_unit(name, path)
         if isinstance(value, Mapping) and _is_placed(value):
-            widths = {at: max(one["highest"] - one["lowest"] for one in trees.numbers(v)) for at, v in value.items()}
+            widths = {at: max(one["highest"] - one["lowest"] for one in _ends(v)) for at, v in value.items()}
             widest = max(widths, key=lambda at: widths[at])
-            alike = {at: [one["lowest"] for one in trees.numbers(v)] for at, v in value.items()}
+            alike = {at: [one["lowest"] for one in _ends(v)] for at, v in value.items()}
             text = f"within {_in_words(widths[widest])}{unit} ({widest})"
             yield place, text if widths[widest] else _places_in_words(alike, unit)
         elif isinstance(value, Mapping) and "lowest" not in value:
             yield from _spreads(value, (*path, name))
         else:
-            ends = ([_in_words(one[end], name) for end in ("lowest", "highest")] for one in trees.numbers(value))
+            ends = ([_in_words(one[end], name) for end in ("lowest", "highest")] for one in _ends(value))
             yield place, ", ".join(low if low == high else f"{low} to {high}" for low, high in ends) + unit
+
+
+def _ends(value: Any) -> Iterator[Any]:
+    """The lowest and highest of each number, of nested lists of them."""
+    return trees.numbers(value)
 
 
 def _place_and_unit(name: str, path: Path) -> tuple[Path, str]:

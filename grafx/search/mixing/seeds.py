@@ -139,11 +139,11 @@ def sureness(graphs: Iterable[GRAFX | str | os.PathLike], console: GRAFX | None 
     several = {
         kind for nodes in everything for kind, number in Counter(map(_kind, nodes.values())).items() if number > 1
     }
-    keyed: list[dict[Any, Mapping[str, Any]]] = [
+    keyed: list[dict[tuple[str, str, int | None], Mapping[str, Any]]] = [
         {(*_kind(data), node if _kind(data) in several else None): data for node, data in nodes.items()}
         for nodes in everything
     ]
-    places: dict[Any, int] = {}
+    places: dict[tuple[str, str, int | None], int] = {}
     for nodes, keys in zip(everything, keyed, strict=True):
         for node, key in zip(nodes, keys, strict=True):
             places.setdefault(key, node)
