@@ -104,7 +104,7 @@ def test_a_drawing_of_a_result_is_the_same_bytes_each_time(cli, result_folder, t
 
 
 def test_each_phase_is_a_line(searched):
-    lines = [line for line in searched.output.splitlines() if " of 7, " in line]  # the last round is twice as long
+    lines = [line for line in searched.output.splitlines() if " of 5, " in line]
     assert [line.split(":")[0] for line in lines] == [
         "fitting the console",
         "pruning, round 1",

@@ -222,7 +222,7 @@ def test_removing_leaves_nothing(checkpoint):
 
 
 def test_entries_are_those_that_earlier_searches_wrote(saved):
-    counters = {"round", "step", "step_in_round", "pruned", "second_chance", "headroom", "lowest", "seconds", "history"}
+    counters = {"round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history"}
     entries = {part: json.loads((saved / part / "graph.json").read_text())["metadata"].keys() for part in PARTS}
     assert entries == {"current": counters | {"fingerprint"}} | {
         part: {"loss", "num_processors", "step"} for part in ("console", "best")

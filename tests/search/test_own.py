@@ -104,7 +104,7 @@ def test_any_graph_of_any_processors_is_searched_to_its_end(stems, mix, tmp_path
     before = {i: dict(data) for i, data in G.nodes(data=True)}
     search = searched(stems, mix, G, loss=loss)
     phases = [progress.phase for progress in search.run()]
-    assert phases == ["fit"] * 3 + ["prune", "tune", "tune"] * 2 + ["tune"] * 2
+    assert phases == ["fit"] * 3 + ["prune", "tune", "tune"] * 2
     assert search.console.num_processors == count and search.best.num_processors < count
     assert {i: dict(data) for i, data in G.nodes(data=True)} == before
     for found in (search.console, search.best):

@@ -15,8 +15,8 @@ class Options:
         seed: Everything random follows from it. With as many threads, the same seed gives the same graph.
         fit_steps: Gradient steps on the full console.
         rounds: How many times pruning and fine-tuning alternate.
-        tune_steps: Gradient steps after each pruning, twice as many after the last one.
-        tolerance: How much the match loss may rise over that of the fitted console, or of a better graph on the way.
+        tune_steps: Gradient steps after each pruning.
+        tolerance: How much the match loss may rise over that of the fitted console.
         method: ``"hybrid"``, ``"drywet"`` or ``"brute-force"``, see :mod:`grafx.search.prune`.
         learning_rate: Of Adam at the start of the fit; it falls along a cosine.
         tune_learning_rate: The same for each fine-tuning.

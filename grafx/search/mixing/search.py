@@ -213,7 +213,7 @@ class Search:
 
     @property
     def total_steps(self) -> int:
-        return sum(map(self._steps_of, range(self.options.rounds + 1)))
+        return self.options.fit_steps + self.options.rounds * self.options.tune_steps
 
     @property
     def num_processors(self) -> int:
@@ -230,7 +230,7 @@ class Search:
         while not self.finished:
             if self.round > 0 and not self.state.pruned:
                 yield self._prune()
-            while self.step_in_round < self._steps_of(self.round):
+            while self.step_in_round < self._steps_of_round():
                 yield self._gradient_step()
             self._end_round()
 
@@ -272,10 +272,8 @@ class Search:
     def _mixer(self, G: GRAFX) -> Mixer:
         return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
 
-    def _steps_of(self, number: int) -> int:
-        if number == 0:
-            return self.options.fit_steps
-        return self.options.tune_steps * (2 if number == self.options.rounds else 1)
+    def _steps_of_round(self) -> int:
+        return self.options.tune_steps if self.round else self.options.fit_steps
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
@@ -307,7 +305,7 @@ class Search:
     @torch.no_grad()
     def _average(self) -> None:
         """Average the parameters over the last steps, whose gradients are those of short excerpts."""
-        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of(self.round))
+        number = self.step_in_round - math.ceil((1 - AVERAGED) * self._steps_of_round())
         if number > 0:
             named = dict(self.mixer.named_parameters())
             average = self.state.average or {name: value.detach().clone() for name, value in named.items()}
@@ -321,7 +319,7 @@ class Search:
         self.state.average = {}
 
     def _learning_rate(self) -> float:
-        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of(self.round))
+        decay = 0.55 + 0.45 * math.cos(math.pi * self.step_in_round / self._steps_of_round())
         if self.round == 0:
             return self.options.learning_rate * decay
         # Adam does not know the scale of the gradients at first; steps at full length would spoil a good graph.
@@ -333,7 +331,6 @@ class Search:
         self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
-        state.lowest = loss if state.lowest is None else min(state.lowest, loss)
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
@@ -359,9 +356,7 @@ class Search:
     # Pruning
 
     def _bound(self) -> float:
-        """The largest accepted loss. A graph that was fitted for longer may be better than the console."""
-        assert self.state.lowest is not None  # once the console is fitted
-        return self.state.lowest + self.options.tolerance
+        return self.console.loss + self.options.tolerance
 
     @in_usual_torch
     def _prune(self) -> Progress:

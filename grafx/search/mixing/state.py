@@ -32,7 +32,6 @@ class SearchState:
         optimizer: That of the mixer.
         average: Means of parameters over the last steps of a round, by name; empty before them.
         headroom: How far over the bound the next pruning may go.
-        lowest: The smallest loss of a round, once there is one.
         round: 0 for the console, then the round of pruning.
         step: Gradient steps done in all.
         step_in_round: Those of this round.
@@ -48,7 +47,6 @@ class SearchState:
     optimizer: torch.optim.Optimizer
     headroom: float
     average: dict[str, Tensor] = field(default_factory=dict)
-    lowest: float | None = None
     round: int = 0
     step: int = 0
     step_in_round: int = 0
