@@ -59,6 +59,9 @@ INAUDIBLE = 1e-4
 AVERAGED = 0.35
 """Share of the steps of a round, the last ones, over which parameters are averaged."""
 
+SEEDS_APART = 1_000_003
+"""So that two seeds hear other excerpts, rather than the same ones a step later."""
+
 SHORTEST = 1024  # samples, of which initial levels are measured
 
 
@@ -256,6 +259,7 @@ class Search:
             GraphError: It is no such graph, or cannot be rendered.
         """
         self.state.mixer, self.state.optimizer = self.fitting(G)
+        self.state.average = {}
 
     def fitting(self, G: GRAFX) -> tuple[Mixer, torch.optim.Optimizer]:
         """What fits a graph, see :meth:`take`, from the beginning."""
@@ -277,9 +281,8 @@ class Search:
 
     @in_usual_torch
     def _gradient_step(self) -> Progress:
-        excerpt = random_excerpt(
-            self.stems, self.mix, self.sample_rate, self.options.seed + self.step, power=self._power
-        )
+        seed = (self.options.seed * SEEDS_APART + self.step) % 2**63
+        excerpt = random_excerpt(self.stems, self.mix, self.sample_rate, seed, self._power)
         estimate, penalties = self.mixer(excerpt.stems)
         loss = self.judge(estimate, excerpt)
         if self.num_processors:
