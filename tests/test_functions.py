@@ -7,14 +7,16 @@ ROOT = Path(__file__).parents[1] / "grafx"
 MOST_LINES, MOST_ARGUMENTS = 45, 8
 
 LONG = {
+    ("cli/search.py", "search"),  # options of a command
     ("render/stream.py", "_render"),  # a block, from its sources to the state that it leaves
 }
 MANY_ARGUMENTS = {
-    ("cli/main.py", "search"),  # options of a command
+    ("cli/search.py", "search"),  # options of a command
     ("draw/callbacks.py", "_draw_node"),  # called as draw_node is
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise
     ("draw/node.py", "draw_node"),  # as GRAFX has it
     ("render/render.py", "render_grafx"),  # as GRAFX has it
+    ("search/mixing/search.py", "__init__"),  # what a search may take of one's own, with defaults
     ("search/inversion/effect.py", "invert_effect"),  # options with defaults
     ("search/inversion/invert.py", "invert"),  # options with defaults
 }

@@ -105,7 +105,8 @@ def test_a_drawing_of_a_result_is_the_same_bytes_each_time(cli, result_folder, t
 
 def test_each_phase_is_a_line(searched):
     lines = [line for line in searched.output.splitlines() if " of 5, " in line]
-    assert [line.split(":")[0] for line in lines] == [
+    phases = [line.split(":")[0] for line in lines]
+    assert list(dict.fromkeys(phases)) == [  # a slow machine says some of them again
         "fitting the console",
         "pruning, round 1",
         "fine-tuning, round 1",

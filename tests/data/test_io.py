@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import grafx.data.formats.io as io
+import grafx.files as files
 from grafx.data import GRAFX, GraphError, NodeConfigs, batch_grafx, load_grafx, save_grafx, unbatch_grafx
 from grafx.parameters.tensors import create_empty_parameters
 from grafx.render import prepare_render, reorder_for_fast_render
@@ -390,7 +391,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, place, existing,
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(io.Path if place == "mkdir" else io if place == "open" else os, place, fail, raising=False)
+    monkeypatch.setattr(io.Path if place == "mkdir" else files if place == "open" else os, place, fail, raising=False)
     kind, message = (GraphError, "No space left") if isinstance(error, OSError) else (KeyboardInterrupt, None)
     with pytest.raises(kind, match=message):
         save_grafx(GRAFX(), folder)

@@ -152,19 +152,11 @@ class Search:
         G = build_console(self.names, groups) if graph is None else self._own_graph(graph, groups)
         self.match_loss = MatchLoss(self.sample_rate).to(self.device) if loss is None else None
         check_audio(stems, mix, self.names, self.match_loss.min_samples if self.match_loss else SHORTEST)
-        stems, self.mix = plain_tensor(stems), plain_tensor(mix)
-        self.gain = reference_gain(self.mix, self.sample_rate)
-        self.judge = Judge(self.match_loss or own_loss(loss, self.gain, self.device), self.gain, self.device)
         own = [] if graph is None else [contents(G)]
         own += [described(self.processors)] if self.processors else []
         own += [] if loss is None else [loss_name(loss)]
-        settings = self.sample_rate, self.names, groups, self.options, REFERENCE_LUFS, *own
-        self.stems_digest = audio_digest(stems)
-        self.fingerprint = _fingerprint(self.stems_digest, self.mix, *settings)
-        alignment = (align if self.options.align else unaligned)(stems, self.mix, self.sample_rate, self.names)
-        self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
-        self._power = self.mix.square().mean().item()
-        self.excerpts = evaluated_excerpts(self.stems, self.mix, self.sample_rate)
+        self._listen(plain_tensor(stems), plain_tensor(mix), groups, own)
+        self.judge = Judge(self.match_loss or own_loss(loss, self.gain, self.device), self.gain, self.device)
         if loss is not None:
             first = self.excerpts[0]
             check_gradient(self.judge.loss, first.scored(first.stems.sum(0)), first.mix)
@@ -174,6 +166,17 @@ class Search:
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
         if own:
             self._check_render()
+
+    def _listen(self, stems: Tensor, mix: Tensor, groups: Mapping[str, Sequence[str]], own: Sequence[Any]) -> None:
+        """Take in the audio: its level, what tells the search from others, where stems belong, and excerpts."""
+        self.mix, self.gain = mix, reference_gain(mix, self.sample_rate)
+        self.stems_digest = audio_digest(stems)
+        settings = self.sample_rate, self.names, groups, self.options, REFERENCE_LUFS, *own
+        self.fingerprint = _fingerprint(self.stems_digest, mix, *settings)
+        alignment = (align if self.options.align else unaligned)(stems, mix, self.sample_rate, self.names)
+        self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
+        self._power = mix.square().mean().item()
+        self.excerpts = evaluated_excerpts(self.stems, mix, self.sample_rate)
 
     mixer = _of_state("mixer", "The graph that is being fitted, with its parameters and dry/wet weights.")
     optimizer = _of_state("optimizer", "That of the mixer.")
