@@ -44,6 +44,13 @@ SCALES: dict[str, Scale] = {
 }
 
 
+def equal_steps(scale: str, f_min: float, f_max: float, count: int) -> np.ndarray:
+    """Compute frequencies in Hz, both ends included, that are equally far apart on one of the ``SCALES``."""
+    to_scale, to_hertz = SCALES[scale]
+    low, high = to_scale(np.array([f_min, f_max], dtype=float))
+    return to_hertz(np.linspace(low, high, count))
+
+
 class TriangularFilterBank(Constants):
     r"""Triangular filters with centres equally spaced on a frequency scale.
 
@@ -113,10 +120,7 @@ class TriangularFilterBank(Constants):
         """Compute W, each filter's value at each frequency, ``(F, K)`` in float64, from the arguments of the class."""
         f_max = sr / 2 if f_max is None else f_max
         _check(num_filters, scale, f_min, f_max)
-        to_scale, to_hertz = SCALES[scale]
-        num_knots = num_filters + (1 if low_half_triangle else 2)
-        low, high = to_scale(np.array([f_min, f_max], dtype=float))
-        knots = to_hertz(np.linspace(low, high, num_knots))
+        knots = equal_steps(scale, f_min, f_max, num_filters + (1 if low_half_triangle else 2))
         if not (np.diff(knots) > 0).all():
             raise ParameterError(
                 f"{f_min:g} to {f_max:g} Hz is more than {scale!r} covers: lower f_max or take another."

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...processors.core.filterbank import SCALES, TriangularFilterBank
+from ...processors.core.filterbank import TriangularFilterBank, equal_steps
 
 NUM_BANDS = 40
 SIZE = 4096  # samples of a frame
@@ -44,9 +44,7 @@ def nearest_curves(stems: Tensor, mix: Tensor, log_gains: Tensor, sample_rate: f
         pull = np.sqrt(PULL * (np.square(rows).sum(0) + 1e-30))
         solution, _ = nnls(np.vstack([rows, np.diag(pull)]), np.concatenate([wanted, pull]))
         curves.append(0.5 * np.log(solution.clip(LOWEST, HIGHEST)))
-    to_mel, to_hertz = SCALES["mel_slaney"]
-    low, high = to_mel(np.array([0.0, sample_rate / 2]))
-    centres = to_hertz(np.linspace(low, high, NUM_BANDS + 2))[1:-1]
+    centres = equal_steps("mel_slaney", 0.0, sample_rate / 2, NUM_BANDS + 2)[1:-1]
     return torch.from_numpy(centres), torch.tensor(np.array(curves)).T.to(stems.dtype)
 
 
@@ -58,7 +56,10 @@ def at_bins(centres: Tensor, curve: Tensor, hertz: Tensor) -> Tensor:
 
 def _band_powers(signals: Tensor, bank: Tensor, size: int) -> Tensor:
     """Compute ``(…, bands, frames)`` of ``(…, L)``."""
+    return (bank @ power_spectrogram(signals.flatten(0, -2), size)).unflatten(0, signals.shape[:-1])
+
+
+def power_spectrogram(signals: Tensor, size: int) -> Tensor:
+    """Compute ``(…, bins, frames)`` of ``(…, L)`` in float64, with at most one leading axis."""
     window = torch.hann_window(size, dtype=torch.float64)
-    rows = signals.flatten(0, -2).double()
-    spectra = torch.stft(rows, size, size // 4, window=window, return_complex=True)
-    return (bank @ spectra.abs().square()).unflatten(0, signals.shape[:-1])
+    return torch.stft(signals.double(), size, size // 4, window=window, return_complex=True).abs().square()

@@ -50,9 +50,9 @@ def evaluated_excerpts(stems: Tensor, mix: Tensor, sample_rate: int) -> list[Exc
     count = min(NUM_EVALUATED, -(-length // round(SECONDS * sample_rate)))
     starts = [round(last * i / (count - 1)) for i in range(count)]
     excerpts = [_cut(stems, mix, sample_rate, start, SECONDS, LEAD_SECONDS) for start in starts]
-    excerpts.sort(key=lambda excerpt: -_power(excerpt.mix))
-    power = _power(mix)
-    return [excerpt for excerpt in excerpts if _power(excerpt.mix) > SILENCE * power] or [
+    excerpts.sort(key=lambda excerpt: -mean_power(excerpt.mix))
+    power = mean_power(mix)
+    return [excerpt for excerpt in excerpts if mean_power(excerpt.mix) > SILENCE * power] or [
         _loudest(stems, mix, sample_rate, SECONDS, LEAD_SECONDS)
     ]
 
@@ -74,12 +74,12 @@ def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int, powe
     if length <= WHOLE_SECONDS * sample_rate:
         return Excerpt(stems, mix)
     last = length - round(STEP_SECONDS * sample_rate)
-    power = _power(mix) if power is None else power
+    power = mean_power(mix) if power is None else power
     generator = torch.Generator().manual_seed(seed)
     grid = math.ceil(last / round(GRID_SECONDS * sample_rate))
     for place in torch.randint(grid + 1, (NUM_DRAWS,), generator=generator).tolist():
         excerpt = _cut(stems, mix, sample_rate, round(last * place / grid), STEP_SECONDS, STEP_LEAD_SECONDS)
-        if _power(excerpt.mix) > SILENCE * power:
+        if mean_power(excerpt.mix) > SILENCE * power:
             return excerpt
     return _loudest(stems, mix, sample_rate, STEP_SECONDS, STEP_LEAD_SECONDS)
 
@@ -92,7 +92,8 @@ def _loudest(stems: Tensor, mix: Tensor, sample_rate: int, seconds: float, lead_
     return _cut(stems, mix, sample_rate, start, seconds, lead_seconds)
 
 
-def _power(signal: Tensor) -> float:
+def mean_power(signal: Tensor) -> float:
+    """Return the mean square of all samples."""
     return signal.square().mean().item()
 
 

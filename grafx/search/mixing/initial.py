@@ -27,7 +27,7 @@ from ...trees import row
 from ..loudness import reference_gain
 from .bypass import Roles, returns_of
 from .console import processors_for
-from .curves import at_bins, nearest_curves
+from .curves import at_bins, nearest_curves, power_spectrogram
 from .mixer import THRESHOLD, WEIGHT
 from .weighted import inner
 
@@ -156,10 +156,8 @@ def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:
     return torch.tensor(np.array(log_gains).T, dtype=stems.dtype).clamp(*LOG_GAIN_RANGE)
 
 
-def _power(signal: Tensor, size: int = 2048) -> np.ndarray:
-    window = torch.hann_window(size, dtype=torch.float64)
-    spectrum = torch.stft(signal.double(), size, size // 4, window=window, return_complex=True)
-    return spectrum.abs().square().numpy()
+def _power(signal: Tensor) -> np.ndarray:
+    return power_spectrogram(signal, 2048).numpy()
 
 
 def _initial_values(processor: nn.Module, generator: torch.Generator, rise: float) -> dict[str, Any]:

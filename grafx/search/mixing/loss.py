@@ -3,13 +3,12 @@
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from ...errors import AudioError
-from ...processors.core.filterbank import SCALES, TriangularFilterBank
+from ...processors.core.filterbank import TriangularFilterBank, equal_steps
 from ...processors.core.mel_distance import (
     Bands,
     Target,
@@ -170,9 +169,7 @@ def mel_bands(size: int, sample_rate: int) -> Bands:
     matrix = TriangularFilterBank.compute_matrix(
         size // 2 + 1, NUM_MEL_BANDS, "mel_slaney", 0.0, None, sample_rate, low_half_triangle=False
     )
-    to_mel, to_hertz = SCALES["mel_slaney"]
-    low, high = to_mel(np.array([0.0, sample_rate / 2]))
-    knots = to_hertz(np.linspace(low, high, NUM_MEL_BANDS + 2))
+    knots = equal_steps("mel_slaney", 0.0, sample_rate / 2, NUM_MEL_BANDS + 2)
     area = torch.from_numpy(2 / (knots[2:] - knots[:-2]))
     return bands_of((matrix * area).T.float(), torch.hann_window(size), size // 4)
 

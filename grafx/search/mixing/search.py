@@ -20,7 +20,7 @@ from ..loudness import REFERENCE_LUFS, reference_gain
 from .align import align, unaligned
 from .bypass import level_changes
 from .console import build_console, processors_for
-from .excerpt import Excerpt, evaluated_excerpts, random_excerpt
+from .excerpt import Excerpt, evaluated_excerpts, mean_power, random_excerpt
 from .initial import set_initial_parameters
 from .judge import Judge
 from .loss import MatchLoss
@@ -175,7 +175,7 @@ class Search:
         self.fingerprint = _fingerprint(self.stems_digest, mix, *settings)
         alignment = (align if self.options.align else unaligned)(stems, mix, self.sample_rate, self.names)
         self.stems, self.placements, self.diagnosis = alignment.stems, alignment.placements, alignment.diagnosis
-        self._power = mix.square().mean().item()
+        self._power = mean_power(mix)
         self.excerpts = evaluated_excerpts(self.stems, mix, self.sample_rate)
 
     mixer = _of_state("mixer", "The graph that is being fitted, with its parameters and dry/wet weights.")
@@ -398,7 +398,7 @@ class Search:
 
     def _trials(self) -> Trials:
         changes = level_changes(self.mixer, self.excerpts[0].stems)
-        return Trials(self.mixer, self.excerpts, changes, self.processors, self._mixer, self.judge)
+        return Trials(self.mixer, self.excerpts, changes, self._mixer, self.judge)
 
     def _evaluate_mixer(self, mixer: Mixer) -> float:
         return self.judge.mean(lambda stems: mixer(stems)[0], self.excerpts)

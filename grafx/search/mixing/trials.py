@@ -4,13 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import networkx as nx
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from ... import trees
 from ...data import GRAFX
 from .bypass import without
-from .console import processors_for
 from .excerpt import Excerpt
 from .judge import Judge
 from .mixer import WEIGHT, Mixer
@@ -27,7 +25,6 @@ class Trials:
         mixer: The graph with all of its processors.
         excerpts: What the loss is the mean over.
         changes: Level changes of the processors, see :func:`~grafx.search.mixing.bypass.level_changes`.
-        processors: Node type to processor, in addition to those of a console or in their place.
         remix: Makes a mixer of a graph.
         judge: Loss of an excerpt.
     """
@@ -37,21 +34,20 @@ class Trials:
         mixer: Mixer,
         excerpts: Sequence[Excerpt],
         changes: Mapping[int, Tensor],
-        processors: Mapping[str, nn.Module],
         remix: Callable[[GRAFX], Mixer],
         judge: Judge,
     ) -> None:
         self.G, self.excerpts, self.changes = mixer.graph(), excerpts, changes
         self._remix, self._judge, self._gain = remix, judge, mixer.gain
         self._losses: dict[frozenset[int], float] = {}
-        self._known = processors_for(self.G, processors=processors)
+        self._processors = dict(mixer.renderer.processors.items())
         (self._out,) = (node for node, data in self.G.nodes(data=True) if data["node_type"] == "out")
         with torch.no_grad():
             self._heard = [_outputs(mixer, excerpt) for excerpt in excerpts]
 
     def without(self, removed: Collection[int]) -> GRAFX:
         """The graph without some processors, at constant level."""
-        return without(self.G, removed, self.changes, self._known)
+        return without(self.G, removed, self.changes, self._processors)
 
     def __call__(self, removed: frozenset[int], bound: float = float("inf")) -> float:
         """Return the loss without some processors or, once it is certain to be over a bound, what is certain.

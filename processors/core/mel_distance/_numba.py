@@ -120,6 +120,14 @@ def four_signals(spectra, carrier, added, four):
         four[3, i] = (left[i] - right[i]) * half + added[3] * carrier[i]
 
 
+@kernel
+def read_frame(spectra, row, num_frames, carrier, silent, nothing, added, four):
+    """Write the spectra of the four signals of a frame; ``nothing`` and ``added`` are room for it."""
+    target = row // num_frames % silent.shape[0]
+    added[:] = silent[target]
+    four_signals(spectra[row], carrier[target, row % num_frames] if carrier.shape[1] else nothing, added, four)
+
+
 @vectorized
 def absolute_values(four, floor, absolute):
     for which in range(4):
@@ -148,10 +156,7 @@ def magnitude_rows(start, stop, spectra, first, count, weights, carrier, silent,
     four, absolute = np.empty((4, size), spectra.dtype), np.empty((4, size // 2), spectra.dtype)
     added, nothing = np.empty(4, spectra.dtype), np.zeros(size, spectra.dtype)
     for row in range(start, stop):
-        target, frame = row // num_frames % silent.shape[0], row % num_frames
-        added[:] = silent[target]
-        carried = carrier[target, frame] if carrier.shape[1] else nothing
-        four_signals(spectra[row], carried, added, four)
+        read_frame(spectra, row, num_frames, carrier, silent, nothing, added, four)
         absolute_values(four, real(FLOOR), absolute)
         sum_bands(first, count, weights, absolute, own[row])
 
@@ -232,10 +237,7 @@ def spectrum_gradient_rows(
     four, slopes = np.empty((4, size), spectra.dtype), np.empty((4, size // 2), spectra.dtype)
     added, nothing = np.empty(4, spectra.dtype), np.zeros(size, spectra.dtype)
     for row in range(start, stop):
-        target, frame = row // num_frames % silent.shape[0], row % num_frames
-        added[:] = silent[target]
-        carried = carrier[target, frame] if carrier.shape[1] else nothing
-        four_signals(spectra[row], carried, added, four)
+        read_frame(spectra, row, num_frames, carrier, silent, nothing, added, four)
         spread_bands(first, count, weights, grads[row], slopes)
         scale_spectra(four, slopes, real(FLOOR))
         both_channels(four, frames[row, 0], frames[row, 1])
