@@ -1,6 +1,7 @@
 """Shared fixtures: a trusted reference renderer, and toy processors to render with."""
 
 import os
+import shutil
 import sys
 import zlib
 from types import SimpleNamespace
@@ -295,3 +296,51 @@ def snapshot():
         return nodes, [(*edge[:3], dict(edge[3])) for edge in G.edges(keys=True, data=True)], dict(G.graph)
 
     return take_snapshot
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's chromium, headless; tests skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a file or an address in a page of its own; errors of scripts and requests to elsewhere fail the test.
+
+    ``complaints`` of the page has what went wrong so far, and may be cleared by those who expect it.
+    """
+    contexts, pages = [], []
+
+    def open_one(place, **options):
+        address = place if "://" in str(place) else place.as_uri()
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.complaints = []
+        own = address.split("/")[2]
+
+        def note(request):
+            scheme, _, rest = request.url.partition(":")
+            if scheme not in ("data", "blob") and request.url != address and (not own or rest.split("/")[2] != own):
+                page.complaints.append(f"request to {request.url}")
+
+        page.on("request", note)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
+        page.goto(address)
+        pages.append(page)
+        return page
+
+    yield open_one
+    complaints = [complaint for page in pages for complaint in page.complaints]
+    for context in contexts:
+        context.close()
+    assert not complaints

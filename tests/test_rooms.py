@@ -24,6 +24,7 @@ GRAFX = {
     "render": {"data", "parameters", "trees", "words"},
     "draw": {"data", "parameters", "text", "trees", "words"},
     "search": {"data", "parameters", "audio", "draw", "files", "render", "text", "trees", "words"},
+    "report": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
     "utils": {"data", "parameters"},
     "settings": {"data", "parameters"},
 }
