@@ -15,7 +15,7 @@ from ..words import count
 from .heard import Heard, hear, nodes_of, rigged
 from .losses import losses_of
 from .model import node_model, page_model, to_json
-from .sounds import packed, sounds_of
+from .sounds import packed, pairs_of, sounds_of
 from .spectrogram import spectrograms
 from .truth import truth_texts
 
@@ -102,7 +102,8 @@ def report_of(
         "spectrograms": spectrograms(heard.mix, heard.target, heard.sample_rate),
     }
     model = page_model(heard, sounds, {}, nodes, metrics, truth, title, **parts)
-    others = len(to_json(model).encode()) + OF_PAGE + 6500 * len(sounds.by_key)
+    number = len(sounds.by_key)
+    others = len(to_json(model).encode()) + OF_PAGE + number * (400 + 10 * pairs_of(number))
     entries, files = packed(sounds, heard.sample_rate, (most_bytes - others) * 3 // 4)
     return {**model, "sounds": entries}, files
 
