@@ -46,7 +46,7 @@ def page_model(
         spectrograms: Pictures of both.
     """
     nodes = nodes or {node_id: node_model(heard, node_id) for node_id in sorted(heard.G.nodes)}
-    known = {node["id"]: node for node in (metrics or {}).get("nodes", ())}
+    known = {node["id"]: node for node in ((metrics or {}).get("nodes") or ())}
     model = {
         "version": VERSION,
         "title": title or "Mixing graph",
@@ -68,7 +68,7 @@ def page_model(
         "spectrograms": spectrograms or {},
         "loss": loss,
         "story": story_of(metrics, picture),
-        "chains": (metrics or {}).get("chains", {}),
+        "chains": (metrics or {}).get("chains") or {},
         "truth": truth,
     }
     return plain(model)

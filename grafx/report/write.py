@@ -17,6 +17,7 @@ from .losses import losses_of
 from .model import node_model, page_model, to_json
 from .sounds import packed, pairs_of, sounds_of
 from .spectrogram import spectrograms
+from .story import check_metrics
 from .truth import truth_texts
 
 MOST_BYTES = 10_000_000  # of a page
@@ -72,8 +73,7 @@ def write_report(
     texts = truth_texts(truth)
     G = named(G, names)
     _check_size(G)
-    if metrics is not None and not isinstance(metrics, Mapping):
-        raise SearchError(f"The metrics are {metrics!r:.60}, but should be those of a search, as in its metrics.json.")
+    check_metrics(metrics)
     rigged(G, sources, sample_rate, processors, target)
     model, sounds = report_of(hear(G, sources, sample_rate, processors, target), metrics, texts, title)
     from .page import page_html

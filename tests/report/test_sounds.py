@@ -131,23 +131,22 @@ def test_several_outlets_and_generators_have_their_sounds():
     assert sounds.nodes[node] == {"out": "mix", "in": None, "adds": None} and sounds.tracks["stems"] == []
 
 
-@pytest.mark.parametrize("most", [1_500_000, 300_000, 150_000, 110_000])
+@pytest.mark.parametrize("most", [400_000, 80_000])
 def test_sounds_fit_into_what_there_is_room_for(most):
-    heard = hear(console(), tones(3, 4.0), RATE, target=tones(3, 4.0).sum(0))
+    heard = hear(console(("gain",)), tones(3, 3.0), RATE, target=tones(3, 3.0).sum(0))
     sounds = sounds_of(heard)
     entries, files = packed(sounds, RATE, most)
-    assert sum(map(len, files.values())) <= most
-    assert sum(map(len, files.values())) > most / 3
+    assert most / 3 < sum(map(len, files.values())) <= most
     for key, one in entries.items():
         own, rate = decoded(entries, files, key)
         start = round(one["start"] * rate)
-        assert own.shape[-1] == pytest.approx(one["seconds"] * rate, abs=1) and one["seconds"] <= 4
-        whole = sounds.by_key[key].part(0, 4 * RATE).double().numpy()
-        part = whole[:, round(one["start"] * RATE) :][:, : round(one["seconds"] * RATE)]
-        assert start + own.shape[-1] <= 4 * rate + 1
-        levels = [loudness(torch.from_numpy(x), r) for x, r in ((own, rate), (np.ascontiguousarray(part), RATE))]
+        assert own.shape[-1] == pytest.approx(one["seconds"] * rate, abs=1)
+        assert start + own.shape[-1] <= 3 * rate + 1
+        whole = sounds.by_key[key].part(0, 3 * RATE).double().numpy()
+        part = np.ascontiguousarray(whole[:, round(one["start"] * RATE) :][:, : round(one["seconds"] * RATE)])
+        levels = [loudness(torch.from_numpy(x), r) for x, r in ((own, rate), (part, RATE))]
         assert levels[0] == pytest.approx(levels[1], abs=0.1) and one["lufs"] == pytest.approx(levels[1], abs=0.01)
-    assert {entries[key]["seconds"] for key in ("mix", "target", "difference")} == {4} or most < 120_000
+    assert {entries[key]["seconds"] for key in ("mix", "target", "difference")} == {3}
 
 
 def test_sounds_that_never_fit_are_refused():
@@ -156,9 +155,9 @@ def test_sounds_that_never_fit_are_refused():
 
 
 def test_excerpts_of_what_hears_the_same_stems_are_cut_alike():
-    heard = hear(console(), tones(3, 4.0), RATE)
+    heard = hear(console(("gain",)), tones(3, 3.0), RATE)
     sounds = sounds_of(heard)
-    entries, _ = packed(sounds, RATE, 110_000)
+    entries, _ = packed(sounds, RATE, 65_000)
     stems = stems_of(heard)
     cuts = {}
     for node, keys in sounds.nodes.items():
@@ -166,7 +165,7 @@ def test_excerpts_of_what_hears_the_same_stems_are_cut_alike():
             if sounds.by_key[key].role == "node":
                 cuts.setdefault(stems[node], set()).add((entries[key]["start"], entries[key]["seconds"]))
     assert cuts and all(len(found) == 1 for found in cuts.values())
-    assert any(entries[key]["seconds"] < 4 for key in entries)
+    assert any(entries[key]["seconds"] < 3 for key in entries)
     solos = [entries[stem["solo"]] for stem in sounds.tracks["stems"]]
     assert len({(one["start"], one["seconds"]) for one in solos}) == 1
 
