@@ -1,5 +1,6 @@
 """``grafx demo``: a search with a known ground truth, of real stems, mixed with third-party effects."""
 
+import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from ..audio import write_audio
 from ..errors import AudioError, SearchError
+from ..files import write_through
 from ..search import Options, Search
 from .faults import INTERRUPTED, plain_errors
 from .outputs import check_folder
+from .report import TRUTH_FILE, leave_report
 from .search import run_search
+from .sources import AUDIO, TARGET
 from .terminal import notice, say
 
 SOURCE = "The Easton Ellises, “Falcon 69”"
@@ -51,10 +55,12 @@ def run_demo(out: Path) -> bool:
     mix = mix_elsewhere(stems, sample_rate)
     notice(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
     finished = run_search(Search(stems, mix, sample_rate, NAMES, options=OPTIONS), out, TRUTH)
-    for name, signal in (*zip(NAMES, stems, strict=True), ("target", mix)):
-        write_audio(out / "audio" / f"{name}.wav", signal, sample_rate)
+    for name, signal in (*zip(NAMES, stems, strict=True), (Path(TARGET).stem, mix)):
+        write_audio(out / AUDIO / f"{name}.wav", signal, sample_rate)
+    write_through(out / TRUTH_FILE, (json.dumps(TRUTH, indent=1, ensure_ascii=False) + "\n").encode())
     if finished:
-        say(f"Listen to {out / 'audio' / 'target.wav'} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
+        say(f"Listen to {out / AUDIO / TARGET} and {out / 'mix.wav'}; see {out / 'graph.svg'}.")
+        leave_report(out)
     return finished
 
 

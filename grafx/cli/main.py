@@ -10,6 +10,7 @@ from .draw import draw
 from .invert import invert
 from .processors import processors
 from .render import render
+from .report import report
 from .search import search
 from .terminal import say
 
@@ -30,8 +31,8 @@ def main(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Find, render and draw audio processing graphs."""
+    """Find, hear, render and draw audio processing graphs."""
 
 
-for command in (search, render, draw, processors, invert, demo):
+for command in (search, report, render, draw, processors, invert, demo):
     app.command()(command)

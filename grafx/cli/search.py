@@ -18,6 +18,7 @@ from .material import Material, read_material, stem_names
 from .outputs import check_folder
 from .own_processors import find_maker, made_by
 from .progress import CHECKPOINT, interrupts, run_with_progress
+from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
 from .search_options import with_search_options
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
@@ -101,6 +102,7 @@ def search(
             finished = run_search(found, request.out, request=request, config=config)
         if not finished:
             raise typer.Exit(INTERRUPTED)
+        leave_report(request.out, request.processors, maker)
 
 
 def _given(ctx: typer.Context) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A saved graph with the sound that goes through it: the stems, and the mix that it was made for."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,9 +133,12 @@ def _audio_of(folder: Path, G: GRAFX) -> tuple[list[Path], Path | None]:
         mix = folder / AUDIO / TARGET
         if not any(path.is_file() for path in (*stems, mix)):
             raise AudioError(f"{folder} does not say what its graph was made for: {remedy}.")
-    gone = [str(path) for path in (*stems, *([mix] if mix else [])) if not path.is_file()]
-    if gone:
-        raise AudioError(f"{folder} was made for audio that is not there any more, {', '.join(gone)}: {remedy}.")
+    if gone := [os.path.normpath(path) for path in (*stems, *([mix] if mix else [])) if not path.is_file()]:
+        others = f" and {count(len(gone) - 1, 'other file')}" if gone[1:] else ""
+        raise AudioError(
+            f"{folder} was made for audio that is not there, {gone[0]}{others}; one of the two may have been moved:"
+            f" {remedy}."
+        )
     return list(stems), mix
 
 

@@ -1,0 +1,98 @@
+"""``grafx report``, and the report that other commands leave beside their results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import GraphError
+from ..report import write_report
+from ..report.truth import read_truth
+from .faults import plain_errors, usage
+from .outputs import check_file
+from .own_processors import find_maker
+from .results import ResultFolder, read_metrics
+from .sources import Sources, find_sources
+from .terminal import notice, say, silence
+
+REPORT_FILE, TRUTH_FILE = "report.html", "truth.json"
+PAGES = (".html", ".htm")
+
+Stems = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Audio files, mono or stereo.", show_default="those of the search"),
+]
+Mix = Annotated[Path | None, typer.Option(help="The finished mix.", show_default="that of the search")]
+OwnProcessors = Annotated[
+    str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
+]
+
+
+def report(
+    folder: ResultFolder,
+    stems: Stems = None,
+    mix: Mix = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="What is known of the mix: a JSON file of its chains.", show_default="truth.json, if any"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Page to write.", show_default="report.html in the folder")] = None,
+    processors: OwnProcessors = None,
+) -> None:
+    """Write a page to see and hear a saved graph.
+
+    It is one file that opens in any browser, without a network.
+    """
+    folder = folder.parent if folder.is_file() else folder
+    out = folder / REPORT_FILE if out is None else out
+    with plain_errors():
+        with usage():
+            maker = find_maker(processors) if processors else None
+            check_file(out, PAGES, GraphError)
+        known = read_truth(truth) if truth else None  # before the audio is read
+        sources = find_sources(folder, stems or (), mix, processors, maker)
+        write_page(folder, out, sources, known)
+        say(f"Wrote {out}.")
+
+
+def write_page(
+    folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Write the report of a folder's graph, with what lies beside it: its metrics and the ground truth."""
+    if truth is None and (folder / TRUTH_FILE).is_file():
+        truth = read_truth(folder / TRUTH_FILE)
+    write_report(
+        out,
+        sources.G,
+        sources.stems,
+        sources.sample_rate,
+        sources.processors,
+        sources.mix,
+        names=sources.names,
+        metrics=_metrics(folder),
+        truth=truth,
+        title=folder.resolve().name,
+    )
+
+
+def leave_report(folder: Path, name: str | None = None, maker: Any = None) -> None:
+    """Write the report beside results that are complete already, so that what goes wrong loses nothing."""
+    out = folder / REPORT_FILE
+    if out.exists():
+        return
+    try:
+        with silence(True):  # what is to be said of the files has been said
+            sources = find_sources(folder, name=name, maker=maker)
+        write_page(folder, out, sources)
+    except (ValueError, OSError) as error:
+        notice(f"The results are complete, but their page could not be written. {error}")
+        return
+    say(f"See and hear the result: {out}.")
+
+
+def _metrics(folder: Path) -> dict[str, Any] | None:
+    try:
+        return read_metrics(folder)
+    except (OSError, ValueError):
+        return None
