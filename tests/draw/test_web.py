@@ -19,9 +19,10 @@ from grafx.draw.web import html as web_html
 from grafx.draw.web import page, read_asset, script_json
 from grafx.search import build_console
 
-NODE_KEYS = set(
-    "id type name short x y width height fill ink outline round above lines wet bypassed group chain".split()
-)
+NODE_KEYS = {
+    *("id", "type", "name", "short", "x", "y", "width", "height", "fill", "ink", "outline", "round", "above"),
+    *("lines", "wet", "bypassed", "group", "chain"),
+}
 EDGE_KEYS = {"source", "dest", "key", "outlet", "inlet", "points", "backward"}
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -144,6 +145,12 @@ def test_groups_are_in_the_subgroups_they_are_mixed_into():
     groups = {node["id"]: node["group"] for node in picture(console())["nodes"]}
     for n, data in console().nodes(data=True):
         assert groups[n] == (data.get("owner") or (data["name"] if data["node_type"] != "out" else None))
+
+
+def test_what_follows_in_a_row_is_no_subgroup(graphs):
+    G = graphs.make(["in", "eq", "eq", "eq", "out"], [(n, n + 1) for n in range(4)])
+    nx.set_node_attributes(G, {1: "pre", 2: "post", 3: "post"}, "owner")
+    assert picture(G)["groups"] == [{"name": "pre", "parent": None}, {"name": "post", "parent": None}]
 
 
 def test_names_stand_above_unless_they_are_not_wanted():

@@ -504,7 +504,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
     if (!fold) return;
     const hadFocus = shown.get(id)?.g === document.activeElement;
     setFold(fold.key, !node.fold, id);
-    const after = known.get(node.fold ? node.members[0].id : standsFor(id)) ?? arranged.nodes.find((n) => n.fold === fold);
+    const after = known.get(standsFor(node.fold ? node.members[0].id : id)) ?? arranged.nodes.find((n) => n.fold === fold);
     if (after && hadFocus) focusNode(after.id);
     else if (after) rove(after.id);
   }
@@ -527,8 +527,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
   }
 
   function reveal(id) {
-    const host = known.has(id) ? null : known.get(standsFor(id));
-    if (host) setFold(host.fold.key, false, host.id);
+    for (let host = known.get(standsFor(id)); host?.fold; host = known.get(standsFor(id))) setFold(host.fold.key, false, host.id);
   }
 
   // --- Moving
@@ -851,7 +850,8 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
   stage.addEventListener("keydown", key);
   stage.addEventListener("pointerdown", press);
   stage.addEventListener("pointermove", drag);
-  for (const event of ["pointerup", "pointercancel", "lostpointercapture"]) stage.addEventListener(event, release);
+  for (const event of ["pointerup", "pointercancel"]) stage.addEventListener(event, release);
+  stage.addEventListener("lostpointercapture", (event) => event.target === stage && release(event)); // fingers are first held by what they touch
   stage.addEventListener("wheel", wheel, { passive: false });
   stage.addEventListener("click", click);
   stage.addEventListener("dblclick", doubleClick);
