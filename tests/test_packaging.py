@@ -34,6 +34,15 @@ def test_type_checkers_may_use_the_annotations():
     assert "py.typed" in options["package-data"]["grafx"]
 
 
+def test_all_that_is_no_module_is_installed_too():
+    """Scripts, styles and templates of pages."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    installed = {path for pattern in options["package-data"]["grafx"] for path in (ROOT / "grafx").glob(pattern)}
+    others = {path for path in (ROOT / "grafx").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert others <= installed
+    assert {"viewer.js", "viewer.css"} <= {path.name for path in others}
+
+
 def test_the_package_comes_before_a_folder_that_has_its_name(tmp_path):
     (tmp_path / "grafx").mkdir()
     assert run("import grafx, grafx.processors; print(grafx.__file__ is not None)", tmp_path) == "True"

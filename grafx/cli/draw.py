@@ -1,6 +1,6 @@
 """``grafx draw``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,19 +16,21 @@ from .results import ResultFolder, load_folder
 from .terminal import say
 
 PICTURES = (".svg", ".pdf", ".png")
+PAGE = ".html"
 TEXTS = "short_type, node_type, node_id, name, chain, level, settings, or an attribute of the nodes"
 
 
 def draw(
     folder: ResultFolder,
-    out: Annotated[Path, typer.Option(help="Picture to write: .svg, .pdf or .png.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Picture (.svg, .pdf, .png) or page (.html) to write.", show_default=False)],
     vertical: Annotated[bool, typer.Option(help="Draw from top to bottom.")] = False,
     inside: Annotated[str, typer.Option(help=f"Text inside nodes: {TEXTS}.")] = "short_type",
     above: Annotated[str | None, typer.Option(help=f"Text above nodes: {TEXTS}.")] = None,
 ) -> None:
-    """Draw a saved graph."""
+    """Draw a saved graph: as a picture, or as a page in which it can be moved, searched and folded."""
+    options = {"--vertical": vertical, "--inside": inside != "short_type", "--above": above is not None}
     with usage():
-        check_picture(out)
+        check_picture(out, [name for name, is_given in options.items() if is_given])
     with plain_errors():
         G = load_folder(folder)[0]
     with usage():
@@ -38,14 +40,16 @@ def draw(
         say(f"Wrote {out}.")
 
 
-def check_picture(out: Path) -> None:
-    """Refuse a suffix that is not that of a picture format.
+def check_picture(out: Path, options: Sequence[str] = ()) -> None:
+    """Refuse a suffix that is not that of a picture or a page, and for a page options of pictures.
 
     Raises:
-        GraphError: The suffix is not .svg, .pdf or .png.
+        GraphError: The suffix is not .svg, .pdf, .png or .html; or it is .html, with one of ``options``.
     """
-    if out.suffix.lower() not in PICTURES:
-        raise GraphError(f"--out {out} should end in .svg, .pdf or .png.")
+    if out.suffix.lower() not in (*PICTURES, PAGE):
+        raise GraphError(f"--out {out} should end in .svg, .pdf or .png, or in .html for a page.")
+    if out.suffix.lower() == PAGE and options:
+        raise GraphError(f"{options[0]} is for pictures, not for pages: leave it out, or let --out end in .svg.")
 
 
 def check_texts(G: GRAFX, options: Mapping[str, str | None]) -> None:
@@ -67,10 +71,14 @@ def check_texts(G: GRAFX, options: Mapping[str, str | None]) -> None:
 
 def draw_folder(G: GRAFX, out: Path, **options: Any) -> None:
     """Draw a graph to a file."""
-    from ..draw import draw_grafx
+    from ..draw import draw_grafx, to_html
 
-    check_file(out, PICTURES, GraphError)
-    figure, _ = draw_grafx(G, **options)
+    is_page = out.suffix.lower() == PAGE
+    check_file(out, (*PICTURES, PAGE), GraphError)
+    drawn: Any = to_html(G) if is_page else draw_grafx(G, **options)[0]
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial:
-        figure.savefig(partial, format=out.suffix[1:].lower())
+        if is_page:
+            partial.write_text(drawn, encoding="utf-8", newline="\n")
+        else:
+            drawn.savefig(partial, format=out.suffix[1:].lower())

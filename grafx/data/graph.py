@@ -397,9 +397,32 @@ class GRAFX(nx.MultiDiGraph):
         plugs = "" if outlet == inlet == "main" else f"<{outlet}> -> <{inlet}> "
         return f"{plugs}[{dest_id}] {self.nodes[dest_id].get('node_type')}"
 
-    def _repr_svg_(self) -> str:
-        # Imported here because drawing is needed only when a graph is displayed.
-        return import_module("grafx.draw").grafx_to_svg(self)
+    def to_html(self, title: str | None = None) -> str:
+        """Draw the graph as a page: one HTML text that needs nothing else, and opens anywhere.
+
+        See :func:`grafx.draw.to_html`.
+
+        Args:
+            title: Title of the page; by default the size of the graph.
+
+        Raises:
+            GraphError: A node has no type, or the graph is too large to be laid out.
+
+        Examples:
+            >>> Path("graph.html").write_text(G.to_html(), encoding="utf-8")
+        """
+        return _drawing().to_html(self, title)
+
+    def _repr_html_(self) -> str:
+        return _drawing().notebook_html(self)
+
+    def _repr_svg_(self) -> str | None:
+        return _drawing().notebook_svg(self)
+
+
+def _drawing() -> Any:
+    """How graphs are drawn; imported by those methods alone that show them, as graphs need no drawing."""
+    return import_module("grafx.draw.web")
 
 
 def _copy_containers(value: Any) -> Any:

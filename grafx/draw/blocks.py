@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import accumulate
 
 import networkx as nx
@@ -109,6 +110,7 @@ def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
     return max(room, PORT_FONT + 4 if vertical else max(measure(n, PORT_FONT) for n in names) + 7)
 
 
+@lru_cache(maxsize=10_000)
 def measure(text: str, size: float) -> float:
     """Measure the widest line of a text in points."""
     font = FontProperties(size=size)

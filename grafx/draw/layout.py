@@ -23,6 +23,7 @@ from scipy.sparse import block_array, coo_array, eye_array
 
 from ..data.cables import EdgeId
 from ..errors import GraphError
+from .alignment import aligned_positions
 
 Point = tuple[float, float]
 Port = tuple[str, str]  # ("in", inlet) or ("out", outlet)
@@ -40,6 +41,9 @@ LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without ot
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
 MAX_SWEEPS = 24
+MOST_SORTED = 300_000  # nodes and waypoints in all sweeps together
+MOST_EXACT = 4000  # nodes, waypoints and links of a part where some cross, for the linear program across the flow
+MOST_WAYPOINTS = 600_000  # of a whole drawing, which takes half a minute
 USUAL_SPACING = 0.8  # where a spacing is given as two lengths
 
 
@@ -99,8 +103,12 @@ def layered_layout(
 
     Returns:
         The positions of all nodes and the routes of all edges.
+
+    Raises:
+        GraphError: The edges of a huge graph are so long that routing them would take minutes.
     """
     layers, backward = find_layers(G), find_backward_edges(G)
+    _check_size(G, layers)
     spacing = scales(node_spacing, USUAL_SPACING)
     spread = Layout({}, {})
     top, longest, loners = 0.0, 0.0, []
@@ -114,6 +122,16 @@ def layered_layout(
         longest = max(longest, length)
     _merge(spread, _place_loners(G, loners, blocks, longest, spacing), (0.0, top))
     return _turn(spread, vertical)
+
+
+def _check_size(G: nx.MultiDiGraph, layers: Mapping[Hashable, int]) -> None:
+    waypoints = sum(max(abs(layers[u] - layers[v]) - 1, 0) for u, v in G.edges())
+    if waypoints > MOST_WAYPOINTS:
+        raise GraphError(
+            f"The graph is too large to be laid out: the edges between its {len(G)} nodes pass {waypoints} layers, more"
+            f" than {MOST_WAYPOINTS}. Draw a part of it, such as G.subgraph(list(G)[:1000]); or, as a picture, give its"
+            " nodes a position and use compute_node_position_fn=held_positions."
+        )
 
 
 def held_positions(
@@ -317,8 +335,11 @@ class _Part:
 def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:
     nodes = list(G)
     part = _split_edges(G, nodes, blocks, layers, backward)
-    _reduce_crossings(part)
-    across = _find_across(part, spacing[1])
+    crossings = _reduce_crossings(part)
+    if len(part.blocks) + len(part.links) <= MOST_EXACT or crossings == 0:
+        across = _find_across(part, spacing[1])
+    else:
+        across = aligned_positions(part.layers, part.links, _find_gaps(part, spacing[1]), END_WEIGHT)
     starts, centres, ends = _find_along(part, across, spacing[0])
 
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
@@ -430,24 +451,29 @@ def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
 # --- Order within the layers --------------------------------------------------------------------------------
 
 
-def _reduce_crossings(part: _Part) -> None:
-    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order."""
+def _reduce_crossings(part: _Part) -> int:
+    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order.
+
+    Returns:
+        How many crossings are left.
+    """
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     sides = _neighbours(part)
-    best, best_order = _count_crossings(part, place), [list(layer) for layer in part.layers]
+    best, best_order = _count_crossings(part, place, sides[1]), [list(layer) for layer in part.layers]
     stale = 0
-    for sweep in range(MAX_SWEEPS):
+    for sweep in range(min(MAX_SWEEPS, max(MOST_SORTED // len(part.blocks), 1))):
         if best == 0 or stale == 6:
             break
         towards_end = sweep % 2 == 0
         for layer in part.layers if towards_end else part.layers[::-1]:
             _sort_by_neighbours(layer, sides[0 if towards_end else 1], place)
         _swap_neighbours(part.layers, sides, place)
-        crossings = _count_crossings(part, place)
+        crossings = _count_crossings(part, place, sides[1])
         stale += 1
         if crossings < best:
             best, best_order, stale = crossings, [list(layer) for layer in part.layers], 0
     part.layers[:] = best_order
+    return best
 
 
 def _neighbours(part: _Part) -> tuple[list, list]:
@@ -484,8 +510,7 @@ def _swap_neighbours(layers: list[list[int]], sides: tuple[list, list], place: d
                 place[a], place[b] = k + 1, k
 
 
-def _count_crossings(part: _Part, place: dict[int, int]) -> int:
-    after = _neighbours(part)[1]
+def _count_crossings(part: _Part, place: dict[int, int], after: list) -> int:
     crossings = 0
     for layer in part.layers:
         ends = sorted((place[i] + own, place[j] + port) for i in layer for own, j, port in after[i])

@@ -604,11 +604,22 @@ def test_draw_attributes(cli, searched, tmp_path):
     assert {"0", "1", "kick", "pad"} <= texts
 
 
+def test_draw_a_page(cli, searched, tmp_path):
+    out = tmp_path / "new" / "a.html"
+    assert cli.run("draw", searched.folder, "--out", out).exit_code == 0
+    assert out.read_text(encoding="utf-8") == load_grafx(searched.folder)[0].to_html()
+
+
 @pytest.mark.parametrize(
     "out, options, word",
     [
         ("a.bmp", [], ".svg, .pdf or .png"),
         ("a", [], ".svg, .pdf or .png"),
+        ("a.htm", [], ".html"),
+        ("a.html", ["--vertical"], "--vertical"),
+        ("a.html", ["--inside", "name"], "--inside"),
+        ("a.HTML", ["--above", "name"], "--above"),
+        ("file/a.html", [], "file"),
         ("a.svg", ["--inside", "color"], "color"),
         ("a.svg", ["--above", "color"], "color"),
         ("a.svg", ["--above", "rendering_order"], "--above"),
@@ -617,6 +628,6 @@ def test_draw_attributes(cli, searched, tmp_path):
 )
 def test_draw_refusals(cli, searched, tmp_path, out, options, word):
     (tmp_path / "file").write_text("mine")
-    status = 1 if out == "file/a.svg" else 2
+    status = 1 if out.startswith("file/") else 2
     cli.refused(cli.run("draw", searched.folder, "--out", tmp_path / out, *options), word, status=status)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -6,8 +6,10 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from grafx.draw import Block, draw_grafx, layered_layout
+from grafx.draw import Block, draw_grafx, layered_layout, layout
+from grafx.draw.alignment import aligned_positions
 from grafx.draw.layout import find_backward_edges, find_chains, find_layers
+from grafx.errors import GraphError
 
 both_directions = pytest.mark.parametrize("vertical", [False, True])
 
@@ -208,3 +210,39 @@ def test_spacing_scales_the_gaps(graphs):
     blocks = {n: Block(20, 20, entry=port[0], exit=port[1]) for n in G}
     near, far = (layered_layout(G, blocks, node_spacing=s).positions[1][0] for s in (1.0, 2.0))
     assert far - near == pytest.approx(near - 30)
+
+
+@pytest.mark.parametrize("num_nodes, span, seed", [(30, 30, 2), (120, 12, 4), (300, 25, 5)])
+def test_parts_that_are_too_large_for_a_linear_program_are_clear_too(
+    graphs, read_drawing, monkeypatch, num_nodes, span, seed
+):
+    monkeypatch.setattr(layout, "MOST_EXACT", 0)
+    monkeypatch.setattr(layout, "_find_across", None)
+    G = graphs.dag(num_nodes, seed, span)
+    check_clear(read_drawing(*draw_grafx(G)), G)
+
+
+@pytest.mark.parametrize("stems, groups, keep", [(16, 4, 1.0), (40, 5, 0.5)])
+def test_rows_of_a_console_are_as_straight_as_the_best(graphs, stems, groups, keep):
+    G = graphs.console(stems, groups, keep)
+    port = {("in", "main"): 0.0}, {("out", "main"): 0.0}
+    blocks = {n: Block(20, 20, entry=port[0], exit=port[1]) for n in G}
+    layers = layout.find_layers(G)
+    part = layout._split_edges(G, list(G), blocks, layers, set())
+    layout._reduce_crossings(part)
+    gaps = list(layout._find_gaps(part, 1.0))
+    found = aligned_positions(part.layers, part.links, gaps, layout.END_WEIGHT)
+    assert all(found[j] - found[i] >= distance - 1e-9 for i, j, distance in gaps)
+
+    def bent(across):
+        return sum(w * abs(across[a] + p - across[b] - q) for a, b, p, q, w in part.links)
+
+    assert bent(found) <= 1.1 * bent(layout._find_across(part, 1.0))
+
+
+def test_a_graph_whose_edges_pass_too_many_layers_is_refused_before_it_is_laid_out(graphs, monkeypatch):
+    monkeypatch.setattr(layout, "MOST_WAYPOINTS", 3)
+    monkeypatch.setattr(layout, "_place_part", None)
+    G = graphs.make(["in", *["eq"] * 5], [*((i, i + 1) for i in range(5)), (0, 5)])
+    with pytest.raises(GraphError, match=r"6 nodes pass 4 layers.*subgraph.*held_positions"):
+        draw_grafx(G)

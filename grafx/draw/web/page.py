@@ -10,6 +10,8 @@ from typing import Any
 
 from ...text import printable
 
+LONGEST_TITLE = 200  # characters
+
 # What ends a script or begins a comment in HTML, and what ends a line in older JavaScript.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -93,7 +95,7 @@ def page(title: str, body: str, data: dict[str, Any], styles: Iterable[str] = ()
     held = (f'<script type="application/json" id="{key}">{script_json(value)}</script>' for key, value in data.items())
     return _SKELETON.format(
         policy=html.escape(content_policy(scripts)),
-        title=html.escape(printable(title)),
+        title=html.escape(printable(str(title)[:LONGEST_TITLE])),
         styles="\n".join(f"<style>\n{style}</style>" for style in styles),
         body=body,
         data="\n".join(held),

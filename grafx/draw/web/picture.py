@@ -186,7 +186,7 @@ def _groups(G: nx.MultiDiGraph, H: nx.MultiDiGraph) -> dict[Hashable, str]:
 
 
 def _nested(H: nx.MultiDiGraph, groups: Mapping[Hashable, str]) -> list[dict[str, Any]]:
-    """All groups, and the subgroup that each is mixed into.
+    """All groups, and the subgroup that each is mixed into: that of the sum that it feeds.
 
     Neither what all end in is a subgroup, nor a return, of which some source also reaches by itself what it feeds.
     """
@@ -203,4 +203,6 @@ def _nested(H: nx.MultiDiGraph, groups: Mapping[Hashable, str]) -> list[dict[str
         if any(set(flow.succ[name]) & set(flow.succ[source]) for source in sources):
             flow.remove_edges_from([(source, name) for source in sources])
     parents = {name: following[0] for name in names if len(following := list(flow.succ[name])) == 1}
-    return [{"name": name, "parent": None if (p := parents.get(name)) in ends else p} for name in names]
+    mixed = {(groups.get(u), groups.get(v)) for u, v in H.edges() if H.nodes[v]["node_type"] == "mix"}
+    parents = {pair[0]: pair[1] for pair in parents.items() if pair[1] not in ends and pair in mixed}
+    return [{"name": name, "parent": parents.get(name)} for name in names]

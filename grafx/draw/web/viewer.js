@@ -10,6 +10,7 @@ const MARGIN = 14; // pixels around a drawing that fits
 const ARROW = { length: 6, half: 2.6 };
 const LOOP_REACH = 9;
 const STEP = 60; // pixels that an arrow key moves the drawing
+const ALL_WET = 0.995;
 const DRAG = 4; // pixels from which on a press is no click
 const ROOM = { x: 14, y: 8 }; // kept where folded nodes leave nothing
 
@@ -214,7 +215,7 @@ function nodeElement(node) {
   if (node.fold) g.append(svg("rect", { ...box, class: "grafx-behind", x: box.x + 3, y: box.y - 3 }));
   g.append(svg("rect", { ...box, class: "grafx-halo" }));
   g.append(svg("rect", { ...box, class: "grafx-box", fill: node.fill, stroke: node.outline }));
-  if (node.wet !== null && node.wet < 1)
+  if (node.wet !== null && node.wet < ALL_WET)
     g.append(
       svg("rect", { class: "grafx-dry", x: -width / 2 + 4, y: height / 2 - 4.5, width: width - 8, height: 2, rx: 1, fill: node.ink }),
       svg("rect", { class: "grafx-wet", x: -width / 2 + 4, y: height / 2 - 4.5, width: (width - 8) * node.wet, height: 2, rx: 1, fill: node.ink }),
@@ -251,11 +252,6 @@ function titleOf(node) {
 function subtitleOf(node) {
   if (node.fold) return `${node.members.length} nodes, folded`;
   return [`node ${node.id}`, node.group !== null && node.group !== node.name ? `on ${node.group}` : null].filter(Boolean).join(", ");
-}
-
-function linesOf(node) {
-  const wet = node.wet !== null && node.wet < 1 && !node.bypassed && !node.lines.some((line) => line.endsWith("% wet"));
-  return wet ? [...node.lines, `${Math.round(100 * node.wet)} % wet`] : node.lines;
 }
 
 function cablesOf(node, edges, nodes) {
@@ -404,7 +400,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
         if (hadFocus) g.focus({ preventScroll: true });
       }
       g.setAttribute("transform", `translate(${numbers(node.x, node.y)})`);
-      g.setAttribute("aria-label", [titleOf(node), subtitleOf(node), ...linesOf(node), cablesOf(node, links, known)].filter(Boolean).join(", "));
+      g.setAttribute("aria-label", [titleOf(node), subtitleOf(node), ...node.lines, cablesOf(node, links, known)].filter(Boolean).join(", "));
       if (node.fold) g.setAttribute("aria-expanded", "false");
       g.dataset.id = node.id;
       g.grafxId = node.id;
@@ -473,7 +469,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
     list.replaceChildren(...picture.nodes.map((node) => html(
       "li", {},
       html("button", { type: "button", text: `${titleOf(node)}, ${subtitleOf(node)}`, dir: "auto", onclick: () => { reveal(node.id); choose(node.id); } }),
-      html("span", { text: [linesOf(node).join(", "), cablesOf(node, all, byId)].filter(Boolean).join("; "), dir: "auto" }),
+      html("span", { text: [node.lines.join(", "), cablesOf(node, all, byId)].filter(Boolean).join("; "), dir: "auto" }),
     )));
   }
 
@@ -508,7 +504,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
     if (!fold) return;
     const hadFocus = shown.get(id)?.g === document.activeElement;
     setFold(fold.key, !node.fold, id);
-    const after = known.get(node.fold ? node.members[0].id : standsFor(id)) ?? arranged.nodes.find((n) => n.fold === fold);
+    const after = known.get(standsFor(node.fold ? node.members[0].id : id)) ?? arranged.nodes.find((n) => n.fold === fold);
     if (after && hadFocus) focusNode(after.id);
     else if (after) rove(after.id);
   }
@@ -531,8 +527,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
   }
 
   function reveal(id) {
-    const host = known.has(id) ? null : known.get(standsFor(id));
-    if (host) setFold(host.fold.key, false, host.id);
+    for (let host = known.get(standsFor(id)); host?.fold; host = known.get(standsFor(id))) setFold(host.fold.key, false, host.id);
   }
 
   // --- Moving
@@ -738,7 +733,7 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
     if (!node || !g) return;
     tip.replaceChildren(
       html("strong", { text: titleOf(node), dir: "auto" }), html("span", { class: "grafx-faint", text: subtitleOf(node), dir: "auto" }),
-      ...linesOf(node).map((line) => html("span", { text: line, dir: "auto" })),
+      ...node.lines.map((line) => html("span", { text: line, dir: "auto" })),
     );
     if (node.fold) tip.append(html("span", { class: "grafx-faint", text: "Enter or double-click unfolds" }));
     tip.hidden = false;
@@ -855,7 +850,8 @@ function create(container, picture, { onSelect = () => {}, onEdge = null } = {})
   stage.addEventListener("keydown", key);
   stage.addEventListener("pointerdown", press);
   stage.addEventListener("pointermove", drag);
-  for (const event of ["pointerup", "pointercancel", "lostpointercapture"]) stage.addEventListener(event, release);
+  for (const event of ["pointerup", "pointercancel"]) stage.addEventListener(event, release);
+  stage.addEventListener("lostpointercapture", (event) => event.target === stage && release(event)); // fingers are first held by what they touch
   stage.addEventListener("wheel", wheel, { passive: false });
   stage.addEventListener("click", click);
   stage.addEventListener("dblclick", doubleClick);

@@ -1,0 +1,46 @@
+"""What a notebook shows of a graph."""
+
+import html
+
+import networkx as nx
+
+from ...errors import GraphError
+from ...text import printable
+from ..draw import grafx_to_svg
+from .html import to_html
+
+MOST_SHOWN = 2000
+"""Nodes and edges of a graph that is drawn without being asked for: it takes less than three seconds."""
+HEIGHT = 420
+"""Of the frame, in pixels."""
+
+_FRAME = (
+    '<iframe srcdoc="{page}" title="{summary}" sandbox="allow-scripts allow-downloads"'
+    ' style="display: block; width: 100%; height: {height}px; border: 0">{summary}</iframe>'
+)
+
+
+def notebook_html(G: nx.MultiDiGraph) -> str:
+    """The page of a graph in a frame, or a line of text where it is too large.
+
+    The frame is a sandbox: its scripts do not reach the notebook. Where frames are left out, as on GitHub, the line
+    of text is left.
+    """
+    summary = html.escape(printable(repr(G)))
+    try:
+        page = to_html(G) if is_shown(G) else None
+    except GraphError as error:
+        return f"<p>{summary}: {html.escape(printable(error))}</p>"
+    if page is None:
+        return f"<p>{summary}: too large to be drawn here. <code>G.to_html()</code> makes a page of it.</p>"
+    return _FRAME.format(page=html.escape(page), summary=summary, height=HEIGHT)
+
+
+def notebook_svg(G: nx.MultiDiGraph) -> str | None:
+    """The drawing of a graph, or nothing where it is too large."""
+    return grafx_to_svg(G) if is_shown(G) else None
+
+
+def is_shown(G: nx.MultiDiGraph) -> bool:
+    """Whether a graph is drawn by being displayed."""
+    return len(G) + G.number_of_edges() <= MOST_SHOWN
