@@ -1,0 +1,1 @@
+"""The page that a search leaves: see, hear, compare; and the same page live."""
