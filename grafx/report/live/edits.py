@@ -180,7 +180,7 @@ def _remove(G: GRAFX, processors: Processors, node: int) -> None:
         bypass(G, node)
 
 
-def _insert(G: GRAFX, processors: Processors, type: str, edge: list[int]) -> None:  # noqa: A002 – named as in the edit
+def _insert(G: GRAFX, processors: Processors, type: str, edge: list[int]) -> None:
     source, dest, cable = _cable(G, edge)
     if type not in processors and type != "mix":
         raise GraphError(f"There is no processor '{type}': there are {', '.join(sorted(processors))}.")
@@ -195,8 +195,8 @@ def _insert(G: GRAFX, processors: Processors, type: str, edge: list[int]) -> Non
 def _connect(G: GRAFX, processors: Processors, source: int, dest: int, outlet: str, inlet: str) -> None:  # noqa: ARG001
     if source in G and dest in G and source != dest and nx.has_path(G, dest, source):
         raise GraphError(
-            f"Node {describe(G, dest)} feeds node {describe(G, source)} already: a cable back would close a cycle, which"
-            " cannot be rendered."
+            f"Node {describe(G, dest)} feeds node {describe(G, source)} already: a cable back would close a cycle,"
+            " which cannot be rendered."
         )
     G.connect(source, dest, outlet, inlet)
 
