@@ -1,1 +1,1 @@
-"""The page that a search leaves: see, hear, compare; and the same page live."""
+"""A page to see and hear a graph: what it does to its sounds, and what a search found."""
