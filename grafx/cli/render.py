@@ -2,25 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch.nn as nn
 import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
-from torch import Tensor
 
-from ..audio import StemStream, audio_digest, audio_writer, read_stems
+from ..audio import StemStream, audio_writer
 from ..data import GRAFX
-from ..errors import AudioError, GraphError
+from ..errors import AudioError
 from ..search import MixStream, render_mix
 from ..search.mixing.console import processors_for
-from ..words import count
 from .faults import plain_errors, usage
-from .material import StemPaths, stem_names
+from .material import StemPaths
 from .outputs import check_audio_file
 from .own_processors import Maker, check_own_types, find_maker, made_by
 from .results import ResultFolder, load_folder
+from .sources import check_mixing_graph, stems_in_order, stems_of_search
 from .terminal import error_terminal, notice, say
 
 BLOCK = 65536
@@ -69,29 +68,17 @@ def render_folder(
         maker: The function that makes them.
     """
     G, _, metadata = load_folder(folder)
-    sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
-    if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
-        raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")
+    check_mixing_graph(folder, metadata)
     check_audio_file(out)
     own = made_by(name, maker, metadata["sample_rate"])
     check_own_types(G, metadata, processors_for(G, metadata["sample_rate"], own), own is not None)
     if out.resolve() in [path.resolve() for path in stem_paths]:
         raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
-    inputs = [data["name"] or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
-    if len(stem_paths) != len(inputs):
-        raise AudioError(
-            f"The graph mixes {count(len(inputs), 'stem')} ({', '.join(inputs)}), but {len(stem_paths)} were given."
-        )
-    by_name = dict(zip(stem_names(stem_paths), stem_paths, strict=True))
-    if set(by_name) == set(inputs):
-        stem_paths = [by_name[name] for name in inputs]
-    else:
-        pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(stem_paths, inputs, strict=True))
-        notice(f"File names are not those of the search; they are taken in order: {pairs}.")
+    stem_paths = stems_in_order(G, stem_paths, notice)
     if block is not None or tail:
         _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail, own)
         return
-    stems, sample_rate = _stems_to_render(stem_paths, metadata)
+    stems, sample_rate = stems_of_search(stem_paths, metadata["sample_rate"], metadata)
     with audio_writer(out, 2, sample_rate, stems.shape[-1], notice) as write:
         write(render_mix(G, stems, sample_rate, own))
 
@@ -114,15 +101,3 @@ def _render_blocks(
             bar.advance(task, block.shape[-1])
         write(mixer.finish(tail)[:, late:])
 
-
-def _stems_to_render(paths: Sequence[Path], metadata: Mapping[str, Any]) -> tuple[Tensor, int]:
-    """Read stems, at the length of the search's mix if they are those of the search, otherwise at their own."""
-    notices: list[str] = []
-    for num_samples in (metadata.get("num_samples"), None):
-        notices.clear()
-        stems, sample_rate = read_stems(paths, metadata["sample_rate"], num_samples, notices.append)
-        if audio_digest(stems) == metadata.get("stems_digest"):
-            break
-    for text in notices:
-        notice(text)
-    return stems, sample_rate

@@ -21,7 +21,8 @@ def no_work(monkeypatch):
         pytest.fail("work has begun")
 
     work = {
-        "render": ("render_mix", "MixStream", "read_stems", "StemStream"),
+        "render": ("render_mix", "MixStream", "StemStream"),
+        "sources": ("read_stems", "read_audio"),
         "search": ("Search",),
         "material": ("read_stems", "read_audio"),
         "invert": ("read_audio",),

@@ -221,8 +221,21 @@ def test_removing_leaves_nothing(checkpoint):
     assert list(checkpoint.parent.iterdir()) == [keep]
 
 
-def test_entries_are_those_that_earlier_searches_wrote(saved):
-    counters = {"round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history"}
+def test_a_checkpoint_without_rounds_is_one_of_an_earlier_search(checkpoint, new_search):
+    file = checkpoint / "current" / "graph.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["metadata"].pop("rounds")
+    file.write_text(json.dumps(document), encoding="utf-8")
+    search = new_search()
+    assert load_checkpoint(search, checkpoint)
+    assert search.rounds == []
+    for _ in search.run():
+        pass
+    assert search.rounds
+
+
+def test_entries_are_those_that_searches_have_written(saved):
+    counters = {"round", "step", "step_in_round", "pruned", "second_chance", "headroom", "seconds", "history", "rounds"}
     entries = {part: json.loads((saved / part / "graph.json").read_text())["metadata"].keys() for part in PARTS}
     assert entries == {"current": counters | {"fingerprint"}} | {
         part: {"loss", "num_processors", "step"} for part in ("console", "best")

@@ -74,6 +74,32 @@ def test_the_numbers_are_those_of_the_search(written, finished):
     assert sum(map(len, metrics["chains"].values())) == metrics["found_processors"] == finished.best.num_processors
 
 
+def test_what_the_rounds_of_pruning_left_is_told(written, finished):
+    metrics = read_metrics(written[0])
+    types = {node["id"]: node["type"] for node in metrics["console"]["nodes"]}
+    assert types == dict(finished.console.G.nodes(data="node_type"))
+    assert len(metrics["console"]["edges"]) == finished.console.G.number_of_edges()
+    assert [entry["round"] for entry in metrics["rounds"]] == list(range(finished.options.rounds + 1))
+    first, *others = metrics["rounds"]
+    assert len(first["left"]) == metrics["console_processors"]
+    assert first["loss"] == metrics["console_loss"]
+    assert all(set(entry["left"]) <= set(first["left"]) for entry in others)
+    assert {node["id"] for node in metrics["nodes"]} <= set(first["left"])
+
+
+def test_the_loss_without_each_processor_is_that_of_the_graph_without_it(written, finished):
+    from grafx.search.mixing.bypass import level_changes, without
+
+    metrics = read_metrics(written[0])
+    assert metrics["nodes"]
+    G = finished.best.G
+    mixer = finished._mixer(G)
+    changes = level_changes(mixer, finished.excerpts[0].stems)
+    for node in metrics["nodes"]:
+        rest = finished._mixer(without(mixer.graph(), {node["id"]}, changes, mixer.renderer.processors))
+        assert node["loss_without"] == pytest.approx(finished._evaluate_mixer(rest), rel=1e-4)
+
+
 def test_the_saved_graph_makes_the_saved_mix(written, stems):
     folder, _ = written
     G, _, metadata = load_grafx(folder)

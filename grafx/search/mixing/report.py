@@ -111,12 +111,14 @@ def summarize(search: Search, found: Found) -> dict[str, Any]:
         "steps": search.step,
         "seconds": search.seconds,
         "chains": describe_chains(found.G),
-        "nodes": _numbers(found.G),
+        "nodes": _numbers(found.G, search.losses_without(found.G) if search.finished else {}),
+        "console": _structure(console.G),
+        "rounds": search.rounds,
     }
 
 
-def _numbers(G: GRAFX) -> list[dict[str, Any]]:
-    """Collect the numbers of each processor as in the graph's file."""
+def _numbers(G: GRAFX, losses: Mapping[int, float]) -> list[dict[str, Any]]:
+    """Collect the numbers of each processor as in the graph's file, and the loss without it where it is known."""
     return [
         {
             "id": node_id,
@@ -124,10 +126,24 @@ def _numbers(G: GRAFX) -> list[dict[str, Any]]:
             "owner": data["owner"],
             WEIGHT: data[WEIGHT],
             "settings": dict(held_settings(data) or {}),
+            "loss_without": losses.get(node_id),
         }
         for node_id, data in sorted(G.nodes(data=True))
         if WEIGHT in data
     ]
+
+
+def _structure(G: GRAFX) -> dict[str, Any]:
+    """The nodes and edges of a graph without their settings, from which the rounds of pruning took away."""
+    return {
+        "nodes": [
+            {"id": node_id, "type": data["node_type"], "owner": data.get("owner"), "name": data.get("name")}
+            for node_id, data in sorted(G.nodes(data=True))
+        ],
+        "edges": [
+            [source, dest, data["outlet"], data["inlet"]] for source, dest, data in sorted(G.edges(data=True), key=str)
+        ],
+    }
 
 
 def describe_chains(G: GRAFX) -> dict[str, list[str]]:

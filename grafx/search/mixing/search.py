@@ -106,6 +106,7 @@ class Search:
         console: The fitted console, once it is.
         best: Best graph so far: the smallest of those whose loss is within the tolerance over the console's.
         history: One entry for each gradient step and each pruning.
+        rounds: One entry for each round that has ended, see :class:`SearchState`.
 
     Raises:
         AudioError: The shapes do not fit, the audio is not float32, too short, silent or not finite, or the sample
@@ -185,6 +186,7 @@ class Search:
     step_in_round = _of_state("step_in_round", "Gradient steps done in this round.")
     seconds = _of_state("seconds", "How long it has run, where someone measures it.")
     history = _of_state("history", "One entry for each gradient step and each pruning.")
+    rounds = _of_state("rounds", "One entry for each round that has ended.")
     console = _of_state("console", "The fitted console, once it is.")
     best = _of_state("best", "The best graph so far.")
 
@@ -337,6 +339,9 @@ class Search:
         self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
+        state.rounds.append(
+            {"round": self.round, "step": self.step, "loss": loss, "left": sorted(self.mixer.processor_ids)}
+        )
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
@@ -396,9 +401,17 @@ class Search:
         if shared is not G:
             self.take(shared)
 
-    def _trials(self) -> Trials:
-        changes = level_changes(self.mixer, self.excerpts[0].stems)
-        return Trials(self.mixer, self.excerpts, changes, self._mixer, self.judge)
+    def _trials(self, mixer: Mixer | None = None) -> Trials:
+        mixer = self.mixer if mixer is None else mixer
+        changes = level_changes(mixer, self.excerpts[0].stems)
+        return Trials(mixer, self.excerpts, changes, self._mixer, self.judge)
+
+    @in_usual_torch
+    def losses_without(self, G: GRAFX) -> dict[int, float]:
+        """Loss of a graph without each of its processors alone, at constant level, by node id."""
+        mixer = self._mixer(G)
+        trials = self._trials(mixer)
+        return {node: trials(frozenset({node})) for node in sorted(mixer.processor_ids)}
 
     def _evaluate_mixer(self, mixer: Mixer) -> float:
         return self.judge.mean(lambda stems: mixer(stems)[0], self.excerpts)

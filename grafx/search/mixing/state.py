@@ -39,6 +39,8 @@ class SearchState:
         second_chance: Whether this round only fine-tunes what the last one pruned too far.
         seconds: How long it has run, where someone measures it.
         history: One entry for each gradient step and each pruning.
+        rounds: One entry for each round that has ended: its number, the gradient steps so far, the loss, and the ids of
+            the processors that are left.
         console: The fitted console, once it is.
         best: The best graph so far.
     """
@@ -54,5 +56,6 @@ class SearchState:
     second_chance: bool = False
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    rounds: list[dict[str, Any]] = field(default_factory=list)
     console: Found | None = None
     best: Found | None = None
