@@ -61,7 +61,7 @@ def edited(G: GRAFX, edit: Mapping[str, Any], processors: Processors) -> GRAFX:
         ParameterError: A value is out of the range of its control.
     """
     op, fields = _checked(edit)
-    after = G.copy()
+    after = _with_type(G, fields["type"], processors) if op == "insert" else G.copy()
     _OPERATIONS[op](after, processors, **fields)
     if problems := after.validate():
         raise GraphError(problems[0])
@@ -75,10 +75,11 @@ def prepared(G: GRAFX, processors: Processors) -> GRAFX:
         GraphError: There is no processor for a type, the graph cannot be rendered, or a node lacks its parameters.
         ParameterError: A control has a wrong name or value.
     """
-    known = NodeConfigs.from_processors(processors).node_type_dict
-    config = known if G.config is None else known | G.config.node_type_dict
-    own = {node_type: plugs for node_type, plugs in config.items() if node_type not in BUILT_IN_TYPES}
-    G = GRAFX.like(G, G.nodes(data=True), G.edges(keys=True, data=True), NodeConfigs(own))
+    config = G.config
+    if config is None:
+        types = {data.get("node_type") for _, data in G.nodes(data=True)}
+        config = NodeConfigs.from_processors({t: p for t, p in processors.items() if t in types})
+    G = GRAFX.like(G, G.nodes(data=True), G.edges(keys=True, data=True), config)
     G.invalid_op = "error"
     G.forget_schedule()
     if problems := G.validate():
@@ -95,6 +96,15 @@ def prepared(G: GRAFX, processors: Processors) -> GRAFX:
             )
         _hold(data, processors[node_type], raw)
     return G
+
+
+def _with_type(G: GRAFX, node_type: str, processors: Processors) -> GRAFX:
+    """Copy a graph, with a type in its config."""
+    if node_type in G.config or node_type not in processors:
+        return G.copy()
+    known = {name: plugs for name, plugs in G.config.node_type_dict.items() if name not in BUILT_IN_TYPES}
+    added = NodeConfigs.from_processors({node_type: processors[node_type]}).node_type_dict[node_type]
+    return GRAFX.like(G, G.nodes(data=True), G.edges(keys=True, data=True), NodeConfigs({**known, node_type: added}))
 
 
 # What an edit holds
