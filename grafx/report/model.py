@@ -15,6 +15,7 @@ from ..parameters.words import UNITS, settings_text
 from ..trees import nested
 from .heard import Heard
 from .sounds import Sounds
+from .story import story_of
 from .views import views_of
 
 VERSION = 1
@@ -28,6 +29,8 @@ def page_model(
     metrics: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     title: str | None = None,
+    loss: Mapping[str, Any] | None = None,
+    spectrograms: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe all that a page shows in plain data, which JSON holds.
 
@@ -39,9 +42,11 @@ def page_model(
         metrics: Those of a search.
         truth: Owner to what is known of its chain, as texts.
         title: Of the page.
+        loss: Where the mix differs from the target.
+        spectrograms: Pictures of both.
     """
     nodes = nodes or {node_id: node_model(heard, node_id) for node_id in sorted(heard.G.nodes)}
-    losses = {n["id"]: n.get("loss_without") for n in (metrics or {}).get("nodes", ())}
+    known = {node["id"]: node for node in (metrics or {}).get("nodes", ())}
     model = {
         "version": VERSION,
         "title": title or "Mixing graph",
@@ -51,14 +56,18 @@ def page_model(
         "seconds": heard.num_samples / heard.sample_rate,
         "picture": _picture(heard.G),
         "nodes": {
-            str(node_id): {**node, "sounds": sounds.nodes[node_id], "loss_without": losses.get(node_id)}
+            str(node_id): {
+                **node,
+                "sounds": sounds.nodes[node_id],
+                **{name: known.get(node_id, {}).get(name) for name in ("loss_without", "console_id")},
+            }
             for node_id, node in nodes.items()
         },
         "sounds": entries,
         "tracks": sounds.tracks,
-        "spectrograms": {},
-        "loss": None,
-        "story": None,
+        "spectrograms": spectrograms or {},
+        "loss": loss,
+        "story": story_of(metrics, _picture),
         "chains": (metrics or {}).get("chains", {}),
         "truth": truth,
     }
