@@ -8,6 +8,7 @@ from .. import __version__
 from .demo import demo
 from .draw import draw
 from .invert import invert
+from .open import open_
 from .processors import processors
 from .render import render
 from .search import search
@@ -33,5 +34,5 @@ def main(
     """Find, render and draw audio processing graphs."""
 
 
-for command in (search, render, draw, processors, invert, demo):
-    app.command()(command)
+for command in (search, render, draw, open_, processors, invert, demo):
+    app.command(command.__name__.rstrip("_"))(command)

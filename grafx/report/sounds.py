@@ -99,10 +99,14 @@ PLANS = (
 """From the best to the smallest."""
 
 
-def sounds_of(heard: Heard) -> Sounds:
+def sounds_of(heard: Heard, alone: Mapping[int, Tensor] | None = None) -> Sounds:
     """Collect the sounds of a graph: mix, target, difference, each stem alone, and what each node gets, gives and adds.
 
     The input of a node that is another node's output is that sound; equal sounds are there once.
+
+    Args:
+        heard: The graph.
+        alone: The output for each stem alone; by default what :func:`solos` computes.
     """
     found = Sounds()
     mix, target = heard.mix, heard.target
@@ -111,7 +115,7 @@ def sounds_of(heard: Heard) -> Sounds:
         tracks["target"] = found.add("target", Sound("target", "track", target))
         label = "mix minus target"
         tracks["difference"] = found.add("difference", Sound(label, "track", *_broadcast(mix, target)))
-    alone = dict(solos(heard))
+    alone = dict(solos(heard)) if alone is None else alone
     tracks["stems"] = [
         {
             "name": _name(heard, node_id),

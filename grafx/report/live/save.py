@@ -1,5 +1,6 @@
 """Saving of an edited graph beside the one that it came from."""
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +50,5 @@ def _new_folder(folder: Path) -> Path:
 
 
 def _remove_empty(folder: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):
         folder.rmdir()
-    except OSError:
-        pass

@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -58,20 +59,26 @@ def live_app(desk: Desk, token: str, hosts: set[str]) -> ASGIApp:
     """
     routes = [
         Route("/", _reading(lambda _: _page(desk, token)), methods=["GET"]),
-        Route("/model", _reading(lambda _: JSONResponse(desk.model())), methods=["GET"]),
+        Route("/model", _reading(lambda _: JSONResponse(_addressed(desk.model(), token))), methods=["GET"]),
         Route("/sound/{key}", _reading(lambda request: _sound(desk, request)), methods=["GET"]),
-        Route("/edit", _writing(lambda asked: desk.edit(asked, _gesture(asked))), methods=["POST"]),
-        Route("/undo", _writing(lambda _: desk.undo()), methods=["POST"]),
-        Route("/redo", _writing(lambda _: desk.redo()), methods=["POST"]),
-        Route("/save", _writing(lambda asked: desk.save(asked.get("over", False))), methods=["POST"]),
+        Route("/edit", _writing(lambda asked: desk.edit(asked, _gesture(asked)), token), methods=["POST"]),
+        Route("/undo", _writing(lambda _: desk.undo(), token), methods=["POST"]),
+        Route("/redo", _writing(lambda _: desk.redo(), token), methods=["POST"]),
+        Route("/save", _writing(lambda asked: desk.save(asked.get("over", False)), token), methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     app.router.redirect_slashes = False
     return Guard(app, token, hosts)
 
 
+HERE = Path(__file__).parent
+FILES = HERE / "live.css", HERE / "live.js"
+
+
 def _page(desk: Desk, token: str) -> Response:
-    html = desk.page(token).encode()
+    from ..page import page_html
+
+    html = page_html(_addressed(desk.model(), token), {}, FILES).encode()
     return Response(html, media_type="text/html", headers={"content-security-policy": policy_of(html)})
 
 
@@ -83,6 +90,14 @@ def policy_of(html: bytes) -> str:
         if b"type=" not in script["attributes"]  # others hold data
     ]
     return POLICY.format(scripts=" ".join(hashes) or "'none'")
+
+
+def _addressed(told: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """What the desk tells, with addresses of sounds that carry the token."""
+    told, sounds = dict(told), dict(told.get("sounds", {}))
+    for key, one in sounds.items():
+        sounds[key] = {**one, "src": f"{one['src']}&token={token}"}
+    return {**told, "sounds": sounds}
 
 
 def _sound(desk: Desk, request: Request) -> Response:
@@ -109,10 +124,10 @@ def _reading(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
     return endpoint
 
 
-def _writing(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Callable[[Request], Any]:
+def _writing(answer: Callable[[dict[str, Any]], Mapping[str, Any]], token: str) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         asked = _parsed(await request.body())
-        return await _answered(lambda: JSONResponse(answer(asked)))
+        return await _answered(lambda: JSONResponse(_addressed(answer(asked), token)))
 
     return endpoint
 
@@ -170,7 +185,9 @@ class Guard:
             return
         body = await _limited_body(request, receive)
         if body is None:
-            refusal = JSONResponse({"error": f"A request has at most {MOST_BYTES} bytes."}, 413, {"connection": "close"})
+            refusal = JSONResponse(
+                {"error": f"A request has at most {MOST_BYTES} bytes."}, 413, {"connection": "close"}
+            )
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, _replayed(body, receive), send_with_headers)
@@ -180,7 +197,9 @@ class Guard:
         hosts = request.headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return "This is not the host that was asked for."
-        if any(origin.lower() not in {f"http://{host}" for host in hosts} for origin in request.headers.getlist("origin")):
+        if any(
+            origin.lower() not in {f"http://{host}" for host in hosts} for origin in request.headers.getlist("origin")
+        ):
             return "Other pages may not ask."
         tokens = request.headers.getlist(TOKEN_HEADER)
         if request.method in ("GET", "HEAD"):
