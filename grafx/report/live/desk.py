@@ -11,6 +11,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
+from ...data.attributes import WEIGHT
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import GraphError
 from ...processors.contract import contract_of
@@ -184,7 +185,7 @@ class Desk:
         """Describe the page, as :func:`~grafx.report.model.page_model` does; what did not change is not computed again.
 
         It has ``edit`` besides: what :meth:`state` tells, the ``knobs`` of each node, and the ``types`` that can be
-        inserted, with their ``plugs``.
+        inserted, the ``plugs`` of those that there are, and the ``weights`` of nodes that have one, bypassed or not.
         """
         with self._describing:
             while True:
@@ -221,6 +222,7 @@ class Desk:
         known = self.session.processors
         model["edit"] = {
             "knobs": {str(node_id): knobs_of(heard, node_id) for node_id in heard.parameters},
+            "weights": {str(node_id): heard.G.nodes[node_id].get(WEIGHT, 1.0) for node_id in heard.weights},
             "types": ["mix", *(t for t, processor in known.items() if _passes(processor))],
             "plugs": heard.G.config.node_type_dict,
         }
