@@ -208,7 +208,7 @@ def draw_grafx(
     Raises:
         GraphError: ``G`` is not a graph, a keyword is unknown, or a text names an attribute that no node has.
     """
-    _check_graph(G)
+    check_graph(G, "draw_grafx")
     given = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
     own = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
     free = {part: function is not own[part] for part, function in given.items()}
@@ -239,16 +239,21 @@ def draw_grafx(
         texts = inside[node], above[node]
         draw_node_fn(ax, G, node, center, size, color, *texts, vertical=vertical, **node_options)
         _write_port_names(ax, center, block, vertical)
-    bounds = _find_bounds(layout, blocks, vertical)
+    bounds = find_bounds(layout, blocks, vertical)
     bounds = _draw_legend(ax, shorts, inside_by == "short_type", colors, bounds, vertical)
     _fit(fig, ax, bounds)
     return fig, ax
 
 
-def _check_graph(G: nx.MultiDiGraph) -> None:
+def check_graph(G: nx.MultiDiGraph, caller: str) -> None:
+    """Refuse what cannot be drawn.
+
+    Raises:
+        GraphError: It is not a graph, or a node has no type.
+    """
     if not isinstance(G, nx.MultiDiGraph):
         hint = " Use convert_to_graph first." if hasattr(G, "edge_indices") else ""
-        raise GraphError(f"draw_grafx draws a GRAFX, not a {type(G).__name__}.{hint}")
+        raise GraphError(f"{caller} draws a GRAFX, not a {type(G).__name__}.{hint}")
     for node, data in G.nodes(data=True):
         if "node_type" not in data:
             raise GraphError(f"Node {node} has no node_type: add nodes with GRAFX.add.")
@@ -401,7 +406,8 @@ def _loop(start: Point, end: Point, direction: Point) -> Path:
 # --- Legend and page ----------------------------------------------------------------------------------------
 
 
-def _find_bounds(layout: Layout, blocks: Mapping[Hashable, Block], vertical: bool) -> list[float]:
+def find_bounds(layout: Layout, blocks: Mapping[Hashable, Block], vertical: bool) -> list[float]:
+    """Left, bottom, right and top of all that is drawn."""
     points = [p for route in layout.routes.values() for p in route]
     for node, (x, y) in layout.positions.items():
         b = blocks[node]

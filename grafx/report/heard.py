@@ -258,44 +258,48 @@ def _place(G: GRAFX, node_id: int, outlet: str) -> int:
     return list(G.config[G.nodes[node_id]["node_type"]]["outlets"]).index(outlet)
 
 
-@torch.no_grad()
 def played(heard: Heard, node_id: int, inputs: Mapping[str, Tensor]) -> Outlets:
     """Compute a node's outlets from the signals ``(C, L)`` at its inlets."""
+    outlets = rows_played(heard, node_id, {name: signal[None] for name, signal in inputs.items()})
+    return tuple(outlet[0] for outlet in outlets)
+
+
+@torch.no_grad()
+def rows_played(heard: Heard, node_id: int, inputs: Mapping[str, Tensor]) -> Outlets:
+    """Compute a node's outlets from several signals ``(B, C, L)`` at each inlet, of which each row is for itself."""
     node_type = heard.G.nodes[node_id]["node_type"]
     if node_type in BUILT_IN_TYPES:
         return (inputs[first_plug(heard.G.config, node_type, "inlet")],)
-    processor, like = heard.processors[node_type], heard.sources
-    given = map_tensors(heard.parameters[node_id], lambda value: value.to(like.device))
+    rows, length = next(((x.shape[0], x.shape[-1]) for x in inputs.values()), (1, heard.num_samples))
+    given: dict[str, Any] = dict(heard.parameters[node_id])
     if node_id in heard.weights:
-        given = {**given, WEIGHT: torch.tensor([heard.weights[node_id]], device=like.device)}
-    length = next((signal.shape[-1] for signal in inputs.values()), heard.num_samples)
+        given[WEIGHT] = torch.tensor([heard.weights[node_id]], dtype=heard.sources.dtype)
+    given = map_tensors(given, lambda value: value.expand(rows, *value.shape[1:]))
     asked = {} if inputs else {"num_samples": length}
     try:
         with torch.random.fork_rng([]):
-            torch.manual_seed(0)
-            result = processor(*[signal[None] for signal in inputs.values()], **given, **asked)
+            torch.manual_seed(0)  # what is drawn is drawn alike each time
+            result = heard.processors[node_type](*inputs.values(), **given, **asked)
     except Exception as error:
         error.add_note(f"In node {node_id} of type '{node_type}'.")
         raise
-    return _outlets(heard, node_id, result, length)
+    return _outlets(heard, node_id, result, (rows, length))
 
 
-def _outlets(heard: Heard, node_id: int, result: Any, length: int) -> Outlets:
+def _outlets(heard: Heard, node_id: int, result: Any, sizes: tuple[int, int]) -> Outlets:
     parts = [result] if isinstance(result, Tensor) else list(result)
     parts = parts[:-1] if isinstance(parts[-1], dict) else parts
     parts = list(parts[0]) if len(parts) == 1 and not isinstance(parts[0], Tensor) else parts
     node_type = heard.G.nodes[node_id]["node_type"]
     names = heard.G.config[node_type]["outlets"]
-    fits = len(parts) == len(names) and all(
-        isinstance(p, Tensor) and p.ndim == 3 and p.shape[0] == 1 and p.shape[-1] == length for p in parts
-    )
-    if not fits:
-        shown = [tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__ for p in parts]
+    fit = all(isinstance(part, Tensor) and part.ndim == 3 and part.shape[::2] == sizes for part in parts)
+    if len(parts) != len(names) or not fit:
+        shown = [tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
         raise RenderError(
             f"The processor of type '{node_type}' (node {node_id}) should return {len(names)} signal(s) of shape"
-            f" (1, channels, {length}), one for each outlet, but returned {shown}."
+            f" ({sizes[0]}, channels, {sizes[1]}), one for each outlet, but returned {shown}."
         )
-    return tuple(part[0].detach() for part in parts)
+    return tuple(part.detach() for part in parts)
 
 
 def checked(heard: Heard, node_id: int) -> Outlets:

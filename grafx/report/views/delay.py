@@ -8,11 +8,12 @@ from torch import Tensor
 
 from ... import processors as library
 from ..heard import Heard
-from .plots import View, axis, decibels, plot, series
+from .plots import POINTS, View, axis, decibels, plot, series
 from .reverb import impulse_response
 
 CLASSES = (library.DelayLine, library.FeedbackDelay, library.MultitapDelay, library.PingPongDelay)
 RANGE_DB = 60
+PARTS = 4000
 
 
 def handles(processor: Any) -> bool:
@@ -39,8 +40,14 @@ def views(heard: Heard, node_id: int) -> list[View]:
 
 
 def taps(response: Tensor) -> tuple[Tensor, Tensor]:
-    """Place in samples of the loudest sample, and root of the energy, of each of at most 300 parts of ``(N,)``."""
-    size = max(1, math.ceil(response.shape[-1] / 300))
-    parts = torch.nn.functional.pad(response, (0, -response.shape[-1] % size)).reshape(-1, size)
+    """The echoes in ``(N,)``: the places in samples of at most 300, and the roots of their energies.
+
+    The response falls into short parts; an echo is one that is louder than those beside it, with all three of them.
+    """
+    size = max(1, math.ceil(response.shape[-1] / PARTS))
+    parts = torch.nn.functional.pad(response, (0, -response.shape[-1] % size)).reshape(-1, size).double()
     places = parts.abs().argmax(-1) + size * torch.arange(len(parts))
-    return places, parts.double().square().sum(-1).sqrt()
+    before, energy, after = torch.nn.functional.pad(parts.square().sum(-1), (1, 1)).unfold(-1, 3, 1).unbind(-1)
+    (chosen,) = torch.where((energy > before) & (energy >= after))
+    chosen = chosen[energy[chosen].argsort(descending=True, stable=True)[:POINTS]].sort().values
+    return places[chosen], (before + energy + after)[chosen].sqrt()

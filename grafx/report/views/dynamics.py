@@ -10,14 +10,14 @@ from torch import Tensor
 from ... import processors as library
 from ...processors.contract import contract_of
 from ...processors.core.bounds import safe_exp
-from ...processors.core.maps import NEPER
 from ...processors.dynamics.base import DynamicRangeProcessor, KeyedGain, threshold
-from ...search.mixing.weighted import inner
 from ..heard import Heard
-from .plots import POINTS, View, axis, bounds, decibels, plot, rms_over_time, series, times
-from .probe import answer, num_channels
+from . import other
+from .plots import View, axis, bounds, decibels, plot, rms_over_time, series, times
+from .probe import answers, num_channels
 
 LOWEST_DB, STEP_DB = -80, 1
+MEASURED = 4  # of so many levels one is measured where there is no formula
 SILENT = 10 ** (-90 / 20)
 SECONDS = 1.0  # until a gain has settled
 
@@ -30,7 +30,7 @@ def handles(processor: Any) -> bool:
 
 def views(heard: Heard, node_id: int) -> list[View]:
     """The static curve of all bands, and how the gain went; both with the dry part that is heard."""
-    processor = inner(heard.processors[heard.G.nodes[node_id]["node_type"]])
+    processor = other.processor_of(heard, node_id)
     levels = torch.arange(LOWEST_DB, 1, STEP_DB, dtype=torch.float64)
     weight = heard.weights.get(node_id, 1.0)
     lines = []
@@ -82,12 +82,10 @@ def _curved(processor: Any, raw: Any, name: str = "") -> Iterator[tuple[str, Dyn
 
 
 def _measured(heard: Heard, node_id: int, processor: Any, levels: Tensor) -> list[dict[str, Any]]:
-    """Curves of what has none by formula, from tones of all levels at the frequencies that it looks at."""
-    lines = []
-    for label, hertz in _tones(processor, heard.parameters[node_id], heard.sample_rate):
-        gains = [_steady_gain(heard, node_id, level, hertz) for level in levels[::4].tolist()]
-        lines.append(series(label, levels[::4], levels[::4] + decibels(torch.tensor(gains))))
-    return lines
+    """Curves of what has none by formula, from tones of some levels at the frequencies that it looks at."""
+    levels = levels[::MEASURED]
+    tones = _tones(processor, heard.parameters[node_id], heard.sample_rate)
+    return [series(label, levels, levels + _steady_gains(heard, node_id, levels, hertz)) for label, hertz in tones]
 
 
 def _tones(processor: Any, raw: Any, sample_rate: int) -> list[tuple[str, float]]:
@@ -99,14 +97,11 @@ def _tones(processor: Any, raw: Any, sample_rate: int) -> list[tuple[str, float]
     return [(f"tone of {hertz:.0f} Hz" if len(found) > 1 else "output", hertz) for hertz in found]
 
 
-def _steady_gain(heard: Heard, node_id: int, level: float, hertz: float) -> float:
+def _steady_gains(heard: Heard, node_id: int, levels: Tensor, hertz: float) -> Tensor:
+    """Gains in dB of sines that have lasted for some time."""
     length = int(SECONDS * heard.sample_rate)
-    amplitude = math.sqrt(2) * 10 ** (level / 20)  # of a sine of this level
-    tone = amplitude * torch.sin(2 * math.pi * hertz / heard.sample_rate * torch.arange(length, dtype=torch.float64))
-    signal = tone.to(heard.sources.dtype).expand(num_channels(heard, node_id), -1).contiguous()
-    kept = slice(length // 2, None)
-    after, before = answer(heard, node_id, signal)[0][:, kept], signal[:, kept]
-    return (after.square().mean().double() / before.square().mean().double()).sqrt().item()
-
-
-__all__ = ["NEPER", "POINTS", "gain_over_time", "handles", "static_gain", "views"]
+    sine = torch.sin(2 * math.pi * hertz / heard.sample_rate * torch.arange(length, dtype=torch.float64))
+    tones = math.sqrt(2) * 10 ** (levels[:, None, None] / 20) * sine.expand(num_channels(heard, node_id), -1)
+    tones = tones.to(heard.sources.dtype)
+    after, before = answers(heard, node_id, tones)[0][..., length // 2 :], tones[..., length // 2 :]
+    return decibels((after.double().square().mean((1, 2)) / before.double().square().mean((1, 2))).sqrt())

@@ -2,8 +2,15 @@
 
 from typing import Any
 
+from ...data.configs import BUILT_IN_TYPES
+from ...search.mixing.weighted import inner
 from ..heard import Heard
 from .plots import View, axis, hertz_axis, plot, series, spectrum
+
+
+def processor_of(heard: Heard, node_id: int) -> Any:
+    """The processor of a node, without the wrappers around it."""
+    return inner(heard.processors[heard.G.nodes[node_id]["node_type"]])
 
 
 def views(heard: Heard, node_id: int) -> list[View]:
@@ -15,7 +22,7 @@ def views(heard: Heard, node_id: int) -> list[View]:
         named.append(("output", outputs[0]))
     else:
         named += [(f"output {name}", y) for name, y in zip(names, outputs, strict=True)]
-    if len(inputs) == 1 and len(outputs) == 1 and outputs[0] is next(iter(inputs.values())):
+    if heard.G.nodes[node_id]["node_type"] in BUILT_IN_TYPES:
         named = named[-1:]
     lines = [series(label, *spectrum(signal, heard.sample_rate)) for label, signal in named]
     return [spectra(lines, heard.sample_rate)]

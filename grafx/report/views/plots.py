@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def spectrum(signal: Tensor, sample_rate: int, size: int = 4096) -> tuple[np.nda
     edges = np.geomspace(LOWEST, sample_rate / 2, 61)
     step = sample_rate / size
     centers, levels = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         first, last = math.ceil(low / step), math.ceil(high / step)
         if first < last:
             centers.append(math.sqrt(low * high))

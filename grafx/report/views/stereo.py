@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ... import processors as library
-from ...search.mixing.weighted import inner
 from ..heard import Heard
 from . import filter as filters
+from . import other
 from .plots import FLOOR_DB, View, rounded, text
 from .probe import answer, num_channels
 
@@ -34,7 +34,7 @@ def handles(processor: Any) -> bool:
 def views(heard: Heard, node_id: int) -> list[View]:
     """Levels of left and right for a sound in the middle, and the width; the curve of what depends on frequency."""
     data = heard.G.nodes[node_id]
-    processor = inner(heard.processors[data["node_type"]])
+    processor = other.processor_of(heard, node_id)
     names = heard.G.config[data["node_type"]]["outlets"]
     impulse = torch.zeros(num_channels(heard, node_id), 8192, dtype=heard.sources.dtype)
     impulse[:, 4096] = 1
@@ -47,7 +47,7 @@ def views(heard: Heard, node_id: int) -> list[View]:
 
 
 def _pan(heard: Heard, node_id: int, impulse: Tensor, middle: Tensor) -> View:
-    left, right = (_level(middle[channel : channel + 1], impulse[:1]) for channel in (0, -1))
+    left, right = (_level(channel, impulse[:1]) for channel in (middle[:1], middle[-1:]))
     width = None
     if impulse.shape[0] == 2 and middle.shape[0] == 2:
         (sides,) = answer(heard, node_id, impulse * torch.tensor([[1.0], [-1.0]]).to(impulse))

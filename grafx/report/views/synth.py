@@ -1,5 +1,6 @@
 """Synthesizers and envelopes: what they play."""
 
+import math
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def _close(heard: Heard, node_id: int) -> View:
     signal, rate = heard.outputs[node_id][0], heard.sample_rate
     length = min(signal.shape[-1], max(2, int(CLOSE * rate)))
     start = min(int(signal.abs().amax(0).argmax()), signal.shape[-1] - length)
-    step = max(1, length // POINTS)
+    step = max(1, math.ceil(length / POINTS))
     piece = signal[0, start : start + length : step]
     line = series("amplitude", [1000 * (start + i * step) / rate for i in range(len(piece))], piece)
     low, high = bounds([line], 1e-3)
