@@ -55,7 +55,7 @@
   function highest(model, one, peak) {
     const keys = one.keys.filter((_, i) => one.on[i]);
     if (one.whole && has(model, model.tracks.mix)) return highest(model, { keys: [model.tracks.mix], on: [true] }, peak);
-    if (keys.length === 1) return Math.max(1e-4, peak(keys[0]) ?? Math.min(1, drawnPeak(model.sounds[keys[0]])));
+    if (keys.length === 1) return Math.max(1e-4, peak(keys[0]) ?? model.sounds[keys[0]].peak ?? drawnPeak(model.sounds[keys[0]]));
     return Math.max(1e-4, sumPeak(keys.map((key) => model.sounds[key])));
   }
 
