@@ -154,7 +154,7 @@ class Desk:
         """Write the graph into a new folder in that of the old one, or over the old one where that is asked for.
 
         Returns:
-            The ``folder``, besides what :meth:`state` tells.
+            What :meth:`state` tells, of which ``saved`` is the folder.
 
         Raises:
             GraphError: It cannot be written.
@@ -164,7 +164,7 @@ class Desk:
         with self._lock:
             place = save_edited(self.session.G, self._folder, self._metadata, over)
             self._saved, self._saved_at = str(place), self.session.G
-            return {"folder": self._saved, **self.state()}
+            return self.state()
 
     # What the page tells
 
