@@ -5,10 +5,10 @@ import random
 
 import pytest
 import torch
+from grafx.processors.contract import contract_of
 
 from grafx.data import GRAFX, NodeConfigs, load_grafx
 from grafx.data.configs import BUILT_IN_TYPES
-from grafx.processors.contract import contract_of
 from grafx.report import heard
 from grafx.report.heard import hear
 from grafx.search import render_mix

@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
+from grafx.processors import FeedbackDelay, MultiBandCompressor, ParametricEqualizer, SerialChain, StereoGain
+from grafx.processors.contract import contract_of
 
 from grafx.data import GRAFX, GraphError, NodeConfigs
 from grafx.data.formats.io import save_grafx
 from grafx.parameters.settings import with_control
-from grafx.processors import FeedbackDelay, MultiBandCompressor, ParametricEqualizer, SerialChain, StereoGain
-from grafx.processors.contract import contract_of
 from grafx.report.live.edits import edited
 from grafx.report.live.session import Session
 from grafx.search.mixing.console import ROLES
@@ -281,7 +281,7 @@ def test_other_processors_have_no_dry_signal(tmp_path):
         session.apply({"op": "wet", "node": halves, "value": 0.5})
     with pytest.raises(GraphError, match="no control"):
         session.apply({"op": "set", "node": halves, "path": ["share"], "value": 0.5})
-    with pytest.raises(GraphError, match="Nothing|nothing"):
+    with pytest.raises(GraphError, match="Nothing is connected"):
         session.apply({"op": "disconnect", "edge": [halves, echo, 0]})
     session.apply({"op": "insert", "type": "gain", "edge": [halves, echo, 0]})
     session.apply({"op": "remove", "node": halves})
