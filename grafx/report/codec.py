@@ -5,14 +5,18 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ..search.loudness import loudness
 
 Codec = Literal["flac", "opus"]
 
 MIME = {"flac": "audio/flac", "opus": "audio/ogg", "wav": "audio/wav"}
 OPUS_RATE = 48000  # Hz, at which Opus works
 LEAST_KBPS, MOST_KBPS = 6, 256  # of a channel, as libsndfile maps its compression level
+MOST_LOST = 6.0  # dB of level that are given back
 PEAK = 0.89  # −1 dB, as what Opus decodes to may overshoot
 SERIAL = 0x67726678  # of the only stream in a file
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -37,7 +41,8 @@ def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encod
     """Encode ``(C, L)``, mono where all channels are alike; the same signal gives the same bytes.
 
     A signal is brought to a peak of −1 dB, so that none clips and soft ones keep as many digits as loud ones. Without a
-    bit rate it becomes FLAC of 16 bits at its own rate, whose error is at most half a step; else Opus at 48 kHz.
+    bit rate it becomes FLAC of 16 bits at its own rate, whose error is at most half a step; else Opus at 48 kHz, with
+    the loudness that it had.
 
     Args:
         signal: ``(C, L)``.
@@ -62,7 +67,18 @@ def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encod
         frames = soxr.resample(frames, sample_rate, OPUS_RATE)
     level = 1 - (kbps / 2 - LEAST_KBPS) / (MOST_KBPS - LEAST_KBPS)
     soundfile.write(file, frames, OPUS_RATE, format="OGG", subtype="OPUS", compression_level=min(max(level, 0.0), 1.0))
-    return Encoded(with_serial(file.getvalue(), SERIAL), "opus", gain)
+    content = with_serial(file.getvalue(), SERIAL)
+    return Encoded(content, "opus", gain * _level_lost(frames, content))
+
+
+def _level_lost(frames: np.ndarray, content: bytes) -> float:
+    """By how much Opus has made a sound softer, which it does to what it has few bits for."""
+    import soundfile
+
+    decoded, _ = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    before, after = (loudness(torch.from_numpy(x.T.copy()), OPUS_RATE) for x in (frames, decoded))
+    lost = before - after
+    return 10 ** (lost / 20) if abs(lost) < MOST_LOST else 1.0
 
 
 def with_serial(content: bytes, serial: int) -> bytes:

@@ -179,6 +179,15 @@ def nodes_of(G: GRAFX, node_type: str) -> list[int]:
     return sorted(node_id for node_id, data in G.nodes(data=True) if data.get("node_type") == node_type)
 
 
+def label_of(G: GRAFX, node_id: int) -> str:
+    """Name a node in words."""
+    data = G.nodes[node_id]
+    what = "stem" if data["node_type"] == "in" else str(data["node_type"])
+    if data.get("name"):
+        return f"{what} {data['name']}"
+    return f"{what} on {data['owner']}" if data.get("owner") else f"{what} {node_id}"
+
+
 def known_processors(
     G: GRAFX, sample_rate: int, processors: Mapping[str, nn.Module] | None = None
 ) -> dict[str, nn.Module]:

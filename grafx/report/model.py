@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from ..data import GRAFX
 from ..data.attributes import BYPASS
 from ..data.configs import BUILT_IN_TYPES
+from ..draw.web import picture
 from ..parameters.settings import settings_of
 from ..parameters.words import UNITS, settings_text
 from ..trees import nested
-from .heard import Heard
+from .heard import Heard, label_of
 from .sounds import Sounds
 from .story import story_of
 from .views import views_of
@@ -46,7 +46,7 @@ def page_model(
         spectrograms: Pictures of both.
     """
     nodes = nodes or {node_id: node_model(heard, node_id) for node_id in sorted(heard.G.nodes)}
-    known = {node["id"]: node for node in (metrics or {}).get("nodes", ())}
+    known = {node["id"]: node for node in ((metrics or {}).get("nodes") or ())}
     model = {
         "version": VERSION,
         "title": title or "Mixing graph",
@@ -54,7 +54,7 @@ def page_model(
         "live": False,
         "sample_rate": heard.sample_rate,
         "seconds": heard.num_samples / heard.sample_rate,
-        "picture": _picture(heard.G),
+        "picture": picture(heard.G),
         "nodes": {
             str(node_id): {
                 **node,
@@ -67,8 +67,8 @@ def page_model(
         "tracks": sounds.tracks,
         "spectrograms": spectrograms or {},
         "loss": loss,
-        "story": story_of(metrics, _picture),
-        "chains": (metrics or {}).get("chains", {}),
+        "story": story_of(metrics, picture),
+        "chains": (metrics or {}).get("chains") or {},
         "truth": truth,
     }
     return plain(model)
@@ -92,15 +92,6 @@ def node_model(heard: Heard, node_id: int) -> dict[str, Any]:
             "views": views_of(heard, node_id),
         }
     )
-
-
-def label_of(G: GRAFX, node_id: int) -> str:
-    """Name a node in words."""
-    data = G.nodes[node_id]
-    what = "stem" if data["node_type"] == "in" else str(data["node_type"])
-    if data.get("name"):
-        return f"{what} {data['name']}"
-    return f"{what} on {data['owner']}" if data.get("owner") else f"{what} {node_id}"
 
 
 def settings_rows(heard: Heard, node_id: int) -> list[dict[str, Any]]:
@@ -129,56 +120,6 @@ def _rows(settings: Mapping[str, Any], path: tuple[str, ...]):
             "unit": UNITS.get(suffix, "") if stem else "",
             "text": line.removeprefix(words).strip(),
         }
-
-
-def _picture(G: GRAFX) -> dict[str, Any]:
-    try:
-        from ..draw.web import picture
-    except ImportError:
-        return _stand_in(G)
-    return picture(G)
-
-
-def _stand_in(G: GRAFX) -> dict[str, Any]:
-    from ..draw.layout import layered_layout  # noqa: F401
-
-    nodes = [
-        {
-            "id": i,
-            "type": d["node_type"],
-            "name": d.get("name"),
-            "short": d["node_type"][:2],
-            "x": 60.0 * k,
-            "y": 60.0 * (i % 5),
-            "width": 40,
-            "height": 30,
-            "fill": "#ddeeff",
-            "ink": "#000000",
-            "outline": "#000000",
-            "round": False,
-            "above": d.get("name"),
-            "lines": [],
-            "wet": d.get("drywet_weight"),
-            "bypassed": False,
-            "group": d.get("owner"),
-            "chain": 0,
-        }
-        for k, (i, d) in enumerate(sorted(G.nodes(data=True)))
-    ]
-    at = {n["id"]: [n["x"], n["y"]] for n in nodes}
-    edges = [
-        {
-            "source": u,
-            "dest": v,
-            "key": k,
-            "outlet": d["outlet"],
-            "inlet": d["inlet"],
-            "points": [at[u], at[v]],
-            "backward": False,
-        }
-        for u, v, k, d in G.edges(keys=True, data=True)
-    ]
-    return {"width": 60 * len(nodes), "height": 300, "nodes": nodes, "edges": edges, "legend": []}
 
 
 def plain(value: Any) -> Any:

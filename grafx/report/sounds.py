@@ -12,14 +12,18 @@ import torch
 from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
+from ..errors import AudioError
 from ..search.loudness import loudness
+from ..words import count
 from .codec import MIME, Encoded, encode
-from .heard import Heard, Outlets, inlets_of, nodes_of, played, summed
+from .heard import Heard, Outlets, inlets_of, label_of, nodes_of, played, summed
 
-PAIRS = 800  # of peaks of a sound
+PAIRS, ALL_PAIRS = 800, 80_000  # of peaks of a sound, and of all together
 WHOLE = float("inf")
 HOPS_PER_SECOND = 4  # by which the best part is looked for
 MARGIN = 1.1  # of estimated sizes
+ROUNDING = 3e-6  # of the loudest sample: −110 dB
+PIECE = 2**18  # samples that are compared at once
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def sounds_of(heard: Heard, alone: Mapping[int, Tensor] | None = None) -> Sounds
     ]
     tracks["additive_db"] = additivity(mix, list(alone.values()))
     found.tracks = tracks
-    places = stems_of(heard)
+    alike = _alike(heard)
+    places = {node_id: frozenset(alike.get(s, s) for s in stems) for node_id, stems in stems_of(heard).items()}
     for node_id in nx.lexicographical_topological_sort(heard.G):
         found.nodes[node_id] = _of_node(heard, node_id, found, places[node_id])
     return found
@@ -136,7 +141,7 @@ def _of_node(heard: Heard, node_id: int, found: Sounds, place: Any) -> dict[str,
     data = heard.G.nodes[node_id]
     inputs, outputs = list(heard.inputs[node_id].values()), heard.outputs[node_id]
     names = list(heard.G.config[data["node_type"]]["outlets"])
-    label = _label(heard, node_id)
+    label = label_of(heard.G, node_id)
     keys: dict[str, str | None] = {"out": None, "in": None, "adds": None}
     for number, signal in enumerate(outputs):
         key, words = (f"{node_id}-out", f"output of {label}") if not number else (f"{node_id}-out-{number}", "")
@@ -149,18 +154,26 @@ def _of_node(heard: Heard, node_id: int, found: Sounds, place: Any) -> dict[str,
         keys["in"] = keys["out"]
         return keys
     keys["in"] = found.add(f"{node_id}-in", Sound(f"input of {label}", "node", inputs[0], place=place))
-    if keys["in"] != keys["out"]:
-        adds = Sound(f"what {label} adds", "node", *_broadcast(outputs[0], inputs[0]), place=place)
+    adds = Sound(f"what {label} adds", "node", *_broadcast(outputs[0], inputs[0]), place=place)
+    if keys["in"] != keys["out"] and _is_more_than_rounding(adds):
         keys["adds"] = found.add(f"{node_id}-adds", adds)
     return keys
 
 
-def _label(heard: Heard, node_id: int) -> str:
-    data = heard.G.nodes[node_id]
-    what = data["node_type"] if data["node_type"] != "in" else "stem"
-    if data.get("name"):
-        return f"{what} {data['name']}"
-    return f"{what} on {data['owner']}" if data.get("owner") else f"{what} {node_id}"
+def _is_more_than_rounding(adds: Sound) -> bool:
+    loudest = adds.signal.abs().max()
+    pieces = range(0, adds.signal.shape[-1], PIECE)
+    return any((adds.part(start, start + PIECE).abs() > ROUNDING * loudest).any() for start in pieces)
+
+
+def _alike(heard: Heard) -> dict[int, int]:
+    """Stem to the first one that sounds the same."""
+    found: dict[int, int] = {}
+    for stem in nodes_of(heard.G, "in"):
+        signal = heard.outputs[stem][0]
+        same = (other for other in dict.fromkeys(found.values()) if _equal(heard.outputs[other][0], signal))
+        found[stem] = next(same, stem)
+    return found
 
 
 def _name(heard: Heard, node_id: int) -> str:
@@ -239,21 +252,28 @@ def packed(sounds: Sounds, sample_rate: int, most: int) -> tuple[dict[str, dict[
 
     Returns:
         Their entries in the model of a page, and their files.
+
+    Raises:
+        AudioError: There is no room for them.
     """
     length = max(sound.signal.shape[-1] for sound in sounds.by_key.values())
     cuts: dict[Any, tuple[int, int]] = {}
     done: dict[Any, Encoded] = {}
+    stereo = {key: _is_stereo(sound) for key, sound in sounds.by_key.items()}
     for plan in PLANS:
-        if MARGIN * _estimate(sounds, plan, sample_rate) > most and plan is not PLANS[-1]:
+        if MARGIN * _estimate(sounds, plan, sample_rate, stereo) > most and plan is not PLANS[-1]:
             continue
         cuts = _cuts(sounds, plan, length, sample_rate)
         _encode_all(sounds, plan, cuts, sample_rate, done)
         files = {key: done[_job(sounds, key, plan, cuts)] for key in sounds.by_key}
         if sum(len(file.content) for file in files.values()) <= most:
             break
+    else:
+        raise AudioError(f"Not even short excerpts of {count(len(files), 'sound')} fit into {most} bytes.")
+    pairs = pairs_of(len(files))
     entries = {
         key: {
-            **entry(sounds.by_key[key], sample_rate, *cuts[key]),
+            **entry(sounds.by_key[key], sample_rate, *cuts[key], pairs),
             "codec": file.codec,
             "mime": MIME[file.codec],
             "gain": file.gain,
@@ -263,10 +283,17 @@ def packed(sounds: Sounds, sample_rate: int, most: int) -> tuple[dict[str, dict[
     return entries, {key: file.content for key, file in files.items()}
 
 
-def entry(sound: Sound, sample_rate: int, start: int = 0, stop: int | None = None) -> dict[str, Any]:
+def pairs_of(number: int) -> int:
+    """How many peaks each of so many sounds has."""
+    return min(PAIRS, ALL_PAIRS // max(1, number))
+
+
+def entry(
+    sound: Sound, sample_rate: int, start: int = 0, stop: int | None = None, pairs: int = PAIRS
+) -> dict[str, Any]:
     """What a page tells of a sound, or of a part of it, apart from how it is encoded."""
     signal = sound.part(start, sound.signal.shape[-1] if stop is None else stop)
-    level, (peak, pairs) = loudness(signal, sample_rate), peaks(signal)
+    level, (peak, ends) = loudness(signal, sample_rate), peaks(signal, pairs)
     return {
         "label": sound.label,
         "start": start / sample_rate,
@@ -274,7 +301,7 @@ def entry(sound: Sound, sample_rate: int, start: int = 0, stop: int | None = Non
         "lufs": round(level, 2) if level > -1000 else None,
         "src": None,
         "peak": peak,
-        "peaks": pairs,
+        "peaks": ends,
     }
 
 
@@ -288,15 +315,15 @@ def peaks(signal: Tensor, pairs: int = PAIRS) -> tuple[float, list[list[int]]]:
     return peak, ends.int().tolist()
 
 
-def _estimate(sounds: Sounds, plan: Plan, sample_rate: int) -> float:
+def _estimate(sounds: Sounds, plan: Plan, sample_rate: int, stereo: Mapping[str, bool]) -> float:
     """Bytes that a plan takes about."""
     total = 0.0
-    for sound in sounds.by_key.values():
+    for key, sound in sounds.by_key.items():
         seconds = min(sound.signal.shape[-1] / sample_rate, plan.seconds[sound.role])
         rate = plan.rates[sound.role]
         # Of 16 bits about half remain in FLAC.
         kbps = rate if rate is not None else 2 * sample_rate * 8 / 1000
-        total += 600 + 125 * kbps * seconds * (1.0 if _is_stereo(sound) else 0.5)
+        total += 600 + 125 * kbps * seconds * (1.0 if stereo[key] else 0.5)
     return total
 
 
@@ -328,11 +355,13 @@ def best_part(sounds: list[Sound], size: int, sample_rate: int) -> tuple[int, in
     length = sounds[0].signal.shape[-1]
     scores = torch.zeros(-(-length // hop), dtype=torch.float64)
     for sound in sounds:
+        own = torch.zeros_like(scores)
         for number, start in enumerate(range(0, length, 64 * hop)):
             piece = sound.part(start, min(start + 64 * hop, length))
             energies = torch.nn.functional.pad(piece, (0, -piece.shape[-1] % hop)).square().sum(0)
-            sums = energies.reshape(-1, hop).sum(-1).double()
-            scores[64 * number : 64 * number + len(sums)] += sums / (1e-12 + 1.0)
+            sums = energies.reshape(-1, hop).sum(-1)
+            own[64 * number : 64 * number + len(sums)] = sums
+        scores += own / own.sum().clamp(min=1e-30)
     ahead = torch.cat([torch.zeros(1, dtype=torch.float64), scores.cumsum(0)])
     width = max(1, size // hop)
     first = int((ahead[width:] - ahead[:-width]).argmax()) if len(ahead) > width else 0

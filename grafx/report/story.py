@@ -36,6 +36,24 @@ def story_of(metrics: Mapping[str, Any] | None, picture: Callable[..., Picture])
     return {"plain_loss": metrics.get("plain_loss"), "picture": picture(console), "rounds": rounds}
 
 
+def check_metrics(metrics: Any) -> None:
+    """Refuse what a page cannot tell.
+
+    Raises:
+        SearchError: They are not those of a search; the message says what is wrong.
+    """
+    if metrics is None:
+        return
+    if not isinstance(metrics, Mapping):
+        raise SearchError(f"The metrics are {metrics!r:.60}, but should be those of a search, as in its metrics.json.")
+    nodes, chains = metrics.get("nodes") or (), metrics.get("chains") or {}
+    if isinstance(nodes, str) or not all(isinstance(node, Mapping) and "id" in node for node in nodes):
+        raise SearchError("The metrics should have objects with an 'id' in 'nodes', as in metrics.json of a search.")
+    if not isinstance(chains, Mapping):
+        raise SearchError("The metrics should have an object in 'chains', as in metrics.json of a search.")
+    story_of(metrics, lambda _: {})
+
+
 def _graph(structure: Mapping[str, Any]) -> nx.MultiDiGraph:
     G = nx.MultiDiGraph()
     for node in structure["nodes"]:

@@ -15,8 +15,9 @@ from ..words import count
 from .heard import Heard, hear, nodes_of, rigged
 from .losses import losses_of
 from .model import node_model, page_model, to_json
-from .sounds import packed, sounds_of
+from .sounds import packed, pairs_of, sounds_of
 from .spectrogram import spectrograms
+from .story import check_metrics
 from .truth import truth_texts
 
 MOST_BYTES = 10_000_000  # of a page
@@ -72,8 +73,7 @@ def write_report(
     texts = truth_texts(truth)
     G = named(G, names)
     _check_size(G)
-    if metrics is not None and not isinstance(metrics, Mapping):
-        raise SearchError(f"The metrics are {metrics!r:.60}, but should be those of a search, as in its metrics.json.")
+    check_metrics(metrics)
     rigged(G, sources, sample_rate, processors, target)
     model, sounds = report_of(hear(G, sources, sample_rate, processors, target), metrics, texts, title)
     from .page import page_html
@@ -102,7 +102,8 @@ def report_of(
         "spectrograms": spectrograms(heard.mix, heard.target, heard.sample_rate),
     }
     model = page_model(heard, sounds, {}, nodes, metrics, truth, title, **parts)
-    others = len(to_json(model).encode()) + OF_PAGE + 6500 * len(sounds.by_key)
+    number = len(sounds.by_key)
+    others = len(to_json(model).encode()) + OF_PAGE + number * (400 + 10 * pairs_of(number))
     entries, files = packed(sounds, heard.sample_rate, (most_bytes - others) * 3 // 4)
     return {**model, "sounds": entries}, files
 
