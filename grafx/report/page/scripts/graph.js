@@ -3,10 +3,13 @@
   "use strict";
   const grafx = (globalThis.grafx ??= {});
   const { h, bdi, button } = grafx.dom;
+  const BESIDE = 2;
 
   function create(page) {
     const place = document.getElementById("graph-view");
     const view = viewer(place, page.model.picture, page);
+    const { width, height } = page.model.picture ?? {};
+    place.parentElement.classList.toggle("beside", width < BESIDE * height); // a tall drawing leaves room at its side
     let playing = null;
 
     function mark(id) {

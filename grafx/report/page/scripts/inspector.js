@@ -28,7 +28,7 @@
       chooser.value = page.selected ?? "";
       const node = page.model.nodes[page.selected];
       panel = h("div", { class: "knobs" });
-      body.replaceChildren(...(node ? about(node) : [hint()]));
+      body.replaceChildren(...(node ? about(node).filter(Boolean) : [hint(), panel]));
       marks();
       page.emit("panel", node ? node.id : null);
     }
@@ -44,15 +44,15 @@
         `node ${node.id}`,
       ].filter(Boolean).join(" · ");
       return [
-        h("h3", null, bdi(node.label)),
-        h("p", { class: "facts" }, facts),
-        neighbours("From", node.inputs),
-        neighbours("To", node.outputs),
-        worth(node),
-        panel,
-        sounds(node),
-        settings(node),
-        ...views(node),
+        h("div", { class: "about" },
+          h("h3", null, bdi(node.label)),
+          h("p", { class: "facts" }, facts),
+          neighbours("From", node.inputs),
+          neighbours("To", node.outputs),
+          worth(node),
+          sounds(node)),
+        h("div", { class: "about" }, panel, settings(node)),
+        node.views?.length ? h("div", { class: "views" }, views(node)) : null,
       ];
     }
 

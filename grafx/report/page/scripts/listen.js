@@ -29,20 +29,20 @@
     function build() {
       tracks.replaceChildren(...levels.tracks(page.model).map(({ id, label }) => button(label, { class: "hear", "data-hear": id, "aria-pressed": "false", click: () => page.hear(id) })));
       const all = levels.stems(page.model);
-      stems.replaceChildren(...(all.length ? [stemTable(all), note()] : []));
+      stems.replaceChildren(...(all.length ? [...stemList(all), note()].filter(Boolean) : []));
       marks();
     }
 
-    function stemTable(all) {
+    function stemList(all) {
       const toggle = (stem, set, label) => button(label.charAt(0), { class: "toggle", "data-stem": stem, "data-kind": label, "aria-label": `${label} ${printable(stem)}`, title: label, "aria-pressed": "false", click: () => flip(set, stem) });
-      return h("table", { class: "stem-table" },
-        h("caption", null, "Stems ", button("Play all", { class: "link", "data-hear": "stems", click: () => (solo.clear(), mute.clear(), page.hear("stems"), marks()) })),
-        h("thead", { class: "hidden" }, h("tr", null, ["Stem", "Solo and mute", "Waveform", "Loudness"].map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", null, all.map(({ name: stem, node, solo: key }) => h("tr", { "data-stem-row": stem },
-          h("th", { scope: "row" }, page.model.nodes[node] ? button(bdi(stem), { class: "link", click: () => page.select(node) }) : bdi(stem)),
-          h("td", { class: "stem-buttons" }, toggle(stem, solo, "Solo"), toggle(stem, mute, "Mute")),
-          h("td", { class: "stem-wave" }, small(page.model.sounds[key])),
-          h("td", { class: "number" }, page.model.sounds[key].lufs === null ? "silent" : `${format.fixed(page.model.sounds[key].lufs, 1)} LUFS`)))));
+      return [
+        h("h3", null, "Stems ", button("Play all", { class: "link", "data-hear": "stems", click: () => (solo.clear(), mute.clear(), page.hear("stems"), marks()) })),
+        h("ul", null, all.map(({ name: stem, node, solo: key }) => h("li", { "data-stem-row": stem },
+          h("span", { class: "stem-name" }, page.model.nodes[node] ? button(bdi(stem), { class: "link", click: () => page.select(node, true) }) : bdi(stem)),
+          h("span", { class: "stem-buttons", role: "group", "aria-label": printable(stem) }, toggle(stem, solo, "Solo"), toggle(stem, mute, "Mute")),
+          small(page.model.sounds[key]),
+          h("span", { class: "number" }, page.model.sounds[key].lufs === null ? "silent" : `${format.fixed(page.model.sounds[key].lufs, 1)} LUFS`)))),
+      ];
     }
 
     function small(sound) {

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const grafx = (globalThis.grafx ??= {});
-  const { h, bdi, button, printable } = grafx.dom;
+  const { h, bdi, button } = grafx.dom;
   const { format } = grafx;
 
   function create(page) {

@@ -20,7 +20,7 @@
     const heads = COLUMNS.map(([name, label]) => h("th", { scope: "col", "data-column": name }, button(label, { class: "sort", click: () => sort(name) })));
     const tools = h("div", { class: "table-tools unprinted" }, h("label", { for: "settings-filter" }, "Filter"), filter, count,
       button("Copy as CSV", { id: "copy-csv", click: copy }), button("Save CSV", { class: "quiet", id: "save-csv", click: save }));
-    place.replaceChildren(tools, h("div", { class: "wide" }, h("table", { class: "settings-table" }, h("caption", { class: "hidden" }, "Settings of all nodes"), h("thead", null, h("tr", null, heads)), body)));
+    place.replaceChildren(tools, h("div", { class: "wide settings-frame", tabindex: 0, role: "region", "aria-label": "Settings of all nodes" }, h("table", { class: "settings-table" }, h("caption", { class: "hidden" }, "Settings of all nodes"), h("thead", null, h("tr", null, heads)), body)));
 
     function rows() {
       const all = Object.values(page.model.nodes).flatMap((node) => {

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const grafx = (globalThis.grafx ??= {});
-  const { h, s, printable } = grafx.dom;
+  const { h } = grafx.dom;
   const { format } = grafx;
   const NAMES = { mix: "Mix", target: "Target", difference: "Difference: mix − target" };
   // Colours of the maps at even steps, for the key beside the picture.

@@ -19,7 +19,11 @@
     const known = stored();
     if (known === "light" || known === "dark") root.dataset.theme = known;
     const now = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
-    const show = () => (control.textContent = now() === "dark" ? "Light" : "Dark");
+    const show = () => {
+      const other = now() === "dark" ? "light" : "dark";
+      control.textContent = `◐ ${other === "dark" ? "Dark" : "Light"}`;
+      control.setAttribute("aria-label", `Show in ${other} colours`);
+    };
     control.addEventListener("click", () => {
       root.dataset.theme = now() === "dark" ? "light" : "dark";
       stored(root.dataset.theme);

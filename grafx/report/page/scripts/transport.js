@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const grafx = (globalThis.grafx ??= {});
-  const { h, s, bdi, button, printable } = grafx.dom;
+  const { h, s, button, printable } = grafx.dom;
   const { format, levels } = grafx;
   const SHAPES = { play: "M4 2.5L13.5 8L4 13.5Z", pause: "M4 2.5H7V13.5H4ZM9.5 2.5H12.5V13.5H9.5Z" };
 
