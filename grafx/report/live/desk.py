@@ -11,25 +11,17 @@ import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
-from ...data.attributes import WEIGHT
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import GraphError
-from ...processors.contract import contract_of
 from ...search.conditions import in_usual_torch
 from ...search.mixing.trials import differs
 from ..heard import Heard, nodes_of, rigged
-from ..losses import losses_of
-from ..model import node_model, page_model
-from ..sounds import Sound, Sounds, entry, solos, sounds_of
-from ..spectrogram import spectrograms
+from ..sounds import solos
 from .edits import Processors
-from .knobs import knobs_of
 from .rehear import rehear
 from .save import save_edited
 from .session import Session
-
-HERE = Path(__file__).parent
-SOLO = "solo-"
+from .teller import SOLO, Teller
 
 
 class Desk:
@@ -70,19 +62,16 @@ class Desk:
     ) -> None:
         self.session = Session(G, processors)
         self._make, self._folder, self._metadata = make, folder, dict(metadata or {})
-        self._about = {"metrics": metrics, "truth": truth, "title": title}
         rig = rigged(self.session.G, stems, sample_rate, self.session.processors, target)
         self._heard, _ = rehear(rig, self.session.G, self.session.processors)
         self._version, self._saved = 0, str(folder)
         self._saved_at: GRAFX | None = self.session.G
         self._heard_at = dict.fromkeys(self._heard.G, 0)
         self._shown_at = dict.fromkeys(self._heard.G, 0)
-        self._lock, self._describing = threading.RLock(), threading.Lock()
-        self._nodes: dict[int, tuple[int, dict[str, Any]]] = {}
-        self._entries: dict[str, tuple[Sound, dict[str, Any]]] = {}
+        self._lock, self._telling = threading.RLock(), threading.Lock()
+        self._teller = Teller(self.session.G, metrics, truth, title)
+        self._keys = ["mix"]
         self._solos: tuple[int, dict[str, Tensor]] = (-1, {})
-        self._described: tuple[int, dict[str, Any], Sounds] | None = None
-        self._compared: tuple[Tensor, dict[str, Any]] | None = None
 
     @property
     def heard(self) -> Heard:
@@ -173,7 +162,7 @@ class Desk:
         with self._lock:
             return {
                 "version": self._version,
-                "sounds": {key: {"src": self._source(key)} for key in self._keys()},
+                "sounds": {key: {"src": self._source(key)} for key in self._keys if self._is_there(key)},
                 "can_undo": self.session.can_undo,
                 "can_redo": self.session.can_redo,
                 "changed": self.session.G is not self._saved_at,
@@ -181,83 +170,30 @@ class Desk:
                 "saved": self._saved,
             }
 
-    def model(self) -> dict[str, Any]:
-        """Describe the page, as :func:`~grafx.report.model.page_model` does; what did not change is not computed again.
+    def model(self, quick: bool = False) -> dict[str, Any]:
+        """Describe the page, as :func:`~grafx.report.model.page_model` does, see :class:`.Teller`.
 
-        It has ``edit`` besides: what :meth:`state` tells, the ``knobs`` of each node, and the ``types`` that can be
-        inserted, the ``plugs`` of those that there are, and the ``weights`` of nodes that have one, bypassed or not.
+        It has ``edit`` besides: what :meth:`state` tells, and what can be set and inserted.
+
+        Args:
+            quick: Whether curves, levels and pictures may be those of before the last edits.
         """
-        with self._describing:
+        with self._telling:
             while True:
                 with self._lock:
-                    version, heard, shown_at, state = self._version, self._heard, self._shown_at, self.state()
-                model = self._describe(version, heard, shown_at)
+                    version, heard, shown_at, processors = (
+                        *(self._version, self._heard, self._shown_at),
+                        dict(self.session.processors),
+                    )
+                told = self._teller(heard, shown_at, processors, quick, lambda at=version: self._version != at)
                 with self._lock:
-                    if model is not None and version == self._version:
-                        state.pop("sounds")
-                        return {**model, "edit": {**model["edit"], **state}}
-
-    @in_usual_torch
-    def _describe(self, version: int, heard: Heard, shown_at: Mapping[int, int]) -> dict[str, Any] | None:
-        """Describe what was heard at a version, or nothing where it is another meanwhile."""
-        if self._described and self._described[0] == version:
-            return self._described[1]
-        nodes = {}
-        for node_id in sorted(heard.G):
-            if self._version != version:
-                return None
-            nodes[node_id] = self._node(heard, node_id, shown_at[node_id])
-        sounds = sounds_of(heard, alone={})
-        entries = {}
-        for key, sound in sounds.by_key.items():
-            if self._version != version:
-                return None
-            entries[key] = self._entry(key, sound, heard.sample_rate)
-        for stem in nodes_of(heard.G, "in"):
-            name = str(heard.G.nodes[stem].get("name") or stem)
-            sounds.tracks["stems"].append({"name": name, "node": stem, "solo": f"{SOLO}{stem}"})
-            entries[f"{SOLO}{stem}"] = self._unheard(f"{name} alone", heard)
-        model = page_model(heard, sounds, entries, nodes, **self._about, **self._comparison(heard))
-        model["live"] = True
-        known = self.session.processors
-        model["edit"] = {
-            "knobs": {str(node_id): knobs_of(heard, node_id) for node_id in heard.parameters},
-            "weights": {str(node_id): heard.G.nodes[node_id].get(WEIGHT, 1.0) for node_id in heard.weights},
-            "types": ["mix", *(t for t, processor in known.items() if _passes(processor))],
-            "plugs": heard.G.config.node_type_dict,
-        }
-        self._described = version, model, sounds
-        for key, one in model["sounds"].items():
-            one |= {"codec": "wav", "mime": "audio/wav", "gain": 1.0, "src": self._source(key)}
-        return model
-
-    def _node(self, heard: Heard, node_id: int, shown_at: int) -> dict[str, Any]:
-        known = self._nodes.get(node_id)
-        if known is None or known[0] != shown_at:
-            known = self._nodes[node_id] = shown_at, node_model(heard, node_id)
-        around = {"inputs": heard.G.predecessors(node_id), "outputs": heard.G.successors(node_id)}
-        return {**known[1], **{side: sorted(set(others)) for side, others in around.items()}}
-
-    def _entry(self, key: str, sound: Sound, sample_rate: int) -> dict[str, Any]:
-        known = self._entries.get(key)
-        if known is None or known[0].signal is not sound.signal or known[0].minus is not sound.minus:
-            known = self._entries[key] = sound, entry(sound, sample_rate)
-        return {**known[1], "label": sound.label}
-
-    def _unheard(self, label: str, heard: Heard) -> dict[str, Any]:
-        """The entry of a sound that is computed when it is asked for."""
-        seconds = heard.num_samples / heard.sample_rate
-        return {"label": label, "start": 0.0, "seconds": seconds, "lufs": None, "peak": 0.0, "peaks": []}
-
-    def _comparison(self, heard: Heard) -> dict[str, Any]:
-        """Pictures of the mix and the target, and losses, as long as the mix stays."""
-        if self._compared is None or self._compared[0] is not heard.mix:
-            compared = {
-                "loss": losses_of(heard),
-                "spectrograms": spectrograms(heard.mix, heard.target, heard.sample_rate),
-            }
-            self._compared = heard.mix, compared
-        return self._compared[1]
+                    if told is None or version != self._version:
+                        continue
+                    self._keys = list(told["sounds"])
+                    state = self.state()
+                    sounds = {key: {**one, **state["sounds"].get(key, {})} for key, one in told["sounds"].items()}
+                    del state["sounds"]
+                    return {**told, "sounds": sounds, "edit": {**told["edit"], **state}}
 
     # Sounds
 
@@ -280,11 +216,9 @@ class Desk:
             return self._solos[1].get(key)
         return _of_node(heard, key)
 
-    def _keys(self) -> list[str]:
-        known = list(self._described[1]["sounds"]) if self._described else ["mix"]
-        return [
-            key for key in known if not key.partition("-")[0].isdecimal() or int(key.partition("-")[0]) in self._heard.G
-        ]
+    def _is_there(self, key: str) -> bool:
+        number = key.partition("-")[0]
+        return not number.isdecimal() or int(number) in self._heard.G
 
     def _source(self, key: str) -> str:
         """Where a sound is, by an address that is another when it sounds otherwise."""
@@ -322,8 +256,3 @@ def _of_node(heard: Heard, key: str) -> Tensor | None:
     if not inlets or asked[3]:
         return None
     return inlets[0] if asked[2] == "in" else outlets[0] - inlets[0]
-
-
-def _passes(processor: nn.Module) -> bool:
-    contract = contract_of(processor)
-    return bool(contract.inlets and contract.outlets)

@@ -78,25 +78,30 @@
     tools();
   }
 
-  function soon(delay = QUIET) {
+  // What is to see follows what is to hear: settings and cables at once, curves and levels a moment later.
+  function soon() {
     clearTimeout(later);
-    later = setTimeout(describe, delay);
+    later = setTimeout(async () => (await describe("model?quick")) && (later = setTimeout(describe, QUIET, "model")), 0);
   }
 
-  async function describe() {
-    if (busy || held || waiting.length) return soon();
+  async function describe(path) {
+    if (busy || held || waiting.length) return false;
     let model = null;
     try {
-      model = await ask("model");
+      model = await ask(path);
     } catch (error) {
-      return error.refused ? complain(error.message) : reach();
+      error.refused ? complain(error.message) : reach();
+      return false;
     }
-    if (model.edit.version < live().version || busy || held || waiting.length) return soon();
-    const focus = document.activeElement?.dataset?.knob;
+    if (model.edit.version < live().version || busy || held || waiting.length) return false;
+    const focus = document.activeElement?.dataset;
     grafx.app.update(model);
     if (cable && !edges().some((edge) => same(edge, cable))) cable = null;
     tools();
-    if (focus) panel?.element.querySelector(`[data-knob="${CSS.escape(focus)}"]`)?.focus();
+    for (const kind of ["knob", "field"]) {
+      if (focus?.[kind]) panel?.element.querySelector(`[data-${kind}="${CSS.escape(focus[kind])}"]`)?.focus();
+    }
+    return true;
   }
 
   // After a lost connection the server is asked until it answers.
@@ -284,6 +289,7 @@
     slider.addEventListener("change", () => {
       held = false;
       gesture = null;
+      if (!busy) soon();
     });
     field.addEventListener("change", () => (field.value === "" ? refill() : turned(Number(field.value), null)));
     put(value);
@@ -318,7 +324,7 @@
     page.on("panel", show);
     page.on("edge", (edge) => ((cable = edge), chosenCable()));
     document.addEventListener("keydown", keys);
-    addEventListener("pointerup", () => (held = false));
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => held && ((held = false), busy || soon()));
     show(page.selected);
     tools();
   }

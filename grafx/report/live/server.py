@@ -59,7 +59,7 @@ def live_app(desk: Desk, token: str, hosts: set[str]) -> ASGIApp:
     """
     routes = [
         Route("/", _reading(lambda _: _page(desk, token)), methods=["GET"]),
-        Route("/model", _reading(lambda _: JSONResponse(_addressed(desk.model(), token))), methods=["GET"]),
+        Route("/model", _reading(lambda request: JSONResponse(_model(desk, request, token))), methods=["GET"]),
         Route("/sound/{key}", _reading(lambda request: _sound(desk, request)), methods=["GET"]),
         Route("/edit", _writing(lambda asked: desk.edit(asked, _gesture(asked)), token), methods=["POST"]),
         Route("/undo", _writing(lambda _: desk.undo(), token), methods=["POST"]),
@@ -98,6 +98,10 @@ def _addressed(told: Mapping[str, Any], token: str) -> dict[str, Any]:
     for key, one in sounds.items():
         sounds[key] = {**one, "src": f"{one['src']}&token={token}"}
     return {**told, "sounds": sounds}
+
+
+def _model(desk: Desk, request: Request, token: str) -> dict[str, Any]:
+    return _addressed(desk.model(quick="quick" in request.query_params), token)
 
 
 def _sound(desk: Desk, request: Request) -> Response:

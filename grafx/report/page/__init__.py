@@ -40,16 +40,13 @@ def page_html(model: Mapping[str, Any], sounds: Mapping[str, bytes], also: Itera
     styles += [_text(file) for file in also if file.suffix == ".css"]
     scripts += [*(_text(file) for file in also if file.suffix == ".js"), START]
     own = "'self'" if model["live"] else ""
-    return (
-        _template()
-        .render(
-            model=model,
-            policy=content_policy(scripts, media=f"data: blob: {own}".strip(), connect=own or "'none'"),
-            data=script_json(model),
-            styles=styles,
-            scripts=scripts,
-            sounds={key: base64.b64encode(content).decode("ascii") for key, content in sounds.items()},
-        )
+    return _template().render(
+        model=model,
+        policy=content_policy(scripts, media=f"data: blob: {own}".strip(), connect=own or "'none'"),
+        data=script_json(model),
+        styles=styles,
+        scripts=scripts,
+        sounds={key: base64.b64encode(content).decode("ascii") for key, content in sounds.items()},
     )
 
 
