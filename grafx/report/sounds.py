@@ -89,12 +89,16 @@ PLANS = (
     _plan(None, None, None),
     _plan(128, 96, 96),
     _plan(96, 64, 64),
+    _plan(80, 48, 64),
     _plan(64, 48, 48),
     _plan(64, 48, 48, nodes=20),
     _plan(64, 40, 48, nodes=10),
-    _plan(48, 32, 40, nodes=8),
-    _plan(48, 32, 32, nodes=5),
-    _plan(48, 24, 32, solos=60, nodes=5),
+    _plan(64, 32, 48, nodes=6),
+    _plan(64, 32, 48, solos=60, nodes=6),
+    _plan(64, 32, 48, solos=30, nodes=5),
+    _plan(48, 32, 40, solos=60, nodes=5),
+    _plan(48, 32, 40, solos=30, nodes=4),
+    _plan(40, 24, 32, solos=60, nodes=4),
     _plan(32, 24, 32, solos=60, nodes=4),
     _plan(32, 24, 32, solos=30, nodes=3),
     _plan(24, 24, 24, solos=20, nodes=2),
@@ -205,8 +209,8 @@ def stems_of(heard: Heard) -> dict[int, frozenset[int]]:
 def solos(heard: Heard) -> Iterator[tuple[int, Tensor]]:
     """The output of the graph for each stem, with silence in place of the others.
 
-    A node that hears no other stem sounds as it does in the mix, and is not computed again. One that hears only silence,
-    and makes none of two seconds of it, is taken to be silent.
+    A node that hears no other stem sounds as it does in the mix, and is not computed again. One that hears only
+    silence, and answers two seconds of it with silence, is taken to be silent.
     """
     stems, inputs = stems_of(heard), nodes_of(heard.G, "in")
     silent: dict[int, Outlets] = {}
