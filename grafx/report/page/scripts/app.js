@@ -17,7 +17,7 @@
     contents();
     page.emit("ready");
     page.emit("loop");
-    page.emit("heard");
+    page.refresh();
     page.tick();
     page.prefetch();
     return page;
@@ -142,8 +142,8 @@
       switchTo(side) {
         if (!this.choice(this.slots[side])) return;
         this.side = side;
-        this.refresh();
         say(`${side.toUpperCase()}: ${this.choice(this.active).label}`);
+        return this.refresh();
       },
 
       setMatch(on) {

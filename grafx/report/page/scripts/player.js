@@ -20,6 +20,7 @@
     let position = 0; // where we are while nothing sounds
     let loop = null; // {start, end}; all of a sound where end is null
     let turn = 0; // a later choice overtakes one that waits for its sounds
+    let pending = null; // the last that waits: {list, done}
 
     const emit = (event, detail) => listeners.get(event)?.forEach((fn) => fn(detail));
 
@@ -39,6 +40,11 @@
         return new OfflineAudioContext(1, 1, 48000);
       }
     }
+
+    const decoded = (key) => {
+      const known = buffers.get(key);
+      return known && known.source === sounds[key]?.src ? known.buffer : null;
+    };
 
     function fetchBuffer(key) {
       const known = buffers.get(key);
@@ -122,10 +128,10 @@
       return made;
     }
 
-    function stopDeck(old, when, fade) {
+    function stopDeck(old, when) {
       if (!old) return;
       old.fader.gain.setValueAtTime(1, when);
-      if (fade) old.fader.gain.linearRampToValueAtTime(0, when + FADE);
+      old.fader.gain.linearRampToValueAtTime(0, when + FADE);
       for (const { source } of old.parts) {
         source.onended = null;
         source.stop(when + FADE);
@@ -142,13 +148,20 @@
       emit("state");
     }
 
-    // What is chosen begins, and what sounded until now ends, at one moment and one position.
-    async function begin() {
-      const mine = (turn += 1);
-      let ready;
+    // What is chosen begins, and what sounded until now ends, at one moment and one position; at once, if it is decoded.
+    function begin() {
+      overtake();
+      if (list.every(({ key }) => decoded(key))) return Promise.resolve(takeOver());
+      const waiting = { list, done: null };
+      pending = waiting;
+      waiting.done = whenDecoded(turn).finally(() => pending === waiting && (pending = null));
+      return waiting.done;
+    }
+
+    async function whenDecoded(mine) {
       try {
         emit("waiting", true);
-        ready = await Promise.all(list.map(({ key }) => fetchBuffer(key)));
+        await Promise.all(list.map(({ key }) => fetchBuffer(key)));
       } catch (error) {
         if (mine === turn) {
           stop();
@@ -158,19 +171,25 @@
       } finally {
         if (mine === turn) emit("waiting", false);
       }
-      if (mine !== turn || !wanted) return false;
+      return mine === turn && wanted && takeOver();
+    }
+
+    function takeOver() {
       const when = context.currentTime + AHEAD;
-      const from = enter(deck ? positionAt(when) : position);
-      const next = startDeck(ready, from, when);
+      change(when, enter(deck ? positionAt(when) : position));
+      trim();
+      emit("state");
+      return true;
+    }
+
+    function change(when, from) {
+      const next = startDeck(list.map(({ key }) => decoded(key)), from, when);
       if (deck) {
         next.fader.gain.setValueAtTime(0, when);
         next.fader.gain.linearRampToValueAtTime(1, when + FADE);
       }
-      stopDeck(deck, when, true);
+      stopDeck(deck, when);
       deck = next;
-      trim();
-      emit("state");
-      return true;
     }
 
     // The position itself, or the start of what can be heard where it lies outside.
@@ -183,7 +202,7 @@
 
     function stop() {
       position = now();
-      if (deck) stopDeck(deck, context.currentTime, true);
+      if (deck) stopDeck(deck, context.currentTime);
       deck = null;
       wanted = false;
       emit("state");
@@ -199,43 +218,32 @@
     }
 
     function pause() {
-      turn += 1;
-      emit("waiting", false);
+      overtake();
       stop();
     }
 
     function seek(seconds) {
       const place = Math.min(model.seconds, Math.max(0, seconds));
-      const was = deck;
-      if (was) position = place;
-      if (!was) {
+      if (deck && !pending) {
+        change(context.currentTime + AHEAD, enter(place));
+      } else {
+        if (deck) stopDeck(deck, context.currentTime); // what waits for its sounds begins there
+        deck = null;
         position = place;
-        emit("time");
-        return Promise.resolve(false);
       }
-      // The sounds are there, so that this takes no time.
-      const { start, end } = bounds();
-      const when = context.currentTime + AHEAD;
-      const from = place >= start && place < end ? place : (emit("moved", { start, end }), start);
-      const next = startDeck(was.parts.map(({ source }) => source.buffer), from, when);
-      next.fader.gain.setValueAtTime(0, when);
-      next.fader.gain.linearRampToValueAtTime(1, when + FADE);
-      stopDeck(was, when, true);
-      deck = next;
       emit("time");
-      return Promise.resolve(true);
     }
 
     // keys: [{key, gain}], all heard at once. The same keys with other gains only change their levels.
     function choose(keys) {
-      const same = keys.length === list.length && keys.every(({ key }, i) => key === list[i].key);
       list = keys.map(({ key, gain = 1 }) => ({ key, gain }));
       if (!wanted) {
         position = enter(position);
         emit("time");
         return Promise.resolve(false);
       }
-      if (same && deck) {
+      if (deck && !deck.stale && same(list, deck.list)) {
+        overtake();
         const moment = context.currentTime;
         deck.parts.forEach(({ level }, i) => {
           level.gain.cancelScheduledValues(moment);
@@ -245,19 +253,29 @@
         deck.list = list;
         return Promise.resolve(true);
       }
+      if (pending && same(list, pending.list)) return pending.done;
       return list.length ? begin() : (stop(), Promise.resolve(false));
+    }
+
+    // What waits for its sounds is no longer wanted.
+    function overtake() {
+      turn += 1;
+      if (pending) emit("waiting", false);
+      pending = null;
     }
 
     function setLoop(region) {
       loop = region;
-      if (deck) seek(now());
-      else position = loop ? enter(position) : position;
+      const when = deck ? context.currentTime + AHEAD : 0;
+      if (deck && !pending) change(when, enter(positionAt(when)));
+      else if (!deck && loop) position = enter(position);
       emit("loop");
     }
 
     // Another model of the same song: what sounds goes on where it is, with the new sounds.
     function update(other) {
       const changed = list.some(({ key }) => other.sounds[key]?.src !== sounds[key]?.src);
+      if (changed && deck) deck.stale = true;
       ({ sounds } = other);
       model = other;
       for (const key of buffers.keys()) if (!sounds[key]) buffers.delete(key);
@@ -289,6 +307,8 @@
       get chosen() { return list.map((one) => ({ ...one })); },
     };
   }
+
+  const same = (a, b) => a.length === b.length && a.every(({ key }, i) => key === b[i].key);
 
   function peakOf(buffer) {
     let peak = 0;

@@ -23,7 +23,10 @@
         button("←", { class: "quiet", "aria-label": "Earlier round", click: step(-1) }), slider, button("→", { class: "quiet", "aria-label": "Later round", click: step(1) }), facts),
       removed, picture, h("div", { class: "plots" }, curves.map(({ element }) => element)));
     const names = new Map((story.picture?.nodes ?? []).map((node) => [node.id, node.name || [node.type, node.group].filter(Boolean).join(" on ")]));
-    const view = story.picture ? grafx.graph.viewer(picture, story.picture, { ...page, model: { nodes: {} }, select: (id) => page.model.nodes[id] && page.select(id, true), emit() {} }) : null;
+    // Nodes of the console have ids of their own, which those that are left remember.
+    const left = new Map(Object.values(page.model.nodes).map((node) => [node.console_id ?? node.id, node.id]));
+    const select = (id) => left.has(id) && page.select(left.get(id), true);
+    const view = story.picture ? grafx.graph.viewer(picture, story.picture, { model: { nodes: {} }, select, emit() {} }) : null;
     let shown = new Set();
 
     function show(i) {
@@ -33,16 +36,20 @@
       facts.replaceChildren(h("b", null, `${round.processors} processors`), ` · loss ${format.number(round.loss)} · step ${round.step}`, round.chosen ? h("span", { class: "tag" }, "chosen") : "");
       const names_ = round.removed.map((id) => names.get(id) ?? `node ${id}`);
       removed.replaceChildren(...(names_.length ? ["Removed in this round: ", ...names_.flatMap((name, k) => [k ? ", " : "", bdi(name)])] : ["Nothing was removed in this round."]));
-      const left = new Set(round.left ?? []);
-      const all = new Set(rounds.flatMap((one) => [...one.removed, ...(one.left ?? [])]));
-      const gone = new Set(rounds.slice(0, i + 1).flatMap((one) => one.removed));
-      const now = new Set([...all].filter((id) => (round.left ? !left.has(id) : gone.has(id))));
+      const now = gone(rounds, i);
       for (const id of new Set([...shown, ...now])) if (names.has(id) && shown.has(id) !== now.has(id)) view?.mark(id, { removed: now.has(id) });
       shown = now;
       curves.forEach((curve) => curve.mark(i));
     }
     show(chosen);
     return { update() {}, show };
+  }
+
+  // What is missing after a round, of all that any round had; a round may have gone back to more than the one before.
+  function gone(rounds, i) {
+    if (!rounds[i].left) return new Set(rounds.slice(0, i + 1).flatMap(({ removed }) => removed));
+    const all = new Set(rounds.flatMap(({ removed, left }) => [...removed, ...(left ?? [])]));
+    return new Set([...all].filter((id) => !rounds[i].left.includes(id)));
   }
 
   const axis = (rounds) => ({ label: "Round", unit: "", scale: "linear", low: 0, high: Math.max(1, rounds.length - 1) });
