@@ -8,6 +8,7 @@ from .. import __version__
 from .demo import demo
 from .draw import draw
 from .invert import invert
+from .open import open_
 from .processors import processors
 from .render import render
 from .report import report
@@ -34,5 +35,5 @@ def main(
     """Find, hear, render and draw audio processing graphs."""
 
 
-for command in (search, report, render, draw, processors, invert, demo):
-    app.command()(command)
+for command in (search, report, open_, render, draw, processors, invert, demo):
+    app.command(command.__name__.rstrip("_"))(command)

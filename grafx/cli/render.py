@@ -100,4 +100,3 @@ def _render_blocks(
             late = max(0, late - mixed.shape[1])
             bar.advance(task, block.shape[-1])
         write(mixer.finish(tail)[:, late:])
-

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..audio import audio_digest, conform, read_audio, read_stems
 from ..data import GRAFX
+from ..data.formats.io import GRAPH_FILE
 from ..errors import AudioError, GraphError, SearchError
 from ..parameters.tensors import scatter_parameters
 from ..search.mixing.console import processors_for
@@ -122,12 +123,16 @@ def stems_of_search(paths: Sequence[Path], sample_rate: int | None, metadata: Ma
 def _audio_of(folder: Path, G: GRAFX) -> tuple[list[Path], Path | None]:
     """The audio files that the search in a folder was given, and their mix."""
     remedy = "give the stems, and the --mix if there is one"
+    asked = folder
+    while not _says(folder) and (folder.absolute().parent / GRAPH_FILE).is_file():
+        folder = folder.absolute().parent  # an edited graph lies in the folder of the one that it came from
+    folder = folder if _says(folder) else asked
     if (folder / CONFIG_FILE).is_file():
         try:
-            asked = read_config(folder / CONFIG_FILE)
+            request = read_config(folder / CONFIG_FILE)
         except SearchError as error:
             raise AudioError(f"{error} So the audio is not known: {remedy}.") from None
-        stems, mix = asked.get("stems", []), asked.get("mix")
+        stems, mix = request.get("stems", []), request.get("mix")
     else:
         stems = [folder / AUDIO / f"{name}.wav" for name in input_names(G)]
         mix = folder / AUDIO / TARGET
@@ -140,6 +145,11 @@ def _audio_of(folder: Path, G: GRAFX) -> tuple[list[Path], Path | None]:
             f" {remedy}."
         )
     return list(stems), mix
+
+
+def _says(folder: Path) -> bool:
+    """Whether a folder says what its graph was made for."""
+    return (folder / CONFIG_FILE).is_file() or (folder / AUDIO).is_dir()
 
 
 def check_mixing_graph(folder: Path, metadata: Mapping[str, Any]) -> None:

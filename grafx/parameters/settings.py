@@ -8,7 +8,7 @@ Physical values are meant to be read and edited, so they override raw tensors th
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -95,7 +95,67 @@ def settings_of(processor: Any, raw_parameters: Mapping[str, Any], count: int) -
     return [trees.joined(_readable(values, row, spectra), _rounded(summaries[row])) for row in range(count)]
 
 
-# In words
+def with_control(processor: Any, raw: Any, path: Sequence[str | int], value: Any) -> Any:
+    """Set a control of raw parameters by its physical value; all others remain bit-identical.
+
+    Args:
+        processor: The processor.
+        raw: Its nested raw parameters, without a batch axis.
+        path: The names that lead to the control; then the octave where it is a spectrum (``"125 Hz"``), and the indices
+            of a single value where it has several.
+        value: A number, or as many as the control has there.
+
+    Raises:
+        GraphError: There is no such control.
+        ParameterError: The value is out of its range, or no number.
+    """
+    leaf, rest = _control_at(processor, path)
+    if not rest:
+        return _applied(processor, raw, trees.nested(leaf.path, value))
+    if isinstance(rest[0], str):
+        octave, *index = rest
+        numbers = trees.at(settings_of(processor, trees.batch(raw), 1)[0], (*leaf.path, octave))
+        if not leaf.control.hertz or numbers is None:
+            raise GraphError(f"{leaf.name} has no part {octave!r}.")
+        numbers = _replaced(numbers, index, value, leaf.name)
+        return _applied(processor, raw, trees.nested(leaf.path, {octave: numbers}))
+    batch = trees.map_tensors(trees.batch(raw), Tensor.detach)
+    like = next(trees.tensors(batch))
+    values = processor.raw_to_dsp(batch)
+    edited = trees.copied(values)
+    one = processor.complete(trees.nested(leaf.path, value), 1, like)
+    changed = trees.at(values, leaf.path).clone()
+    _check_index(rest, changed.shape[1:], leaf.name)
+    changed[0, *rest] = trees.at(one, leaf.path)[0, *rest]
+    trees.put(edited, leaf.path, changed)
+    return trees.changed(processor.values_to_raw(values, 1, like), processor.values_to_raw(edited, 1, like), raw)
+
+
+def _control_at(processor: Any, path: Sequence[str | int]) -> tuple[Any, list[str | int]]:
+    """The control that a path begins with, and the rest of the path."""
+    for leaf in _leaves(processor):
+        if tuple(path[: len(leaf.path)]) == leaf.path:
+            return leaf, list(path[len(leaf.path) :])
+    has = ", ".join(leaf.name for leaf in _leaves(processor)) or "none"
+    raise GraphError(f"There is no control {'.'.join(map(str, path))!r}; there are {has}.")
+
+
+def _check_index(index: Sequence[Any], shape: Sequence[int], name: str) -> None:
+    inside = len(index) == len(shape) and all(
+        type(i) is int and 0 <= i < length for i, length in zip(index, shape, strict=True)
+    )
+    if not inside:
+        sizes = " × ".join(map(str, shape)) or "one"
+        raise GraphError(f"{name} has no value {list(index)}: it has {sizes}, counted from 0.")
+
+
+def _replaced(numbers: Any, index: Sequence[Any], value: Any, name: str) -> Any:
+    """Nested lists with another number at an index."""
+    _check_index(index, torch.tensor(numbers).shape if index else (), name)
+    if not index:
+        return value
+    first, *rest = index
+    return [_replaced(n, rest, value, name) if i == first else n for i, n in enumerate(numbers)]
 
 
 # Separation of raw and physical values

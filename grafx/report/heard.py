@@ -126,9 +126,9 @@ def hear(
     rig = rigged(G, sources, sample_rate, processors, target)
     outputs: dict[int, Outlets] = {}
     heard = Heard(**{**vars(rig), "outputs": outputs, "inputs": Inputs(rig.G, outputs)})
-    keep = _keeper(heard)
+    keep = keeper(heard)
     for node_id in nx.lexicographical_topological_sort(heard.G):
-        outputs[node_id] = keep(rig.outputs[node_id] if node_id in rig.outputs else _checked(heard, node_id))
+        outputs[node_id] = keep(rig.outputs[node_id] if node_id in rig.outputs else checked(heard, node_id))
     return heard
 
 
@@ -311,7 +311,7 @@ def _outlets(heard: Heard, node_id: int, result: Any, sizes: tuple[int, int]) ->
     return tuple(part.detach() for part in parts)
 
 
-def _checked(heard: Heard, node_id: int) -> Outlets:
+def checked(heard: Heard, node_id: int) -> Outlets:
     inputs = heard.inputs[node_id]
     node_type = heard.G.nodes[node_id]["node_type"]
     missing = not inputs and heard.G.config[node_type]["inlets"]
@@ -329,7 +329,7 @@ def _checked(heard: Heard, node_id: int) -> Outlets:
     return outlets
 
 
-def _keeper(heard: Heard) -> Callable[[Outlets], Outlets]:
+def keeper(heard: Heard) -> Callable[[Outlets], Outlets]:
     """What keeps outputs: as they are, or in a file where they would take much memory."""
     nodes = len(heard.G)
     if nodes * 2 * heard.num_samples * 4 < MOST_IN_MEMORY:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from ..trees import nested
 from .heard import Heard, label_of
 from .sounds import Sounds
 from .story import story_of
-from .views import views_of
+from .views import View, views_of
 
 VERSION = 1
 
@@ -55,15 +55,6 @@ def page_model(
         "sample_rate": heard.sample_rate,
         "seconds": heard.num_samples / heard.sample_rate,
         "picture": picture(heard.G),
-        "nodes": {
-            str(node_id): {
-                **node,
-                "sounds": sounds.nodes[node_id],
-                **{name: known.get(node_id, {}).get(name) for name in ("loss_without", "console_id")},
-            }
-            for node_id, node in nodes.items()
-        },
-        "sounds": entries,
         "tracks": sounds.tracks,
         "spectrograms": spectrograms or {},
         "loss": loss,
@@ -71,11 +62,19 @@ def page_model(
         "chains": (metrics or {}).get("chains") or {},
         "truth": truth,
     }
-    return plain(model)
+    told = {
+        str(node_id): {
+            **node,
+            "sounds": sounds.nodes[node_id],
+            **plain({name: known.get(node_id, {}).get(name) for name in ("loss_without", "console_id")}),
+        }
+        for node_id, node in nodes.items()
+    }
+    return {**plain(model), "nodes": told, "sounds": dict(entries)}  # which are plain already, and large
 
 
-def node_model(heard: Heard, node_id: int) -> dict[str, Any]:
-    """Describe a node, but for its sounds."""
+def node_model(heard: Heard, node_id: int, views: Sequence[View] | None = None) -> dict[str, Any]:
+    """Describe a node, but for its sounds; the views are drawn unless they are given."""
     data = heard.G.nodes[node_id]
     return plain(
         {
@@ -89,7 +88,7 @@ def node_model(heard: Heard, node_id: int) -> dict[str, Any]:
             "inputs": sorted(set(heard.G.predecessors(node_id))),
             "outputs": sorted(set(heard.G.successors(node_id))),
             "settings": settings_rows(heard, node_id),
-            "views": views_of(heard, node_id),
+            "views": views_of(heard, node_id) if views is None else views,
         }
     )
 

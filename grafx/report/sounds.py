@@ -1,7 +1,7 @@
 """The sounds of a page: which there are, and how they fit into it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ WHOLE = float("inf")
 HOPS_PER_SECOND = 4  # by which the best part is looked for
 MARGIN = 1.1  # of estimated sizes
 ROUNDING = 3e-6  # of the loudest sample: −110 dB
+BRIEF = 2  # s of silence that tell what a node makes of it
 PIECE = 2**18  # samples that are compared at once
 
 
@@ -88,12 +89,16 @@ PLANS = (
     _plan(None, None, None),
     _plan(128, 96, 96),
     _plan(96, 64, 64),
+    _plan(80, 48, 64),
     _plan(64, 48, 48),
     _plan(64, 48, 48, nodes=20),
     _plan(64, 40, 48, nodes=10),
-    _plan(48, 32, 40, nodes=8),
-    _plan(48, 32, 32, nodes=5),
-    _plan(48, 24, 32, solos=60, nodes=5),
+    _plan(64, 32, 48, nodes=6),
+    _plan(64, 32, 48, solos=60, nodes=6),
+    _plan(64, 32, 48, solos=30, nodes=5),
+    _plan(48, 32, 40, solos=60, nodes=5),
+    _plan(48, 32, 40, solos=30, nodes=4),
+    _plan(40, 24, 32, solos=60, nodes=4),
     _plan(32, 24, 32, solos=60, nodes=4),
     _plan(32, 24, 32, solos=30, nodes=3),
     _plan(24, 24, 24, solos=20, nodes=2),
@@ -103,10 +108,14 @@ PLANS = (
 """From the best to the smallest."""
 
 
-def sounds_of(heard: Heard) -> Sounds:
+def sounds_of(heard: Heard, alone: Mapping[int, Tensor] | None = None) -> Sounds:
     """Collect the sounds of a graph: mix, target, difference, each stem alone, and what each node gets, gives and adds.
 
     The input of a node that is another node's output is that sound; equal sounds are there once.
+
+    Args:
+        heard: The graph.
+        alone: The output for each stem alone; by default what :func:`solos` computes.
     """
     found = Sounds()
     mix, target = heard.mix, heard.target
@@ -115,7 +124,7 @@ def sounds_of(heard: Heard) -> Sounds:
         tracks["target"] = found.add("target", Sound("target", "track", target))
         label = "mix minus target"
         tracks["difference"] = found.add("difference", Sound(label, "track", *_broadcast(mix, target)))
-    alone = dict(solos(heard))
+    alone = dict(solos(heard)) if alone is None else alone
     tracks["stems"] = [
         {
             "name": _name(heard, node_id),
@@ -204,7 +213,8 @@ def stems_of(heard: Heard) -> dict[int, frozenset[int]]:
 def solos(heard: Heard) -> Iterator[tuple[int, Tensor]]:
     """The output of the graph for each stem, with silence in place of the others.
 
-    A node that hears no other stem sounds as it does in the mix, and is not computed again.
+    A node that hears no other stem sounds as it does in the mix, and is not computed again. One that hears only
+    silence, and answers two seconds of it with silence, is taken to be silent.
     """
     stems, inputs = stems_of(heard), nodes_of(heard.G, "in")
     silent: dict[int, Outlets] = {}
@@ -226,10 +236,22 @@ def solos(heard: Heard) -> Iterator[tuple[int, Tensor]]:
         yield stem, summed([outlets_of(node_id)[0] for node_id in nodes_of(heard.G, "out")])
 
 
-def _with_silence(heard: Heard, node_id: int, outlets_of: Any) -> Outlets:
+def _with_silence(heard: Heard, node_id: int, outlets_of: Callable[[int], Outlets]) -> Outlets:
+    """What a node gives where some of what it hears is silent; silence takes no memory."""
     if heard.G.nodes[node_id]["node_type"] == "in":
-        return tuple(torch.zeros_like(signal) for signal in heard.outputs[node_id])
-    return tuple(signal.cpu() for signal in played(heard, node_id, inlets_of(heard.G, node_id, outlets_of)))
+        return tuple(_silence(signal) for signal in heard.outputs[node_id])
+    inputs = inlets_of(heard.G, node_id, outlets_of)
+    if not any(signal.any() for signal in inputs.values()):
+        size = min(heard.num_samples, BRIEF * heard.sample_rate)
+        brief = played(heard, node_id, {name: signal[:, :size].contiguous() for name, signal in inputs.items()})
+        if not any(signal.any() for signal in brief):
+            return tuple(_silence(signal) for signal in heard.outputs[node_id])
+    inputs = {name: signal.contiguous() for name, signal in inputs.items()}
+    return tuple(signal.cpu() for signal in played(heard, node_id, inputs))
+
+
+def _silence(like: Tensor) -> Tensor:
+    return like.new_zeros(()).expand(like.shape)
 
 
 def additivity(mix: Tensor, alone: list[Tensor]) -> float | None:

@@ -12,7 +12,7 @@ from ..data import GRAFX
 from ..errors import GraphError, SearchError
 from ..files import replacing
 from ..words import count
-from .heard import Heard, hear, nodes_of, rigged
+from .heard import Heard, hear, nodes_of
 from .losses import losses_of
 from .model import node_model, page_model, to_json
 from .sounds import packed, pairs_of, sounds_of
@@ -74,7 +74,6 @@ def write_report(
     G = named(G, names)
     _check_size(G)
     check_metrics(metrics)
-    rigged(G, sources, sample_rate, processors, target)
     model, sounds = report_of(hear(G, sources, sample_rate, processors, target), metrics, texts, title)
     from .page import page_html
 

@@ -13,6 +13,7 @@ from nodes_alone import graph_of, hear_one
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError, GraphError, RenderError, SearchError
 from grafx.report import hear, write_report
+from grafx.report import heard as hearing
 from grafx.report import write as writing
 from grafx.report.model import node_model, plain, settings_rows, to_json
 from grafx.search import build_console
@@ -126,7 +127,7 @@ def test_a_page_has_at_most_so_many_bytes():
 def test_the_page_is_written_whole(tmp_path):
     G, _ = graph_of(library.StereoGain())
     file = tmp_path / "report.html"
-    given = {"processors": {"p": library.StereoGain()}, "target": stems()[0], "names": [EVIL]}
+    given = {"processors": {"p": library.StereoGain()}, "target": 0.5 * stems()[0], "names": [EVIL]}
     assert write_report(file, G, stems(), RATE, **given, title="A <b>title</b>") == file
     page = file.read_text(encoding="utf-8")
     assert "<b>title" not in page and 'alert("x")' not in page and G.nodes[0]["name"] == "voice"
@@ -175,7 +176,7 @@ def test_a_failed_page_leaves_the_one_that_was_there(tmp_path, monkeypatch):
 )
 def test_what_does_not_fit_is_refused_before_anything_is_heard(tmp_path, monkeypatch, change, error, words):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(writing, "hear", lambda *_: pytest.fail("it was heard"))
+    monkeypatch.setattr(hearing, "played", lambda *_: pytest.fail("it was heard"))
     G, _ = graph_of(library.StereoGain())
     given = {
         "file": "report.html",

@@ -12,6 +12,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
+from ...data.attributes import BYPASS
 from ...data.cables import first_plug
 from ...data.configs import BUILT_IN_TYPES
 from ...data.refusals import bypass_problem
@@ -141,7 +142,8 @@ def bypass(G: GRAFX, node: int) -> None:
     for _, _, data in G.out_edges(node, data=True):
         data["outlet"] = "main"
     G.replace(node, "mix", name=f"mix {node}")
-    G.nodes[node].pop(WEIGHT, None)
+    for attribute in (WEIGHT, BYPASS):
+        G.nodes[node].pop(attribute, None)
 
 
 def cut(G: GRAFX, sends: Collection[int]) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from numbers import Real
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -200,10 +201,15 @@ class MixStream:
 
 def _weights(G: GRAFX) -> Tensor:
     """Return the dry/wet weights of all nodes: 1 if missing, 0 if bypassed."""
-    return torch.tensor([_weight(node_id, G.nodes[node_id]) for node_id in sorted(G.nodes)])
+    return torch.tensor([weight_of(node_id, G.nodes[node_id]) for node_id in sorted(G.nodes)])
 
 
-def _weight(node_id: int, data: dict) -> float:
+def weight_of(node_id: int, data: Mapping[str, Any]) -> float:
+    """Return the dry/wet weight of a node: 1 if missing, 0 if bypassed.
+
+    Raises:
+        GraphError: It is not a number from 0 to 1, or the node is no processor.
+    """
     weight, bypass = data.get(WEIGHT, 1.0), data.get(BYPASS, False)
     inside = isinstance(weight, Real) and 0 <= weight <= 1  # pyright: ignore[reportOperatorIssue] – it does compare
     if not inside or isinstance(weight, bool):

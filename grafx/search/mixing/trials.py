@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ... import trees
 from ...data import GRAFX
+from ...data.attributes import BYPASS
 from .bypass import without
 from .excerpt import Excerpt
 from .judge import Judge
@@ -96,7 +97,7 @@ def downstream(before: GRAFX, after: GRAFX, known: Collection[int]) -> tuple[GRA
         The part, whose ``in`` nodes stand for nodes of both graphs that sound the same, and these nodes in the order of
         the ``in`` nodes; none if nothing differs.
     """
-    changed = [node for node in after if node not in before or _differs(before, after, node)]
+    changed = [node for node in after if node not in before or differs(before, after, node)]
     part = set(changed).union(*(nx.descendants(after, node) for node in changed))
     while unknown := {source for node in part for source in after.predecessors(node)} - part - set(known):
         part |= unknown
@@ -113,13 +114,17 @@ def downstream(before: GRAFX, after: GRAFX, known: Collection[int]) -> tuple[GRA
     return rest, sources
 
 
-def _differs(before: GRAFX, after: GRAFX, node: int) -> bool:
+def differs(before: GRAFX, after: GRAFX, node: int) -> bool:
+    """Whether a node of two graphs is another, or gets other signals at its inlets.
+
+    Tensors count as the same where they are the same objects, as in copies of a graph.
+    """
     edges = [
         sorted((source, *sorted(data.items())) for source, _, data in G.in_edges(node, data=True))
         for G in (before, after)
     ]
     old, new = before.nodes[node], after.nodes[node]
-    if edges[0] != edges[1] or any(old.get(name) != new.get(name) for name in ("node_type", WEIGHT)):
+    if edges[0] != edges[1] or any(old.get(name) != new.get(name) for name in ("node_type", WEIGHT, BYPASS)):
         return True
     tensors = [dict(trees.items(data.get("parameters") or {})) for data in (old, new)]
     return tensors[0].keys() != tensors[1].keys() or any(

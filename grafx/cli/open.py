@@ -1,0 +1,108 @@
+"""``grafx open``."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch.nn as nn
+import typer
+
+from ..errors import SearchError
+from .faults import plain_errors, usage
+from .own_processors import find_maker
+from .results import ResultFolder, load_folder, read_metrics
+from .sources import find_sources
+from .terminal import notice, say
+
+
+def open_(
+    folder: ResultFolder,
+    stems: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Audio files of the stems; by default those of the search.", show_default=False),
+    ] = None,
+    mix: Annotated[
+        Path | None, typer.Option(help="The finished mix; by default that of the search.", show_default=False)
+    ] = None,
+    processors: Annotated[
+        str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the local server; 0 takes one that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Open a saved graph in a page on which it can be heard and changed.
+
+    The page is served on this machine alone, until Ctrl-C. Changed graphs are saved beside the old one.
+    """
+    with plain_errors():
+        with usage():
+            maker = find_maker(processors) if processors else None
+        desk = desk_of(folder, stems or [], mix, processors, maker)
+        open_desk(desk, port, browser)
+
+
+def desk_of(folder: Path, stems: list[Path], mix: Path | None, name: str | None = None, maker: Any = None) -> Any:
+    """Load a graph and its audio, ready to be heard and changed.
+
+    Args:
+        folder: That of the graph, or its file.
+        stems, mix, name, maker: As in :func:`.find_sources`.
+    """
+    from ..report.live.desk import Desk
+    from ..search.mixing.console import ROLES, console_processors, processors_for
+
+    sources = find_sources(folder, stems, mix, name, maker)
+    rate = sources.sample_rate
+    known = processors_for(sources.G, rate, sources.processors)
+    place = folder if folder.is_dir() else folder.parent
+    return Desk(
+        sources.G,
+        {**console_processors(rate, [role for role in ROLES if role not in known]), **known},
+        sources.stems,
+        rate,
+        place,
+        sources.mix,
+        load_folder(folder)[2],
+        _metrics(place),
+        title=place.resolve().name,
+        make=lambda node_type: _made(node_type, rate),
+    )
+
+
+def _made(node_type: str, sample_rate: int) -> nn.Module:
+    from ..search.mixing.console import console_processors
+
+    return console_processors(sample_rate, [node_type])[node_type]
+
+
+def _metrics(folder: Path) -> dict[str, Any] | None:
+    """Those of the search in a folder, as far as they can be read."""
+    try:
+        metrics = read_metrics(folder)
+    except (OSError, ValueError):
+        return None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def open_desk(desk: Any, port: int, browser: bool) -> None:
+    """Serve a page until Ctrl-C, and say where."""
+    from ..report.live.server import listen, serve
+
+    try:
+        listening = listen(port)
+    except OSError as error:
+        raise SearchError(
+            f"Port {port} cannot be listened at: {error.strerror}. Leave out --port to take any."
+        ) from None
+
+    def opened(address: str) -> None:
+        say(address)
+        notice("This page is for you alone: its address lets whoever has it change the graph. Ctrl-C stops it.")
+        if browser and not webbrowser.open(address):
+            notice("No browser could be opened: open the address in one.")
+
+    with listening:
+        serve(desk, listening, opened)
+    say("Stopped.")
