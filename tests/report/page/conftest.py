@@ -11,7 +11,10 @@ import pytest
 RATE = 8000
 SECONDS = 2.0
 SAMPLES = int(RATE * SECONDS)
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5"
+    "ErkJggg=="
+)
 
 
 def encoded(signal, codec="wav"):
@@ -192,7 +195,10 @@ def until():
         met = page.evaluate(
             f"""() => new Promise((resolve) => {{
               const end = performance.now() + {1000 * seconds};
-              const look = () => (({condition}) ? resolve(true) : performance.now() > end ? resolve(false) : requestAnimationFrame(look));
+              const look = () => {{
+                if ({condition}) return resolve(true);
+                return performance.now() > end ? resolve(false) : requestAnimationFrame(look);
+              }};
               look();
             }})"""
         )
