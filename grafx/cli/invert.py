@@ -23,8 +23,10 @@ from ..search.inversion.memory import load_memory, save_memory
 from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
 from .faults import INTERRUPTED, plain_errors
+from .inversions import sources_of_inversion
 from .outputs import check_folder
 from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts, shown_progress
+from .report import leave_report
 from .results import alone_in
 from .terminal import notice, say, terminal
 
@@ -61,12 +63,13 @@ def invert(
 ) -> None:
     """Find the settings with which a synthesizer reproduces a sound.
 
-    Writes the settings, their sound, and spectrograms before and after. Interrupt it at any time: the best settings so
-    far are saved, and the same command resumes.
+    Writes the settings, their sound, spectrograms before and after, and a page. Interrupt it at any time: the best
+    settings so far are saved, and the same command resumes.
     """
     with plain_errors():
         if not run_invert(file, synth.value, out, seed):
             raise typer.Exit(INTERRUPTED)
+        leave_report(out, lambda folder: sources_of_inversion(folder, file))
 
 
 def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | None = None) -> bool:

@@ -1,20 +1,22 @@
 """``grafx report``, and the report that other commands leave beside their results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..data.formats.io import GRAPH_FILE
 from ..errors import GraphError
 from ..report import write_report
 from ..report.truth import read_truth
 from .faults import plain_errors, usage
+from .inversions import is_inversion, sources_of_inversion
 from .outputs import check_file
 from .own_processors import find_maker
 from .results import ResultFolder, read_metrics
 from .sources import Sources, find_sources
-from .terminal import notice, say, silence
+from .terminal import notice, remark, say, silence
 
 REPORT_FILE, TRUTH_FILE = "report.html", "truth.json"
 PAGES = (".html", ".htm")
@@ -51,14 +53,15 @@ def report(
             maker = find_maker(processors) if processors else None
             check_file(out, PAGES, GraphError)
         known = read_truth(truth) if truth else None  # before the audio is read
-        sources = find_sources(folder, stems or (), mix, processors, maker)
+        if is_inversion(folder) and not (folder / GRAPH_FILE).exists():
+            sources = sources_of_inversion(folder, mix)
+        else:
+            sources = find_sources(folder, stems or (), mix, processors, maker)
         write_page(folder, out, sources, known)
         say(f"Wrote {out}.")
 
 
-def write_page(
-    folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None
-) -> None:
+def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None) -> None:
     """Write the report of a folder's graph, with what lies beside it: its metrics and the ground truth."""
     if truth is None and (folder / TRUTH_FILE).is_file():
         truth = read_truth(folder / TRUTH_FILE)
@@ -76,19 +79,19 @@ def write_page(
     )
 
 
-def leave_report(folder: Path, name: str | None = None, maker: Any = None) -> None:
+def leave_report(folder: Path, find: Callable[[Path], Sources] = find_sources) -> None:
     """Write the report beside results that are complete already, so that what goes wrong loses nothing."""
     out = folder / REPORT_FILE
     if out.exists():
         return
     try:
         with silence(True):  # what is to be said of the files has been said
-            sources = find_sources(folder, name=name, maker=maker)
+            sources = find(folder)
         write_page(folder, out, sources)
     except (ValueError, OSError) as error:
         notice(f"The results are complete, but their page could not be written. {error}")
         return
-    say(f"See and hear the result: {out}.")
+    remark(f"See and hear the result: {out}.")  # not among what programs read
 
 
 def _metrics(folder: Path) -> dict[str, Any] | None:

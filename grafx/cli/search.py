@@ -22,6 +22,7 @@ from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
 from .search_options import with_search_options
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
+from .sources import find_sources
 from .summary import print_summary
 from .terminal import notice, say, silence
 from .workers import run_in_processes
@@ -102,7 +103,7 @@ def search(
             finished = run_search(found, request.out, request=request, config=config)
         if not finished:
             raise typer.Exit(INTERRUPTED)
-        leave_report(request.out, request.processors, maker)
+        leave_report(request.out, lambda folder: find_sources(folder, name=request.processors, maker=maker))
 
 
 def _given(ctx: typer.Context) -> dict[str, Any]:

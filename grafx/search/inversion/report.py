@@ -14,7 +14,8 @@ from ...audio import write_audio
 from ...files import locked, replacing
 from .invert import Inversion
 
-INVERSION_FILES = ("settings.json", "found.wav", "spectrogram.png")
+SETTINGS_FILE = "settings.json"
+INVERSION_FILES = (SETTINGS_FILE, "found.wav", "spectrogram.png")
 RANGE_DB = 70
 FRAMES, FRAME = 400, 0.04  # columns of a spectrogram, and seconds
 LOWEST, HIGHEST = 30.0, 16000.0  # Hz
@@ -50,7 +51,7 @@ def write_inversion(
     }
     with locked(folder), ExitStack() as stack:
         places = {name: stack.enter_context(replacing(folder / name)) for name in INVERSION_FILES}
-        places["settings.json"].write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        places[SETTINGS_FILE].write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         write_audio(places["found.wav"], found.audio, int(sample_rate))
         plot_inversion(found, target, sample_rate).savefig(places["spectrogram.png"], dpi=150)
 
