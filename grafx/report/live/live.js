@@ -20,6 +20,8 @@
   let later = null;
   let lost = 0; // attempts to reach the server that have failed
 
+  const opened = new Map(); // what is folded out, and stays so
+
   const live = () => page.model.edit;
   const node = (id) => page.model.nodes[id];
   const name = (id) => node(id)?.label ?? `node ${id}`;
@@ -94,14 +96,20 @@
       return false;
     }
     if (model.edit.version < live().version || busy || held || waiting.length) return false;
-    const focus = document.activeElement?.dataset;
+    const focused = document.activeElement;
     grafx.app.update(model);
     if (cable && !edges().some((edge) => same(edge, cable))) cable = null;
     tools();
-    for (const kind of ["knob", "field"]) {
-      if (focus?.[kind]) panel?.element.querySelector(`[data-${kind}="${CSS.escape(focus[kind])}"]`)?.focus();
-    }
+    refocus(focused);
     return true;
+  }
+
+  // The focus stays where it was, or on what is there in its place.
+  function refocus(element) {
+    if (!element || element === document.activeElement) return;
+    const [name] = Object.keys(element.dataset);
+    const there = element.isConnected ? element : name && panel?.element.querySelector(`[data-${name}="${CSS.escape(element.dataset[name])}"]`);
+    there?.focus({ preventScroll: true });
   }
 
   // After a lost connection the server is asked until it answers.
@@ -202,7 +210,7 @@
     const own = edges().filter((edge) => edge.source === id);
     const outlets = live().plugs[node(id).type]?.outlets ?? [];
     if (!outlets.length) return null;
-    return h("details", { class: "live-cables" }, h("summary", null, "Cables from here"),
+    return fold("cables", "live-cables", false, "Cables from here",
       own.map((edge) => h("div", { class: "live-cable" }, cableTools(edge, false))), connector(id, outlets));
   }
 
@@ -226,13 +234,20 @@
   // The chosen node
 
   function show(id) {
-    panel = null;
     const place = id === null ? null : grafx.app.panel(id);
-    if (!place || !node(id)) return;
-    const element = h("div", { class: "live-node" });
-    panel = { id, element, knobs: new Map() };
-    element.append(...[switches(id), wet(id), ...controls(id), cables(id)].filter(Boolean));
-    place.replaceChildren(element);
+    if (!place || !node(id)) {
+      panel = null;
+      return;
+    }
+    // What is the same stays, with what has been chosen in it.
+    const { bypassed, wet: weight, label } = node(id);
+    const signature = JSON.stringify([bypassed, weight, label, live().knobs[id], live().types, Object.values(page.model.nodes).map((one) => one.label), edges()
+      .filter((edge) => edge.source === id).map(({ dest, key, outlet, inlet }) => [dest, key, outlet, inlet])]);
+    if (panel?.id !== id || panel.signature !== signature) {
+      panel = { id, signature, element: h("div", { class: "live-node" }), knobs: new Map() };
+      panel.element.append(...[switches(id), wet(id), ...controls(id), cables(id)].filter(Boolean));
+    }
+    place.replaceChildren(panel.element);
   }
 
   function switches(id) {
@@ -258,9 +273,14 @@
         { ...control, label: control.knobs.length > 1 ? part : control.name, key: path.join("/"), value },
         (next, gesture) => edit({ op: "set", node: id, path, value: next }, gesture)));
       if (made.length === 1) return made[0];
-      const many = h("details", { class: "live-many", open: made.length <= FEW }, h("summary", null, bdi(control.name)), made);
-      return many;
+      return fold(`${node(id).type}/${control.name}`, "live-many", made.length <= FEW, bdi(control.name), made);
     });
+  }
+
+  function fold(key, kind, open, summary, ...content) {
+    const made = h("details", { class: kind, open: opened.get(key) ?? open }, h("summary", null, summary), content);
+    made.addEventListener("toggle", () => opened.set(key, made.open));
+    return made;
   }
 
   // A slider and a field for one number, in its unit.

@@ -13,9 +13,10 @@ from ...search.conditions import in_usual_torch
 from ...search.mixing.report import describe_chains
 from ..heard import Heard, nodes_of
 from ..losses import losses_of
-from ..model import node_model, page_model
+from ..model import node_model, page_model, plain
 from ..sounds import Sound, entry, sounds_of
 from ..spectrogram import spectrograms
+from ..views import views_of
 from .edits import Processors
 from .knobs import knobs_of
 
@@ -101,7 +102,7 @@ class Teller:
             return known[1]
         if quick:
             return []
-        views = node_model(heard, node_id)["views"]
+        views = plain(views_of(heard, node_id))
         self._views[node_id] = shown_at, views
         return views
 
