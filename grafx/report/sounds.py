@@ -13,9 +13,8 @@ from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError
-from ..search.loudness import loudness
 from ..words import count
-from .codec import MIME, Encoded, encode
+from .codec import MIME, Encoded, encode, heard_loudness
 from .heard import Heard, Outlets, inlets_of, label_of, nodes_of, played, summed
 
 PAIRS, ALL_PAIRS = 800, 80_000  # of peaks of a sound, and of all together
@@ -287,7 +286,7 @@ def packed(sounds: Sounds, sample_rate: int, most: int) -> tuple[dict[str, dict[
     pairs = pairs_of(len(files))
     entries = {
         key: {
-            **entry(sounds.by_key[key], sample_rate, *cuts[key], pairs),
+            **entry(sounds.by_key[key], sample_rate, *cuts[key], pairs, file.lufs),
             "codec": file.codec,
             "mime": MIME[file.codec],
             "gain": file.gain,
@@ -303,11 +302,17 @@ def pairs_of(number: int) -> int:
 
 
 def entry(
-    sound: Sound, sample_rate: int, start: int = 0, stop: int | None = None, pairs: int = PAIRS
+    sound: Sound,
+    sample_rate: int,
+    start: int = 0,
+    stop: int | None = None,
+    pairs: int = PAIRS,
+    lufs: float | None = None,
 ) -> dict[str, Any]:
     """What a page tells of a sound, or of a part of it, apart from how it is encoded."""
     signal = sound.part(start, sound.signal.shape[-1] if stop is None else stop)
-    level, (peak, ends) = loudness(signal, sample_rate), peaks(signal, pairs)
+    level = heard_loudness(signal, sample_rate) if lufs is None else lufs
+    peak, ends = peaks(signal, pairs)
     return {
         "label": sound.label,
         "start": start / sample_rate,
