@@ -66,8 +66,8 @@ class Sounds:
     def add(self, key: str, sound: Sound) -> str:
         """Add a sound, unless it is there: return its key."""
         for known, other in self.by_key.items():
-            same = other.signal is sound.signal or _equal(other.signal, sound.signal)
-            if same and other.minus is sound.minus and (other.place == sound.place or other.role == "track"):
+            same = _equal(other.signal, sound.signal) and _equal(other.minus, sound.minus)
+            if same and (other.place == sound.place or other.role == "track"):
                 return known
         self.by_key[key] = sound
         return key
@@ -183,10 +183,12 @@ def _name(heard: Heard, node_id: int) -> str:
 
 def _broadcast(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     channels = max(one.shape[0], other.shape[0])
-    return tuple(x if x.shape[0] == channels else x.expand(channels, -1) for x in (one, other))
+    return one.expand(channels, -1), other.expand(channels, -1)
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None or one is other:
+        return one is other
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     middle = slice(one.shape[-1] // 2, one.shape[-1] // 2 + 4096)  # what differs mostly does so here

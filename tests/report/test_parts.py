@@ -238,7 +238,7 @@ def test_a_truth_of_another_form_is_refused(truth, words):
 
 
 def test_a_file_that_is_no_truth_is_named(tmp_path):
-    for content in ("{", "[]", '{"drums": 3}', "NaN", "\udcff"):
+    for content in ("{", "[]", "null", '{"drums": 3}', "NaN", "\udcff"):
         file = tmp_path / "truth.json"
         file.write_bytes(content.encode("utf-8", "surrogateescape"))
         with pytest.raises(SearchError, match=r"truth\.json"):
