@@ -20,7 +20,7 @@ from .heard import Heard, Outlets, inlets_of, label_of, nodes_of, played, summed
 PAIRS, ALL_PAIRS = 800, 80_000  # of peaks of a sound, and of all together
 WHOLE = float("inf")
 HOPS_PER_SECOND = 4  # by which the best part is looked for
-MARGIN = 1.1  # of estimated sizes
+MARGIN, OVERHEAD = 1.1, 1500  # of estimated sizes, and bytes of each file
 ROUNDING = 3e-6  # of the loudest sample: −110 dB
 BRIEF = 2  # s of silence that tell what a node makes of it
 PIECE = 2**18  # samples that are compared at once
@@ -344,7 +344,7 @@ def _estimate(sounds: Sounds, plan: Plan, sample_rate: int, stereo: Mapping[str,
         rate = plan.rates[sound.role]
         # Of 16 bits about half remain in FLAC.
         kbps = rate if rate is not None else 2 * sample_rate * 8 / 1000
-        total += 600 + 125 * kbps * seconds * (1.0 if stereo[key] else 0.5)
+        total += OVERHEAD + 125 * kbps * seconds * (1.0 if stereo[key] else 0.5)
     return total
 
 
