@@ -76,15 +76,21 @@ def test_the_numbers_are_those_of_the_search(written, finished):
 
 def test_what_the_rounds_of_pruning_left_is_told(written, finished):
     metrics = read_metrics(written[0])
-    types = {node["id"]: node["type"] for node in metrics["console"]["nodes"]}
-    assert types == dict(finished.console.G.nodes(data="node_type"))
+    places = {node["id"]: (node["type"], node["owner"]) for node in metrics["console"]["nodes"]}
+    console = {(data["node_type"], data.get("owner")) for _, data in finished.console.G.nodes(data=True)}
+    assert set(places.values()) == console
     assert len(metrics["console"]["edges"]) == finished.console.G.number_of_edges()
+    assert all(edge[0] in places and edge[1] in places for edge in metrics["console"]["edges"])
     assert [entry["round"] for entry in metrics["rounds"]] == list(range(finished.options.rounds + 1))
     first, *others = metrics["rounds"]
-    assert len(first["left"]) == metrics["console_processors"]
+    assert len(first["left"]) == len(set(first["left"])) == metrics["console_processors"]
     assert first["loss"] == metrics["console_loss"]
     assert all(set(entry["left"]) <= set(first["left"]) for entry in others)
-    assert {node["id"] for node in metrics["nodes"]} <= set(first["left"])
+    # Ids of the graph that was found are others, but it is the same processors.
+    for node in metrics["nodes"]:
+        assert places[node["console_id"]] == (node["type"], node["owner"])
+    found = {node["console_id"] for node in metrics["nodes"]}
+    assert any(set(entry["left"]) == found for entry in metrics["rounds"])
 
 
 def test_the_loss_without_each_processor_is_that_of_the_graph_without_it(written, finished):

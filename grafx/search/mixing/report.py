@@ -17,7 +17,7 @@ from ..conditions import in_usual_torch
 from ..loudness import REFERENCE_LUFS
 from .mixer import WEIGHT, mix_placed
 from .search import Search
-from .state import Found
+from .state import CONSOLE_ID, Found
 from .weighted import inner
 
 METRICS_FILE = "metrics.json"
@@ -68,6 +68,8 @@ def write_results(search: Search, folder: str | os.PathLike, about: Mapping[str,
     }
     editable = found.G.copy()
     editable.forget_schedule()
+    for _, data in editable.nodes(data=True):
+        data.pop(CONSOLE_ID, None)  # the metrics have it
     # The numbers last: they say that all the others are there.
     with locked(folder), replacing_all(folder, RESULT_FILES[2:]) as partial:
         write_metrics(partial, metrics | {"history": search.history})
@@ -122,6 +124,7 @@ def _numbers(G: GRAFX, losses: Mapping[int, float]) -> list[dict[str, Any]]:
     return [
         {
             "id": node_id,
+            "console_id": data.get(CONSOLE_ID),
             "type": data["node_type"],
             "owner": data["owner"],
             WEIGHT: data[WEIGHT],
@@ -134,15 +137,19 @@ def _numbers(G: GRAFX, losses: Mapping[int, float]) -> list[dict[str, Any]]:
 
 
 def _structure(G: GRAFX) -> dict[str, Any]:
-    """The nodes and edges of a graph without their settings, from which the rounds of pruning took away."""
+    """The nodes and edges that a search began with, without their settings, by the ids of then."""
+    ids = {node_id: data.get(CONSOLE_ID, node_id) for node_id, data in G.nodes(data=True)}
     return {
-        "nodes": [
-            {"id": node_id, "type": data["node_type"], "owner": data.get("owner"), "name": data.get("name")}
-            for node_id, data in sorted(G.nodes(data=True))
-        ],
-        "edges": [
-            [source, dest, data["outlet"], data["inlet"]] for source, dest, data in sorted(G.edges(data=True), key=str)
-        ],
+        "nodes": sorted(
+            (
+                {"id": ids[node_id], "type": data["node_type"], "owner": data.get("owner"), "name": data.get("name")}
+                for node_id, data in G.nodes(data=True)
+            ),
+            key=lambda node: node["id"],
+        ),
+        "edges": sorted(
+            [ids[source], ids[dest], data["outlet"], data["inlet"]] for source, dest, data in G.edges(data=True)
+        ),
     }
 
 

@@ -43,7 +43,7 @@ from .placement import placed_graph
 from .prune import METHODS
 from .sharing import share
 from .simplify import simplify
-from .state import Found, SearchState
+from .state import CONSOLE_ID, Found, SearchState
 from .trials import Trials
 from .weighted import inner
 
@@ -164,6 +164,8 @@ class Search:
         self.plain_loss = self.judge.mean(lambda stems: stems.sum(0), self.excerpts)
         processors = processors_for(G, self.sample_rate, self.processors)
         set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors)
+        for node_id, data in G.nodes(data=True):
+            data[CONSOLE_ID] = node_id
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)
         if own:
             self._check_render()
@@ -339,9 +341,9 @@ class Search:
         self._take_average()
         state, loss = self.state, self._evaluate_mixer(self.mixer)
         found = self._found(loss)
-        state.rounds.append(
-            {"round": self.round, "step": self.step, "loss": loss, "left": sorted(self.mixer.processor_ids)}
-        )
+        origins = (self.mixer.G.nodes[node].get(CONSOLE_ID) for node in self.mixer.processor_ids)
+        left = sorted(node for node in origins if node is not None)
+        state.rounds.append({"round": self.round, "step": self.step, "loss": loss, "left": left})
         if state.console is None:
             state.console = state.best = found
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):

@@ -9,6 +9,9 @@ from torch import Tensor
 from ...data import GRAFX
 from .mixer import Mixer
 
+CONSOLE_ID = "console_id"
+"""Node attribute for the id of a node in the graph that the search began with; mixers renumber theirs."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -39,8 +42,8 @@ class SearchState:
         second_chance: Whether this round only fine-tunes what the last one pruned too far.
         seconds: How long it has run, where someone measures it.
         history: One entry for each gradient step and each pruning.
-        rounds: One entry for each round that has ended: its number, the gradient steps so far, the loss, and the ids of
-            the processors that are left.
+        rounds: One entry for each round that has ended: its number, the gradient steps so far, the loss, and which
+            processors are left, by :data:`CONSOLE_ID`.
         console: The fitted console, once it is.
         best: The best graph so far.
     """
