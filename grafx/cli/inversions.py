@@ -14,6 +14,7 @@ from ..errors import AudioError, GraphError
 from ..processors import KickSynth
 from ..search.inversion.report import SETTINGS_FILE
 from ..synth import kick_graph
+from ..text import printable
 from .sources import Sources
 from .terminal import notice
 
@@ -56,4 +57,4 @@ def sources_of_inversion(folder: Path, target_path: Path | None = None) -> Sourc
                 f" sound of {length} at {rate} Hz: give the file that was inverted."
             )
         target = signal.mean(0, keepdim=True)[:, lead:] / gain
-    return Sources(G, silence, target, rate, [], processors)
+    return Sources(G, silence, target, rate, [], processors, printable((target_path or folder.resolve()).stem))

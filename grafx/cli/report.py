@@ -75,7 +75,7 @@ def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Se
         names=sources.names,
         metrics=_metrics(folder),
         truth=truth,
-        title=folder.resolve().name,
+        title=sources.title,
     )
 
 

@@ -29,7 +29,10 @@ AUDIO, TARGET = "audio", "target.wav"
 
 @dataclass(frozen=True)
 class Sources:
-    """A graph, ``(K, 2, L)`` stems for its ``in`` nodes, and their ``(2, L)`` mix if it is known."""
+    """A graph, ``(K, 2, L)`` stems for its ``in`` nodes, and their ``(2, L)`` mix if it is known.
+
+    ``title`` is the name of what is mixed; that of the folder would make the same results differ.
+    """
 
     G: GRAFX
     stems: Tensor
@@ -37,6 +40,7 @@ class Sources:
     sample_rate: int
     names: list[str]
     processors: dict[str, nn.Module] | None
+    title: str
 
 
 def find_sources(
@@ -80,7 +84,8 @@ def find_sources(
         stems, rate = stems_of_search(paths, rate, metadata)
     own = made_by(name, maker, rate)
     check_own_types(G, metadata, processors_for(G, rate, own), own is not None)
-    return Sources(G, stems, mix, rate, input_names(G), own)
+    title = (mix_path or folder.resolve()).stem
+    return Sources(G, stems, mix, rate, input_names(G), own, printable(title))
 
 
 def input_names(G: GRAFX) -> list[str]:

@@ -10,7 +10,7 @@ Lengths are in points. Positions are first (along the flow, across the flow) and
 
 from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite, nan, sqrt
@@ -41,9 +41,10 @@ LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without ot
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
 MAX_SWEEPS = 24
-MOST_SORTED = 300_000  # nodes and waypoints in all sweeps together
-MOST_EXACT = 4000  # nodes, waypoints and links of a part where some cross, for the linear program across the flow
-MOST_WAYPOINTS = 600_000  # of a whole drawing, which takes half a minute
+MOST_PAIRS = 20_000  # of nodes that edges join, for the linear program along the flow
+MOST_SORTED = 200_000  # nodes and waypoints in all sweeps together
+MOST_EXACT = 4000  # nodes, waypoints and links of a part, for the linear program across the flow
+MOST_WAYPOINTS = 300_000  # of a whole drawing, which takes some twenty seconds
 USUAL_SPACING = 0.8  # where a spacing is given as two lengths
 
 
@@ -112,11 +113,13 @@ def layered_layout(
     spacing = scales(node_spacing, USUAL_SPACING)
     spread = Layout({}, {})
     top, longest, loners = 0.0, 0.0, []
+    place = {n: i for i, n in enumerate(G)}
     for part in nx.weakly_connected_components(G):
         if len(part) == 1:
             loners.extend(part)
             continue
-        placed, length, width = _place_part(_take_part(G, part), blocks, layers, backward, spacing)
+        nodes = sorted(part, key=place.__getitem__)
+        placed, length, width = _place_part(_take_part(G, nodes), blocks, layers, backward, spacing)
         _merge(spread, placed, (0.0, top))
         top += width + PART_GAP * spacing[1]
         longest = max(longest, length)
@@ -213,7 +216,8 @@ def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
 def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
     """Find the layer of each node, such that edges lead to later layers with the least total length.
 
-    Inputs are in the first layer. Ties are resolved towards the first layer.
+    Inputs are in the first layer. Ties are resolved towards the first layer. In a graph with a huge number of edges,
+    nodes are in the first layer that they may be in, whatever the length.
     """
     nodes = list(G)
     index = {n: i for i, n in enumerate(nodes)}
@@ -221,6 +225,8 @@ def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
     if not pairs:
         return dict.fromkeys(nodes, 0)
     tails, heads = ([index[p[side]] for p in pairs] for side in (0, 1))
+    if len(pairs) > MOST_PAIRS:
+        return _find_first_layers(nodes, pairs)
     rows = np.arange(len(pairs))
     steps = coo_array(
         (np.repeat([1.0, -1.0], len(pairs)), (np.tile(rows, 2), tails + heads)),
@@ -234,6 +240,13 @@ def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
         bounds=[(0, u) for u in upper],
     )
     return {n: round(x) for n, x in zip(nodes, solution.x, strict=True)}
+
+
+def _find_first_layers(nodes: list, pairs: list[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
+    flow = nx.DiGraph()
+    flow.add_nodes_from(nodes)
+    flow.add_edges_from(pairs)
+    return {n: number for number, layer in enumerate(nx.topological_generations(flow)) for n in layer}
 
 
 def find_chains(G: nx.MultiDiGraph) -> dict[Hashable, int]:
@@ -263,9 +276,9 @@ def _forward_pairs(G: nx.MultiDiGraph, backward: set) -> list[tuple[Hashable, Ha
     return [(v, u) if (u, v) in backward else (u, v) for u, v in dict.fromkeys(G.edges()) if u != v]
 
 
-def _take_part(G: nx.MultiDiGraph, nodes: set) -> nx.MultiDiGraph:
+def _take_part(G: nx.MultiDiGraph, nodes: list) -> nx.MultiDiGraph:
     part = nx.MultiDiGraph()
-    part.add_nodes_from((n, G.nodes[n]) for n in G if n in nodes)
+    part.add_nodes_from((n, G.nodes[n]) for n in nodes)
     edges: Any = G.edges(part, keys=True, data=True)
     part.add_edges_from(edges)
     return part
@@ -335,8 +348,10 @@ class _Part:
 def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:
     nodes = list(G)
     part = _split_edges(G, nodes, blocks, layers, backward)
-    crossings = _reduce_crossings(part)
-    if len(part.blocks) + len(part.links) <= MOST_EXACT or crossings == 0:
+    _reduce_crossings(part)
+    if len(part.links) == len(part.layers) - 1 == len(part.blocks) - 1:
+        across = _find_row(part)
+    elif len(part.blocks) + len(part.links) <= MOST_EXACT:
         across = _find_across(part, spacing[1])
     else:
         across = aligned_positions(part.layers, part.links, _find_gaps(part, spacing[1]), END_WEIGHT)
@@ -451,12 +466,8 @@ def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
 # --- Order within the layers --------------------------------------------------------------------------------
 
 
-def _reduce_crossings(part: _Part) -> int:
-    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order.
-
-    Returns:
-        How many crossings are left.
-    """
+def _reduce_crossings(part: _Part) -> None:
+    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order."""
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     sides = _neighbours(part)
     best, best_order = _count_crossings(part, place, sides[1]), [list(layer) for layer in part.layers]
@@ -473,7 +484,6 @@ def _reduce_crossings(part: _Part) -> int:
         if crossings < best:
             best, best_order, stale = crossings, [list(layer) for layer in part.layers], 0
     part.layers[:] = best_order
-    return best
 
 
 def _neighbours(part: _Part) -> tuple[list, list]:
@@ -556,6 +566,19 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
         bounds=(0, None),
     )
     return solution.x[:count].tolist()
+
+
+def _find_row(part: _Part) -> list[float]:
+    """Positions across the flow of a single chain, whose links are straight."""
+    across = [0.0] * len(part.blocks)
+    for a, b, port_a, port_b, _ in sorted(part.links, key=_layers_of_tails(part)):
+        across[b] = across[a] + port_a - port_b
+    return across
+
+
+def _layers_of_tails(part: _Part) -> Callable[[tuple], int]:
+    layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
+    return lambda link: layer_of[link[0]]
 
 
 def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, float]]:

@@ -1,11 +1,11 @@
 """Sounds as compressed as browsers play them: FLAC without loss, or Opus."""
 
 import io
+import math
 import zlib
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,11 +30,13 @@ class Encoded:
         content: A file.
         codec: ``"flac"`` or ``"opus"``.
         gain: Factor by which a player multiplies what it decodes.
+        lufs: How loud the sound is, as :func:`heard_loudness` measures it.
     """
 
     content: bytes
     codec: Codec
     gain: float
+    lufs: float
 
 
 def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encoded:
@@ -52,6 +54,7 @@ def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encod
     import soundfile
 
     signal = signal.detach().float()
+    lufs = heard_loudness(signal, sample_rate)
     if signal.shape[0] > 1 and all(torch.equal(signal[0], other) for other in signal[1:]):
         signal = signal[:1]
     loudest = signal.abs().max().item() if signal.numel() else 0.0
@@ -60,7 +63,7 @@ def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encod
     file = io.BytesIO()
     if kbps is None:
         soundfile.write(file, frames, sample_rate, format="FLAC", subtype="PCM_16")
-        return Encoded(file.getvalue(), "flac", gain)
+        return Encoded(file.getvalue(), "flac", gain, lufs)
     if sample_rate != OPUS_RATE:
         import soxr
 
@@ -68,17 +71,16 @@ def encode(signal: Tensor, sample_rate: int, kbps: float | None = None) -> Encod
     level = 1 - (kbps / 2 - LEAST_KBPS) / (MOST_KBPS - LEAST_KBPS)
     soundfile.write(file, frames, OPUS_RATE, format="OGG", subtype="OPUS", compression_level=min(max(level, 0.0), 1.0))
     content = with_serial(file.getvalue(), SERIAL)
-    return Encoded(content, "opus", gain * _level_lost(frames, content))
-
-
-def _level_lost(frames: np.ndarray, content: bytes) -> float:
-    """By how much Opus has made a sound softer, which it does to what it has few bits for."""
-    import soundfile
-
     decoded, _ = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    before, after = (loudness(torch.from_numpy(x.T.copy()), OPUS_RATE) for x in (frames, decoded))
-    lost = before - after
-    return 10 ** (lost / 20) if abs(lost) < MOST_LOST else 1.0
+    lost = lufs - 20 * math.log10(gain) - heard_loudness(torch.from_numpy(decoded.T.copy()), OPUS_RATE)
+    # Opus makes softer what it has few bits for, or what is above 20 kHz.
+    given_back = 10 ** (lost / 20) if abs(lost) < MOST_LOST else 1.0
+    return Encoded(content, "opus", gain * given_back, lufs)
+
+
+def heard_loudness(signal: Tensor, sample_rate: float) -> float:
+    """The loudness in LUFS of a sound ``(C, L)`` as players play it: a mono one on both channels."""
+    return loudness(signal.expand(2, -1) if signal.shape[0] == 1 else signal, sample_rate)
 
 
 def with_serial(content: bytes, serial: int) -> bytes:

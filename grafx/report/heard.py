@@ -1,6 +1,7 @@
 """What is heard in a graph: the outputs and inputs of all its nodes."""
 
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +14,15 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from .. import processors as library
 from ..data import GRAFX
 from ..data.attributes import BYPASS, WEIGHT
-from ..data.cables import first_plug
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError, GraphError, RenderError
 from ..processors.contract import contract_of
 from ..processors.core.streaming import first_bad_sample
 from ..render import Renderer
 from ..search.arguments import tensor, whole_rate
-from ..search.mixing.console import ROLES, console_processors
+from ..search.mixing.console import ROLES, console_processors, known_types, made_by_name
 from ..search.mixing.placement import placed_stems, placements_of
 from ..search.mixing.weighted import inner, weighted
 from ..trees import map_tensors
@@ -121,7 +120,7 @@ def hear(
     Raises:
         GraphError: The graph has a cycle, nothing to hear, or an attribute that does not fit.
         RenderError: A processor is missing, or what comes out of a node is not finite.
-        AudioError: Sources or target have a wrong shape.
+        AudioError: Sources or target have a wrong shape, or there is no room for a file.
     """
     rig = rigged(G, sources, sample_rate, processors, target)
     outputs: dict[int, Outlets] = {}
@@ -209,13 +208,7 @@ def known_processors(
 def _known(node_type: str, sample_rate: int) -> nn.Module | None:
     if node_type in ROLES:
         return inner(console_processors(sample_rate, [node_type])[node_type])
-    kind = getattr(library, node_type, None) if node_type in library.__all__ else None
-    if not isinstance(kind, type):
-        return None
-    try:
-        return console_processors(sample_rate, [node_type])[node_type].processor
-    except (GraphError, TypeError):
-        return None
+    return made_by_name(node_type, sample_rate) if known_types([node_type]) else None
 
 
 def weight_of(node_id: int, data: Mapping[str, Any]) -> float:
@@ -278,7 +271,7 @@ def rows_played(heard: Heard, node_id: int, inputs: Mapping[str, Tensor]) -> Out
     """Compute a node's outlets from several signals ``(B, C, L)`` at each inlet, of which each row is for itself."""
     node_type = heard.G.nodes[node_id]["node_type"]
     if node_type in BUILT_IN_TYPES:
-        return (inputs[first_plug(heard.G.config, node_type, "inlet")],)
+        return (next(iter(inputs.values())),)
     rows, length = next(((x.shape[0], x.shape[-1]) for x in inputs.values()), (1, heard.num_samples))
     given: dict[str, Any] = dict(heard.parameters[node_id])
     if node_id in heard.weights:
@@ -336,6 +329,12 @@ def keeper(heard: Heard) -> Callable[[Outlets], Outlets]:
         return lambda outlets: tuple(signal.cpu() for signal in outlets)
     folder = tempfile.TemporaryDirectory(prefix="grafx-", ignore_cleanup_errors=True)
     number = iter(range(10**9))
+    needed, free = nodes * 2 * heard.num_samples * heard.sources.element_size(), shutil.disk_usage(folder.name).free
+    if needed > free:
+        raise AudioError(
+            f"The sounds of {nodes} nodes take up to {needed / 1e9:.1f} GB, but {folder.name} has {free / 1e9:.1f} GB"
+            " left: make room there, set TMPDIR to another folder, or take a part of the song."
+        )
 
     def keep(outlets: Outlets) -> Outlets:
         kept = []

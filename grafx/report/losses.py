@@ -9,13 +9,13 @@ from torch import Tensor
 
 from ..processors.core.filterbank import equal_steps
 from ..processors.core.mel_distance import band_magnitudes
-from ..search.loudness import reference_gain
 from ..search.mixing.loss import NUM_MEL_BANDS, MatchLoss
 from .heard import Heard, nodes_of, summed
 
 UNIT = "dB"
 NEPER = 20 / math.log(10)  # dB
 TIMES = 300
+PIECE = 2**21  # samples, a multiple of all hops
 NAMES = {"found": "found_loss", "plain": "plain_loss", "console": "console_loss"}
 
 
@@ -74,15 +74,18 @@ def _differences(mix: Tensor, target: Tensor, loss: MatchLoss, gain: float) -> t
 
 
 def _log_magnitudes(signal: Tensor, loss: MatchLoss, gain: float) -> Tensor:
-    """``(T, 4, B)``."""
+    """``(T, 4, B)``, in pieces, as spectra of a whole song take memory."""
     bands = loss.resolutions[-1]
     bands = bands._replace(window=bands.window * gain)
-    none = torch.zeros(1, 0, 2 * (len(bands.window) // 2 + 1))
-    return band_magnitudes(signal[None], bands, none, torch.zeros(1, 4, dtype=torch.bool))[0].log()
+    size = len(bands.window)
+    none = torch.zeros(1, 0, 2 * (size // 2 + 1))
+    *pieces, last = signal.split(PIECE, -1)
+    if pieces and last.shape[-1] <= size:
+        last = torch.cat([pieces.pop(), last], -1)
+    silent = torch.zeros(1, 4, dtype=torch.bool)
+    found = [band_magnitudes(piece[None].contiguous(), bands, none, silent)[0] for piece in (*pieces, last)]
+    return torch.cat([*[piece[:-1] for piece in found[:-1]], found[-1]]).log()  # the last frame is the next one's first
 
 
 def _centers(sample_rate: int) -> list[float]:
     return equal_steps("mel_slaney", 0.0, sample_rate / 2, NUM_MEL_BANDS + 2)[1:-1].tolist()
-
-
-__all__ = ["losses_of", "reference_gain"]

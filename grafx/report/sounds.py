@@ -13,15 +13,14 @@ from torch import Tensor
 
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError
-from ..search.loudness import loudness
 from ..words import count
-from .codec import MIME, Encoded, encode
+from .codec import MIME, Encoded, encode, heard_loudness
 from .heard import Heard, Outlets, inlets_of, label_of, nodes_of, played, summed
 
 PAIRS, ALL_PAIRS = 800, 80_000  # of peaks of a sound, and of all together
 WHOLE = float("inf")
 HOPS_PER_SECOND = 4  # by which the best part is looked for
-MARGIN = 1.1  # of estimated sizes
+MARGIN, OVERHEAD = 1.1, 1500  # of estimated sizes, and bytes of each file
 ROUNDING = 3e-6  # of the loudest sample: −110 dB
 BRIEF = 2  # s of silence that tell what a node makes of it
 PIECE = 2**18  # samples that are compared at once
@@ -67,8 +66,8 @@ class Sounds:
     def add(self, key: str, sound: Sound) -> str:
         """Add a sound, unless it is there: return its key."""
         for known, other in self.by_key.items():
-            same = other.signal is sound.signal or _equal(other.signal, sound.signal)
-            if same and other.minus is sound.minus and (other.place == sound.place or other.role == "track"):
+            same = _equal(other.signal, sound.signal) and _equal(other.minus, sound.minus)
+            if same and (other.place == sound.place or other.role == "track"):
                 return known
         self.by_key[key] = sound
         return key
@@ -188,10 +187,12 @@ def _name(heard: Heard, node_id: int) -> str:
 
 def _broadcast(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     channels = max(one.shape[0], other.shape[0])
-    return tuple(x if x.shape[0] == channels else x.expand(channels, -1) for x in (one, other))
+    return one.expand(channels, -1), other.expand(channels, -1)
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None or one is other:
+        return one is other
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     middle = slice(one.shape[-1] // 2, one.shape[-1] // 2 + 4096)  # what differs mostly does so here
@@ -291,7 +292,7 @@ def packed(sounds: Sounds, sample_rate: int, most: int) -> tuple[dict[str, dict[
     pairs = pairs_of(len(files))
     entries = {
         key: {
-            **entry(sounds.by_key[key], sample_rate, *cuts[key], pairs),
+            **entry(sounds.by_key[key], sample_rate, *cuts[key], pairs, file.lufs),
             "codec": file.codec,
             "mime": MIME[file.codec],
             "gain": file.gain,
@@ -307,11 +308,17 @@ def pairs_of(number: int) -> int:
 
 
 def entry(
-    sound: Sound, sample_rate: int, start: int = 0, stop: int | None = None, pairs: int = PAIRS
+    sound: Sound,
+    sample_rate: int,
+    start: int = 0,
+    stop: int | None = None,
+    pairs: int = PAIRS,
+    lufs: float | None = None,
 ) -> dict[str, Any]:
     """What a page tells of a sound, or of a part of it, apart from how it is encoded."""
     signal = sound.part(start, sound.signal.shape[-1] if stop is None else stop)
-    level, (peak, ends) = loudness(signal, sample_rate), peaks(signal, pairs)
+    level = heard_loudness(signal, sample_rate) if lufs is None else lufs
+    peak, ends = peaks(signal, pairs)
     return {
         "label": sound.label,
         "start": start / sample_rate,
@@ -341,7 +348,7 @@ def _estimate(sounds: Sounds, plan: Plan, sample_rate: int, stereo: Mapping[str,
         rate = plan.rates[sound.role]
         # Of 16 bits about half remain in FLAC.
         kbps = rate if rate is not None else 2 * sample_rate * 8 / 1000
-        total += 600 + 125 * kbps * seconds * (1.0 if stereo[key] else 0.5)
+        total += OVERHEAD + 125 * kbps * seconds * (1.0 if stereo[key] else 0.5)
     return total
 
 

@@ -27,8 +27,10 @@ def read_truth(path: str | Path) -> dict[str, list[str]]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise SearchError(f"{path} is no file of JSON ({error}): give {FORMS}.") from None
+    if content is None:
+        raise SearchError(f"{path} has no ground truth: give {FORMS}.")
     try:
-        return truth_texts(content)
+        return truth_texts(content) or {}
     except SearchError as error:
         raise SearchError(f"{path}: {error}") from None
 

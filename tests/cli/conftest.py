@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from grafx.cli.config import CONFIG_FILE
 from grafx.cli.main import app
+from grafx.cli.report import REPORT_FILE
 from grafx.search.mixing.report import RESULT_FILES
 
 RATE = 44100
@@ -99,6 +100,7 @@ def cli():
         make_stems=make_stems,
         steps=STEPS,
         files=(*RESULT_FILES, CONFIG_FILE),
+        page=REPORT_FILE,
     )
 
 

@@ -95,7 +95,7 @@ def test_the_demo_prints_the_truth_beside_what_was_found(cli, tiny, tmp_path):
     out = tmp_path / "demo"
     result = cli.run("demo", "--out", out)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert {path.name for path in out.iterdir()} == {*cli.files, "audio"} - {"config.toml"}
+    assert {path.name for path in out.iterdir()} == {*cli.files, cli.page, "audio", "truth.json"} - {"config.toml"}
     names = {f"{name}.wav" for name in (*demo.NAMES, "target")}
     assert {path.name for path in (out / "audio").iterdir()} == names
     signals = {name: read_audio(out / "audio" / name)[0] for name in names}

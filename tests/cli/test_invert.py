@@ -27,7 +27,7 @@ def test_settings_sound_and_picture_are_written(cli, kick, tmp_path):
     out = tmp_path / "out"
     result = cli.run("invert", kick, "--synth", "kick", "--out", out, "--seed", 1)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert sorted(path.name for path in out.iterdir()) == sorted(invert.INVERSION_FILES)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*invert.INVERSION_FILES, cli.page])
     found = json.loads((out / "settings.json").read_text())
     assert found["synth"] == "kick" and found["seed"] == 1 and found["loss"] < found["starting_loss"]
     played = KickSynth(use_modal=True)(num_samples=3400 - found["lead"], dsp_params=found["settings"])[0]

@@ -48,7 +48,7 @@ def content(folder):
 
 
 def assert_same_bytes(cli, folder, other):
-    assert sorted(path.name for path in folder.iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*cli.files, cli.page])
     mine, theirs = content(folder), content(other)
     assert [name for name in theirs if mine[name] != theirs[name]] == []
 
@@ -89,7 +89,7 @@ def test_remains_of_a_run_that_was_killed_at_its_end_are_removed(cli, search_arg
         (result_folder / name).mkdir()
         (result_folder / name / "mix.wav").write_bytes(b"half")
     assert "finished already" in cli.run(*search_arguments, result_folder).output
-    assert sorted(path.name for path in result_folder.iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in result_folder.iterdir()) == sorted([*cli.files, cli.page])
 
 
 def test_a_drawing_of_a_result_is_the_same_bytes_each_time(cli, result_folder, tmp_path):

@@ -74,7 +74,7 @@ def test_numbers_keep_their_signs_there(cli, search_arguments, result_folder):
 
 
 def test_search_writes_all_files_and_says_what_it_found(cli, searched):
-    assert sorted(path.name for path in searched.folder.iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in searched.folder.iterdir()) == sorted([*cli.files, cli.page])
     said = unwrapped(searched.output)
     metrics = json.loads((searched.folder / "metrics.json").read_text())
     assert "Match loss" in said and "What was found" in said

@@ -49,7 +49,7 @@ def timeless(cli, folder):
 
 def test_the_best_seed_is_the_result(cli, found):
     out, metrics = found.folder, found.metrics
-    assert sorted(path.name for path in out.iterdir()) == sorted([*cli.files, "seeds"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*cli.files, cli.page, "seeds"])
     assert metrics == {name: value for name, value in metrics_of(out).items() if name != "history"}
     each = {seed: metrics_of(out / "seeds" / str(seed)) for seed in (3, 4, 5)}
     assert metrics["finished"] and [entry["seed"] for entry in metrics["seeds"]] == list(each)

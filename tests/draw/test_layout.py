@@ -240,6 +240,22 @@ def test_rows_of_a_console_are_as_straight_as_the_best(graphs, stems, groups, ke
     assert bent(found) <= 1.1 * bent(layout._find_across(part, 1.0))
 
 
+def test_huge_graphs_have_each_node_in_the_first_layer_it_may_be_in(graphs, read_drawing, monkeypatch):
+    monkeypatch.setattr(layout, "MOST_PAIRS", 0)
+    G = graphs.dag(40)
+    expected = {n: k for k, generation in enumerate(nx.topological_generations(G)) for n in generation}
+    assert find_layers(G) == expected
+    check_clear(read_drawing(*draw_grafx(G)), G)
+
+
+def test_chains_are_straight_also_at_ports_beside_the_middle(graphs, read_drawing):
+    cables = [(0, 1), (1, 2, "low", "main"), (2, 3, "main", "sidechain"), (3, 4)]
+    G = graphs.make(["in", "crossover", "eq", "compressor", "out"], cables)
+    drawn = read_drawing(*draw_grafx(G))
+    check_clear(drawn, G)
+    assert all(np.ptp(curve[:, 1]) < 1e-6 for curve in drawn.curves.values())
+
+
 def test_a_graph_whose_edges_pass_too_many_layers_is_refused_before_it_is_laid_out(graphs, monkeypatch):
     monkeypatch.setattr(layout, "MOST_WAYPOINTS", 3)
     monkeypatch.setattr(layout, "_place_part", None)

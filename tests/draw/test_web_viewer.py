@@ -329,6 +329,24 @@ def test_folded_random_graphs_have_clear_edges(open_graph, graphs, num_nodes, se
     check_edges(page)
 
 
+def test_cables_leave_a_subgroup_onwards(open_graph):
+    """Also those of sends within it."""
+    groups, keys = {"band": ["bass", "guitar"]}, {"bass": "drums"}
+    G = build_console(
+        ["drums", "bass", "guitar"], groups, ["eq", "gain"], returns={"room": ["reverb"]}, sidechains=keys
+    )
+    page = open_graph(G)
+    page.get_by_role("button", name="Groups").click()
+    check_edges(page)
+    starts = page.locator(".grafx-edge").evaluate_all(
+        """all => all.filter(g => String(g.grafxEdge.from).startsWith("group band")).map(g => {
+            const line = g.querySelector(".grafx-line");
+            return [line.getPointAtLength(0).x, line.getPointAtLength(line.getTotalLength() / 20).x];
+        })"""
+    )
+    assert len(starts) == 4 and all(after > before for before, after in starts)
+
+
 def test_what_is_seen_is_saved_as_svg(open_graph, tmp_path):
     page = open_graph(console(), accept_downloads=True, color_scheme="dark")
     with page.expect_download() as saved:

@@ -1,4 +1,5 @@
 import itertools
+from types import SimpleNamespace
 
 import grafx.processors as library
 import pytest
@@ -153,6 +154,17 @@ def test_classes_of_the_library_are_known_by_name():
     assert torch.allclose(hear(G, stems(1), RATE).mix, render_mix(G, stems(1), RATE), atol=1e-6)
 
 
+def test_generators_and_several_outlets_are_known_by_name_too():
+    for name, shape in (("KickSynth", (0, 1, 500)), ("Send", (1, 2, 500)), ("DelayLine", (1, 2, 500))):
+        G, node = graph_of(getattr(library, name)())
+        G = GRAFX.like(G, G.nodes(data=True), G.edges(data=True), NodeConfigs({name: G.config["p"]}))
+        G.nodes[node]["node_type"] = name
+        heard = hear(G, torch.full(shape, 0.1), RATE)
+        given = {"sample_rate": RATE} if name != "Send" else {}
+        expected = hear(G, torch.full(shape, 0.1), RATE, {name: getattr(library, name)(**given)})
+        assert torch.equal(heard.mix, expected.mix)
+
+
 def test_long_sounds_are_kept_in_a_file(monkeypatch):
     G = mixed_graph()
     kept = hear(G, stems(3), RATE)
@@ -163,6 +175,13 @@ def test_long_sounds_are_kept_in_a_file(monkeypatch):
     assert torch.equal(kept.mix, filed.mix)
 
 
+def test_a_full_disk_is_told_before_anything_is_heard(monkeypatch):
+    monkeypatch.setattr(hearing, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(hearing.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(AudioError, match="TMPDIR"):
+        hear(mixed_graph(), stems(3), RATE)
+
+
 def test_the_given_graph_and_tensors_stay_as_they_are(snapshot):
     G, sources = mixed_graph(), stems(3)
     before, audio = snapshot(G), sources.clone()
@@ -170,10 +189,6 @@ def test_the_given_graph_and_tensors_stay_as_they_are(snapshot):
     after = snapshot(G)
     assert before[1:] == after[1:] and set(before[0]) == set(after[0]) and torch.equal(audio, sources)
     assert all(set(before[0][node]) == set(after[0][node]) for node in G.nodes)
-
-
-def loop(G):
-    G.connect(4, 3)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import SearchError
-from grafx.report import hear, read_truth
+from grafx.report import hear, losses, read_truth
 from grafx.report.losses import losses_of
 from grafx.report.spectrogram import ROWS, highest, spectrogram, spectrograms
 from grafx.report.story import story_of
@@ -120,6 +120,17 @@ def test_bands_and_times_tell_where_it_differs_in_decibels():
     bands = np.array(found["bands"]["values"])
     assert found["bands"]["hz"][int(bands.argmax())] == pytest.approx(8000, rel=0.1)
     assert len(bands) == len(found["bands"]["hz"]) == 64
+
+
+@pytest.mark.parametrize("piece", [2**14, 2**15])
+def test_long_songs_are_compared_in_pieces(monkeypatch, piece):
+    sources = noise()[None]
+    whole = losses_of(heard_of(sources, noise(seed=2)))
+    monkeypatch.setattr(losses, "PIECE", piece)
+    parts = losses_of(heard_of(sources, noise(seed=2)))
+    assert len(parts["time"]["values"]) == len(whole["time"]["values"])
+    assert np.allclose(parts["bands"]["values"], whole["bands"]["values"], rtol=0.2)
+    assert np.mean(np.isclose(parts["time"]["values"], whole["time"]["values"], rtol=1e-4)) > 0.7
 
 
 def test_without_a_target_there_are_no_losses():
@@ -238,7 +249,7 @@ def test_a_truth_of_another_form_is_refused(truth, words):
 
 
 def test_a_file_that_is_no_truth_is_named(tmp_path):
-    for content in ("{", "[]", '{"drums": 3}', "NaN", "\udcff"):
+    for content in ("{", "[]", "null", '{"drums": 3}', "NaN", "\udcff"):
         file = tmp_path / "truth.json"
         file.write_bytes(content.encode("utf-8", "surrogateescape"))
         with pytest.raises(SearchError, match=r"truth\.json"):

@@ -10,9 +10,9 @@ from nodes_alone import hear_one
 from grafx.data import GRAFX, NodeConfigs
 from grafx.errors import AudioError
 from grafx.report import hear
+from grafx.report.codec import heard_loudness
 from grafx.report.sounds import Sound, best_part, entry, packed, peaks, sounds_of, stems_of
 from grafx.search import build_console, render_mix
-from grafx.search.loudness import loudness
 
 RATE = 16000
 
@@ -144,7 +144,7 @@ def test_sounds_fit_into_what_there_is_room_for(most):
         assert start + own.shape[-1] <= 3 * rate + 1
         whole = sounds.by_key[key].part(0, 3 * RATE).double().numpy()
         part = np.ascontiguousarray(whole[:, round(one["start"] * RATE) :][:, : round(one["seconds"] * RATE)])
-        levels = [loudness(torch.from_numpy(x), r) for x, r in ((own, rate), (part, RATE))]
+        levels = [heard_loudness(torch.from_numpy(x), r) for x, r in ((own, rate), (part, RATE))]
         assert levels[0] == pytest.approx(levels[1], abs=0.1) and one["lufs"] == pytest.approx(levels[1], abs=0.01)
     assert {entries[key]["seconds"] for key in ("mix", "target", "difference")} == {3}
 
@@ -185,7 +185,9 @@ def test_what_is_told_of_a_sound():
     signal = tones(1)[0]
     told = entry(Sound("voice", "node", signal), RATE, 1000, 9000)
     assert told["start"] == 1000 / RATE and told["seconds"] == 0.5 and told["label"] == "voice"
-    assert told["lufs"] == pytest.approx(loudness(signal[:, 1000:9000], RATE), abs=0.01)
+    assert told["lufs"] == pytest.approx(heard_loudness(signal[:, 1000:9000], RATE), abs=0.01)
+    mono = entry(Sound("", "node", signal[:1]), RATE)["lufs"]
+    assert mono == entry(Sound("", "node", signal[:1].expand(2, -1)), RATE)["lufs"]  # as both loudspeakers play it
     assert told["peak"] == signal[:, 1000:9000].abs().max().item()
     assert entry(Sound("", "node", torch.zeros(2, 100)), RATE)["lufs"] is None
 

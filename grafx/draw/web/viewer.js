@@ -165,11 +165,30 @@ function compacted(picture, nodes, edges, shellOf) {
   const extent = (axis, size) => gone.map((node) => [node[axis] - node[size] / 2, node[axis] + node[size] / 2]);
   const x = squeezed(along, extent("x", "width"), ROOM.x), y = squeezed(across, extent("y", "height"), ROOM.y);
   const [left, top] = [Math.min(0, x(0)), Math.min(0, y(0))];
-  return {
-    nodes: nodes.map((node) => ({ ...node, x: x(node.x) - left, y: y(node.y) - top })),
-    edges: edges.map((edge) => ({ ...edge, points: edge.points.map((p) => [x(p[0]) - left, y(p[1]) - top]) })),
-    width: x(picture.width) - left, height: y(picture.height) - top,
-  };
+  const moved = nodes.map((node) => ({ ...node, x: x(node.x) - left, y: y(node.y) - top }));
+  const byId = new Map(moved.map((node) => [node.id, node]));
+  const routed = edges.map((edge) => {
+    let points = edge.points.map((p) => [x(p[0]) - left, y(p[1]) - top]);
+    const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
+    if (from.fold) points = withoutDetour(points, from, moved, 1);
+    if (to.fold) points = withoutDetour(points.toReversed(), to, moved, -1).toReversed();
+    return { ...edge, points };
+  });
+  return { nodes: moved, edges: routed, width: x(picture.width) - left, height: y(picture.height) - top };
+}
+
+/** A route that leads back before it leads on begins at the far side instead, in the room between two columns. */
+function withoutDetour(points, node, nodes, sign) {
+  const start = (n) => sign * n.x - n.width / 2, end = (n) => sign * n.x + n.width / 2;
+  if (points.every(([x]) => sign * x >= end(node) - 1)) return points;
+  const column = Math.max(...nodes.filter((n) => start(n) < end(node) && end(n) > start(node)).map(end));
+  const next = Math.min(...nodes.map(start).filter((x) => x > column), column + 2 * ROOM.x);
+  const turn = (column + next) / 2;
+  const i = points.findLastIndex(([x], k) => k > 0 && sign * points[k - 1][0] <= turn && sign * x > turn);
+  if (i < 0) return points;
+  const [y, far] = [points[i - 1][1], points[i]];
+  const joint = Math.abs(y - far[1]) < 1e-6 ? [[sign * Math.min(next, sign * far[0]), y]] : [];
+  return [[sign * end(node), node.y], [sign * column, node.y], ...joint, ...points.slice(i)];
 }
 
 function counted(types) {

@@ -38,11 +38,12 @@ def views(heard: Heard, node_id: int) -> list[View]:
     names = heard.G.config[data["node_type"]]["outlets"]
     impulse = torch.zeros(num_channels(heard, node_id), 8192, dtype=heard.sources.dtype)
     impulse[:, 4096] = 1
-    outlets = answer(heard, node_id, impulse)
-    if len(outlets) > 1:
-        said = [f"{name}: {_level(outlet, impulse):.1f} dB" for name, outlet in zip(names, outlets, strict=True)]
+    first, *others = answer(heard, node_id, impulse)
+    if others:
+        outlets = zip(names, (first, *others), strict=True)
+        said = [f"{name}: {_level(outlet, impulse):.1f} dB" for name, outlet in outlets]
         return [text("Level of each outlet for a sound in the middle", "\n".join(said))]
-    found = [_pan(heard, node_id, impulse, outlets[0])]
+    found = [_pan(heard, node_id, impulse, first)]
     return [*found, *(filters.views(heard, node_id) if isinstance(processor, BY_FREQUENCY) else [])]
 
 

@@ -123,7 +123,7 @@ def _make(node_type: str, sample_rate: float) -> Any:
             f"A console knows no '{node_type}': {hint} {', '.join(ROLES)}, the classes of grafx.processors by their"
             " names, and what is given by the argument 'processors'."
         )
-    processor = _made(node_type, sample_rate)
+    processor = made_by_name(node_type, sample_rate)
     if (len(processor.inlets), len(processor.outlets)) != (1, 1):
         raise GraphError(
             f"'{node_type}' cannot stand in a chain, whose processors have one inlet and one outlet: it has the inlets"
@@ -132,7 +132,12 @@ def _make(node_type: str, sample_rate: float) -> Any:
     return processor
 
 
-def _made(name: str, sample_rate: float) -> Processor:
+def made_by_name(name: str, sample_rate: float) -> Processor:
+    """Make a processor of a class of :mod:`grafx.processors`, with its defaults.
+
+    Raises:
+        GraphError: It cannot be made from its name alone.
+    """
     kind = getattr(library, name)
     options = {"sample_rate": sample_rate} if "sample_rate" in inspect.signature(kind).parameters else {}
     try:

@@ -14,7 +14,9 @@ globalThis.AudioContext = function ({sampleRate}) {
   context.resume = () => Promise.resolve();
   globalThis.listen = async (events) => {
     const resume = OfflineAudioContext.prototype.resume.bind(context);
-    for (const [time, act] of events) context.suspend(time).then(async () => { await act(grafx.app.page); await resume(); });
+    for (const [time, act] of events) {
+      context.suspend(time).then(async () => { await act(grafx.app.page); await resume(); });
+    }
     const heard = await context.startRendering();
     return [0, 1].map((c) => Array.from(heard.getChannelData(c)));
   };
@@ -25,7 +27,7 @@ globalThis.AudioContext = function ({sampleRate}) {
 
 @pytest.fixture
 def listen(browser, tmp_path, song):
-    """Plays with ``setup``, does what ``events`` say at their times, and returns the ``(2, L)`` of 4 s that came out."""
+    """Plays after ``setup``, does what ``events`` say at their times, and returns the 4 s that came out."""
     from grafx.report.page import page_html
 
     contexts = []
@@ -68,7 +70,10 @@ def test_decoded_samples_are_those_encoded(show, song, made, codec):
     page = show(song.model, sounds)
     for key in ("mix", "2-out", "3-out"):
         samples = page.evaluate(
-            "async (key) => { const b = await grafx.app.player.fetch(key); return [0, 1].map((c) => Array.from(b.getChannelData(c))); }",
+            """async (key) => {
+              const buffer = await grafx.app.player.fetch(key);
+              return [0, 1].map((c) => Array.from(buffer.getChannelData(c)));
+            }""",
             key,
         )
         assert np.abs(np.array(samples) - song.signals[key]).max() <= (0 if codec == "wav" else 2**-15)
@@ -178,7 +183,7 @@ def test_sounds_that_are_not_used_are_given_up(show, song):
     kept = page.evaluate(
         """async () => {
           const seconds = 600, rate = 48000; // 230 MB decoded
-          const buffer = {length: seconds * rate, numberOfChannels: 2, getChannelData: () => new Float32Array(8), duration: seconds};
+          const buffer = {length: seconds * rate, numberOfChannels: 2, getChannelData: () => new Float32Array(8)};
           OfflineAudioContext.prototype.decodeAudioData = async () => buffer;
           const sounds = Object.fromEntries([..."abcd"].map((key) => [key, {start: 0, seconds}]));
           const player = grafx.player.create({sample_rate: rate, seconds, sounds}, async () => new ArrayBuffer(8));

@@ -5,6 +5,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   // As grafx.text.printable: control characters, lone surrogates, line breaks and direction marks.
   const HIDDEN = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Cs}/gu;
+  const LONG = 240; // characters
   const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
   function printable(text) {
@@ -28,7 +29,11 @@
   const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
   // A text of the model: made visible, and kept from turning the direction of what surrounds it.
-  const bdi = (text) => h("bdi", null, printable(text));
+  // One that is as long as a paragraph shows its beginning, and all of it where one points.
+  function bdi(text) {
+    const shown = printable(text);
+    return shown.length > LONG ? h("bdi", { class: "long", title: shown }, shown) : h("bdi", null, shown);
+  }
 
   const button = (text, attributes, ...more) => h("button", { type: "button", ...attributes }, text, ...more);
 

@@ -9,7 +9,7 @@
     mel: [(v) => Math.log1p(v / 700), (u) => 700 * Math.expm1(u)],
   };
 
-  function create({ low, high, scale = "linear" }) {
+  function create({ low, high, scale = "linear", whole = false }) {
     let kind = KINDS[scale] ? scale : "linear";
     if (kind === "log" && !(low > 0 && high > 0)) kind = "linear";
     if (!(high > low)) [low, high] = kind === "log" ? [low / 1.5, low * 1.5] : [low - 0.5, low + 0.5];
@@ -21,12 +21,12 @@
       high,
       place: (value) => (to(Math.max(value, kind === "log" ? low * 1e-9 : -Infinity)) - start) / span,
       value: (place) => from(start + place * span),
-      ticks: (count) => (kind === "linear" ? even(low, high, count) : decades(low, high, count, (v) => (to(v) - start) / span)),
+      ticks: (count) => (kind === "linear" ? even(low, high, count, whole ? 1 : 0) : decades(low, high, count, (v) => (to(v) - start) / span)),
     };
   }
 
-  function even(low, high, count) {
-    const rough = (high - low) / Math.max(1, count);
+  function even(low, high, count, least = 0) {
+    const rough = Math.max((high - low) / Math.max(1, count), least);
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999) * power;
     const first = Math.ceil(low / step - 1e-9);

@@ -52,7 +52,7 @@
     return new Set([...all].filter((id) => !rounds[i].left.includes(id)));
   }
 
-  const axis = (rounds) => ({ label: "Round", unit: "", scale: "linear", low: 0, high: Math.max(1, rounds.length - 1) });
+  const axis = (rounds) => ({ label: "Round", unit: "", scale: "linear", whole: true, low: 0, high: Math.max(1, rounds.length - 1) });
 
   function course(rounds, plain, pick) {
     const x = rounds.map((_, i) => i);
@@ -65,7 +65,7 @@
 
   function counts(rounds, pick) {
     const y = rounds.map(({ processors }) => processors);
-    return grafx.plot.plot({ kind: "plot", title: "Processors left", x: axis(rounds), y: { label: "Processors", unit: "", scale: "linear", low: 0, high: Math.max(1, ...y) * 1.05 }, series: [{ label: "left", x: y.map((_, i) => i), y, style: "area" }] }, { height: 150, onSeek: (v) => pick(Math.round(v)) });
+    return grafx.plot.plot({ kind: "plot", title: "Processors left", x: axis(rounds), y: { label: "Processors", unit: "", scale: "linear", whole: true, low: 0, high: Math.max(1, ...y) * 1.05 }, series: [{ label: "left", x: y.map((_, i) => i), y, style: "area" }] }, { height: 150, onSeek: (v) => pick(Math.round(v)) });
   }
 
   grafx.story = { create };
