@@ -13,11 +13,11 @@ from torch import Tensor
 from ...data import GRAFX
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import GraphError
+from ...render.check import Processors
 from ...search.conditions import in_usual_torch
 from ...search.mixing.trials import differs
 from ..heard import Heard, nodes_of, rigged
 from ..sounds import solos
-from .edits import Processors
 from .rehear import rehear
 from .save import save_edited
 from .session import Session

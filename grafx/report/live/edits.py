@@ -22,11 +22,10 @@ from ...data.validate import describe
 from ...parameters.settings import raw_row, settings_of, with_control
 from ...processors.contract import contract_of
 from ...processors.controls import shape_of
+from ...render.check import Processors
 from ...search.mixing.bypass import bypass, cut
 from ...search.mixing.weighted import passes_dry
 from ...words import count
-
-Processors = Mapping[str, nn.Module]
 
 FIELDS: dict[str, dict[str, str]] = {
     "set": {"node": "an id", "path": "a list of names", "value": "a number"},

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...data import GRAFX, GraphError
-from .edits import Processors, edited, prepared
+from ...render.check import Processors
+from .edits import edited, prepared
 
 
 @dataclass(frozen=True)
-class Step:
+class Moment:
     """A state of the session, and the edits that led to it from the one before.
 
     Attributes:
@@ -39,7 +40,7 @@ class Session:
 
     def __init__(self, G: GRAFX, processors: Processors) -> None:
         self.processors = dict(processors)
-        self._steps, self._now = [Step(prepared(G, self.processors))], 0
+        self._steps, self._now = [Moment(prepared(G, self.processors))], 0
 
     @property
     def G(self) -> GRAFX:
@@ -59,7 +60,7 @@ class Session:
     def can_redo(self) -> bool:
         return self._now + 1 < len(self._steps)
 
-    def after(self, edit: Mapping[str, Any], gesture: str | None = None) -> "Step":
+    def after(self, edit: Mapping[str, Any], gesture: str | None = None) -> "Moment":
         """The step that an edit makes, which is not done yet.
 
         Args:
@@ -72,9 +73,9 @@ class Session:
         """
         now = self._steps[self._now]
         together = now.edits if self._goes_on(gesture) else ()
-        return Step(edited(now.G, edit, self.processors), (*together, dict(edit)), gesture)
+        return Moment(edited(now.G, edit, self.processors), (*together, dict(edit)), gesture)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Moment) -> None:
         """Take a step, after which nothing can be redone."""
         kept = self._now if self._goes_on(step.gesture) else self._now + 1
         self._steps[kept:] = [step]

@@ -9,6 +9,7 @@ from torch import Tensor
 from ...data import GRAFX
 from ...data.attributes import WEIGHT
 from ...processors.contract import contract_of
+from ...render.check import Processors
 from ...search.conditions import in_usual_torch
 from ...search.mixing.report import describe_chains
 from ..heard import Heard, nodes_of
@@ -17,7 +18,6 @@ from ..model import node_model, page_model, plain
 from ..sounds import Sound, entry, sounds_of
 from ..spectrogram import spectrograms
 from ..views import views_of
-from .edits import Processors
 from .knobs import knobs_of
 
 SOLO = "solo-"
