@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 
 import pytest
 
@@ -26,6 +27,7 @@ def test_nodes_are_chosen_in_the_drawing_in_the_list_and_in_tables(show, song):
     assert inspected(page) is None
     page.select_option("#node-chooser", "2")
     assert inspected(page) == "eq 2"
+    page.locator("#inspector .plot-picture svg").nth(1).wait_for()
     assert page.locator("#inspector .plot-picture svg").count() == 2
     assert page.locator("#inspector .facts-table tr").count() == 2
     assert "+0.1" in page.text_content("#inspector")  # 0.5 without it, 0.4 with it
@@ -44,6 +46,7 @@ def test_nodes_are_chosen_in_the_drawing_in_the_list_and_in_tables(show, song):
 def test_curves_can_be_read_and_follow_the_song(show, song):
     page = show(song.model, song.sounds)
     page.select_option("#node-chooser", "2")
+    page.locator("#inspector .plot-picture svg").nth(1).wait_for()  # drawn when its width is known
     first, second = page.locator("#inspector .plot").all()
     box = first.locator(".plot-picture").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
@@ -67,6 +70,7 @@ def test_curves_can_be_read_and_follow_the_song(show, song):
 def test_marks_of_axes_lie_where_their_values_do(show, song):
     page = show(song.model, song.sounds)
     page.select_option("#node-chooser", "2")
+    page.wait_for_selector("#inspector .plot svg")
     found = page.evaluate(
         """[...document.querySelector("#inspector .plot svg").querySelectorAll(".plot-ticks text[text-anchor=middle]")]
            .map((t) => [t.textContent, Number(t.getAttribute("x"))])"""
@@ -75,8 +79,6 @@ def test_marks_of_axes_lie_where_their_values_do(show, song):
     values = {text: x for text, x in found}
     assert {"20", "100", "1k"} <= values.keys() or {"50", "100", "1k"} <= values.keys()
     # 20 Hz to 4 kHz, with equal steps for equal ratios, between margins of 46 and 12
-    import math
-
     for text, x in values.items():
         hertz = float(text.replace("k", "e3"))
         expected = 46 + (width - 58) * math.log(hertz / 20) / math.log(200)

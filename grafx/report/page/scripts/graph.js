@@ -3,7 +3,7 @@
   "use strict";
   const grafx = (globalThis.grafx ??= {});
   const { h, bdi, button } = grafx.dom;
-  const BESIDE = 2;
+  const BESIDE = 2.5; // width by height
 
   function create(page) {
     const place = document.getElementById("graph-view");

@@ -15,7 +15,7 @@
   }
 
   function drawn(what) {
-    const made = grafx.plot.view(what, { height: 140 });
+    const made = grafx.plot.view(what, { height: 150 });
     made.draw?.(WIDTH);
     return made.element;
   }

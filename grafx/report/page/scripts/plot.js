@@ -5,7 +5,7 @@
   const { h, s, bdi, printable, unique } = grafx.dom;
   const { format } = grafx;
   const LINES = 6; // colours and dashes in plot.css
-  const AREA = { left: 46, right: 12, top: 8, bottom: 34 };
+  const AREA = { left: 46, right: 12, top: 20, bottom: 34 };
 
   function view(what, options = {}) {
     if (what.kind === "pan") return pan(what);
@@ -20,7 +20,7 @@
 
   // options: {height, onSeek(x)}
   function plot(what, options = {}) {
-    const height = options.height ?? 170;
+    const height = options.height ?? 180;
     const x = grafx.scale.create(what.x);
     const y = grafx.scale.create(what.y);
     const readout = h("output", { class: "plot-readout", "aria-live": "off" });
@@ -156,7 +156,7 @@
     }
     svg.append(grid, names,
       s("text", { class: "plot-axis", x: AREA.left + inner.width, y: height - 4, "text-anchor": "end" }, axisName(what.x)),
-      s("text", { class: "plot-axis", x: -AREA.top, y: 10, "text-anchor": "end", transform: "rotate(-90)" }, axisName(what.y)));
+      s("text", { class: "plot-axis", x: 0, y: 10 }, axisName(what.y)));
   }
 
   const axisName = (axis) => printable(axis.unit ? `${axis.label ?? ""} (${axis.unit})`.trim() : (axis.label ?? ""));
