@@ -16,6 +16,7 @@ MANY_ARGUMENTS = {
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise
     ("draw/node.py", "draw_node"),  # as GRAFX has it
     ("render/render.py", "render_grafx"),  # as GRAFX has it
+    ("report/write.py", "write_report"),  # options with defaults
     ("search/mixing/search.py", "__init__"),  # what a search may take of one's own, with defaults
     ("search/inversion/effect.py", "invert_effect"),  # options with defaults
     ("search/inversion/invert.py", "invert"),  # options with defaults
