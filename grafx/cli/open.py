@@ -51,24 +51,18 @@ def desk_of(folder: Path, stems: list[Path], mix: Path | None, name: str | None 
         stems, mix, name, maker: As in :func:`.find_sources`.
     """
     from ..report.live.desk import Desk
+    from ..report.live.session import Session
+    from ..report.live.teller import Teller
     from ..search.mixing.console import ROLES, console_processors, processors_for
 
     sources = find_sources(folder, stems, mix, name, maker)
     rate = sources.sample_rate
     known = processors_for(sources.G, rate, sources.processors)
     place = folder if folder.is_dir() else folder.parent
-    return Desk(
-        sources.G,
-        {**console_processors(rate, [role for role in ROLES if role not in known]), **known},
-        sources.stems,
-        rate,
-        place,
-        sources.mix,
-        load_folder(folder)[2],
-        _metrics(place),
-        title=place.resolve().name,
-        make=lambda node_type: _made(node_type, rate),
-    )
+    roles = console_processors(rate, [role for role in ROLES if role not in known])
+    session = Session(sources.G, {**roles, **known}, lambda node_type: _made(node_type, rate))
+    teller = Teller(session.G, _metrics(place), title=place.resolve().name)
+    return Desk(session, sources.stems, rate, place, sources.mix, load_folder(folder)[2], teller)
 
 
 def _made(node_type: str, sample_rate: int) -> nn.Module:

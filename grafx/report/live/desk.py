@@ -3,17 +3,14 @@
 import io
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
-from ...data.configs import BUILT_IN_TYPES
 from ...errors import GraphError
-from ...render.check import Processors
 from ...search.conditions import in_usual_torch
 from ...search.mixing.trials import differs
 from ..heard import Heard, nodes_of, rigged
@@ -28,19 +25,15 @@ class Desk:
     """A graph that is edited while it is heard. Its methods may be called from any thread.
 
     Args:
-        G: The graph.
-        processors: Node type to processor, for all types of the graph, and those that are offered to be inserted.
+        session: The graph, and its edits.
         stems: ``(K, 2, L)``, one for each ``in`` node in id order, as in their files.
         sample_rate: In Hz.
         folder: Where the graph is from; edited ones are saved in it.
         target: ``(2, L)``: what the graph should sound like.
         metadata: That of the saved graph, which edited ones get, too.
-        metrics, truth, title: As in :func:`~grafx.report.write_report`.
-        make: Makes the processor of a type that is none of ``processors``, or says why there is none.
+        teller: What describes the page.
 
     Raises:
-        GraphError: The graph cannot be rendered.
-        ParameterError: A control has a wrong name or value.
         RenderError: What comes out of a node is not finite.
         AudioError: Sources or target do not fit the graph.
     """
@@ -48,28 +41,23 @@ class Desk:
     @in_usual_torch
     def __init__(
         self,
-        G: GRAFX,
-        processors: Processors,
+        session: Session,
         stems: Tensor,
         sample_rate: int,
         folder: Path,
         target: Tensor | None = None,
         metadata: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, Any] | None = None,
-        truth: Mapping[str, Sequence[str]] | None = None,
-        title: str | None = None,
-        make: Callable[[str], nn.Module] | None = None,
+        teller: Teller | None = None,
     ) -> None:
-        self.session = Session(G, processors)
-        self._make, self._folder, self._metadata = make, folder, dict(metadata or {})
-        rig = rigged(self.session.G, stems, sample_rate, self.session.processors, target)
-        self._heard, _ = rehear(rig, self.session.G, self.session.processors)
+        self.session, self._folder, self._metadata = session, folder, dict(metadata or {})
+        rig = rigged(session.G, stems, sample_rate, session.processors, target)
+        self._heard, _ = rehear(rig, session.G, session.processors)
         self._version, self._saved = 0, str(folder)
-        self._saved_at: GRAFX | None = self.session.G
+        self._saved_at: GRAFX | None = session.G
         self._heard_at = dict.fromkeys(self._heard.G, 0)
         self._shown_at = dict.fromkeys(self._heard.G, 0)
         self._lock, self._telling = threading.RLock(), threading.Lock()
-        self._teller = Teller(self.session.G, metrics, truth, title)
+        self._teller = teller or Teller(session.G)
         self._keys = ["mix"]
         self._solos: tuple[int, dict[str, Tensor]] = (-1, {})
 
@@ -97,7 +85,6 @@ class Desk:
             RenderError: The result has no finite sound.
         """
         with self._lock:
-            self._provide(edit)
             step = self.session.after(edit, gesture)
             after = rehear(self._heard, step.G, self.session.processors)
             self.session.do(step)
@@ -121,13 +108,6 @@ class Desk:
                 back()
                 raise
             return self._take(*after)
-
-    def _provide(self, edit: Mapping[str, Any]) -> None:
-        """Make the processor of a type that is to be inserted for the first time."""
-        node_type = edit.get("type")
-        known = isinstance(node_type, str) and (node_type in self.session.processors or node_type in BUILT_IN_TYPES)
-        if edit.get("op") == "insert" and isinstance(node_type, str) and not known and self._make is not None:
-            self.session.processors[node_type] = self._make(node_type)
 
     def _take(self, heard: Heard, fresh: set[int]) -> dict[str, Any]:
         before, self._heard = self._heard, heard

@@ -1,10 +1,13 @@
 """A graph under edit, with undo and redo."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch.nn as nn
+
 from ...data import GRAFX, GraphError
+from ...data.configs import BUILT_IN_TYPES
 from ...render.check import Processors
 from .edits import edited, prepared
 
@@ -31,15 +34,16 @@ class Session:
 
     Args:
         G: The graph, of which a copy is edited.
-        processors: Node type to processor, for all types of the graph and all that may be inserted.
+        processors: Node type to processor, for all types of the graph, and those that are offered to be inserted.
+        make: Makes the processor of any other type that is inserted, or says why there is none.
 
     Raises:
         GraphError: The graph cannot be rendered.
         ParameterError: A control has a wrong name or value.
     """
 
-    def __init__(self, G: GRAFX, processors: Processors) -> None:
-        self.processors = dict(processors)
+    def __init__(self, G: GRAFX, processors: Processors, make: Callable[[str], nn.Module] | None = None) -> None:
+        self.processors, self._make = dict(processors), make
         self._steps, self._now = [Moment(prepared(G, self.processors))], 0
 
     @property
@@ -71,9 +75,17 @@ class Session:
             GraphError: The edit is refused.
             ParameterError: A value is out of range.
         """
+        self._provide(edit)
         now = self._steps[self._now]
         together = now.edits if self._goes_on(gesture) else ()
         return Moment(edited(now.G, edit, self.processors), (*together, dict(edit)), gesture)
+
+    def _provide(self, edit: Any) -> None:
+        """Make the processor of a type that is inserted for the first time."""
+        node_type = edit.get("type") if isinstance(edit, Mapping) and edit.get("op") == "insert" else None
+        known = (*self.processors, *BUILT_IN_TYPES)
+        if self._make is not None and isinstance(node_type, str) and node_type not in known:
+            self.processors[node_type] = self._make(node_type)
 
     def do(self, step: Moment) -> None:
         """Take a step, after which nothing can be redone."""

@@ -36,9 +36,9 @@ class Teller:
     def __init__(
         self,
         found: GRAFX,
-        metrics: Mapping[str, Any] | None,
-        truth: Mapping[str, Sequence[str]] | None,
-        title: str | None,
+        metrics: Mapping[str, Any] | None = None,
+        truth: Mapping[str, Sequence[str]] | None = None,
+        title: str | None = None,
     ) -> None:
         self._found, self._metrics, self._truth, self._title = found, dict(metrics or {}), truth, title
         self._views: dict[int, tuple[int, list[Any]]] = {}

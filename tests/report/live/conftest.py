@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from grafx.report.live.desk import Desk
+from grafx.report.live.session import Session
+from grafx.report.live.teller import Teller
 from grafx.search.mixing.console import ROLES, build_console, console_processors
 
 RATE = 8000
@@ -29,11 +31,12 @@ def stems():
 def make_desk(console, processors, stems, tmp_path):
     """Make a desk of the console, or of another graph, in a folder that is empty."""
 
-    def make(G=None, signals=stems, known=processors, **about):
+    def make(G=None, signals=stems, known=processors, target=None, title=None):
         folder = tmp_path / "found"
         folder.mkdir(exist_ok=True)
         metadata = {"kind": "mixing graph", "sample_rate": RATE, "num_samples": signals.shape[-1]}
-        return Desk(console if G is None else G, known, signals, RATE, folder, metadata=metadata, **about)
+        session = Session(console if G is None else G, known)
+        return Desk(session, signals, RATE, folder, target, metadata, Teller(session.G, title=title))
 
     return make
 

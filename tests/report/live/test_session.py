@@ -304,3 +304,14 @@ def test_an_edit_shares_what_it_leaves(console, processors, at):
     after = edited(session.G, {"op": "set", "node": gain, "path": ["left_gain_db"], "value": -6}, processors)
     for node, data in session.G.nodes(data=True):
         assert (after.nodes[node]["parameters"] is data["parameters"]) == (node != gain)
+
+
+def test_other_types_are_made_when_they_are_inserted(console, processors, at):
+    from grafx.search.mixing.console import console_processors
+
+    session = Session(console, processors, lambda name: console_processors(8000, [name])[name])
+    edge = [at("imager"), at("limiter"), 0]
+    session.apply({"op": "insert", "type": "BitCrusher", "edge": edge})
+    assert "BitCrusher" in session.G.config
+    with pytest.raises(GraphError, match="did you mean 'BitCrusher'"):
+        session.apply({"op": "insert", "type": "BitCrush", "edge": edge})
