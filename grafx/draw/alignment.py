@@ -76,10 +76,11 @@ def _straight(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> list[Li
 def _distances_from_median(links: Sequence[Link], place: dict[int, int]) -> list[float]:
     """How far each link is from the middle one of those at its ends."""
     far = [0.0] * len(links)
-    for side in (0, 1):
+    for turned in (False, True):
         fans = defaultdict(list)
-        for k, link in enumerate(links):
-            fans[link[side]].append((place[link[1 - side]], k))
+        for k, (tail, head, *_) in enumerate(links):
+            here, there = (head, tail) if turned else (tail, head)
+            fans[here].append((place[there], k))
         for fan in fans.values():
             fan.sort()
             for rank, (_, k) in enumerate(fan):

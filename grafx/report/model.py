@@ -29,8 +29,7 @@ def page_model(
     metrics: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     title: str | None = None,
-    loss: Mapping[str, Any] | None = None,
-    spectrograms: Mapping[str, Any] | None = None,
+    compared: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe all that a page shows in plain data, which JSON holds.
 
@@ -42,22 +41,20 @@ def page_model(
         metrics: Those of a search.
         truth: Owner to what is known of its chain, as texts.
         title: Of the page.
-        loss: Where the mix differs from the target.
-        spectrograms: Pictures of both.
+        compared: ``loss``, where the mix differs from the target, and ``spectrograms``, pictures of both.
     """
     nodes = nodes or {node_id: node_model(heard, node_id) for node_id in sorted(heard.G.nodes)}
     known = {node["id"]: node for node in ((metrics or {}).get("nodes") or ())}
     model = {
         "version": VERSION,
-        "title": title or "Mixing graph",
+        "title": title or "Graph",
         "subtitle": "",
         "live": False,
         "sample_rate": heard.sample_rate,
         "seconds": heard.num_samples / heard.sample_rate,
         "picture": picture(heard.G),
         "tracks": sounds.tracks,
-        "spectrograms": spectrograms or {},
-        "loss": loss,
+        **({"spectrograms": {}, "loss": None} | dict(compared or {})),
         "story": story_of(metrics, picture),
         "chains": (metrics or {}).get("chains") or {},
         "truth": truth,

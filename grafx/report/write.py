@@ -100,7 +100,7 @@ def report_of(
         "loss": losses_of(heard, metrics),
         "spectrograms": spectrograms(heard.mix, heard.target, heard.sample_rate),
     }
-    model = page_model(heard, sounds, {}, nodes, metrics, truth, title, **parts)
+    model = page_model(heard, sounds, {}, nodes, metrics, truth, title, parts)
     number = len(sounds.by_key)
     others = len(to_json(model).encode()) + OF_PAGE + number * (400 + 10 * pairs_of(number))
     entries, files = packed(sounds, heard.sample_rate, (most_bytes - others) * 3 // 4)

@@ -57,7 +57,7 @@ def script_json(value: Any) -> str:
     return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text) if _has_lone(text) else text
 
 
-def read_asset(name: str, package: str = __package__) -> str:
+def read_asset(name: str, package: str = __name__.rpartition(".")[0]) -> str:
     """Read a script or a style sheet that lies in a package: by default ``viewer.js`` or ``viewer.css`` here."""
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 

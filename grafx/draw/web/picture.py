@@ -100,7 +100,7 @@ def _cleaned(G: nx.MultiDiGraph) -> nx.MultiDiGraph:
         plugs = {plug: _text(data.get(plug, "main"), LONGEST_LABEL) for plug in ("outlet", "inlet")}
         H.add_edge(u, v, key, **plugs)
     config = G.graph.get("config")
-    if config is not None and all(types in config for types in {t for _, t in H.nodes(data="node_type")}):
+    if config is not None and all(types in config for types in {data["node_type"] for _, data in H.nodes(data=True)}):
         H.graph["config"] = config
     return H
 

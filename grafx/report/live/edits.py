@@ -88,12 +88,13 @@ def prepared(G: GRAFX, processors: Processors) -> GRAFX:
             continue
         if node_type not in processors:
             raise GraphError(f"There is no processor for the type '{node_type}' of node {node}.")
-        raw = raw_row(processors[node_type], data, f"Node {node} of type '{node_type}'")
-        if lacking := set(processors[node_type].parameter_size()) - set(raw):
+        processor: Any = processors[node_type]
+        raw = raw_row(processor, data, f"Node {node} of type '{node_type}'")
+        if lacking := set(processor.parameter_size()) - set(raw):
             raise GraphError(
                 f"Node {node} of type '{node_type}' holds no {', '.join(sorted(lacking))}: give it its parameters."
             )
-        _hold(data, processors[node_type], raw)
+        _hold(data, processor, raw)
     return G
 
 
@@ -227,7 +228,7 @@ _OPERATIONS: dict[str, Callable[..., None]] = {
 }
 
 
-def default_raw(processor: nn.Module) -> dict[str, Any]:
+def default_raw(processor: Any) -> dict[str, Any]:
     """Raw parameters of a processor at the defaults of its controls; zeros where it has none."""
     contract = contract_of(processor)
     if contract.controls:

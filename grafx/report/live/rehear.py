@@ -48,8 +48,7 @@ def rehear(before: Heard, G: GRAFX, processors: Processors) -> tuple[Heard, set[
     keep, fresh = keeper(heard), set[int]()
     for node_id in nx.lexicographical_topological_sort(G):
         known = before.outputs.get(node_id)
-        stays = known is not None and not differs(before.G, G, node_id)
-        if stays and not fresh.intersection(G.predecessors(node_id)):
+        if known is not None and not differs(before.G, G, node_id) and not fresh.intersection(G.predecessors(node_id)):
             outputs[node_id] = known
             continue
         outlets = checked(heard, node_id)

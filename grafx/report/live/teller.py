@@ -86,7 +86,7 @@ class Teller:
         metrics = {**metrics, "chains": _chains(heard.G)}
         told_once = _without(metrics, ("console", "rounds")) if self._story else metrics
         compared = self._comparison(heard, metrics, quick)
-        model = page_model(heard, sounds, entries, nodes, told_once, self._truth, self._title, **compared)
+        model = page_model(heard, sounds, entries, nodes, told_once, self._truth, self._title, compared)
         self._story = self._story or (model["story"],)
         return {
             **model,

@@ -126,7 +126,7 @@ def _read(search: Search, folder: Path, G: GRAFX, tensors: dict[str, Tensor], me
         name, _, key = path.rpartition("/")
         # Adam counts its steps on the CPU.
         optimizer.state[parameters[name]][key] = tensor if key == "step" else tensor.to(parameters[name].device)
-    counters = {"rounds": []} | metadata  # which earlier searches did not write
+    counters: dict[str, Any] = {"rounds": []} | metadata  # which earlier searches did not write
     state = SearchState(mixer, optimizer, **{name: counters[name] for name in _COUNTERS})
     for name in _GRAPHS if state.round else ():
         found, _, numbers = load_grafx(folder / name)
