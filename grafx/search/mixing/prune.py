@@ -63,14 +63,18 @@ def brute_force(
 ) -> frozenset[int]:
     """Measure the loss without each node, then bypass nodes from the cheapest on while the loss stays within the bound.
 
+    What alone is too much is not tried with others.
+
     Arguments and result as in :func:`drywet_guided`; weights and types are ignored.
     """
     removed: frozenset[int] = frozenset()
     loss = evaluate(removed, math.inf)
-    alone = {node: evaluate(frozenset({node}), min(bound, loss + largest)) for node in weights}
-    for node in sorted(weights, key=lambda node: (alone[node], node)):
+    most = min(bound, loss + largest)
+    alone = {node: evaluate(frozenset({node}), most) for node in weights}
+    for node in sorted((node for node in weights if alone[node] <= most), key=lambda node: (alone[node], node)):
         most = min(bound, loss + largest)
-        if alone[node] <= bound and (trial_loss := evaluate(removed | {node}, most)) <= most:
+        trial_loss = evaluate(removed | {node}, most)
+        if trial_loss <= most:
             removed, loss = removed | {node}, trial_loss
     return removed
 
