@@ -61,8 +61,9 @@ BETAS = (0.9, 0.95)
 """Those of Adam, which should forget the large gradients of the beginning soon."""
 
 WARM_UP_STEPS = 10
-LARGEST_SHARE = 0.2
-"""Largest part of the tolerance that one processor may cost: one that is clearly heard stays, even if it would fit."""
+LARGEST_SHARE, LARGEST_SHARE_TUNED = 0.2, 0.5
+"""Largest part of the tolerance that one processor may cost in the first round and later: one that is clearly heard
+stays, even if it would fit. Before anything is fine-tuned, costs of what is needed are often too low."""
 
 INAUDIBLE = 1e-4
 """How much the loss may rise where the graph that was found is simplified."""
@@ -390,7 +391,7 @@ class Search:
             {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
             trials,
             self._bound() + self.state.headroom,
-            LARGEST_SHARE * self.options.tolerance,
+            (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self.options.tolerance,
         )
         if self.round > 1 and not removed:  # the rounds between would find nothing either
             self.state.round = self.options.rounds
