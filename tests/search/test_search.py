@@ -7,6 +7,7 @@ import torch
 from grafx.errors import AudioError, GraphError, SearchError
 from grafx.search import Mixer, Options, Search, load_checkpoint, render_mix, save_checkpoint
 from grafx.search.mixing.mixer import WEIGHT
+from grafx.search.mixing.prune import METHODS
 
 RATE = 44100
 
@@ -165,6 +166,30 @@ def test_without_fit_steps_the_console_is_the_first_one(new_search):
     assert search.console.loss == pytest.approx(first.loss)
     assert search.console.num_processors == 21
     assert [entry["phase"] for entry in search.history] == ["prune", "tune", "tune"]
+
+
+def test_dry_wet_weights_wait_until_the_console_is_near(new_search):
+    search = new_search(fit_steps=9, rounds=1)
+    first, weights = search.mixer.z_drywet.detach().clone(), []
+    for _ in search.run():
+        weights.append(search.mixer.z_drywet.detach().clone())
+    assert [torch.equal(weight, first) for weight in weights[:9]] == [True] * 3 + [False] * 6
+    assert not torch.equal(weights[-1], weights[-2])
+
+
+def test_where_pruning_finds_nothing_the_last_round_is_next(new_search, monkeypatch, tmp_path):
+    """The first round is not followed by it: dry/wet weights fall only while it tunes."""
+    monkeypatch.setitem(METHODS, "drywet", lambda *_: frozenset())
+    options = {"rounds": 6, "fit_steps": 1, "tune_steps": 1}
+    search, rounds = new_search(**options), []
+    for progress in search.run():
+        rounds.append((progress.phase, progress.round))
+        if rounds[-1] == ("prune", 6):
+            save_checkpoint(search, tmp_path / "checkpoint")
+    assert rounds == [("fit", 0), ("prune", 1), ("tune", 1), ("prune", 6), ("tune", 6)] and search.finished
+    again = new_search(**options)
+    load_checkpoint(again, tmp_path / "checkpoint")
+    assert [progress.phase for progress in again.run()] == ["tune"] and outcome(again) == outcome(search)
 
 
 def test_without_rounds_the_console_is_the_result(new_search):

@@ -9,7 +9,11 @@ what is certain."""
 
 
 def drywet_guided(
-    weights: Mapping[int, float], types: Mapping[int, str], evaluate: Evaluate, bound: float
+    weights: Mapping[int, float],
+    types: Mapping[int, str],
+    evaluate: Evaluate,
+    bound: float,
+    largest: float = math.inf,
 ) -> frozenset[int]:
     """Bypass the nodes with the smallest dry/wet weights, many at a time.
 
@@ -22,6 +26,7 @@ def drywet_guided(
         types: Node type of each candidate.
         evaluate: Computes the loss with some nodes bypassed, see :data:`Evaluate`.
         bound: Largest accepted loss.
+        largest: By how much one node may raise it.
 
     Returns:
         The nodes that can be removed together.
@@ -33,7 +38,7 @@ def drywet_guided(
     if not weights:
         return removed
     loss = evaluate(removed, math.inf)
-    share = max(bound - loss, 0) / len(weights)
+    share = min(max(bound - loss, 0) / len(weights), largest)
     for node_type in sorted({types[node] for node in weights}):
         left = sorted((node for node in weights if types[node] == node_type), key=lambda node: (weights[node], node))
         size = math.ceil(len(left) / 2)
@@ -54,27 +59,40 @@ def brute_force(
     types: Mapping[int, str],  # noqa: ARG001 – every method is called alike
     evaluate: Evaluate,
     bound: float,
+    largest: float = math.inf,
 ) -> frozenset[int]:
     """Measure the loss without each node, then bypass nodes from the cheapest on while the loss stays within the bound.
+
+    What alone is too much is not tried with others.
 
     Arguments and result as in :func:`drywet_guided`; weights and types are ignored.
     """
     removed: frozenset[int] = frozenset()
-    alone = {node: evaluate(frozenset({node}), bound) for node in weights}
-    for node in sorted(weights, key=lambda node: (alone[node], node)):
-        if alone[node] <= bound and evaluate(removed | {node}, bound) <= bound:
-            removed |= {node}
+    loss = evaluate(removed, math.inf)
+    most = min(bound, loss + largest)
+    alone = {node: evaluate(frozenset({node}), most) for node in weights}
+    for node in sorted((node for node in weights if alone[node] <= most), key=lambda node: (alone[node], node)):
+        most = min(bound, loss + largest)
+        trial_loss = evaluate(removed | {node}, most)
+        if trial_loss <= most:
+            removed, loss = removed | {node}, trial_loss
     return removed
 
 
-def hybrid(weights: Mapping[int, float], types: Mapping[int, str], evaluate: Evaluate, bound: float) -> frozenset[int]:
+def hybrid(
+    weights: Mapping[int, float],
+    types: Mapping[int, str],
+    evaluate: Evaluate,
+    bound: float,
+    largest: float = math.inf,
+) -> frozenset[int]:
     """Prune by dry/wet weights first, then by brute force on the remaining nodes.
 
     Arguments and result as in :func:`drywet_guided`.
     """
-    removed = drywet_guided(weights, types, evaluate, bound)
+    removed = drywet_guided(weights, types, evaluate, bound, largest)
     left = {node: weight for node, weight in weights.items() if node not in removed}
-    return removed | brute_force(left, types, lambda trial, most: evaluate(removed | trial, most), bound)
+    return removed | brute_force(left, types, lambda trial, most: evaluate(removed | trial, most), bound, largest)
 
 
 METHODS = {"drywet": drywet_guided, "brute-force": brute_force, "hybrid": hybrid}

@@ -53,7 +53,18 @@ DRYWET_PACE = 4.0
 DYNAMICS_PACE = 3.0
 """The same for compressors and gates, whose few parameters matter more than each bin of a curve."""
 
+HELD = 1 / 3
+"""Share of the steps of the fit, the first ones, in which dry/wet weights stay: while its curve is still wrong, an
+equalizer would be turned down, and what is turned down learns no more."""
+
+BETAS = (0.9, 0.95)
+"""Those of Adam, which should forget the large gradients of the beginning soon."""
+
 WARM_UP_STEPS = 10
+LARGEST_SHARE, LARGEST_SHARE_TUNED = 0.2, 0.5
+"""Largest part of the tolerance that one processor may cost in the first round and later: one that is clearly heard
+stays, even if it would fit. Before anything is fine-tuned, costs of what is needed are often too low."""
+
 INAUDIBLE = 1e-4
 """How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
@@ -278,7 +289,7 @@ class Search:
             if list(raw.parameters())
         ]
         groups.append({"params": [mixer.z_drywet], "pace": DRYWET_PACE})
-        return mixer, torch.optim.Adam(groups, betas=(0.9, 0.99))
+        return mixer, torch.optim.Adam(groups, betas=BETAS)
 
     def _mixer(self, G: GRAFX) -> Mixer:
         return Mixer(G, self.sample_rate, self.gain, self.processors).to(self.device)
@@ -302,6 +313,8 @@ class Search:
     def _descend(self, loss: Tensor, penalties: Mapping[str, Tensor]) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate() * group["pace"]
+        if self.round == 0 and self.step_in_round < HELD * self.options.fit_steps:
+            self.optimizer.param_groups[-1]["lr"] = 0.0  # of the dry/wet weights
         self.optimizer.zero_grad()
         weights = {"gain_reg": self.options.gain_penalty, "radii_reg": self.options.delay_penalty}
         penalty = sum(weights[name] * value for name, value in penalties.items())
@@ -385,7 +398,10 @@ class Search:
             {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
             trials,
             self._bound() + self.state.headroom,
+            (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self.options.tolerance,
         )
+        if self.round > 1 and not removed:  # the rounds between would find nothing either
+            self.state.round = self.options.rounds
         loss = trials(removed)
         self.take(trials.without(removed))
         self.state.pruned = True
