@@ -35,7 +35,7 @@ class Options:
     fit_steps: int = 180
     rounds: int = 6
     tune_steps: int = 40
-    tolerance: float = 0.01
+    tolerance: float = 0.012
     method: str = "hybrid"
     learning_rate: float = 0.1
     tune_learning_rate: float = 0.04

@@ -61,7 +61,7 @@ BETAS = (0.9, 0.95)
 """Those of Adam, which should forget the large gradients of the beginning soon."""
 
 WARM_UP_STEPS = 10
-LARGEST_SHARE, LARGEST_SHARE_TUNED = 0.2, 0.5
+LARGEST_SHARE, LARGEST_SHARE_TUNED = 1 / 6, 0.42
 """Largest part of the tolerance that one processor may cost in the first round and later: one that is clearly heard
 stays, even if it would fit. Before anything is fine-tuned, costs of what is needed are often too low."""
 
