@@ -8,6 +8,7 @@ printed has, and to name this host and, where a page sends it, this origin.
 import base64
 import contextlib
 import hashlib
+import json
 import re
 import secrets
 import socket
@@ -59,7 +60,7 @@ def live_app(desk: Desk, token: str, hosts: set[str]) -> ASGIApp:
     """
     routes = [
         Route("/", _reading(lambda _: _page(desk, token)), methods=["GET"]),
-        Route("/model", _reading(lambda request: JSONResponse(_model(desk, request, token))), methods=["GET"]),
+        Route("/model", _reading(lambda request: _Json(_model(desk, request, token))), methods=["GET"]),
         Route("/sound/{key}", _reading(lambda request: _sound(desk, request)), methods=["GET"]),
         Route("/edit", _writing(lambda asked: desk.edit(asked, _gesture(asked)), token), methods=["POST"]),
         Route("/undo", _writing(lambda _: desk.undo(), token), methods=["POST"]),
@@ -100,6 +101,13 @@ def _addressed(told: Mapping[str, Any], token: str) -> dict[str, Any]:
     return {**told, "sounds": sounds}
 
 
+class _Json(JSONResponse):
+    """JSON of any text, that of half characters too, which a request may hold and a message quote."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
 def _model(desk: Desk, request: Request, token: str) -> dict[str, Any]:
     return _addressed(desk.model(quick="quick" in request.query_params), token)
 
@@ -118,7 +126,7 @@ def _gesture(asked: dict[str, Any]) -> str | None:
 
 def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return _Json({"error": error.detail}, error.status_code, error.headers)
 
 
 def _reading(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
@@ -131,7 +139,7 @@ def _reading(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
 def _writing(answer: Callable[[dict[str, Any]], Mapping[str, Any]], token: str) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         asked = _parsed(await request.body())
-        return await _answered(lambda: JSONResponse(_addressed(answer(asked), token)))
+        return await _answered(lambda: _Json(_addressed(answer(asked), token)))
 
     return endpoint
 
@@ -143,10 +151,10 @@ async def _answered(answer: Callable[[], Response]) -> Response:
     except HTTPException:
         raise
     except ValueError as error:
-        return JSONResponse({"error": " ".join([str(error), *getattr(error, "__notes__", [])])}, 409)
+        return _Json({"error": " ".join([str(error), *getattr(error, "__notes__", [])])}, 409)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        return JSONResponse({"error": f"This failed, and nothing was changed: {type(error).__name__}: {error}"}, 500)
+        return _Json({"error": f"This failed, and nothing was changed: {type(error).__name__}: {error}"}, 500)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -185,13 +193,11 @@ class Guard:
 
         request = Request(scope)
         if reason := self._foreign(request):
-            await JSONResponse({"error": reason}, 403)(scope, receive, send_with_headers)
+            await _Json({"error": reason}, 403)(scope, receive, send_with_headers)
             return
         body = await _limited_body(request, receive)
         if body is None:
-            refusal = JSONResponse(
-                {"error": f"A request has at most {MOST_BYTES} bytes."}, 413, {"connection": "close"}
-            )
+            refusal = _Json({"error": f"A request has at most {MOST_BYTES} bytes."}, 413, {"connection": "close"})
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, _replayed(body, receive), send_with_headers)

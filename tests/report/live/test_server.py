@@ -144,6 +144,23 @@ def test_refused_edits_say_why(edit, client, desk):
     assert not desk.session.can_undo
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"op": "\ud800"},
+        {"op": "insert", "type": "\ud800", "edge": [0, 1, 0]},
+        {"op": "connect", "source": 0, "dest": 1, "outlet": "\ud800"},
+        {"op": "remove", "node": 0, "\ud800": 1},
+    ],
+)
+def test_messages_quote_any_text(body, client, desk):
+    before = desk.session.G
+    answer = client.post("/edit", content=json.dumps(body))
+    assert answer.status_code == 409
+    assert strict_json(answer)["error"]
+    assert desk.session.G is before
+
+
 @pytest.mark.parametrize("path", ["/", "/model", "/sound/mix", "/nowhere", "/edit"])
 @pytest.mark.parametrize("token", [TOKEN, "b"])
 def test_headers_of_every_answer(path, token, client):
