@@ -47,7 +47,7 @@ def check_metrics(metrics: Any) -> None:
     if not isinstance(metrics, Mapping):
         raise SearchError(f"The metrics are {metrics!r:.60}, but should be those of a search, as in its metrics.json.")
     nodes, chains = metrics.get("nodes") or (), metrics.get("chains") or {}
-    if isinstance(nodes, str) or not all(isinstance(node, Mapping) and "id" in node for node in nodes):
+    if not isinstance(nodes, list | tuple) or not all(isinstance(node, Mapping) and "id" in node for node in nodes):
         raise SearchError("The metrics should have objects with an 'id' in 'nodes', as in metrics.json of a search.")
     if not isinstance(chains, Mapping):
         raise SearchError("The metrics should have an object in 'chains', as in metrics.json of a search.")

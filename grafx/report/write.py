@@ -102,7 +102,7 @@ def report_of(
     }
     model = page_model(heard, sounds, {}, nodes, metrics, truth, title, parts)
     number = len(sounds.by_key)
-    others = len(to_json(model).encode()) + OF_PAGE + number * (400 + 10 * pairs_of(number))
+    others = len(to_json(model).encode(errors="surrogatepass")) + OF_PAGE + number * (400 + 10 * pairs_of(number))
     entries, files = packed(sounds, heard.sample_rate, (most_bytes - others) * 3 // 4)
     return {**model, "sounds": entries}, files
 

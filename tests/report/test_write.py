@@ -97,6 +97,15 @@ def test_hostile_names_are_text():
     assert all(re.fullmatch(r"[\w.-]+", key) for key in sounds)
 
 
+@pytest.mark.parametrize("name", ["half \ud800", "\udfff\ud800"])
+def test_half_characters_in_names_are_written(tmp_path, name):
+    G, _ = graph_of(library.StereoGain())
+    G.nodes[0]["name"] = name
+    processors = {"p": library.StereoGain()}
+    file = write_report(tmp_path / "report.html", G, stems(), RATE, processors, title=name, truth={name: [name]})
+    assert f"\\u{ord(name[-1]):04x}" in file.read_text(encoding="utf-8")
+
+
 def test_graphs_without_sources_and_of_many_outputs_have_models():
     processor = library.KickSynth(sample_rate=RATE)
     G, _ = graph_of(processor)
@@ -169,6 +178,7 @@ def test_a_failed_page_leaves_the_one_that_was_there(tmp_path, monkeypatch):
         ({"names": {77: "a"}}, SearchError, "77"),
         ({"metrics": []}, SearchError, "metrics"),
         ({"metrics": {"nodes": [3]}}, SearchError, "metrics"),
+        ({"metrics": {"nodes": 3}}, SearchError, "metrics"),
         ({"metrics": {"chains": [3]}}, SearchError, "metrics"),
         ({"metrics": {"console": 3, "rounds": 3}}, SearchError, "metrics"),
         ({"truth": ["drums"]}, SearchError, "ground truth"),
