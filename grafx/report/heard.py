@@ -29,6 +29,7 @@ from ..trees import map_tensors
 
 MOST_IN_MEMORY = 2**30  # bytes of outputs, from which on they are kept in a file
 FORMER = "id_of_report"
+LOUDEST = 1e9  # where full scale is 1
 
 Outlets = tuple[Tensor, ...]
 
@@ -362,7 +363,14 @@ def _checked_sources(sources: Tensor, count: int) -> Tensor:
     for number, source in enumerate(sources):
         if (first := first_bad_sample(source)) is not None:
             raise AudioError(f"Source {number} is NaN or infinite, first in sample {first}: give finite audio.")
+        _check_level(source, f"Source {number}")
     return sources.detach()
+
+
+def _check_level(signal: Tensor, place: str) -> None:
+    """Refuse what is no audio, whose squares single precision could not hold."""
+    if signal.numel() and (peak := signal.abs().max().item()) > LOUDEST:
+        raise AudioError(f"{place} reaches {peak:.3g}, where full scale is 1: scale it down.")
 
 
 def _checked_target(target: Tensor, sources: Tensor) -> Tensor:
@@ -373,4 +381,5 @@ def _checked_target(target: Tensor, sources: Tensor) -> Tensor:
         )
     if (first := first_bad_sample(target)) is not None:
         raise AudioError(f"The target is NaN or infinite, first in sample {first}: give finite audio.")
+    _check_level(target, "The target")
     return target.detach().cpu()

@@ -56,7 +56,7 @@ def page_model(
         "tracks": sounds.tracks,
         **({"spectrograms": {}, "loss": None} | dict(compared or {})),
         "story": story_of(metrics, picture),
-        "chains": (metrics or {}).get("chains") or {},
+        "chains": (metrics or {}).get("chains") or _chains(nodes),
         "truth": truth,
     }
     told = {
@@ -68,6 +68,16 @@ def page_model(
         for node_id, node in nodes.items()
     }
     return {**plain(model), "nodes": told, "sounds": dict(entries)}  # which are plain already, and large
+
+
+def _chains(nodes: Mapping[int, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The processors of each owner in words, where a search has not told them."""
+    chains: dict[str, list[str]] = {}
+    for _, node in sorted(nodes.items()):
+        if node["owner"] is not None and node["type"] not in BUILT_IN_TYPES:
+            settings = ", ".join(f"{row['name']} {row['text']}" for row in node["settings"])
+            chains.setdefault(str(node["owner"]), []).append(f"{node['type']} {settings}".strip())
+    return chains
 
 
 def node_model(heard: Heard, node_id: int, views: Sequence[View] | None = None) -> dict[str, Any]:

@@ -172,6 +172,7 @@ def test_a_failed_page_leaves_the_one_that_was_there(tmp_path, monkeypatch):
         ({"sources": stems(2)}, AudioError, "sources"),
         ({"sample_rate": 0.5}, AudioError, "sample_rate"),
         ({"target": stems()}, AudioError, "target"),
+        ({"sources": 1e19 * stems()}, AudioError, "full scale"),
         ({"processors": {}}, RenderError, "processor"),
         ({"names": ["a", "b"]}, SearchError, "names"),
         ({"names": "a"}, SearchError, "names"),
@@ -205,3 +206,12 @@ def test_more_nodes_than_a_page_holds_are_refused(tmp_path):
     G.add_serial_chain(["in", *["gain"] * writing.MOST_NODES, "out"])
     with pytest.raises(GraphError, match="to_html"):
         write_report(tmp_path / "report.html", G, stems(), RATE)
+
+
+def test_chains_are_told_also_where_no_search_has():
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", "gain", "out"])
+    (gain,) = (node for node, data in G.nodes(data=True) if data["node_type"] == "gain")
+    G.nodes[gain].update(owner="drums", parameters={"left_gain_db": -3.0, "right_gain_db": -6.0})
+    model, _ = report_of(G, stems(), truth={"drums": ["gain"], "bass": ["eq"]})
+    assert model["chains"] == {"drums": ["gain left gain −3 dB, right gain −6 dB"]}

@@ -5,6 +5,7 @@
   const { h, bdi, button, printable, unique } = grafx.dom;
   const { format } = grafx;
   const STEPS = 1000; // of a slider
+  const SLACK = 1e-3; // of a range, before a number counts as beyond it
   const QUIET = 200; // ms without an edit, after which the whole page is brought up to date
   const PATIENCE = 5000; // ms, the most between two attempts to reach the server
   const FEW = 4; // values of a control that are shown at once
@@ -166,7 +167,7 @@
     const { can_undo: undo, can_redo: redo, changed, saved } = live();
     bar.undo.disabled = !undo;
     bar.redo.disabled = !redo;
-    bar.place.textContent = changed ? "Changed, not saved" : `Saved in ${printable(saved)}`;
+    bar.place.textContent = changed ? "Changed, not saved" : `As in ${printable(saved)}`;
     chosenCable();
   }
 
@@ -292,8 +293,10 @@
     let gesture = null;
     const slider = h("input", { type: "range", min: 0, max: STEPS, step: 1, "data-knob": key, "aria-labelledby": id });
     const field = h("input", { type: "number", step: "any", "data-field": key, "aria-labelledby": id });
+    const note = h("small", { class: "knob-note" }, `found beyond what can be set, ${format.number(low)} to ${format.number(high)} ${unit}`);
     function put(number) {
       const known = number !== null && number !== undefined;
+      note.hidden = !known || (number >= low - SLACK * (high - low) && number <= high + SLACK * (high - low));
       slider.value = known ? Math.round(STEPS * Math.min(1, Math.max(0, at(log ? Math.max(number, low) : number)))) : 0;
       slider.setAttribute("aria-valuetext", known ? `${format.number(number)} ${unit}` : "unknown");
       field.value = known ? String(Number(number.toPrecision(5))) : "";
@@ -314,7 +317,7 @@
     field.addEventListener("change", () => (field.value === "" ? refill() : turned(Number(field.value), null)));
     put(value);
     panel?.knobs.set(key, put);
-    return h("div", { class: "knob" }, h("span", { id, class: "knob-name" }, bdi(label)), slider, field, h("span", { class: "knob-unit" }, unit));
+    return h("div", { class: "knob" }, h("span", { id, class: "knob-name" }, bdi(label)), slider, field, h("span", { class: "knob-unit" }, unit), note);
   }
 
   // Sliders go back to what is so, after a refusal.

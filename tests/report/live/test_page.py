@@ -104,6 +104,22 @@ def test_a_knob_is_heard_while_the_song_plays(live, desk, at, until, song, tmp_p
     assert G.nodes[compressor]["settings"]["threshold_db"] == pytest.approx(-40)
 
 
+def test_what_was_found_beyond_a_range_is_told(live, at, until):
+    compressor = at("compressor", "drums")
+    live.evaluate(f"grafx.app.select({compressor})")
+    notes = live.locator(".knob-note:not([hidden])")
+    assert notes.count() == 0
+    live.evaluate(
+        """(id) => {
+          const model = structuredClone(grafx.app.model);
+          model.edit.knobs[id].find((control) => control.name === "ratio").knobs[0].value = 46.1;
+          grafx.app.update(model);
+        }""",
+        compressor,
+    )
+    assert "1 to 20" in notes.text_content()
+
+
 def test_a_slider_is_one_step_to_undo(live, desk, at, until):
     imager = at("imager")
     live.evaluate(f"grafx.app.select({imager})")

@@ -32,7 +32,7 @@
     const nodes = Object.values(model.nodes);
     const sounding = nodes.filter((node) => !["in", "out", "mix"].includes(node.type));
     const { loss } = model;
-    const share = (other) => (other ? `${format.number(100 * (1 - loss.found / other), 2)} % less` : null);
+    const share = (other) => (other && loss.found < other ? `${format.number(100 * (1 - loss.found / other), 2)} % less` : null);
     return [
       ...(loss ? [["Loss", format.number(loss.found)]] : []),
       ...(loss && known(loss.plain) ? [["Loss of the plain sum", format.number(loss.plain), share(loss.plain)]] : []),
