@@ -23,6 +23,7 @@ from ..processors.core.streaming import first_bad_sample
 from ..render import Renderer
 from ..search.arguments import tensor, whole_rate
 from ..search.mixing.console import ROLES, console_processors, known_types, made_by_name
+from ..search.mixing.mixer import weight_of
 from ..search.mixing.placement import placed_stems, placements_of
 from ..search.mixing.weighted import inner, weighted
 from ..trees import map_tensors
@@ -210,16 +211,6 @@ def _known(node_type: str, sample_rate: int) -> nn.Module | None:
     if node_type in ROLES:
         return inner(console_processors(sample_rate, [node_type])[node_type])
     return made_by_name(node_type, sample_rate) if known_types([node_type]) else None
-
-
-def weight_of(node_id: int, data: Mapping[str, Any]) -> float:
-    """The dry/wet weight of a node, 1 if it has none, and 0 if it is bypassed."""
-    weight, bypass = data.get(WEIGHT, 1.0), data.get(BYPASS, False)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
-        raise GraphError(f"Node {node_id} has the {WEIGHT} {weight!r}, which should be a number from 0 to 1.")
-    if not isinstance(bypass, bool):
-        raise GraphError(f"Node {node_id} has the attribute '{BYPASS}' {bypass!r}, which should be true or false.")
-    return 0.0 if bypass else float(weight)
 
 
 def _parameters(renderer: Renderer) -> dict[int, Mapping[str, Any]]:

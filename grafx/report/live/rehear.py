@@ -10,8 +10,9 @@ from ...data import GRAFX
 from ...data.attributes import WEIGHT
 from ...processors.contract import contract_of
 from ...render.check import Processors
+from ...search.mixing.mixer import weight_of
 from ...search.mixing.trials import differs
-from ..heard import Heard, Inputs, Outlets, checked, keeper, weight_of
+from ..heard import Heard, Inputs, Outlets, checked, keeper
 
 
 def rehear(before: Heard, G: GRAFX, processors: Processors) -> tuple[Heard, set[int]]:
