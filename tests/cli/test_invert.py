@@ -123,7 +123,7 @@ def test_stopped_it_leaves_the_best_and_goes_on(cli, sound, inverted, longer, tm
     monkeypatch.setattr(invert.Inverting, "run", run)
     result = cli.run("invert", sound, "--out", out)
     assert result.exit_code == 0 and "Going on after" in result.output, (result.output, result.exception)
-    assert sorted(path.name for path in out.iterdir()) == sorted(invert.INVERSION_FILES)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*invert.INVERSION_FILES, cli.page])
     assert same(out, inverted)
 
 

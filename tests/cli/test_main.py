@@ -124,7 +124,7 @@ def test_other_files_in_the_folder_are_no_obstacle(cli, material, tmp_path):
     options = ["--fit-steps", "0", "--rounds", "0"]
     result = cli.run("search", *material.stems, "--mix", material.mix, "--out", tmp_path, *options)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*cli.files, "notes.txt"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*cli.files, cli.page, "notes.txt"])
 
 
 @pytest.mark.slow

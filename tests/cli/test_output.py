@@ -49,7 +49,7 @@ def test_a_search_is_written_whatever_becomes_of_its_output(cli, material, tmp_p
     arguments = ["search", *material.stems, "--mix", material.mix, "--out", tmp_path / "out", *options]
     result = shell(*arguments, redirection=redirection)
     assert result.returncode == code, result.stderr
-    assert sorted(os.listdir(tmp_path / "out")) == sorted(cli.files)
+    assert sorted(os.listdir(tmp_path / "out")) == sorted([*cli.files, cli.page])
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["finished"]
     assert re.search(words + rb"$", result.stderr) and b"Traceback" not in result.stdout
 

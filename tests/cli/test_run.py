@@ -88,7 +88,7 @@ def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_argum
     result = cli.run(*search_arguments, out)
     assert result.exit_code == 0, (result.output, result.exception)
     assert "Going on after step 2 of 5." in result.output
-    assert sorted(path.name for path in out.iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*cli.files, cli.page])
     assert same_results(out, searched.folder)
 
 
@@ -152,7 +152,7 @@ def test_killed_it_goes_on_from_the_last_checkpoint(cli, search_arguments, searc
     result = cli.run(*search_arguments, tmp_path / "out")
     assert "Going on after step 3 of 5." in result.output
     assert same_results(tmp_path / "out", searched.folder)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*cli.files, cli.page])
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ def test_a_failure_while_writing_results_loses_nothing(cli, search_arguments, se
     result = cli.run(*search_arguments, tmp_path / "out")
     assert result.exit_code == 0 and "Going on after step 5 of 5." in result.output
     assert same_results(tmp_path / "out", searched.folder)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(cli.files)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*cli.files, cli.page])
 
 
 def test_a_damaged_checkpoint_is_named(cli, search_arguments, tmp_path, steps):
