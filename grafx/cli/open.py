@@ -10,23 +10,16 @@ import typer
 from ..errors import SearchError
 from .faults import plain_errors, usage
 from .own_processors import find_maker
-from .results import ResultFolder, load_folder, read_metrics
-from .sources import find_sources
+from .results import ResultFolder, metrics_beside
+from .sources import Mix, OwnProcessors, Stems, find_sources
 from .terminal import notice, say
 
 
 def open_(
     folder: ResultFolder,
-    stems: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Audio files of the stems; by default those of the search.", show_default=False),
-    ] = None,
-    mix: Annotated[
-        Path | None, typer.Option(help="The finished mix; by default that of the search.", show_default=False)
-    ] = None,
-    processors: Annotated[
-        str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
-    ] = None,
+    stems: Stems = None,
+    mix: Mix = None,
+    processors: OwnProcessors = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the local server; 0 takes one that is free.")
     ] = 0,
@@ -61,23 +54,14 @@ def desk_of(folder: Path, stems: list[Path], mix: Path | None, name: str | None 
     place = folder if folder.is_dir() else folder.parent
     roles = console_processors(rate, [role for role in ROLES if role not in known])
     session = Session(sources.G, {**roles, **known}, lambda node_type: _made(node_type, rate))
-    teller = Teller(session.G, _metrics(place), title=place.resolve().name)
-    return Desk(session, sources.stems, rate, place, sources.mix, load_folder(folder)[2], teller)
+    teller = Teller(session.G, metrics_beside(place), title=place.resolve().name)
+    return Desk(session, sources.stems, rate, place, sources.mix, sources.metadata, teller)
 
 
 def _made(node_type: str, sample_rate: int) -> nn.Module:
     from ..search.mixing.console import console_processors
 
     return console_processors(sample_rate, [node_type])[node_type]
-
-
-def _metrics(folder: Path) -> dict[str, Any] | None:
-    """Those of the search in a folder, as far as they can be read."""
-    try:
-        metrics = read_metrics(folder)
-    except (OSError, ValueError):
-        return None
-    return metrics if isinstance(metrics, dict) else None
 
 
 def open_desk(desk: Any, port: int, browser: bool) -> None:

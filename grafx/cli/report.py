@@ -2,33 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..data.formats.io import GRAPH_FILE
 from ..errors import GraphError
-from ..report import write_report
-from ..report.truth import read_truth
 from .faults import plain_errors, usage
 from .inversions import is_inversion, sources_of_inversion
 from .outputs import check_file
 from .own_processors import find_maker
-from .results import ResultFolder, read_metrics
-from .sources import Sources, find_sources
+from .results import ResultFolder, metrics_beside
+from .sources import Mix, OwnProcessors, Sources, Stems, find_sources
 from .terminal import notice, remark, say, silence
 
 REPORT_FILE, TRUTH_FILE = "report.html", "truth.json"
 PAGES = (".html", ".htm")
-
-Stems = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Audio files, mono or stereo.", show_default="those of the search"),
-]
-Mix = Annotated[Path | None, typer.Option(help="The finished mix.", show_default="that of the search")]
-OwnProcessors = Annotated[
-    str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
-]
 
 
 def report(
@@ -48,6 +37,8 @@ def report(
     """
     folder = folder.parent if folder.is_file() else folder
     out = folder / REPORT_FILE if out is None else out
+    from ..report import read_truth
+
     with plain_errors():
         with usage():
             maker = find_maker(processors) if processors else None
@@ -63,6 +54,8 @@ def report(
 
 def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None) -> None:
     """Write the report of a folder's graph, with what lies beside it: its metrics and the ground truth."""
+    from ..report import read_truth, write_report
+
     if truth is None and (folder / TRUTH_FILE).is_file():
         truth = read_truth(folder / TRUTH_FILE)
     write_report(
@@ -73,7 +66,7 @@ def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Se
         sources.processors,
         sources.mix,
         names=sources.names,
-        metrics=_metrics(folder),
+        metrics=metrics_beside(folder),
         truth=truth,
         title=sources.title,
     )
@@ -92,10 +85,3 @@ def leave_report(folder: Path, find: Callable[[Path], Sources] = find_sources) -
         notice(f"The results are complete, but their page could not be written. {error}")
         return
     remark(f"See and hear the result: {out}.")  # not among what programs read
-
-
-def _metrics(folder: Path) -> dict[str, Any] | None:
-    try:
-        return read_metrics(folder)
-    except (OSError, ValueError):
-        return None

@@ -58,6 +58,15 @@ def read_metrics(out: Path) -> dict[str, Any]:
     return json.loads((out / METRICS_FILE).read_text(encoding="utf-8"))
 
 
+def metrics_beside(folder: Path) -> dict[str, Any] | None:
+    """Those of the search in a folder, where it has any that can be read."""
+    try:
+        metrics = read_metrics(folder)
+    except (OSError, ValueError):
+        return None
+    return metrics if isinstance(metrics, dict) else None
+
+
 def result_files(out: Path, request: Request | None, config: Path | None) -> Sequence[str]:
     """Names of the files that a search writes into a folder."""
     return RESULT_FILES if request is None or is_own_config(out, config) else (*RESULT_FILES, CONFIG_FILE)

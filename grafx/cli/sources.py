@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch.nn as nn
+import typer
 from torch import Tensor
 
 from ..audio import audio_digest, conform, read_audio, read_stems
@@ -23,6 +24,15 @@ from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
 from .terminal import notice
 
+Stems = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Audio files, mono or stereo.", show_default="those of the search"),
+]
+Mix = Annotated[Path | None, typer.Option(help="The finished mix.", show_default="that of the search")]
+OwnProcessors = Annotated[
+    str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
+]
+
 AUDIO, TARGET = "audio", "target.wav"
 """Where the demo keeps its stems, and its mix among them."""
 
@@ -31,7 +41,8 @@ AUDIO, TARGET = "audio", "target.wav"
 class Sources:
     """A graph, ``(K, 2, L)`` stems for its ``in`` nodes, and their ``(2, L)`` mix if it is known.
 
-    ``title`` is the name of what is mixed; that of the folder would make the same results differ.
+    ``metadata`` is what was saved with the graph. ``title`` is the name of what is mixed; that of the folder would make
+    the same results differ.
     """
 
     G: GRAFX
@@ -41,6 +52,7 @@ class Sources:
     names: list[str]
     processors: dict[str, nn.Module] | None
     title: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_sources(
@@ -85,7 +97,7 @@ def find_sources(
     own = made_by(name, maker, rate)
     check_own_types(G, metadata, processors_for(G, rate, own), own is not None)
     title = (mix_path or folder.resolve()).stem
-    return Sources(G, stems, mix, rate, input_names(G), own, printable(title))
+    return Sources(G, stems, mix, rate, input_names(G), own, printable(title), metadata)
 
 
 def input_names(G: GRAFX) -> list[str]:

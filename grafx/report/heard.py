@@ -21,6 +21,7 @@ from ..errors import AudioError, GraphError, RenderError
 from ..processors.contract import contract_of
 from ..processors.core.streaming import first_bad_sample
 from ..render import Renderer
+from ..render.check import Processors
 from ..search.arguments import tensor, whole_rate
 from ..search.mixing.console import ROLES, console_processors, known_types, made_by_name
 from ..search.mixing.mixer import weight_of
@@ -156,11 +157,6 @@ def rigged(
         torch.manual_seed(0)  # parameters that nobody has given are drawn
         renderer = Renderer(copy, found)
     G = G if G.config is not None else GRAFX.like(G, G.nodes(data=True), G.edges(data=True), renderer.G.config)
-    weights = {
-        node_id: weight_of(node_id, data)
-        for node_id, data in sorted(G.nodes(data=True))
-        if WEIGHT in contract_of(found.get(data["node_type"])).external_parameters()
-    }
     placed = placed_stems(sources, placements)
     outputs = {node_id: (signal,) for node_id, signal in zip(inputs, placed, strict=True)}
     return Heard(
@@ -172,8 +168,18 @@ def rigged(
         Inputs(G, outputs),
         target,
         _parameters(renderer),
-        weights,
+        weights_of(G, found),
     )
+
+
+def weights_of(G: GRAFX, processors: Processors) -> dict[int, float]:
+    """Node id to dry/wet weight, of those whose processors take one."""
+    return {
+        node_id: weight_of(node_id, data)
+        for node_id, data in sorted(G.nodes(data=True))
+        if (node_type := data["node_type"]) in processors
+        and WEIGHT in contract_of(processors[node_type]).external_parameters()
+    }
 
 
 def nodes_of(G: GRAFX, node_type: str) -> list[int]:

@@ -68,7 +68,7 @@ def test_a_page_that_cannot_be_written_loses_nothing(cli, search_arguments, tmp_
     def broken(*arguments, **options):
         raise OSError(28, "No space left on device", "report.html")
 
-    monkeypatch.setattr("grafx.cli.report.write_report", broken)
+    monkeypatch.setattr("grafx.report.write_report", broken)
     out = tmp_path / "out"
     result = cli.run(*search_arguments, out)
     assert result.exit_code == 0, result.output

@@ -7,12 +7,9 @@ import torch
 
 from ... import trees
 from ...data import GRAFX
-from ...data.attributes import WEIGHT
-from ...processors.contract import contract_of
 from ...render.check import Processors
-from ...search.mixing.mixer import weight_of
 from ...search.mixing.trials import differs
-from ..heard import Heard, Inputs, Outlets, checked, keeper
+from ..heard import Heard, Inputs, Outlets, checked, keeper, weights_of
 
 
 def rehear(before: Heard, G: GRAFX, processors: Processors) -> tuple[Heard, set[int]]:
@@ -40,11 +37,7 @@ def rehear(before: Heard, G: GRAFX, processors: Processors) -> tuple[Heard, set[
         outputs=outputs,
         inputs=Inputs(G, outputs),
         parameters={node_id: trees.batch(data["parameters"]) for node_id, data in own.items()},
-        weights={
-            node_id: weight_of(node_id, data)
-            for node_id, data in own.items()
-            if WEIGHT in contract_of(processors[data["node_type"]]).external_parameters()
-        },
+        weights=weights_of(G, processors),
     )
     keep, fresh = keeper(heard), set[int]()
     for node_id in nx.lexicographical_topological_sort(G):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ... import processors as library
 from ..heard import Heard
-from .plots import POINTS, View, axis, decibels, plot, series
+from .plots import POINTS, View, axis, channel_names, decibels, plot, series
 from .reverb import impulse_response
 
 CLASSES = (library.DelayLine, library.FeedbackDelay, library.MultitapDelay, library.PingPongDelay)
@@ -25,7 +25,7 @@ def views(heard: Heard, node_id: int) -> list[View]:
     response = impulse_response(heard, node_id)
     if not response.any():
         return []
-    names = ("all channels",) if response.shape[0] == 1 else ("left", "right")
+    names = channel_names(response)
     top = response.square().sum(-1).max().sqrt().item()
     lines = []
     for name, row in zip(names, response, strict=False):

@@ -79,6 +79,11 @@ def rms_over_time(signal: Tensor, number: int = POINTS) -> Tensor:
     return padded.reshape(signal.shape[0], len(parts), size).square().mean((0, 2), dtype=torch.float64).sqrt()
 
 
+def channel_names(signal: Tensor) -> tuple[str, ...]:
+    """What the channels of ``(C, L)`` are called."""
+    return ("all channels",) if signal.shape[0] == 1 else ("left", "right")
+
+
 def times(num_samples: int, sample_rate: int, number: int) -> np.ndarray:
     """Middles in s of so many blocks of a signal."""
     size = math.ceil(num_samples / number)

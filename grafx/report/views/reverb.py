@@ -12,7 +12,7 @@ from ... import processors as library
 from ...processors.contract import tail_of
 from ..heard import Heard
 from . import other
-from .plots import View, axis, decibels, hertz_axis, plot, series, spectrum
+from .plots import View, axis, channel_names, decibels, hertz_axis, plot, series, spectrum
 from .probe import answer, num_channels
 
 CLASSES = (
@@ -39,7 +39,7 @@ def views(heard: Heard, node_id: int) -> list[View]:
     if not response.any():
         return []
     rate = heard.sample_rate
-    names = ("all channels",) if response.shape[0] == 1 else ("left", "right")
+    names = channel_names(response)
     size = math.ceil(response.shape[-1] / 300)
     lines = [
         series(name, 1000 * np.arange(0, response.shape[-1], size) / rate, decay_curve(row)[::size])

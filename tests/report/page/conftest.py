@@ -185,23 +185,3 @@ def show(tmp_path, open_page):
         return page
 
     return open_model
-
-
-@pytest.fixture
-def until():
-    """Waits until a condition of the page is true. Playwright's own way evaluates texts, which the page forbids."""
-
-    def wait(page, condition, seconds=15):
-        met = page.evaluate(
-            f"""() => new Promise((resolve) => {{
-              const end = performance.now() + {1000 * seconds};
-              const look = () => {{
-                if ({condition}) return resolve(true);
-                return performance.now() > end ? resolve(false) : requestAnimationFrame(look);
-              }};
-              look();
-            }})"""
-        )
-        assert met, f"not within {seconds} s: {condition}"
-
-    return wait
