@@ -98,8 +98,8 @@ def _timed_parts(search: "Search", clock: Clock) -> Iterator[None]:
     from grafx.search.mixing import search as module
 
     def counted(method: Callable[..., Any]) -> Callable[..., Any]:
-        def prune_with(weights: Any, types: Any, evaluate: Callable[..., float], bound: float) -> Any:
-            return method(weights, types, clock.timed("trial", evaluate), bound)
+        def prune_with(weights: Any, types: Any, evaluate: Callable[..., float], *bounds: float) -> Any:
+            return method(weights, types, clock.timed("trial", evaluate), *bounds)
 
         return clock.timed("pruning", prune_with)
 
