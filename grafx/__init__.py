@@ -19,6 +19,7 @@ Packages, and what they have first of all:
     grafx.render      schedules, plans, sound: Renderer, StreamRenderer, render_grafx, prepare_render
     grafx.draw        pictures: draw_grafx, grafx_to_svg
     grafx.search      graphs from stems and a mix, settings from a sound: Mixer, Search, build_console, invert
+    grafx.estimate    graphs from a sound alone: priors, data, tokens, metrics, models
     grafx.synth       synthesizers as graphs of their parts
     grafx.audio       audio files
     grafx.utils       making, collecting and scattering parameters
@@ -35,7 +36,20 @@ from types import ModuleType
 __version__ = version("grafx")
 
 _PACKAGES = frozenset(
-    ("audio", "data", "draw", "errors", "parameters", "processors", "render", "search", "settings", "synth", "utils")
+    (
+        "audio",
+        "data",
+        "draw",
+        "errors",
+        "estimate",
+        "parameters",
+        "processors",
+        "render",
+        "search",
+        "settings",
+        "synth",
+        "utils",
+    )
 )
 
 

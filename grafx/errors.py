@@ -17,5 +17,9 @@ class SearchError(ValueError):
     """A search cannot be run or resumed as requested."""
 
 
+class EstimateError(ValueError):
+    """A prior, a data set or a model of graphs cannot be used as requested."""
+
+
 class GraphWarning(UserWarning):
     """A part of a graph was overridden or ignored."""

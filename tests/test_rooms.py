@@ -25,6 +25,7 @@ GRAFX = {
     "draw": {"data", "parameters", "text", "trees", "words"},
     "search": {"data", "parameters", "audio", "draw", "files", "render", "text", "trees", "words"},
     "report": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
+    "estimate": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
     "utils": {"data", "parameters"},
     "settings": {"data", "parameters"},
 }

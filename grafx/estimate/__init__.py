@@ -1,0 +1,1 @@
+"""Blind estimation: from a sound to the graph that made it."""
