@@ -1,0 +1,20 @@
+"""Graphs as sequences of tokens: what a model of graphs reads and writes."""
+
+from .canonical import canonical_key, canonical_order
+from .coding import TokenSequence, decode, encode
+from .grammar import Grammar, allowed, masks
+from .vocabulary import NodeType, Setting, Vocabulary
+
+__all__ = [
+    "Grammar",
+    "NodeType",
+    "Setting",
+    "TokenSequence",
+    "Vocabulary",
+    "allowed",
+    "canonical_key",
+    "canonical_order",
+    "decode",
+    "encode",
+    "masks",
+]
