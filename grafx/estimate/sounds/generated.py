@@ -11,8 +11,21 @@ from ..prior.randomness import Draws
 from .base import Sounds, drawn_name, leveled
 from .drums import DRUMS, draw_drums
 from .score import Note, Voice, perform
+from .tones import TONES, draw_tones
 
-SCORES: dict[str, tuple[Callable[[Draws], list[Note]], dict[str, Voice]]] = {"drums": (draw_drums, DRUMS)}
+Score = Callable[[Draws], list[Note]]
+
+
+def draw_mix(draws: Draws) -> list[Note]:
+    """Draw what one of the other generators makes."""
+    return draws.one_of((draw_drums, draw_tones))(draws)
+
+
+SCORES: dict[str, tuple[Score, dict[str, Voice]]] = {
+    "drums": (draw_drums, DRUMS),
+    "tones": (draw_tones, TONES),
+    "mix": (draw_mix, DRUMS | TONES),
+}
 """Generator to what draws a score, and the voices that play it."""
 
 
@@ -20,7 +33,7 @@ class GeneratedSounds(Sounds):
     """Sounds of a generator. Each is named by it and a number, and is the same wherever it is made.
 
     Args:
-        kind: ``"drums"``.
+        kind: ``"drums"``; ``"tones"``, plucked and bowed; or ``"mix"``, some of each.
         sample_rate: In Hz.
         count: How many sounds there are.
 
