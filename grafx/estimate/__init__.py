@@ -1,1 +1,35 @@
-"""Blind estimation: from a sound to the graph that made it."""
+"""Blind estimation: from a sound to the graph that made it.
+
+A *prior* is a distribution of graphs, in TOML. A *data set* draws graphs and dry sounds, and renders batches of different
+graphs at once. *Tokens* write graphs as sequences, which models read and write. *Metrics* tell how far an estimated graph
+is from the true one.
+"""
+
+from ..errors import EstimateError
+from .dataset import Example, GraphDataset
+from .prior import Prior, draw_graph, draw_settings, load_prior, parse_prior
+from .rendering import render_graphs
+from .sounds import FolderSounds, GeneratedSounds, sounds_named
+from .tokens import Grammar, TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode
+
+__all__ = [
+    "EstimateError",
+    "Example",
+    "FolderSounds",
+    "GeneratedSounds",
+    "Grammar",
+    "GraphDataset",
+    "Prior",
+    "TokenSequence",
+    "Vocabulary",
+    "canonical_key",
+    "canonical_order",
+    "decode",
+    "draw_graph",
+    "draw_settings",
+    "encode",
+    "load_prior",
+    "parse_prior",
+    "render_graphs",
+    "sounds_named",
+]
