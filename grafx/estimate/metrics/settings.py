@@ -124,13 +124,14 @@ def errors_between(truth: Settings, estimate: Settings) -> dict[str, tuple[float
 
 
 def distances(truths: Sequence[Settings], estimates: Sequence[Settings]) -> np.ndarray:
-    """The sums of normalized errors of all controls, for all pairs of nodes of one type."""
+    """The mean normalized errors over all controls, ``(N, M)``, for all pairs of nodes of one type."""
+    names = dict.fromkeys(name for settings in (*truths, *estimates) for name in settings)
     matrix = np.zeros((len(truths), len(estimates)))
-    for name in dict.fromkeys(name for settings in (*truths, *estimates) for name in settings):
+    for name in names:
         one, other = (
             np.stack([settings.get(name, ALL_WET).normalized for settings in side]) for side in (truths, estimates)
         )
         away = np.abs(one[:, None] - other[None])
         circular = any(settings[name].circular for settings in (*truths, *estimates) if name in settings)
         matrix += (np.minimum(away, 1 - away) if circular else away).mean(-1)
-    return matrix
+    return matrix / max(len(names), 1)

@@ -1,7 +1,5 @@
 """Node types and parameters of estimated graphs."""
 
-from itertools import permutations
-
 import pytest
 from grafx.processors import Compressor, HighPassFilter, StereoGain
 
