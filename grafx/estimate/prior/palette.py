@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...data import NodeConfigs
 from ...errors import EstimateError
@@ -27,10 +28,15 @@ class Palette:
     sends: tuple[Kind, ...]
     config: NodeConfigs
 
-    @property
+    @cached_property
     def simple(self) -> tuple[Kind, ...]:
         """Steps of a single node."""
-        return tuple(kind for kind in self.steps if self.cost(kind) == 1)
+        return tuple(kind for kind in self.steps if self.costs[kind.name] == 1)
+
+    @cached_property
+    def costs(self) -> dict[str, int]:
+        """Name of a step to its least nodes: its own, its generators, and for bands a processor in one and their sum."""
+        return {kind.name: 1 + len(self.driven(kind)) + 2 * bool(self.bands(kind)) for kind in self.steps}
 
     def driven(self, kind: Kind) -> list[str]:
         """The inlets of a kind that need a generator."""
@@ -40,10 +46,6 @@ class Palette:
         """The outlets of a crossover; none of another kind."""
         outlets = self.config[kind.name]["outlets"]
         return outlets if len(outlets) > 1 and all(outlet.startswith("band") for outlet in outlets) else []
-
-    def cost(self, kind: Kind) -> int:
-        """Least nodes of a step: its own, its generators, and for bands a processor in one and their sum."""
-        return 1 + len(self.driven(kind)) + (2 if self.bands(kind) else 0)
 
 
 def palette_of(kinds: Mapping[str, Kind], config: NodeConfigs, file: str) -> Palette:

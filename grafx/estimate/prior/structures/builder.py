@@ -64,7 +64,7 @@ class Builder:
     def take(self, pool: Pool, left: int | None = None) -> Kind | None:
         """Draw a kind for which there are nodes left, in proportion to the weights; None if there is none."""
         left = self.left if left is None else left
-        kinds = [kind for kind in pool.kinds if self.palette.cost(kind) <= left]
+        kinds = [kind for kind in pool.kinds if self.palette.costs[kind.name] <= left]
         if not kinds:
             return None
         kind = self.draws.one_of(kinds, [kind.weight for kind in kinds])
@@ -89,12 +89,12 @@ class Builder:
         reserved = 0
         while len(kinds) < length and (kind := self.take(pool, self.left - reserved)):
             kinds.append(kind)
-            reserved += self.palette.cost(kind)
+            reserved += self.palette.costs[kind.name]
         if ordered:
             kinds.sort(key=lambda kind: GROUPS.index(kind.group))
         self.reserve(reserved)
         for kind in kinds:
-            self.reserve(-self.palette.cost(kind))
+            self.reserve(-self.palette.costs[kind.name])
             source, outlet = self.step(kind, source, outlet), "main"
         return source
 

@@ -40,7 +40,7 @@ class Dag:
         nodes = table.counts("nodes", (4, min(8, max(max_nodes, 4))), low=3)
         if nodes[1] > max_nodes:
             raise table.refuse("nodes", f"at most max_nodes, which is {max_nodes}")
-        cheapest = min(map(palette.cost, palette.steps))
+        cheapest = min(palette.costs.values())
         if nodes[0] < 2 + cheapest:
             raise table.refuse("nodes", f"at least {2 + cheapest}, as an input, an output and the smallest kind need")
         forks = table.number("forks", 0.4, low=0, high=1)
