@@ -1,7 +1,8 @@
 """Graphs as sequences of tokens: what a model of graphs reads and writes."""
 
 from .canonical import canonical_key, canonical_order
-from .coding import TokenSequence, decode, encode
+from .coding import TokenSequence, decode, encode, settings_of
+from .conversion import tokens_from_pyg, tokens_to_pyg
 from .grammar import Grammar, allowed, masks
 from .vocabulary import NodeType, Setting, Vocabulary
 
@@ -17,4 +18,7 @@ __all__ = [
     "decode",
     "encode",
     "masks",
+    "settings_of",
+    "tokens_from_pyg",
+    "tokens_to_pyg",
 ]

@@ -10,7 +10,9 @@ import torch
 
 from ... import trees
 from ...data.attributes import held_settings
+from ...data.conversion import convert_to_graph
 from ...data.graph import GRAFX
+from ...data.tensor import GRAFXTensor
 from ...data.validate import find_problems
 from ...errors import EstimateError
 from ...processors.controls import TOLERANCE
@@ -34,23 +36,25 @@ class TokenSequence(NamedTuple):
     vocabulary: str | None = None
 
 
-def encode(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> TokenSequence:
+def encode(G: nx.MultiDiGraph | GRAFXTensor, vocabulary: Vocabulary) -> TokenSequence:
     """Write a graph as a sequence of tokens.
 
     Isomorphic graphs of equal settings give equal sequences, and nothing of the structure is lost.
 
     Args:
-        G: A valid graph. Its nodes have physical values of controls as ``parameters`` or ``settings``; others are at
-            their default.
+        G: A valid graph: a :class:`~grafx.data.GRAFX`, another multigraph of networkx with the same attributes, or
+            tensors. Its nodes have physical values of controls as ``parameters`` or ``settings``; others are at their
+            default.
         vocabulary: The tokens.
 
     Raises:
         EstimateError: The graph has a type, outlet or inlet that the vocabulary lacks, too many nodes, a cycle or what
             else could not be rendered, or a setting that the vocabulary lacks or that is out of its range.
     """
+    G = convert_to_graph(G) if isinstance(G, GRAFXTensor) else G
     _check(G, vocabulary)
     types = {node_type.name: node_type for node_type in vocabulary.types}
-    settings = {i: _normalized(i, data, types[data["node_type"]]) for i, data in G.nodes(data=True)}
+    settings: dict[Any, tuple] = settings_of(G, vocabulary)
     if vocabulary.bins:
         settings = {
             i: tuple(min(int(n * vocabulary.bins), vocabulary.bins - 1) for n in v) for i, v in settings.items()
@@ -106,10 +110,26 @@ def decode(sequence: TokenSequence | Sequence[int], vocabulary: Vocabulary) -> G
     return G
 
 
+def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[float, ...]]:
+    """Return the normalized values of the settings of each node, by its id.
+
+    Args:
+        G: The graph, with physical values as for :func:`encode`.
+        vocabulary: Which settings there are, in which order and range.
+
+    Raises:
+        EstimateError: A setting is not one of the vocabulary's, or out of its range.
+    """
+    types = {node_type.name: node_type for node_type in vocabulary.types}
+    return {node_id: _normalized(node_id, data, types[data["node_type"]]) for node_id, data in G.nodes(data=True)}
+
+
 # Structure
 
 
-def _check(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> None:
+def _check(G: Any, vocabulary: Vocabulary) -> None:
+    if not isinstance(G, nx.MultiDiGraph):
+        raise EstimateError(f"encode takes a GRAFX, or a MultiDiGraph of networkx, not a {type(G).__name__}.")
     if problems := find_problems(G, vocabulary.config):
         more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
         raise EstimateError(f"The graph has no tokens in this vocabulary: {problems[0]}{more}")
@@ -237,10 +257,20 @@ def _values(grammar: Grammar, sequence: TokenSequence) -> list[dict[str, Any] | 
         norms = [tuple(_flat(own)) for own in sequence.settings]
     if len(norms) != len(nodes):
         raise EstimateError(f"The sequence has settings of {len(norms)} nodes, but tokens of {len(nodes)}.")
-    return [_read(norms[i], node.type, f"Node {i} ({node.type.name})") for i, node in enumerate(nodes)]
+    return [read_norms(norms[i], node.type, f"Node {i} ({node.type.name})") for i, node in enumerate(nodes)]
 
 
-def _read(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[str, Any] | None:
+def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[str, Any] | None:
+    """Convert normalized values of a node to physical ones, nested as its parameters are; None where it has none.
+
+    Args:
+        norms: The values, in the order of the type's settings.
+        node_type: The type.
+        place: The node, for messages.
+
+    Raises:
+        EstimateError: There are more or fewer, or one is not from 0 to 1.
+    """
     if len(norms) != node_type.size:
         has = ", ".join(setting.name for setting in node_type.settings) or "none"
         raise EstimateError(f"{place} has {len(norms)} normalized values, but must have {node_type.size}: {has}.")

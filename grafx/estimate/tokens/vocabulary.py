@@ -280,7 +280,9 @@ def _node_type(name: str, plugs: Mapping[str, Sequence[str]], processor: Any, ki
     leaves = [] if processor is None else contract_of(processor).leaves()
     drawn = [leaf.name for leaf in leaves] if kind is None else kind.drawn
     others = {leaf.name: leaf.control.default for leaf in leaves if leaf.name not in drawn}
-    fixed = {} if kind is None else {other: kind.controls[other].value for other in others if other in kind.controls}
+    shapes = {leaf.name: leaf.shape for leaf in leaves}
+    controls = {} if kind is None else kind.controls
+    fixed = {other: _filled(controls[other].value, shapes[other]) for other in others if other in controls}
     return NodeType(
         name,
         tuple(plugs["inlets"]),
@@ -289,6 +291,10 @@ def _node_type(name: str, plugs: Mapping[str, Sequence[str]], processor: Any, ki
         fixed,
         {other: value for other, value in others.items() if other not in fixed},
     )
+
+
+def _filled(value: Any, shape: Sequence[int]) -> Any:
+    return tuple(_filled(value, shape[1:]) for _ in range(shape[0])) if shape else value
 
 
 def _setting_of(name: str, control: Control, shape: Sequence[int]) -> Setting:
