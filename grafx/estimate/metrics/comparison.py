@@ -11,7 +11,8 @@ import torch.nn as nn
 from ...data import GRAFX
 from ...errors import EstimateError
 from .edits import edit_distance
-from .matching import Distances, best_matching
+from .equivalence import canonical, free_groups
+from .matching import Distances, best_matching, closest
 from .settings import Settings, distances, errors_between, processor_nodes, settings_by_node
 
 
@@ -80,7 +81,9 @@ class Comparison:
     pairs: tuple[Pair, ...]
 
 
-def compare_graphs(truth: GRAFX, estimate: GRAFX, processors: Mapping[str, nn.Module]) -> Comparison:
+def compare_graphs(
+    truth: GRAFX, estimate: GRAFX, processors: Mapping[str, nn.Module], equivalent: bool = True
+) -> Comparison:
     r"""Compare an estimated graph with the true one.
 
     Node types are compared as multisets, and cables under the matching of nodes of equal types in which most of them
@@ -94,6 +97,9 @@ def compare_graphs(truth: GRAFX, estimate: GRAFX, processors: Mapping[str, nn.Mo
         truth: The graph to be found. Its nodes hold physical values, raw tensors, or neither, which are defaults.
         estimate: What was found.
         processors: Node type to processor.
+        equivalent: Whether graphs that sound the same, as far as that is known, are the same: both are compared in
+            their :func:`canonical` form, and where the order of neighbours of one type is free, those stand for each
+            other that are closest in their parameters.
 
     Raises:
         EstimateError: One is no graph, or there is no processor for a type.
@@ -106,11 +112,17 @@ def compare_graphs(truth: GRAFX, estimate: GRAFX, processors: Mapping[str, nn.Mo
     for name, G in zip(("truth", "estimate"), graphs, strict=True):
         if not isinstance(G, GRAFX):
             raise EstimateError(f"The {name} must be a GRAFX, not {type(G).__name__}.")
+    if equivalent:
+        truth, estimate = graphs = tuple(canonical(G, processors) for G in graphs)
     settings = [settings_by_node(G, processors) for G in graphs]
     types, others = ([*processor_nodes(G).values()] for G in graphs)
     agreeing = (Counter(types) & Counter(others)).total()
-    matching = best_matching(truth, estimate, _distances(*settings))
-    pairs = tuple(_pairs(truth, matching.nodes, settings))
+    between = _distances(*settings)
+    matching = best_matching(truth, estimate, between)
+    nodes = matching.nodes
+    if equivalent:
+        nodes = closest(nodes, *(free_groups(G, processors) for G in graphs), between)
+    pairs = tuple(_pairs(truth, nodes, settings))
     cables, found = truth.number_of_edges(), estimate.number_of_edges()
     distance, fewest = edit_distance(truth, estimate, matching.nodes)
     return Comparison(

@@ -85,6 +85,29 @@ def best_matching(G: GRAFX, H: GRAFX, distances: Distances) -> Matching:
     return Matching(nodes, _agreeing(one, other, chosen), bound)
 
 
+def closest(
+    nodes: dict[int, int], groups: Sequence[Sequence[int]], others: Sequence[Sequence[int]], distances: Distances
+) -> dict[int, int]:
+    """Match anew, by distance alone, the nodes of groups whose order is free in both graphs.
+
+    Args:
+        nodes: A matching.
+        groups, others: Nodes of one type each, of the first and of the second graph, in which order is free.
+        distances: As in :func:`best_matching`.
+    """
+    nodes = dict(nodes)
+    for group in groups:
+        for other in others:
+            inside = [i for i in group if nodes.get(i) in other]
+            rows = inside + [i for i in group if i not in nodes]
+            columns = [nodes[i] for i in inside] + [j for j in other if j not in nodes.values()]
+            if inside and max(len(rows), len(columns)) > 1:
+                found = linear_sum_assignment(distances("", rows, columns))
+                nodes = {i: j for i, j in nodes.items() if i not in inside}
+                nodes |= {rows[i]: columns[j] for i, j in zip(*found, strict=True)}
+    return nodes
+
+
 def _names(G: GRAFX) -> set[str]:
     names = Counter(data.get("name") for _, data in G.nodes(data=True) if data["node_type"] == "in")
     return {name for name, count in names.items() if name and count == 1}

@@ -17,7 +17,8 @@ from ...parameters.settings import raw_row
 from ...processors.contract import contract_of
 from ...processors.controls import Control
 
-TURN = 360.0  # degrees after which an angle is the same again
+TURNS = {"phase_deg": 360.0, "phase_cycles": 1.0}
+"""Endings of the names of controls whose values are the same again after a turn."""
 
 
 class Setting(NamedTuple):
@@ -27,13 +28,13 @@ class Setting(NamedTuple):
         physical: In the unit of the control, ``(N,)``.
         normalized: From 0 to 1 on the control's scale, ``(N,)``; what is beyond its range counts as its end.
         given: Whether the node says it, rather than leaves it at its default.
-        circular: Whether the ends of its range are one, as of a phase.
+        turn: After how much the physical value is the same again, as a phase; the range is one turn.
     """
 
     physical: np.ndarray
     normalized: np.ndarray
     given: bool
-    circular: bool = False
+    turn: float | None = None
 
 
 Settings = dict[str, Setting]
@@ -64,12 +65,13 @@ def settings_by_node(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int,
             raise EstimateError(
                 f"Node {node} is of type '{node_type}', for which there is no processor; there are {known}."
             )
-        found[node] = _settings(processors[node_type], G.nodes[node], f"Node {node} of type '{node_type}'")
+        found[node] = settings_of_node(processors[node_type], G.nodes[node], f"Node {node} of type '{node_type}'")
     return found
 
 
 @torch.no_grad()
-def _settings(processor: nn.Module, data: Mapping[str, Any], place: str) -> Settings:
+def settings_of_node(processor: nn.Module, data: Mapping[str, Any], place: str) -> Settings:
+    """The settings of a node with these attributes; the place is for messages."""
     leaves = contract_of(processor).leaves()
     given = _given(data, {leaf.path for leaf in leaves})
     found: Settings = {}
@@ -89,8 +91,9 @@ def _settings(processor: nn.Module, data: Mapping[str, Any], place: str) -> Sett
 
 def _setting(control: Control, value: Tensor, given: bool) -> Setting:
     normalized = control.to_norm(value.clamp(control.low, control.high)).clamp(0, 1)
-    circular = control.unit == "°" and control.high - control.low == TURN
-    return Setting(value.cpu().numpy(), normalized.cpu().numpy(), given, circular)
+    turns = (turn for name, turn in TURNS.items() if control.name.endswith(name))
+    turn = next((turn for turn in turns if control.high - control.low == turn), None)
+    return Setting(value.cpu().numpy(), normalized.cpu().numpy(), given, turn)
 
 
 def _given(data: Mapping[str, Any], controls: set[trees.Path]) -> set[trees.Path]:
@@ -116,8 +119,9 @@ def errors_between(truth: Settings, estimate: Settings) -> dict[str, tuple[float
     for name in dict.fromkeys([*truth, *estimate]):
         one, other = truth.get(name, ALL_WET), estimate.get(name, ALL_WET)
         physical, normalized = np.abs(one.physical - other.physical), np.abs(one.normalized - other.normalized)
-        if one.circular:
-            normalized, physical = np.minimum(normalized, 1 - normalized), np.minimum(physical, TURN - physical)
+        if one.turn:
+            normalized = np.minimum(normalized, 1 - normalized)
+            physical = np.minimum(physical % one.turn, one.turn - physical % one.turn)
         if (one.given and other.given) or normalized.any():
             errors[name] = (float(normalized.mean()), float(physical.mean()))
     return errors
@@ -132,6 +136,6 @@ def distances(truths: Sequence[Settings], estimates: Sequence[Settings]) -> np.n
             np.stack([settings.get(name, ALL_WET).normalized for settings in side]) for side in (truths, estimates)
         )
         away = np.abs(one[:, None] - other[None])
-        circular = any(settings[name].circular for settings in (*truths, *estimates) if name in settings)
-        matrix += (np.minimum(away, 1 - away) if circular else away).mean(-1)
+        turns = any(settings[name].turn for settings in (*truths, *estimates) if name in settings)
+        matrix += (np.minimum(away, 1 - away) if turns else away).mean(-1)
     return matrix / max(len(names), 1)
