@@ -50,12 +50,13 @@ class Task:
 
     def training(self, count: int) -> GraphDataset:
         """Examples to learn from."""
-        return GraphDataset(self.prior, self.dry_sounds("seen"), count, self.seconds, seed=0)
+        return GraphDataset(self.prior, self.dry_sounds("seen"), count, self.seconds, by=None)
 
     def test(self, split: str, count: int | None = None) -> Iterator[Example]:
         """The examples of a split, or the first of them."""
-        seed = 1 + SPLITS.index(split)
-        dataset = GraphDataset(self.prior, self.dry_sounds(split), self.count, self.seconds, seed, batch_size=8)
+        dataset = GraphDataset(
+            self.prior, self.dry_sounds(split), self.count, self.seconds, SPLITS.index(split), "test", None, batch_size=8
+        )
         wanted = self.count if count is None else min(count, self.count)
         given = (example for examples in dataset for example in examples)
         return (example for _, example in zip(range(wanted), given, strict=False))
