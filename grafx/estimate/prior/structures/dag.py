@@ -53,7 +53,7 @@ class Dag:
     def build(self, builder: Builder) -> None:
         """Draw one."""
         nodes = builder.draws.whole(*self.nodes)
-        builder.reserve(builder.left - nodes)
+        builder.reserve(max(0, builder.left - nodes))
         builder.connect(builder.add("in"), builder.add("out"))
         pool = builder.pool(repeats=self.repeats)
         forks = True
