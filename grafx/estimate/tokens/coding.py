@@ -239,10 +239,9 @@ def _norms(value: Any, setting: Setting, place: str) -> list[float]:
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, Real):
             raise EstimateError(f"{place}: {setting.name} must be a number, not {number!r:.60}.")
-        if not setting.low - margin <= number <= setting.high + margin:
-            raise EstimateError(
-                f"{place}: {setting.name} is {number:g}, but must lie within {setting.low:g} to {setting.high:g}."
-            )
+        if not setting.low - margin <= float(number) <= setting.high + margin:
+            within = f"{setting.low:g} to {setting.high:g}"
+            raise EstimateError(f"{place}: {setting.name} is {float(number):g}, but must lie within {within}.")
     return [min(max(setting.to_norm(float(number)), 0.0), 1.0) for number in numbers]
 
 
@@ -285,7 +284,8 @@ def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[st
     for setting in node_type.settings:
         own, start = norms[start : start + setting.size], start + setting.size
         for norm in own:
-            if isinstance(norm, bool) or not isinstance(norm, Real) or not -TOLERANCE <= norm <= 1 + TOLERANCE:
+            is_number = isinstance(norm, Real) and not isinstance(norm, bool)
+            if not is_number or not -TOLERANCE <= float(norm) <= 1 + TOLERANCE:
                 raise EstimateError(f"{place}: the normalized value of {setting.name} is {norm!r}, not from 0 to 1.")
         numbers = [setting.from_norm(min(max(norm, 0.0), 1.0)) for norm in own]
         trees.put(values, tuple(setting.name.split(".")), _nested(numbers, setting.shape))
