@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 from typing import Any
@@ -96,7 +97,7 @@ class Table:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def meant(name: str, known: Iterable[str]) -> str:
