@@ -17,6 +17,7 @@ COMMANDS = {
     "draw": "Draw a saved graph: as a picture, or as a page in which it can be moved, searched and folded.",
     "processors": "List the processors, or the controls of one: their units, ranges and defaults.",
     "invert": "Find the settings with which a synthesizer reproduces a sound.",
+    "data": "Make data for blind estimation: random graphs, their dry sounds and their outputs.",
     "demo": "Mix real stems with third-party effects, search for the graph, and compare it with the ground truth.",
 }
 """Name to summary, the first sentence of the function that the module of this name has."""

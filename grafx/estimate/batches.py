@@ -66,6 +66,11 @@ class Batches(IterableDataset[list[Example]]):
     def examples(self, indices: Sequence[int]) -> list[Example]:
         """Return the examples of these numbers, each from 0 to below ``count``."""
 
+    def _checked(self, index: int) -> int:
+        if not 0 <= index < self.count:
+            raise EstimateError(f"There is no example {index}: there are {self.count}, counted from 0.")
+        return index
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next iterations; in epoch 0 examples come in the order of their numbers."""
         self._epoch.fill_(epoch)

@@ -91,11 +91,6 @@ class GraphDataset(Batches):
             examples = map(Example, graphs, sources, (one.output for one in heard), names, seeds)
             return [self._leveled(example) for example in examples]
 
-    def _checked(self, index: int) -> int:
-        if not 0 <= index < self.count:
-            raise EstimateError(f"There is no example {index}: there are {self.count}, counted from 0.")
-        return index
-
     def _graph(self, seed: int) -> GRAFX:
         for attempt in range(MOST_DRAWS):
             G = draw_graph(self.prior, seed, attempt)

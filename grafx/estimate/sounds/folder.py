@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from ...audio import audio_suffixes, conform, open_audio, read_excerpt
 from ...errors import AudioError, EstimateError
 from ...text import Notice, printable
 from ..prior.randomness import Draws
-from .base import Sounds, leveled
+from .base import Sounds, digest_of, leveled
 
 ALSO_READ = {"mp3", "mp4", "m4a", "aac", "webm", "mka"}
 MOST_NAMED = 20
@@ -69,6 +69,11 @@ class FolderSounds(Sounds):
 
     def draw_all(self, seeds: Sequence[int], seconds: float, channels: int = 2) -> list[tuple[str, Tensor]]:
         return [self._draw(seed, max(1, round(seconds * self.sample_rate)), channels) for seed in seeds]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        known = (f"{name} {self._files[name].frames} {self._files[name].sample_rate}" for name in self.names)
+        return {"folder": self.folder.name, "sounds": len(self.names), "digest": digest_of(known)}
 
     def only(self, names: Iterable[str]) -> Self:
         kept, wanted = copy(self), set(names)

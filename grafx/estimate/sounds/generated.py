@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from ...errors import EstimateError
 from ..prior.randomness import Draws
-from .base import Sounds, drawn_name, leveled
+from .base import Sounds, digest_of, drawn_name, leveled
 from .drums import DRUMS, draw_drums
 from .score import Note, Voice, perform
 from .tones import TONES, draw_tones
@@ -55,6 +55,10 @@ class GeneratedSounds(Sounds):
         scores = [draw(Draws(name)) for name in names]
         played = perform(scores, voices, round(seconds * self.sample_rate), self.sample_rate)
         return [(name, leveled(sound).expand(channels, -1)) for name, sound in zip(names, played, strict=True)]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return {"generator": self.kind, "sounds": len(self.names), "digest": digest_of(self.names)}
 
     def only(self, names: Iterable[str]) -> Self:
         kept = copy(self)
