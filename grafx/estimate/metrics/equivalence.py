@@ -14,11 +14,11 @@ from ...data.attributes import BYPASS, WEIGHT, held_settings
 from ...data.refusals import bypass_problem
 from ...processors.contract import contract_of
 from ...search.mixing.bypass import bypass, chain_of, cut
-from ...search.mixing.simplify import rewire, simplify
+from ...search.mixing.simplify import SILENT, rewire, simplify
 from ...search.mixing.weighted import passes_dry
 from .order import in_order
 from .settings import processor_nodes, settings_by_node, settings_of_node
-from .stages import Stage, stage_of
+from .stages import Stage, can_scale, stage_of
 
 AUDIBLE = "audible"
 """Node attribute that is false where a processor does not change the output by much."""
@@ -60,22 +60,15 @@ def canonical(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
     smaller = G.copy()
     smaller.forget_schedule()
     _drop_inaudible(smaller, processors)
-    chainable = {
-        node_type: processor
-        for node_type, processor in processors.items()
-        if contract_of(processor).inlets and len(contract_of(processor).outlets) == 1
-    }
-    _sort_stages(smaller, chainable)
     before = {node: data.get("parameters") for node, data in smaller.nodes(data=True)}
-    silent = _without_settings(smaller, chainable)
-    for node in silent:
-        smaller.nodes[node]["node_type"] = UNKNOWN
-    smaller = simplify(smaller, processors=chainable)
-    for node, node_type in silent.items():
-        smaller.nodes[node]["node_type"] = node_type
-    _drop_unheard(smaller)
-    _drop_sums(smaller)
-    _sort_stages(smaller, chainable)
+    size = None
+    while size != smaller.number_of_nodes():  # what is dropped can make others meet
+        size = smaller.number_of_nodes()
+        _sort_stages(smaller, processors)
+        smaller = _merged(smaller, processors)
+        _drop_unheard(smaller)
+        _drop_sums(smaller)
+    _sort_stages(smaller, processors)
     for node in processor_nodes(smaller):
         if smaller.nodes[node].get("parameters") is not before[node]:
             _say_in_physical_values(smaller.nodes[node], processors[smaller.nodes[node]["node_type"]])
@@ -98,13 +91,27 @@ def free_groups(G: GRAFX, processors: Mapping[str, nn.Module]) -> list[list[int]
 
 def _drop_inaudible(G: GRAFX, processors: Mapping[str, nn.Module]) -> None:
     for node, node_type in processor_nodes(G).items():
-        data = G.nodes[node]
-        contract = contract_of(processors[node_type])
-        if data.get(AUDIBLE) is False and contract.inlets and len(contract.outlets) == 1:
+        if node not in G:  # cut with another
+            continue
+        data, contract = G.nodes[node], contract_of(processors[node_type])
+        absent = data.get(AUDIBLE) is False or data.get(BYPASS, False) or data.get(WEIGHT, 1.0) <= SILENT
+        if absent and contract.inlets and len(contract.outlets) == 1:
             if passes_dry(processors[node_type]):
                 bypass(G, node)
             else:
                 cut(G, [node])
+
+
+def _merged(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
+    """Merge gains and imagers, and drop equalizers that are flat; the rest of simplification would change nothing."""
+    scaling = {node_type: processor for node_type, processor in processors.items() if can_scale(processor)}
+    silent = _without_settings(G, scaling)
+    for node in silent:
+        G.nodes[node]["node_type"] = UNKNOWN
+    smaller = simplify(G, processors=scaling)
+    for node, node_type in silent.items():
+        smaller.nodes[node]["node_type"] = node_type
+    return smaller
 
 
 def _without_settings(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int, str]:

@@ -10,7 +10,7 @@ from ...data.attributes import BYPASS, WEIGHT
 from ...parameters.settings import raw_row
 from ...processors.contract import contract_of, latency_of
 from ...processors.filter.base import RecursiveFilter
-from ...search.mixing.weighted import amplitude, inner
+from ...search.mixing.weighted import amplitude, inner, is_gain
 
 ALIKE = {
     *(library.ZeroPhaseFIREqualizer, library.NewZeroPhaseFIREqualizer),
@@ -32,6 +32,14 @@ MOVING = {
     *(library.Tremolo, library.AutoPan, library.RotarySpeaker, library.RingModulator),
 }
 """Those that change over time, and are linear all the same: one gain can stand before or after them."""
+
+SCALING = {
+    *(library.StereoGain, library.SideGainImager, library.Panner, library.StereoWidener),
+    *(library.ZeroPhaseFIREqualizer, library.NewZeroPhaseFIREqualizer),
+    *(library.ParametricEqualizer, library.GraphicEqualizer),
+    *(library.PeakingFilter, library.LowShelf, library.HighShelf),
+}
+"""Those that can be set so that they scale their channels, and do nothing else."""
 
 
 class Stage(NamedTuple):
@@ -93,6 +101,12 @@ def stage_of(processor: nn.Module, data: Mapping[str, Any], place: str) -> Stage
     if _filters_alike(own):
         return Stage("alike", True, False, causal)
     return Stage(None, kind not in MOVING, False, causal) if kind in STEREO | MOVING or _is_filter(own) else None
+
+
+def can_scale(processor: nn.Module) -> bool:
+    """Whether there are settings of a processor with which it is a gain, or nothing."""
+    own = inner(processor)
+    return (type(own) in SCALING or is_gain(own)) and len(contract_of(processor).outlets) == 1
 
 
 def _filters_alike(processor: nn.Module) -> bool:
