@@ -55,7 +55,14 @@ class Task:
     def test(self, split: str, count: int | None = None) -> Iterator[Example]:
         """The examples of a split, or the first of them."""
         dataset = GraphDataset(
-            self.prior, self.dry_sounds(split), self.count, self.seconds, SPLITS.index(split), "test", None, batch_size=8
+            self.prior,
+            self.dry_sounds(split),
+            self.count,
+            self.seconds,
+            SPLITS.index(split),
+            "test",
+            None,
+            batch_size=8,
         )
         wanted = self.count if count is None else min(count, self.count)
         given = (example for examples in dataset for example in examples)

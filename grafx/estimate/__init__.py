@@ -1,18 +1,20 @@
 """Blind estimation: from a sound to the graph that made it.
 
-A *prior* is a distribution of graphs, in TOML. A *data set* draws graphs and dry sounds, and renders batches of different
-graphs at once. *Tokens* write graphs as sequences, which models read and write. *Metrics* tell how far an estimated graph
-is from the true one.
+A *prior* is a distribution of graphs, in TOML. A *data set* draws graphs and dry sounds, and renders batches of
+different graphs at once. *Tokens* write graphs as sequences, which models read and write. *Metrics* tell how far an
+estimated graph is from the true one.
 """
 
 from ..errors import EstimateError
 from .dataset import Example, GraphDataset
+from .metrics import Comparison, canonical, compare_graphs, mean_comparison, sound_distances
 from .prior import Prior, draw_graph, draw_settings, load_prior, parse_prior
 from .rendering import render_graphs
 from .sounds import FolderSounds, GeneratedSounds, sounds_named
 from .tokens import Grammar, TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode
 
 __all__ = [
+    "Comparison",
     "EstimateError",
     "Example",
     "FolderSounds",
@@ -22,14 +24,18 @@ __all__ = [
     "Prior",
     "TokenSequence",
     "Vocabulary",
+    "canonical",
     "canonical_key",
     "canonical_order",
+    "compare_graphs",
     "decode",
     "draw_graph",
     "draw_settings",
     "encode",
     "load_prior",
+    "mean_comparison",
     "parse_prior",
     "render_graphs",
+    "sound_distances",
     "sounds_named",
 ]
