@@ -7,14 +7,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from grafx.estimate import Example, GeneratedSounds, GraphDataset, Prior, load_prior
+from grafx.estimate.sounds import Sounds
+from grafx.estimate.splits import split_sounds
 
 FOLDER = Path(__file__).with_name("tasks")
 
 SPLITS = ("seen", "unseen")
 """New graphs on dry sounds that models may learn from, and on others."""
 
-NUM_SEEN, NUM_SOUNDS = 2000, 2500
-"""How many dry sounds models may learn from, and how many there are."""
+SOUNDS_OF = {"seen": "train", "unseen": "test"}
+"""Which part of the dry sounds each takes, as :class:`~grafx.estimate.GraphDataset` parts them."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,16 @@ class Task:
     @property
     def digest(self) -> str:
         """Digest of all that makes the task."""
-        content = (self.prior.digest, self.sounds, self.seconds, self.count, NUM_SEEN, NUM_SOUNDS)
+        content = (self.prior.digest, self.sounds, self.seconds, self.count)
         return sha256(repr(content).encode()).hexdigest()[:16]
 
-    def dry_sounds(self, split: str) -> GeneratedSounds:
+    def dry_sounds(self, split: str) -> Sounds:
         """The dry sounds of a split."""
-        sounds = GeneratedSounds(self.sounds, self.prior.sample_rate, NUM_SOUNDS)
-        return sounds.only(sounds.names[:NUM_SEEN] if split == "seen" else sounds.names[NUM_SEEN:])
+        return split_sounds(GeneratedSounds(self.sounds, self.prior.sample_rate), SOUNDS_OF[split])
 
     def training(self, count: int) -> GraphDataset:
         """Examples to learn from."""
-        return GraphDataset(self.prior, self.dry_sounds("seen"), count, self.seconds, by=None)
+        return GraphDataset(self.prior, GeneratedSounds(self.sounds, self.prior.sample_rate), count, self.seconds)
 
     def test(self, split: str, count: int | None = None) -> Iterator[Example]:
         """The examples of a split, or the first of them."""
