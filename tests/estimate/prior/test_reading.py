@@ -75,7 +75,7 @@ REFUSED = {
     structure(
         "console]\nstems = { count = 0 }"
     ): "[structures.console.stems]: count is 0, but must be two whole numbers",
-    structure("console]\nmaster = { count = 2 }"): "[structures.console.master] has the unknown key 'count'",
+    structure("console]\nreturns.count = 0\nmaster = { count = 2 }"): "console.master] has the unknown key 'count'",
     structure("console]\nreturns = { count = 1, length = 0 }") + SEND: "returns]: length is 0, but must be at least 1",
     structure("console]\nreturns = { count = 1 }")
     + SEND: "[structures.console.returns] has no 'groups', which must be some",
@@ -102,7 +102,7 @@ REFUSED = {
     processor('"Waveshaper"\noptions.shape = "x"'): "[kinds.lp]: shape must be one of 'hard', 'cubic', 'tanh'",
     processor('"Waveshaper"\noptions.shap = "tanh"'): "Waveshaper cannot be made with these options",
     KIND + "options.param_range = { frequency_hz = [5000, 100] }\n": "[kinds.lp]: frequency_hz cannot have the range",
-    KIND + "options.x = 2020-01-01\n": "[kinds.lp.options] has datetime.date(2020, 1, 1), but takes texts, numbers",
+    KIND + "options.x = 2020-01-01\n": "[kinds.lp.options] has datetime.date(2020, 1, 1), but must have texts",
     processor(
         '"StereoToMidSide"'
     ): "[kinds.lp] has the inlets main and the outlets mid, side, which no structure connects",

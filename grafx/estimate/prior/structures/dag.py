@@ -1,5 +1,6 @@
 """Forks and merges: sounds that part, go different ways, and meet again."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -105,7 +106,7 @@ def _below(builder: Builder, node: int) -> set[int]:
     return {node, *nx.descendants(builder.G, node)}
 
 
-def _key(builder: Builder, cable: Cable) -> int:
+def _key(builder: Builder, cable: Cable) -> Hashable:
     """The key of the networkx edge from main to main."""
     parallel = builder.G.get_edge_data(*cable)
     return next(key for key, data in parallel.items() if data["outlet"] == data["inlet"] == "main")
