@@ -30,10 +30,8 @@ CLASSES = [
 
 def plain_prior(name):
     cls = getattr(library, name)
-    options = NEEDS.get(name, {}) | {
-        key: value for key, value in LONG.items() if key in inspect.signature(cls).parameters
-    }
-    kind = {"processor": name, "options": options}
+    short = {key: value for key, value in SHORT.items() if key in inspect.signature(cls).parameters}
+    kind = {"processor": name, "options": NEEDS.get(name, {}) | short}
     others = {
         "lfo": {"processor": "LFO"},
         "send": {"processor": "Send"},
