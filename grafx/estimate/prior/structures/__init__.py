@@ -5,9 +5,9 @@ from .console import ConsoleStructure
 from .dag import DagStructure
 from .groups import GroupStructure
 
-Structure = ChainStructure | GroupStructure | DagStructure | ConsoleStructure
+AnyStructure = ChainStructure | GroupStructure | DagStructure | ConsoleStructure
 
-STRUCTURES: dict[str, type[Structure]] = {
+STRUCTURES: dict[str, type[AnyStructure]] = {
     "chain": ChainStructure,
     "groups": GroupStructure,
     "dag": DagStructure,
