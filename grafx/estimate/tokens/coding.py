@@ -102,11 +102,12 @@ def decode(sequence: TokenSequence | Sequence[int], vocabulary: Vocabulary) -> G
         raise EstimateError(
             f"The sequence of {len(sequence.tokens)} tokens does not end with {vocabulary.tokens[END]}."
         )
-    G = GRAFX(config=vocabulary.config)
-    for node, values in zip(grammar.nodes, _values(grammar, sequence), strict=True):
-        node_id = G.add(node.type.name, parameters=values, name=node.name)
+    G, nodes = GRAFX(config=vocabulary.config), grammar.nodes
+    for node_id, (node, values) in enumerate(zip(nodes, _values(grammar, sequence), strict=True)):
+        # The grammar has checked all that GRAFX.add and GRAFX.connect would.
+        G.add_node(node_id, node_type=node.type.name, parameters=values, name=node.name)
         for inlet, source, outlet in node.cables:
-            G.connect(source, node_id, grammar.nodes[source].type.outlets[outlet], node.type.inlets[inlet])
+            G.add_edge(source, node_id, outlet=nodes[source].type.outlets[outlet], inlet=node.type.inlets[inlet])
     return G
 
 

@@ -64,7 +64,9 @@ def test_chain_has_a_token_a_node(vocabulary):
     G.add_serial_chain(["in", "compressor", "eq", "out"])
     sequence = encode(G, vocabulary)
     assert read(sequence, vocabulary) == "in compressor eq out <end>"
-    assert str(decode(sequence, vocabulary)) == str(G)
+    H = decode(sequence, vocabulary)
+    assert str(H) == str(G)
+    assert (H.counter, H.consecutive_ids, H.add("eq")) == (4, True, 4)  # to be edited like one built by hand
 
 
 @pytest.mark.parametrize(
