@@ -52,14 +52,8 @@ def encode(G: nx.MultiDiGraph | GRAFXTensor, vocabulary: Vocabulary) -> TokenSeq
             else could not be rendered, or a setting that the vocabulary lacks or that is out of its range.
     """
     G = convert_to_graph(G) if isinstance(G, GRAFXTensor) else G
-    _check(G, vocabulary)
+    order, settings = _ordered(G, vocabulary)
     types = {node_type.name: node_type for node_type in vocabulary.types}
-    settings: dict[Any, tuple] = settings_of(G, vocabulary)
-    if vocabulary.bins:
-        settings = {
-            i: tuple(min(int(n * vocabulary.bins), vocabulary.bins - 1) for n in v) for i, v in settings.items()
-        }
-    order = canonical_order(G, vocabulary.inputs, settings)
     sources: dict[Any, int] = {}
     tokens: list[int] = []
     for node_id in order:
@@ -111,6 +105,21 @@ def decode(sequence: TokenSequence | Sequence[int], vocabulary: Vocabulary) -> G
     return G
 
 
+def token_order(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> list[Any]:
+    """Return the ids of the nodes in the order of their tokens, in which :func:`decode` numbers them.
+
+    So the ``in`` nodes of a decoded graph take the dry sounds of the given one in the order that they have here.
+
+    Args:
+        G: The graph, as for :func:`encode`.
+        vocabulary: The tokens.
+
+    Raises:
+        EstimateError: As for :func:`encode`.
+    """
+    return _ordered(G, vocabulary)[0]
+
+
 def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[float, ...]]:
     """Return the normalized values of the settings of each node, by its id.
 
@@ -126,6 +135,15 @@ def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[f
 
 
 # Structure
+
+
+def _ordered(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> tuple[list[Any], dict[Any, tuple]]:
+    """The order of the nodes, and what is told of their settings: normalized values, or parts of the range."""
+    _check(G, vocabulary)
+    settings: dict[Any, tuple] = settings_of(G, vocabulary)
+    if bins := vocabulary.bins:
+        settings = {i: tuple(min(int(norm * bins), bins - 1) for norm in own) for i, own in settings.items()}
+    return canonical_order(G, vocabulary.inputs, settings), settings
 
 
 def _check(G: Any, vocabulary: Vocabulary) -> None:
