@@ -1,12 +1,15 @@
 """Data for blind estimation.
 
 Random graphs per second, of two seconds at 44.1 kHz: drawn with their dry sounds, rendered, and rendered without each
-of their nodes, to know which are heard; settings of the others are drawn and rendered again. *One by one* makes each
-graph in calls of its own, *batches* render 32 different graphs in a call, and with workers a data loader has two
-processes that do so. Each process computes in one thread, so that samples do not depend on their number. *Ratio* is to
-one by one. Nodes are counted with inputs, sums and outputs.
+of their nodes, which tells what is heard. *One by one*, a renderer is made for each graph, and for what is left of it
+without a node. *Batches* are lists of a `GraphDataset`: 32 different graphs with all that is left of them in one call
+(a few for consoles), in which what comes before a removed node is computed once; with two workers, two processes make
+them. *Lists of one* are the same without a batch. Lists are computed in one thread of each process, so that samples do
+not depend on the number of processes, and one by one in all threads. Ratios are to one by one. Nodes are counted with
+inputs, sums and outputs.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,37 +42,43 @@ PRIORS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """Name to a preset, a generator of sounds, and the structures in place of those of the preset."""
 
-ONE, BATCHED, WORKERS_TOO = (1, 0), (32, 0), (32, 2)
+WAYS = {"one by one": (0, 0), "lists of one": (1, 0), "batches": (32, 0), "batches, two workers": (32, 2)}
+"""Sizes of batches, and numbers of workers."""
 
 
 def run(bench: Bench) -> Iterator[Table]:
-    table = Table("Graphs per second", ("", "nodes", "one by one", "batches", "ratio", "batches, two workers", "ratio"))
-    for name, (preset, sounds, structure) in PRIORS.items():
-        count, seconds = (2, 0.05) if bench.quick else (128, 2.0)
-        results = alternate(
-            *(
-                Run(
-                    bench.ours,
-                    "graph_data",
-                    {
-                        "preset": preset,
-                        "structure": structure,
-                        "sounds": sounds,
-                        "count": count if size > 1 else max(2, count // 8),
-                        "batch_size": size,
-                        "workers": workers,
-                        "seconds": seconds,
-                    },
-                )
-                for size, workers in (ONE, BATCHED, WORKERS_TOO)
-            ),
-            repeats=1 if bench.quick else 3,
-        )
-        counts = max(2, count // 8), count, count
-        alone, batched, shared = (_per_second(n, r["seconds"]) for n, r in zip(counts, results, strict=True))
-        nodes = results[1]["nodes"]
-        table.rows.append((name, nodes, alone, batched, ratio(batched, alone), shared, ratio(shared, alone)))
+    table = Table(
+        "Graphs per second",
+        ("", "nodes", "one by one", *itertools.chain(*((way, "ratio") for way in list(WAYS)[1:]))),
+    )
+    for name in PRIORS:
+        results = alternate(*_runs(bench, name), repeats=1 if bench.quick else 3)
+        seconds = (result["seconds"] for result in results)
+        alone, *rates = (_per_second(_count(bench, way), each) for way, each in zip(WAYS, seconds, strict=True))
+        cells = itertools.chain(*((rate, ratio(rate, alone)) for rate in rates))
+        table.rows.append((name, results[-1]["nodes"], alone, *cells))
     yield table
+
+
+def _runs(bench: Bench, name: str) -> Iterator[Run]:
+    preset, sounds, structure = PRIORS[name]
+    for way, (batch_size, workers) in WAYS.items():
+        arguments = {
+            "preset": preset,
+            "structure": structure,
+            "sounds": sounds,
+            "count": _count(bench, way),
+            "batch_size": batch_size,
+            "workers": workers,
+            "seconds": 0.05 if bench.quick else 2.0,
+        }
+        yield Run(bench.ours, "graph_data", arguments)
+
+
+def _count(bench: Bench, way: str) -> int:
+    """How many graphs are made: fewer where each has its own calls."""
+    whole = 2 if bench.quick else 128
+    return whole if way.startswith("batches") else max(2, whole // 16)
 
 
 def _per_second(count: int, seconds: float | str) -> float | str:
