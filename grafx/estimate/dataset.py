@@ -21,7 +21,7 @@ from .splits import MOST_DRAWS, check_split, confine_settings, split_of_structur
 
 __all__ = ["Example", "GraphDataset"]
 
-ATTEMPTS = 6
+ATTEMPTS = 3
 """How often settings are drawn until a node that is not audible is left as it is."""
 LARGEST_GAIN = 1e4  # 80 dB
 
