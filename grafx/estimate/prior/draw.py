@@ -1,0 +1,86 @@
+"""Graphs drawn from a prior."""
+
+import math
+from operator import index
+from typing import Any
+
+from ... import trees
+from ...data import GRAFX
+from ...data.configs import BUILT_IN_TYPES
+from ...errors import EstimateError
+from ...processors.contract import contract_of
+from .kinds import Kind
+from .prior import Prior
+from .randomness import Draws
+from .structures.builder import Builder
+
+
+def draw_graph(prior: Prior, seed: int, attempt: int = 0) -> GRAFX:
+    """Draw a graph with its settings; the same arguments give the same graph on every machine.
+
+    Args:
+        prior: The distribution.
+        seed: Any whole number.
+        attempt: Another number gives another graph, in place of one that cannot be used.
+
+    Returns:
+        A graph that can be rendered, with an ``in`` node for each dry sound. The attribute ``parameters`` of the other
+        nodes has physical values by the names of controls, as :func:`.collect_parameters` takes them.
+    """
+    draws = Draws("structure", index(seed), index(attempt))
+    structures = list(prior.structures.values())
+    structure = draws.one_of(structures, [structure.weight for structure in structures])
+    G = GRAFX(config=prior.config)
+    structure.build(Builder(G, list(prior.kinds.values()), draws, prior.max_nodes))
+    _set(prior, G, seed, attempt)
+    return G
+
+
+def draw_settings(prior: Prior, G: GRAFX, seed: int) -> GRAFX:
+    """Draw new settings for a graph.
+
+    Args:
+        prior: The distribution.
+        G: A graph of the prior's kinds, which stays as it is.
+        seed: Any whole number.
+
+    Returns:
+        A copy with other settings.
+
+    Raises:
+        EstimateError: A node is of another kind.
+    """
+    copy = G.copy()
+    _set(prior, copy, seed, "settings")
+    return copy
+
+
+def _set(prior: Prior, G: GRAFX, *key: Any) -> None:
+    for rank, node in enumerate(sorted(G.nodes)):
+        node_type = G.nodes[node]["node_type"]
+        if node_type in BUILT_IN_TYPES:
+            continue
+        if node_type not in prior.kinds:
+            raise EstimateError(
+                f"Node {node} is of the type '{node_type}', but the prior '{prior.name}' has {', '.join(prior.kinds)}."
+            )
+        draws = Draws("settings", *key, rank)
+        G.nodes[node]["parameters"] = _settings(prior.kinds[node_type], prior, draws)
+        G.nodes[node].pop("settings", None)
+
+
+def _settings(kind: Kind, prior: Prior, draws: Draws) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    leaves = {leaf.name: leaf for leaf in contract_of(prior.processors[kind.name]).leaves()}
+    for name, distribution in kind.controls.items():
+        leaf = leaves[name]
+        values = [distribution.draw(draws, leaf.control) for _ in range(math.prod(leaf.shape))]
+        trees.put(settings, leaf.path, _shaped(values, leaf.shape) if leaf.shape else values[0])
+    return settings
+
+
+def _shaped(values: list[float], shape: tuple[int, ...]) -> list[Any]:
+    if len(shape) == 1:
+        return values
+    size = math.prod(shape[1:])
+    return [_shaped(values[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]

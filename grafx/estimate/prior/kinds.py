@@ -1,0 +1,146 @@
+"""Kinds of nodes: a processor, how often it is drawn, and how its controls are."""
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn as nn
+
+from ... import processors as library
+from ...data.configs import BUILT_IN_TYPES
+from ...errors import EstimateError
+from ...processors.contract import contract_of
+from ...processors.controls import Leaf
+from .distributions import Distribution, Fixed
+from .parsing import parse_distribution
+from .reading import Table, meant
+
+GROUPS = "cleaning", "dynamics", "tone", "character", "space", "level"
+"""What kinds are for, in the order in which an engineer uses them."""
+
+OWN_INLETS = {"sidechain"}
+"""Second inlets that listen to a sound; all others take what a generator makes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A node type of a prior.
+
+    Attributes:
+        name: Its node type.
+        processor: Name of a class of :mod:`grafx.processors`.
+        options: What the class is made with; a table that has ``class`` is a processor within, with its own options.
+        weight: How often it is drawn, compared with other kinds.
+        group: What it is for, one of :data:`GROUPS`.
+        controls: Name of a control, with dots where it nests, to the distribution of its values. Others stay at their
+            default.
+    """
+
+    name: str
+    processor: str
+    options: Mapping[str, Any]
+    weight: float
+    group: str
+    controls: Mapping[str, Distribution]
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Names of the controls whose values differ from graph to graph."""
+        return tuple(name for name, distribution in self.controls.items() if not isinstance(distribution, Fixed))
+
+    def make(self, sample_rate: float) -> nn.Module:
+        """Make its processor."""
+        return _make(self.processor, self.options, sample_rate)
+
+    def plain(self) -> dict[str, Any]:
+        """The table of it in a file."""
+        controls = {name: distribution.plain() for name, distribution in self.controls.items()}
+        plain = {"processor": self.processor, "weight": self.weight, "group": self.group}
+        return (
+            plain | ({"options": self.options} if self.options else {}) | ({"controls": controls} if controls else {})
+        )
+
+
+def parse_kind(name: str, table: Table, sample_rate: float) -> tuple[Kind, nn.Module]:
+    """Read a kind, and make its processor, which has the controls that are drawn.
+
+    Raises:
+        EstimateError: Something is unknown or not possible.
+    """
+    if name in BUILT_IN_TYPES or not name.isidentifier():
+        others = "in, out and mix are taken" if name in BUILT_IN_TYPES else "letters, digits and _ are possible"
+        raise EstimateError(f"{table.place}: a kind cannot be named '{name}': {others}.")
+    processor = table.text("processor")
+    options = _plain(table.table("options").content)
+    try:
+        made = _make(processor, options, sample_rate)
+    except (ValueError, TypeError) as error:
+        raise EstimateError(f"{table.place}: {str(error).rstrip('.')}.") from None
+    group = table.text("group", "tone")
+    if group not in GROUPS:
+        raise EstimateError(f"{table.place}: group is '{group}'{meant(group, GROUPS)}")
+    weight = table.number("weight", 1.0, low=0)
+    controls = _parse_controls(table.table("controls"), contract_of(made).leaves(), processor)
+    return Kind(name, processor, options, weight, group, controls), made
+
+
+KIND_KEYS = "processor", "options", "weight", "group", "controls"
+
+
+def _parse_controls(table: Table, leaves: list[Leaf], who: str) -> dict[str, Distribution]:
+    known = {leaf.name: leaf.control for leaf in leaves}
+    given = dict(_flat(table.content, known))
+    for name in given:
+        if name not in known:
+            raise EstimateError(f"{table.place}: {who} has no control '{name}'{meant(name, known)}")
+    # In the order of the processor, which is that of normalized values, too.
+    return {
+        name: parse_distribution(given[name], table.inner(name), control)
+        for name, control in known.items()
+        if name in given
+    }
+
+
+def _flat(content: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Any:
+    """Names with dots for the nested tables of controls within containers."""
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and any(other.startswith(f"{name}.") for other in known):
+            yield from _flat(value, known, f"{name}.")
+        else:
+            yield name, value
+
+
+def _make(name: str, options: Mapping[str, Any], sample_rate: float) -> nn.Module:
+    cls = getattr(library, name, None) if name in library.__all__ else None
+    if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
+        classes = [n for n in library.__all__ if inspect.isclass(getattr(library, n))]
+        near = meant(name, classes).partition(" There")[0].partition(";")[0]
+        raise EstimateError(f"There is no class '{name}' in grafx.processors{near}")
+    made = {key: _option(value, sample_rate) for key, value in options.items()}
+    signature = inspect.signature(cls).parameters
+    rate = next((key for key in ("sample_rate", "sr") if key in signature), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of styles that options do not choose
+        if rate is None and any(p.kind is p.VAR_KEYWORD for p in signature.values()):
+            try:
+                return cls(**{"sample_rate": sample_rate, **made})
+            except TypeError:
+                return cls(**made)
+        return cls(**({rate: sample_rate} if rate else {}) | made)
+
+
+def _option(value: Any, sample_rate: float) -> Any:
+    if isinstance(value, Mapping) and "class" in value:
+        return _make(str(value["class"]), {k: v for k, v in value.items() if k != "class"}, sample_rate)
+    if isinstance(value, Mapping):
+        return {key: _option(inner, sample_rate) for key, inner in value.items()}
+    return [_option(inner, sample_rate) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

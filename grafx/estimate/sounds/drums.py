@@ -1,0 +1,167 @@
+"""Drums: kicks, toms, snares, claps and hats, once or in the patterns of a bar."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...processors import (
+    BandPassFilter,
+    ExponentialEnvelope,
+    HighPassFilter,
+    KickSynth,
+    SineOscillator,
+    SquareOscillator,
+    WhiteNoise,
+)
+from ..prior.randomness import Draws
+from .score import Note, Settings, Voice, between, by_ratio
+
+SEEDS = 65535
+ONCE = 0.4  # of the sounds are heard once
+METAL = 2.0, 3.0, 4.16, 5.43, 6.79, 8.21  # partials of a hat, which fit to no tone
+BURSTS = 0.0, 0.011, 0.023  # s, of the hands of a clap
+HIGHEST = 0.45  # of the sample rate
+
+
+@cache
+def _made(kind: type, sample_rate: int) -> Any:
+    return kind(sample_rate=sample_rate)
+
+
+def _drawn_kick(draws: Draws) -> Settings:
+    return {
+        "f_start": by_ratio(draws, 70, 500),
+        "pitch_decay": by_ratio(draws, 8, 60),
+        "detune_amount": between(draws, 0, 0.3),
+        "sub_osc_mix": between(draws, 0, 0.4),
+        "decay_time": by_ratio(draws, 0.03, 0.3),
+        "release_time": by_ratio(draws, 0.02, 0.2),
+        "distortion_drive": by_ratio(draws, 0.8, 4),
+        "shell_decay": by_ratio(draws, 0.1, 0.6),
+        "shell_mix": between(draws, 0.1, 0.8),
+        "transient_decay": by_ratio(draws, 200, 2000),
+        "transient_level": between(draws, 0.2, 2.5),
+        "transient_hp_cutoff": by_ratio(draws, 800, 6000),
+    }
+
+
+def _drawn_tom(draws: Draws) -> Settings:
+    return {
+        **_drawn_kick(draws),
+        "f_start": by_ratio(draws, 120, 420),
+        "pitch_decay": by_ratio(draws, 1, 5),
+        "shell_filter_cutoff": by_ratio(draws, 200, 800),
+        "transient_level": between(draws, 0, 0.8),
+    }
+
+
+def _kick(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
+    return _made(KickSynth, sample_rate)(num_samples=num_samples, dsp_params=settings)[:, 0]
+
+
+def _drawn_snare(draws: Draws) -> Settings:
+    return {
+        "seed": draws.whole(0, SEEDS),
+        "hertz": by_ratio(draws, 140, 280),
+        "tone_rate": by_ratio(draws, 12, 40),
+        "wire_hertz": by_ratio(draws, 1500, 5000),
+        "wire_rate": by_ratio(draws, 8, 40),
+        "wires": between(draws, 0.4, 1.5),
+    }
+
+
+def _snare(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
+    """Two tones of a skin, and the noise of the wires below it."""
+    envelope = _envelope(settings["tone_rate"], num_samples, sample_rate)
+    low, high = (_tone(SineOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in (1.0, 1.59))
+    wires = _filtered(HighPassFilter, _noise(settings, num_samples, sample_rate), settings["wire_hertz"], sample_rate)
+    wires = wires * _envelope(settings["wire_rate"], num_samples, sample_rate)
+    return ((low + 0.6 * high) * envelope + settings["wires"][:, None, None] * wires)[:, 0]
+
+
+def _drawn_clap(draws: Draws) -> Settings:
+    return {
+        "seed": draws.whole(0, SEEDS),
+        "hertz": by_ratio(draws, 800, 2500),
+        "rate": by_ratio(draws, 12, 40),
+        "spread": between(draws, 0.7, 1.5),
+    }
+
+
+def _clap(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
+    """Noise in a band, in a few bursts."""
+    noise = _filtered(BandPassFilter, _noise(settings, num_samples, sample_rate), settings["hertz"], sample_rate)
+    time = torch.arange(num_samples) / sample_rate
+    since = time - torch.tensor(BURSTS)[:, None] * settings["spread"][:, None, None]
+    rates = torch.stack([torch.full_like(settings["rate"], 200.0)] * (len(BURSTS) - 1) + [settings["rate"]], -1)
+    bursts = torch.where(since >= 0, torch.exp(-rates[..., None] * since.clamp(min=0)), 0.0)
+    return noise[:, 0] * bursts.amax(1)
+
+
+def _drawn_hat(draws: Draws) -> Settings:
+    return {
+        "seed": draws.whole(0, SEEDS),
+        "hertz": by_ratio(draws, 200, 400),
+        "cutoff": by_ratio(draws, 5000, 10000),
+        "rate": by_ratio(draws, 8, 100),
+        "metal": between(draws, 0, 0.5),
+    }
+
+
+def _hat(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
+    """Noise and six squares, above some frequency."""
+    metal = sum(_tone(SquareOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in METAL)
+    mixed = _noise(settings, num_samples, sample_rate) + settings["metal"][:, None, None] * metal
+    high = _filtered(HighPassFilter, mixed, settings["cutoff"], sample_rate)
+    return (high * _envelope(settings["rate"], num_samples, sample_rate))[:, 0]
+
+
+def _noise(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
+    return _made(WhiteNoise, sample_rate)(num_samples=num_samples, dsp_params={"seed": settings["seed"]})
+
+
+def _tone(kind: type, hertz: Tensor, num_samples: int, sample_rate: int) -> Tensor:
+    return _made(kind, sample_rate)(num_samples=num_samples, dsp_params={"frequency_hz": _possible(hertz, sample_rate)})
+
+
+def _envelope(rate: Tensor, num_samples: int, sample_rate: int) -> Tensor:
+    return _made(ExponentialEnvelope, sample_rate)(num_samples=num_samples, dsp_params={"decay_rate": rate})
+
+
+def _filtered(kind: type, signal: Tensor, hertz: Tensor, sample_rate: int) -> Tensor:
+    return _made(kind, sample_rate)(signal, dsp_params={"frequency_hz": _possible(hertz, sample_rate)})
+
+
+def _possible(hertz: Tensor, sample_rate: int) -> Tensor:
+    return hertz.clamp(max=HIGHEST * sample_rate)
+
+
+DRUMS = {
+    "kick": Voice(0.7, _drawn_kick, _kick),
+    "tom": Voice(0.7, _drawn_tom, _kick),
+    "snare": Voice(0.4, _drawn_snare, _snare),
+    "clap": Voice(0.4, _drawn_clap, _clap),
+    "hat": Voice(0.3, _drawn_hat, _hat),
+}
+
+
+def draw_drums(draws: Draws) -> list[Note]:
+    """Draw a drum that is heard once, or a bar of some that comes again."""
+    if draws.chance(ONCE):
+        voice = draws.one_of(tuple(DRUMS))
+        return [Note(voice, DRUMS[voice].draw(draws))]
+    step = 60 / between(draws, 80, 160) / 4
+    chosen = [voice for voice in DRUMS if draws.chance(0.5)] or ["kick"]
+    return [_drawn_part(draws, voice, step) for voice in chosen]
+
+
+def _drawn_part(draws: Draws, voice: str, step: float) -> Note:
+    """Draw the sixteenths of a bar on which a drum is heard: fast ones on many, all more often on beats."""
+    density = {"hat": 0.6, "kick": 0.3}.get(voice, 0.15)
+    places = [place for place in range(16) if draws.chance(density * (2 if place % 4 == 0 else 0.7))]
+    places = places or [draws.whole(0, 3) * 4]
+    gains = tuple(between(draws, 0.5, 1.0) for _ in places)
+    return Note(voice, DRUMS[voice].draw(draws), tuple(step * place for place in places), gains, 16 * step)
