@@ -49,7 +49,7 @@ class Network(nn.Module):
         self.token = nn.Embedding(tokens + 1, width)  # the last one begins a sequence
         self.place = nn.Parameter(0.02 * torch.randn(longest + 1, width))
         layer = nn.TransformerDecoderLayer(
-            width, sizes.heads, 4 * width, sizes.dropout, "gelu", batch_first=True, norm_first=True
+            width, sizes.heads, 2 * width, sizes.dropout, "gelu", batch_first=True, norm_first=True
         )
         self.decoder = nn.TransformerDecoder(layer, sizes.decoder_layers, nn.LayerNorm(width))
         self.next = nn.Linear(width, tokens)
@@ -80,63 +80,60 @@ class Network(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Convolutions over each feature, whose vectors a transformer mixes: ``(B, parts, width)``."""
+    """A few vectors from each feature, which a transformer mixes: ``(B, parts, width)``."""
 
     def __init__(self, like: Mapping[str, Tensor], sizes: Sizes) -> None:
         super().__init__()
-        width, channels = sizes.width, sizes.channels
-        mel, levels, response, spectrum = (like[name] for name in ("mel", "levels", "response", "spectrum"))
+        width, some = sizes.width, sizes.channels
+        mel, levels = self.completed(like)
         self.mel = nn.Sequential(
-            *_planes([mel.shape[1] + 1, channels, 2 * channels, 3 * channels, 4 * channels]),
+            nn.Conv2d(mel.shape[1], some, 4, 4),
+            nn.GELU(),
+            nn.Conv2d(some, 2 * some, 3, 2, 1),
+            nn.GELU(),
+            nn.Conv2d(2 * some, 3 * some, 3, 2, 1),
+            nn.GELU(),
             nn.Flatten(1, 2),
         )
-        self.from_mel = nn.Linear(4 * channels * (mel.shape[2] // 16), width)
-        self.levels = nn.Sequential(*_lines([levels.shape[1] + 3, channels, 2 * channels, 3 * channels, width]))
-        self.response = nn.Sequential(*_lines([response.shape[1], channels, 2 * channels, 3 * channels, width]))
-        self.spectrum = nn.Sequential(*_lines([spectrum.shape[1], channels, 2 * channels, width]))
-        self.statistics = nn.Sequential(
-            nn.Linear(like["statistics"].shape[1], 2 * width), nn.GELU(), nn.Linear(2 * width, 4 * width)
+        self.from_mel = nn.LazyLinear(width)
+        self.levels = nn.Sequential(
+            nn.Conv1d(levels.shape[1], some, 8, 4),
+            nn.GELU(),
+            nn.Conv1d(some, 2 * some, 4, 2),
+            nn.GELU(),
+            nn.Conv1d(2 * some, 2 * some, 4, 2),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.LazyLinear(4 * width),
         )
-        self.summary = nn.Parameter(0.02 * torch.randn(1, 1, width))
-        self.kind = nn.Parameter(0.02 * torch.randn(5, 1, width))
+        self.flat = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    nn.Flatten(), nn.Linear(like[name][0].numel(), 2 * width), nn.GELU(), nn.Linear(2 * width, 2 * width)
+                )
+                for name in ("response", "spectrum", "statistics")
+            }
+        )
         layer = nn.TransformerEncoderLayer(
-            width, sizes.heads, 4 * width, sizes.dropout, "gelu", batch_first=True, norm_first=True
+            width, sizes.heads, 2 * width, sizes.dropout, "gelu", batch_first=True, norm_first=True
         )
         self.mix = nn.TransformerEncoder(layer, sizes.encoder_layers, nn.LayerNorm(width), enable_nested_tensor=False)
-        places = [self.parts(like)]
-        self.place = nn.Parameter(0.02 * torch.randn(places[0].shape[1], width))
+        self.place = nn.Parameter(0.02 * torch.randn(self.parts(like).shape[1], width))
+
+    @staticmethod
+    def completed(heard: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Spectrograms and levels, with how the output differs from the dry sound."""
+        mel, levels = heard["mel"].float(), heard["levels"].float()
+        return torch.cat([mel, mel[:, 1:2] - mel[:, :1]], 1), torch.cat([levels, levels[:, 3:] - levels[:, :3]], 1)
 
     def parts(self, heard: Mapping[str, Tensor]) -> Tensor:
-        mel, levels, response, spectrum, statistics = (
-            heard[name].float() for name in ("mel", "levels", "response", "spectrum", "statistics")
-        )
-        mel = torch.cat([mel, mel[:, 1:2] - mel[:, :1]], 1)
-        levels = torch.cat([levels, levels[:, 3:6] - levels[:, :3]], 1)
-        found = [
-            self.from_mel(self.mel(mel).transpose(1, 2)),
-            self.levels(levels).transpose(1, 2),
-            self.response(response).transpose(1, 2),
-            self.spectrum(spectrum).transpose(1, 2),
-            self.statistics(statistics).unflatten(1, (4, -1)),
-        ]
-        return torch.cat([part + kind for part, kind in zip(found, self.kind, strict=True)], 1)
+        mel, levels = self.completed(heard)
+        found = [self.from_mel(self.mel(mel).transpose(1, 2)), self.levels(levels).unflatten(1, (4, -1))]
+        found += [layers(heard[name].float()).unflatten(1, (2, -1)) for name, layers in self.flat.items()]
+        return torch.cat(found, 1)
 
     def forward(self, heard: Mapping[str, Tensor]) -> Tensor:
         return self.mix(self.parts(heard) + self.place)
-
-
-def _planes(channels: Sequence[int]) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
-        layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(4, after), nn.GELU()]
-    return layers
-
-
-def _lines(channels: Sequence[int]) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
-        layers += [nn.Conv1d(before, after, 5, 2, 2), nn.GroupNorm(4, after), nn.GELU()]
-    return layers
 
 
 def losses(
@@ -160,6 +157,6 @@ def losses(
     there = torch.zeros_like(presence).scatter_(1, tokens, 1.0)
     return {
         "tokens": (each * used).sum(1).mean(),
-        "settings": apart.sum() / columns.sum().clamp(min=1),
+        "settings": (apart.sum((1, 2)) / columns.sum((1, 2)).clamp(min=1)).mean(),
         "presence": F.binary_cross_entropy_with_logits(presence, there),
     }
