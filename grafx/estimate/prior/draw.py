@@ -1,6 +1,7 @@
 """Graphs drawn from a prior."""
 
 import math
+from collections.abc import Mapping
 from operator import index
 from typing import Any
 
@@ -8,7 +9,7 @@ from ... import trees
 from ...data import GRAFX
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import EstimateError
-from ...processors.contract import contract_of
+from ...processors.controls import Leaf
 from .kinds import Kind
 from .prior import Prior
 from .randomness import Draws
@@ -30,10 +31,10 @@ def draw_graph(prior: Prior, seed: int, attempt: int = 0) -> GRAFX:
     draws = Draws("structure", index(seed), index(attempt))
     structures = list(prior.structures.values())
     structure = draws.one_of(structures, [structure.weight for structure in structures])
-    G = GRAFX(config=prior.config)
-    structure.build(Builder(G, list(prior.kinds.values()), draws, prior.max_nodes))
-    _set(prior, G, seed, attempt)
-    return G
+    builder = Builder(prior.palette, draws, prior.max_nodes, prior.band_length)
+    structure.build(builder)
+    _set(prior, builder.G, seed, attempt)
+    return builder.G
 
 
 def draw_settings(prior: Prior, G: GRAFX, seed: int) -> GRAFX:
@@ -65,13 +66,12 @@ def _set(prior: Prior, G: GRAFX, *key: Any) -> None:
                 f"Node {node} is of the type '{node_type}', but the prior '{prior.name}' has {', '.join(prior.kinds)}."
             )
         draws = Draws("settings", *key, rank)
-        G.nodes[node]["parameters"] = _settings(prior.kinds[node_type], prior, draws)
+        G.nodes[node]["parameters"] = _settings(prior.kinds[node_type], prior.leaves[node_type], draws)
         G.nodes[node].pop("settings", None)
 
 
-def _settings(kind: Kind, prior: Prior, draws: Draws) -> dict[str, Any]:
+def _settings(kind: Kind, leaves: Mapping[str, Leaf], draws: Draws) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    leaves = {leaf.name: leaf for leaf in contract_of(prior.processors[kind.name]).leaves()}
     for name, distribution in kind.controls.items():
         leaf = leaves[name]
         values = [distribution.draw(draws, leaf.control) for _ in range(math.prod(leaf.shape))]

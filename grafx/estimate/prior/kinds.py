@@ -20,9 +20,6 @@ from .reading import Table, meant
 GROUPS = "cleaning", "dynamics", "tone", "character", "space", "level"
 """What kinds are for, in the order in which an engineer uses them."""
 
-OWN_INLETS = {"sidechain"}
-"""Second inlets that listen to a sound; all others take what a generator makes."""
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -73,7 +70,7 @@ def parse_kind(name: str, table: Table, sample_rate: float) -> tuple[Kind, nn.Mo
         others = "in, out and mix are taken" if name in BUILT_IN_TYPES else "letters, digits and _ are possible"
         raise EstimateError(f"{table.place}: a kind cannot be named '{name}': {others}.")
     processor = table.text("processor")
-    options = _plain(table.table("options").content)
+    options = _plain(table.table("options").content, table.inner("options"))
     try:
         made = _make(processor, options, sample_rate)
     except (ValueError, TypeError) as error:
@@ -140,7 +137,13 @@ def _option(value: Any, sample_rate: float) -> Any:
     return [_option(inner, sample_rate) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, place: str) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {str(key): _plain(inner, place) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, place) for inner in value]
+    if not isinstance(value, str | int | float):
+        raise EstimateError(
+            f"{place} has {value!r:.60}, but must have texts, numbers, true or false, lists and tables."
+        )
+    return value

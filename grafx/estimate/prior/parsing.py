@@ -57,7 +57,7 @@ def _uniform(table: Table, control: Control) -> Uniform:
 
 
 def _normal(table: Table, control: Control) -> Normal:
-    (within,) = _ranges(table, "within", control) if "within" in table else [(control.low, control.high)]
+    (within,) = _ranges(table, "within", control) if "within" in table else [(float(control.low), float(control.high))]
     mean = default_of(control) if table.content.get("normal") == "default" else table.number("normal")
     if mean is None:
         raise table.refuse("normal", "a number, as this control has several values with defaults of their own")

@@ -13,13 +13,17 @@ import torch.nn as nn
 
 from ...data import NodeConfigs
 from ...errors import EstimateError
+from ...processors.contract import contract_of
+from ...processors.controls import Leaf
 from .kinds import KIND_KEYS, Kind, parse_kind
+from .palette import Palette, palette_of
 from .reading import Table, meant
 from .structures import STRUCTURES, Structure
+from .writing import write
 
 PRESETS = Path(__file__).with_name("presets")
 
-KEYS = "name", "sample_rate", "channels", "max_nodes", "structures", "kinds"
+KEYS = "name", "sample_rate", "channels", "max_nodes", "band_length", "structures", "kinds"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,7 @@ class Prior:
         sample_rate: Of the sounds, in Hz.
         channels: Of the dry sounds.
         max_nodes: How many nodes a graph may have, with inputs, sums and outputs.
+        band_length: Least and most processors in each band of a crossover, of which one band has at least one.
         structures: Name of a structure, such as ``"chain"``, to its options.
         kinds: Node type to its processor and the distributions of its controls.
     """
@@ -39,6 +44,7 @@ class Prior:
     sample_rate: int
     channels: int
     max_nodes: int
+    band_length: tuple[int, int]
     structures: Mapping[str, Structure]
     kinds: Mapping[str, Kind]
 
@@ -52,6 +58,19 @@ class Prior:
         """The node types, with their inlets and outlets."""
         return NodeConfigs.from_processors(self.processors)
 
+    @cached_property
+    def palette(self) -> Palette:
+        """The kinds by what they are used for."""
+        return palette_of(self.kinds, self.config, self.name)
+
+    @cached_property
+    def leaves(self) -> dict[str, dict[str, Leaf]]:
+        """Node type to its controls by name, in the order of normalized values."""
+        return {
+            name: {leaf.name: leaf for leaf in contract_of(processor).leaves()}
+            for name, processor in self.processors.items()
+        }
+
     @property
     def plain(self) -> dict[str, Any]:
         """All that makes it, as its file has it."""
@@ -60,6 +79,7 @@ class Prior:
             "sample_rate": self.sample_rate,
             "channels": self.channels,
             "max_nodes": self.max_nodes,
+            "band_length": list(self.band_length),
             "structures": {name: structure.plain() for name, structure in self.structures.items()},
             "kinds": {name: kind.plain() for name, kind in self.kinds.items()},
         }
@@ -68,6 +88,10 @@ class Prior:
     def digest(self) -> str:
         """SHA-256 of its content, equal on all machines; the order of kinds and structures counts."""
         return sha256(json.dumps(self.plain).encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """Write it as the text of a file; reading it gives an equal prior."""
+        return write(self.plain)
 
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, Prior) else NotImplemented
@@ -122,24 +146,26 @@ def _parse(content: str | Mapping[str, Any], file: str, name: str) -> Prior:
     for kind in table.table("kinds").content:
         inner = table.table("kinds").table(kind, KIND_KEYS)
         kinds[kind], processors[kind] = parse_kind(kind, inner, sample_rate)
+    config = NodeConfigs.from_processors(processors)
+    palette = palette_of(kinds, config, file)
+    max_nodes = table.whole("max_nodes", 32, low=3)
     tables = table.table("structures", STRUCTURES)
-    structures = {s: STRUCTURES[s].parse(tables.table(s, STRUCTURES[s].KEYS)) for s in tables.content}
-    if not any(kind.weight for kind in kinds.values()):
-        raise EstimateError(
-            f"{file} has no kinds that could be drawn: give at least one [kinds.NAME] a weight above 0."
-        )
+    structures = {}
+    for structure, cls in ((name, cls) for name, cls in STRUCTURES.items() if name in tables):
+        structures[structure] = cls.parse(tables.table(structure, cls.KEYS), palette, max_nodes)
     if not any(structure.weight for structure in structures.values()):
         raise EstimateError(
             f"{file} has no structures that could be drawn: give at least one of"
             f" {', '.join(f'[structures.{s}]' for s in STRUCTURES)}, with a weight above 0."
         )
     prior = Prior(
-        table.text("name", name),
-        sample_rate,
-        table.whole("channels", 2, low=1, high=2),
-        table.whole("max_nodes", 32, low=3),
-        structures,
-        kinds,
+        name=table.text("name", name),
+        sample_rate=sample_rate,
+        channels=table.whole("channels", 2, low=1, high=2),
+        max_nodes=max_nodes,
+        band_length=table.counts("band_length", (0, 1)),
+        structures=structures,
+        kinds=kinds,
     )
-    vars(prior)["processors"] = processors
+    vars(prior).update(processors=processors, config=config, palette=palette)  # made already
     return prior
