@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .audio_reader import PIECE, audio_blocks, open_audio, read_audio
-from .audio_writer import audio_writer, write_audio
+from .audio_reader import PIECE, audio_blocks, open_audio, read_audio, read_excerpt
+from .audio_writer import audio_suffixes, audio_writer, write_audio
 from .errors import AudioError
 from .text import Notice, printable
 
@@ -16,10 +16,12 @@ __all__ = [
     "StemStream",
     "audio_blocks",
     "audio_digest",
+    "audio_suffixes",
     "audio_writer",
     "conform",
     "open_audio",
     "read_audio",
+    "read_excerpt",
     "read_stems",
     "write_audio",
 ]

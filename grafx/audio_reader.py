@@ -71,6 +71,24 @@ def audio_blocks(path: str | os.PathLike, size: int) -> Iterator[Tensor]:
         yield from file.blocks(size)
 
 
+def read_excerpt(path: str | os.PathLike, start: int, length: int) -> Tensor:
+    """Read a part of an audio file, without what comes before it where the format allows that.
+
+    Args:
+        path: The file.
+        start: The first sample.
+        length: How many samples; fewer where the file ends.
+
+    Returns:
+        The signal ``(channels, samples)``, at the sample rate of the file.
+
+    Raises:
+        AudioError: As in :func:`read_audio`, about this part alone.
+    """
+    with open_audio(path) as file:
+        return file.excerpt(start, min(length, file.frames - start))
+
+
 @contextmanager
 def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
     """Open a mono or stereo audio file for reading.
@@ -113,17 +131,34 @@ class AudioFile(ABC):
         """Yield the sound in blocks of a size, the last of which may be shorter."""
         kept, start = torch.zeros(self.channels, 0), 0
         for piece in self.pieces():
-            if not piece.isfinite().all():
-                first = start + int((~piece.isfinite()).any(0).nonzero()[0])
-                raise AudioError(
-                    f"{self.name} holds NaN or infinity, first at {first / self.samplerate:.3f} s: repair or export it"
-                    " again."
-                )
+            self._check_finite(piece, start)
             start += piece.shape[1]
             *whole, kept = torch.cat([kept, piece], 1).split(size, 1)
             yield from whole
         if kept.shape[1]:
             yield kept
+
+    def excerpt(self, start: int, length: int) -> Tensor:
+        """Read some samples, all of which the file has."""
+        excerpt, count = torch.zeros(self.channels, length), 0
+        for piece in self.pieces():
+            first = max(0, start - count)
+            part = piece[:, first : start + length - count]
+            if part.shape[1]:
+                excerpt[:, count + first - start :][:, : part.shape[1]] = part
+            count += piece.shape[1]
+            if count >= start + length:
+                break
+        self._check_finite(excerpt, start)
+        return excerpt
+
+    def _check_finite(self, piece: Tensor, start: int) -> None:
+        if not piece.isfinite().all():
+            first = start + int((~piece.isfinite()).any(0).nonzero()[0])
+            raise AudioError(
+                f"{self.name} holds NaN or infinity, first at {first / self.samplerate:.3f} s: repair or export it"
+                " again."
+            )
 
 
 class _Sndfile(AudioFile):
@@ -150,6 +185,23 @@ class _Sndfile(AudioFile):
                 )
             count += len(samples)
             yield torch.from_numpy(samples.T.copy())
+
+    def excerpt(self, start: int, length: int) -> Tensor:
+        import soundfile
+
+        try:
+            self.file.seek(start)
+            samples = self.file.read(length, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError):
+            samples = ()
+        if len(samples) < length:
+            raise AudioError(
+                f"{self.name} is damaged or cut short: it cannot be read at {start / self.samplerate:.3f} s of"
+                f" {self.frames / self.samplerate:.3f} s. Copy or export it again."
+            )
+        excerpt = torch.from_numpy(samples.T.copy())
+        self._check_finite(excerpt, start)
+        return excerpt
 
 
 class _Av(AudioFile):

@@ -1,5 +1,6 @@
 """What each node of a graph does to the sound: how much the output changes without it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,11 +11,15 @@ from torch import Tensor
 
 from ..data import GRAFX
 from ..data.configs import BUILT_IN_TYPES
+from ..errors import GraphError
 from .rendering import render_graphs
 
+AUDIBLE_DB = -30.0
+"""Level of a change, relative to the output, from which on it counts."""
 SILENT = 1e-10
 """Mean square below which an output is silent, −100 dB."""
 LIMIT_DB = 200.0
+TINY = 1e-30
 
 
 class Heard(NamedTuple):
@@ -22,22 +27,27 @@ class Heard(NamedTuple):
 
     Attributes:
         output: ``(C, L)``.
-        changes: Node to the level in dB of the change of the output without it, relative to the output. Nodes that
-            cannot be removed, such as those that split a sound, are not there.
+        changes: Node to the level in dB of the change of the output without it, relative to the output; all processors
+            are there.
     """
 
     output: Tensor
     changes: dict[int, float]
 
+    def lost(self, audible_db: float) -> list[int]:
+        """Nodes without which the output changes by less than a level."""
+        return [node for node, change in self.changes.items() if change < audible_db]
+
     @property
     def silent(self) -> bool:
-        return bool(self.output.square().mean() < SILENT)
+        return _power(self.output) < SILENT
 
 
 def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping[str, nn.Module]) -> list[Heard]:
-    """Render graphs, and each of them without each of its nodes, in one call.
+    """Render graphs, and each of them without each of its processors, in one call.
 
-    What comes before a removed node is computed once for all.
+    A removed node is bypassed: what comes to its first inlet is on its first outlet, and its other outlets are silent.
+    What does not depend on it is computed once for all.
 
     Args:
         graphs: Graphs with one ``out`` node.
@@ -46,63 +56,77 @@ def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping
     """
     unions = [_with_removals(G) for G in graphs]
     outputs = render_graphs([union for union, _ in unions], sources, processors)
-    heard = []
-    for rows, (_, removed) in zip(outputs, unions, strict=True):
-        output, *others = rows if removed else [rows]
-        power = output.square().mean()
-        changes = {}
-        for node, other in zip(removed, others, strict=True):
-            ratio = (other - output).square().mean() / power.clamp(min=SILENT)
-            changes[node] = min(max(10 * torch.log10(ratio.clamp(min=1e-30)).item(), -LIMIT_DB), LIMIT_DB)
-        heard.append(Heard(output, changes))
-    return heard
+    return [_compared(rows, removed) for rows, (_, removed) in zip(outputs, unions, strict=True)]
 
 
-def _with_removals(G: GRAFX) -> tuple[GRAFX, list[int]]:
-    """Add copies of all that comes after a node, for each node, and tell of which nodes there are such copies."""
-    union = G.copy()
-    removed = [node for node in sorted(G.nodes) if _is_removable(G, node)]
-    for node in removed:
-        copies = {other: union.add(G.nodes[other]["node_type"]) for other in sorted(nx.descendants(G, node))}
-        for other, copied in copies.items():
-            union.nodes[copied].update(G.nodes[other])
-        edges = []
-        for source, dest, plugs in G.in_edges(copies, data=True):
-            if source != node:
-                edges.append((copies.get(source, source), copies[dest], plugs["outlet"], plugs["inlet"]))
-            else:
-                edges += [(s, copies[dest], outlet, plugs["inlet"]) for s, outlet in _fed_by(G, node)]
-        _connect(union, edges)
-    return union, removed
+def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Heard:
+    """Compare the first of some outputs with the others, which there are for those nodes that leave one."""
+    output, *others = rows if rows.ndim == 3 else rows[None]
+    power = _power(output) + TINY
+    without = iter(others)
+    changes = {}
+    for node, leaves_output in removed.items():
+        ratio = (_power(next(without) - output) + TINY) / power if leaves_output else 1.0
+        changes[node] = min(max(10 * math.log10(ratio), -LIMIT_DB), LIMIT_DB)
+    return Heard(output, changes)
 
 
-def _connect(union: GRAFX, edges: Sequence[tuple[int, int, str, str]]) -> None:
-    """Connect, through a sum where a sound comes to an inlet twice."""
+def _power(signal: Tensor) -> float:
+    return torch.linalg.vector_norm(signal).square().item() / signal.numel()
+
+
+def _with_removals(G: GRAFX) -> tuple[GRAFX, dict[int, bool]]:
+    """Add what comes after a node once more without it, for each processor, and tell where an output is left."""
+    try:
+        union, order = G.copy(), list(nx.topological_sort(G))
+    except nx.NetworkXUnfeasible:
+        raise GraphError(next(iter(G.validate()), "The graph has a cycle.")) from None
+    nodes = [node for node in sorted(G.nodes) if G.nodes[node]["node_type"] not in BUILT_IN_TYPES]
+    return union, {node: _add_removal(union, G, node, order) for node in nodes}
+
+
+def _add_removal(union: GRAFX, G: GRAFX, node: int, order: Sequence[int]) -> bool:
+    """Add copies of what comes after a node, fed by what it is fed with; return whether the output still has a source.
+
+    Copies get no signal where their first inlet has none, and are left out.
+    """
+    after = nx.descendants(G, node)
+    copies: dict[int, int | None] = {}
+    for other in (n for n in order if n in after):
+        cables = []
+        for source, _, plugs in G.in_edges(other, data=True):
+            if source == node:
+                first = _first(G, node, "outlets") == plugs["outlet"]
+                cables += [(s, outlet, plugs["inlet"]) for s, outlet in _fed_by(G, node) if first]
+            elif (copied := copies.get(source, source)) is not None:
+                cables.append((copied, plugs["outlet"], plugs["inlet"]))
+        first_inlet = _first(G, other, "inlets")
+        if any(inlet == first_inlet for *_, inlet in cables):
+            copies[other] = union.add(G.nodes[other]["node_type"])
+            union.nodes[copies[other]].update(G.nodes[other])
+            _connect(union, copies[other], cables)
+        else:
+            copies[other] = None
+    return any(copies[other] is not None for other in after if G.nodes[other]["node_type"] == "out")
+
+
+def _connect(union: GRAFX, dest: int, cables: Sequence[tuple[int, str, str]]) -> None:
+    """Connect sources to a node, through a sum where the same comes to an inlet twice."""
     known = set()
-    for source, dest, outlet, inlet in edges:
-        if (source, dest, outlet, inlet) in known:
+    for source, outlet, inlet in cables:
+        if (source, outlet, inlet) in known:
             between = union.add("mix")
             union.add_edge(source, between, outlet=outlet, inlet="main")
             source, outlet = between, "main"
-        known.add((source, dest, outlet, inlet))
+        known.add((source, outlet, inlet))
         union.add_edge(source, dest, outlet=outlet, inlet=inlet)
 
 
 def _fed_by(G: GRAFX, node: int) -> list[tuple[int, str]]:
     """What comes to the first inlet of a node."""
-    inlets = G.config[G.nodes[node]["node_type"]]["inlets"]
-    return [(s, data["outlet"]) for s, _, data in G.in_edges(node, data=True) if inlets and data["inlet"] == inlets[0]]
+    first = _first(G, node, "inlets")
+    return [(s, data["outlet"]) for s, _, data in G.in_edges(node, data=True) if data["inlet"] == first]
 
 
-def _is_removable(G: GRAFX, node: int) -> bool:
-    """Whether all that a node feeds can do without it."""
-    node_type = G.nodes[node]["node_type"]
-    if node_type in BUILT_IN_TYPES or len(G.config[node_type]["outlets"]) != 1:
-        return False
-    if _fed_by(G, node):
-        return True
-    for _, dest, data in G.out_edges(node, data=True):
-        first = G.config[G.nodes[dest]["node_type"]]["inlets"][0]
-        if data["inlet"] == first and len(_fed_by(G, dest)) == 1:
-            return False
-    return True
+def _first(G: GRAFX, node: int, side: str) -> str | None:
+    return next(iter(G.config[G.nodes[node]["node_type"]][side]), None)

@@ -1,53 +1,35 @@
 """Random graphs with their sounds, rendered in batches of different graphs."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from ..data import GRAFX
+from ..data.queries import get_node_ids_from_type
 from ..errors import EstimateError
-from .audible import Heard, hear
-from .prior import Prior, draw_graph, draw_settings
+from .audible import AUDIBLE_DB, Heard, hear
+from .batches import Batches, Example, one_thread
+from .prior import Prior, draw_graph, draw_settings, structure_key
 from .seeds import seed_of
 from .sounds import Sounds
+from .splits import MOST_DRAWS, check_split, confine_settings, split_of_structure, split_sounds
 
-AUDIBLE_DB = -30.0
+__all__ = ["Example", "GraphDataset"]
+
 ATTEMPTS = 6
-"""How often settings are drawn before a node that is not audible is left as it is."""
+"""How often settings are drawn until a node that is not audible is left as it is."""
+LARGEST_GAIN = 1e4  # 80 dB
 
 
-@dataclass(frozen=True)
-class Example:
-    """A graph, what it was fed with, and what came out.
+class GraphDataset(Batches):
+    """Random graphs, drawn and rendered on the fly. It yields lists of examples, each rendered in one call.
 
-    Attributes:
-        G: The graph with physical parameters on its nodes. Processors also have ``audible``, whether the output would
-            change by more than a threshold without the node, and ``change_db``, by how much.
-        sources: A dry sound for each ``in`` node, in id order, ``(K, C, L)``.
-        output: ``(C, L)``.
-        sounds: The names of the dry sounds.
-        seed: All that is random follows from it.
-        gain: Factor that brought the output to its loudness.
-    """
-
-    G: GRAFX
-    sources: Tensor
-    output: Tensor
-    sounds: tuple[str, ...]
-    seed: int
-    gain: float = 1.0
-
-
-class GraphDataset(IterableDataset[list[Example]]):
-    """Random graphs, rendered on the fly. It yields lists of examples, each rendered at once.
-
-    An epoch has every seed once, in an order that depends on nothing but the seed and the epoch: neither on the number
-    of workers of a ``DataLoader(dataset, batch_size=None)`` nor on that of processes.
+    Settings of nodes that are not audible are drawn again, some times. See :class:`Batches` for the order.
 
     Args:
         prior: What graphs are drawn from.
@@ -55,11 +37,16 @@ class GraphDataset(IterableDataset[list[Example]]):
         count: Number of examples in an epoch.
         seconds: Length of each.
         seed: Another seed gives other examples.
+        split: ``"train"``, ``"valid"`` or ``"test"``, which have no seeds in common.
+        by: What else they have not in common: the ``"sound"``, the ``"structure"`` of graphs, or ranges of the
+            ``"settings"`` of nodes; None if nothing.
         batch_size: How many examples are rendered at once; the last list may be shorter.
+        loudness: To which LUFS outputs are brought; None leaves them as they come.
+        audible_db: Least level of the change that a node makes, relative to the output.
         rank, world_size: Which of several processes this is; together they have every seed once.
 
     Raises:
-        EstimateError: An argument is not possible.
+        EstimateError: An argument is not possible, or the prior or the sounds cannot be split like that.
     """
 
     def __init__(
@@ -69,68 +56,71 @@ class GraphDataset(IterableDataset[list[Example]]):
         count: int,
         seconds: float = 2.0,
         seed: int = 0,
+        split: Literal["train", "valid", "test"] = "train",
+        by: Literal["sound", "structure", "settings"] | None = "sound",
         batch_size: int = 32,
+        loudness: float | None = None,
+        audible_db: float = AUDIBLE_DB,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        super().__init__(count, batch_size, rank, world_size)
+        check_split(split, by)
         if sounds.sample_rate != prior.sample_rate:
             raise EstimateError(
-                f"The sounds have {sounds.sample_rate} Hz, but the prior '{prior.name}' is for {prior.sample_rate} Hz."
+                f"The sounds have {sounds.sample_rate} Hz, but the prior '{prior.name}' is for {prior.sample_rate} Hz:"
+                " make them with its sample_rate."
             )
-        self.prior, self.sounds, self.count, self.seconds, self.seed = prior, sounds, count, seconds, seed
-        self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
-        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers that persist see it, too
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the seeds; epoch 0 has them as they come."""
-        self._epoch.fill_(epoch)
-
-    def __len__(self) -> int:
-        """Number of lists that this process gets."""
-        return len(range(self.rank, -(-self.count // self.batch_size), self.world_size))
-
-    def __iter__(self) -> Iterator[list[Example]]:
-        worker = get_worker_info()
-        batches = islice(self.seeds(), self.rank, None, self.world_size)
-        mine = islice(batches, worker.id, None, worker.num_workers) if worker else batches
-        return map(self.examples, mine)
-
-    def seeds(self) -> Iterator[list[int]]:
-        """The seeds of each list of the epoch."""
-        epoch = int(self._epoch)
-        first = seed_of("examples", self.seed) >> 12  # so that JSON and floats hold all of them
-        order = range(self.count)
-        if epoch:
-            order = torch.randperm(self.count, generator=torch.Generator().manual_seed(seed_of(self.seed, epoch)))
-            order = order.tolist()
-        for start in range(0, self.count, self.batch_size):
-            yield [first + order[i] for i in range(start, min(start + self.batch_size, self.count))]
+        if not 1 <= seconds * prior.sample_rate < math.inf:
+            raise EstimateError(f"seconds must be a positive number, not {seconds}.")
+        if loudness is not None and not -100 <= loudness <= 0:
+            raise EstimateError(f"loudness must be from -100 to 0 LUFS, or None, not {loudness}.")
+        self.prior, self.seconds, self.seed, self.split, self.by = prior, seconds, seed, split, by
+        self.sounds = split_sounds(sounds, split) if by == "sound" else sounds
+        self.loudness, self.audible_db = loudness, audible_db
+        self._first_seed = seed_of("examples", split, seed) >> 11  # JSON and floats hold it
 
     @torch.no_grad()
-    def examples(self, seeds: Sequence[int]) -> list[Example]:
-        """Draw and render the examples of some seeds."""
+    def examples(self, indices: Sequence[int]) -> list[Example]:
+        """Draw and render the examples of these numbers, in one call."""
+        seeds = [self._first_seed + self._checked(index) for index in indices]
         with one_thread():
-            graphs = [draw_graph(self.prior, seed) for seed in seeds]
-            counts = [sum(t == "in" for _, t in G.nodes(data="node_type")) for G in graphs]
-            drawn = self.sounds.draw_all(
-                [seed_of("sound", seed, i) for seed, count in zip(seeds, counts, strict=True) for i in range(count)],
-                self.seconds,
-                self.prior.channels,
-            )
-            sounds = iter(drawn)
-            own = [list(islice(sounds, count)) for count in counts]
-            sources = [torch.stack([signal for _, signal in rows]) for rows in own]
-            heard = self._audible(graphs, sources, seeds)
-            return [
-                Example(G, rows, one.output, tuple(name for name, _ in names), seed)
-                for G, rows, one, names, seed in zip(graphs, sources, heard, own, seeds, strict=True)
-            ]
+            graphs = [self._graph(seed) for seed in seeds]
+            names, sources = self._sources(graphs, seeds)
+            heard = self._heard(graphs, sources, seeds)
+            examples = map(Example, graphs, sources, (one.output for one in heard), names, seeds)
+            return [self._leveled(example) for example in examples]
 
-    def _audible(self, graphs: list[GRAFX], sources: Sequence[Tensor], seeds: Sequence[int]) -> list[Heard]:
-        """Render graphs, with other settings for those nodes that are not audible, and mark them."""
+    def _graph(self, seed: int) -> GRAFX:
+        for attempt in range(MOST_DRAWS):
+            G = draw_graph(self.prior, seed, attempt)
+            if self.by != "structure" or split_of_structure(structure_key(G)) == self.split:
+                return self._confined(G, seed)
+        raise EstimateError(
+            f"The prior '{self.prior.name}' cannot be split by structure: none of {MOST_DRAWS} graphs is for"
+            f" '{self.split}'. Let it have more structures, or split by sound or settings."
+        )
+
+    def _confined(self, G: GRAFX, seed: int) -> GRAFX:
+        if self.by == "settings":
+            confine_settings(self.prior, G, self.split, seed)
+        return G
+
+    def _sources(self, graphs: Sequence[GRAFX], seeds: Sequence[int]) -> tuple[list[tuple[str, ...]], list[Tensor]]:
+        """Draw a dry sound for each ``in`` node."""
+        counts = [len(get_node_ids_from_type(G, "in")) for G in graphs]
+        own_seeds = [seed_of("sound", seed, i) for seed, n in zip(seeds, counts, strict=True) for i in range(n)]
+        drawn = iter(self.sounds.draw_all(own_seeds, self.seconds, self.prior.channels))
+        own = [list(islice(drawn, count)) for count in counts]
+        silence = torch.zeros(0, self.prior.channels, round(self.seconds * self.prior.sample_rate))
+        names = [tuple(name for name, _ in sounds) for sounds in own]
+        return names, [torch.stack([s for _, s in sounds]) if sounds else silence for sounds in own]
+
+    def _heard(self, graphs: list[GRAFX], sources: Sequence[Tensor], seeds: Sequence[int]) -> list[Heard]:
+        """Render graphs, with other settings for nodes that are not audible, and mark all nodes."""
         heard = hear(graphs, sources, self.prior.processors)
         for attempt in range(1, ATTEMPTS):
-            left = [i for i, one in enumerate(heard) if any(c < AUDIBLE_DB for c in one.changes.values())]
+            left = [i for i, one in enumerate(heard) if one.silent or one.lost(self.audible_db)]
             if not left:
                 break
             for i in left:
@@ -140,25 +130,22 @@ class GraphDataset(IterableDataset[list[Example]]):
                 heard[i] = one
         for G, one in zip(graphs, heard, strict=True):
             for node, change in one.changes.items():
-                G.nodes[node].update(audible=change >= AUDIBLE_DB, change_db=round(change, 2))
+                G.nodes[node].update(audible=change >= self.audible_db, change_db=round(change, 2))
         return heard
 
     def _redrawn(self, G: GRAFX, heard: Heard, seed: int) -> GRAFX:
-        """A graph with other settings for all nodes that are not audible, and for all if nothing is heard."""
+        """A graph with other settings for the nodes that are not audible; for all, if nothing is heard at all."""
         drawn = draw_settings(self.prior, G, seed)
-        if not heard.silent:
-            for node, change in heard.changes.items():
-                if change >= AUDIBLE_DB:
-                    drawn.nodes[node]["parameters"] = G.nodes[node]["parameters"]
-        return drawn
+        lost = set(G.nodes) if heard.silent else heard.lost(self.audible_db)
+        for node in set(G.nodes) - set(lost):
+            drawn.nodes[node]["parameters"] = G.nodes[node]["parameters"]
+        return self._confined(drawn, seed)
 
+    def _leveled(self, example: Example) -> Example:
+        if self.loudness is None:
+            return example
+        from ..search.loudness import loudness
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread, since sums of several may round in other ways; workers have the other cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        lufs = loudness(example.output, self.prior.sample_rate)
+        gain = min(10 ** ((self.loudness - lufs) / 20), LARGEST_GAIN) if math.isfinite(lufs) else 1.0
+        return replace(example, output=gain * example.output, gain=gain)

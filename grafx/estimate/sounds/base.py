@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Self
+from hashlib import sha256
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -44,6 +45,11 @@ class Sounds(ABC):
     def draw_all(self, seeds: Sequence[int], seconds: float, channels: int = 2) -> list[tuple[str, Tensor]]:
         """Draw a sound for each seed, as :meth:`draw` does for one."""
 
+    @property
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What they are, as plain data; equal if and only if the same sounds are drawn."""
+
     @abstractmethod
     def only(self, names: Iterable[str]) -> Self:
         """Return the same sounds without those that are not named."""
@@ -53,6 +59,11 @@ def drawn_name(names: Sequence[str], seed: int) -> str:
     if not names:
         raise EstimateError("There are no sounds to draw from.")
     return Draws("sound", seed).one_of(names)
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """A digest of names, in their order."""
+    return sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def leveled(signal: Tensor) -> Tensor:

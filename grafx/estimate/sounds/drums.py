@@ -1,34 +1,25 @@
 """Drums: kicks, toms, snares, claps and hats, once or in the patterns of a bar."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...processors import (
     BandPassFilter,
-    ExponentialEnvelope,
     HighPassFilter,
     KickSynth,
     SineOscillator,
     SquareOscillator,
-    WhiteNoise,
 )
 from ..prior.randomness import Draws
+from .parts import decay, filtered, made, noise, possible, tone
 from .score import Note, Settings, Voice, between, by_ratio
 
 SEEDS = 65535
 ONCE = 0.4  # of the sounds are heard once
 METAL = 2.0, 3.0, 4.16, 5.43, 6.79, 8.21  # partials of a hat, which fit to no tone
 BURSTS = 0.0, 0.011, 0.023  # s, of the hands of a clap
-HIGHEST = 0.45  # of the sample rate
-
-
-@cache
-def _made(kind: type, sample_rate: int) -> Any:
-    return kind(sample_rate=sample_rate)
 
 
 def _drawn_kick(draws: Draws) -> Settings:
@@ -59,7 +50,8 @@ def _drawn_tom(draws: Draws) -> Settings:
 
 
 def _kick(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
-    return _made(KickSynth, sample_rate)(num_samples=num_samples, dsp_params=settings)[:, 0]
+    cutoffs = {name: possible(value, sample_rate) for name, value in settings.items() if name.endswith("cutoff")}
+    return made(KickSynth, sample_rate)(num_samples=num_samples, dsp_params={**settings, **cutoffs})[:, 0]
 
 
 def _drawn_snare(draws: Draws) -> Settings:
@@ -75,10 +67,10 @@ def _drawn_snare(draws: Draws) -> Settings:
 
 def _snare(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
     """Two tones of a skin, and the noise of the wires below it."""
-    envelope = _envelope(settings["tone_rate"], num_samples, sample_rate)
-    low, high = (_tone(SineOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in (1.0, 1.59))
-    wires = _filtered(HighPassFilter, _noise(settings, num_samples, sample_rate), settings["wire_hertz"], sample_rate)
-    wires = wires * _envelope(settings["wire_rate"], num_samples, sample_rate)
+    envelope = decay(settings["tone_rate"], num_samples, sample_rate)
+    low, high = (tone(SineOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in (1.0, 1.59))
+    wires = filtered(HighPassFilter, noise(settings, num_samples, sample_rate), settings["wire_hertz"], sample_rate)
+    wires = wires * decay(settings["wire_rate"], num_samples, sample_rate)
     return ((low + 0.6 * high) * envelope + settings["wires"][:, None, None] * wires)[:, 0]
 
 
@@ -93,12 +85,12 @@ def _drawn_clap(draws: Draws) -> Settings:
 
 def _clap(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
     """Noise in a band, in a few bursts."""
-    noise = _filtered(BandPassFilter, _noise(settings, num_samples, sample_rate), settings["hertz"], sample_rate)
+    band = filtered(BandPassFilter, noise(settings, num_samples, sample_rate), settings["hertz"], sample_rate)
     time = torch.arange(num_samples) / sample_rate
     since = time - torch.tensor(BURSTS)[:, None] * settings["spread"][:, None, None]
     rates = torch.stack([torch.full_like(settings["rate"], 200.0)] * (len(BURSTS) - 1) + [settings["rate"]], -1)
     bursts = torch.where(since >= 0, torch.exp(-rates[..., None] * since.clamp(min=0)), 0.0)
-    return noise[:, 0] * bursts.amax(1)
+    return band[:, 0] * bursts.amax(1)
 
 
 def _drawn_hat(draws: Draws) -> Settings:
@@ -113,30 +105,10 @@ def _drawn_hat(draws: Draws) -> Settings:
 
 def _hat(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
     """Noise and six squares, above some frequency."""
-    metal = sum(_tone(SquareOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in METAL)
-    mixed = _noise(settings, num_samples, sample_rate) + settings["metal"][:, None, None] * metal
-    high = _filtered(HighPassFilter, mixed, settings["cutoff"], sample_rate)
-    return (high * _envelope(settings["rate"], num_samples, sample_rate))[:, 0]
-
-
-def _noise(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
-    return _made(WhiteNoise, sample_rate)(num_samples=num_samples, dsp_params={"seed": settings["seed"]})
-
-
-def _tone(kind: type, hertz: Tensor, num_samples: int, sample_rate: int) -> Tensor:
-    return _made(kind, sample_rate)(num_samples=num_samples, dsp_params={"frequency_hz": _possible(hertz, sample_rate)})
-
-
-def _envelope(rate: Tensor, num_samples: int, sample_rate: int) -> Tensor:
-    return _made(ExponentialEnvelope, sample_rate)(num_samples=num_samples, dsp_params={"decay_rate": rate})
-
-
-def _filtered(kind: type, signal: Tensor, hertz: Tensor, sample_rate: int) -> Tensor:
-    return _made(kind, sample_rate)(signal, dsp_params={"frequency_hz": _possible(hertz, sample_rate)})
-
-
-def _possible(hertz: Tensor, sample_rate: int) -> Tensor:
-    return hertz.clamp(max=HIGHEST * sample_rate)
+    metal = sum(tone(SquareOscillator, ratio * settings["hertz"], num_samples, sample_rate) for ratio in METAL)
+    mixed = noise(settings, num_samples, sample_rate) + settings["metal"][:, None, None] * metal
+    high = filtered(HighPassFilter, mixed, settings["cutoff"], sample_rate)
+    return (high * decay(settings["rate"], num_samples, sample_rate))[:, 0]
 
 
 DRUMS = {
@@ -155,7 +127,9 @@ def draw_drums(draws: Draws) -> list[Note]:
         return [Note(voice, DRUMS[voice].draw(draws))]
     step = 60 / between(draws, 80, 160) / 4
     chosen = [voice for voice in DRUMS if draws.chance(0.5)] or ["kick"]
-    return [_drawn_part(draws, voice, step) for voice in chosen]
+    parts = [_drawn_part(draws, voice, step) for voice in chosen]
+    first = min(start for part in parts for start in part.starts)
+    return [part._replace(starts=tuple(start - first for start in part.starts)) for part in parts]
 
 
 def _drawn_part(draws: Draws, voice: str, step: float) -> Note:

@@ -2,17 +2,30 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from ...errors import EstimateError
 from ..prior.randomness import Draws
-from .base import Sounds, drawn_name, leveled
+from .base import Sounds, digest_of, drawn_name, leveled
 from .drums import DRUMS, draw_drums
 from .score import Note, Voice, perform
+from .tones import TONES, draw_tones
 
-SCORES: dict[str, tuple[Callable[[Draws], list[Note]], dict[str, Voice]]] = {"drums": (draw_drums, DRUMS)}
+Score = Callable[[Draws], list[Note]]
+
+
+def draw_mix(draws: Draws) -> list[Note]:
+    """Draw what one of the other generators makes."""
+    return draws.one_of((draw_drums, draw_tones))(draws)
+
+
+SCORES: dict[str, tuple[Score, dict[str, Voice]]] = {
+    "drums": (draw_drums, DRUMS),
+    "tones": (draw_tones, TONES),
+    "mix": (draw_mix, DRUMS | TONES),
+}
 """Generator to what draws a score, and the voices that play it."""
 
 
@@ -20,7 +33,7 @@ class GeneratedSounds(Sounds):
     """Sounds of a generator. Each is named by it and a number, and is the same wherever it is made.
 
     Args:
-        kind: ``"drums"``.
+        kind: ``"drums"``; ``"tones"``, plucked and bowed; or ``"mix"``, some of each.
         sample_rate: In Hz.
         count: How many sounds there are.
 
@@ -42,6 +55,10 @@ class GeneratedSounds(Sounds):
         scores = [draw(Draws(name)) for name in names]
         played = perform(scores, voices, round(seconds * self.sample_rate), self.sample_rate)
         return [(name, leveled(sound).expand(channels, -1)) for name, sound in zip(names, played, strict=True)]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return {"generator": self.kind, "sounds": len(self.names), "digest": digest_of(self.names)}
 
     def only(self, names: Iterable[str]) -> Self:
         kept = copy(self)
