@@ -207,7 +207,7 @@ def _merge(desk: _Desk, run: Sequence[int]) -> bool:
             return True
     order = _ordered(desk, run)
     if order != list(run):
-        _rewire(desk.G, run, order)
+        rewire(desk.G, run, order)
         return True
     return False
 
@@ -238,7 +238,7 @@ def _ordered(desk: _Desk, run: Sequence[int]) -> list[int]:
     return [*order[:place], *even, *order[place:]]
 
 
-def _rewire(G: GRAFX, before: Sequence[int], after: Sequence[int]) -> None:
+def rewire(G: GRAFX, before: Sequence[int], after: Sequence[int]) -> None:
     """Put the nodes of a run in another order; the cables stay in their places."""
     cables = [list(G.in_edges(before[0], data=True))]
     cables += [[(one, other, dict(data)) for data in G[one][other].values()] for one, other in pairwise(before)]
