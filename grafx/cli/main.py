@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .data import data
 from .demo import demo
 from .draw import draw
 from .invert import invert
@@ -35,5 +36,5 @@ def main(
     """Find, hear, render and draw audio processing graphs."""
 
 
-for command in (search, report, open_, render, draw, processors, invert, demo):
+for command in (search, report, open_, render, draw, processors, invert, data, demo):
     app.command(command.__name__.rstrip("_"))(command)

@@ -1,7 +1,8 @@
 """What each node of a graph does to the sound: how much the output changes without it."""
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import networkx as nx
@@ -18,6 +19,8 @@ AUDIBLE_DB = -30.0
 """Level of a change, relative to the output, from which on it counts."""
 SILENT = 1e-10
 """Mean square below which an output is silent, −100 dB."""
+AT_ONCE = 2**26
+"""Samples of all signals in a call, 256 MB, which more memory does not make faster."""
 LIMIT_DB = 200.0
 TINY = 1e-30
 
@@ -44,7 +47,7 @@ class Heard(NamedTuple):
 
 
 def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping[str, nn.Module]) -> list[Heard]:
-    """Render graphs, and each of them without each of its processors, in one call.
+    """Render graphs, and each of them without each of its processors, in one call, or a few where these are large.
 
     A removed node is bypassed: what comes to its first inlet is on its first outlet, and its other outlets are silent.
     What does not depend on it is computed once for all.
@@ -55,8 +58,23 @@ def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping
         processors: Node type to processor.
     """
     unions = [_with_removals(G) for G in graphs]
-    outputs = render_graphs([union for union, _ in unions], sources, processors)
-    return [_compared(rows, removed) for rows, (_, removed) in zip(outputs, unions, strict=True)]
+    heard: list[Heard] = []
+    for part in _parts([len(union) * rows[:1].numel() for (union, _), rows in zip(unions, sources, strict=True)]):
+        outputs = render_graphs([union for union, _ in unions[part]], sources[part], processors)
+        heard += map(_compared, outputs, (removed for _, removed in unions[part]))
+    return heard
+
+
+def _parts(sizes: Sequence[int]) -> Iterator[slice]:
+    """Consecutive items that are together not larger than what is rendered at once, or single."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > AT_ONCE:
+            yield slice(start, index)
+            start, total = index, 0
+        total += size
+    if sizes:
+        yield slice(start, len(sizes))
 
 
 def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Heard:
@@ -82,10 +100,13 @@ def _with_removals(G: GRAFX) -> tuple[GRAFX, dict[int, bool]]:
     except nx.NetworkXUnfeasible:
         raise GraphError(next(iter(G.validate()), "The graph has a cycle.")) from None
     nodes = [node for node in sorted(G.nodes) if G.nodes[node]["node_type"] not in BUILT_IN_TYPES]
-    return union, {node: _add_removal(union, G, node, order) for node in nodes}
+    new_ids = itertools.count(union.counter)  # not by GRAFX.add, which looks for a free one each time
+    removed = {node: _add_removal(union, new_ids, G, node, order) for node in nodes}
+    union.counter = next(new_ids)
+    return union, removed
 
 
-def _add_removal(union: GRAFX, G: GRAFX, node: int, order: Sequence[int]) -> bool:
+def _add_removal(union: GRAFX, new_ids: Iterator[int], G: GRAFX, node: int, order: Sequence[int]) -> bool:
     """Add copies of what comes after a node, fed by what it is fed with; return whether the output still has a source.
 
     Copies get no signal where their first inlet has none, and are left out.
@@ -102,20 +123,21 @@ def _add_removal(union: GRAFX, G: GRAFX, node: int, order: Sequence[int]) -> boo
                 cables.append((copied, plugs["outlet"], plugs["inlet"]))
         first_inlet = _first(G, other, "inlets")
         if any(inlet == first_inlet for *_, inlet in cables):
-            copies[other] = union.add(G.nodes[other]["node_type"])
-            union.nodes[copies[other]].update(G.nodes[other])
-            _connect(union, copies[other], cables)
+            copies[other] = next(new_ids)
+            union.add_node(copies[other], **G.nodes[other])
+            _connect(union, new_ids, copies[other], cables)
         else:
             copies[other] = None
     return any(copies[other] is not None for other in after if G.nodes[other]["node_type"] == "out")
 
 
-def _connect(union: GRAFX, dest: int, cables: Sequence[tuple[int, str, str]]) -> None:
+def _connect(union: GRAFX, new_ids: Iterator[int], dest: int, cables: Sequence[tuple[int, str, str]]) -> None:
     """Connect sources to a node, through a sum where the same comes to an inlet twice."""
     known = set()
     for source, outlet, inlet in cables:
         if (source, outlet, inlet) in known:
-            between = union.add("mix")
+            between = next(new_ids)
+            union.add_node(between, node_type="mix")
             union.add_edge(source, between, outlet=outlet, inlet="main")
             source, outlet = between, "main"
         known.add((source, outlet, inlet))

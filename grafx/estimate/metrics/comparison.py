@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch.nn as nn
@@ -79,6 +79,11 @@ class Comparison:
     parameter_error: float | None
     parameter_errors: Mapping[str, tuple[float, float]]
     pairs: tuple[Pair, ...]
+
+
+AVERAGED = [
+    field.name for field in fields(Comparison) if field.name not in ("parameter_error", "parameter_errors", "pairs")
+]
 
 
 def compare_graphs(
@@ -181,3 +186,32 @@ def share(part: float, whole: float) -> float:
 def mean(values: Sequence[float]) -> float | None:
     """Their mean; None without any."""
     return sum(values) / len(values) if values else None
+
+
+def mean_comparison(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """The means over many graphs, as plain data.
+
+    Args:
+        comparisons: The results of :func:`compare_graphs`; at least one.
+
+    Returns:
+        ``"graphs"``, how many there are; the mean over graphs of each number of a :class:`Comparison`, and of
+        ``"edge_exact"`` and ``"edit_exact"`` the share where it is; ``"parameter_error"`` and ``"parameter_errors"`` as
+        there, but over all matched nodes of all graphs; ``"parameter_nodes"``, how many these are, and
+        ``"parameter_counts"``, for how many of them each control counts.
+
+    Raises:
+        EstimateError: There is no comparison.
+    """
+    if not comparisons:
+        raise EstimateError("There is no comparison to take the mean of: give those of at least one graph.")
+    pairs = [pair for comparison in comparisons for pair in comparison.pairs]
+    counts = Counter(f"{pair.node_type}.{control}" for pair in pairs for control in pair.errors)
+    return {
+        "graphs": len(comparisons),
+        **{name: mean([float(getattr(comparison, name)) for comparison in comparisons]) for name in AVERAGED},
+        "parameter_error": mean([pair.error for pair in pairs]),
+        "parameter_errors": errors_by_control(pairs),
+        "parameter_nodes": len(pairs),
+        "parameter_counts": dict(sorted(counts.items())),
+    }

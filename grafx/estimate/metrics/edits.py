@@ -8,6 +8,7 @@ from networkx import optimize_edit_paths
 from scipy.optimize import linear_sum_assignment
 
 from ...data import GRAFX
+from .order import in_order, outline
 
 EFFORT = 20_000_000
 """Budget of the search, in steps times the squared size of the problem: a second or so."""
@@ -48,6 +49,8 @@ def edit_distance(G: GRAFX, H: GRAFX, matched: dict[int, int]) -> tuple[int, boo
         Abu-Aisheh, Raveaux, Ramel and Martineau, "An exact graph edit distance algorithm for solving pattern
         recognition problems", ICPRAM 2015, as in networkx.
     """
+    if outline(H) < outline(G):  # so that it is the same either way, also where the budget is spent
+        return edit_distance(H, G, {j: i for i, j in matched.items()})
     one, other = _simple(G), _simple(H)
     distance = _cost(one, other, _completed(one, other, matched))
     if distance == _fewest(one, other):
@@ -70,11 +73,13 @@ def edit_distance(G: GRAFX, H: GRAFX, matched: dict[int, int]) -> tuple[int, boo
 def _simple(G: GRAFX) -> nx.DiGraph:
     """The types of nodes, and the cables between two of them as one edge."""
     simple = nx.DiGraph()
-    simple.add_nodes_from((node, {"label": data["node_type"]}) for node, data in G.nodes(data=True))
-    for source, dest, data in G.edges(data=True):
+    nodes = in_order(G)
+    simple.add_nodes_from((node, {"label": G.nodes[node]["node_type"]}) for node in nodes)
+    for i, j, outlet, inlet in outline(G)[1]:
+        source, dest = nodes[i], nodes[j]
         if not simple.has_edge(source, dest):
             simple.add_edge(source, dest, plugs=Counter())
-        simple.edges[source, dest]["plugs"][data["outlet"], data["inlet"]] += 1
+        simple.edges[source, dest]["plugs"][outlet, inlet] += 1
     return simple
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse import csr_array
 
 from ...data import GRAFX
-from .order import in_order
+from .order import in_order, outline
 
 MOST_VARIABLES = 1000
 """Size of a problem up to which it is solved exactly."""
@@ -69,6 +69,9 @@ def best_matching(G: GRAFX, H: GRAFX, distances: Distances) -> Matching:
         G, H: The graphs.
         distances: Of nodes of one type.
     """
+    if outline(H) < outline(G):  # so that it is the same either way, also where it is not solved
+        back = best_matching(H, G, lambda label, rows, columns: distances(label, columns, rows).T)
+        return back._replace(nodes={i: j for j, i in back.nodes.items()})
     names = _names(G) & _names(H)
     one, other = _plain(G, names), _plain(H, names)
     groups = [
@@ -115,14 +118,12 @@ def _names(G: GRAFX) -> set[str]:
 
 def _plain(G: GRAFX, names: set[str]) -> _Graph:
     ids = in_order(G)
-    place = {node: index for index, node in enumerate(ids)}
     labels: list[Hashable] = []
     for node in ids:
         data = G.nodes[node]
         named = data["node_type"] == "in" and data.get("name") in names
         labels.append(("in", data["name"]) if named else data["node_type"])
-    cables = sorted((place[s], place[d], data["outlet"], data["inlet"]) for s, d, data in G.edges(data=True))
-    return _Graph(ids, labels, cables)
+    return _Graph(ids, labels, outline(G)[1])
 
 
 def _where(graph: _Graph, label: Hashable) -> list[int]:

@@ -1,4 +1,4 @@
-"""An order of nodes that their numbers do not change."""
+"""An order of nodes, and of graphs, that the numbers of nodes do not change."""
 
 from typing import Any
 
@@ -13,6 +13,14 @@ def in_order(G: GRAFX) -> list[int]:
         number = len(set(colours.values()))
         colours = _ranked({node: (colours[node], _cables(G, node, colours)) for node in G.nodes})
     return sorted(G.nodes, key=lambda node: (colours[node], node))
+
+
+def outline(G: GRAFX) -> tuple[list[str], list[tuple[int, int, str, str]]]:
+    """The types of nodes in order, and the cables between their places: of two graphs, one comes first."""
+    nodes = in_order(G)
+    place = {node: index for index, node in enumerate(nodes)}
+    cables = sorted((place[s], place[d], data["outlet"], data["inlet"]) for s, d, data in G.edges(data=True))
+    return [G.nodes[node]["node_type"] for node in nodes], cables
 
 
 def _ranked(signatures: dict[int, Any]) -> dict[int, int]:

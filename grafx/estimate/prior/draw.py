@@ -28,12 +28,12 @@ def draw_graph(prior: Prior, seed: int, attempt: int = 0) -> GRAFX:
         A graph that can be rendered, with an ``in`` node for each dry sound. The attribute ``parameters`` of the other
         nodes has physical values by the names of controls, as :func:`.collect_parameters` takes them.
     """
-    draws = Draws("structure", index(seed), index(attempt))
+    draws = Draws("structure", int(index(seed)), int(index(attempt)))
     structures = list(prior.structures.values())
     structure = draws.one_of(structures, [structure.weight for structure in structures])
     builder = Builder(prior.palette, draws, prior.max_nodes, prior.band_length)
     structure.build(builder)
-    _set(prior, builder.G, seed, attempt)
+    _set(prior, builder.G, int(index(seed)), int(index(attempt)))
     return builder.G
 
 
@@ -52,7 +52,7 @@ def draw_settings(prior: Prior, G: GRAFX, seed: int) -> GRAFX:
         EstimateError: A node is of another kind.
     """
     copy = G.copy()
-    _set(prior, copy, seed, "settings")
+    _set(prior, copy, int(index(seed)), "new")
     return copy
 
 

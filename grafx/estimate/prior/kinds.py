@@ -1,24 +1,23 @@
 """Kinds of nodes: a processor, how often it is drawn, and how its controls are."""
 
-import inspect
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch.nn as nn
 
-from ... import processors as library
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import EstimateError
-from ...processors.contract import contract_of
 from ...processors.controls import Leaf
 from .distributions import Distribution, Fixed
+from .making import checked, make
 from .parsing import parse_distribution
 from .reading import Table, meant
 
 GROUPS = "cleaning", "dynamics", "tone", "character", "space", "level"
 """What kinds are for, in the order in which an engineer uses them."""
+
+KIND_KEYS = "processor", "options", "weight", "group", "controls"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Kind:
 
     def make(self, sample_rate: float) -> nn.Module:
         """Make its processor."""
-        return _make(self.processor, self.options, sample_rate)
+        return make(self.processor, self.options, sample_rate)
 
     def plain(self) -> dict[str, Any]:
         """The table of it in a file."""
@@ -66,24 +65,26 @@ def parse_kind(name: str, table: Table, sample_rate: float) -> tuple[Kind, nn.Mo
     Raises:
         EstimateError: Something is unknown or not possible.
     """
-    if name in BUILT_IN_TYPES or not name.isidentifier():
-        others = "in, out and mix are taken" if name in BUILT_IN_TYPES else "letters, digits and _ are possible"
-        raise EstimateError(f"{table.place}: a kind cannot be named '{name}': {others}.")
+    if fault := _name_fault(name):
+        raise EstimateError(f"{table.place}: a kind cannot be named '{name}': {fault}.")
     processor = table.text("processor")
     options = _plain(table.table("options").content, table.inner("options"))
-    try:
-        made = _make(processor, options, sample_rate)
-    except (ValueError, TypeError) as error:
-        raise EstimateError(f"{table.place}: {str(error).rstrip('.')}.") from None
+    made, leaves = checked(table.place, processor, options, sample_rate)
     group = table.text("group", "tone")
     if group not in GROUPS:
         raise EstimateError(f"{table.place}: group is '{group}'{meant(group, GROUPS)}")
     weight = table.number("weight", 1.0, low=0)
-    controls = _parse_controls(table.table("controls"), contract_of(made).leaves(), processor)
+    controls = _parse_controls(table.table("controls"), leaves, processor)
     return Kind(name, processor, options, weight, group, controls), made
 
 
-KIND_KEYS = "processor", "options", "weight", "group", "controls"
+def _name_fault(name: str) -> str | None:
+    if not name.isidentifier():
+        return "letters, digits and _ are possible"
+    if name in BUILT_IN_TYPES:
+        return "in, out and mix are taken"
+    taken = any(hasattr(holder, name) for holder in (nn.ModuleDict, nn.ModuleDict(), nn.ParameterDict))
+    return "modules of torch have a method or attribute of that name" if taken else None
 
 
 def _parse_controls(table: Table, leaves: list[Leaf], who: str) -> dict[str, Distribution]:
@@ -108,33 +109,6 @@ def _flat(content: Mapping[str, Any], known: Mapping[str, Any], prefix: str = ""
             yield from _flat(value, known, f"{name}.")
         else:
             yield name, value
-
-
-def _make(name: str, options: Mapping[str, Any], sample_rate: float) -> nn.Module:
-    cls = getattr(library, name, None) if name in library.__all__ else None
-    if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
-        classes = [n for n in library.__all__ if inspect.isclass(getattr(library, n))]
-        near = meant(name, classes).partition(" There")[0].partition(";")[0]
-        raise EstimateError(f"There is no class '{name}' in grafx.processors{near}")
-    made = {key: _option(value, sample_rate) for key, value in options.items()}
-    signature = inspect.signature(cls).parameters
-    rate = next((key for key in ("sample_rate", "sr") if key in signature), None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of styles that options do not choose
-        if rate is None and any(p.kind is p.VAR_KEYWORD for p in signature.values()):
-            try:
-                return cls(**{"sample_rate": sample_rate, **made})
-            except TypeError:
-                return cls(**made)
-        return cls(**({rate: sample_rate} if rate else {}) | made)
-
-
-def _option(value: Any, sample_rate: float) -> Any:
-    if isinstance(value, Mapping) and "class" in value:
-        return _make(str(value["class"]), {k: v for k, v in value.items() if k != "class"}, sample_rate)
-    if isinstance(value, Mapping):
-        return {key: _option(inner, sample_rate) for key, inner in value.items()}
-    return [_option(inner, sample_rate) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any, place: str) -> Any:

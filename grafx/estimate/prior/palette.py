@@ -35,7 +35,7 @@ class Palette:
 
     @cached_property
     def costs(self) -> dict[str, int]:
-        """Name of a step to its least nodes: its own, its generators, and for bands a processor in one and their sum."""
+        """Name of a step to its least nodes: itself, its generators, and for bands a processor in one and their sum."""
         return {kind.name: 1 + len(self.driven(kind)) + 2 * bool(self.bands(kind)) for kind in self.steps}
 
     def driven(self, kind: Kind) -> list[str]:

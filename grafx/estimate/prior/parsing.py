@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import EstimateError
 from ...processors.base import Control
+from ...words import count
 from .distributions import LEVELS, Distribution, Fixed, Levels, Normal, Range, Spike, Uniform
 from .reading import Table, is_number
 
@@ -61,7 +62,9 @@ def _normal(table: Table, control: Control) -> Normal:
     mean = default_of(control) if table.content.get("normal") == "default" else table.number("normal")
     if mean is None:
         raise table.refuse("normal", "a number, as this control has several values with defaults of their own")
-    return Normal(_inside(mean, f"{table.place}: normal", control), table.number("spread", 0.1, low=1e-3), within)
+    if not within[0] <= _inside(mean, f"{table.place}: normal", control) <= within[1]:
+        raise table.refuse("within", f"a range that includes {mean:g}, where most values are")
+    return Normal(float(mean), table.number("spread", 0.1, low=1e-3), within)
 
 
 def _levels(table: Table, control: Control) -> Levels:
@@ -70,7 +73,7 @@ def _levels(table: Table, control: Control) -> Levels:
     weights = table.content.get("weights", [1] * len(given))
     fits = isinstance(weights, list | tuple) and len(weights) == len(given)
     if not fits or not all(is_number(w) and w >= 0 for w in weights) or not sum(weights) > 0:
-        raise table.refuse("weights", f"{len(given)} numbers of at least 0, not all 0, for {', '.join(given)}")
+        raise table.refuse("weights", f"{count(len(given), 'number')} of at least 0, not all 0, for {', '.join(given)}")
     by_level = dict(zip(given, map(float, weights), strict=True))
     soft, moderate, hard = (tuple(ranges[level]) for level in LEVELS)
     return Levels(soft, moderate, hard, tuple(by_level.get(level, 0.0) for level in LEVELS))

@@ -116,13 +116,20 @@ def load_prior(name_or_path: str | Path) -> Prior:
     presets = {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
     preset = presets.get(name_or_path) if isinstance(name_or_path, str) else None
     path = preset or Path(name_or_path)
-    if not path.is_file():
+    if not _is_file(path):
         raise EstimateError(f"There is no prior '{name_or_path}', neither a file{meant(str(name_or_path), presets)}")
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise EstimateError(f"The prior {path} cannot be read: {error}.") from None
     return _parse(content, str(name_or_path) if preset is None else path.name, path.stem)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def parse_prior(content: str | Mapping[str, Any]) -> Prior:
@@ -138,7 +145,7 @@ def _parse(content: str | Mapping[str, Any], file: str, name: str) -> Prior:
     if isinstance(content, str):
         try:
             content = tomllib.loads(content)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
             raise EstimateError(f"{file} is no TOML: {error}.") from None
     table = Table(content, file, KEYS)
     sample_rate = table.whole("sample_rate", 44100, low=1000, high=1_000_000)

@@ -27,8 +27,8 @@ class Table:
         if not isinstance(content, Mapping):
             raise EstimateError(f"{place} is {content!r:.60}, but must be a table.")
         self.content, self.place = content, place
-        for key in content if keys is not None else ():
-            if key not in keys:
+        for key in content:
+            if keys is not None and key not in keys:
                 raise EstimateError(f"{place} has the unknown key '{key}'{meant(key, keys)}")
 
     def __contains__(self, key: str) -> bool:
@@ -96,7 +96,10 @@ class Table:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def meant(name: str, known: Iterable[str]) -> str:

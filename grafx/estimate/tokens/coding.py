@@ -130,6 +130,8 @@ def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[f
 def _check(G: Any, vocabulary: Vocabulary) -> None:
     if not isinstance(G, nx.MultiDiGraph):
         raise EstimateError(f"encode takes a GRAFX, or a MultiDiGraph of networkx, not a {type(G).__name__}.")
+    if G.graph.get("batch"):
+        raise EstimateError("A batch of graphs has no tokens: encode each graph of unbatch_grafx.")
     if problems := find_problems(G, vocabulary.config):
         more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
         raise EstimateError(f"The graph has no tokens in this vocabulary: {problems[0]}{more}")
@@ -186,22 +188,24 @@ def _normalized(node_id: Any, data: Mapping[str, Any], node_type: NodeType) -> t
 
 
 def _physical(node_id: Any, data: Mapping[str, Any], node_type: NodeType) -> dict[str, Any]:
-    parameters = data.get("parameters")
-    names = {setting.name for setting in node_type.settings} | {*node_type.fixed, *node_type.defaults}
-    given = {}
-    for tree in (parameters, held_settings(data)):
-        if tree is None:
-            continue
-        if not hasattr(tree, "items"):
-            raise EstimateError(f"Node {node_id} ({node_type.name}) has the parameters {tree!r:.80}, not a dict.")
-        given.update({".".join(map(str, path)): value for path, value in trees.items(tree)})
+    """Control to value, by names with dots; without what belongs to raw tensors."""
+    place = f"Node {node_id} ({node_type.name})"
+    given: dict[str, Any] = {}
+    for tree in (data.get("parameters"), held_settings(data)):
+        if tree is not None and not hasattr(tree, "items"):
+            raise EstimateError(f"{place} has the parameters {tree!r:.80}, not a dict.")
+        given.update({".".join(map(str, path)): value for path, value in trees.items(tree or {})})
+    told = [setting.name for setting in node_type.settings]
+    names = {*told, *node_type.fixed, *node_type.defaults}
     raw = [name for name, value in given.items() if name not in names and isinstance(value, torch.Tensor)]
-    if raw and held_settings(data) is None:
+    if not raw:
+        return given
+    if missing := [name for name in told if name not in given]:
         raise EstimateError(
-            f"Node {node_id} ({node_type.name}) has the raw parameter {raw[0]}, but tokens tell physical values of "
-            f"{', '.join(sorted(names))}: scatter_parameters(G, parameters, processors) gives them to the nodes."
+            f"{place} has the raw parameter {raw[0]}, but tokens tell physical values, and there is none of "
+            f"{missing[0]}: give it those of processor.raw_to_dsp as its parameters."
         )
-    return {name: value for name, value in given.items() if name not in raw}
+    return {name: value for name, value in given.items() if name in names}
 
 
 def _check_other(node_id: Any, node_type: NodeType, name: str, value: Any) -> None:
@@ -235,10 +239,9 @@ def _norms(value: Any, setting: Setting, place: str) -> list[float]:
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, Real):
             raise EstimateError(f"{place}: {setting.name} must be a number, not {number!r:.60}.")
-        if not setting.low - margin <= number <= setting.high + margin:
-            raise EstimateError(
-                f"{place}: {setting.name} is {number:g}, but must lie within {setting.low:g} to {setting.high:g}."
-            )
+        if not setting.low - margin <= float(number) <= setting.high + margin:
+            within = f"{setting.low:g} to {setting.high:g}"
+            raise EstimateError(f"{place}: {setting.name} is {float(number):g}, but must lie within {within}.")
     return [min(max(setting.to_norm(float(number)), 0.0), 1.0) for number in numbers]
 
 
@@ -276,16 +279,21 @@ def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[st
         raise EstimateError(f"{place} has {len(norms)} normalized values, but must have {node_type.size}: {has}.")
     values: dict[str, Any] = {}
     for name, value in node_type.fixed.items():
-        trees.put(values, tuple(name.split(".")), value)
+        trees.put(values, tuple(name.split(".")), _listed(value))
     start = 0
     for setting in node_type.settings:
         own, start = norms[start : start + setting.size], start + setting.size
         for norm in own:
-            if isinstance(norm, bool) or not isinstance(norm, Real) or not -TOLERANCE <= norm <= 1 + TOLERANCE:
+            is_number = isinstance(norm, Real) and not isinstance(norm, bool)
+            if not is_number or not -TOLERANCE <= float(norm) <= 1 + TOLERANCE:
                 raise EstimateError(f"{place}: the normalized value of {setting.name} is {norm!r}, not from 0 to 1.")
         numbers = [setting.from_norm(min(max(norm, 0.0), 1.0)) for norm in own]
         trees.put(values, tuple(setting.name.split(".")), _nested(numbers, setting.shape))
     return values or None
+
+
+def _listed(value: Any) -> Any:
+    return list(map(_listed, value)) if isinstance(value, tuple) else value
 
 
 def _nested(numbers: list[float], shape: Sequence[int]) -> Any:

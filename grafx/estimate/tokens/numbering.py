@@ -8,6 +8,7 @@ the first, and the numbering with the least list of cables counts; symmetries on
 Source: B. D. McKay and A. Piperno, "Practical graph isomorphism, II", Journal of Symbolic Computation 60 (2014).
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -81,17 +82,26 @@ class _Piece(NamedTuple):
 
 
 def _pieces(sides: Sequence[Neighbours], colours: Colours) -> Iterator[list[int]]:
-    """The nodes that are not alone in their colour, in parts without cables between them."""
+    """The nodes that are not alone in their colour, in parts whose cables to each other tell nothing.
+
+    Those are the cables that lead from a node to all of a colour alike.
+    """
     sizes = _sizes(colours)
     left = {node for node, own in enumerate(colours) if sizes[own] > 1}
     while left:
         todo, piece = [left.pop()], []
         while todo:
             piece.append(todo.pop())
-            near = {other for side in sides for _, other in side[piece[-1]]} & left
+            near = {other for side in sides for other in _some(side[piece[-1]], colours, sizes)} & left
             left -= near
             todo += near
         yield sorted(piece)
+
+
+def _some(cables: list[tuple[int, int]], colours: Colours, sizes: list[int]) -> Iterator[int]:
+    """The other ends of the cables that do not lead to all of a colour, once each."""
+    counts, often = Counter((plug, colours[other]) for plug, other in cables), len({*cables}) < len(cables)
+    return (other for plug, other in cables if often or counts[plug, colours[other]] < sizes[colours[other]])
 
 
 def _form(sides: Sequence[Neighbours], colours: Colours, marks: Sequence[int] | None, piece: list[int]) -> _Piece:

@@ -153,9 +153,8 @@ class Vocabulary:
             _node_type(name, plugs, processors.get(name), kinds.get(name))
             for name, plugs in config.node_type_dict.items()
         )
-        if max_nodes is None:
-            max_nodes = getattr(source, "max_nodes", None) or MAX_NODES
-        return cls(types, max_nodes, bins, (inputs,) if isinstance(inputs, str) else tuple(inputs))
+        most = getattr(source, "max_nodes", MAX_NODES) if max_nodes is None else max_nodes
+        return cls(types, most, bins, (inputs,) if isinstance(inputs, str) else tuple(inputs))
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -106,7 +106,18 @@ def test_equal_branches_do_not_explode(graphs, rng, kinds, values):
     assert read(G, settings=settings[0]) == read(H, settings=settings[1])
 
 
-@pytest.mark.parametrize("cables", [ring(6), ring(3) + ring(3, start=3), ring(4) + ring(2, start=4)])
+def test_full_layers_do_not_explode(graphs, rng):
+    G = two_layers([(i, j) for i in range(30) for j in range(30)])
+    assert canonical_key(graphs.renumbered(G, rng)) == canonical_key(G)
+    less = G.copy()
+    less.remove_edge(2, 32)
+    assert canonical_key(graphs.renumbered(less, rng)) == canonical_key(less) != canonical_key(G)
+
+
+FULL = [(i, j) for i in range(3) for j in range(3)]
+
+
+@pytest.mark.parametrize("cables", [FULL, ring(6), ring(3) + ring(3, start=3), ring(4) + ring(2, start=4)])
 def test_settings_order_what_the_structure_does_not(graphs, rng, cables):
     G = two_layers(cables)
     for values in (1, 2, 3, 100):
@@ -162,6 +173,19 @@ def test_plugs_belong_to_the_structure():
 
     plugs = [(outlet, inlet) for outlet in ("low", "high") for inlet in ("main", "sidechain")]
     assert len({split(*plug) for plug in plugs}) == 4
+
+
+def test_cables_that_are_there_twice_count_twice(graphs, rng):
+    """No valid graph has them, but raw calls of networkx may make them."""
+    one, two = (two_layers([(0, 0), (0, 1), (1, 0), (1, 1)]) for _ in range(2))
+    for G, ends in ((one, (3, 2)), (two, (2, 3))):
+        for source, dest in zip((2, 3), (4 + end - 2 for end in ends), strict=True):
+            G.add_edge(source, dest, outlet="main", inlet="main")
+    assert canonical_key(one) == canonical_key(two)
+    G = two_layers([(0, 0), (0, 1), (1, 0), (1, 1)])
+    for source in (2, 3):
+        G.add_edge(source, 4, outlet="main", inlet="main")
+    assert canonical_key(graphs.renumbered(G, rng)) == canonical_key(G) != canonical_key(one)
 
 
 def test_cycles_have_a_key_and_no_order(graphs, rng):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grafx import processors as library
 from grafx import trees
-from grafx.data import GRAFX, NodeConfigs, convert_to_tensor
+from grafx.data import GRAFX, NodeConfigs, batch_grafx, convert_to_tensor
 from grafx.errors import EstimateError
 from grafx.estimate.tokens import TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode, settings_of
 from grafx.parameters.tensors import collect_parameters, scatter_parameters
@@ -243,8 +243,30 @@ def test_settings_beside_raw_tensors():
     scatter_parameters(H, collect_parameters(G, own), own)
     torch.testing.assert_close(encode(H, vocabulary).settings[1], expected[1], rtol=1e-4, atol=1e-4)
     del H.nodes[1]["settings"]
-    with pytest.raises(EstimateError, match=r"Node 1 \(compressor\) has the raw parameter .*scatter_parameters"):
+    with pytest.raises(EstimateError, match=r"Node 1 \(compressor\) has the raw parameter .* none of threshold_db: .*"):
         encode(H, vocabulary)
+    H.nodes[1]["parameters"] = trees.row(own["compressor"].raw_to_dsp(collect_parameters(G, own)["compressor"]))
+    torch.testing.assert_close(encode(H, vocabulary).settings[1], expected[1], rtol=1e-4, atol=1e-4)
+
+
+def test_tensors_whose_settings_are_too_long_are_not_taken_for_defaults():
+    """A spectrum shows in octaves beside its tensor, which tell too little."""
+    processors = {"fir": library.ZeroPhaseFIREqualizer(num_magnitude_bins=64)}
+    vocabulary = Vocabulary.of(processors)
+    G = GRAFX(config=vocabulary.config)
+    G.add_serial_chain(["in", "fir", "out"])
+    raw = {"fir": {name: torch.randn(1, 64) for name in processors["fir"].parameter_size()}}
+    scatter_parameters(G, raw, processors)
+    with pytest.raises(EstimateError, match="raw parameter"):
+        encode(G, vocabulary)
+    values = processors["fir"].raw_to_dsp(raw["fir"])
+    G.nodes[1]["parameters"] = {
+        name: value[0].clamp(setting.low, setting.high)
+        for (name, value), setting in zip(values.items(), vocabulary.types[3].settings, strict=True)
+    }
+    H = decode(encode(G, vocabulary), vocabulary)
+    for name, value in G.nodes[1]["parameters"].items():
+        torch.testing.assert_close(torch.tensor(H.nodes[1]["parameters"][name]), value)
 
 
 # Refusals
@@ -275,6 +297,7 @@ def cyclic():
         (GRAFX(), "no 'out' node"),
         (graph("in eq out", [(0, 2)]), "Nothing is connected to the inlet 'main' of node 1"),
         (graph("in compressor out", [(0, 1), (0, 1, "main", "sidechain"), (1, 2)]), "has the inlet 'sidechain'"),
+        (batch_grafx([graph("in eq out", [(0, 1), (1, 2)])] * 2), "A batch of graphs has no tokens"),
         (nx.DiGraph(), "a MultiDiGraph of networkx, not a DiGraph"),
         (compressor(threshold_db=20.0), r"Node 1 \(compressor\): threshold_db is 20, but must lie within -60 to 0"),
         (compressor(threshold_db=float("nan")), "threshold_db is nan, but must lie within"),

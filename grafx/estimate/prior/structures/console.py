@@ -68,8 +68,6 @@ class Console:
         strips = {name: _parse_strips(name, table, palette) for name in USUAL}
         sends = table.number("sends", 0.5, low=0, high=1)
         console = cls(weight=table.number("weight", 1.0, low=0), sends=sends, **strips)
-        if console.returns.count[1] and not palette.sends:
-            raise table.refuse("returns", 'of count 0, or the kinds have a send: [kinds.send] with processor = "Send"')
         if console.skeleton > max_nodes:
             raise table.refuse(
                 "stems", f"fewer, or max_nodes at least {console.skeleton}, which inputs, sums and sends may take"
@@ -136,6 +134,8 @@ def _parse_strips(name: str, table: Table, palette: Palette) -> Strips:
     count = inner.counts("count", usual.count, low=least)
     strips = Strips(count, inner.counts("length", usual.length), inner.texts("groups", usual.groups, GROUPS))
     if name == "returns" and count[1]:
+        if not palette.sends:
+            raise inner.refuse("count", '0, or the kinds have a send: [kinds.send] with processor = "Send"')
         if not strips.length[0]:
             raise inner.refuse("length", "at least 1: what is sent must be processed")
         if not any(kind.group in strips.groups for kind in palette.steps):
