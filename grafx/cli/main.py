@@ -8,6 +8,7 @@ from .. import __version__
 from .data import data
 from .demo import demo
 from .draw import draw
+from .estimate import estimate
 from .invert import invert
 from .open import open_
 from .processors import processors
@@ -15,6 +16,7 @@ from .render import render
 from .report import report
 from .search import search
 from .terminal import say
+from .train import train
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -36,5 +38,5 @@ def main(
     """Find, hear, render and draw audio processing graphs."""
 
 
-for command in (search, report, open_, render, draw, processors, invert, data, demo):
+for command in (search, report, open_, render, draw, processors, invert, data, train, estimate, demo):
     app.command(command.__name__.rstrip("_"))(command)

@@ -123,7 +123,8 @@ class Estimator:
         heard, gain = self.hear(output, sample_rate, dry, notice)
         with torch.no_grad():
             memory = self.network.encoder(heard)
-            return [self._estimate(found, gain) for found in search_graphs(self.network, memory, self.vocabulary, k)]
+            found = search_graphs(self.network, memory, self.vocabulary, k)
+        return [Estimate(self.graph_of(one), math.exp(one.log_probability), gain) for one in found]
 
     def hear(
         self, output: Tensor, sample_rate: float, dry: Tensor | None = None, notice: Notice = lambda _: None
@@ -147,15 +148,13 @@ class Estimator:
         source = gain * sources[0][None] if sources else None
         return features(output[None], source, self.sample_rate), gain
 
-    def _estimate(self, found: Found, gain: float) -> Estimate:
-        kinds = [token for token in found.tokens if 0 < token < self.vocabulary.first_pointer]
-        places = [i for i, token in enumerate(found.tokens) if 0 < token < self.vocabulary.first_pointer]
+    def graph_of(self, found: Found) -> GRAFX:
+        """The graph that a sequence stands for."""
+        nodes = [(i, token) for i, token in enumerate(found.tokens) if 0 < token < self.vocabulary.first_pointer]
         settings = tuple(
-            tuple(found.settings[place, : self.vocabulary.kinds[token - 1][0].size].tolist())
-            for place, token in zip(places, kinds, strict=True)
+            tuple(found.settings[i, : self.vocabulary.kinds[token - 1][0].size].tolist()) for i, token in nodes
         )
-        G = decode(TokenSequence(found.tokens, settings), self.vocabulary)
-        return Estimate(G, math.exp(found.log_probability), gain)
+        return decode(TokenSequence(found.tokens, settings), self.vocabulary)
 
 
 def save_model(model: Estimator, folder: Path) -> None:

@@ -127,7 +127,10 @@ class Encoder(nn.Module):
 
     def parts(self, heard: Heard) -> Tensor:
         mel, levels = completed(heard)
-        found = [self.from_mel(self.mel(mel).transpose(1, 2)), self.from_levels(self.levels(levels)).unflatten(1, (4, -1))]
+        found = [
+            self.from_mel(self.mel(mel).transpose(1, 2)),
+            self.from_levels(self.levels(levels)).unflatten(1, (4, -1)),
+        ]
         found += [layers(heard[name].float()).unflatten(1, (2, -1)) for name, layers in self.flat.items()]
         return torch.cat(found, 1)
 

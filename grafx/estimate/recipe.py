@@ -164,7 +164,9 @@ def parse_recipe(content: Mapping[str, Any], file: str = "the recipe") -> Recipe
     parts = {part: _parse_part(kind, content.get(part, {}), f"{file}: [{part}]") for part, kind in PARTS.items()}
     recipe = Recipe(table.text("name", "unnamed"), **parts)
     if recipe.network.width % (2 * recipe.network.heads):
-        raise EstimateError(f"{file}: [network] width must be a multiple of twice the heads, not {recipe.network.width}.")
+        raise EstimateError(
+            f"{file}: [network] width must be a multiple of twice the heads, not {recipe.network.width}."
+        )
     return recipe
 
 

@@ -80,7 +80,9 @@ def origin_of(recipe: Recipe, shards: str | Path | None = None) -> Origin:
     if shards is not None:
         train, valid = (ShardDataset(shards, split) for split in ("train", "valid"))
         if train.prior != valid.prior or train.seconds != valid.seconds:
-            raise EstimateError(f"{printable(shards)}: train and valid are of different priors or lengths: make both alike.")
+            raise EstimateError(
+                f"{printable(shards)}: train and valid are of different priors or lengths: make both alike."
+            )
         prior, seconds = train.prior, train.seconds
         described = {"shards": [read_about(Path(shards) / split) for split in ("train", "valid")]}
     else:

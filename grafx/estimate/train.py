@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from .batches import Batches
 from .checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from .corpus import Corpus, load_corpus, make_corpus
 from .estimator import MODEL_FILES, Estimator, save_model
+from .evaluate import evaluate, guess_of
 from .features import without_dry
 from .model import Network, losses
 from .recipe import Recipe
@@ -34,6 +35,8 @@ DATA = "data"
 ROWS_OF_CURVE = 10  # steps of one
 SECONDS_BETWEEN_CHECKPOINTS = 60
 AT_A_TIME = 256
+MEASURED = 256
+"""Examples that tell how good a model is."""
 PARTS = "tokens", "settings", "presence"
 
 
@@ -112,10 +115,19 @@ def train(
         run = Run(recipe, vocabulary, corpora[0], corpora[1], fabric, fingerprint, out, origin.seconds)
         finished = run.go(show, stopped, tensorboard)
         if finished and fabric.is_global_zero:
-            save_model(Estimator(run.best_network(), recipe, origin.prior, vocabulary, run.about(fingerprint)), out)
+            model = Estimator(run.best_network(), recipe, origin.prior, vocabulary, run.about(fingerprint))
+            show("measuring", 0, 1, "the model")
+            save_model(replace(model, about={**model.about, "measures": measure(model, corpora[1])}), out)
             (out / CHECKPOINT_FILE).unlink(missing_ok=True)
         fabric.barrier()
         return finished
+
+
+def measure(model: Estimator, valid: Corpus, count: int = MEASURED) -> dict[str, dict[str, float]]:
+    """How good a model is on sounds that it does not know, with and without the dry ones, as far as it can do that."""
+    known = {"given": ("given",), "absent": ("absent",), "either": ("given", "absent")}[model.recipe.data.dry]
+    rows, processors = range(min(count, len(valid))), model.prior.processors
+    return {dry: evaluate(guess_of(model), valid, model.vocabulary, processors, dry == "given", rows) for dry in known}
 
 
 def one_device(device: str = "cpu") -> "Fabric":
