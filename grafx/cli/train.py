@@ -105,7 +105,8 @@ def run_train(
     for name, values in measures.items():
         words = {"given": "With the dry sound", "absent": "Without the dry sound"}[name]
         say(
-            f"{words}, {values['node_type_error']:.1%} of the node types of {values['examples']} other sounds are wrong;"
+            f"{words}, {values['node_type_error']:.1%} of the node types of {values['graphs']} other sounds are"
+            f" wrong;"
             f" settings of those found are off by {values['parameter_error']:.1%} of their range."
         )
     say(f"The model is in {out}. grafx estimate FILE --model {out} uses it; {out / 'data'} is needed no more.")

@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
+from ..data import GRAFX
 from ..errors import EstimateError
 from ..files import replacing
 from ..text import printable
 from .batches import Batches, Example, one_thread
 from .features import NAMES, features
-from .tokens import Vocabulary, encode
+from .tokens import TokenSequence, Vocabulary, decode, encode
+from .tokens.vocabulary import END
 
 PART = 256
 RENDERED = 32
@@ -69,6 +71,19 @@ def told(examples: Sequence[Example], vocabulary: Vocabulary) -> tuple[Tensor, T
                 own = next(values)
                 settings[row, place, : len(own)] = torch.tensor(own)
     return tokens, settings
+
+
+def graph_of(tokens: Tensor, settings: Tensor, vocabulary: Vocabulary) -> GRAFX:
+    """The graph of tokens ``(T,)`` and their settings ``(T, settings)``, see :class:`Corpus`."""
+    sequence = tokens.tolist()
+    sequence = sequence[: sequence.index(END) + 1]
+    own = [
+        (place, vocabulary.kinds[token - 1][0].size)
+        for place, token in enumerate(sequence)
+        if 0 < token < vocabulary.first_pointer
+    ]
+    values = tuple(tuple(settings[place, :size].float().clamp(0, 1).tolist()) for place, size in own)
+    return decode(TokenSequence(tuple(sequence), values), vocabulary)
 
 
 def make_corpus(

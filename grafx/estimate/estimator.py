@@ -18,13 +18,14 @@ from ..data import GRAFX
 from ..errors import AudioError, EstimateError
 from ..files import replacing_all
 from ..text import Notice, printable
+from .corpus import graph_of
 from .decode import Found, search_graphs
 from .features import VERSION, features
 from .model import Network
 from .prior import Prior, parse_prior
 from .recipe import Recipe, parse_recipe
 from .sounds.base import PEAK
-from .tokens import TokenSequence, Vocabulary, decode
+from .tokens import Vocabulary
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "model.safetensors"
 MODEL_FILES = WEIGHTS_FILE, MODEL_FILE
@@ -150,11 +151,12 @@ class Estimator:
 
     def graph_of(self, found: Found) -> GRAFX:
         """The graph that a sequence stands for."""
-        nodes = [(i, token) for i, token in enumerate(found.tokens) if 0 < token < self.vocabulary.first_pointer]
-        settings = tuple(
-            tuple(found.settings[i, : self.vocabulary.kinds[token - 1][0].size].tolist()) for i, token in nodes
-        )
-        return decode(TokenSequence(found.tokens, settings), self.vocabulary)
+        return graph_of(torch.tensor(found.tokens), found.settings, self.vocabulary)
+
+    @torch.no_grad()
+    def embed(self, heard: Mapping[str, Tensor]) -> Tensor:
+        """What the encoder makes of sounds: features ``(B, …)`` to ``(B, width)``."""
+        return self.network.encoder(heard).mean(1)
 
 
 def save_model(model: Estimator, folder: Path) -> None:

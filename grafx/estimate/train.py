@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 DATA = "data"
 ROWS_OF_CURVE = 10  # steps of one
 SECONDS_BETWEEN_CHECKPOINTS = 60
+WAIT = timedelta(days=30)
 AT_A_TIME = 256
+HIDDEN = 0.3
+"""Share of examples whose dry sound is hidden, where it may be given or not."""
 MEASURED = 256
 """Examples that tell how good a model is."""
 PARTS = "tokens", "settings", "presence"
@@ -123,7 +127,7 @@ def train(
         return finished
 
 
-def measure(model: Estimator, valid: Corpus, count: int = MEASURED) -> dict[str, dict[str, float]]:
+def measure(model: Estimator, valid: Corpus, count: int = MEASURED) -> dict[str, dict[str, Any]]:
     """How good a model is on sounds that it does not know, with and without the dry ones, as far as it can do that."""
     known = {"given": ("given",), "absent": ("absent",), "either": ("given", "absent")}[model.recipe.data.dry]
     rows, processors = range(min(count, len(valid))), model.prior.processors
@@ -146,13 +150,17 @@ def make_fabric(**options: Any) -> "Fabric":
     """
     try:
         from lightning_fabric import Fabric
+        from lightning_fabric.strategies import DDPStrategy
         from lightning_fabric.utilities.exceptions import MisconfigurationException
     except ModuleNotFoundError as error:
         raise EstimateError(
             f"Training needs the package {error.name}: install grafx with its extra 'estimate'."
         ) from error
     try:
-        fabric = Fabric(**{"accelerator": "cpu", "devices": 1, "precision": "32-true", **options})
+        options = {"accelerator": "cpu", "devices": 1, "precision": "32-true", **options}
+        if options["devices"] != 1 or options.get("num_nodes", 1) != 1:
+            options.setdefault("strategy", DDPStrategy(timeout=WAIT))  # the others wait while the first makes data
+        fabric = Fabric(**options)
     except (ValueError, MisconfigurationException) as error:
         raise EstimateError(f"It cannot be trained like this: {error}") from None
     fabric.launch()
@@ -171,7 +179,7 @@ class Together:
         return bool(self.fabric.all_reduce(torch.tensor(float(self.interrupted())), reduce_op="sum") > 0)
 
 
-class alone_in:  # noqa: N801 – a context
+class alone_in:
     """A folder, made where it is missing, that no other training writes into meanwhile."""
 
     def __init__(self, out: Path) -> None:
@@ -334,9 +342,9 @@ class Run:
 
     @torch.no_grad()
     def _validate(self, write: Any) -> None:
-        """The loss of the averaged weights on other sounds; every second without the dry sound, where either may be."""
+        """The loss of the averaged weights on other sounds; every third without the dry sound, where either may be."""
         rows = torch.arange(len(self.valid))
-        hidden = {"given": rows < 0, "absent": rows >= 0, "either": rows % 2 == 1}[self.recipe.data.dry]
+        hidden = {"given": rows < 0, "absent": rows >= 0, "either": rows % 3 == 2}[self.recipe.data.dry]
         total = torch.zeros(2, device=self.fabric.device)
         with Averaged(self.network, self.average):
             for start in range(0, len(rows), AT_A_TIME):
@@ -470,7 +478,7 @@ def hidden_in(step: int, batch_size: int, dry: str, seed: int) -> Tensor:
     """Which examples of a step come without their dry sound."""
     if dry != "either":
         return torch.full((batch_size,), dry == "absent")
-    return torch.rand(batch_size, generator=_generator("hidden", seed, step)) < 0.5
+    return torch.rand(batch_size, generator=_generator("hidden", seed, step)) < HIDDEN
 
 
 def _generator(*key: Any) -> torch.Generator:
