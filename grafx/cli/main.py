@@ -18,6 +18,8 @@ COMMANDS = {
     "processors": "List the processors, or the controls of one: their units, ranges and defaults.",
     "invert": "Find the settings with which a synthesizer reproduces a sound.",
     "data": "Make data for blind estimation: random graphs, their dry sounds and their outputs.",
+    "train": "Train a model that estimates graphs from sounds.",
+    "estimate": "Estimate the graphs that may have made a sound.",
     "demo": "Mix real stems with third-party effects, search for the graph, and compare it with the ground truth.",
 }
 """Name to summary, the first sentence of the function that the module of this name has."""

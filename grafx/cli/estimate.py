@@ -1,0 +1,186 @@
+"""``grafx estimate``."""
+
+import json as json_format
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+from torch import Tensor
+
+from ..audio import audio_writer, conform, read_audio
+from ..data import GRAFX, save_grafx
+from ..data.formats.io import GRAPH_FILE
+from ..draw import draw_grafx
+from ..errors import AudioError, EstimateError
+from ..estimate.estimator import Estimate, Estimator
+from ..estimate.rendering import render_graphs
+from ..files import replacing_all
+from ..parameters.tensors import collect_parameters, scatter_parameters
+from ..parameters.words import node_text
+from ..text import printable
+from .faults import plain_errors
+from .outputs import check_folder
+from .report import REPORT_FILE
+from .results import alone_in
+from .terminal import notice, remark, say, silence, terminal
+
+ESTIMATES_FILE, DRAWING_FILE, SOUND_FILE = "estimates.json", "graph.svg", "estimate.wav"
+FILES = DRAWING_FILE, ESTIMATES_FILE
+OTHERS = "others"
+"""Folder of the graphs that are less likely."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A sound, its dry sound if that is known, and where its estimates go."""
+
+    file: Path
+    dry: Path | None
+    out: Path
+
+
+def estimate(
+    files: Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)],
+    model: Annotated[Path, typer.Option(help="Folder of `grafx train`.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where the results go; of each of several files in a folder of its own.")],
+    dry: Annotated[
+        list[Path] | None,
+        typer.Option(help="What went in, if that is known. Give it once for all files, or once for each."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many graphs to find for each file.")] = 5,
+    json: Annotated[bool, typer.Option("--json", help="Print the estimates as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no notes.")] = False,
+) -> None:
+    """Estimate the graphs that may have made a sound.
+
+    Writes the most likely graph with its settings and a drawing, all that were found with their probabilities, and
+    where the dry sound is given, what it sounds like through the graph, and a page.
+    """
+    with plain_errors(), silence(quiet):
+        tasks = _tasks(files, dry or [], out)
+        check_folder(out, EstimateError)
+        estimator = Estimator.load(model)
+        for task in tasks:
+            _refuse_results(task.out)
+        said = [run_estimate(estimator, task, k, json) for task in tasks]
+        if json:
+            print(json_format.dumps(said, indent=1))
+        elif len(tasks) == 1:
+            say(f"Results are in {tasks[0].out}.")
+        else:
+            say(f"Results are in {out}, of each file in a folder of its own.")
+
+
+def _tasks(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
+    if len(dry) not in (0, 1, len(files)):
+        raise EstimateError(
+            f"There are {len(files)} files, but {len(dry)} dry sounds: give --dry once for all, or once for each file."
+        )
+    sources = [*dry] * len(files) if len(dry) == 1 else [*dry] or [None] * len(files)
+    if len(files) == 1:
+        return [Task(files[0], sources[0], out)]
+    names = [file.stem for file in files]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise EstimateError(f"Two files are named {printable(twice)}: estimate them one by one, each to its own --out.")
+    return [Task(file, source, out / name) for file, source, name in zip(files, sources, names, strict=True)]
+
+
+def _refuse_results(out: Path) -> None:
+    if present := [name for name in (GRAPH_FILE, *FILES) if (out / name).exists()]:
+        raise EstimateError(
+            f"{printable(out)} already holds {', '.join(present)}, which is left as it is: give another folder."
+        )
+
+
+def run_estimate(model: Estimator, task: Task, k: int, quiet: bool = False) -> dict[str, Any]:
+    """Estimate graphs of one file, write them, and say what was found."""
+    output, rate = read_audio(task.file, notice)
+    dry = None
+    if task.dry is not None:
+        dry, own_rate = read_audio(task.dry, notice)
+        dry = conform(dry, own_rate, rate, printable(task.dry), notice)
+    try:
+        found = model.estimate(output, rate, dry, k, lambda text: notice(f"{printable(task.file)}: {text}"))
+    except AudioError as error:
+        raise AudioError(f"{printable(task.file)}: {error}") from None
+    graphs = [with_settings(one.G, model) for one in found]
+    said = {
+        "file": task.file.name,
+        "dry": None if task.dry is None else task.dry.name,
+        "sample_rate": model.sample_rate,
+        "gain": found[0].gain,
+        "estimates": [
+            {"probability": one.probability, "nodes": _nodes(G), "cables": _cables(G)}
+            for one, G in zip(found, graphs, strict=True)
+        ],
+    }
+    if not quiet:
+        _print(task, found, graphs)
+    with alone_in(task.out):
+        _refuse_results(task.out)
+        _write(task.out, said, graphs, found)
+        if dry is not None:
+            _write_sound(model, task, graphs[0], found[0].gain, output, dry, rate)
+    return said
+
+
+def with_settings(G: GRAFX, model: Estimator) -> GRAFX:
+    """A graph with raw parameters, and settings that can be edited."""
+    G = G.copy()
+    types = {data["node_type"] for _, data in G.nodes(data=True)}
+    processors = {name: processor for name, processor in model.prior.processors.items() if name in types}
+    scatter_parameters(G, collect_parameters(G, processors), processors)
+    return G
+
+
+def _nodes(G: GRAFX) -> list[dict[str, Any]]:
+    return [{"id": i, "type": d["node_type"], "settings": dict(d.get("settings") or {})} for i, d in G.nodes(data=True)]
+
+
+def _cables(G: GRAFX) -> list[dict[str, Any]]:
+    return [{"from": u, "outlet": d["outlet"], "to": v, "inlet": d["inlet"]} for u, v, d in G.edges(data=True)]
+
+
+def _print(task: Task, found: Sequence[Estimate], graphs: Sequence[GRAFX]) -> None:
+    table = Table(title=printable(task.file.name), title_justify="left", show_lines=True)
+    table.add_column("probability", justify="right")
+    table.add_column("graph", overflow="fold")
+    for one, G in zip(found, graphs, strict=True):
+        lines = [node_text(data) for _, data in G.nodes(data=True) if data["node_type"] not in ("in", "out")]
+        table.add_row(f"{one.probability:.1%}", "\n".join(map(printable, lines)) or "–")
+    terminal.print(table)
+
+
+def _write(out: Path, said: dict[str, Any], graphs: Sequence[GRAFX], found: Sequence[Estimate]) -> None:
+    for rank, (G, one) in enumerate(zip(graphs, found, strict=True), 1):
+        folder = out if rank == 1 else out / OTHERS / str(rank)
+        save_grafx(G, folder, metadata={"sample_rate": said["sample_rate"], "probability": one.probability})
+    with replacing_all(out, FILES) as partial:
+        draw_grafx(graphs[0])[0].savefig(partial / DRAWING_FILE)
+        (partial / ESTIMATES_FILE).write_text(json_format.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_sound(model: Estimator, task: Task, G: GRAFX, gain: float, output: Tensor, dry: Tensor, rate: int) -> None:
+    """Render the dry sound through the graph at the level at which it holds; write the sound and the page."""
+    from ..report import write_report
+
+    with silence(True):
+        source, target = (conform(signal, rate, model.sample_rate, "") * gain for signal in (dry, output))
+    length = max(source.shape[1], target.shape[1])
+    source, target = (torch.nn.functional.pad(s, (0, length - s.shape[1])) for s in (source, target))
+    processors = model.prior.processors
+    try:
+        with torch.no_grad():
+            sound = render_graphs([G], [source[None]], processors)[0] / gain
+        with audio_writer(task.out / SOUND_FILE, sound.shape[0], model.sample_rate, sound.shape[1], notice) as write:
+            write(sound)
+        title = f"{task.file.stem}, estimated"
+        write_report(task.out / REPORT_FILE, G, source[None], model.sample_rate, processors, target, title=title)
+    except (ValueError, OSError) as error:
+        notice(f"The results are complete, but their sound or page could not be written. {error}")
+        return
+    remark(f"See and hear the result: {task.out / REPORT_FILE}.")

@@ -1,0 +1,112 @@
+"""``grafx train``."""
+
+import json as json_format
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import EstimateError
+from ..estimate.recipe import DRY, Recipe, load_recipe
+from .faults import INTERRUPTED, plain_errors
+from .outputs import check_folder
+from .progress import interrupts, shown_progress
+from .terminal import notice, say, silence, warnings_as_notices
+
+Dry = Enum("Dry", {name: name for name in DRY}, type=str)
+
+NUMBER = "Instead of what the preset has."
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Where the model goes.", show_default=False)],
+    preset: Annotated[
+        str, typer.Option(metavar="tiny|small|base|FILE", help="How large, on what, how long; or a TOML file.")
+    ] = "tiny",
+    data: Annotated[
+        Path | None, typer.Option(help="Data of `grafx data` to learn from.", show_default="made on the way")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help=f"What graphs are drawn from. {NUMBER}", show_default=False)] = None,
+    sounds: Annotated[
+        str | None,
+        typer.Option(metavar="drums|tones|mix|FOLDER", help=f"Dry sounds. {NUMBER}", show_default=False),
+    ] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help=NUMBER, show_default=False)] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help=NUMBER, show_default=False)] = None,
+    dry: Annotated[
+        Dry | None,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
+        typer.Option(help=f"Whether the model hears the dry sound beside the output. {NUMBER}", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that make data.", show_default="one a core")
+    ] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of these, on each machine.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="How many machines.")] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, …")] = "32-true",
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for the progress, for TensorBoard.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print how good the model is as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")] = False,
+) -> None:
+    """Train a model that estimates graphs from sounds.
+
+    Makes random graphs and their sounds, and learns to read the graphs off them. Interrupt it at any time: the same
+    command resumes. Several devices or machines run the same command.
+    """
+    with plain_errors(), silence(quiet), warnings_as_notices(UserWarning):
+        check_folder(out, EstimateError)
+        changes: dict[str, dict[str, Any]] = {
+            "data": {"prior": prior, "sounds": sounds, "examples": examples, "dry": dry and dry.value, "seed": seed},
+            "training": {"steps": steps, "seed": seed},
+        }
+        recipe = load_recipe(preset).having(
+            **{part: {k: v for k, v in values.items() if v is not None} for part, values in changes.items()}
+        )
+        where = {
+            "accelerator": accelerator,
+            "devices": devices,
+            "num_nodes": nodes,
+            "precision": precision,
+        }
+        run_train(recipe, out, data, os.cpu_count() or 1 if workers is None else workers, where, tensorboard, json)
+
+
+def run_train(
+    recipe: Recipe,
+    out: Path,
+    data: Path | None,
+    workers: int,
+    where: dict[str, Any],
+    tensorboard: Path | None,
+    json: bool,
+) -> None:
+    """Train, with a progress bar, and say how good the model is. All processes but the first are silent."""
+    from ..estimate.estimator import Estimator
+    from ..estimate.train import make_fabric, train
+
+    fabric = make_fabric(**where)
+    with silence(not fabric.is_global_zero), interrupts() as interrupted:
+        with shown_progress() as show:
+            finished = train(recipe, out, data, workers, fabric, tensorboard, show, interrupted)
+        if not finished:
+            notice(f"Stopped. What is done is in {out}; the same command resumes.")
+            raise typer.Exit(INTERRUPTED)
+        if not fabric.is_global_zero:
+            return
+    measures = Estimator.load(out).about["measures"]
+    if json:
+        print(json_format.dumps({"folder": str(out), "measures": measures}))
+        return
+    for name, values in measures.items():
+        words = {"given": "With the dry sound", "absent": "Without the dry sound"}[name]
+        say(
+            f"{words}, {values['node_type_error']:.1%} of the node types of {values['graphs']} other sounds are"
+            f" wrong;"
+            f" settings of those found are off by {values['parameter_error']:.1%} of their range."
+        )
+    say(f"The model is in {out}. grafx estimate FILE --model {out} uses it; {out / 'data'} is needed no more.")
