@@ -7,21 +7,27 @@ estimated graph is from the true one.
 
 from ..errors import EstimateError
 from .dataset import Example, GraphDataset
+from .estimator import Estimate, Estimator
 from .metrics import Comparison, canonical, compare_graphs, mean_comparison, sound_distances
 from .prior import Prior, draw_graph, draw_settings, load_prior, parse_prior
+from .recipe import Recipe, load_recipe, parse_recipe
 from .rendering import render_graphs
 from .sounds import FolderSounds, GeneratedSounds, sounds_named
 from .tokens import Grammar, TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode
+from .train import train
 
 __all__ = [
     "Comparison",
+    "Estimate",
     "EstimateError",
+    "Estimator",
     "Example",
     "FolderSounds",
     "GeneratedSounds",
     "Grammar",
     "GraphDataset",
     "Prior",
+    "Recipe",
     "TokenSequence",
     "Vocabulary",
     "canonical",
@@ -33,9 +39,12 @@ __all__ = [
     "draw_settings",
     "encode",
     "load_prior",
+    "load_recipe",
     "mean_comparison",
     "parse_prior",
+    "parse_recipe",
     "render_graphs",
     "sound_distances",
     "sounds_named",
+    "train",
 ]
