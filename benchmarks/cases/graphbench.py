@@ -29,10 +29,10 @@ def graphbench(task: str, examples: int, count: int, fitted: int, folder: str | 
     """
 
     def run() -> dict[str, Any]:
-        from grafx.estimate import Estimator, train
-
         from graphbench.entry import score_entry, task_entry
         from graphbench.tasks import TASKS
+
+        from grafx.estimate import Estimator, train
 
         chosen = TASKS[task]
         with _kept(folder) as place:
@@ -65,9 +65,9 @@ def _kept(folder: str | None) -> Iterator[Path]:
 
 def _recipe(task: str, examples: int) -> Any:
     """The preset ``tiny`` for a task; with few examples, a smaller one that only shows that it runs."""
-    from grafx.estimate import load_recipe
-
     from graphbench.tasks import FOLDER, TASKS
+
+    from grafx.estimate import load_recipe
 
     data = {"prior": str(FOLDER / f"{task}.toml"), "sounds": TASKS[task].sounds, "seconds": TASKS[task].seconds}
     recipe = load_recipe("tiny").having(data=data)
@@ -79,11 +79,11 @@ def _recipe(task: str, examples: int) -> Any:
 
 def _answers(task: Any, model: Any, out: Path, count: int, fitted: int) -> dict[tuple[str, str], Any]:
     """Estimated graphs: baseline and what it hears, to split, to graphs."""
+    from graphbench.tasks import SPLITS
+
     from grafx.estimate.baselines import MostFrequent, NearestNeighbour
     from grafx.estimate.corpus import load_corpus
     from grafx.estimate.train import DATA
-
-    from graphbench.tasks import SPLITS
 
     corpus = load_corpus(out / DATA / "train", model.recipe.data.examples)
     frequent, nearest = MostFrequent(corpus, model.vocabulary), NearestNeighbour(corpus, model.vocabulary)

@@ -1,9 +1,10 @@
 """GraphBench.
 
 Which graph made a sound? {doc}`guides/graphbench` describes the three tasks, the scores, and how to enter a model. Here
-are the baselines: the most frequent structure with the medians of its settings; the graph of the training example whose
-features are nearest, and whose embedding by the model is; the model of `grafx train --preset tiny`, trained on each task
-as it is; and 60 steps of gradient descent of the settings that it estimates, from the dry sounds, on the first examples.
+are the baselines: the most frequent structure with the medians of its settings; the graph of the training example
+whose features are nearest, and whose embedding by the model is; the model of `grafx train --preset tiny`, trained on
+each task as it is; and 60 steps of gradient descent of the settings that it estimates, from the dry sounds, on the
+first examples.
 *Hears* is what a baseline is given. `--runs FOLDER` keeps models and entries, and takes models that are there.
 """
 

@@ -6,14 +6,26 @@ estimated graph is from the true one.
 """
 
 from ..errors import EstimateError
+from .baselines import fit_from
 from .dataset import Example, GraphDataset
 from .estimator import Estimate, Estimator
 from .metrics import Comparison, canonical, compare_graphs, mean_comparison, sound_distances
 from .prior import Prior, draw_graph, draw_settings, load_prior, parse_prior
 from .recipe import Recipe, load_recipe, parse_recipe
 from .rendering import render_graphs
+from .shards import ShardDataset, write_shards
 from .sounds import FolderSounds, GeneratedSounds, sounds_named
-from .tokens import Grammar, TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode
+from .tokens import (
+    Grammar,
+    TokenSequence,
+    Vocabulary,
+    canonical_key,
+    canonical_order,
+    decode,
+    encode,
+    tokens_from_pyg,
+    tokens_to_pyg,
+)
 from .train import train
 
 __all__ = [
@@ -28,6 +40,7 @@ __all__ = [
     "GraphDataset",
     "Prior",
     "Recipe",
+    "ShardDataset",
     "TokenSequence",
     "Vocabulary",
     "canonical",
@@ -38,6 +51,7 @@ __all__ = [
     "draw_graph",
     "draw_settings",
     "encode",
+    "fit_from",
     "load_prior",
     "load_recipe",
     "mean_comparison",
@@ -46,5 +60,8 @@ __all__ = [
     "render_graphs",
     "sound_distances",
     "sounds_named",
+    "tokens_from_pyg",
+    "tokens_to_pyg",
     "train",
+    "write_shards",
 ]
