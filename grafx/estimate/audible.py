@@ -86,7 +86,7 @@ def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Heard:
     for node, leaves_output in removed.items():
         ratio = (_power(next(without) - output) + TINY) / power if leaves_output else 1.0
         changes[node] = min(max(10 * math.log10(ratio), -LIMIT_DB), LIMIT_DB)
-    return Heard(output, changes)
+    return Heard(output.clone(), changes)  # apart from the others, which can be forgotten
 
 
 def _power(signal: Tensor) -> float:
