@@ -84,7 +84,7 @@ class Levels:
     soft: tuple[Range, ...]
     moderate: tuple[Range, ...]
     hard: tuple[Range, ...]
-    weights: tuple[float, float, float]
+    weights: tuple[float, ...]
 
     def draw(self, draws: Draws, control: Control) -> float:
         ranges = draws.one_of((self.soft, self.moderate, self.hard), self.weights)

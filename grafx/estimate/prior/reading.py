@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 from typing import Any
@@ -28,8 +27,8 @@ class Table:
         if not isinstance(content, Mapping):
             raise EstimateError(f"{place} is {content!r:.60}, but must be a table.")
         self.content, self.place = content, place
-        for key in content if keys is not None else ():
-            if key not in keys:
+        for key in content:
+            if keys is not None and key not in keys:
                 raise EstimateError(f"{place} has the unknown key '{key}'{meant(key, keys)}")
 
     def __contains__(self, key: str) -> bool:
@@ -97,7 +96,10 @@ class Table:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def meant(name: str, known: Iterable[str]) -> str:

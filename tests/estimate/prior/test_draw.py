@@ -83,7 +83,7 @@ def test_no_graph_has_more_nodes_than_it_may(everything, structure):
         console = structures["console"]
         fewer = {name: replace(getattr(console, name), count=(0, 1)) for name in ("buses", "returns")}
         structures = {"console": replace(console, stems=replace(console.stems, count=(1, 2)), **fewer)}
-    for most in (5, 9, 14) if structure != "console" else (9, 14):
+    for most in (7, 10):
         prior = replace(everything, structures=structures, max_nodes=most)
         sizes = []
         for seed in range(40):
@@ -254,4 +254,4 @@ def test_seeds_and_attempts_give_other_graphs_and_the_same_ones_again():
 def test_the_same_graphs_on_every_machine(everything):
     """Recorded on Linux with Python 3.11 and 3.12; a change of the draws changes all data made from seeds."""
     digest = sha256("".join(plain(draw_graph(everything, seed)) for seed in range(50)).encode()).hexdigest()
-    assert digest == "63a5a86b1c15a32343f93ab20acaeb708b8665f724898c27d57a1a4da750e9aa"
+    assert digest == "af01fc71edce07e214a1e9e2b9aef34c0fe1a916d9aa4e0cdbf7b1f4040ededf"

@@ -15,11 +15,12 @@ class Pool:
 
     Args:
         kinds: What there is.
+        in_bands: What can stand in the bands of a crossover, if one is drawn.
         repeats: Whether a kind stays when it is drawn.
     """
 
-    def __init__(self, kinds: Iterable[Kind], repeats: bool) -> None:
-        self.kinds, self.repeats = list(kinds), repeats
+    def __init__(self, kinds: Iterable[Kind], in_bands: Iterable[Kind] = (), repeats: bool = False) -> None:
+        self.kinds, self.in_bands, self.repeats = list(kinds), list(in_bands), repeats
 
 
 class Builder:
@@ -45,8 +46,9 @@ class Builder:
         self.left -= nodes
 
     def pool(self, groups: Collection[str] = GROUPS, repeats: bool = False) -> Pool:
-        """The steps of some groups."""
-        return Pool((kind for kind in self.palette.steps if kind.group in groups), repeats)
+        """The steps of some groups, of which simple ones stand in bands, too; or any, if there are none."""
+        kinds = [kind for kind in self.palette.steps if kind.group in groups]
+        return Pool(kinds, [kind for kind in kinds if kind in self.palette.simple] or self.palette.simple, repeats)
 
     def add(self, node_type: str) -> int:
         """Add a node, connected to nothing."""
@@ -95,14 +97,15 @@ class Builder:
         self.reserve(reserved)
         for kind in kinds:
             self.reserve(-self.palette.costs[kind.name])
-            source, outlet = self.step(kind, source, outlet), "main"
+            source, outlet = self.step(kind, pool, source, outlet), "main"
         return source
 
-    def step(self, kind: Kind, source: int, outlet: str = "main", later: Collection[int] = ()) -> int:
+    def step(self, kind: Kind, pool: Pool, source: int, outlet: str = "main", later: Collection[int] = ()) -> int:
         """Add a processor with what it needs: a sound or a generator at its second inlet, processors in its bands.
 
         Args:
             kind: What it is.
+            pool: Where its bands draw from.
             source: The node whose sound it processes.
             outlet: Outlet of the source.
             later: Nodes that it will feed.
@@ -115,7 +118,8 @@ class Builder:
         for inlet in self.palette.config[kind.name]["inlets"][1:]:
             driver = self._key(source, later) if inlet == SIDECHAIN else self._generator()
             self.connect(driver, node, inlet=inlet)
-        return self._bands(node, self.palette.bands(kind)) if self.palette.bands(kind) else node
+        outlets = self.palette.bands(kind)
+        return self._bands(node, outlets, pool) if outlets else node
 
     def _generator(self) -> int:
         generators = self.palette.generators
@@ -133,7 +137,7 @@ class Builder:
         plugs = self.palette.config[self.G.nodes[node]["node_type"]]
         return "main" in plugs["outlets"] and (bool(plugs["inlets"]) or self.G.nodes[node]["node_type"] == "in")
 
-    def _bands(self, crossover: int, outlets: list[str]) -> int:
+    def _bands(self, crossover: int, outlets: list[str], pool: Pool) -> int:
         """Process at least one band, and sum them all."""
         lengths = [self.draws.whole(*self.band_length) for _ in outlets]
         if not any(lengths):
@@ -141,7 +145,7 @@ class Builder:
         self.reserve(1)
         ends = []
         for outlet, length in zip(outlets, lengths, strict=True):
-            end = self.chain(crossover, length, Pool(self.palette.simple, repeats=False), outlet)
+            end = self.chain(crossover, length, Pool(pool.in_bands), outlet)
             ends.append((end, outlet if end == crossover else "main"))
         mix = self.place("mix")
         for end, outlet in ends:

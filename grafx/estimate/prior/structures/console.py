@@ -8,7 +8,7 @@ from ..palette import Palette
 from ..reading import Table
 from .builder import Builder
 
-Counts = tuple[int, int]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Strips:
         groups: What the steps are for.
     """
 
-    count: Counts
-    length: Counts
+    count: Span
+    length: Span
     groups: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
@@ -40,7 +40,7 @@ LEAST = {"stems": 1, "buses": 0, "returns": 0, "master": 1}
 
 
 @dataclass(frozen=True)
-class Console:
+class ConsoleStructure:
     """A mixing console.
 
     Each stem is an input with a strip, which goes to a bus or to the master. A send at the end of its strip may feed a
@@ -63,13 +63,11 @@ class Console:
     master: Strips
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Console":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "ConsoleStructure":
         """Read its table."""
         strips = {name: _parse_strips(name, table, palette) for name in USUAL}
         sends = table.number("sends", 0.5, low=0, high=1)
         console = cls(weight=table.number("weight", 1.0, low=0), sends=sends, **strips)
-        if console.returns.count[1] and not palette.sends:
-            raise table.refuse("returns", 'of count 0, or the kinds have a send: [kinds.send] with processor = "Send"')
         if console.skeleton > max_nodes:
             raise table.refuse(
                 "stems", f"fewer, or max_nodes at least {console.skeleton}, which inputs, sums and sends may take"
@@ -136,6 +134,8 @@ def _parse_strips(name: str, table: Table, palette: Palette) -> Strips:
     count = inner.counts("count", usual.count, low=least)
     strips = Strips(count, inner.counts("length", usual.length), inner.texts("groups", usual.groups, GROUPS))
     if name == "returns" and count[1]:
+        if not palette.sends:
+            raise inner.refuse("count", '0, or the kinds have a send: [kinds.send] with processor = "Send"')
         if not strips.length[0]:
             raise inner.refuse("length", "at least 1: what is sent must be processed")
         if not any(kind.group in strips.groups for kind in palette.steps):

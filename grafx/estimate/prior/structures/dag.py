@@ -1,5 +1,6 @@
 """Forks and merges: sounds that part, go different ways, and meet again."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,11 +11,11 @@ from ..palette import Palette
 from ..reading import Table
 from .builder import Builder, Pool
 
-Cable = tuple[int, int]
+Ends = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Dag:
+class DagStructure:
     """A graph that forks and merges.
 
     It grows from an input that is connected to an output: a step is put into a cable, or on a new way that leads from a
@@ -35,7 +36,7 @@ class Dag:
     repeats: bool
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Dag":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "DagStructure":
         """Read its table."""
         nodes = table.counts("nodes", (4, min(8, max(max_nodes, 4))), low=3)
         if nodes[1] > max_nodes:
@@ -68,26 +69,26 @@ def _grow(builder: Builder, pool: Pool, fork: bool) -> bool:
     merges = builder.G.nodes[dest]["node_type"] != "mix"
     kind = builder.take(pool, builder.left - merges) if fork else None
     if kind is not None:
-        _bypass(builder, kind, (source, dest))
+        _bypass(builder, kind, pool, (source, dest))
     elif (kind := builder.take(pool)) is not None:
-        _insert(builder, kind, (source, dest))
+        _insert(builder, kind, pool, (source, dest))
     return kind is not None
 
 
-def _cables(builder: Builder) -> list[Cable]:
+def _cables(builder: Builder) -> list[Ends]:
     """Cables between sounds, from main to main, in a fixed order."""
     ends = ((s, d) for s, d, data in builder.G.edges(data=True) if data["outlet"] == data["inlet"] == "main")
     return sorted(ends)
 
 
-def _insert(builder: Builder, kind: Kind, cable: Cable) -> None:
+def _insert(builder: Builder, kind: Kind, pool: Pool, cable: Ends) -> None:
     source, dest = cable
     builder.G.remove_edge(source, dest, _key(builder, cable))
-    end = builder.step(kind, source, later=_below(builder, dest))
+    end = builder.step(kind, pool, source, later=_below(builder, dest))
     builder.connect(end, dest)
 
 
-def _bypass(builder: Builder, kind: Kind, cable: Cable) -> None:
+def _bypass(builder: Builder, kind: Kind, pool: Pool, cable: Ends) -> None:
     """Let a new way end in a cable, at the sum that it leads to or at a new one."""
     source, dest = cable
     starts = sorted(i for i in {source, *nx.ancestors(builder.G, source)} if builder.is_sound(i))
@@ -98,14 +99,14 @@ def _bypass(builder: Builder, kind: Kind, cable: Cable) -> None:
         builder.connect(source, mix)
         builder.connect(mix, dest)
         dest = mix
-    builder.connect(builder.step(kind, start, later=_below(builder, dest)), dest)
+    builder.connect(builder.step(kind, pool, start, later=_below(builder, dest)), dest)
 
 
 def _below(builder: Builder, node: int) -> set[int]:
     return {node, *nx.descendants(builder.G, node)}
 
 
-def _key(builder: Builder, cable: Cable) -> int:
+def _key(builder: Builder, cable: Ends) -> Hashable:
     """The key of the networkx edge from main to main."""
     parallel = builder.G.get_edge_data(*cable)
     return next(key for key, data in parallel.items() if data["outlet"] == data["inlet"] == "main")
