@@ -7,7 +7,7 @@ from torch import Tensor
 from ...processors import ADSR, LFO, LowPassFilter, PeakingFilter, SawOscillator, SquareOscillator, TriangleOscillator
 from ..prior.randomness import Draws, rounded
 from .parts import decay, filtered, made, possible, tone
-from .score import Note, Settings, Voice, between, by_ratio
+from .score import Note, Voice, VoiceSettings, between, by_ratio
 
 LOWEST_HERTZ = 65.4
 STEPS = 0, 2, 4, 7, 9  # semitones of a scale whose notes go together
@@ -16,7 +16,7 @@ WAVES = TriangleOscillator, SquareOscillator, SawOscillator
 STATES = "attack_ms", "decay_ms", "sustain", "hold_ms", "release_ms"
 
 
-def _drawn_pluck(draws: Draws) -> Settings:
+def _drawn_pluck(draws: Draws) -> VoiceSettings:
     dark = by_ratio(draws, 300, 1500)
     return {
         "triangle": between(draws, 0, 1),
@@ -44,7 +44,7 @@ def _string(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) 
     return sum((level + 0.05) * wave for level, wave in zip(levels, waves, strict=True))  # never none at all
 
 
-def _drawn_bow(draws: Draws) -> Settings:
+def _drawn_bow(draws: Draws) -> VoiceSettings:
     return {
         "attack_ms": by_ratio(draws, 30, 200),
         "decay_ms": by_ratio(draws, 50, 300),
