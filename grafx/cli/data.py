@@ -87,7 +87,7 @@ def data(
 
 
 def make_datasets(
-    prior: Prior, sounds: DrySounds, sizes: dict[str, int], options: dict[str, Any]
+    prior: Prior, sounds: DrySounds, sizes: dict[Any, int], options: dict[str, Any]
 ) -> list[GraphDataset]:
     """A dataset for each split that has a size, all refused if one is."""
     return [GraphDataset(prior, sounds, size, split=split, **options) for split, size in sizes.items() if size]

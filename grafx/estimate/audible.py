@@ -119,13 +119,13 @@ def _add_removal(union: GRAFX, new_ids: Iterator[int], G: GRAFX, node: int, orde
             if source == node:
                 first = _first(G, node, "outlets") == plugs["outlet"]
                 cables += [(s, outlet, plugs["inlet"]) for s, outlet in _fed_by(G, node) if first]
-            elif (copied := copies.get(source, source)) is not None:
-                cables.append((copied, plugs["outlet"], plugs["inlet"]))
+            elif (live := copies.get(source, source)) is not None:
+                cables.append((live, plugs["outlet"], plugs["inlet"]))
         first_inlet = _first(G, other, "inlets")
         if any(inlet == first_inlet for *_, inlet in cables):
-            copies[other] = next(new_ids)
-            union.add_node(copies[other], **G.nodes[other])
-            _connect(union, new_ids, copies[other], cables)
+            copies[other] = copied = next(new_ids)
+            union.add_node(copied, **G.nodes[other])
+            _connect(union, new_ids, copied, cables)
         else:
             copies[other] = None
     return any(copies[other] is not None for other in after if G.nodes[other]["node_type"] == "out")

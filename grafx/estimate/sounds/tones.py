@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ...processors import ADSR, LFO, LowPassFilter, PeakingFilter, SawOscillator, SquareOscillator, TriangleOscillator
@@ -39,9 +40,9 @@ def _pluck(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -
 
 
 def _string(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
-    waves = (tone(wave, settings["hertz"], num_samples, sample_rate) for wave in WAVES)
-    levels = (settings[name][:, None, None] for name in ("triangle", "square", "saw"))
-    return sum((level + 0.05) * wave for level, wave in zip(levels, waves, strict=True))  # never none at all
+    waves = torch.cat([tone(wave, settings["hertz"], num_samples, sample_rate) for wave in WAVES], 1)
+    levels = torch.stack([settings[name] for name in ("triangle", "square", "saw")], 1)
+    return ((levels[..., None] + 0.05) * waves).sum(1, keepdim=True)  # never none at all
 
 
 def _drawn_bow(draws: Draws) -> VoiceSettings:
