@@ -15,6 +15,7 @@ from .recipe import Recipe, load_recipe, parse_recipe
 from .rendering import render_graphs
 from .shards import ShardDataset, write_shards
 from .sounds import FolderSounds, GeneratedSounds, sounds_named
+from .splits import split_sounds
 from .tokens import (
     Grammar,
     TokenSequence,
@@ -60,6 +61,7 @@ __all__ = [
     "render_graphs",
     "sound_distances",
     "sounds_named",
+    "split_sounds",
     "tokens_from_pyg",
     "tokens_to_pyg",
     "train",

@@ -13,7 +13,7 @@ from ...errors import EstimateError
 from .edits import edit_distance
 from .equivalence import form_and_settings, free_groups
 from .matching import Distances, best_matching, closest
-from .settings import Settings, distances, errors_between, processor_nodes, settings_by_node
+from .settings import ControlValues, distances, errors_between, processor_nodes, settings_by_node
 
 
 class Pair(NamedTuple):
@@ -150,7 +150,7 @@ def compare_graphs(
     )
 
 
-def _distances(truths: Mapping[int, Settings], estimates: Mapping[int, Settings]) -> Distances:
+def _distances(truths: Mapping[int, ControlValues], estimates: Mapping[int, ControlValues]) -> Distances:
     """Distances of nodes in what can be set of their type, from 0 to 1."""
 
     def between(_: str, rows: Sequence[int], columns: Sequence[int]) -> np.ndarray:
@@ -161,7 +161,7 @@ def _distances(truths: Mapping[int, Settings], estimates: Mapping[int, Settings]
     return between
 
 
-def _pairs(truth: GRAFX, nodes: Mapping[int, int], settings: Sequence[Mapping[int, Settings]]) -> list[Pair]:
+def _pairs(truth: GRAFX, nodes: Mapping[int, int], settings: Sequence[Mapping[int, ControlValues]]) -> list[Pair]:
     """The matched processors that can be set to anything."""
     truths, estimates = settings
     return [
