@@ -9,7 +9,7 @@ import torch.nn as nn
 from ...data.configs import BUILT_IN_TYPES
 from ...errors import EstimateError
 from ...processors.controls import Leaf
-from .distributions import Distribution, Fixed
+from .distributions import Distribution, Fixed, Range, ranges_of
 from .making import checked, make
 from .parsing import parse_distribution
 from .reading import Table, meant
@@ -45,6 +45,15 @@ class Kind:
     def drawn(self) -> tuple[str, ...]:
         """Names of the controls whose values differ from graph to graph."""
         return tuple(name for name, distribution in self.controls.items() if not isinstance(distribution, Fixed))
+
+    @property
+    def limits(self) -> dict[str, Range]:
+        """Name of each control that is drawn to the lowest and the highest value that it can have.
+
+        An error as a share of this range compares with a guess, which the whole range of a processor hides.
+        """
+        ends = {name: [end for one in ranges_of(self.controls[name]) for end in one] for name in self.drawn}
+        return {name: (min(values), max(values)) for name, values in ends.items()}
 
     def make(self, sample_rate: float) -> nn.Module:
         """Make its processor."""

@@ -229,6 +229,13 @@ def test_processors_are_made_once_with_the_sample_rate():
     assert own.processors["lp"].sample_rate == 48000
 
 
+def test_a_kind_tells_what_is_drawn_and_how_far(everything):
+    assert everything.kinds["verb"].limits == {"room.room_size": (0.2, 0.8)}
+    assert everything.kinds["ducker"].limits == {"threshold_db": (-40, -10)}
+    assert everything.kinds["send"].limits == {"send_db": (-20, 0)}
+    assert everything.kinds["verb"].drawn == ("room.room_size",) and everything.kinds["crossover"].drawn == ()
+
+
 def test_presets_are_named_after_their_files():
     for path in PRESETS.glob("*.toml"):
         assert load_prior(path.stem).name == path.stem
