@@ -7,14 +7,17 @@ ROOT = Path(__file__).parents[1] / "grafx"
 MOST_LINES, MOST_ARGUMENTS = 45, 8
 
 LONG = {
+    ("cli/data.py", "data"),  # options of a command
     ("cli/search.py", "search"),  # options of a command
     ("render/stream.py", "_render"),  # a block, from its sources to the state that it leaves
 }
 MANY_ARGUMENTS = {
+    ("cli/data.py", "data"),  # options of a command
     ("cli/search.py", "search"),  # options of a command
     ("draw/callbacks.py", "_draw_node"),  # called as draw_node is
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise
     ("draw/node.py", "draw_node"),  # as GRAFX has it
+    ("estimate/dataset.py", "__init__"),  # options with defaults
     ("render/render.py", "render_grafx"),  # as GRAFX has it
     ("report/write.py", "write_report"),  # options with defaults
     ("search/mixing/search.py", "__init__"),  # what a search may take of one's own, with defaults

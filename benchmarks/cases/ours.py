@@ -10,6 +10,7 @@ from .desk import desk
 from .filters import filtering
 from .fitting import fitting
 from .floor import copying, transforms
+from .graph_data import graph_data
 from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
@@ -33,6 +34,7 @@ __all__ = [
     "desk",
     "filtering",
     "fitting",
+    "graph_data",
     "has_gpu",
     "inversion",
     "kernel",

@@ -37,6 +37,7 @@ SECTIONS = (
     "sessions",
     "search",
     "settings",
+    "graph_data",
 )
 """All sections in the order of the page."""
 

@@ -12,7 +12,7 @@ from ..estimate.audible import AUDIBLE_DB
 from ..estimate.dataset import GraphDataset
 from ..estimate.prior import Prior, load_prior
 from ..estimate.shards import write_shards
-from ..estimate.sounds import Sounds, sounds_named
+from ..estimate.sounds import DrySounds, sounds_named
 from ..estimate.splits import BY, SPLITS
 from ..words import count as counted
 from .faults import INTERRUPTED, plain_errors
@@ -86,7 +86,9 @@ def data(
             say(f"Data is in {out}: {', '.join(parts)}.")
 
 
-def make_datasets(prior: Prior, sounds: Sounds, sizes: dict[str, int], options: dict[str, Any]) -> list[GraphDataset]:
+def make_datasets(
+    prior: Prior, sounds: DrySounds, sizes: dict[Any, int], options: dict[str, Any]
+) -> list[GraphDataset]:
     """A dataset for each split that has a size, all refused if one is."""
     return [GraphDataset(prior, sounds, size, split=split, **options) for split, size in sizes.items() if size]
 

@@ -25,7 +25,7 @@ LIMIT_DB = 200.0
 TINY = 1e-30
 
 
-class Heard(NamedTuple):
+class Hearing(NamedTuple):
     """A rendered graph.
 
     Attributes:
@@ -46,7 +46,7 @@ class Heard(NamedTuple):
         return _power(self.output) < SILENT
 
 
-def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping[str, nn.Module]) -> list[Heard]:
+def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping[str, nn.Module]) -> list[Hearing]:
     """Render graphs, and each of them without each of its processors, in one call, or a few where these are large.
 
     A removed node is bypassed: what comes to its first inlet is on its first outlet, and its other outlets are silent.
@@ -58,7 +58,7 @@ def hear(graphs: Sequence[GRAFX], sources: Sequence[Tensor], processors: Mapping
         processors: Node type to processor.
     """
     unions = [_with_removals(G) for G in graphs]
-    heard: list[Heard] = []
+    heard: list[Hearing] = []
     for part in _parts([len(union) * rows[:1].numel() for (union, _), rows in zip(unions, sources, strict=True)]):
         outputs = render_graphs([union for union, _ in unions[part]], sources[part], processors)
         heard += map(_compared, outputs, (removed for _, removed in unions[part]))
@@ -77,7 +77,7 @@ def _parts(sizes: Sequence[int]) -> Iterator[slice]:
         yield slice(start, len(sizes))
 
 
-def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Heard:
+def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Hearing:
     """Compare the first of some outputs with the others, which there are for those nodes that leave one."""
     output, *others = rows if rows.ndim == 3 else rows[None]
     power = _power(output) + TINY
@@ -86,7 +86,7 @@ def _compared(rows: Tensor, removed: Mapping[int, bool]) -> Heard:
     for node, leaves_output in removed.items():
         ratio = (_power(next(without) - output) + TINY) / power if leaves_output else 1.0
         changes[node] = min(max(10 * math.log10(ratio), -LIMIT_DB), LIMIT_DB)
-    return Heard(output, changes)
+    return Hearing(output.clone(), changes)  # apart from the others, which can be forgotten
 
 
 def _power(signal: Tensor) -> float:
@@ -119,13 +119,13 @@ def _add_removal(union: GRAFX, new_ids: Iterator[int], G: GRAFX, node: int, orde
             if source == node:
                 first = _first(G, node, "outlets") == plugs["outlet"]
                 cables += [(s, outlet, plugs["inlet"]) for s, outlet in _fed_by(G, node) if first]
-            elif (copied := copies.get(source, source)) is not None:
-                cables.append((copied, plugs["outlet"], plugs["inlet"]))
+            elif (live := copies.get(source, source)) is not None:
+                cables.append((live, plugs["outlet"], plugs["inlet"]))
         first_inlet = _first(G, other, "inlets")
         if any(inlet == first_inlet for *_, inlet in cables):
-            copies[other] = next(new_ids)
-            union.add_node(copies[other], **G.nodes[other])
-            _connect(union, new_ids, copies[other], cables)
+            copies[other] = copied = next(new_ids)
+            union.add_node(copied, **G.nodes[other])
+            _connect(union, new_ids, copied, cables)
         else:
             copies[other] = None
     return any(copies[other] is not None for other in after if G.nodes[other]["node_type"] == "out")

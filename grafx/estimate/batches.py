@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
@@ -36,6 +38,15 @@ class Example:
     sounds: tuple[str, ...]
     seed: int
     gain: float = 1.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By value, since processes may share but a few hundred tensors."""
+        signals = (signal.detach().cpu().numpy() for signal in (self.sources, self.output))
+        return _restored, (self.G, *signals, self.sounds, self.seed, self.gain)
+
+
+def _restored(G: GRAFX, sources: np.ndarray, output: np.ndarray, *rest: Any) -> Example:
+    return Example(G, torch.from_numpy(sources), torch.from_numpy(output), *rest)
 
 
 class Batches(IterableDataset[list[Example]]):

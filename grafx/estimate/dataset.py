@@ -12,16 +12,16 @@ from torch import Tensor
 from ..data import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import EstimateError
-from .audible import AUDIBLE_DB, Heard, hear
+from .audible import AUDIBLE_DB, Hearing, hear
 from .batches import Batches, Example, one_thread
 from .prior import Prior, draw_graph, draw_settings, structure_key
 from .seeds import seed_of
-from .sounds import Sounds
+from .sounds import DrySounds
 from .splits import MOST_DRAWS, check_split, confine_settings, split_of_structure, split_sounds
 
 __all__ = ["Example", "GraphDataset"]
 
-ATTEMPTS = 6
+ATTEMPTS = 3
 """How often settings are drawn until a node that is not audible is left as it is."""
 LARGEST_GAIN = 1e4  # 80 dB
 
@@ -52,7 +52,7 @@ class GraphDataset(Batches):
     def __init__(
         self,
         prior: Prior,
-        sounds: Sounds,
+        sounds: DrySounds,
         count: int,
         seconds: float = 2.0,
         seed: int = 0,
@@ -116,7 +116,7 @@ class GraphDataset(Batches):
         names = [tuple(name for name, _ in sounds) for sounds in own]
         return names, [torch.stack([s for _, s in sounds]) if sounds else silence for sounds in own]
 
-    def _heard(self, graphs: list[GRAFX], sources: Sequence[Tensor], seeds: Sequence[int]) -> list[Heard]:
+    def _heard(self, graphs: list[GRAFX], sources: Sequence[Tensor], seeds: Sequence[int]) -> list[Hearing]:
         """Render graphs, with other settings for nodes that are not audible, and mark all nodes."""
         heard = hear(graphs, sources, self.prior.processors)
         for attempt in range(1, ATTEMPTS):
@@ -133,7 +133,7 @@ class GraphDataset(Batches):
                 G.nodes[node].update(audible=change >= self.audible_db, change_db=round(change, 2))
         return heard
 
-    def _redrawn(self, G: GRAFX, heard: Heard, seed: int) -> GRAFX:
+    def _redrawn(self, G: GRAFX, heard: Hearing, seed: int) -> GRAFX:
         """A graph with other settings for the nodes that are not audible; for all, if nothing is heard at all."""
         drawn = draw_settings(self.prior, G, seed)
         lost = set(G.nodes) if heard.silent else heard.lost(self.audible_db)

@@ -51,7 +51,7 @@ def stacked_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[st
     return {node_type: _stacked(G, node_type, processor) for node_type, processor in processors.items()}
 
 
-def _stacked(G: GRAFX, node_type: str, processor: nn.Module) -> Any:
+def _stacked(G: GRAFX, node_type: str, processor: Any) -> Any:
     nodes = [G.nodes[i] for i in get_node_ids_from_type(G, node_type)]
     given = [data.get("parameters") or {} for data in nodes]
     contract = contract_of(processor)

@@ -13,7 +13,7 @@ from ..processors.controls import Control
 from .prior import Prior, draw_settings
 from .prior.distributions import ranges_of
 from .seeds import seed_of
-from .sounds import Sounds
+from .sounds import DrySounds
 
 SPLITS = "train", "valid", "test"
 BY = "sound", "structure", "settings"
@@ -37,7 +37,7 @@ def check_split(split: str, by: str | None) -> None:
         raise EstimateError(f"Data cannot be split by {by!r}: use one of {', '.join(BY)}, or None.")
 
 
-def split_sounds(sounds: Sounds, split: str) -> Sounds:
+def split_sounds(sounds: DrySounds, split: str) -> DrySounds:
     """The sounds of one split, at least one. No sound is in two.
 
     Raises:

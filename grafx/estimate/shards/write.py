@@ -17,7 +17,7 @@ from .shard import Shard, shard_size, shards_of
 
 LONGEST = 2**40  # samples of a file
 
-Show = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Takes how many examples are written, and of how many."""
 
 
@@ -29,7 +29,7 @@ def write_shards(
     dataset: GraphDataset,
     folder: str | Path,
     workers: int = 0,
-    show: Show = lambda _done, _total: None,
+    show: OnProgress = lambda _done, _total: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Write the examples of a dataset, in the order of epoch 0, to a folder of their split in a folder.
@@ -66,7 +66,7 @@ def write_shards(
 
 
 def _write_missing(
-    dataset: GraphDataset, folder: Path, workers: int, show: Show, interrupted: Callable[[], bool]
+    dataset: GraphDataset, folder: Path, workers: int, show: OnProgress, interrupted: Callable[[], bool]
 ) -> None:
     shards = shards_of(folder, dataset.count, shard_size(dataset.batch_size))
     missing = [shard for shard in shards if not shard.is_whole(dataset.prior)]

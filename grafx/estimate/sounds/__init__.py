@@ -3,14 +3,14 @@
 import os
 
 from ...text import Notice
-from .base import Sounds
+from .base import DrySounds
 from .folder import FolderSounds
 from .generated import SCORES, GeneratedSounds
 
-__all__ = ["FolderSounds", "GeneratedSounds", "Sounds", "sounds_named"]
+__all__ = ["DrySounds", "FolderSounds", "GeneratedSounds", "sounds_named"]
 
 
-def sounds_named(name: str | os.PathLike, sample_rate: int = 44100, notice: Notice | None = None) -> Sounds:
+def sounds_named(name: str | os.PathLike, sample_rate: int = 44100, notice: Notice | None = None) -> DrySounds:
     """The sounds of a generator, ``"drums"``, ``"tones"`` or ``"mix"``, or else of a folder.
 
     Raises:

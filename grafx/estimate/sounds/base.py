@@ -14,7 +14,7 @@ PEAK = 0.5
 """Peak of every dry sound, so that thresholds mean the same for all."""
 
 
-class Sounds(ABC):
+class DrySounds(ABC):
     """A set of named sounds.
 
     Attributes:

@@ -14,7 +14,7 @@ from ...processors import (
 )
 from ..prior.randomness import Draws
 from .parts import decay, filtered, made, noise, possible, tone
-from .score import Note, Settings, Voice, between, by_ratio
+from .score import Note, Voice, VoiceSettings, between, by_ratio
 
 SEEDS = 65535
 ONCE = 0.4  # of the sounds are heard once
@@ -22,7 +22,7 @@ METAL = 2.0, 3.0, 4.16, 5.43, 6.79, 8.21  # partials of a hat, which fit to no t
 BURSTS = 0.0, 0.011, 0.023  # s, of the hands of a clap
 
 
-def _drawn_kick(draws: Draws) -> Settings:
+def _drawn_kick(draws: Draws) -> VoiceSettings:
     return {
         "f_start": by_ratio(draws, 70, 500),
         "pitch_decay": by_ratio(draws, 8, 60),
@@ -39,7 +39,7 @@ def _drawn_kick(draws: Draws) -> Settings:
     }
 
 
-def _drawn_tom(draws: Draws) -> Settings:
+def _drawn_tom(draws: Draws) -> VoiceSettings:
     return {
         **_drawn_kick(draws),
         "f_start": by_ratio(draws, 120, 420),
@@ -54,7 +54,7 @@ def _kick(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) ->
     return made(KickSynth, sample_rate)(num_samples=num_samples, dsp_params={**settings, **cutoffs})[:, 0]
 
 
-def _drawn_snare(draws: Draws) -> Settings:
+def _drawn_snare(draws: Draws) -> VoiceSettings:
     return {
         "seed": draws.whole(0, SEEDS),
         "hertz": by_ratio(draws, 140, 280),
@@ -74,7 +74,7 @@ def _snare(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -
     return ((low + 0.6 * high) * envelope + settings["wires"][:, None, None] * wires)[:, 0]
 
 
-def _drawn_clap(draws: Draws) -> Settings:
+def _drawn_clap(draws: Draws) -> VoiceSettings:
     return {
         "seed": draws.whole(0, SEEDS),
         "hertz": by_ratio(draws, 800, 2500),
@@ -93,7 +93,7 @@ def _clap(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) ->
     return band[:, 0] * bursts.amax(1)
 
 
-def _drawn_hat(draws: Draws) -> Settings:
+def _drawn_hat(draws: Draws) -> VoiceSettings:
     return {
         "seed": draws.whole(0, SEEDS),
         "hertz": by_ratio(draws, 200, 400),

@@ -17,7 +17,7 @@ from ...audio import audio_suffixes, conform, open_audio, read_excerpt
 from ...errors import AudioError, EstimateError
 from ...text import Notice, printable
 from ..prior.randomness import Draws
-from .base import Sounds, digest_of, leveled
+from .base import DrySounds, digest_of, leveled
 
 ALSO_READ = {"mp3", "mp4", "m4a", "aac", "webm", "mka"}
 MOST_NAMED = 20
@@ -34,7 +34,7 @@ class _File:
     sample_rate: int
 
 
-class FolderSounds(Sounds):
+class FolderSounds(DrySounds):
     """The audio files of a folder and of the folders in it, in any format that :func:`.read_audio` takes.
 
     Files longer than what is asked for give a random excerpt, shorter ones are followed by silence. Where an excerpt is

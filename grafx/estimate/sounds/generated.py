@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...errors import EstimateError
 from ..prior.randomness import Draws
-from .base import Sounds, digest_of, drawn_name, leveled
+from .base import DrySounds, digest_of, drawn_name, leveled
 from .drums import DRUMS, draw_drums
 from .score import Note, Voice, perform
 from .tones import TONES, draw_tones
@@ -29,7 +29,7 @@ SCORES: dict[str, tuple[Score, dict[str, Voice]]] = {
 """Generator to what draws a score, and the voices that play it."""
 
 
-class GeneratedSounds(Sounds):
+class GeneratedSounds(DrySounds):
     """Sounds of a generator. Each is named by it and a number, and is the same wherever it is made.
 
     Args:

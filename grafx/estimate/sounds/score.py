@@ -11,7 +11,7 @@ from ..prior.randomness import Draws, rounded
 
 FADE_SECONDS = 0.01
 
-Settings = dict[str, float]
+VoiceSettings = dict[str, float]
 
 
 class Voice(NamedTuple):
@@ -24,7 +24,7 @@ class Voice(NamedTuple):
     """
 
     seconds: float
-    draw: Callable[[Draws], Settings]
+    draw: Callable[[Draws], VoiceSettings]
     play: Callable[[Mapping[str, Tensor], int, int], Tensor]
 
 
@@ -40,7 +40,7 @@ class Note(NamedTuple):
     """
 
     voice: str
-    settings: Settings
+    settings: VoiceSettings
     starts: tuple[float, ...] = (0.0,)
     gains: tuple[float, ...] = (1.0,)
     period: float = math.inf

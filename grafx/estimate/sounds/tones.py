@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ...processors import ADSR, LFO, LowPassFilter, PeakingFilter, SawOscillator, SquareOscillator, TriangleOscillator
 from ..prior.randomness import Draws, rounded
 from .parts import decay, filtered, made, possible, tone
-from .score import Note, Settings, Voice, between, by_ratio
+from .score import Note, Voice, VoiceSettings, between, by_ratio
 
 LOWEST_HERTZ = 65.4
 STEPS = 0, 2, 4, 7, 9  # semitones of a scale whose notes go together
@@ -16,7 +17,7 @@ WAVES = TriangleOscillator, SquareOscillator, SawOscillator
 STATES = "attack_ms", "decay_ms", "sustain", "hold_ms", "release_ms"
 
 
-def _drawn_pluck(draws: Draws) -> Settings:
+def _drawn_pluck(draws: Draws) -> VoiceSettings:
     dark = by_ratio(draws, 300, 1500)
     return {
         "triangle": between(draws, 0, 1),
@@ -39,12 +40,12 @@ def _pluck(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -
 
 
 def _string(settings: Mapping[str, Tensor], num_samples: int, sample_rate: int) -> Tensor:
-    waves = (tone(wave, settings["hertz"], num_samples, sample_rate) for wave in WAVES)
-    levels = (settings[name][:, None, None] for name in ("triangle", "square", "saw"))
-    return sum((level + 0.05) * wave for level, wave in zip(levels, waves, strict=True))  # never none at all
+    waves = torch.cat([tone(wave, settings["hertz"], num_samples, sample_rate) for wave in WAVES], 1)
+    levels = torch.stack([settings[name] for name in ("triangle", "square", "saw")], 1)
+    return ((levels[..., None] + 0.05) * waves).sum(1, keepdim=True)  # never none at all
 
 
-def _drawn_bow(draws: Draws) -> Settings:
+def _drawn_bow(draws: Draws) -> VoiceSettings:
     return {
         "attack_ms": by_ratio(draws, 30, 200),
         "decay_ms": by_ratio(draws, 50, 300),

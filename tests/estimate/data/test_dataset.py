@@ -34,6 +34,7 @@ controls.frequency_hz = { spike = 0.5, at = 19000, uniform = [300, 1000] }
 NEVER = """
 [structures.chain]
 length = [1, 2]
+repeats = true
 [kinds.bell]
 processor = "PeakingFilter"
 controls.frequency_hz = { uniform = [200, 2000] }
@@ -121,6 +122,25 @@ def test_datasets_can_be_pickled():
     assert contents(made) == contents(dataset(count=2, loudness=-20.0))
 
 
+def test_examples_keep_nothing_but_themselves():
+    for example in dataset(count=2).examples([0, 1]):
+        for signal in (example.sources, example.output):
+            assert signal.untyped_storage().nbytes() == 4 * signal.numel()
+        assert content(pickle.loads(pickle.dumps(example))) == content(example)
+
+
+@pytest.mark.slow
+def test_many_examples_of_workers_can_be_kept():
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        loader = DataLoader(dataset(count=160, batch_size=40), batch_size=None, num_workers=2)
+        assert sum(map(len, list(loader))) == 160
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 def test_outputs_are_brought_to_a_loudness():
     (plain,), (leveled,) = dataset(count=2), dataset(count=2, loudness=-23.0)
     for one, other in zip(plain, leveled, strict=True):
@@ -133,7 +153,7 @@ def test_settings_are_drawn_until_nodes_are_heard():
     (batch,) = dataset(16, QUIET, 16)
     marks = [mark for example in batch for _, mark in example.G.nodes(data="audible") if mark is not None]
     assert all(example.output.square().mean() > 1e-10 for example in batch)
-    assert marks.count(True) > 0.9 * len(marks)
+    assert marks.count(True) > 0.75 * len(marks)  # 57 % at the first draw
     processors = parse_prior(QUIET).processors
     heard = hear([example.G for example in batch], [example.sources for example in batch], processors)
     for example, one in zip(batch, heard, strict=True):
