@@ -52,14 +52,8 @@ def encode(G: nx.MultiDiGraph | GRAFXTensor, vocabulary: Vocabulary) -> TokenSeq
             else could not be rendered, or a setting that the vocabulary lacks or that is out of its range.
     """
     G = convert_to_graph(G) if isinstance(G, GRAFXTensor) else G
-    _check(G, vocabulary)
+    order, settings = _ordered(G, vocabulary)
     types = {node_type.name: node_type for node_type in vocabulary.types}
-    settings: dict[Any, tuple] = settings_of(G, vocabulary)
-    if vocabulary.bins:
-        settings = {
-            i: tuple(min(int(n * vocabulary.bins), vocabulary.bins - 1) for n in v) for i, v in settings.items()
-        }
-    order = canonical_order(G, vocabulary.inputs, settings)
     sources: dict[Any, int] = {}
     tokens: list[int] = []
     for node_id in order:
@@ -102,12 +96,28 @@ def decode(sequence: TokenSequence | Sequence[int], vocabulary: Vocabulary) -> G
         raise EstimateError(
             f"The sequence of {len(sequence.tokens)} tokens does not end with {vocabulary.tokens[END]}."
         )
-    G = GRAFX(config=vocabulary.config)
-    for node, values in zip(grammar.nodes, _values(grammar, sequence), strict=True):
-        node_id = G.add(node.type.name, parameters=values, name=node.name)
+    G, nodes = GRAFX(config=vocabulary.config), grammar.nodes
+    for node_id, (node, values) in enumerate(zip(nodes, _values(grammar, sequence), strict=True)):
+        # The grammar has checked all that GRAFX.add and GRAFX.connect would.
+        G.add_node(node_id, node_type=node.type.name, parameters=values, name=node.name)
         for inlet, source, outlet in node.cables:
-            G.connect(source, node_id, grammar.nodes[source].type.outlets[outlet], node.type.inlets[inlet])
+            G.add_edge(source, node_id, outlet=nodes[source].type.outlets[outlet], inlet=node.type.inlets[inlet])
     return G
+
+
+def token_order(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> list[Any]:
+    """Return the ids of the nodes in the order of their tokens, in which :func:`decode` numbers them.
+
+    So the ``in`` nodes of a decoded graph take the dry sounds of the given one in the order that they have here.
+
+    Args:
+        G: The graph, as for :func:`encode`.
+        vocabulary: The tokens.
+
+    Raises:
+        EstimateError: As for :func:`encode`.
+    """
+    return _ordered(G, vocabulary)[0]
 
 
 def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[float, ...]]:
@@ -125,6 +135,15 @@ def settings_of(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> dict[Any, tuple[f
 
 
 # Structure
+
+
+def _ordered(G: nx.MultiDiGraph, vocabulary: Vocabulary) -> tuple[list[Any], dict[Any, tuple]]:
+    """The order of the nodes, and what is told of their settings: normalized values, or parts of the range."""
+    _check(G, vocabulary)
+    settings: dict[Any, tuple] = settings_of(G, vocabulary)
+    if bins := vocabulary.bins:
+        settings = {i: tuple(min(int(norm * bins), bins - 1) for norm in own) for i, own in settings.items()}
+    return canonical_order(G, vocabulary.inputs, settings), settings
 
 
 def _check(G: Any, vocabulary: Vocabulary) -> None:

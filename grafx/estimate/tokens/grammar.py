@@ -11,7 +11,11 @@ from ...errors import EstimateError
 from .vocabulary import END, NodeType, Vocabulary
 
 Cable = tuple[int, int, int]
-"""Index of the inlet, steps back to the source among the nodes with outlets, index of the outlet."""
+"""Index of the inlet, the source, index of the outlet.
+
+The source is how many steps back it is among the nodes with outlets, and from when the cables of a node are complete on
+its place in the sequence.
+"""
 
 
 @dataclass
@@ -21,7 +25,7 @@ class Node:
     Attributes:
         type: Its type.
         name: Its name, if it has one.
-        cables: The cables to it that are written out.
+        cables: The cables to it that are written out; once they are complete, also the one that goes without saying.
         bins: Parts of the range that its settings are in.
     """
 

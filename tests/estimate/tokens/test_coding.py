@@ -10,7 +10,7 @@ from grafx import processors as library
 from grafx import trees
 from grafx.data import GRAFX, NodeConfigs, batch_grafx, convert_to_tensor
 from grafx.errors import EstimateError
-from grafx.estimate.tokens import TokenSequence, Vocabulary, canonical_key, canonical_order, decode, encode, settings_of
+from grafx.estimate.tokens import TokenSequence, Vocabulary, canonical_key, decode, encode, token_order
 from grafx.parameters.tensors import collect_parameters, scatter_parameters
 
 TYPES = NodeConfigs(
@@ -49,8 +49,8 @@ def graph(types, cables):
 
 
 def assert_same(G, H, vocabulary):
-    """The canonical order is an isomorphism."""
-    place = {node: i for i, node in enumerate(canonical_order(G, vocabulary.inputs, settings_of(G, vocabulary)))}
+    """The order of the tokens is an isomorphism."""
+    place = {node: i for i, node in enumerate(token_order(G, vocabulary))}
     assert {place[i]: data["node_type"] for i, data in G.nodes(data=True)} == dict(H.nodes(data="node_type"))
     cables = [(place[s], place[d], c["outlet"], c["inlet"]) for s, d, c in G.edges(data=True)]
     assert sorted(cables) == sorted((s, d, c["outlet"], c["inlet"]) for s, d, c in H.edges(data=True))
@@ -64,7 +64,9 @@ def test_chain_has_a_token_a_node(vocabulary):
     G.add_serial_chain(["in", "compressor", "eq", "out"])
     sequence = encode(G, vocabulary)
     assert read(sequence, vocabulary) == "in compressor eq out <end>"
-    assert str(decode(sequence, vocabulary)) == str(G)
+    H = decode(sequence, vocabulary)
+    assert str(H) == str(G)
+    assert (H.counter, H.consecutive_ids, H.add("eq")) == (4, True, 4)  # to be edited like one built by hand
 
 
 @pytest.mark.parametrize(
@@ -199,6 +201,7 @@ def test_quantized_settings_are_within_half_a_bin(bins, rng):
     vocabulary = Vocabulary.of(PROCESSORS, bins=bins)
     for _ in range(10):
         G = with_settings(rng, vocabulary.config)
+        assert token_order(G, vocabulary) == [*G]
         sequence = encode(G, vocabulary)
         assert sequence.settings == ()
         H = decode(sequence, vocabulary)
