@@ -1,7 +1,7 @@
 """How far an estimated graph is from the true one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import torch.nn as nn
 from ...data import GRAFX
 from ...errors import EstimateError
 from .edits import edit_distance
-from .equivalence import canonical, free_groups
+from .equivalence import form_and_settings, free_groups
 from .matching import Distances, best_matching, closest
 from .settings import Settings, distances, errors_between, processor_nodes, settings_by_node
 
@@ -118,18 +118,20 @@ def compare_graphs(
         if not isinstance(G, GRAFX):
             raise EstimateError(f"The {name} must be a GRAFX, not {type(G).__name__}.")
     if equivalent:
-        truth, estimate = graphs = tuple(canonical(G, processors) for G in graphs)
-    settings = [settings_by_node(G, processors) for G in graphs]
+        forms = [form_and_settings(G, processors) for G in graphs]
+        graphs, settings = zip(*forms, strict=True)
+    else:
+        settings = [settings_by_node(G, processors) for G in graphs]
     types, others = ([*processor_nodes(G).values()] for G in graphs)
     agreeing = (Counter(types) & Counter(others)).total()
     between = _distances(*settings)
-    matching = best_matching(truth, estimate, between)
+    matching = best_matching(*graphs, between)
     nodes = matching.nodes
     if equivalent:
         nodes = closest(nodes, *(free_groups(G, processors) for G in graphs), between)
-    pairs = tuple(_pairs(truth, nodes, settings))
-    cables, found = truth.number_of_edges(), estimate.number_of_edges()
-    distance, fewest = edit_distance(truth, estimate, matching.nodes)
+    pairs = tuple(_pairs(graphs[0], nodes, settings))
+    cables, found = (G.number_of_edges() for G in graphs)
+    distance, fewest = edit_distance(*graphs, matching.nodes)
     return Comparison(
         node_type_error=(max(len(types), len(others)) - agreeing) / max(len(types), 1),
         node_precision=share(agreeing, len(others)),
@@ -188,7 +190,7 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def mean_comparison(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def mean_comparison(comparisons: Iterable[Comparison]) -> dict[str, Any]:
     """The means over many graphs, as plain data.
 
     Args:
@@ -203,6 +205,7 @@ def mean_comparison(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     Raises:
         EstimateError: There is no comparison.
     """
+    comparisons = list(comparisons)
     if not comparisons:
         raise EstimateError("There is no comparison to take the mean of: give those of at least one graph.")
     pairs = [pair for comparison in comparisons for pair in comparison.pairs]

@@ -15,10 +15,10 @@ from ...data.refusals import bypass_problem
 from ...processors.contract import contract_of
 from ...search.mixing.bypass import bypass, chain_of, cut
 from ...search.mixing.simplify import SILENT, rewire, simplify
-from ...search.mixing.weighted import passes_dry
+from ...search.mixing.weighted import inner, is_gain, passes_dry
 from .order import in_order
-from .settings import processor_nodes, settings_by_node, settings_of_node
-from .stages import Stage, can_scale, stage_of
+from .settings import Settings, processor_nodes, settings_by_node, settings_of_node
+from .stages import LEVELLING, PLACING, Stage, stage_of
 
 AUDIBLE = "audible"
 """Node attribute that is false where a processor does not change the output by much."""
@@ -27,13 +27,13 @@ AUDIBLE = "audible"
 UNKNOWN = "?"  # stands for the type of a node whose settings are not known
 
 
-@torch.no_grad()
 def canonical(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
     """Copy a graph in the form that all have of which it is known that they sound the same.
 
     - What is bypassed, has a dry/wet weight of 0, or does nothing, such as a flat equalizer, is not there; neither is
       what leads to no output.
-    - In a chain, gains that follow one another, or could, are one, and so are imagers.
+    - In a chain, gains that follow one another, or could, are one, and so are imagers. An equalizer that is the same at
+      all frequencies is a gain, if there is a type for it.
     - In a chain, linear stages that can change places stand in one order: filters, imagers, gains, others, each sorted
       by type and then by their settings. Those are filters that are the same for all channels, and time-invariant
       effects beside these; a gain that is the same for both channels beside all that is linear. A zero-phase filter
@@ -56,7 +56,13 @@ def canonical(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
         EstimateError: There is no processor for a type.
         ValueError: A control has a wrong name or value.
     """
-    settings_by_node(G, processors)  # refuses what cannot be read
+    return form_and_settings(G, processors)[0]
+
+
+@torch.no_grad()
+def form_and_settings(G: GRAFX, processors: Mapping[str, nn.Module]) -> tuple[GRAFX, dict[int, Settings]]:
+    """The canonical form, and the settings of its nodes."""
+    settings = settings_by_node(G, processors)
     smaller = G.copy()
     smaller.forget_schedule()
     _drop_inaudible(smaller, processors)
@@ -64,15 +70,17 @@ def canonical(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
     size = None
     while size != smaller.number_of_nodes():  # what is dropped can make others meet
         size = smaller.number_of_nodes()
-        _sort_stages(smaller, processors)
+        _sort_stages(smaller, processors, settings)
         smaller = _merged(smaller, processors)
         _drop_unheard(smaller)
         _drop_sums(smaller)
-    _sort_stages(smaller, processors)
-    for node in processor_nodes(smaller):
-        if smaller.nodes[node].get("parameters") is not before[node]:
-            _say_in_physical_values(smaller.nodes[node], processors[smaller.nodes[node]["node_type"]])
-    return smaller
+        for node, node_type in processor_nodes(smaller).items():
+            data = smaller.nodes[node]
+            if data.get("parameters") is not before[node]:
+                _say_in_physical_values(data, processors[node_type])
+                before[node] = data["parameters"]
+                settings[node] = settings_of_node(processors[node_type], data, f"Node {node}")
+    return smaller, {node: settings[node] for node in processor_nodes(smaller)}
 
 
 def free_groups(G: GRAFX, processors: Mapping[str, nn.Module]) -> list[list[int]]:
@@ -103,15 +111,24 @@ def _drop_inaudible(G: GRAFX, processors: Mapping[str, nn.Module]) -> None:
 
 
 def _merged(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
-    """Merge gains and imagers, and drop equalizers that are flat; the rest of simplification would change nothing."""
-    scaling = {node_type: processor for node_type, processor in processors.items() if can_scale(processor)}
-    silent = _without_settings(G, scaling)
+    """Merge gains and imagers, make gains of equalizers that are nothing else, and drop what does nothing.
+
+    The rest of the simplification would change nothing here.
+    """
+    present = {node_type: processors[node_type] for node_type in processor_nodes(G).values()}
+    places = {node_type: one for node_type, one in present.items() if type(inner(one)) in PLACING}
+    levels = {node_type: one for node_type, one in present.items() if type(inner(one)) in LEVELLING}
+    gains = {node_type: one for node_type, one in processors.items() if is_gain(one)}
+    silent = _without_settings(G, {**places, **levels})
     for node in silent:
         G.nodes[node]["node_type"] = UNKNOWN
-    smaller = simplify(G, processors=scaling)
-    for node, node_type in silent.items():
-        smaller.nodes[node]["node_type"] = node_type
-    return smaller
+    if places:  # without gains, which would take the place of panners
+        G = simplify(G, processors=places)
+    if levels:
+        G = simplify(G, processors={**gains, **levels})
+    for node in silent.keys() & G.nodes:
+        G.nodes[node]["node_type"] = silent[node]
+    return G
 
 
 def _without_settings(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int, str]:
@@ -173,12 +190,10 @@ def _stage(G: GRAFX, node: int, processors: Mapping[str, nn.Module]) -> Stage | 
     return None if processor is None else stage_of(processor, data, f"Node {node} of type '{data['node_type']}'")
 
 
-def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module]) -> None:
+def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module], settings: Mapping[int, Settings]) -> None:
     """Put each run in the first of all orders in which it sounds the same."""
     for run in _runs(G, processors):
-        keys = {
-            node: (stage.rank, G.nodes[node]["node_type"], _values(G, node, processors)) for node, stage in run.items()
-        }
+        keys = {node: (stage.rank, G.nodes[node]["node_type"], _values(settings[node])) for node, stage in run.items()}
         left, order = [*run], []
         while left:
             ready = [node for i, node in enumerate(left) if all(run[node].commutes(run[other]) for other in left[:i])]
@@ -188,10 +203,7 @@ def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module]) -> None:
             rewire(G, [*run], order)
 
 
-def _values(G: GRAFX, node: int, processors: Mapping[str, nn.Module]) -> tuple:
-    """Settings to sort by."""
-    data = G.nodes[node]
-    settings = settings_of_node(processors[data["node_type"]], data, f"Node {node} of type '{data['node_type']}'")
+def _values(settings: Settings) -> tuple:
     return tuple((name, tuple(setting.physical.tolist())) for name, setting in sorted(settings.items()))
 
 

@@ -10,7 +10,7 @@ from ...data.attributes import BYPASS, WEIGHT
 from ...parameters.settings import raw_row
 from ...processors.contract import contract_of, latency_of
 from ...processors.filter.base import RecursiveFilter
-from ...search.mixing.weighted import amplitude, inner, is_gain
+from ...search.mixing.weighted import SendGain, amplitude, inner
 
 ALIKE = {
     *(library.ZeroPhaseFIREqualizer, library.NewZeroPhaseFIREqualizer),
@@ -33,13 +33,16 @@ MOVING = {
 }
 """Those that change over time, and are linear all the same: one gain can stand before or after them."""
 
-SCALING = {
-    *(library.StereoGain, library.SideGainImager, library.Panner, library.StereoWidener),
+LEVELLING = {
+    *(library.StereoGain, SendGain, library.SideGainImager),
     *(library.ZeroPhaseFIREqualizer, library.NewZeroPhaseFIREqualizer),
     *(library.ParametricEqualizer, library.GraphicEqualizer),
     *(library.PeakingFilter, library.LowShelf, library.HighShelf),
 }
-"""Those that can be set so that they scale their channels, and do nothing else."""
+"""Gains and imagers, and what can be set so that it is one."""
+
+PLACING = {library.Panner, library.StereoWidener}
+"""Those that can be set so that they do nothing, but otherwise are what they are."""
 
 
 class Stage(NamedTuple):
@@ -101,12 +104,6 @@ def stage_of(processor: nn.Module, data: Mapping[str, Any], place: str) -> Stage
     if _filters_alike(own):
         return Stage("alike", True, False, causal)
     return Stage(None, kind not in MOVING, False, causal) if kind in STEREO | MOVING or _is_filter(own) else None
-
-
-def can_scale(processor: nn.Module) -> bool:
-    """Whether there are settings of a processor with which it is a gain, or nothing."""
-    own = inner(processor)
-    return (type(own) in SCALING or is_gain(own)) and len(contract_of(processor).outlets) == 1
 
 
 def _filters_alike(processor: nn.Module) -> bool:

@@ -124,7 +124,7 @@ def test_equivalent_orders_are_one():
         ],
         [[lowpass(500), lowpass(900)], [lowpass(900), lowpass(500)]],
         [[("SideGainImager", {"side_gain_db": 3.0}), even(2)], [even(2), ("SideGainImager", {"side_gain_db": 3.0})]],
-        [[], [even(0)], [even(5), even(-5)], [pan(3, 1), pan(-3, -1)]],
+        [[], [even(0)], [even(5), even(-5)], [pan(3, 1), pan(-3, -1)], [("StereoWidener", {"width": 1.0})]],
     ]:
         forms = [canonical(chain(*stages), {**PROCESSORS, **OTHERS}) for stages in alike]
         for stages, form in zip(alike, forms, strict=True):
