@@ -142,7 +142,7 @@ def _run(tasks: Iterator[tuple[Any, ...]], workers: int, interrupted: Callable[[
         return
     context = multiprocessing.get_context("spawn")  # threads of torch do not survive a fork
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
-        running = {pool.submit(_make_part, *task) for task, _ in zip(tasks, range(workers), strict=False)}
+        running = {pool.submit(_make_part, *task) for _, task in zip(range(workers), tasks, strict=False)}
         while running:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:

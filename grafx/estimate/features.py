@@ -150,6 +150,7 @@ def _levels(signal: Tensor) -> Tensor:
 def _response(X: Tensor, Y: Tensor, xx: Tensor, yy: Tensor, sample_rate: int) -> Tensor:
     impulse = torch.fft.irfft(Y * X.conj() / (xx + 1e-4 * xx.mean(-1, keepdim=True) + FLOOR))
     cepstrum = torch.fft.irfft(torch.log(yy + 1e-4 * yy.mean(-1, keepdim=True) + FLOOR).to(Y.dtype))
+    cepstrum[:, 0] = 0  # the level
     return torch.stack([_lags(impulse, sample_rate), _lags(cepstrum, sample_rate)], 1)
 
 

@@ -152,7 +152,9 @@ def _vectors(size: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(size, 2 * width), nn.GELU(), nn.Linear(2 * width, 2 * width))
 
 
-def losses(network: nn.Module, used: Tensor, heard: Heard, tokens: Tensor, within: Tensor) -> dict[str, Tensor]:
+def losses(
+    network: nn.Module, used: Tensor, heard: Heard, tokens: Tensor, within: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
     """Mean losses over examples, so that those of parts of a batch have the mean of the whole.
 
     Args:
@@ -164,7 +166,8 @@ def losses(network: nn.Module, used: Tensor, heard: Heard, tokens: Tensor, withi
 
     Returns:
         ``"tokens"``, the cross entropy of sequences; ``"settings"``, the mean error within what settings are in
-        training; and ``"presence"``, the cross entropy of which tokens there are at all.
+        training; and ``"presence"``, the cross entropy of which tokens there are at all. Beside these, where the
+        settings of all tokens but the last lie within.
     """
     logits, guessed, presence = network(heard, tokens[:, :-1])
     ended = F.pad((tokens == END).cumsum(1), (1, 0))[:, :-1] > 0
@@ -172,8 +175,9 @@ def losses(network: nn.Module, used: Tensor, heard: Heard, tokens: Tensor, withi
     told = used[tokens[:, :-1]]
     apart = (guessed - within[:, :-1]).abs() * told
     there = torch.zeros_like(presence).scatter_(1, tokens, 1.0)
-    return {
+    found = {
         "tokens": each.sum(1).mean(),
         "settings": (apart.sum((1, 2)) / told.sum((1, 2)).clamp(min=1)).mean(),
         "presence": F.binary_cross_entropy_with_logits(presence, there),
     }
+    return found, guessed

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import EstimateError
 from ..files import LockedError, locked
+from ..search import MatchLoss
 from ..text import printable
 from .batches import Batches
 from .checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
@@ -23,6 +24,7 @@ from .corpus import Corpus, load_corpus, make_corpus
 from .estimator import MODEL_FILES, Estimator, save_model
 from .evaluate import evaluate, guess_of
 from .features import without_dry
+from .heard_loss import heard_loss
 from .model import Network, losses
 from .recipe import Recipe
 from .seeds import seed_of
@@ -116,7 +118,7 @@ def train(
             load_corpus(out / DATA / name, dataset.count)
             for name, dataset in (("train", origin.train), ("valid", origin.valid))
         ]
-        run = Run(recipe, vocabulary, corpora[0], corpora[1], fabric, fingerprint, out, origin.seconds)
+        run = Run(recipe, vocabulary, origin, corpora[0], corpora[1], fabric, fingerprint, out)
         finished = run.go(show, stopped, tensorboard)
         if finished and fabric.is_global_zero:
             model = Estimator(run.best_network(), recipe, origin.prior, vocabulary, run.about(fingerprint))
@@ -250,20 +252,22 @@ class Run:
         self,
         recipe: Recipe,
         vocabulary: Vocabulary,
+        origin: Origin,
         corpus: Corpus,
         valid: Corpus,
         fabric: "Fabric",
         fingerprint: str,
         out: Path,
-        seconds: float,
     ) -> None:
-        self.seconds = seconds
+        self.vocabulary, self.origin = vocabulary, origin
         self.recipe, self.options, self.fabric = recipe, recipe.training, fabric
         self.corpus, self.valid, self.fingerprint, self.out = corpus, valid, fingerprint, out
-        if self.options.batch_size % fabric.world_size:
+        if self.options.batch_size % fabric.world_size or (
+            self.options.render and self.options.rendered % fabric.world_size
+        ):
             raise EstimateError(
                 f"A batch of {self.options.batch_size} cannot be divided among {fabric.world_size} processes: give"
-                " another batch_size, or number of devices."
+                " another batch_size (and rendered), or number of devices."
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("network", self.options.seed))
@@ -313,8 +317,10 @@ class Run:
         batch = self._batch(self.corpus, rows[mine], hidden[mine])
         self.model.train()
         with self._random(step):
-            found = losses(self.model, self.network.used, *batch)
+            found, guessed = losses(self.model, self.network.used, *batch)
             loss = total_of(found, options)
+            if options.render:
+                loss = loss + options.render * self._heard_loss(rows[mine], batch[1], guessed)
             self.stepper.zero_grad()
             self.fabric.backward(loss)
         if options.clip:
@@ -324,6 +330,16 @@ class Run:
             share = 1 - min(options.average, (step + 1) / (step + 10))
             torch._foreach_lerp_(list(self.average.values()), list(self.network.parameters()), share)
         return torch.stack([loss.detach(), *(found[name].detach() for name in PARTS)])
+
+    def _heard_loss(self, rows: Tensor, tokens: Tensor, within: Tensor) -> Tensor:
+        """The loss through the render, of as many examples as are to be rendered; it is computed on the CPU."""
+        count = self.options.rendered // self.fabric.world_size
+        rows, tokens = rows[:count], tokens[:count]
+        settings = self.network.settings(within[:count], tokens[:, :-1]).float().cpu().clamp(0, 1)
+        examples = self.origin.train.examples(rows.tolist())
+        measure = MatchLoss(self.origin.prior.sample_rate)
+        heard = heard_loss(tokens.cpu(), settings, examples, self.vocabulary, self.origin.prior, measure)
+        return heard.to(within.device)
 
     def _random(self, step: int) -> Any:
         """Randomness that follows from the step alone, where there is any."""
@@ -351,7 +367,7 @@ class Run:
                 mine = slice(start + self.fabric.global_rank, start + AT_A_TIME, self.fabric.world_size)
                 if len(rows[mine]) == 0:
                     continue
-                found = losses(self.network, self.network.used, *self._batch(self.valid, rows[mine], hidden[mine]))
+                found, _ = losses(self.network, self.network.used, *self._batch(self.valid, rows[mine], hidden[mine]))
                 total += len(rows[mine]) * torch.stack([total_of(found, self.options), torch.ones_like(total[0])])
         total = self.fabric.all_reduce(total, reduce_op="sum")
         loss = (total[0] / total[1]).item()
@@ -390,7 +406,7 @@ class Run:
         """What is known of the training."""
         return {
             "fingerprint": fingerprint,
-            "seconds": self.seconds,
+            "seconds": self.origin.seconds,
             "steps": self.state.step,
             "valid": self.state.valid,
             "curve": self.state.curve,
