@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 FIT_STEPS = 60
-MICRO = {"network": {"width": 32, "heads": 2, "channels": 8}, "training": {"steps": 4, "batch_size": 16, "warmup": 2}}
 
 Answers = dict[str, dict[str, list[Any]]]
 
 
-def graphbench(task: str, examples: int, count: int, fitted: int, folder: str | None) -> Callable[[], dict[str, Any]]:
+def graphbench(
+    task: str, examples: int, steps: int, count: int, fitted: int, folder: str | None
+) -> Callable[[], dict[str, Any]]:
     """Train the baselines of a task and score their estimates.
 
     Args:
         task: Name of the task.
-        examples: How many the model learns from, and the nearest neighbours are; the preset's number where it is 0.
+        examples: How many the model learns from, and the nearest neighbours are.
+        steps: Of its training.
         count: How many of each split are estimated.
         fitted: From how many of these estimates settings are fitted.
         folder: Where models and entries are kept, and models are found that have been trained; None for nowhere.
@@ -37,7 +39,7 @@ def graphbench(task: str, examples: int, count: int, fitted: int, folder: str | 
         chosen = TASKS[task]
         with _kept(folder) as place:
             began, out = time.perf_counter(), place / task
-            train(_recipe(task, examples), out, workers=2)
+            train(_recipe(task, examples, steps), out, workers=2)
             seconds = time.perf_counter() - began
             answers = _answers(chosen, Estimator.load(out), out, count, fitted)
             scores = {}
@@ -47,7 +49,7 @@ def graphbench(task: str, examples: int, count: int, fitted: int, folder: str | 
                 entry["scores"] = score_entry(entry)
                 (place / f"{task}, {name}, {hears}.json").write_text(json.dumps(entry), encoding="utf-8")
                 scores[f"{name}, {hears}"] = entry["scores"][task]
-        return {"scores": scores, "training": seconds, "examples": _recipe(task, examples).data.examples}
+        return {"scores": scores, "training": seconds}
 
     return run
 
@@ -63,18 +65,14 @@ def _kept(folder: str | None) -> Iterator[Path]:
         yield place
 
 
-def _recipe(task: str, examples: int) -> Any:
-    """The preset ``tiny`` for a task; with few examples, a smaller one that only shows that it runs."""
+def _recipe(task: str, examples: int, steps: int) -> Any:
+    """The preset ``tiny`` for a task, with as many examples and steps."""
+    from grafx.estimate import load_recipe
     from graphbench.tasks import FOLDER, TASKS
 
-    from grafx.estimate import load_recipe
-
     data = {"prior": str(FOLDER / f"{task}.toml"), "sounds": TASKS[task].sounds, "seconds": TASKS[task].seconds}
-    recipe = load_recipe("tiny").having(data=data)
-    if not examples:
-        return recipe
-    small = {"data": {"examples": examples, "valid": min(examples, 256)}}
-    return recipe.having(**small, **(MICRO if examples < 256 else {}))
+    data |= {"examples": examples, "valid": min(examples, 256)}
+    return load_recipe("tiny").having(data=data, training={"steps": steps, "warmup": min(100, steps)})
 
 
 def _answers(task: Any, model: Any, out: Path, count: int, fitted: int) -> dict[tuple[str, str], Any]:
