@@ -67,8 +67,9 @@ def _kept(folder: str | None) -> Iterator[Path]:
 
 def _recipe(task: str, examples: int, steps: int) -> Any:
     """The preset ``tiny`` for a task, with as many examples and steps."""
-    from grafx.estimate import load_recipe
     from graphbench.tasks import FOLDER, TASKS
+
+    from grafx.estimate import load_recipe
 
     data = {"prior": str(FOLDER / f"{task}.toml"), "sounds": TASKS[task].sounds, "seconds": TASKS[task].seconds}
     data |= {"examples": examples, "valid": min(examples, 256)}
