@@ -1,6 +1,7 @@
 """What a search is asked for, on the command line and in files of TOML."""
 
 import difflib
+import math
 import os
 import sys
 import tomllib
@@ -16,7 +17,8 @@ from ..files import replacing
 from ..search import Options
 from ..search.mixing.console import CHAIN
 from ..text import printable
-from .material import parse_groups
+from ..words import count
+from .material import parse_groups, stem_names
 
 CONFIG_FILE = "config.toml"
 ODD_NAMES = sys.getfilesystemencodeerrors()
@@ -26,6 +28,9 @@ NONE = "none"
 
 Chains = list[str] | dict[str, list[str]]
 """Processors of one chain for all, or of a chain for each name."""
+
+OF_ONE_SONG = ("stems", "mix", "names", "start", "end", "groups")
+"""What a song of several has for itself."""
 
 OPTIONS = tuple(option.name for option in fields(Options))
 
@@ -38,6 +43,9 @@ class Request:
         stems: Audio files.
         mix: The finished mix of them.
         out: Folder for the results.
+        names: Those of the stems, where they are not those of their files.
+        start: Where an excerpt of the song begins, in seconds.
+        end: Where it ends.
         groups: Subgroup name to its stems.
         chain: Processor types of each chain, or by the name of its stem, group or the master.
         master: Those of the master, if they are others.
@@ -54,6 +62,9 @@ class Request:
     stems: list[Path]
     mix: Path
     out: Path
+    names: list[str] | None = None
+    start: float | None = None
+    end: float | None = None
     groups: dict[str, list[str]] = field(default_factory=dict)
     chain: Chains = field(default_factory=lambda: list(CHAIN))
     master: list[str] | None = None
@@ -65,6 +76,19 @@ class Request:
     json: bool = False
     quiet: bool = False
     options: Options = field(default_factory=Options)
+
+    def __post_init__(self):
+        if self.names is not None and len(self.names) != len(self.stems):
+            raise SearchError(
+                f"There are {count(len(self.names), 'name')} for {count(len(self.stems), 'stem')}: give one for each."
+            )
+        if self.end is not None and self.end <= (self.start or 0):
+            raise SearchError(f"The excerpt ends at {self.end:g} s, before or where it starts, {self.start or 0:g} s.")
+
+    @property
+    def stem_names(self) -> list[str]:
+        """A name for each stem."""
+        return stem_names(self.stems) if self.names is None else self.names
 
     def console(self) -> dict[str, Any]:
         """Arguments of :func:`.build_console` that are not at their defaults."""
@@ -89,12 +113,36 @@ def make_request(given: Mapping[str, Any], config: Path | None) -> Request:
         SearchError: Something is missing, unknown or not possible; the message names the option, and the file.
         OSError: The file cannot be read.
     """
+    asked = _asked(given, config)
+    if missing := [name for name in ("stems", "mix", "out") if not asked.get(name)]:
+        raise SearchError(f"A search needs {', '.join(missing)}: give {_how(missing)}.")
+    return _request(asked, config)
+
+
+def make_template(given: Mapping[str, Any], config: Path | None) -> Request:
+    """As :func:`make_request`, but of what all songs have in common: there are no stems, and no mix.
+
+    Raises:
+        SearchError: As there; or the file says what only one song has.
+        OSError: The file cannot be read.
+    """
+    asked = _asked(given, config)
+    if said := [name for name in OF_ONE_SONG if name in asked]:
+        raise SearchError(f"{config} says '{said[0]}', which each song has for itself: leave it to the manifest.")
+    if not asked.get("out"):
+        raise SearchError("Searches of songs need a folder for their results: give --out.")
+    return _request({**asked, "stems": [], "mix": Path()}, config)
+
+
+def _asked(given: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     asked = read_config(config) if config else {}
     for name, value in given.items():
         option = {name: option for option, name in ALIASES.items()}.get(name, name)
         asked[name] = _read(name, value, Path(), f"--{option.replace('_', '-')}")
-    if missing := [name for name in ("stems", "mix", "out") if not asked.get(name)]:
-        raise SearchError(f"A search needs {', '.join(missing)}: give {_how(missing)}.")
+    return asked
+
+
+def _request(asked: dict[str, Any], config: Path | None) -> Request:
     options = {name: asked.pop(name) for name in OPTIONS if name in asked}
     try:
         return Request(**asked, options=Options(**options))
@@ -216,6 +264,17 @@ def _text(value: Any, _folder: Path) -> str:
     return value
 
 
+def _names(value: Any, _folder: Path) -> list[str]:
+    kind = "a list of names, one for each stem"
+    return _split(value, kind) if isinstance(value, str) else _texts(value, kind)
+
+
+def _seconds(value: Any, _folder: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("a time in seconds from 0 on")
+    return float(value)
+
+
 def _truth(value: Any, _folder: Path) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
@@ -232,6 +291,9 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
     "stems": _paths,
     "mix": _path,
     "out": _path,
+    "names": _names,
+    "start": _seconds,
+    "end": _seconds,
     "groups": _groups,
     "chain": _chain,
     "master": _master,
@@ -251,6 +313,9 @@ def write_config(request: Request, folder: Path) -> None:
         "stems": [_relative(path, folder) for path in request.stems],
         "mix": _relative(request.mix, folder),
         "out": _relative(request.out, folder),
+        "names": request.names,
+        "start": request.start,
+        "end": request.end,
         "master": request.master,
         "processors": request.processors,
         "device": request.device,

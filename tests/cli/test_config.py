@@ -68,6 +68,9 @@ def asked(material):
 # The round trip
 
 EVERYTHING = {
+    "names": ["kick", "pad"],
+    "start": 0.5,
+    "end": 2.0,
     "groups": {"bus": ["pad"]},
     "chain": ["eq", "gain"],
     "master": ["gain"],
@@ -113,6 +116,9 @@ def test_a_file_says_all_that_the_command_line_does(tmp_path):
             "out": request.out,
             **{name: value for name, value in EVERYTHING.items() if name in options},
             "groups": ["bus=pad"],
+            "names": "kick, pad",
+            "start": 0.5,
+            "end": 2,
             "chain": "eq, gain",
             "master": "gain",
             "returns": ["room=reverb,eq"],
