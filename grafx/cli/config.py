@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import os
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import tomli_w
 
 from ..errors import GraphError, SearchError
-from ..files import replacing
+from ..files import relative_path, replacing
 from ..search import Options
 from ..search.mixing.console import CHAIN
 from ..text import printable
@@ -310,9 +309,9 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
 def write_config(request: Request, folder: Path) -> None:
     """Write a file of TOML that asks for the same search, with paths relative to its folder."""
     document: dict[str, Any] = {
-        "stems": [_relative(path, folder) for path in request.stems],
-        "mix": _relative(request.mix, folder),
-        "out": _relative(request.out, folder),
+        "stems": [relative_path(path, folder) for path in request.stems],
+        "mix": relative_path(request.mix, folder),
+        "out": relative_path(request.out, folder),
         "names": request.names,
         "start": request.start,
         "end": request.end,
@@ -336,13 +335,3 @@ def write_config(request: Request, folder: Path) -> None:
 def is_own_config(out: Path, config: Path | None) -> bool:
     """Whether a file of options is the one of a folder of results, which then stays as it is."""
     return config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """A path as seen from a folder, with slashes on every system."""
-    path = path.absolute()
-    path = path.parent.resolve() / path.name  # what a link is called may be the name of a stem
-    try:
-        return Path(os.path.relpath(path, folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.as_posix()
