@@ -13,6 +13,7 @@ from .processors import processors
 from .render import render
 from .report import report
 from .search import search
+from .songs import songs
 from .terminal import say
 
 app = typer.Typer(
@@ -37,3 +38,4 @@ def main(
 
 for command in (search, report, open_, render, draw, processors, invert, demo):
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(songs, name="songs")
