@@ -2,9 +2,11 @@
 
 import typer
 
+from .check import check
+from .scan import scan
 from .search import search
 
 songs = typer.Typer(no_args_is_help=True, help="Search many songs, and make a data set of what is found.")
 
-for command in (search,):
+for command in (scan, check, search):
     songs.command(command.__name__)(command)
