@@ -1,10 +1,11 @@
 """What a layout is given and returns, and what several of them need."""
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice, takewhile
+from itertools import count, takewhile
 from pathlib import Path
 
 from ....text import printable
@@ -27,13 +28,14 @@ class Folder:
     def at(cls, path: Path, above: "Folder | None" = None) -> "Folder":
         """Read a folder, without what is hidden in it."""
         audio, folders = [], []
-        for entry in sorted(path.iterdir()):
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
-                continue
-            if entry.suffix.lower() in AUDIO and entry.is_file():
-                audio.append(entry)
-            elif entry.is_dir():
-                folders.append(entry)
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.startswith(".") or entry.name == "__MACOSX":
+                    continue
+                if entry.name.lower().endswith(AUDIO) and entry.is_file():
+                    audio.append(path / entry.name)
+                elif entry.is_dir():
+                    folders.append(path / entry.name)
         return cls(path, tuple(audio), tuple(folders), above)
 
     @cached_property
@@ -47,10 +49,8 @@ class Folder:
 
     def beginning(self, text: str) -> list[Path]:
         """The audio files whose names begin with a text in small letters, found fast among many."""
-        first = bisect_left(self._ordered, (text,))
-        return [
-            path for _, path in takewhile(lambda item: item[0].startswith(text), islice(self._ordered, first, None))
-        ]
+        places = range(bisect_left(self._ordered, (text,)), len(self._ordered))
+        return [self._ordered[i][1] for i in takewhile(lambda i: self._ordered[i][0].startswith(text), places)]
 
     @cached_property
     def _ordered(self) -> list[tuple[str, Path]]:

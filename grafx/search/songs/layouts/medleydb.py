@@ -16,13 +16,14 @@ MIX, STEMS, METADATA = "_mix", "_stems", "_METADATA.yaml"
 
 def find(folder: Folder) -> Multitrack | None:
     """Find a song; its stems are called as their instruments, where there is metadata beside it or in ``Metadata``."""
+    folders = {path.name.lower(): path for path in folder.folders}
     for mix in folder.sounds:
         song = mix.stem[: -len(MIX)]
-        inner = [path for path in folder.folders if path.name.lower() == f"{song}{STEMS}".lower()]
-        if not mix.stem.lower().endswith(MIX) or not inner:
+        inner = folders.get(f"{song}{STEMS}".lower())
+        if not mix.stem.lower().endswith(MIX) or inner is None:
             continue
         instruments = _instruments(folder.path, song)
-        stems = Folder.at(inner[0]).sounds
+        stems = Folder.at(inner).sounds
         names = [instruments.get(path.name) or path.stem.removeprefix(f"{song}_") for path in stems]
         return Multitrack(mix, named(zip(names, stems, strict=True))) if stems else None
     return None
