@@ -1,5 +1,7 @@
 """What becomes of songs: tried again, given up, stopped, and no more of them at a time than there are workers."""
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -179,28 +181,23 @@ def _begin(work, path):
     return _work_on(work, Song("a", path, {}), "topic", "grafx-test-1")
 
 
-def test_a_scheduler_that_goes_is_told():
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
-    ) as cluster:
-        client = distributed.Client(cluster, timeout=1)
-        states = []
+def test_a_scheduler_that_goes_is_told(tmp_path):
+    place = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    options = ["--scheduler-file", place, "--no-dashboard"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as scheduler:
+        try:
+            with distributed.Client(scheduler_file=str(place), timeout=60) as client:
+                looks = iter([lambda: None, scheduler.kill])
 
-        def heard(event):
-            states.append(event.state)
-            if event.state.state == RUNNING:
-                cluster.sync(cluster.scheduler.close)
+                def stopped():
+                    next(looks, lambda: None)()
+                    return False
 
-        with pytest.raises(SearchError, match=r"gone.*goes on"):
-            run_songs(songs_of("a", "b"), _slowly, client, heard=heard, stopped=lambda: False)
-        assert states[-1].state == WAITING
-        client.close()
-
-
-def _slowly(song, tell, stopped):
-    while not stopped():
-        time.sleep(0.01)
-    return {"finished": False}
+                with pytest.raises(SearchError, match=r"127.0.0.1.*gone.*goes on"):
+                    run_songs(songs_of("a", "b"), work_well, client, heard=print, stopped=stopped)
+        finally:
+            scheduler.kill()
 
 
 def test_songs_that_need_a_gpu_wait_for_one(client):
