@@ -283,7 +283,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _work_on(work: Work, song: "Song", topic: str, key: str) -> dict[str, Any]:
-    """Work on a song, and tell how far it is, until its key is cancelled or nobody wants it any longer."""
+    """Work on a song, and tell how far it is, until nobody wants it any longer, or the worker is to end."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -300,7 +300,8 @@ def _work_on(work: Work, song: "Song", topic: str, key: str) -> dict[str, Any]:
 
     def stopped() -> bool:
         task = worker.state.tasks.get(key)
-        return task is None or task.state not in ("executing", "long-running")
+        wanted = task is not None and task.state in ("executing", "long-running")
+        return not wanted or worker.status.name not in ("running", "paused")
 
     send({})
     try:
