@@ -1,0 +1,31 @@
+"""``grafx songs collect``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import SearchError
+from ...search.songs.names import GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
+from ...words import count
+from ..faults import plain_errors
+from ..outputs import check_folder
+from ..terminal import notice, say
+from .status import Runs
+
+
+def collect(
+    runs: Runs,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.", show_default="the same")] = None,
+) -> None:
+    """Make a data set of what was found: tables of songs and processors, graphs for PyG, and an atlas to look at."""
+    out = runs if out is None else out
+    with plain_errors():
+        from ...search.songs.collect import collect_songs
+
+        check_folder(out, SearchError)
+        found = collect_songs(runs, out, notice)
+        say(
+            f"Collected {count(found.songs, 'song')}, {found.graphs} of them done, with"
+            f" {count(found.processors, 'processor')}: wrote {SONGS_FILE}, {PROCESSORS_FILE}, {GRAPHS_FILE} to {out}."
+        )
