@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from ...errors import SearchError
-from ...search.songs.names import GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
+from ...search.songs.names import ATLAS_FILE, GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
 from ...words import count
 from ..faults import plain_errors
 from ..outputs import check_folder
+from ..report import REPORT_FILE
 from ..terminal import notice, say
 from .status import Runs
 
@@ -21,11 +22,15 @@ def collect(
     """Make a data set of what was found: tables of songs and processors, graphs for PyG, and an atlas to look at."""
     out = runs if out is None else out
     with plain_errors():
+        from ...report.atlas import Atlas, write_atlas
         from ...search.songs.collect import collect_songs
 
         check_folder(out, SearchError)
-        found = collect_songs(runs, out, notice)
+        atlas = Atlas(runs, REPORT_FILE)
+        found = collect_songs(runs, out, notice, also=atlas.add)
+        page = write_atlas(out / ATLAS_FILE, atlas)
         say(
             f"Collected {count(found.songs, 'song')}, {found.graphs} of them done, with"
             f" {count(found.processors, 'processor')}: wrote {SONGS_FILE}, {PROCESSORS_FILE}, {GRAPHS_FILE} to {out}."
         )
+        say(f"See them all: {page}.")

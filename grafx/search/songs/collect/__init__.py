@@ -1,9 +1,10 @@
 """What the searches of many songs have found, as a data set."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ....errors import GraphError
 from ....text import Notice
@@ -26,7 +27,12 @@ class Collected:
     processors: int
 
 
-def collect_songs(runs: str | os.PathLike, out: str | os.PathLike | None = None, notice: Notice = print) -> Collected:
+def collect_songs(
+    runs: str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    notice: Notice = print,
+    also: Callable[[Run, Sequence[Part]], Any] | None = None,
+) -> Collected:
     """Write what the searches in a folder have found as two files of Parquet, and one for PyG.
 
     ``songs.parquet`` has a row for each song, also those that failed; ``processors.parquet`` one for each processor
@@ -37,6 +43,7 @@ def collect_songs(runs: str | os.PathLike, out: str | os.PathLike | None = None,
         runs: Folder of searches.
         out: Folder for the files; by default the same.
         notice: Called with a sentence for each song whose graph cannot be read.
+        also: Called with each song and the processors that were found in it.
 
     Raises:
         SearchError: There are no searches.
@@ -48,6 +55,8 @@ def collect_songs(runs: str | os.PathLike, out: str | os.PathLike | None = None,
     tables, graphs = Tables(), Graphs()
     for run, parts in read_runs(runs, notice):
         tables.add(run, parts)
+        if also is not None:
+            also(run, parts)
         if is_done(run):
             graphs.add(run, parts)
     out.mkdir(parents=True, exist_ok=True)
