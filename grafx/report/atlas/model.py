@@ -97,7 +97,7 @@ class Atlas:
 
     def model(self, folder: Path) -> dict[str, Any]:
         """All that a page in a folder shows, as plain data."""
-        common = [stem for stem, _ in self._songs_of.most_common(MOST_STEMS)]
+        common = sorted(self._songs_of, key=lambda stem: (-self._songs_of[stem], stem))[:MOST_STEMS]
         shown = [*common, OTHERS] if len(self._songs_of) > MOST_STEMS else common
         kinds = _by_kind(self._found, self._began)
         return {
