@@ -70,7 +70,7 @@ class Tally:
         state = event.state
         if state.state == RUNNING:
             known = self.running.get(state.name, {})
-            self.running[state.name] = known | dict(event.told) if event.told.get("step") else dict(event.told)
+            self.running[state.name] = {**(known if event.told.get("step") else {}), **event.told}
         else:
             self.running.pop(state.name, None)
         if state.state == DONE:
