@@ -51,6 +51,7 @@ class Request:
         returns: Name of a return to its processor types.
         sidechains: Stem or group to what drives its sidechain.
         processors: ``"MODULE:FUNCTION"`` of the user's own.
+        prior: A prior of graphs, by which processors start at usual settings.
         device: Where to compute.
         seeds: How many searches, whose seeds follow one another.
         json: Whether to print nothing but the metrics, as JSON.
@@ -70,6 +71,7 @@ class Request:
     returns: dict[str, list[str]] = field(default_factory=dict)
     sidechains: dict[str, str] = field(default_factory=dict)
     processors: str | None = None
+    prior: Path | None = None
     device: str | None = None
     seeds: int = 1
     json: bool = False
@@ -299,6 +301,7 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
     "returns": _returns,
     "sidechains": _sidechains,
     "processors": _text,
+    "prior": _path,
     "device": _text,
     "seeds": _number_of_seeds,
     "json": _truth,
@@ -317,6 +320,7 @@ def write_config(request: Request, folder: Path) -> None:
         "end": request.end,
         "master": request.master,
         "processors": request.processors,
+        "prior": relative_path(request.prior, folder) if request.prior else None,
         "device": request.device,
         "seeds": request.seeds,
         **asdict(request.options),

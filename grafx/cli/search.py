@@ -17,6 +17,7 @@ from .faults import INTERRUPTED, plain_errors, usage
 from .material import Material, read_material
 from .outputs import check_folder
 from .own_processors import Maker, find_maker, made_by
+from .prior import starts_of
 from .progress import CHECKPOINT, interrupts, run_with_progress
 from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
@@ -78,6 +79,13 @@ def search(
             metavar="MODULE:FUNCTION",
             help="A function of your own that returns a dict of processors by node types, and may take the sample rate."
             " The module may be in the working directory.",
+        ),
+    ] = None,
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where processors start: a prior of graphs, such as grafx songs prior fits to searches.",
+            show_default=False,
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
@@ -162,6 +170,7 @@ def _search(material: Material, request: Request, own: Mapping[str, Any] | None)
         graph=graph,
         processors=own,
         device=request.device,
+        starts=starts_of(request.prior, material.sample_rate) if request.prior else None,
     )
 
 

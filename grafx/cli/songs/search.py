@@ -16,6 +16,7 @@ import typer
 from ...errors import SearchError
 from ...files import LockedError, locked
 from ...search import build_console
+from ...search.mixing.console import SAMPLE_RATE
 from ...search.mixing.own import own_device
 from ...search.mixing.report import METRICS_FILE
 from ...search.songs.cluster import GPU, cluster_at, local_cluster
@@ -28,6 +29,7 @@ from ..faults import INTERRUPTED, plain_errors, usage
 from ..material import stem_names
 from ..outputs import check_folder, refuse_file
 from ..own_processors import Maker, find_maker
+from ..prior import starts_of
 from ..progress import interrupts, shown_to
 from ..report import REPORT_FILE, leave_report
 from ..results import alone_in, finished_metrics
@@ -110,6 +112,8 @@ def _folders(config: Path | None) -> list[Path]:
 
 def _check(template: Request, folders: Sequence[Path]) -> None:
     """Refuse options that no song can be searched with."""
+    if template.prior:
+        starts_of(template.prior, SAMPLE_RATE)
     if template.processors:
         find_maker(template.processors, *folders)
         return
@@ -148,14 +152,16 @@ def _cores() -> Sequence[int]:
 
 
 def _absolute(template: Request) -> Request:
-    return replace(template, out=template.out.absolute())
+    """With paths that workers understand, whose working directory is another."""
+    return replace(template, out=template.out.absolute(), prior=template.prior and template.prior.absolute())
 
 
 def _songs_left(template: Request, report: bool, tally: Tally) -> Iterator[tuple[Song, State]]:
     """The songs that are not done, with what is known of them; others count as kept."""
+    prior = template.prior.read_bytes() if template.prior else b""
     for song in read_manifest(template.out / MANIFEST_FILE):
         request = request_of(song, template)
-        asked, state = _digest(request), read_state(template.out, song.name)
+        asked, state = _digest(request, prior), read_state(template.out, song.name)
         files = [METRICS_FILE, *([REPORT_FILE] if report else [])]
         if state.state == DONE and state.asked == asked and all((request.out / name).is_file() for name in files):
             tally.kept += 1
@@ -164,10 +170,10 @@ def _songs_left(template: Request, report: bool, tally: Tally) -> Iterator[tuple
             yield song, State(song.name, seconds=before, asked=asked)
 
 
-def _digest(request: Request) -> str:
+def _digest(request: Request, prior: bytes) -> str:
     """Tells whether the same is asked for, without reading any audio; the worker compares that, too."""
     same = replace(request, out=Path(), device=None)
-    return hashlib.sha256(repr(same).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(repr(same).encode("utf-8", "surrogateescape") + prior).hexdigest()[:32]
 
 
 def _run(songs, work, cluster, out, tally, interrupted, retries, gpu) -> None:

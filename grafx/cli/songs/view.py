@@ -46,8 +46,8 @@ class Tally:
     retried: int = 0
     running: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     where: str = ""
-    started: float = field(default_factory=time.monotonic)
-    said: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: time.monotonic())
+    said: float = field(default_factory=lambda: time.monotonic())
     live: bool = False
 
     @property
@@ -70,7 +70,7 @@ class Tally:
         state = event.state
         if state.state == RUNNING:
             known = self.running.get(state.name, {})
-            self.running[state.name] = known | dict(event.told) if event.told.get("step") else dict(event.told)
+            self.running[state.name] = {**(known if event.told.get("step") else {}), **event.told}
         else:
             self.running.pop(state.name, None)
         if state.state == DONE:
@@ -109,7 +109,7 @@ class Tally:
             place = f"{told.get('step', 0)} of {told['total']}" if "total" in told else "reading"
             bar = ProgressBar(told.get("total", 1), told.get("step", 0), width=20)
             words = ", ".join(text for text in (told.get("phase", ""), told.get("words", "")) if text)
-            table.add_row(printable(name), bar, place, words)
+            table.add_row(Text(printable(name)), bar, place, Text(words))
         ended = self.kept + self.done + len(self.failed)
         return Group(table, ProgressBar(self.total, ended, width=60), Text(f"{self.words()}; {self.where}"))
 

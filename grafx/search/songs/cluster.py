@@ -1,9 +1,9 @@
 """Clusters of workers: one on this machine, or any that has a scheduler."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import SearchError
@@ -26,7 +26,7 @@ def local_cluster(workers: int, threads: int = 1, gpu: bool = False) -> Iterator
         threads: Of each, for what it computes.
         gpu: Whether each has a :data:`GPU`.
     """
-    import dask
+    import dask.config
     from distributed import Client, LocalCluster
 
     alone = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
@@ -42,7 +42,7 @@ def local_cluster(workers: int, threads: int = 1, gpu: bool = False) -> Iterator
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType] – none, by its documentation
             memory_limit=0,  # songs hold what they need: a worker that is paused never ends
             silence_logs=logging.CRITICAL,
             resources={GPU: 1} if gpu else None,
@@ -67,10 +67,12 @@ def cluster_at(address: str) -> Iterator["Client"]:
     """
     from distributed import Client
 
-    place = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}  # noqa: PTH113
     with _quiet():
         try:
-            client = Client(**place, timeout=SECONDS_TO_CONNECT)
+            if Path(address).is_file():
+                client = Client(scheduler_file=address, timeout=SECONDS_TO_CONNECT)
+            else:
+                client = Client(address, timeout=SECONDS_TO_CONNECT)
         except (OSError, ValueError) as error:
             raise SearchError(
                 f"There is no scheduler at {address} ({error}): start one with 'dask scheduler', and workers with"

@@ -199,7 +199,7 @@ class _Run:
         attempt, _ = self.running.pop(future.key)
         seconds = attempt.state.seconds + (time.monotonic() - attempt.since if attempt.since else 0.0)
         attempt.state, attempt.since = replace(attempt.state, seconds=round(seconds, 3)), 0.0
-        error = future.exception() if future.status == "error" else None
+        error: Any = future.exception() if future.status == "error" else None
         result = {} if error else future.result()
         future.release()
         if error is None and result["finished"]:

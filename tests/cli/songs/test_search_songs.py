@@ -1,20 +1,27 @@
 """Many songs are searched as each alone would be, whatever happens meanwhile."""
 
+import contextlib
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from grafx.search.songs.state import DONE, FAILED, read_state
+from grafx.search.songs.state import DONE, FAILED, WAITING, read_state
 
 pytest.importorskip("distributed")
 
 STEPS = ["--fit-steps", "4", "--rounds", "1", "--tune-steps", "2", "--method", "drywet"]
 SMALL = [*STEPS, "--chain", "compressor,gain", "--master", "trim", "--processors", "reaper:rack"]
 TOTAL = 6
+SONGS = "one", "two", "three"
 
 # Processors whose module writes down each step that a worker does, and kills the worker as often as it is told to.
 REAPER = """
@@ -69,7 +76,7 @@ def place(cli, tmp_path_factory):
     place = tmp_path_factory.mktemp("songs")
     (place / "work").mkdir()
     (place / "work" / "reaper.py").write_text(REAPER)
-    for number, name in enumerate(("one", "two", "three")):
+    for number, name in enumerate(SONGS):
         kick, pad = cli.make_stems(11025)
         cli.write(place / name / "kick.wav", kick)
         cli.write(place / name / "pad.wav", pad)
@@ -130,8 +137,7 @@ def ran(cli, place):
     return SimpleNamespace(result=result, runs=runs, command=command, steps=steps_of(place))
 
 
-def test_the_results_are_those_of_single_searches(cli, place, ran):
-    assert_same(cli, ran.runs / "one", twin(cli, place, ran.runs / "one"))
+def test_results_are_those_of_a_single_search(cli, place, ran):
     excerpt = ["--start", "0.05", "--end", "0.2", "--group", "all=drum,pad"]
     assert_same(cli, ran.runs / "two", twin(cli, place, ran.runs / "two", *excerpt))
 
@@ -157,18 +163,19 @@ def test_a_song_that_fails_is_told_with_its_reason(ran):
     assert "will be tried again. Its worker died." in ran.result.stderr
 
 
-def test_what_is_done_is_kept(cli, place, ran):
+def test_what_is_done_is_kept(cli, place, ran, monkeypatch):
     (place / "three" / "kept.wav").replace(place / "three" / "kick.wav")
     before = {name: cli.snapshot(ran.runs / name) for name in ("one", "two")}
-    again = cli.run_elsewhere(*ran.command, "--no-report", cwd=place / "work")
+    again = cli.run_elsewhere(*ran.command, "--no-report", "--workers", "1", cwd=place / "work")
     told = json.loads(again.stdout)
     assert again.returncode == 0, again.stderr
     assert (told["done"], told["kept"], told["failed"]) == (1, 2, {})
     assert {name: cli.snapshot(ran.runs / name) for name in ("one", "two")} == before
     assert not (ran.runs / "three" / "report.html").exists()
     assert all(number == 1 for number in (steps_of(place) - ran.steps).values())
-    nothing = cli.run_elsewhere(*ran.command[:-1], "--no-report", cwd=place / "work")
-    assert nothing.returncode == 0 and "3 of 3 songs are done, 3 of them before" in nothing.stdout
+    monkeypatch.chdir(place / "work")
+    nothing = cli.run(*ran.command[:-1], "--no-report")
+    assert nothing.exit_code == 0 and "3 of 3 songs are done, 3 of them before" in nothing.stdout
 
 
 def test_refusals_come_before_any_work(cli, place, tmp_path):
@@ -200,3 +207,130 @@ def test_one_run_at_a_time(cli, place, tmp_path):
         assert other.stdout.readline()
         cli.refused(cli.run("songs", "search", manifest, "--out", runs), "Another run")
         other.stdin.close()
+
+
+# Whatever happens
+
+PROGRAM = [sys.executable, "-c", "from grafx.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def alone(cli, place):
+    """What ``grafx search`` finds for each song."""
+    return {name: content(cli, twin(cli, place, place / name)) for name in SONGS}
+
+
+@pytest.fixture
+def begin(place):
+    """Starts processes in the working directory, which end with the test at the latest."""
+    started = []
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GRAFX_TEST_WORKER": "1", "PYTHONPATH": str(place / "work")}
+
+    def begin_one(*command, **options):
+        log = open(place / f"log-{len(started)}", "w+")  # noqa: SIM115 – as long as the process
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=place / "work", env=environment, stdout=log, stderr=log, **options
+        )
+        started.append((process, log))
+        return process
+
+    begin_one.logs = lambda: "\n".join(Path(log.name).read_text() for _, log in started)
+    yield begin_one
+    for process, log in started:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+def wait_for(condition, *processes):
+    """Look again and again."""
+    deadline = time.monotonic() + 500
+    while not condition():
+        assert time.monotonic() < deadline
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            processes[0].wait(timeout=0.1)
+
+
+def steps_done(place):
+    return sum(steps_of(place).values()) if (place / "work" / "steps").exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_client_that_ends_leaves_songs_that_go_on(cli, place, alone, begin, tmp_path, number):
+    """Interrupts reach the workers, too, as from a terminal; workers end with a client that is killed."""
+    manifest = write_manifest(place, *(line(place / name) for name in SONGS))
+    (place / "work" / "steps").unlink(missing_ok=True)
+    (tmp_path / "down").mkdir()
+    runs = tmp_path / "down" / "runs"
+    command = [*PROGRAM, "songs", "search", manifest, "--out", runs, "--workers", "2", *SMALL, "--json"]
+    client = begin(*command, start_new_session=True)
+    wait_for(lambda: steps_done(place) >= 3, client)
+    if number == "SIGINT":
+        os.killpg(client.pid, signal.SIGINT)
+    else:
+        os.kill(client.pid, getattr(signal, number))
+    assert client.wait(timeout=200) == (-signal.SIGKILL if number == "SIGKILL" else 130), begin.logs()
+    assert "Traceback" not in begin.logs()
+    if number != "SIGKILL":
+        assert {read_state(runs, name).state for name in SONGS} <= {WAITING, DONE}
+        assert "the same command resumes" in begin.logs()
+    assert begin(*command).wait(timeout=500) == 0, begin.logs()
+    assert {name: same_but_config(cli, runs / name) for name in SONGS} == without_config(alone)
+    assert sum(steps_of(place).values()) <= len(SONGS) * TOTAL + 2  # of two workers
+
+
+@pytest.mark.slow
+def test_workers_die_and_a_scheduler_and_a_client(cli, place, alone, begin, tmp_path):
+    manifest = write_manifest(place, *(line(place / name) for name in SONGS))
+    (place / "work" / "steps").unlink(missing_ok=True)
+    for number in range(10):
+        (place / "work" / f"kill-at-{1 + number % 5}-{number}").touch()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    running = {}
+
+    def keep_up():
+        """Start what is missing, as whoever keeps a cluster does."""
+        if "scheduler" not in running or running["scheduler"].poll() is not None:
+            options = ["--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+            running["scheduler"] = begin(sys.executable, "-m", "distributed.cli.dask_scheduler", *options)
+        for name in ("a", "b"):
+            if name not in running or running[name].poll() is not None:
+                options = ["--nthreads", 1, "--no-nanny", "--no-dashboard", "--name", f"{name}-{len(running)}"]
+                running[name] = begin(sys.executable, "-m", "distributed.cli.dask_worker", address, *options)
+                running[f"restart {len(running)}"] = running[name]
+
+    runs = tmp_path / "runs"
+    command = [*PROGRAM, "songs", "search", manifest, "--out", runs, "--scheduler", address, *SMALL, "--json"]
+    killed = {"scheduler": 5, "client": 10}
+    for _ in range(6):
+        keep_up()
+        client = running["client"] = begin(*command)
+        while client.poll() is None:
+            keep_up()
+            for name in [name for name, steps in killed.items() if steps_done(place) >= steps]:
+                del killed[name]
+                running[name].kill()
+                running[name].wait()
+                if name == "scheduler":
+                    assert client.wait(timeout=100) == 1 and "is gone" in begin.logs(), begin.logs()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                client.wait(timeout=0.2)
+        if client.returncode == 0:
+            break
+    assert client.returncode == 0 and not killed, begin.logs()
+    assert not list((place / "work").glob("kill-*")) and "Traceback" not in json.dumps(sorted(killed))
+    assert {name: same_but_config(cli, runs / name) for name in SONGS} == without_config(alone)
+    assert sum(steps_of(place).values()) <= len(SONGS) * TOTAL + 10 + 2 + 2  # one for each that dies, or loses another
+
+
+def same_but_config(cli, folder):
+    """Paths in it count from where it is."""
+    return {path: data for path, data in content(cli, folder).items() if path.name != "config.toml"}
+
+
+def without_config(alone):
+    return {name: {p: d for p, d in files.items() if p.name != "config.toml"} for name, files in alone.items()}

@@ -1,0 +1,67 @@
+"""Where searches begin that have a prior: usual settings by kinds of processors and, where known, by names of stems."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import torch.nn as nn
+
+from ..errors import SearchError
+from ..processors.contract import contract_of
+from ..search.mixing.console import console_processors, known_types
+from ..search.mixing.initial import EVERYONE, Starts
+from ..search.mixing.weighted import inner
+
+if TYPE_CHECKING:
+    from ..estimate.prior import Kind
+
+NUM_DRAWS = 101
+
+
+@cache
+def starts_of(path: Path, sample_rate: int) -> Starts:
+    """Read the usual settings of processors of a console from a prior: the medians of their controls.
+
+    A kind counts for the node type of its name, where it is of the same class.
+
+    Args:
+        path: A file of TOML, see :func:`grafx.estimate.prior.load_prior`.
+        sample_rate: In Hz.
+
+    Raises:
+        EstimateError: It is no prior.
+        SearchError: It has no kind of processor that a console knows.
+    """
+    from ..estimate.prior import load_prior
+
+    prior = load_prior(path)
+    everyone = _usual(prior.kinds, sample_rate)
+    if not everyone:
+        raise SearchError(
+            f"The prior {path} has the kinds {', '.join(prior.kinds)}, none of which is a processor of a console with"
+            " the same class and controls: fit one by grafx songs prior."
+        )
+    return {EVERYONE: everyone}
+
+
+def _usual(kinds: "Mapping[str, Kind]", sample_rate: int) -> dict[str, dict[str, Any]]:
+    processors = console_processors(sample_rate, known_types(kinds))
+    found = {name: _settings(kind, inner(processors[name])) for name, kind in kinds.items() if name in processors}
+    return {name: settings for name, settings in found.items() if settings}
+
+
+def _settings(kind: "Kind", processor: nn.Module) -> dict[str, Any]:
+    from ..estimate.prior.randomness import Draws
+
+    if kind.processor != type(processor).__name__:
+        return {}
+    controls = contract_of(processor).controls
+    settings = {}
+    for name, distribution in kind.controls.items():
+        control = controls.get(name)
+        if control is not None and not isinstance(control, Mapping):
+            draws = [distribution.draw(Draws(name, number), control) for number in range(NUM_DRAWS)]
+            settings[name] = min(max(median(draws), control.low), control.high)
+    return settings
