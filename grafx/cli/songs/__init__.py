@@ -4,11 +4,12 @@ import typer
 
 from .check import check
 from .collect import collect
+from .prior import prior
 from .scan import scan
 from .search import search
 from .status import status
 
 songs = typer.Typer(no_args_is_help=True, help="Search many songs, and make a data set of what is found.")
 
-for command in (scan, check, search, status, collect):
+for command in (scan, check, search, status, collect, prior):
     songs.command(command.__name__)(command)
