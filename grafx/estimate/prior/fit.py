@@ -33,7 +33,7 @@ OFTEN = 0.25
 """Share of settings that a single value must have to be drawn by itself."""
 FEW = 8
 """Values that do not tell the form of a distribution."""
-LEAST_SPREAD = 0.02
+LEAST_SPREAD, SHARP = 0.02, 1e-3
 PRECISION = 1e-4
 """Of the control's range, within which values are one."""
 
@@ -184,12 +184,11 @@ def fit_distribution(values: Iterable[float], control: Control) -> Distribution 
     if alike.all() and len(values) > 2:
         return Fixed(at)
     if len(values) >= FEW and number > OFTEN * len(values):
-        rest = _smooth(values[~alike], places[~alike], control)
-        return Fixed(at) if isinstance(rest, Fixed) else Spike(float(f"{alike.mean():.3g}"), at, rest)
+        return Spike(float(f"{alike.mean():.3g}"), at, _smooth(values[~alike], places[~alike], control))
     return _smooth(values, places, control)
 
 
-def _smooth(values: np.ndarray, places: np.ndarray, control: Control) -> "Uniform | Normal | Fixed":
+def _smooth(values: np.ndarray, places: np.ndarray, control: Control) -> Uniform | Normal:
     """A uniform or a normal distribution between the lowest and the highest value: what is more likely."""
     low, high = float(values.min()), float(values.max())
     middle = rounded(median(values.tolist()))
@@ -198,7 +197,7 @@ def _smooth(values: np.ndarray, places: np.ndarray, control: Control) -> "Unifor
         within = (float(control.low), float(control.high))
         return Normal(middle, float(f"{max(spread, 2 * LEAST_SPREAD):.3g}"), within)
     if not low < high:
-        return Fixed(middle)
+        return Normal(middle, SHARP, (float(control.low), float(control.high)))
     bell = NormalDist(place_of(middle, control), spread)
     inside = max(bell.cdf(place_of(high, control)) - bell.cdf(place_of(low, control)), 1e-12)
     likely = np.mean([math.log(max(bell.pdf(place), 1e-300)) for place in places]) - math.log(inside)
