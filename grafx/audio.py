@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .audio_reader import PIECE, audio_blocks, open_audio, read_audio
+from .audio_reader import PIECE, AudioHeader, audio_blocks, open_audio, read_audio, read_header
 from .audio_writer import audio_writer, write_audio
 from .errors import AudioError
 from .text import Notice, printable
 
 __all__ = [
+    "AudioHeader",
     "StemStream",
     "audio_blocks",
     "audio_digest",
@@ -20,6 +21,7 @@ __all__ = [
     "conform",
     "open_audio",
     "read_audio",
+    "read_header",
     "read_stems",
     "write_audio",
 ]

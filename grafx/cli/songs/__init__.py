@@ -2,9 +2,13 @@
 
 import typer
 
+from .check import check
+from .collect import collect
+from .scan import scan
 from .search import search
+from .status import status
 
 songs = typer.Typer(no_args_is_help=True, help="Search many songs, and make a data set of what is found.")
 
-for command in (search,):
+for command in (scan, check, search, status, collect):
     songs.command(command.__name__)(command)

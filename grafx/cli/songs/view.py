@@ -15,7 +15,7 @@ from rich.text import Text
 from ...search.songs.run import Event
 from ...search.songs.state import DONE, FAILED, RUNNING, WAITING
 from ...text import printable
-from ...words import count
+from ...words import count, duration
 from ..config import Request
 from ..search import print_json
 from ..terminal import error_terminal, notice, remark, say
@@ -75,7 +75,7 @@ class Tally:
             self.running.pop(state.name, None)
         if state.state == DONE:
             self.done += 1
-            self._line(f"{state.name}: done, {_result(event.told)}, {_time(state.seconds)}")
+            self._line(f"{state.name}: done, {_result(event.told)}, {duration(state.seconds)}")
         elif state.state == FAILED:
             self.failed[state.name] = state.reason
             self._line(f"{state.name}: failed. {state.reason}")
@@ -98,7 +98,7 @@ class Tally:
         worked = self.done + len(self.failed) + sum(map(_share, self.running.values()))
         if worked and seconds > 1 and self.left:
             words += [f"{3600 * worked / seconds:.3g} an hour"]
-            words += [f"{_time(seconds * max(self.total - self.kept - worked, 0) / worked)} left"]
+            words += [f"{duration(seconds * max(self.total - self.kept - worked, 0) / worked)} left"]
         return ", ".join(words)
 
     def __rich__(self) -> Group:
@@ -161,11 +161,3 @@ def _share(told: Mapping[str, Any]) -> float:
 def _result(told: Mapping[str, Any]) -> str:
     loss = f"loss {told['found_loss']:.4f}" if told.get("found_loss") is not None else "no loss"
     return f"{loss}, {count(told.get('found_processors') or 0, 'processor')}"
-
-
-def _time(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

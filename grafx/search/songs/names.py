@@ -58,3 +58,18 @@ def song_folder(runs: str | os.PathLike, name: str) -> Path:
     if problem := name_problem(name):
         raise SearchError(f"The name of the song '{printable(name)}' {problem}: rename it.")
     return Path(runs) / name
+
+
+def folder_name(text: str) -> str:
+    """A name for a folder on each system that is as near to a text as possible."""
+    name = "".join("_" if character in _FORBIDDEN else character for character in printable(text))
+    while len(os.fsencode(name)) > LONGEST_NAME:
+        name = name[:-1]
+    name = name.strip(". ") or "song"
+    return f"{name}_" if name_problem(name) else name
+
+
+def plain_name(name: str) -> str:
+    """The words of a name of a stem, without numbers around them: ``"vocals"`` of ``"02_Vocals-1"``."""
+    words = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
+    return re.sub(r"^(\d+ )+|( ?\d+)+$", "", words) or words
