@@ -99,6 +99,7 @@ def run_songs(
 class _Run:
     def __init__(self, songs, work, client, heard, stopped, retries, resources) -> None:
         self.waiting: Iterator[tuple[Song, State]] = iter(songs)
+        self.upcoming: _Attempt | None = None
         self.again: deque[_Attempt] = deque()
         self.running: dict[str, tuple[_Attempt, Future]] = {}
         self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -130,12 +131,12 @@ class _Run:
 
     def _fill(self) -> bool:
         """Give songs to idle workers, and return whether any song waits."""
-        while len(self.running) < self._slots():
-            attempt = self._next()
-            if attempt is None:
-                return False
+        while (attempt := self._next()) is not None:
+            if len(self.running) >= self._slots():
+                self.upcoming = attempt
+                return True
             self._submit(attempt)
-        return True
+        return False
 
     def _slots(self) -> int:
         """How many songs can run at a time."""
@@ -149,6 +150,9 @@ class _Run:
         return [int(worker["resources"].get(name, 0) // number) for name, number in self.resources.items()]
 
     def _next(self) -> _Attempt | None:
+        if (upcoming := self.upcoming) is not None:
+            self.upcoming = None
+            return upcoming
         for song, state in self.waiting:
             return _Attempt(song, state)
         return self.again.popleft() if self.again else None

@@ -67,7 +67,7 @@ def test_songs_are_taken_when_there_is_a_worker(client):
     def counted():
         for song, state in songs_of(*(f"song {number}" for number in range(60))):
             taken.append(song.name)
-            assert len(taken) - len(ended) <= 2
+            assert len(taken) - len(ended) <= 3  # two that run, and one that is next
             yield song, state
 
     def heard(event):
