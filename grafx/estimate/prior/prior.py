@@ -18,7 +18,7 @@ from ...processors.controls import Leaf
 from .kinds import KIND_KEYS, Kind, parse_kind
 from .palette import Palette, palette_of
 from .reading import Table, meant
-from .structures import STRUCTURES, Structure
+from .structures import STRUCTURES, AnyStructure
 from .writing import write
 
 PRESETS = Path(__file__).with_name("presets")
@@ -45,7 +45,7 @@ class Prior:
     channels: int
     max_nodes: int
     band_length: tuple[int, int]
-    structures: Mapping[str, Structure]
+    structures: Mapping[str, AnyStructure]
     kinds: Mapping[str, Kind]
 
     @cached_property

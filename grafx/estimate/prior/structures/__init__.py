@@ -1,11 +1,16 @@
 """Structures: how the nodes of a graph are connected. A small file a structure."""
 
-from .chain import Chain
-from .console import Console
-from .dag import Dag
-from .groups import Groups
+from .chain import ChainStructure
+from .console import ConsoleStructure
+from .dag import DagStructure
+from .groups import GroupStructure
 
-Structure = Chain | Groups | Dag | Console
+AnyStructure = ChainStructure | GroupStructure | DagStructure | ConsoleStructure
 
-STRUCTURES: dict[str, type[Structure]] = {"chain": Chain, "groups": Groups, "dag": Dag, "console": Console}
+STRUCTURES: dict[str, type[AnyStructure]] = {
+    "chain": ChainStructure,
+    "groups": GroupStructure,
+    "dag": DagStructure,
+    "console": ConsoleStructure,
+}
 """Name of a structure's table in a file to its class."""

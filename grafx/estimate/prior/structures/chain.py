@@ -9,7 +9,7 @@ from .builder import Builder
 
 
 @dataclass(frozen=True)
-class Chain:
+class ChainStructure:
     """A chain.
 
     Attributes:
@@ -25,7 +25,7 @@ class Chain:
     repeats: bool
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Chain":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "ChainStructure":
         """Read its table."""
         chain = cls(
             table.number("weight", 1.0, low=0), table.counts("length", (1, 4), low=1), table.flag("repeats", False)

@@ -8,7 +8,7 @@ from ..palette import Palette
 from ..reading import Table
 from .builder import Builder
 
-Counts = tuple[int, int]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Strips:
         groups: What the steps are for.
     """
 
-    count: Counts
-    length: Counts
+    count: Span
+    length: Span
     groups: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
@@ -40,7 +40,7 @@ LEAST = {"stems": 1, "buses": 0, "returns": 0, "master": 1}
 
 
 @dataclass(frozen=True)
-class Console:
+class ConsoleStructure:
     """A mixing console.
 
     Each stem is an input with a strip, which goes to a bus or to the master. A send at the end of its strip may feed a
@@ -63,7 +63,7 @@ class Console:
     master: Strips
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Console":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "ConsoleStructure":
         """Read its table."""
         strips = {name: _parse_strips(name, table, palette) for name in USUAL}
         sends = table.number("sends", 0.5, low=0, high=1)

@@ -11,11 +11,11 @@ from ..palette import Palette
 from ..reading import Table
 from .builder import Builder, Pool
 
-Cable = tuple[int, int]
+Ends = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Dag:
+class DagStructure:
     """A graph that forks and merges.
 
     It grows from an input that is connected to an output: a step is put into a cable, or on a new way that leads from a
@@ -36,7 +36,7 @@ class Dag:
     repeats: bool
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Dag":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "DagStructure":
         """Read its table."""
         nodes = table.counts("nodes", (4, min(8, max(max_nodes, 4))), low=3)
         if nodes[1] > max_nodes:
@@ -75,20 +75,20 @@ def _grow(builder: Builder, pool: Pool, fork: bool) -> bool:
     return kind is not None
 
 
-def _cables(builder: Builder) -> list[Cable]:
+def _cables(builder: Builder) -> list[Ends]:
     """Cables between sounds, from main to main, in a fixed order."""
     ends = ((s, d) for s, d, data in builder.G.edges(data=True) if data["outlet"] == data["inlet"] == "main")
     return sorted(ends)
 
 
-def _insert(builder: Builder, kind: Kind, pool: Pool, cable: Cable) -> None:
+def _insert(builder: Builder, kind: Kind, pool: Pool, cable: Ends) -> None:
     source, dest = cable
     builder.G.remove_edge(source, dest, _key(builder, cable))
     end = builder.step(kind, pool, source, later=_below(builder, dest))
     builder.connect(end, dest)
 
 
-def _bypass(builder: Builder, kind: Kind, pool: Pool, cable: Cable) -> None:
+def _bypass(builder: Builder, kind: Kind, pool: Pool, cable: Ends) -> None:
     """Let a new way end in a cable, at the sum that it leads to or at a new one."""
     source, dest = cable
     starts = sorted(i for i in {source, *nx.ancestors(builder.G, source)} if builder.is_sound(i))
@@ -106,7 +106,7 @@ def _below(builder: Builder, node: int) -> set[int]:
     return {node, *nx.descendants(builder.G, node)}
 
 
-def _key(builder: Builder, cable: Cable) -> Hashable:
+def _key(builder: Builder, cable: Ends) -> Hashable:
     """The key of the networkx edge from main to main."""
     parallel = builder.G.get_edge_data(*cable)
     return next(key for key, data in parallel.items() if data["outlet"] == data["inlet"] == "main")

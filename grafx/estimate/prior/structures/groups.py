@@ -11,7 +11,7 @@ from .builder import Builder
 
 
 @dataclass(frozen=True)
-class Groups:
+class GroupStructure:
     """A chain whose steps are ordered by what they are for.
 
     Attributes:
@@ -27,7 +27,7 @@ class Groups:
     sizes: Mapping[str, tuple[int, int]]
 
     @classmethod
-    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "Groups":
+    def parse(cls, table: Table, palette: Palette, max_nodes: int) -> "GroupStructure":
         """Read its table."""
         order = table.texts("order", GROUPS, GROUPS)
         inner = table.table("sizes", order)
