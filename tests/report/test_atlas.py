@@ -13,7 +13,7 @@ pytest.importorskip("pyarrow")
 
 from grafx.report.atlas import Atlas, atlas_html, write_atlas
 from grafx.report.atlas import model as atlas_model
-from grafx.search.songs.collect import Part, Run, read_runs
+from grafx.search.songs.collect import FoundProcessor, Run, read_runs
 from grafx.search.songs.state import State
 
 
@@ -25,7 +25,7 @@ def atlas_of(runs):
 
 
 def part(kind="compressor", owner="drums", drywet=0.5, **settings):
-    return Part(1, kind, owner, "stem", owner, 1, drywet, settings, None)
+    return FoundProcessor(1, kind, owner, "stem", owner, 1, drywet, settings, None)
 
 
 def made(values, name="threshold_db", kind="compressor", stems=("drums",)):

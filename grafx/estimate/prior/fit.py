@@ -18,7 +18,7 @@ from ...processors.base import Control
 from ...processors.contract import contract_of
 from ...search.mixing.console import ROLES, SEND, console_processors, known_types
 from ...search.mixing.weighted import inner
-from ...search.songs.collect import Part, Run, read_runs
+from ...search.songs.collect import FoundProcessor, Run, read_runs
 from ...search.songs.collect.run import roles_of
 from ...text import Notice, printable
 from ...words import count
@@ -76,7 +76,7 @@ def fit_prior(runs: str | os.PathLike, name: str = "fitted", notice: Notice = pr
     songs = [(run, parts) for run, parts in read_runs(runs, notice) if parts]
     rates = Counter(rate for run, _ in songs if type(rate := run.metadata.get("sample_rate")) is int)
     sample_rate = rates.most_common(1)[0][0] if rates else 44100
-    found: dict[str, list[Part]] = defaultdict(list)
+    found: dict[str, list[FoundProcessor]] = defaultdict(list)
     for _, parts in songs:
         for part in parts:
             found[part.kind].append(part)
@@ -100,7 +100,9 @@ def fit_prior(runs: str | os.PathLike, name: str = "fitted", notice: Notice = pr
     )
 
 
-def _kinds(found: Mapping[str, Sequence[Part]], sample_rate: int, notice: Notice) -> dict[str, dict[str, Any]]:
+def _kinds(
+    found: Mapping[str, Sequence[FoundProcessor]], sample_rate: int, notice: Notice
+) -> dict[str, dict[str, Any]]:
     """Tables of kinds, the most frequent first."""
     processors = console_processors(sample_rate, known_types(found))
     tables: dict[str, dict[str, Any]] = {}
@@ -127,7 +129,7 @@ def _kinds(found: Mapping[str, Sequence[Part]], sample_rate: int, notice: Notice
     return tables
 
 
-def _send(parts: Sequence[Part], weight: float) -> dict[str, Any]:
+def _send(parts: Sequence[FoundProcessor], weight: float) -> dict[str, Any]:
     """A send of a console has a gain for each channel; that of a prior has one, and the dry sound goes on."""
     from ...processors import Send
 
@@ -140,7 +142,7 @@ def _send(parts: Sequence[Part], weight: float) -> dict[str, Any]:
     return {"processor": Send.__name__, "weight": weight, "group": "level", **controls}
 
 
-def _controls(processor: nn.Module, parts: Sequence[Part]) -> dict[str, Any]:
+def _controls(processor: nn.Module, parts: Sequence[FoundProcessor]) -> dict[str, Any]:
     """Plain distributions of those controls whose values are in the settings."""
     tables = {}
     for leaf in contract_of(processor).leaves():
@@ -215,7 +217,9 @@ def _spread_of(places: np.ndarray) -> float:
 # Structures
 
 
-def _console(songs: Sequence[tuple[Run, Sequence[Part]]], kinds: Mapping[str, Mapping[str, Any]]) -> tuple[dict, int]:
+def _console(
+    songs: Sequence[tuple[Run, Sequence[FoundProcessor]]], kinds: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict, int]:
     """The table of a console, and how many nodes one has at most."""
     lengths: dict[str, list[int]] = defaultdict(list)
     groups: dict[str, set[str]] = defaultdict(set)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...files import relative_path
 from ...parameters.words import UNITS
-from ...search.songs.collect.run import Part, Run, console_of, is_done, stem_of
+from ...search.songs.collect.run import FoundProcessor, Run, console_of, is_done, stem_of
 from ...search.songs.collect.tables import natural, song_row
 
 MOST_SONGS = 20_000
@@ -70,7 +70,7 @@ class Atlas:
         self._totals: Counter[str] = Counter()
         self._values: dict[tuple[str, str], dict[str, array]] = defaultdict(lambda: defaultdict(lambda: array("f")))
 
-    def add(self, run: Run, parts: Sequence[Part]) -> None:
+    def add(self, run: Run, parts: Sequence[FoundProcessor]) -> None:
         """Add a song with the processors that were found."""
         self._states[run.state.state] += 1
         if self._count % self._stride == 0:

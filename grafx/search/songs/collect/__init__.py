@@ -12,10 +12,10 @@ from ..names import GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
 from ..runs import songs_of
 from ..status import state_of
 from .graphs import Graphs, SongGraphs, load_graphs
-from .run import Part, Run, is_done, parts_of, read_run
+from .run import FoundProcessor, Run, is_done, parts_of, read_run
 from .tables import Tables
 
-__all__ = ["Collected", "Part", "Run", "SongGraphs", "collect_songs", "load_graphs", "read_runs"]
+__all__ = ["Collected", "FoundProcessor", "Run", "SongGraphs", "collect_songs", "load_graphs", "read_runs"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def collect_songs(
     runs: str | os.PathLike,
     out: str | os.PathLike | None = None,
     notice: Notice = print,
-    also: Callable[[Run, Sequence[Part]], Any] | None = None,
+    also: Callable[[Run, Sequence[FoundProcessor]], Any] | None = None,
 ) -> Collected:
     """Write what the searches in a folder have found as two files of Parquet, and one for PyG.
 
@@ -64,7 +64,7 @@ def collect_songs(
     return Collected(songs, graphs.write(out / GRAPHS_FILE), processors)
 
 
-def read_runs(runs: str | os.PathLike, notice: Notice = print) -> Iterator[tuple[Run, list[Part]]]:
+def read_runs(runs: str | os.PathLike, notice: Notice = print) -> Iterator[tuple[Run, list[FoundProcessor]]]:
     """Read the searches in a folder one by one: each with the processors that it found, none where it is not done.
 
     Raises:

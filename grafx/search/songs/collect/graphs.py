@@ -17,7 +17,7 @@ from ....data.tensor import GRAFXTensor
 from ....errors import GraphError
 from ....files import replacing
 from ....text import printable
-from .run import Part, Run
+from .run import FoundProcessor, Run
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -56,7 +56,7 @@ class Graphs:
         self._weights, self._values = array("d"), array("d")
         self._places = array("q")
 
-    def add(self, run: Run, parts: Iterable[Part]) -> None:
+    def add(self, run: Run, parts: Iterable[FoundProcessor]) -> None:
         """Add the graph of a song.
 
         Raises:

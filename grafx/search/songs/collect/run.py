@@ -50,7 +50,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Part:
+class FoundProcessor:
     """A processor of a graph.
 
     Attributes:
@@ -96,7 +96,7 @@ def read_run(folder: Path, state: State, song: Song | None) -> Run:
     return Run(state.name, state, song, G, metadata, metrics, _options(folder))
 
 
-def parts_of(run: Run) -> list[Part]:
+def parts_of(run: Run) -> list[FoundProcessor]:
     """The processors that were found, in the order in which sound goes through them."""
     if run.G is None:
         return []
@@ -115,7 +115,7 @@ def parts_of(run: Run) -> list[Part]:
         role = roles.get(owner, "bus")
         settings = dict(held_settings(data) or {})
         found.append(
-            Part(
+            FoundProcessor(
                 node, data["node_type"], owner, role, stem_of(owner, role), lengths[owner], float(data[WEIGHT]),
                 settings, losses.get(node),
             )

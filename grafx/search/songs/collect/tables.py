@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ....files import replacing
-from .run import Part, Run, console_of
+from .run import FoundProcessor, Run, console_of
 
 SONGS = pa.schema(
     [
@@ -72,7 +72,7 @@ class Tables:
         self._parts: list[dict[str, Any]] = []
         self._done: tuple[list[pa.Table], list[pa.Table]] = ([], [])
 
-    def add(self, run: Run, parts: Iterable[Part]) -> None:
+    def add(self, run: Run, parts: Iterable[FoundProcessor]) -> None:
         """Add a song with its processors."""
         self._songs.append(song_row(run))
         self._parts += [part_row(run, part) for part in parts]
@@ -123,7 +123,7 @@ def song_row(run: Run) -> dict[str, Any]:
     }
 
 
-def part_row(run: Run, part: Part) -> dict[str, Any]:
+def part_row(run: Run, part: FoundProcessor) -> dict[str, Any]:
     """What the table of processors has of one."""
     without, found = part.loss_without, run.metrics.get("found_loss")
     row = {name: getattr(part, name) for name in PROCESSORS.names if hasattr(part, name)}

@@ -65,7 +65,7 @@ class Multitrack:
     stems: dict[str, Path]
 
 
-Layout = Callable[[Folder], Multitrack | None]
+FindSong = Callable[[Folder], Multitrack | None]
 """Finds a song in a folder, or that there is none."""
 
 
