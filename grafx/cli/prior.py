@@ -1,6 +1,6 @@
 """Where searches begin that have a prior: usual settings by kinds of processors and, where known, by names of stems."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -13,6 +13,7 @@ from ..processors.contract import contract_of
 from ..search.mixing.console import console_processors, known_types
 from ..search.mixing.initial import EVERYONE, Starts
 from ..search.mixing.weighted import inner
+from ..search.songs.names import plain_name
 
 if TYPE_CHECKING:
     from ..estimate.prior import Kind
@@ -22,7 +23,7 @@ NUM_DRAWS = 101
 
 @cache
 def starts_of(path: Path, sample_rate: int) -> Starts:
-    """Read the usual settings of processors of a console from a prior: the medians of their controls.
+    """Read the usual settings of processors of a console from a prior, by words of stems' names: medians of controls.
 
     A kind counts for the node type of its name, where it is of the same class.
 
@@ -43,23 +44,37 @@ def starts_of(path: Path, sample_rate: int) -> Starts:
             f"The prior {path} has the kinds {', '.join(prior.kinds)}, none of which is a processor of a console with"
             " the same class and controls: fit one by grafx songs prior."
         )
-    return {EVERYONE: everyone}
+    stems = sorted({stem for kind in prior.kinds.values() for stem in kind.by_stem})
+    return {EVERYONE: everyone} | {stem: _usual(prior.kinds, sample_rate, stem) for stem in stems}
 
 
-def _usual(kinds: "Mapping[str, Kind]", sample_rate: int) -> dict[str, dict[str, Any]]:
+def starts_for(path: Path, sample_rate: int, owners: Iterable[str]) -> Starts:
+    """The usual settings of a prior for the stems, groups and buses of a console.
+
+    Args:
+        path: See :func:`starts_of`.
+        sample_rate: In Hz.
+        owners: Their names, whose words are those of the prior, see :func:`.plain_name`.
+    """
+    known = starts_of(path, sample_rate)
+    words = {owner: plain_name(owner) for owner in owners}
+    return {EVERYONE: known[EVERYONE]} | {owner: known[word] for owner, word in words.items() if known.get(word)}
+
+
+def _usual(kinds: "Mapping[str, Kind]", sample_rate: int, stem: str = EVERYONE) -> dict[str, dict[str, Any]]:
     processors = console_processors(sample_rate, known_types(kinds))
-    found = {name: _settings(kind, inner(processors[name])) for name, kind in kinds.items() if name in processors}
+    found = {name: _settings(kind, inner(processors[name]), stem) for name, kind in kinds.items() if name in processors}
     return {name: settings for name, settings in found.items() if settings}
 
 
-def _settings(kind: "Kind", processor: nn.Module) -> dict[str, Any]:
+def _settings(kind: "Kind", processor: nn.Module, stem: str) -> dict[str, Any]:
     from ..estimate.prior.randomness import Draws
 
     if kind.processor != type(processor).__name__:
         return {}
     controls = contract_of(processor).controls
     settings = {}
-    for name, distribution in kind.controls.items():
+    for name, distribution in (kind.by_stem.get(stem, {}) if stem else kind.controls).items():
         control = controls.get(name)
         if control is not None and not isinstance(control, Mapping):
             draws = [distribution.draw(Draws(name, number), control) for number in range(NUM_DRAWS)]

@@ -10,6 +10,7 @@ import typer
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
 from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
+from ..search.mixing.console import MASTER
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
 from .config import CONFIG_FILE, Request, is_own_config, make_request, write_config
@@ -17,7 +18,7 @@ from .faults import INTERRUPTED, plain_errors, usage
 from .material import Material, read_material
 from .outputs import check_folder
 from .own_processors import Maker, find_maker, made_by
-from .prior import starts_of
+from .prior import starts_for
 from .progress import CHECKPOINT, interrupts, run_with_progress
 from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
@@ -160,6 +161,7 @@ def _graph(names: Sequence[str], request: Request, own: Mapping[str, Any] | None
 
 def _search(material: Material, request: Request, own: Mapping[str, Any] | None) -> Search:
     graph = _graph(material.names, request, own)
+    owners = (*material.names, *request.groups, *request.returns, MASTER)
     return Search(
         material.stems,
         material.mix,
@@ -170,7 +172,7 @@ def _search(material: Material, request: Request, own: Mapping[str, Any] | None)
         graph=graph,
         processors=own,
         device=request.device,
-        starts=starts_of(request.prior, material.sample_rate) if request.prior else None,
+        starts=starts_for(request.prior, material.sample_rate, owners) if request.prior else None,
     )
 
 

@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
-from grafx.cli.prior import starts_of
-from grafx.estimate.prior import load_prior
+from grafx.cli.prior import starts_for, starts_of
+from grafx.estimate.prior import load_prior, parse_prior
 
 SHORT = ["--fit-steps", "1", "--rounds", "0"]
 PRIOR = """
@@ -44,6 +44,17 @@ def test_starts_are_medians(prior):
     assert settings["threshold_db"] == -31.5
     assert settings["ratio"] == pytest.approx(4, rel=0.15)  # by octaves
     assert settings["attack_ms"] == pytest.approx(8, rel=0.1)
+
+
+def test_stems_start_by_the_words_of_their_names(tmp_path):
+    path = tmp_path / "mix.toml"
+    path.write_text(
+        PRIOR.replace("\n[kinds.gain]", "by_stem.vocals.ratio = 3\nby_stem.master.ratio = 2\n\n[kinds.gain]")
+    )
+    assert parse_prior(load_prior(path).to_toml()) == load_prior(path)
+    starts = starts_for(path, 44100, ["Vocals_2", "drums", "master"])
+    assert starts.keys() == {"", "Vocals_2", "master"}
+    assert starts["Vocals_2"] == {"compressor": {"ratio": 3}} and starts["master"] == {"compressor": {"ratio": 2}}
 
 
 def test_presets_are_none_of_a_console_or_do(tmp_path):

@@ -59,7 +59,8 @@ def fit_prior(runs: str | os.PathLike, name: str = "fitted", notice: Notice = pr
 
     A kind's weight is the number of times that it was found, compared with the most frequent one. Each control has the
     distribution that fits its values best, on its own scale: a uniform or a normal one between the lowest and the
-    highest, or a value of its own where more than a quarter of all are alike. Spectra are drawn as those of their
+    highest, or a value of its own where more than a quarter of all are alike. So it is once more for each name of a
+    stem that has enough of a kind, for searches to start from. Spectra are drawn as those of their
     octaves were. The structure is a console with as many stems, groups, returns and processors as nine of ten songs
     had.
 
@@ -119,14 +120,25 @@ def _kinds(
         role = ROLES.get(kind)
         options = dict(role.keywords) if isinstance(role, partial) else {}
         controls = _controls(processor, parts)
+        by_stem = {stem: _controls(processor, own) for stem, own in _by_stem(parts).items()}
+        by_stem = {stem: own for stem, own in by_stem.items() if own}
         tables[kind] = {
             "processor": type(processor).__name__,
             "weight": weight,
             "group": _group(processor),
             **({"options": options} if options else {}),
             **({"controls": controls} if controls else {}),
+            **({"by_stem": by_stem} if by_stem else {}),
         }
     return tables
+
+
+def _by_stem(parts: Sequence[FoundProcessor]) -> dict[str, list[FoundProcessor]]:
+    """Those that are on stems of one name, where they are more than a few."""
+    by: dict[str, list[FoundProcessor]] = defaultdict(list)
+    for part in parts:
+        by[part.stem].append(part)
+    return {stem: own for stem, own in sorted(by.items()) if len(own) >= FEW}
 
 
 def _send(parts: Sequence[FoundProcessor], weight: float) -> dict[str, Any]:

@@ -100,6 +100,13 @@ def test_the_console_is_like_those_of_the_songs(prior):
         assert {data["node_type"] for _, data in G.nodes(data=True)} <= {"in", "mix", "out", *prior.kinds}
 
 
+def test_stems_of_one_name_have_settings_of_their_own(prior):
+    stems = prior.kinds["gain"].by_stem
+    assert stems.keys() == {"vocals"}  # whose settings alone are known
+    assert stems["vocals"]["left_gain_db"] == Fixed(-6.0)
+    assert prior.kinds["compressor"].by_stem["drums"]["ratio"] == Fixed(4.0)
+
+
 def test_its_file_is_read(prior, tmp_path):
     (tmp_path / "mine.toml").write_text(prior.to_toml(), encoding="utf-8")
     assert load_prior(tmp_path / "mine.toml") == prior == parse_prior(prior.to_toml())
