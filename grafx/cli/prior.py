@@ -12,7 +12,7 @@ from ..errors import SearchError
 from ..processors.contract import contract_of
 from ..search.mixing.console import console_processors, known_types
 from ..search.mixing.initial import EVERYONE, Starts
-from ..search.mixing.weighted import inner
+from ..search.mixing.weighted import inner, is_gain
 from ..search.songs.names import plain_name
 
 if TYPE_CHECKING:
@@ -23,9 +23,12 @@ NUM_DRAWS = 101
 
 @cache
 def starts_of(path: Path, sample_rate: int) -> Starts:
-    """Read the usual settings of processors of a console from a prior, by words of stems' names: medians of controls.
+    """Read the usual settings of processors of a console from a prior: the medians of their controls of one value.
 
-    A kind counts for the node type of its name, where it is of the same class.
+    They go by the words of stems' names, see :func:`.plain_name`; those of :data:`.EVERYONE` count for all.
+
+    A kind counts for the node type of its name, where it is of the same class; gains do not, since levels are the
+    song's own.
 
     Args:
         path: A file of TOML, see :func:`grafx.estimate.prior.load_prior`.
@@ -70,13 +73,13 @@ def _usual(kinds: "Mapping[str, Kind]", sample_rate: int, stem: str = EVERYONE) 
 def _settings(kind: "Kind", processor: nn.Module, stem: str) -> dict[str, Any]:
     from ..estimate.prior.randomness import Draws
 
-    if kind.processor != type(processor).__name__:
+    if kind.processor != type(processor).__name__ or is_gain(processor):  # levels are what the audio tells
         return {}
-    controls = contract_of(processor).controls
+    # One number says where a control of one value usually is, but not the form of a spectrum, or the times of taps.
+    controls = {leaf.name: leaf.control for leaf in contract_of(processor).leaves() if leaf.shape == ()}
     settings = {}
-    for name, distribution in (kind.by_stem.get(stem, {}) if stem else kind.controls).items():
-        control = controls.get(name)
-        if control is not None and not isinstance(control, Mapping):
-            draws = [distribution.draw(Draws(name, number), control) for number in range(NUM_DRAWS)]
-            settings[name] = min(max(median(draws), control.low), control.high)
+    given = kind.by_stem.get(stem, {}) if stem else kind.controls
+    for name in [name for name in given if name in controls]:
+        draws = [given[name].draw(Draws(name, number), controls[name]) for number in range(NUM_DRAWS)]
+        settings[name] = min(max(median(draws), controls[name].low), controls[name].high)
     return settings

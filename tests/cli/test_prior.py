@@ -20,7 +20,15 @@ controls.ratio = { uniform = [2, 8] }
 controls.threshold_db = { spike = 0.9, at = -31.5, uniform = [-40, -20] }
 controls.attack_ms = { normal = 8, spread = 0.1, within = [1, 50] }
 
-[kinds.gain] # of another class than in a console
+[kinds.gain] # whose levels are those of a song
+processor = "StereoGain"
+controls.left_gain_db = 6
+
+[kinds.eq] # a spectrum, of which one number does not tell the form
+processor = "ZeroPhaseFIREqualizer"
+controls.magnitude_db = 3
+
+[kinds.imager] # of another class than in a console
 processor = "Panner"
 controls.pan = 0.5
 
