@@ -233,8 +233,12 @@ class _Av(AudioFile):
         with self._container() as container:
             sound = container.streams.audio[0]
             self.channels, self.samplerate = sound.channels, sound.sample_rate
-            known = sound.duration and sound.time_base  # of a stream, nobody knows
-            self.frames = round(sound.duration * sound.time_base * self.samplerate) if known else MOST_FRAMES
+            if container.format.name in STREAMS:  # whose duration FFmpeg guesses
+                self.frames = MOST_FRAMES
+            elif sound.duration and sound.time_base:
+                self.frames = round(sound.duration * sound.time_base * self.samplerate)
+            else:
+                self.frames = round(container.duration / 1e6 * self.samplerate) if container.duration else MOST_FRAMES
 
     def _decode(self, faults: list[str]) -> Iterator[tuple[Tensor, int]]:
         import av.error
