@@ -17,6 +17,7 @@ COMMANDS = {
     "draw": "Draw a saved graph: as a picture, or as a page in which it can be moved, searched and folded.",
     "processors": "List the processors, or the controls of one: their units, ranges and defaults.",
     "invert": "Find the settings with which a synthesizer reproduces a sound.",
+    "songs": "Search many songs, and make a data set of what is found.",
     "data": "Make data for blind estimation: random graphs, their dry sounds and their outputs.",
     "train": "Train a model that estimates graphs from sounds.",
     "estimate": "Estimate the graphs that may have made a sound.",
@@ -46,11 +47,12 @@ app = typer.Typer(
 def load(name: str) -> Any:
     """Import a command: a function, or an app of further commands."""
     module = import_module(f".{name}", __package__)
-    commands = getattr(module, "app", None)
-    if commands is None:
-        commands = typer.Typer(context_settings=CONTEXT, add_completion=False)
-        commands.command(name)(getattr(module, name, None) or getattr(module, f"{name}_"))
-    return typer.main.get_command(commands)
+    found = getattr(module, name, None) or getattr(module, f"{name}_")
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(context_settings=CONTEXT, add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 def _tell_version(wanted: bool) -> None:
