@@ -10,6 +10,7 @@ from .search import search
 from .status import status
 
 songs = typer.Typer(
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     help="Search many songs, and make a data set of what is found.",
