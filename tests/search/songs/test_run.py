@@ -20,7 +20,7 @@ distributed = pytest.importorskip("distributed")
 def cluster():
     """Two workers, in threads of this process."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", memory_limit=0
     ) as cluster:
         yield cluster
 
