@@ -23,7 +23,7 @@ from ...search.songs.cluster import GPU, cluster_at, local_cluster
 from ...search.songs.manifest import Song, read_manifest, write_manifest
 from ...search.songs.names import MANIFEST_FILE, folder_key, song_folder
 from ...search.songs.run import BusyError, Event, Stopped, Tell, run_songs
-from ...search.songs.state import DONE, RUNNING, State, read_state, write_state
+from ...search.songs.state import DONE, RUNNING, SongState, read_state, write_state
 from ..config import Request, make_template
 from ..faults import INTERRUPTED, plain_errors, usage
 from ..material import stem_names
@@ -156,7 +156,7 @@ def _absolute(template: Request) -> Request:
     return replace(template, out=template.out.absolute(), prior=template.prior and template.prior.absolute())
 
 
-def _songs_left(template: Request, report: bool, tally: Tally) -> Iterator[tuple[Song, State]]:
+def _songs_left(template: Request, report: bool, tally: Tally) -> Iterator[tuple[Song, SongState]]:
     """The songs that are not done, with what is known of them; others count as kept."""
     prior = template.prior.read_bytes() if template.prior else b""
     for song in read_manifest(template.out / MANIFEST_FILE):
@@ -167,7 +167,7 @@ def _songs_left(template: Request, report: bool, tally: Tally) -> Iterator[tuple
             tally.kept += 1
         else:
             before = state.seconds if state.asked == asked else 0.0
-            yield song, State(song.name, seconds=before, asked=asked)
+            yield song, SongState(song.name, seconds=before, asked=asked)
 
 
 def _digest(request: Request, prior: bytes) -> str:

@@ -42,7 +42,7 @@ def local_cluster(workers: int, threads: int = 1, gpu: bool = False) -> Iterator
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,  # pyright: ignore[reportArgumentType] – none, by its documentation
+            dashboard_address="127.0.0.1:0",  # or else it is for all, and one at a time
             memory_limit=0,  # songs hold what they need: a worker that is paused never ends
             silence_logs=logging.CRITICAL,
             resources={GPU: 1} if gpu else None,

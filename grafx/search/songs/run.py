@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ...errors import SearchError
-from .state import DONE, FAILED, RUNNING, WAITING, State
+from .state import DONE, FAILED, RUNNING, WAITING, SongState
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -48,7 +48,7 @@ class Event:
         told: What the worker tells of it while it runs; its result when it is done.
     """
 
-    state: State
+    state: SongState
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -57,14 +57,14 @@ class _Attempt:
     """A song that has been given to the cluster, or is to be."""
 
     song: "Song"
-    state: State
+    state: SongState
     step: int = 0
     died_at: int = -1
     since: float = 0.0
 
 
 def run_songs(
-    songs: Iterable[tuple["Song", State]],
+    songs: Iterable[tuple["Song", SongState]],
     work: Work,
     client: "Client",
     *,
@@ -93,12 +93,12 @@ def run_songs(
     Raises:
         SearchError: The scheduler is gone.
     """
-    return _Run(songs, work, client, heard, stopped, retries, resources).run()
+    return _Running(songs, work, client, heard, stopped, retries, resources).run()
 
 
-class _Run:
+class _Running:
     def __init__(self, songs, work, client, heard, stopped, retries, resources) -> None:
-        self.waiting: Iterator[tuple[Song, State]] = iter(songs)
+        self.waiting: Iterator[tuple[Song, SongState]] = iter(songs)
         self.upcoming: _Attempt | None = None
         self.again: deque[_Attempt] = deque()
         self.running: dict[str, tuple[_Attempt, Future]] = {}

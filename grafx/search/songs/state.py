@@ -15,7 +15,7 @@ STATES = WAITING, RUNNING, DONE, FAILED
 
 
 @dataclass(frozen=True)
-class State:
+class SongState:
     """How far a song is.
 
     Attributes:
@@ -37,16 +37,16 @@ class State:
     asked: str = ""
 
 
-def read_state(runs: str | os.PathLike, name: str) -> State:
+def read_state(runs: str | os.PathLike, name: str) -> SongState:
     """Read what is known of a song; that it waits where nothing is, or nothing that can be read."""
     try:
         content = json.loads(_file(runs, name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return State(name)
-    return _state(name, content) or State(name)
+        return SongState(name)
+    return _state(name, content) or SongState(name)
 
 
-def write_state(runs: str | os.PathLike, state: State) -> None:
+def write_state(runs: str | os.PathLike, state: SongState) -> None:
     """Write what is known of a song.
 
     Raises:
@@ -62,13 +62,13 @@ def _file(runs: str | os.PathLike, name: str) -> Path:
     return Path(runs) / STATE_FOLDER / f"{name}.json"
 
 
-def _state(name: str, content: Any) -> State | None:
+def _state(name: str, content: Any) -> SongState | None:
     if not isinstance(content, Mapping) or content.get("state") not in STATES:
         return None
     kinds = {"attempts": int, "seconds": (int, float)}
     known = {
         field.name: content[field.name]
-        for field in fields(State)
+        for field in fields(SongState)
         if isinstance(content.get(field.name), kinds.get(field.name, str))
     }
-    return State(**{**known, "name": name})
+    return SongState(**{**known, "name": name})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...files import LockedError, locked
 from .runs import is_finished, songs_of
-from .state import DONE, FAILED, RUNNING, STATES, WAITING, State, read_state
+from .state import DONE, FAILED, RUNNING, STATES, WAITING, SongState, read_state
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Status:
     """
 
     songs: dict[str, int]
-    failed: tuple[State, ...]
+    failed: tuple[SongState, ...]
     again: int
     seconds: float
     remaining: float | None
@@ -56,10 +56,10 @@ def read_status(runs: str | os.PathLike) -> Status:
     return Status(dict(counts), tuple(failed), again, sum(times), remaining, active)
 
 
-def state_of(runs: Path, name: str, active: bool) -> State:
+def state_of(runs: Path, name: str, active: bool) -> SongState:
     """What is known of a song, next to whether its results are there and whether somebody runs it."""
     state, finished = read_state(runs, name), is_finished(runs / name)
-    if state == State(name) and finished:  # as by grafx search alone
+    if state == SongState(name) and finished:  # as by grafx search alone
         return replace(state, state=DONE)
     if state.state == DONE and not finished:
         return replace(state, state=WAITING)

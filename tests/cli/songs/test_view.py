@@ -10,7 +10,7 @@ from grafx.cli import terminal
 from grafx.cli.songs import view
 from grafx.cli.songs.view import Tally, shown
 from grafx.search.songs.run import Event
-from grafx.search.songs.state import DONE, FAILED, RUNNING, WAITING, State
+from grafx.search.songs.state import DONE, FAILED, RUNNING, WAITING, SongState
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def now(monkeypatch):
 
 
 def event(name, state, reason="", seconds=0.0, **told):
-    return Event(State(name, state, reason, seconds=seconds, worker="0"), told)
+    return Event(SongState(name, state, reason, seconds=seconds, worker="0"), told)
 
 
 def step(name, done):

@@ -11,7 +11,7 @@ from grafx.search import build_console
 from grafx.search.mixing.initial import set_initial_parameters
 from grafx.search.mixing.report import describe_chains
 from grafx.search.songs.manifest import Song, write_manifest
-from grafx.search.songs.state import State, write_state
+from grafx.search.songs.state import SongState, write_state
 
 RATE = 44100
 CHAIN = ("eq", "compressor", "gain", "reverb")
@@ -97,7 +97,7 @@ def write_runs(runs: Path, number=4):
         }
         removed = [("vocals_1", "compressor"), ("master", "eq"), ("master", "reverb")]
         write_run(runs / name, ["drums", "vocals_1"], settings=settings, removed=removed, seed=i)
-        write_state(runs, State(name, "done", attempts=1, seconds=60.0, worker="0"))
-    write_state(runs, State(f"Song {number - 2}", "failed", "drums.wav is <b>damaged</b>.", 2, 5.0, "1"))
+        write_state(runs, SongState(name, "done", attempts=1, seconds=60.0, worker="0"))
+    write_state(runs, SongState(f"Song {number - 2}", "failed", "drums.wav is <b>damaged</b>.", 2, 5.0, "1"))
     write_manifest(songs, runs / "songs.jsonl")
     return runs

@@ -11,7 +11,7 @@ import pytest
 from grafx.errors import SearchError
 from grafx.search.songs.manifest import Song
 from grafx.search.songs.run import BusyError, run_songs
-from grafx.search.songs.state import DONE, FAILED, RUNNING, WAITING, State, read_state, write_state
+from grafx.search.songs.state import DONE, FAILED, RUNNING, WAITING, SongState, read_state, write_state
 
 distributed = pytest.importorskip("distributed")
 
@@ -20,7 +20,7 @@ distributed = pytest.importorskip("distributed")
 def cluster():
     """Two workers, in threads of this process."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", memory_limit=0
     ) as cluster:
         yield cluster
 
@@ -33,7 +33,7 @@ def client(cluster):
 
 def songs_of(*names):
     for name in names:
-        yield Song(name, Path("mix.wav"), {}), State(name)
+        yield Song(name, Path("mix.wav"), {}), SongState(name)
 
 
 def run(client, songs, work, retries=0, stopped=lambda: False, **options):
@@ -146,7 +146,7 @@ def wait_until_stopped(song, tell, stopped):
 
 def test_those_that_run_are_stopped_and_save(client, tmp_path):
     begun = []
-    songs = [(Song(name, tmp_path / name, {}), State(name)) for name in "abc"]
+    songs = [(Song(name, tmp_path / name, {}), SongState(name)) for name in "abc"]
     ended = run_songs(
         iter(songs),
         wait_until_stopped,
@@ -214,13 +214,13 @@ def test_songs_that_need_a_gpu_wait_for_one(client):
 
 
 def test_states_are_read_back(tmp_path):
-    state = State("a song", RUNNING, "It is cold.", 2, 3.5, "worker 1", "abc")
+    state = SongState("a song", RUNNING, "It is cold.", 2, 3.5, "worker 1", "abc")
     write_state(tmp_path, state)
     assert read_state(tmp_path, "a song") == state
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["a song.json"]
-    assert read_state(tmp_path, "another") == State("another")
+    assert read_state(tmp_path, "another") == SongState("another")
     for broken in ("", "[]", '{"state": "odd"}', '{"state": 3}', "\x00"):
         (tmp_path / "state" / "a song.json").write_text(broken)
-        assert read_state(tmp_path, "a song") == State("a song")
+        assert read_state(tmp_path, "a song") == SongState("a song")
     (tmp_path / "state" / "a song.json").write_text('{"state": "done", "attempts": "two", "seconds": 1}')
-    assert read_state(tmp_path, "a song") == State("a song", DONE, seconds=1)
+    assert read_state(tmp_path, "a song") == SongState("a song", DONE, seconds=1)

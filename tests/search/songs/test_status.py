@@ -9,7 +9,7 @@ from song_runs import write_run
 from grafx.errors import SearchError
 from grafx.files import locked
 from grafx.search.songs import Song, write_manifest
-from grafx.search.songs.state import State, write_state
+from grafx.search.songs.state import SongState, write_state
 from grafx.search.songs.status import read_status
 
 
@@ -23,7 +23,7 @@ def test_songs_are_counted(runs):
 
 def test_what_runs_is_told_only_while_somebody_runs_it(runs, tmp_path):
     copy = shutil.copytree(runs, tmp_path / "runs")
-    write_state(copy, State("Song 3", "running", seconds=10, worker="w"))
+    write_state(copy, SongState("Song 3", "running", seconds=10, worker="w"))
     status = read_status(copy)
     assert (status.songs["running"], status.songs["waiting"], status.again, status.active) == (0, 1, 1, False)
 
@@ -33,7 +33,7 @@ def test_remaining_time(runs, tmp_path):
     copy = shutil.copytree(runs, tmp_path / "runs")
     write_manifest([Song(f"Song {i}", copy / "m.wav", {"a": copy / "a.wav"}) for i in range(10)], copy / "songs.jsonl")
     for i in (3, 4):
-        write_state(copy, State(f"Song {i}", "running", worker="w"))
+        write_state(copy, SongState(f"Song {i}", "running", worker="w"))
     with locked(copy), multiprocessing.Pool(1) as pool:  # as by another process
         status = pool.apply(read_status, (copy,))
     assert status.active and status.songs == {"done": 2, "failed": 1, "running": 2, "waiting": 5}

@@ -21,7 +21,7 @@ from ...mixing.seeds import comparable
 from ..manifest import Song
 from ..names import plain_name
 from ..runs import metrics_of
-from ..state import DONE, State
+from ..state import DONE, SongState
 
 CONFIG_FILE = "config.toml"
 
@@ -41,7 +41,7 @@ class Run:
     """
 
     name: str
-    state: State
+    state: SongState
     song: Song | None = None
     G: GRAFX | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class FoundProcessor:
         return dict(_numbers(comparable(self.settings)))
 
 
-def read_run(folder: Path, state: State, song: Song | None) -> Run:
+def read_run(folder: Path, state: SongState, song: Song | None) -> Run:
     """Read what a search has left in a folder.
 
     Raises:
