@@ -14,6 +14,7 @@ from torch import Tensor
 from ..audio import audio_writer, conform, read_audio
 from ..data import GRAFX, save_grafx
 from ..data.formats.io import GRAPH_FILE
+from ..data.queries import get_node_ids_from_type
 from ..draw import draw_grafx
 from ..errors import AudioError, EstimateError
 from ..estimate.estimator import Estimate, Estimator
@@ -172,14 +173,17 @@ def _write_sound(model: Estimator, task: Task, G: GRAFX, gain: float, output: Te
         source, target = (conform(signal, rate, model.sample_rate, "") * gain for signal in (dry, output))
     length = max(source.shape[1], target.shape[1])
     source, target = (torch.nn.functional.pad(s, (0, length - s.shape[1])) for s in (source, target))
-    processors = model.prior.processors
+    processors, inputs = model.prior.processors, get_node_ids_from_type(G, "in")
+    if len(inputs) > 1:
+        notice(f"The graph has {len(inputs)} inputs, each of which is fed with {printable(task.dry)}.")
+    sources = source.expand(len(inputs), -1, -1)
     try:
         with torch.no_grad():
-            sound = render_graphs([G], [source[None]], processors)[0] / gain
+            sound = render_graphs([G], [sources], processors)[0] / gain
         with audio_writer(task.out / SOUND_FILE, sound.shape[0], model.sample_rate, sound.shape[1], notice) as write:
             write(sound)
         title = f"{task.file.stem}, estimated"
-        write_report(task.out / REPORT_FILE, G, source[None], model.sample_rate, processors, target, title=title)
+        write_report(task.out / REPORT_FILE, G, sources, model.sample_rate, processors, target, title=title)
     except (ValueError, OSError) as error:
         notice(f"The results are complete, but their sound or page could not be written. {error}")
         return

@@ -104,9 +104,9 @@ def run_train(
         return
     for name, values in measures.items():
         words = {"given": "With the dry sound", "absent": "Without the dry sound"}[name]
+        off = values["parameter_error"]
         say(
-            f"{words}, {values['node_type_error']:.1%} of the node types of {values['graphs']} other sounds are"
-            f" wrong;"
-            f" settings of those found are off by {values['parameter_error']:.1%} of their range."
+            f"{words}, {values['node_type_error']:.1%} of the node types of {values['graphs']} other sounds are wrong"
+            + (f"; settings of those found are off by {off:.1%} of their range." if off is not None else ".")
         )
     say(f"The model is in {out}. grafx estimate FILE --model {out} uses it; {out / 'data'} is needed no more.")

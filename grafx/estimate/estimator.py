@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from .model import Network
 from .prior import Prior, parse_prior
 from .recipe import Recipe, parse_recipe
 from .sounds.base import PEAK
-from .tokens import Vocabulary
+from .tokens import Vocabulary, canonical_key
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "model.safetensors"
 MODEL_FILES = WEIGHTS_FILE, MODEL_FILE
@@ -124,8 +124,17 @@ class Estimator:
         heard, gain = self.hear(output, sample_rate, dry, notice)
         with torch.no_grad():
             memory = self.network.encoder(heard)
-            found = search_graphs(self.network, memory, self.vocabulary, k)
-        return [Estimate(self.graph_of(one), math.exp(one.log_probability), gain) for one in found]
+            found = search_graphs(self.network, memory, self.vocabulary, 2 * k)
+        return self._different(found, gain)[:k]
+
+    def _different(self, found: Sequence[Found], gain: float) -> list[Estimate]:
+        """Graphs of different structures, each with the probability of all sequences that say it."""
+        likely: dict[str, tuple[GRAFX, float]] = {}
+        for one in found:
+            G = self.graph_of(one)
+            first, probability = likely.get(key := canonical_key(G), (G, 0.0))
+            likely[key] = first, probability + math.exp(one.log_probability)
+        return [Estimate(G, p, gain) for G, p in sorted(likely.values(), key=lambda one: -one[1])]
 
     def hear(
         self, output: Tensor, sample_rate: float, dry: Tensor | None = None, notice: Notice = lambda _: None

@@ -128,11 +128,17 @@ class Encoder(nn.Module):
     def parts(self, heard: Heard) -> Tensor:
         mel, levels = completed(heard)
         found = [
-            self.from_mel(self.mel(mel).transpose(1, 2)),
+            self.from_mel(self._mel(mel).transpose(1, 2)),
             self.from_levels(self.levels(levels)).unflatten(1, (4, -1)),
         ]
         found += [layers(heard[name].float()).unflatten(1, (2, -1)) for name, layers in self.flat.items()]
         return torch.cat(found, 1)
+
+    def _mel(self, mel: Tensor) -> Tensor:
+        if mel.device.type != "cpu":
+            return self.mel(mel)
+        with torch.autocast("cpu", enabled=False):  # where plane convolutions of bfloat16 now and then give NaN
+            return self.mel(mel)
 
     def forward(self, heard: Heard) -> Tensor:
         return self.mix(self.parts(heard) + self.place)

@@ -129,10 +129,10 @@ def train(
         return finished
 
 
-def measure(model: Estimator, valid: Corpus, count: int = MEASURED) -> dict[str, dict[str, Any]]:
+def measure(model: Estimator, valid: Corpus) -> dict[str, dict[str, Any]]:
     """How good a model is on sounds that it does not know, with and without the dry ones, as far as it can do that."""
     known = {"given": ("given",), "absent": ("absent",), "either": ("given", "absent")}[model.recipe.data.dry]
-    rows, processors = range(min(count, len(valid))), model.prior.processors
+    rows, processors = range(min(MEASURED, len(valid))), model.prior.processors
     return {dry: evaluate(guess_of(model), valid, model.vocabulary, processors, dry == "given", rows) for dry in known}
 
 

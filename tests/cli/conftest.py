@@ -128,3 +128,39 @@ def searched(search_arguments, tmp_path_factory):
 def result_folder(searched, tmp_path):
     """A copy of what a finished search wrote."""
     return shutil.copytree(searched.folder, tmp_path / "results")
+
+
+SMALLEST_RECIPE = """
+[data]
+examples = 24
+valid = 4
+seconds = 0.2
+[network]
+width = 16
+heads = 2
+channels = 4
+decoder_layers = 1
+[training]
+steps = 20
+batch_size = 8
+validate_every = 10
+"""
+
+
+@pytest.fixture(scope="package")
+def recipe(tmp_path_factory):
+    """Of a model of a few seconds."""
+    file = tmp_path_factory.mktemp("recipe") / "micro.toml"
+    file.write_text(SMALLEST_RECIPE)
+    return file
+
+
+@pytest.fixture(scope="package")
+def trained(recipe, tmp_path_factory):
+    """The folder of a trained model, not to be changed."""
+    out = tmp_path_factory.mktemp("trained") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grafx.estimate.train.MEASURED", 2)
+        result = run("train", "--preset", recipe, "--out", out, "--workers", 0)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return out

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ..corpus import Corpus, graph_of
+from ..features import without_dry
 from ..tokens import Vocabulary
 
 Embedding = Callable[[Mapping[str, Tensor]], Tensor]
@@ -23,22 +24,29 @@ class NearestNeighbour:
         vocabulary: Theirs.
         embedding: Of sounds, such as :meth:`.Estimator.embed`; by default :func:`plain_embedding`. Each number of it is
             scaled to a mean of 0 and a deviation of 1 over the examples; distances are Euclidean.
+        dry: Whether dry sounds are compared, too.
     """
 
     @torch.no_grad()
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, embedding: Embedding | None = None) -> None:
-        self.corpus, self.vocabulary, self.embedding = corpus, vocabulary, embedding or plain_embedding
+    def __init__(
+        self, corpus: Corpus, vocabulary: Vocabulary, embedding: Embedding | None = None, dry: bool = True
+    ) -> None:
+        self.corpus, self.vocabulary, self.dry = corpus, vocabulary, dry
+        self.embedding = embedding or plain_embedding
         parts = torch.arange(len(corpus)).split(AT_A_TIME)
-        known = torch.cat([self.embedding(corpus.pick(rows).heard) for rows in parts])
+        known = torch.cat([self._embedded(corpus.pick(rows).heard) for rows in parts])
         self.mean, self.deviation = known.mean(0), known.std(0, correction=0).clamp(min=1e-3)
         self.known = (known - self.mean) / self.deviation
 
     @torch.no_grad()
     def __call__(self, heard: Mapping[str, Tensor]) -> GRAFX:
         """The graph of the nearest example."""
-        asked = (self.embedding(heard) - self.mean) / self.deviation
+        asked = (self._embedded(heard) - self.mean) / self.deviation
         row = int(torch.cdist(asked, self.known)[0].argmin())
         return graph_of(self.corpus.tokens[row], self.corpus.settings[row], self.vocabulary)
+
+    def _embedded(self, heard: Mapping[str, Tensor]) -> Tensor:
+        return self.embedding(heard if self.dry else without_dry(heard))
 
 
 def plain_embedding(heard: Mapping[str, Tensor]) -> Tensor:

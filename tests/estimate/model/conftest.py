@@ -16,6 +16,14 @@ MICRO = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_measured():
+    """What has learned nothing says long graphs, whose comparison takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grafx.estimate.train.MEASURED", 2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def micro():
     return load_recipe("tiny").having(**MICRO)

@@ -2,13 +2,13 @@ import math
 
 import pytest
 import torch
+from grafx.processors import Compressor, LowPassFilter
 
 from grafx.estimate.decode import search_graphs
 from grafx.estimate.features import features
 from grafx.estimate.model import Network, losses
 from grafx.estimate.recipe import Sizes
 from grafx.estimate.tokens import Grammar, Vocabulary, decode
-from grafx.processors import Compressor, LowPassFilter
 
 SIZES = Sizes(width=16, heads=2, encoder_layers=1, decoder_layers=1, channels=4)
 
@@ -74,7 +74,7 @@ def test_more_graphs_than_there_are_give_all(small):
 
 
 def test_losses_of_parts_have_the_mean_of_the_whole(small):
-    vocabulary, network, _ = small
+    _, network, _ = small
     heard = features(0.1 * torch.randn(4, 2, 4410), None, 44100)
     tokens = torch.tensor([[1, 4, 2, 0, 0], [1, 5, 4, 2, 0], [1, 2, 0, 0, 0], [1, 5, 2, 0, 0]])
     within = torch.rand(4, 5, network.used.shape[1])

@@ -38,7 +38,7 @@ def test_what_is_not_possible_is_named(tmp_path, text, says):
 
 
 def test_unknown_presets_are_refused_with_those_there_are():
-    with pytest.raises(EstimateError, match="'tinny'.*tiny"):
+    with pytest.raises(EstimateError, match=r"'tinny'.*tiny"):
         load_recipe("tinny")
 
 
