@@ -12,7 +12,7 @@ BEAM = 16
 """Sequences that are followed at a time, or twice as many as graphs are asked for, if these are more."""
 
 
-class Found(NamedTuple):
+class LikelySequence(NamedTuple):
     """A sequence of tokens, its settings by token, and the logarithm of its probability."""
 
     tokens: tuple[int, ...]
@@ -21,7 +21,7 @@ class Found(NamedTuple):
 
 
 @torch.no_grad()
-def search_graphs(network: Network, memory: Tensor, vocabulary: Vocabulary, k: int) -> list[Found]:
+def search_graphs(network: Network, memory: Tensor, vocabulary: Vocabulary, k: int) -> list[LikelySequence]:
     """Find the most likely sequences by a beam, in which tokens that may not follow have no probability.
 
     Args:
@@ -46,7 +46,7 @@ def search_graphs(network: Network, memory: Tensor, vocabulary: Vocabulary, k: i
         least = sorted((score for score, _ in ended), reverse=True)[k - 1 : k]
         beams = [beam for beam in beams if not least or beam[0] > least[0]]
     best = sorted(ended, key=lambda one: (-one[0], one[1]))[:k]
-    return [Found(tokens, _settings(network, memory, tokens), score) for score, tokens in best]
+    return [LikelySequence(tokens, _settings(network, memory, tokens), score) for score, tokens in best]
 
 
 def _followed(

@@ -19,7 +19,7 @@ from ..errors import AudioError, EstimateError
 from ..files import replacing_all
 from ..text import Notice, printable
 from .corpus import graph_of
-from .decode import Found, search_graphs
+from .decode import LikelySequence, search_graphs
 from .features import VERSION, features
 from .model import Network
 from .prior import Prior, parse_prior
@@ -127,7 +127,7 @@ class Estimator:
             found = search_graphs(self.network, memory, self.vocabulary, 2 * k)
         return self._different(found, gain)[:k]
 
-    def _different(self, found: Sequence[Found], gain: float) -> list[Estimate]:
+    def _different(self, found: Sequence[LikelySequence], gain: float) -> list[Estimate]:
         """Graphs of different structures, each with the probability of all sequences that say it."""
         likely: dict[str, tuple[GRAFX, float]] = {}
         for one in found:
@@ -158,7 +158,7 @@ class Estimator:
         source = gain * sources[0][None] if sources else None
         return features(output[None], source, self.sample_rate), gain
 
-    def graph_of(self, found: Found) -> GRAFX:
+    def graph_of(self, found: LikelySequence) -> GRAFX:
         """The graph that a sequence stands for."""
         return graph_of(torch.tensor(found.tokens), found.settings, self.vocabulary)
 

@@ -11,7 +11,7 @@ from .features import FLAT
 from .recipe import Sizes
 from .tokens import Vocabulary
 
-Heard = Mapping[str, Tensor]
+Features = Mapping[str, Tensor]
 """Features of some sounds, see :func:`.features`."""
 END = 0
 
@@ -28,7 +28,7 @@ class Network(nn.Module):
         low, span: Where the settings of a token lie, ``(tokens, settings)``; the head for a control says where within.
     """
 
-    def __init__(self, vocabulary: Vocabulary, like: Heard, sizes: Sizes) -> None:
+    def __init__(self, vocabulary: Vocabulary, like: Features, sizes: Sizes) -> None:
         super().__init__()
         counts = [0, *(node_type.size for node_type, _ in vocabulary.kinds)]
         counts += [0] * (len(vocabulary) - len(counts))
@@ -46,7 +46,7 @@ class Network(nn.Module):
         self.heads = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, tokens * most))
         self.presence = nn.Linear(width, tokens)
 
-    def forward(self, heard: Heard, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, heard: Features, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Predict each next token and the settings of each token.
 
         Args:
@@ -87,7 +87,7 @@ def places(count: int, width: int, device: torch.device) -> Tensor:
 class Encoder(nn.Module):
     """A few vectors from each feature, which a transformer mixes: ``(B, parts, width)``."""
 
-    def __init__(self, like: Heard, sizes: Sizes) -> None:
+    def __init__(self, like: Features, sizes: Sizes) -> None:
         super().__init__()
         width, some = sizes.width, sizes.channels
         mel, levels = completed(like)
@@ -125,7 +125,7 @@ class Encoder(nn.Module):
         with torch.no_grad():
             self.place = nn.Parameter(0.02 * torch.randn(self.parts({k: v[:1] for k, v in like.items()}).shape[1:]))
 
-    def parts(self, heard: Heard) -> Tensor:
+    def parts(self, heard: Features) -> Tensor:
         mel, levels = completed(heard)
         found = [
             self.from_mel(self._mel(mel).transpose(1, 2)),
@@ -140,11 +140,11 @@ class Encoder(nn.Module):
         with torch.autocast("cpu", enabled=False):  # where plane convolutions of bfloat16 now and then give NaN
             return self.mel(mel)
 
-    def forward(self, heard: Heard) -> Tensor:
+    def forward(self, heard: Features) -> Tensor:
         return self.mix(self.parts(heard) + self.place)
 
 
-def completed(heard: Heard) -> tuple[Tensor, Tensor]:
+def completed(heard: Features) -> tuple[Tensor, Tensor]:
     """Spectrograms and levels, with how the output differs from the dry sound."""
     mel, levels = heard["mel"].float(), heard["levels"].float()
     half = levels.shape[1] // 2
@@ -159,7 +159,7 @@ def _vectors(size: int, width: int) -> nn.Sequential:
 
 
 def losses(
-    network: nn.Module, used: Tensor, heard: Heard, tokens: Tensor, within: Tensor
+    network: nn.Module, used: Tensor, heard: Features, tokens: Tensor, within: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Mean losses over examples, so that those of parts of a batch have the mean of the whole.
 

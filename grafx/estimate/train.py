@@ -47,7 +47,7 @@ PARTS = "tokens", "settings", "presence"
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where a training is, beside its weights.
 
     Attributes:
@@ -65,7 +65,7 @@ class State:
     since: int = 0
 
 
-Show = Callable[[str, int, int, str], None]
+Tell = Callable[[str, int, int, str], None]
 """Takes a phase, how much is done, of how much, and more in words."""
 
 
@@ -76,7 +76,7 @@ def train(
     workers: int = 0,
     fabric: "Fabric | None" = None,
     tensorboard: str | Path | None = None,
-    show: Show = lambda _phase, _done, _total, _words: None,
+    show: Tell = lambda _phase, _done, _total, _words: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Train a model, or go on with it, and write it to a folder.
@@ -118,7 +118,7 @@ def train(
             load_corpus(out / DATA / name, dataset.count)
             for name, dataset in (("train", origin.train), ("valid", origin.valid))
         ]
-        run = Run(recipe, vocabulary, origin, corpora[0], corpora[1], fabric, fingerprint, out)
+        run = TrainingRun(recipe, vocabulary, origin, corpora[0], corpora[1], fabric, fingerprint, out)
         finished = run.go(show, stopped, tensorboard)
         if finished and fabric.is_global_zero:
             model = Estimator(run.best_network(), recipe, origin.prior, vocabulary, run.about(fingerprint))
@@ -226,7 +226,7 @@ def _make(
     origin: Origin,
     folder: Path,
     workers: int,
-    show: Show,
+    show: Tell,
     phase: str,
     stopped: Together,
 ) -> None:
@@ -245,7 +245,7 @@ def _make(
     fabric.barrier()
 
 
-class Run:
+class TrainingRun:
     """A training: its network, optimizer and data, and where it is."""
 
     def __init__(
@@ -279,12 +279,12 @@ class Run:
         self.model, self.stepper = fabric.setup(self.network, self.optimizer)
         self.average = {name: value.detach().clone() for name, value in self.network.named_parameters()}
         self.best = {name: value.clone() for name, value in self.average.items()}
-        self.state = State()
+        self.state = TrainingState()
         kept = load_checkpoint(out / CHECKPOINT_FILE, fingerprint)
         if kept is not None:
             self._restore(*kept)
 
-    def go(self, show: Show, stopped: Callable[[], bool], tensorboard: str | Path | None) -> bool:
+    def go(self, show: Tell, stopped: Callable[[], bool], tensorboard: str | Path | None) -> bool:
         """Train to the end, or until stopped; the return value says which."""
         write = writer_of(tensorboard, self.state.step) if tensorboard and self.fabric.is_global_zero else None
         sums, saved = torch.zeros(1 + len(PARTS), device=self.fabric.device), time.monotonic()
@@ -380,7 +380,7 @@ class Run:
         else:
             self.state.since += 1
 
-    def _log(self, sums: Tensor, write: Any, show: Show) -> None:
+    def _log(self, sums: Tensor, write: Any, show: Tell) -> None:
         steps = (self.state.step - 1) % ROWS_OF_CURVE + 1
         means = self.fabric.all_reduce(sums / steps, reduce_op="mean").tolist()
         if not math.isfinite(means[0]):
@@ -443,7 +443,7 @@ class Run:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         if about["scaling"]:
             self.fabric.strategy.precision.load_state_dict(about["scaling"])
-        self.state = State(**about["state"])
+        self.state = TrainingState(**about["state"])
 
 
 class Averaged:
