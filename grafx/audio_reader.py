@@ -241,8 +241,8 @@ class _Sndfile(AudioFile):
             self.file.seek(start)
             samples = self.file.read(length, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError):
-            samples = ()
-        if len(samples) < length:
+            samples = None
+        if samples is None or len(samples) < length:
             raise AudioError(
                 f"{self.name} is damaged or cut short: it cannot be read at {start / self.samplerate:.3f} s of"
                 f" {self.frames / self.samplerate:.3f} s. Copy or export it again."

@@ -34,7 +34,8 @@ def graphbench(
         from graphbench.entry import score_entry, task_entry
         from graphbench.tasks import TASKS
 
-        from grafx.estimate import Estimator, train
+        from grafx.estimate import Estimator
+        from grafx.estimate.train import train
 
         chosen = TASKS[task]
         with _kept(folder) as place:

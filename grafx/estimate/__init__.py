@@ -27,7 +27,6 @@ from .tokens import (
     tokens_from_pyg,
     tokens_to_pyg,
 )
-from .train import train
 
 __all__ = [
     "Comparison",
@@ -64,6 +63,5 @@ __all__ = [
     "split_sounds",
     "tokens_from_pyg",
     "tokens_to_pyg",
-    "train",
     "write_shards",
 ]

@@ -1,7 +1,7 @@
 """A loss that listens: the sounds that true graphs make with the settings that a network says."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn as nn
@@ -89,7 +89,7 @@ def _raw(G: GRAFX, name: str, processor: nn.Module, settings: Tensor, vocabulary
         else:
             continue
         trees.put(values, leaf.path, value)
-    return processor.dsp_to_raw(values, len(rows), settings)
+    return cast(Any, processor).dsp_to_raw(values, len(rows), settings)
 
 
 def _stereo(signal: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,8 @@ def train(
             return True
         vocabulary = Vocabulary.of(origin.prior)
         for name, dataset, phase in (("train", origin.train, "making data"), ("valid", origin.valid, "and more")):
-            _make(fabric, dataset, vocabulary, origin, out / DATA / name, workers, show, phase, stopped)
+            tell = partial(show_made, show, phase)
+            _make(fabric, dataset, vocabulary, origin, out / DATA / name, workers, tell, stopped)
             if stopped():
                 return False
         corpora = [
@@ -219,6 +221,11 @@ def _is_finished(out: Path, fingerprint: str) -> bool:
     )
 
 
+def show_made(show: Tell, phase: str, done: int, total: int) -> None:
+    """Show how many examples are made."""
+    show(phase, done, total, "examples")
+
+
 def _make(
     fabric: "Fabric",
     dataset: Batches,
@@ -226,8 +233,7 @@ def _make(
     origin: Origin,
     folder: Path,
     workers: int,
-    show: Tell,
-    phase: str,
+    show: Callable[[int, int], None],
     stopped: Together,
 ) -> None:
     """Make the parts of a corpus that are missing, in the first process of each machine's shared folder."""
@@ -239,7 +245,7 @@ def _make(
             origin.prior.sample_rate,
             folder,
             workers=workers,
-            show=lambda done, total: show(phase, done, total, "examples"),
+            show=show,
             interrupted=stopped.interrupted,
         )
     fabric.barrier()

@@ -22,7 +22,7 @@ from ...search.mixing.report import METRICS_FILE
 from ...search.songs.cluster import GPU, cluster_at, local_cluster
 from ...search.songs.manifest import Song, read_manifest, write_manifest
 from ...search.songs.names import MANIFEST_FILE, folder_key, song_folder
-from ...search.songs.run import BusyError, Event, Stopped, Tell, run_songs
+from ...search.songs.run import BusyError, Event, Stopped, TellSong, run_songs
 from ...search.songs.state import DONE, RUNNING, SongState, read_state, write_state
 from ..config import Request, make_template
 from ..faults import INTERRUPTED, plain_errors, usage
@@ -212,7 +212,14 @@ def request_of(song: Song, template: Request) -> Request:
 
 
 def search_song(
-    song: Song, tell: Tell, stopped: Stopped, *, template: Request, folders: Sequence[Path], threads: int, report: bool
+    song: Song,
+    tell: TellSong,
+    stopped: Stopped,
+    *,
+    template: Request,
+    folders: Sequence[Path],
+    threads: int,
+    report: bool,
 ) -> dict[str, Any]:
     """Search one song as ``grafx search`` does, leaving the same files; see :data:`.run.Work`.
 
@@ -247,7 +254,7 @@ def _search(request: Request, maker: Maker | None, stopped: Stopped) -> Mapping[
     return finished_metrics(request.out, search) or search_into(search, request.out, stopped, request)
 
 
-def _told_to(tell: Tell, request: Request):
+def _told_to(tell: TellSong, request: Request):
     """Shows progress by telling it."""
 
     def show(phase: str, done: int, total: int, words: str) -> None:

@@ -124,14 +124,15 @@ def compare_graphs(
         settings = [settings_by_node(G, processors) for G in graphs]
     types, others = ([*processor_nodes(G).values()] for G in graphs)
     agreeing = (Counter(types) & Counter(others)).total()
-    between = _distances(*settings)
-    matching = best_matching(*graphs, between)
+    (true_graph, graph), (true_settings, own_settings) = graphs, settings
+    between = _distances(true_settings, own_settings)
+    matching = best_matching(true_graph, graph, between)
     nodes = matching.nodes
     if equivalent:
-        nodes = closest(nodes, *(free_groups(G, processors) for G in graphs), between)
-    pairs = tuple(_pairs(graphs[0], nodes, settings))
+        nodes = closest(nodes, free_groups(true_graph, processors), free_groups(graph, processors), between)
+    pairs = tuple(_pairs(true_graph, nodes, (true_settings, own_settings)))
     cables, found = (G.number_of_edges() for G in graphs)
-    distance, fewest = edit_distance(*graphs, matching.nodes)
+    distance, fewest = edit_distance(true_graph, graph, matching.nodes)
     return Comparison(
         node_type_error=(max(len(types), len(others)) - agreeing) / max(len(types), 1),
         node_precision=share(agreeing, len(others)),

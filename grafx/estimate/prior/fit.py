@@ -147,7 +147,9 @@ def _send(parts: Sequence[FoundProcessor], weight: float) -> dict[str, Any]:
 
     (leaf,) = contract_of(Send()).leaves()
     levels = [
-        np.mean(list(trees.numbers([v for _, v in trees.items(part.settings)]))) for part in parts if part.settings
+        float(np.mean(list(trees.numbers([v for _, v in trees.items(part.settings)]))))
+        for part in parts
+        if part.settings
     ]
     level = fit_distribution(levels, leaf.control)
     controls = {"controls": {leaf.name: level.plain()}} if level else {}

@@ -71,7 +71,7 @@ def check_songs(manifest: str | os.PathLike) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True)
-class _File:
+class _CheckedFile:
     """What is known of a file: what it says, or why it cannot be read, and what tells it from others."""
 
     header: AudioHeader | None
@@ -80,13 +80,13 @@ class _File:
     identity: tuple[int, int] = (0, 0)
 
 
-def _look(path: Path) -> _File:
+def _look(path: Path) -> _CheckedFile:
     try:
         header = read_header(path)
         status = path.stat()
     except (AudioError, OSError) as error:
-        return _File(None, str(error))
-    return _File(header, " ".join(header.faults), status.st_size, (status.st_dev, status.st_ino))
+        return _CheckedFile(None, str(error))
+    return _CheckedFile(header, " ".join(header.faults), status.st_size, (status.st_dev, status.st_ino))
 
 
 def _of_names(entry: Entry, known: dict[str, tuple[int, int]]) -> Iterator[str]:
@@ -101,11 +101,11 @@ def _of_names(entry: Entry, known: dict[str, tuple[int, int]]) -> Iterator[str]:
         yield f"{what} line {line}: {'leave one out' if before == content else 'rename one'}."
 
 
-def _of_files(entry: Entry, look: Callable[[Path], _File]) -> Iterator[str]:
+def _of_files(entry: Entry, look: Callable[[Path], _CheckedFile]) -> Iterator[str]:
     """What is wrong with the files of a song."""
     mix, stems = entry.parts.get("mix"), entry.parts.get("stems", {})
     files = {name: look(path) for name, path in stems.items()}
-    mixed = look(mix) if mix else _File(None)
+    mixed = look(mix) if mix else _CheckedFile(None)
     for kind, file in (("The mix: ", mixed), *((f"The stem '{name}': ", file) for name, file in files.items())):
         if file.problem:
             yield kind + file.problem
@@ -113,7 +113,7 @@ def _of_files(entry: Entry, look: Callable[[Path], _File]) -> Iterator[str]:
     yield from _repeated(mix, mixed, stems, files)
 
 
-def _of_excerpt(parts: Mapping[str, Any], mix: _File, stems: Sequence[_File]) -> Iterator[str]:
+def _of_excerpt(parts: Mapping[str, Any], mix: _CheckedFile, stems: Sequence[_CheckedFile]) -> Iterator[str]:
     start, end = parts.get("start"), parts.get("end")
     if mix.header is not None:
         length = mix.header.seconds
@@ -126,7 +126,9 @@ def _of_excerpt(parts: Mapping[str, Any], mix: _File, stems: Sequence[_File]) ->
         yield f"It starts at {start:g} s, but its longest stem is only {max(lengths):.3f} s long."
 
 
-def _repeated(mix: Path | None, mixed: _File, stems: Mapping[str, Path], files: Mapping[str, _File]) -> Iterator[str]:
+def _repeated(
+    mix: Path | None, mixed: _CheckedFile, stems: Mapping[str, Path], files: Mapping[str, _CheckedFile]
+) -> Iterator[str]:
     """Stems that are the mix, or another stem."""
     first: dict[tuple[int, int], str] = {}
     for name, file in files.items():
@@ -139,7 +141,7 @@ def _repeated(mix: Path | None, mixed: _File, stems: Mapping[str, Path], files: 
             yield f"The stems '{other}' and '{name}' are the same file: leave one out."
 
 
-def _same(one: Path, of_one: _File, other: Path, of_other: _File) -> bool:
+def _same(one: Path, of_one: _CheckedFile, other: Path, of_other: _CheckedFile) -> bool:
     if of_one.identity == of_other.identity:
         return True
     return (

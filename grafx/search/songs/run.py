@@ -27,10 +27,10 @@ SECONDS_TO_STOP = 60.0
 LEFT = "left"
 """What a worker tells at the end, whatever that is."""
 
-Tell = Callable[[Mapping[str, Any]], None]
+TellSong = Callable[[Mapping[str, Any]], None]
 """Takes what a view may show of the work on a song; ``"step"`` counts what a checkpoint keeps."""
 Stopped = Callable[[], bool]
-Work = Callable[["Song", Tell, Stopped], Mapping[str, Any]]
+Work = Callable[["Song", TellSong, Stopped], Mapping[str, Any]]
 """Works on one song, in a worker. It can be pickled, ends soon where it is stopped, and goes on where it was later. It
 returns plain data, with ``"finished"``."""
 

@@ -1,7 +1,6 @@
 """How far the searches of many songs are."""
 
 import os
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +40,8 @@ def read_status(runs: str | os.PathLike) -> Status:
     """
     runs = Path(runs)
     active = _is_locked(runs)
-    counts, failed, again, times = Counter(dict.fromkeys(STATES, 0)), [], 0, []
+    counts: dict[str, int] = dict.fromkeys(STATES, 0)
+    failed, again, times = [], 0, []
     for name, _ in songs_of(runs):
         state = state_of(runs, name, active)
         counts[state.state] += 1
@@ -53,7 +53,7 @@ def read_status(runs: str | os.PathLike) -> Status:
     left = counts[WAITING] + counts[RUNNING]
     known = active and times and counts[RUNNING]
     remaining = sum(times) / len(times) * left / counts[RUNNING] if known else None
-    return Status(dict(counts), tuple(failed), again, sum(times), remaining, active)
+    return Status(counts, tuple(failed), again, sum(times), remaining, active)
 
 
 def state_of(runs: Path, name: str, active: bool) -> SongState:
