@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from grafx.estimate import Example, GeneratedSounds, GraphDataset, Prior, load_prior
-from grafx.estimate.sounds import Sounds
+from grafx.estimate.sounds import DrySounds
 from grafx.estimate.splits import split_sounds
 
 FOLDER = Path(__file__).with_name("tasks")
@@ -45,7 +45,7 @@ class Task:
         content = (self.prior.digest, self.sounds, self.seconds, self.count)
         return sha256(repr(content).encode()).hexdigest()[:16]
 
-    def dry_sounds(self, split: str) -> Sounds:
+    def dry_sounds(self, split: str) -> DrySounds:
         """The dry sounds of a split."""
         return split_sounds(GeneratedSounds(self.sounds, self.prior.sample_rate), SOUNDS_OF[split])
 
