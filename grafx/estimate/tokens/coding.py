@@ -283,7 +283,7 @@ def _values(grammar: Grammar, sequence: TokenSequence) -> list[dict[str, Any] | 
 
 
 def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[str, Any] | None:
-    """Convert normalized values of a node to physical ones, nested as its parameters are; None where it has no controls.
+    """Convert normalized values of a node to physical ones, nested as its parameters are; None without controls.
 
     Args:
         norms: The values, in the order of the type's settings.
