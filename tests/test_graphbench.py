@@ -79,8 +79,30 @@ def test_a_command_checks_claims(bench, entry, tmp_path, capsys):
     with pytest.raises(SystemExit) as refusal:
         bench.__main__.main(["check", str(written(entry, tmp_path))])
     first, second = str(refusal.value.code).splitlines()
-    assert first == "drums, seen: node_f1 is 1.0000, but the entry says 0.9."
+    assert first == "drums, seen: node_f1 is 1, but the entry says 0.9."
     assert second.startswith("drums, unseen: mel is") and second.endswith("says nothing.")
+
+
+CLAIMS = {
+    "of a task without graphs": (
+        {"drums": {"seen": {"mel": 0.5}}, "tones": {"seen": {"mel": 0.1}}},
+        "tones, seen: mel",
+    ),
+    "of another score": ({"drums": {"seen": {"mel": 0.5, "fame": 1.0}}}, "drums, seen: fame"),
+    "of a number where there is none": ({"drums": {"seen": {"mel": 0.5, "parameter_error": 0.0}}}, "parameter_error"),
+    "of true for a number": ({"drums": {"seen": {"mel": True}}}, "mel"),
+    "of nothing": (None, "mel"),
+    "of a list": ([0.5], "mel"),
+    "of not a number": ({"drums": {"seen": {"mel": float("nan")}}}, "mel"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_claims_that_nothing_supports_are_told(bench, case):
+    claimed, text = CLAIMS[case]
+    computed = {"drums": {"seen": {"mel": 0.5, "parameter_error": None}}}
+    assert not bench.entry.check_scores(computed, computed)
+    assert any(text in line for line in bench.entry.check_scores(claimed, computed))
 
 
 def spoiled(entry, change):
@@ -109,7 +131,7 @@ def test_what_is_no_entry_is_refused(bench, entry, tmp_path, case):
         bench.entry.read_entry(written(spoiled(entry, change), tmp_path))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", "{", '"drums"'])
+@pytest.mark.parametrize("content", ["", "[]", "3", "{", '"drums"', "[" * 10**5, '{"model": "A", "model": "B"}'])
 def test_what_is_no_object_is_refused(bench, tmp_path, content):
     path = tmp_path / "entry.json"
     path.write_text(content)
@@ -118,7 +140,23 @@ def test_what_is_no_object_is_refused(bench, tmp_path, content):
 
 
 GRAPHS = {
-    "no graph": [3, None, [], {"nodes": [], "edges": []}],
+    "no graph": [3, None, [], "graph", {"nodes": []}, {"nodes": None, "edges": None}, {"nodes": [], "edges": []}],
+    "a node or an edge of another form": [
+        {"nodes": [["in", {}], second, ["out", {}]], "edges": [[0, 1, "main", "main"], edge]}
+        for second, edge in (
+            (["bell", None], [1, 2, "main", "main"]),
+            (["bell", []], [1, 2, "main", "main"]),
+            (["bell"], [1, 2, "main", "main"]),
+            ([3, {}], [1, 2, "main", "main"]),
+            (["bell", {}], [True, 2, "main", "main"]),
+            (["bell", {}], [1, 2.0, "main", "main"]),
+            (["bell", {}], [1, 2, None, "main"]),
+            (["bell", {}], [1, 2, "main"]),
+        )
+    ],
+    "an inlet that nothing feeds": [
+        {"nodes": [["in", {}], ["bell", {}], ["out", {}]], "edges": [[0, 2, "main", "main"]]}
+    ],
     "an unknown type": [{"nodes": [["in", {}], ["bell2", {}], ["out", {}]], "edges": [[0, 1, "main", "main"]]}],
     "a cycle": [
         {

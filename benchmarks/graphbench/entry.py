@@ -1,12 +1,12 @@
 """Entries: the graphs that a model estimates for the tests of tasks, as JSON, and their scores."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from grafx.data import GRAFX, NodeConfigs
+from grafx.data.formats.strict_json import read_json
 from grafx.estimate import compare_graphs, mean_comparison, render_graphs, sound_distances
 
 from .tasks import SPLITS, TASKS, Task
@@ -42,16 +42,31 @@ def read_graph(plain: Any, config: NodeConfigs, where: str) -> GRAFX:
     Raises:
         EntryError: It is none, or cannot be rendered.
     """
+    nodes, edges = (plain.get(part) if isinstance(plain, dict) else None for part in ("nodes", "edges"))
+    if not _are_rows(nodes, (str, dict)) or not _are_rows(edges, (int, int, str, str)):
+        raise EntryError(
+            f"{where} is no graph: it must have lists of nodes, each [type, settings], and of edges, each [source,"
+            " dest, outlet, inlet]."
+        )
     try:
         G = GRAFX(config=config)
-        for node_type, settings in plain["nodes"]:
-            G.add(node_type, dict(settings))
-        for source, dest, outlet, inlet in plain["edges"]:
+        for node_type, settings in nodes:
+            G.add(node_type, settings)
+        for source, dest, outlet, inlet in edges:
             G.connect(source, dest, outlet=outlet, inlet=inlet)
-        G.validate()
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise EntryError(f"{where}: {type(error).__name__}: {error}") from error
+    except ValueError as error:
+        raise EntryError(f"{where}: {error}") from error
+    if problems := G.validate():
+        raise EntryError(f"{where}: {problems[0]}")
     return G
+
+
+def _are_rows(rows: Any, kinds: Sequence[type]) -> bool:
+    """Whether it is a list of lists of values of these kinds."""
+    return isinstance(rows, list) and all(
+        isinstance(row, list) and len(row) == len(kinds) and all(type(v) is k for v, k in zip(row, kinds, strict=True))
+        for row in rows
+    )
 
 
 def read_entry(path: str | Path) -> Entry:
@@ -61,7 +76,7 @@ def read_entry(path: str | Path) -> Entry:
         EntryError: It is no entry for these tasks. The message names the place.
     """
     try:
-        entry = json.loads(Path(path).read_text(encoding="utf-8"))
+        entry = read_json(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise EntryError(f"{path} cannot be read: {error}") from error
     if not isinstance(entry, dict) or entry.get("benchmark") != "GraphBench" or entry.get("version") != VERSION:
@@ -127,20 +142,37 @@ def _distance(example: Any, estimate: GRAFX, task: Task) -> float:
     return sound_distances(example.output, heard, task.prior.sample_rate)["mel"]
 
 
-def check_scores(claimed: Any, computed: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """What an entry claims otherwise than it is."""
-    wrong = []
-    for task, splits in computed.items():
-        for split, scores in splits.items():
-            for name, value in scores.items():
-                try:
-                    said = claimed[task][split][name]
-                    right = said == value or math.isclose(said, value, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-                except (TypeError, KeyError):
-                    said, right = "nothing", False
-                if not right:
-                    wrong.append(f"{task}, {split}: {name} is {value:.4f}, but the entry says {said}.")
-    return wrong
+def check_scores(claimed: Any, computed: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[str]:
+    """What an entry claims otherwise than it is, and what it claims of graphs that it does not have."""
+    said, real = _by_place(claimed), _by_place(computed)
+    wrong = [
+        f"{place} is {_shown(value)}, but the entry says {_shown(said[place]) if place in said else 'nothing'}."
+        for place, value in real.items()
+        if place not in said or not _is_equal(said[place], value)
+    ]
+    return wrong + [
+        f"{place} is {_shown(value)} in the entry, which has no graphs for it."
+        for place, value in said.items()
+        if place not in real
+    ]
+
+
+def _by_place(scores: Any, place: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Scores by where they are: ``"drums, seen: mel"``."""
+    if isinstance(scores, Mapping):
+        inner = (_by_place(value, (*place, str(name))) for name, value in scores.items())
+        return {name: value for found in inner for name, value in found.items()}
+    return {": ".join(filter(None, (", ".join(place[:-1]), *place[-1:]))) or "scores": scores}
+
+
+def _is_equal(said: Any, value: float | None) -> bool:
+    if type(said) not in (int, float) or value is None:
+        return said is None and value is None
+    return math.isclose(said, value, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.5g}" if type(value) is float else f"{value!r:.60}"
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
