@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn as nn
@@ -154,7 +154,7 @@ def make_fabric(**options: Any) -> "Fabric":
     """
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.strategies.ddp import DDPStrategy
         from lightning_fabric.utilities.exceptions import MisconfigurationException
     except ModuleNotFoundError as error:
         raise EstimateError(
@@ -171,6 +171,11 @@ def make_fabric(**options: Any) -> "Fabric":
     return fabric
 
 
+def summed(fabric: "Fabric", value: Tensor) -> Tensor:
+    """The sum of what each process has."""
+    return cast(Tensor, fabric.all_reduce(value, reduce_op="sum"))
+
+
 class Together:
     """Whether any process is to stop; all agree on it when all ask."""
 
@@ -180,7 +185,7 @@ class Together:
     def __call__(self) -> bool:
         if self.fabric.world_size == 1:
             return self.interrupted()
-        return bool(self.fabric.all_reduce(torch.tensor(float(self.interrupted())), reduce_op="sum") > 0)
+        return bool(summed(self.fabric, torch.tensor(float(self.interrupted()))) > 0)
 
 
 class alone_in:
@@ -334,7 +339,9 @@ class TrainingRun:
         self.stepper.step()
         with torch.no_grad():
             share = 1 - min(options.average, (step + 1) / (step + 10))
-            torch._foreach_lerp_(list(self.average.values()), list(self.network.parameters()), share)
+            torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+                list(self.average.values()), list(self.network.parameters()), share
+            )
         return torch.stack([loss.detach(), *(found[name].detach() for name in PARTS)])
 
     def _heard_loss(self, rows: Tensor, tokens: Tensor, within: Tensor) -> Tensor:
@@ -375,7 +382,7 @@ class TrainingRun:
                     continue
                 found, _ = losses(self.network, self.network.used, *self._batch(self.valid, rows[mine], hidden[mine]))
                 total += len(rows[mine]) * torch.stack([total_of(found, self.options), torch.ones_like(total[0])])
-        total = self.fabric.all_reduce(total, reduce_op="sum")
+        total = summed(self.fabric, total)
         loss = (total[0] / total[1]).item()
         self.state.valid.append([self.state.step, loss])
         if write:
@@ -388,7 +395,7 @@ class TrainingRun:
 
     def _log(self, sums: Tensor, write: Any, show: Tell) -> None:
         steps = (self.state.step - 1) % ROWS_OF_CURVE + 1
-        means = self.fabric.all_reduce(sums / steps, reduce_op="mean").tolist()
+        means = (summed(self.fabric, sums / steps) / self.fabric.world_size).tolist()
         if not math.isfinite(means[0]):
             raise EstimateError(
                 f"The loss is no number at step {self.state.step}: give a lower learning_rate; {self.out} is left as it"
