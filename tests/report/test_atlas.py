@@ -14,7 +14,7 @@ pytest.importorskip("pyarrow")
 from grafx.report.atlas import Atlas, atlas_html, write_atlas
 from grafx.report.atlas import model as atlas_model
 from grafx.search.songs.collect import FoundProcessor, Run, read_runs
-from grafx.search.songs.state import State
+from grafx.search.songs.state import SongState
 
 
 def atlas_of(runs):
@@ -32,7 +32,7 @@ def made(values, name="threshold_db", kind="compressor", stems=("drums",)):
     """An atlas of songs with one processor each."""
     atlas = Atlas("runs")
     for i, value in enumerate(values):
-        run = Run(f"song {i}", State(f"song {i}", "done"), G=SimpleNamespace(nodes=lambda data: []), metrics={})
+        run = Run(f"song {i}", SongState(f"song {i}", "done"), G=SimpleNamespace(nodes=lambda data: []), metrics={})
         atlas.add(run, [part(kind, stems[i % len(stems)], **{name: value})])
     return atlas
 
