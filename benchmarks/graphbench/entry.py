@@ -8,6 +8,7 @@ from typing import Any
 from grafx.data import GRAFX, NodeConfigs
 from grafx.data.formats.strict_json import read_json
 from grafx.estimate import compare_graphs, mean_comparison, render_graphs, sound_distances
+from grafx.estimate.rendering import mixed_output
 
 from .tasks import SPLITS, TASKS, Task
 
@@ -137,7 +138,8 @@ def _distance(example: Any, estimate: GRAFX, task: Task) -> float:
     """Of the sound that the estimate makes of the dry sounds; where it wants more or fewer, they come round again."""
     wanted = sum(node_type == "in" for _, node_type in estimate.nodes(data="node_type"))
     rows = [index % len(example.sources) for index in range(wanted)]
-    (sound,) = render_graphs([estimate], [example.sources[rows]], task.prior.processors)
+    (output,) = render_graphs([estimate], [example.sources[rows]], task.prior.processors)
+    sound = mixed_output(output)
     heard = sound if sound.abs().max() > SILENT else SILENT * example.output
     return sound_distances(example.output, heard, task.prior.sample_rate)["mel"]
 

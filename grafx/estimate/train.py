@@ -102,6 +102,7 @@ def train(
         EstimateError: The folder holds another model or training, the data does not fit, or a package is missing.
     """
     fabric = fabric or one_device()
+    check_divides(recipe, fabric.world_size)
     out, origin = Path(out), origin_of(recipe, data)
     fingerprint = f"{seed_of(json.dumps(recipe.plain), origin.fingerprint):016x}"
     with ExitStack() as stack:
@@ -129,6 +130,16 @@ def train(
             (out / CHECKPOINT_FILE).unlink(missing_ok=True)
         fabric.barrier()
         return finished
+
+
+def check_divides(recipe: Recipe, processes: int) -> None:
+    """Refuse batches that cannot be divided among processes."""
+    options = recipe.training
+    if options.batch_size % processes or (options.render and options.rendered % processes):
+        raise EstimateError(
+            f"A batch of {options.batch_size} cannot be divided among {processes} processes: give another batch_size"
+            " (and rendered), or number of devices."
+        )
 
 
 def measure(model: Estimator, valid: Corpus) -> dict[str, dict[str, Any]]:
@@ -273,13 +284,6 @@ class TrainingRun:
         self.vocabulary, self.origin = vocabulary, origin
         self.recipe, self.options, self.fabric = recipe, recipe.training, fabric
         self.corpus, self.valid, self.fingerprint, self.out = corpus, valid, fingerprint, out
-        if self.options.batch_size % fabric.world_size or (
-            self.options.render and self.options.rendered % fabric.world_size
-        ):
-            raise EstimateError(
-                f"A batch of {self.options.batch_size} cannot be divided among {fabric.world_size} processes: give"
-                " another batch_size (and rendered), or number of devices."
-            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("network", self.options.seed))
             self.network = Network(vocabulary, corpus.pick(torch.arange(1)).heard, recipe.network)

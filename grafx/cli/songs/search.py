@@ -17,7 +17,7 @@ from ...errors import SearchError
 from ...files import LockedError, locked
 from ...search import build_console
 from ...search.mixing.console import SAMPLE_RATE
-from ...search.mixing.own import own_device
+from ...search.mixing.own import known_device, own_device
 from ...search.mixing.report import METRICS_FILE
 from ...search.songs.cluster import GPU, cluster_at, local_cluster
 from ...search.songs.manifest import Song, read_manifest, write_manifest
@@ -87,7 +87,7 @@ def search(
         total = _count(manifest)
     with plain_errors(), silence(template.quiet):
         check_folder(template.out, SearchError)
-        gpu = template.device is not None and torch.device(template.device).type == "cuda"
+        gpu = known_device(template.device).type == "cuda"
         if not scheduler:
             own_device(template.device)
         work = partial(search_song, template=template, folders=folders, threads=threads, report=report)

@@ -11,8 +11,8 @@ from ...errors import SearchError
 if TYPE_CHECKING:
     from distributed import Client
 
-GPU = "gpu"
-"""What a worker with a GPU has one of: ``dask worker --resources "gpu=1"``."""
+GPU = "GPU"
+"""What a worker with a GPU has one of: ``dask worker --resources "GPU=1"``."""
 
 SECONDS_TO_CONNECT = 20
 

@@ -85,7 +85,7 @@ def run_songs(
         heard: Called with what happens, here and in this thread.
         stopped: Asked whether to stop. Those that run then are stopped, and waited for.
         retries: How often a song that fails is tried again.
-        resources: What each needs of a worker, such as ``{"gpu": 1}``.
+        resources: What each needs of a worker, such as ``{"GPU": 1}``.
 
     Returns:
         Whether all songs have ended, rather than been stopped.

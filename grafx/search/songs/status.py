@@ -39,6 +39,7 @@ def read_status(runs: str | os.PathLike) -> Status:
         OSError: It cannot be read.
     """
     runs = Path(runs)
+    runs.stat()  # or else it is its lock that is said to be missing
     active = _is_locked(runs)
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
     failed, again, times = [], 0, []

@@ -36,7 +36,7 @@ def test_prior(cli, runs, tmp_path):
     result = cli.run("songs", "prior", runs, "--out", tmp_path / "mine.toml")
     assert result.exit_code == 0, result.output
     assert "4 kinds of processors" in result.stdout and 'name = "mine"' in (tmp_path / "mine.toml").read_text()
-    cli.refused(cli.run("songs", "prior", runs, "--out", tmp_path / "mine.txt"), ".toml", status=2)
+    cli.refused(cli.run("songs", "prior", runs, "--out", tmp_path / "mine.txt"), "should end in .toml.", status=2)
 
 
 @pytest.mark.parametrize("command", ["status", "collect", "prior"])
@@ -44,7 +44,7 @@ def test_folders_without_searches(cli, tmp_path, command):
     (tmp_path / "empty").mkdir()
     cli.refused(cli.run("songs", command, tmp_path / "empty"), "holds no searches")
     assert not list((tmp_path / "empty").iterdir())
-    cli.refused(cli.run("songs", command, tmp_path / "none"), "No such file")
+    cli.refused(cli.run("songs", command, tmp_path / "none"), f"{tmp_path / 'none'}: No such file")
     assert not (tmp_path / "none").exists()
 
 

@@ -194,6 +194,10 @@ def test_refusals_come_before_any_work(cli, place, tmp_path):
     for arguments, word in cases:
         result = cli.run("songs", "search", *arguments)
         cli.refused(result, word, status=1 if "none.jsonl" in str(arguments[0]) else 2)
+    manifest = write_manifest(place, one)
+    for more in ([], ["--scheduler", "tcp://127.0.0.1:1"]):
+        result = cli.run("songs", "search", manifest, "--out", tmp_path / "a", "--device", "abacus", *more)
+        cli.refused(result, "abacus")
     assert not (tmp_path / "a").exists()
 
 

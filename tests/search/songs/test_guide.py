@@ -31,3 +31,10 @@ def test_code_reads_what_was_collected(runs, tmp_path, monkeypatch, library, num
     collect_songs(runs, tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
     exec(blocks("python")[number], {})
+
+
+def test_workers_have_the_resource_that_the_guide_names():
+    pytest.importorskip("distributed")
+    from grafx.search.songs.cluster import GPU
+
+    assert f"--resources {GPU}=1" in GUIDE

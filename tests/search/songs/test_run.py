@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from grafx.errors import SearchError
+from grafx.search.songs.cluster import GPU
 from grafx.search.songs.manifest import Song
 from grafx.search.songs.run import BusyError, run_songs
 from grafx.search.songs.state import DONE, FAILED, RUNNING, WAITING, SongState, read_state, write_state
@@ -208,7 +209,7 @@ def test_songs_that_need_a_gpu_wait_for_one(client):
         client,
         heard=begun.append,
         stopped=iter([False, False, True]).__next__,
-        resources={"gpu": 1},
+        resources={GPU: 1},
     )
     assert not ended and not begun
 
