@@ -27,6 +27,10 @@ class Network(nn.Module):
         low, span: Where the settings of a token lie, ``(tokens, settings)``; the head for a control says where within.
     """
 
+    used: Tensor
+    low: Tensor
+    span: Tensor
+
     def __init__(self, vocabulary: Vocabulary, like: Features, sizes: Sizes) -> None:
         super().__init__()
         counts = [0, *(node_type.size for node_type, _ in vocabulary.kinds)]

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from ..errors import EstimateError
 from .prior.reading import Table, meant
@@ -122,7 +122,7 @@ class Recipe:
         """All that is in it, as its file has it."""
         return {"name": self.name} | {part: dict(vars(getattr(self, part))) for part in PARTS}
 
-    def having(self, **changes: Mapping[str, Any]) -> Self:
+    def having(self, **changes: Mapping[str, Any]) -> "Recipe":
         """A copy with some values of its parts changed: ``recipe.having(training={"steps": 10})``."""
         parts = {name: replace(getattr(self, name), **values) for name, values in changes.items()}
         changed = replace(self, **parts)
