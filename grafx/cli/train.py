@@ -98,7 +98,8 @@ def run_train(
 ) -> None:
     """Train, with a progress bar, and say how good the model is. All processes but the first are silent."""
     from ..estimate.estimator import Estimator
-    from ..estimate.train import make_fabric, train
+    from ..estimate.train import train
+    from ..estimate.training.fabric import make_fabric
 
     fabric = make_fabric(**where)
     with silence(not fabric.is_global_zero), interrupts() as interrupted:

@@ -34,12 +34,16 @@ FINE, COARSE = 2.5e-4, 4e-3  # seconds of a lag
 FINE_LAGS, COARSE_LAGS = 160, 256
 BINS = 32
 GRID = 16
+LEVELS = 16
+LAGS = 32
+CHANGE = 0.05  # 1 dB
+ONSET = 0.5  # 10 dB
+LOUD = -1.5  # 30 dB below the loudest
 HOLDS = 32
 THINNED = 4
 AT_A_TIME = 8
 
 NAMES = "mel", "levels", "response", "spectrum", "statistics"
-FLAT = "response", "spectrum", "statistics"
 VERSION = 1
 """Of the features; a model of another one hears something else."""
 
@@ -175,12 +179,15 @@ def _spectrum(spectra: Tensor, power: Tensor, sample_rate: int) -> Tensor:
 
 
 def _statistics(source: Tensor, mid: Tensor, x: Tensor, y: Tensor, power: Tensor) -> Tensor:
-    parts = [_histogram(source), _curve(x, y), _histogram(mid), _grid(mid), _holds(mid, power)]
+    gain, below = y - x, y - y.amax(-1, keepdim=True)
+    of_dry = [_histogram(source), _curve(x, gain), _dynamics(x, gain), _after_onsets(x, gain), _after_onsets(x, x)]
+    of_output = [_histogram(mid), _grid(mid), _holds(mid, power), _after_onsets(y, below)]
     peaks = torch.stack([part.abs().amax(-1) for part in (source, mid)], 1)
-    return torch.cat([*parts, _level(peaks.square())], -1)
+    return torch.cat([*of_dry, *of_output, _level(peaks.square())], -1)
 
 
-_OF_DRY = slice(0, 3 * BINS), slice(4 * BINS, 4 * BINS + GRID), slice(-2, -1)
+_GRID_AT = 3 * BINS + 6 * LEVELS + 2 * LAGS + BINS
+_OF_DRY = slice(0, _GRID_AT - BINS), slice(_GRID_AT, _GRID_AT + GRID), slice(-2, -1)
 """Which statistics need the dry sound, or the true level."""
 _LEVEL_OF_PEAK = (10 * math.log10(0.25) + 50) / 20
 _LOWEST = (10 * math.log10(FLOOR) + 50) / 20
@@ -194,12 +201,32 @@ def _histogram(signal: Tensor) -> Tensor:
     return torch.log10(1 + counts) / 2
 
 
-def _curve(x: Tensor, y: Tensor) -> Tensor:
-    """Mean levels of the output where the dry sound's frames have a certain level."""
+def _curve(x: Tensor, gain: Tensor) -> Tensor:
+    """Mean gains where the dry sound's frames have a certain level, and how many have it."""
     bins = ((x + 2.5) / 5 * BINS).long().clamp(0, BINS - 1)
-    counts = torch.zeros(len(x), BINS, device=x.device).scatter_add_(1, bins, torch.ones_like(x))
-    sums = torch.zeros_like(counts).scatter_add_(1, bins, y - x)
+    return _means(bins, gain, BINS)
+
+
+def _dynamics(x: Tensor, gain: Tensor) -> Tensor:
+    """The same where the level rises, stays and falls."""
+    change = F.pad(x[:, 1:] - x[:, :-1], (1, 0))
+    way = (change > CHANGE).long() - (change < -CHANGE).long() + 1
+    return _means(way * LEVELS + ((x + 2.5) / 5 * LEVELS).long().clamp(0, LEVELS - 1), gain, 3 * LEVELS)
+
+
+def _means(bins: Tensor, values: Tensor, count: int) -> Tensor:
+    counts = torch.zeros(len(bins), count, device=bins.device).scatter_add_(1, bins, torch.ones_like(values))
+    sums = torch.zeros_like(counts).scatter_add_(1, bins, values)
     return torch.cat([sums / counts.clamp(min=1), torch.log10(1 + counts)], -1)
+
+
+def _after_onsets(x: Tensor, values: Tensor) -> Tensor:
+    """Mean values in the frames after those in which the level rises by 10 dB, to 30 dB below the loudest or more."""
+    x = x - x.amax(-1, keepdim=True)
+    before = F.pad(x, (2, 0), value=-math.inf)
+    onsets = ((x - torch.maximum(before[:, :-2], before[:, 1:-1]) > ONSET) & (x > LOUD)).float()
+    following = F.pad(values, (0, LAGS)).unfold(1, LAGS, 1)[:, : x.shape[1]]
+    return (onsets[:, :, None] * following).sum(1) / onsets.sum(1, keepdim=True).clamp(min=1)
 
 
 def _grid(mid: Tensor) -> Tensor:

@@ -1,13 +1,12 @@
 """The network: an encoder of what is heard, a decoder of tokens, and heads for settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from .features import FLAT
 from .recipe import Sizes
 from .tokens import Vocabulary
 
@@ -89,11 +88,16 @@ def places(count: int, width: int, device: torch.device) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """A few vectors from each feature, which a transformer mixes: ``(B, parts, width)``."""
+    """A few vectors from each feature, which a transformer mixes: ``(B, parts, width)``.
+
+    Spectrograms keep their time, a vector a third of a second; levels forget theirs, as sounds may begin anywhere.
+    Where a response or a spectrum has something is told by where it is.
+    """
 
     def __init__(self, like: Features, sizes: Sizes) -> None:
         super().__init__()
         width, some = sizes.width, sizes.channels
+        like = {name: value[:1].float() for name, value in like.items()}
         mel, levels = completed(like)
         self.mel = nn.Sequential(
             nn.Conv2d(mel.shape[1], some, 4, 4, 2),
@@ -104,20 +108,21 @@ class Encoder(nn.Module):
             nn.GELU(),
             nn.Flatten(1, 2),
         )
-        self.levels = nn.Sequential(
-            nn.Conv1d(levels.shape[1], some, 8, 4, 4),
-            nn.GELU(),
-            nn.Conv1d(some, 2 * some, 4, 2, 2),
-            nn.GELU(),
-            nn.Conv1d(2 * some, 2 * some, 4, 2, 2),
-            nn.GELU(),
-            nn.Flatten(),
+        self.levels = _lines(levels.shape[1], [(some, 8, 4), (2 * some, 4, 2), (2 * some, 4, 2)])
+        self.response = nn.Sequential(
+            *_lines(like["response"].shape[1], [(some, 9, 4), (2 * some, 5, 2)]), nn.Flatten()
+        )
+        self.spectrum = nn.Sequential(
+            *_lines(like["spectrum"].shape[1], [(2 * some, 7, 2), (2 * some, 5, 2)]), nn.Flatten()
         )
         with torch.no_grad():
-            columns, flat = self.mel(mel[:1]).shape[1], self.levels(levels[:1]).shape[1]
-        self.from_mel = nn.Linear(columns, width)
-        self.from_levels = nn.Linear(flat, 4 * width)
-        self.flat = nn.ModuleDict({name: _vectors(like[name][0].numel(), width) for name in FLAT})
+            self.from_mel = nn.Linear(self.mel(mel).shape[1], width)
+            self.from_response = nn.Linear(self.response(like["response"]).shape[1], 2 * width)
+            self.from_spectrum = nn.Linear(self.spectrum(like["spectrum"]).shape[1], 2 * width)
+        self.from_levels = nn.Linear(4 * some, 2 * width)
+        self.statistics = nn.Sequential(
+            nn.Linear(like["statistics"].shape[1], 2 * width), nn.GELU(), nn.Linear(2 * width, 2 * width)
+        )
         self.mix: nn.Module = nn.Identity()
         if sizes.encoder_layers:
             layer = nn.TransformerEncoderLayer(
@@ -127,16 +132,20 @@ class Encoder(nn.Module):
                 layer, sizes.encoder_layers, nn.LayerNorm(width), enable_nested_tensor=False
             )
         with torch.no_grad():
-            self.place = nn.Parameter(0.02 * torch.randn(self.parts({k: v[:1] for k, v in like.items()}).shape[1:]))
+            self.place = nn.Parameter(0.02 * torch.randn(self.parts(like).shape[1:]))
 
     def parts(self, heard: Features) -> Tensor:
         mel, levels = completed(heard)
-        found = [
-            self.from_mel(self._mel(mel).transpose(1, 2)),
-            self.from_levels(self.levels(levels)).unflatten(1, (4, -1)),
-        ]
-        found += [layers(heard[name].float()).unflatten(1, (2, -1)) for name, layers in self.flat.items()]
-        return torch.cat(found, 1)
+        levels = self.levels(levels)
+        pairs = (
+            self.from_levels(torch.cat([levels.mean(-1), levels.amax(-1)], 1)),
+            self.from_response(self.response(heard["response"].float())),
+            self.from_spectrum(self.spectrum(heard["spectrum"].float())),
+            self.statistics(heard["statistics"].float()),
+        )
+        return torch.cat(
+            [self.from_mel(self._mel(mel).transpose(1, 2)), *(pair.unflatten(1, (2, -1)) for pair in pairs)], 1
+        )
 
     def _mel(self, mel: Tensor) -> Tensor:
         if mel.device.type != "cpu":
@@ -158,8 +167,13 @@ def completed(heard: Features) -> tuple[Tensor, Tensor]:
     )
 
 
-def _vectors(size: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Flatten(), nn.Linear(size, 2 * width), nn.GELU(), nn.Linear(2 * width, 2 * width))
+def _lines(channels: int, layers: Sequence[tuple[int, int, int]]) -> nn.Sequential:
+    """Convolutions along a line, each given by its channels, size and stride."""
+    made: list[nn.Module] = []
+    for after, size, stride in layers:
+        made += [nn.Conv1d(channels, after, size, stride, size // 2), nn.GELU()]
+        channels = after
+    return nn.Sequential(*made)
 
 
 def losses(

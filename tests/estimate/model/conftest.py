@@ -20,7 +20,7 @@ MICRO = {
 def few_measured():
     """What has learned nothing says long graphs, whose comparison takes long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grafx.estimate.train.MEASURED", 2)
+        patch.setattr("grafx.estimate.train.MEASURED", 1)
         yield
 
 

@@ -7,7 +7,7 @@ from grafx.processors import Compressor, LowPassFilter
 from grafx.estimate.decode import search_graphs
 from grafx.estimate.features import features
 from grafx.estimate.model import Network, losses
-from grafx.estimate.recipe import Sizes
+from grafx.estimate.recipe import Sizes, load_recipe
 from grafx.estimate.tokens import Grammar, Vocabulary, decode
 
 SIZES = Sizes(width=16, heads=2, encoder_layers=1, decoder_layers=1, channels=4)
@@ -109,3 +109,12 @@ def test_a_token_does_not_see_those_that_follow(small):
     other = network(heard, torch.tensor([[1, 4, 5, 5], [1, 5, 5, 5]]))
     torch.testing.assert_close(first[0][:, :3], other[0][:, :3])
     torch.testing.assert_close(first[1][:, :2], other[1][:, :2])
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "base"])
+def test_networks_of_all_presets_can_be_made(name, drums):
+    recipe = load_recipe(name)
+    heard = features(0.1 * torch.randn(1, 2, round(recipe.data.seconds * 44100)), None, 44100)
+    network = Network(Vocabulary.of(drums), heard, recipe.network)
+    logits, _, _ = network(heard, torch.tensor([[1, 2]]))
+    assert logits.shape == (1, 3, len(Vocabulary.of(drums)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from grafx.estimate.features import BANDS, COARSE, FINE_LAGS, NAMES, features, without_dry
+from grafx.estimate.features import _GRID_AT, BANDS, COARSE, FINE_LAGS, NAMES, features, without_dry
 
 RATE = 44100
 
@@ -68,7 +68,7 @@ def test_an_echo_is_a_peak_of_the_response(milliseconds):
 
 def test_a_grid_of_few_bits_is_seen():
     output = (noise(1, 1, 8820) * 8).round() / 8
-    start = 3 * 32 + 32
+    start = _GRID_AT
     grid = features(output, None, RATE)["statistics"][0].float()
     given = features(output, output, RATE)["statistics"][0].float()
     assert given[start + 3] == 0  # steps of an eighth

@@ -9,9 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import EstimateError
-from ..files import replacing
-from ..text import printable
+from ...errors import EstimateError
+from ...files import replacing
+from ...text import printable
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 

@@ -4,20 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
-from .. import trees
-from ..data import GRAFX, batch_grafx
-from ..data.queries import get_node_ids_from_type
-from ..processors.contract import contract_of
-from ..render import prepare_render, render_grafx, reorder_for_fast_render
-from ..search import MatchLoss
-from .batches import Example
-from .corpus import graph_of
-from .prior import Prior
-from .rendering import METHOD
-from .tokens import Vocabulary, canonical_order, settings_of
+from ... import trees
+from ...data import GRAFX, batch_grafx
+from ...data.queries import get_node_ids_from_type
+from ...processors.contract import contract_of
+from ...render import prepare_render, render_grafx, reorder_for_fast_render
+from ...search import MatchLoss
+from ..batches import Example
+from ..corpus import graph_of
+from ..prior import Prior
+from ..rendering import METHOD
+from ..tokens import Vocabulary, canonical_order, settings_of
 
 ROW = "told"
 """Attribute of a node: the example and the place of its token."""
@@ -73,7 +72,7 @@ def _sources(example: Example, vocabulary: Vocabulary) -> Tensor:
     return example.sources[[inputs.index(node) for node in order if G.nodes[node]["node_type"] == "in"]]
 
 
-def _raw(G: GRAFX, name: str, processor: nn.Module, settings: Tensor, vocabulary: Vocabulary) -> Mapping[str, Any]:
+def _raw(G: GRAFX, name: str, processor: Any, settings: Tensor, vocabulary: Vocabulary) -> Mapping[str, Any]:
     """Raw parameters of all nodes of a type."""
     told = next(node_type for node_type in vocabulary.types if node_type.name == name)
     rows = [G.nodes[node][ROW] for node in get_node_ids_from_type(G, name)]
