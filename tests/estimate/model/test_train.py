@@ -242,5 +242,5 @@ def test_parts_that_lack_something_are_damaged(trained, micro, tmp_path, name):
     for kept in ({}, {name: tensors[name][1:].clone()}):
         held = {key: value for key, value in tensors.items() if key != name}
         save_file(held | kept, tmp_path / "00000.safetensors")
-        with pytest.raises(EstimateError, match="is damaged.*remove it"):
+        with pytest.raises(EstimateError, match=r"is damaged.*remove it"):
             load_corpus(tmp_path, micro.data.examples)
