@@ -187,9 +187,9 @@ def load_corpus(folder: Path, count: int) -> Corpus:
     for part in range(number_of_parts(count)):
         path = part_path(folder, part)
         try:
-            parts.append(load(path.read_bytes()))
-            heard = {name: parts[-1][name] for name in NAMES}
-            if {len(value) for value in heard.values()} != {min(PART, count - part * PART)}:
+            held = load(path.read_bytes())
+            parts.append({name: held[name] for name in (*NAMES, "tokens", "settings")})
+            if {len(value) for value in parts[-1].values()} != {min(PART, count - part * PART)}:
                 raise KeyError("another number of examples")
         except (OSError, SafetensorError, KeyError) as error:
             raise EstimateError(f"{printable(path)} is damaged ({error}): remove it, and it is made again.") from None

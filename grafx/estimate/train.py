@@ -13,7 +13,7 @@ from ..files import LockedError, locked
 from ..text import printable
 from .batches import Batches
 from .corpus import Corpus, load_corpus, make_corpus
-from .estimator import MODEL_FILES, Estimator, save_model
+from .estimator import MODEL_FILES, WEIGHTS_FILE, Estimator, save_model
 from .evaluate import evaluate, guess_of
 from .recipe import Recipe
 from .seeds import seed_of
@@ -138,7 +138,7 @@ def _is_finished(out: Path, fingerprint: str) -> bool:
         EstimateError: Another one is.
     """
     present = [name for name in MODEL_FILES if (out / name).exists()]
-    if not present:
+    if not present or (present == [WEIGHTS_FILE] and (out / DATA).is_dir()):  # killed before MODEL_FILE was written
         return False
     if len(present) == len(MODEL_FILES) and Estimator.load(out).about.get("fingerprint") == fingerprint:
         return True

@@ -11,6 +11,7 @@ from grafx.estimate import corpus as making
 from grafx.estimate.corpus import graph_of, load_corpus, make_corpus
 from grafx.estimate.dataset import GraphDataset
 from grafx.estimate.estimator import MODEL_FILES, Estimator
+from grafx.estimate.features import NAMES
 from grafx.estimate.metrics import compare_graphs
 from grafx.estimate.model import Network
 from grafx.estimate.sounds import GeneratedSounds
@@ -218,3 +219,28 @@ def test_batches_that_cannot_be_divided_are_refused_before_data_is_made(micro, t
     with pytest.raises(EstimateError, match="cannot be divided among 2"):
         train(micro.having(training=training), tmp_path / "out", fabric=Fabric())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_kill_between_the_files_of_a_model_is_gone_on_from(begun, micro, trained):
+    (begun / "model.safetensors").write_bytes(b"half")
+    assert train(micro, begun)
+    assert weights(begun) == weights(trained)
+
+
+def test_weights_of_others_are_left_as_they_are(micro, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"theirs")
+    with pytest.raises(EstimateError, match="left as it is"):
+        train(micro, tmp_path)
+    assert weights(tmp_path) == b"theirs"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "tokens", "settings"])
+def test_parts_that_lack_something_are_damaged(trained, micro, tmp_path, name):
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(trained / "data" / "train" / "00000.safetensors")
+    for kept in ({}, {name: tensors[name][1:].clone()}):
+        held = {key: value for key, value in tensors.items() if key != name}
+        save_file(held | kept, tmp_path / "00000.safetensors")
+        with pytest.raises(EstimateError, match=r"is damaged.*remove it"):
+            load_corpus(tmp_path, micro.data.examples)
