@@ -88,7 +88,7 @@ def test_chain_has_a_token_a_node(vocabulary):
         (graph("in out eq", [(0, 1), (0, 2)]), "in eq out ^2"),
         (graph("lfo out", [(0, 1)]), "lfo out"),
         (graph("in in out", [(0, 2), (1, 2)]), "in in out ^1 ^2"),
-        (graph("in in out", [(1, 2)]), "in out in"),
+        (graph("in in out", [(1, 2)]), "in in out"),
     ],
 )
 def test_what_is_written(G, tokens, vocabulary):
