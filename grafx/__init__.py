@@ -19,14 +19,15 @@ Packages, and what they have first of all:
     grafx.render      schedules, plans, sound: Renderer, StreamRenderer, render_grafx, prepare_render
     grafx.draw        pictures: draw_grafx, grafx_to_svg
     grafx.search      graphs from stems and a mix, settings from a sound: Mixer, Search, build_console, invert
-    grafx.estimate    graphs from a sound alone: priors, data, tokens, metrics, models
+    grafx.estimate    graphs from a sound alone: load_prior, GraphDataset, Vocabulary, compare_graphs, Estimator
     grafx.synth       synthesizers as graphs of their parts
     grafx.audio       audio files
     grafx.utils       making, collecting and scattering parameters
     grafx.settings    physical values of nodes
     grafx.errors      what is raised: GraphError, RenderError, AudioError, SearchError; processors.errors.ParameterError
 
-``grafx.search`` and ``grafx.audio`` need the extra ``search``; the command ``grafx`` needs ``cli``.
+``grafx.search`` and ``grafx.audio`` need the extra ``search``, ``grafx.estimate`` needs ``estimate``, and the command
+``grafx`` needs ``cli``.
 """
 
 from importlib import import_module

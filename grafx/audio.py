@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .audio_reader import PIECE, audio_blocks, open_audio, read_audio, read_excerpt
+from .audio_reader import PIECE, AudioHeader, audio_blocks, open_audio, read_audio, read_excerpt, read_header
 from .audio_writer import audio_suffixes, audio_writer, write_audio
 from .errors import AudioError
 from .text import Notice, printable
 
 __all__ = [
+    "AudioHeader",
     "StemStream",
     "audio_blocks",
     "audio_digest",
@@ -22,6 +23,7 @@ __all__ = [
     "open_audio",
     "read_audio",
     "read_excerpt",
+    "read_header",
     "read_stems",
     "write_audio",
 ]

@@ -7,6 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -89,9 +90,41 @@ def read_excerpt(path: str | os.PathLike, start: int, length: int) -> Tensor:
         return file.excerpt(start, min(length, file.frames - start))
 
 
+@dataclass(frozen=True)
+class AudioHeader:
+    """What an audio file says of its sound.
+
+    Attributes:
+        seconds: Its duration; infinite where the file does not say it.
+        channels, samplerate: Number of channels, and samples per second.
+        faults: A sentence for each fault that does not prevent reading.
+    """
+
+    seconds: float
+    channels: int
+    samplerate: int
+    faults: tuple[str, ...] = ()
+
+
+def read_header(path: str | os.PathLike) -> AudioHeader:
+    """Read what an audio file says of its sound, and see whether its end is there, without decoding what is between.
+
+    Raises:
+        AudioError: As in :func:`read_audio`, but for what only the sound itself tells.
+    """
+    with open_audio(path, whole=False) as file:
+        file.seek_end()
+        seconds = file.frames / file.samplerate if file.frames < MOST_FRAMES else math.inf
+        return AudioHeader(seconds, file.channels, file.samplerate, tuple(file.faults))
+
+
 @contextmanager
-def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
+def open_audio(path: str | os.PathLike, whole: bool = True) -> Iterator["AudioFile"]:
     """Open a mono or stereo audio file for reading.
+
+    Args:
+        path: The file.
+        whole: Whether it is going to be read: its samples are counted where it does not say how many there are.
 
     Raises:
         AudioError: The file is missing, cannot be read, is empty, or has more than two channels.
@@ -100,7 +133,7 @@ def open_audio(path: str | os.PathLike) -> Iterator["AudioFile"]:
     if not os.path.isfile(path):  # noqa: PTH113 – pathlib raises for names that are too long
         raise AudioError(f"{name} is not a file: check the path.")
     with ExitStack() as stack:
-        file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack)
+        file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack, whole)
         if file.channels > 2:
             raise AudioError(f"{name} has {file.channels} channels: mix it down to stereo or mono first.")
         if file.frames == 0:
@@ -126,6 +159,10 @@ class AudioFile(ABC):
     @abstractmethod
     def pieces(self) -> Iterator[Tensor]:
         """Yield the sound from its beginning, as ``(channels, samples)`` of any lengths."""
+
+    def seek_end(self) -> None:
+        """Raise an :class:`AudioError` where the end is missing and that can be told at once."""
+        return
 
     def blocks(self, size: int) -> Iterator[Tensor]:
         """Yield the sound in blocks of a size, the last of which may be shorter."""
@@ -169,6 +206,17 @@ class _Sndfile(AudioFile):
         self.channels, self.samplerate, self.frames = file.channels, file.samplerate, file.frames
         self.faults = _faults(file, head, stream, name)
 
+    def seek_end(self) -> None:
+        import soundfile
+
+        try:
+            self.file.seek(self.frames - 1)
+            there = len(self.file.read(1)) == 1
+        except (soundfile.SoundFileError, RuntimeError):
+            there = False
+        if not there:
+            raise AudioError(f"{self.name} is damaged or cut short: its end cannot be read. Copy or export it again.")
+
     def pieces(self) -> Iterator[Tensor]:
         import soundfile
 
@@ -193,8 +241,8 @@ class _Sndfile(AudioFile):
             self.file.seek(start)
             samples = self.file.read(length, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError):
-            samples = ()
-        if len(samples) < length:
+            samples = None
+        if samples is None or len(samples) < length:
             raise AudioError(
                 f"{self.name} is damaged or cut short: it cannot be read at {start / self.samplerate:.3f} s of"
                 f" {self.frames / self.samplerate:.3f} s. Copy or export it again."
@@ -207,10 +255,13 @@ class _Sndfile(AudioFile):
 class _Av(AudioFile):
     """An audio file read by PyAV: the first audio stream of a container."""
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, whole: bool) -> None:
         self.stream, self.name = stream, name
         self.channels = self.samplerate = self.frames = 0
         self.faults = []
+        if not whole:
+            self._take_header()
+            return
         for piece, rate in self._decode(self.faults):
             # The container's sample rate is half of the true one for some kinds of AAC.
             self.channels, self.samplerate = piece.shape[0], rate
@@ -219,14 +270,32 @@ class _Av(AudioFile):
     def pieces(self) -> Iterator[Tensor]:
         return (piece for piece, _ in self._decode([]))
 
-    def _decode(self, faults: list[str]) -> Iterator[tuple[Tensor, int]]:
-        import av.error
+    @contextmanager
+    def _container(self) -> Iterator[Any]:
+        import av
 
         self.stream.seek(0)
         options = {"format_whitelist": CONTAINERS}
         with av.open(_Quiet(self.stream), mode="r", options=options, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise AudioError(f"{self.name} holds no sound.")
+            yield container
+
+    def _take_header(self) -> None:
+        with self._container() as container:
+            sound = container.streams.audio[0]
+            self.channels, self.samplerate = sound.channels, sound.sample_rate
+            if container.format.name in STREAMS:  # whose duration FFmpeg guesses
+                self.frames = MOST_FRAMES
+            elif sound.duration and sound.time_base:
+                self.frames = round(sound.duration * sound.time_base * self.samplerate)
+            else:
+                self.frames = round(container.duration / 1e6 * self.samplerate) if container.duration else MOST_FRAMES
+
+    def _decode(self, faults: list[str]) -> Iterator[tuple[Tensor, int]]:
+        import av.error
+
+        with self._container() as container:
             if container.format.name in STREAMS:
                 faults.append(LATE.format(self.name))
             converter = av.AudioResampler(format="fltp")
@@ -257,7 +326,7 @@ class _Quiet:
             return -1
 
 
-def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFile:
+def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack, whole: bool) -> AudioFile:
     """Open a file by libsndfile if it knows the length, otherwise by PyAV."""
     import soundfile
 
@@ -275,7 +344,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack) -> AudioFil
     try:
         import av.error
 
-        return _Av(stream, name)
+        return _Av(stream, name, whole or (file is not None and file.frames == 0))
     except ModuleNotFoundError:
         also = ", or install grafx with its extra 'demo', which can count it"
     except (av.error.FFmpegError, OSError, ValueError):

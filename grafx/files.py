@@ -197,3 +197,13 @@ def _is(number: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(number), path.stat())
     except FileNotFoundError:
         return False
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, with slashes on every system."""
+    path = path.absolute()
+    path = path.parent.resolve() / path.name  # what a link is called may be the name of a stem
+    try:
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()

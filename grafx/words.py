@@ -20,3 +20,12 @@ def tally(names: Iterable[object], most: int = 8) -> str:
     counts = Counter(names)
     shown = [f"{number} {name}" for name, number in counts.items()][:most]
     return ", ".join([*shown, "…"] if len(counts) > most else shown)
+
+
+def duration(seconds: float) -> str:
+    """Format a time: ``"12 s"``, ``"3 min 5 s"``, ``"2 h 10 min"``."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from grafx.audio import StemStream, audio_blocks, read_audio, read_stems
+from grafx.audio import StemStream, audio_blocks, read_audio, read_header, read_stems
 from grafx.errors import AudioError
 
 RATE, LENGTH = 44100, 90001
@@ -92,6 +92,19 @@ def test_whole_and_blocks_agree_with_ffmpeg(tmp_path, sound, name):
         torch.testing.assert_close(whole, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_headers_tell_what_is_read(tmp_path, sound, name, monkeypatch):
+    path = encode(tmp_path / name, sound, *CASES[name])
+    whole, rate = read_audio(path, str)
+    monkeypatch.setattr("grafx.audio_reader._Av.pieces", None)  # nothing is decoded
+    header = read_header(path)
+    assert (header.samplerate, header.channels) == (rate, 2)
+    if name in ("bare.mp3", "constant.mp3", "piped.mp3", "piped.flac", "a.aac"):
+        assert header.seconds == float("inf")
+    else:
+        assert abs(header.seconds - whole.shape[1] / rate) < (0.1 if name == "a.m4a" else 1e-3)
+
+
 @pytest.mark.parametrize("name", ["bare.mp3", "piped.flac"])
 def test_what_is_not_counted_is_refused_without_pyav(tmp_path, sound, monkeypatch, name):
     path = encode(tmp_path / name, sound, *CASES[name])
@@ -122,6 +135,10 @@ def test_what_is_cut_short_is_said_or_refused(tmp_path, sound, kind, part):
     cut.write_bytes(data[: int(len(data) * part)])
     if part == 0.999 and kind == "m4a":
         return  # what is missing is not sound
+    try:
+        assert read_header(cut).faults  # the end is all that is missing
+    except AudioError as error:
+        assert f"cut.{kind}" in str(error)
     notices = []
     try:
         whole, _ = read_audio(cut, notices.append)

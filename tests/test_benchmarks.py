@@ -87,6 +87,8 @@ def sections_run(quick):
         "## Sessions",
         "## Search",
         "## Settings",
+        "## Data for blind estimation",
+        "## GraphBench",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -11,6 +11,7 @@ from .filters import filtering
 from .fitting import fitting
 from .floor import copying, transforms
 from .graph_data import graph_data
+from .graphbench import graphbench
 from .inversion import inversion
 from .kernels import kernel
 from .kicks import kicks
@@ -35,6 +36,7 @@ __all__ = [
     "filtering",
     "fitting",
     "graph_data",
+    "graphbench",
     "has_gpu",
     "inversion",
     "kernel",

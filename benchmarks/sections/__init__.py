@@ -38,6 +38,7 @@ SECTIONS = (
     "search",
     "settings",
     "graph_data",
+    "graphbench",
 )
 """All sections in the order of the page."""
 

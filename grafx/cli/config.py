@@ -1,7 +1,7 @@
 """What a search is asked for, on the command line and in files of TOML."""
 
 import difflib
-import os
+import math
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -12,11 +12,12 @@ from typing import Any
 import tomli_w
 
 from ..errors import GraphError, SearchError
-from ..files import replacing
+from ..files import relative_path, replacing
 from ..search import Options
 from ..search.mixing.console import CHAIN
 from ..text import printable
-from .material import parse_groups
+from ..words import count
+from .material import parse_groups, stem_names
 
 CONFIG_FILE = "config.toml"
 ODD_NAMES = sys.getfilesystemencodeerrors()
@@ -26,6 +27,9 @@ NONE = "none"
 
 Chains = list[str] | dict[str, list[str]]
 """Processors of one chain for all, or of a chain for each name."""
+
+OF_ONE_SONG = ("stems", "mix", "names", "start", "end", "groups")
+"""What a song of several has for itself."""
 
 OPTIONS = tuple(option.name for option in fields(Options))
 
@@ -38,12 +42,16 @@ class Request:
         stems: Audio files.
         mix: The finished mix of them.
         out: Folder for the results.
+        names: Those of the stems, where they are not those of their files.
+        start: Where an excerpt of the song begins, in seconds.
+        end: Where it ends.
         groups: Subgroup name to its stems.
         chain: Processor types of each chain, or by the name of its stem, group or the master.
         master: Those of the master, if they are others.
         returns: Name of a return to its processor types.
         sidechains: Stem or group to what drives its sidechain.
         processors: ``"MODULE:FUNCTION"`` of the user's own.
+        prior: A prior of graphs, by which processors start at usual settings.
         device: Where to compute.
         seeds: How many searches, whose seeds follow one another.
         json: Whether to print nothing but the metrics, as JSON.
@@ -54,17 +62,34 @@ class Request:
     stems: list[Path]
     mix: Path
     out: Path
+    names: list[str] | None = None
+    start: float | None = None
+    end: float | None = None
     groups: dict[str, list[str]] = field(default_factory=dict)
     chain: Chains = field(default_factory=lambda: list(CHAIN))
     master: list[str] | None = None
     returns: dict[str, list[str]] = field(default_factory=dict)
     sidechains: dict[str, str] = field(default_factory=dict)
     processors: str | None = None
+    prior: Path | None = None
     device: str | None = None
     seeds: int = 1
     json: bool = False
     quiet: bool = False
     options: Options = field(default_factory=Options)
+
+    def __post_init__(self):
+        if self.names is not None and len(self.names) != len(self.stems):
+            raise SearchError(
+                f"There are {count(len(self.names), 'name')} for {count(len(self.stems), 'stem')}: give one for each."
+            )
+        if self.end is not None and self.end <= (self.start or 0):
+            raise SearchError(f"The excerpt ends at {self.end:g} s, before or where it starts, {self.start or 0:g} s.")
+
+    @property
+    def stem_names(self) -> list[str]:
+        """A name for each stem."""
+        return stem_names(self.stems) if self.names is None else self.names
 
     def console(self) -> dict[str, Any]:
         """Arguments of :func:`.build_console` that are not at their defaults."""
@@ -89,12 +114,36 @@ def make_request(given: Mapping[str, Any], config: Path | None) -> Request:
         SearchError: Something is missing, unknown or not possible; the message names the option, and the file.
         OSError: The file cannot be read.
     """
+    asked = _asked(given, config)
+    if missing := [name for name in ("stems", "mix", "out") if not asked.get(name)]:
+        raise SearchError(f"A search needs {', '.join(missing)}: give {_how(missing)}.")
+    return _request(asked, config)
+
+
+def make_template(given: Mapping[str, Any], config: Path | None) -> Request:
+    """As :func:`make_request`, but of what all songs have in common: there are no stems, and no mix.
+
+    Raises:
+        SearchError: As there; or the file says what only one song has.
+        OSError: The file cannot be read.
+    """
+    asked = _asked(given, config)
+    if said := [name for name in OF_ONE_SONG if name in asked]:
+        raise SearchError(f"{config} says '{said[0]}', which each song has for itself: leave it to the manifest.")
+    if not asked.get("out"):
+        raise SearchError("Searches of songs need a folder for their results: give --out.")
+    return _request({**asked, "stems": [], "mix": Path()}, config)
+
+
+def _asked(given: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     asked = read_config(config) if config else {}
     for name, value in given.items():
         option = {name: option for option, name in ALIASES.items()}.get(name, name)
         asked[name] = _read(name, value, Path(), f"--{option.replace('_', '-')}")
-    if missing := [name for name in ("stems", "mix", "out") if not asked.get(name)]:
-        raise SearchError(f"A search needs {', '.join(missing)}: give {_how(missing)}.")
+    return asked
+
+
+def _request(asked: dict[str, Any], config: Path | None) -> Request:
     options = {name: asked.pop(name) for name in OPTIONS if name in asked}
     try:
         return Request(**asked, options=Options(**options))
@@ -216,6 +265,17 @@ def _text(value: Any, _folder: Path) -> str:
     return value
 
 
+def _names(value: Any, _folder: Path) -> list[str]:
+    kind = "a list of names, one for each stem"
+    return _split(value, kind) if isinstance(value, str) else _texts(value, kind)
+
+
+def _seconds(value: Any, _folder: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("a time in seconds from 0 on")
+    return float(value)
+
+
 def _truth(value: Any, _folder: Path) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
@@ -232,12 +292,16 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
     "stems": _paths,
     "mix": _path,
     "out": _path,
+    "names": _names,
+    "start": _seconds,
+    "end": _seconds,
     "groups": _groups,
     "chain": _chain,
     "master": _master,
     "returns": _returns,
     "sidechains": _sidechains,
     "processors": _text,
+    "prior": _path,
     "device": _text,
     "seeds": _number_of_seeds,
     "json": _truth,
@@ -248,11 +312,15 @@ READERS: dict[str, Callable[[Any, Path], Any]] = {
 def write_config(request: Request, folder: Path) -> None:
     """Write a file of TOML that asks for the same search, with paths relative to its folder."""
     document: dict[str, Any] = {
-        "stems": [_relative(path, folder) for path in request.stems],
-        "mix": _relative(request.mix, folder),
-        "out": _relative(request.out, folder),
+        "stems": [relative_path(path, folder) for path in request.stems],
+        "mix": relative_path(request.mix, folder),
+        "out": relative_path(request.out, folder),
+        "names": request.names,
+        "start": request.start,
+        "end": request.end,
         "master": request.master,
         "processors": request.processors,
+        "prior": relative_path(request.prior, folder) if request.prior else None,
         "device": request.device,
         "seeds": request.seeds,
         **asdict(request.options),
@@ -271,13 +339,3 @@ def write_config(request: Request, folder: Path) -> None:
 def is_own_config(out: Path, config: Path | None) -> bool:
     """Whether a file of options is the one of a folder of results, which then stays as it is."""
     return config is not None and config.resolve() == (out / CONFIG_FILE).resolve()
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """A path as seen from a folder, with slashes on every system."""
-    path = path.absolute()
-    path = path.parent.resolve() / path.name  # what a link is called may be the name of a stem
-    try:
-        return Path(os.path.relpath(path, folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.as_posix()

@@ -18,16 +18,17 @@ from ..data.queries import get_node_ids_from_type
 from ..draw import draw_grafx
 from ..errors import AudioError, EstimateError
 from ..estimate.estimator import Estimate, Estimator
-from ..estimate.rendering import render_graphs
+from ..estimate.rendering import mixed_output, render_graphs
 from ..files import replacing_all
 from ..parameters.tensors import collect_parameters, scatter_parameters
 from ..parameters.words import node_text
+from ..search.songs.names import folder_key
 from ..text import printable
 from .faults import plain_errors
 from .outputs import check_folder
 from .report import REPORT_FILE
 from .results import alone_in
-from .terminal import notice, remark, say, silence, terminal
+from .terminal import complain, notice, remark, say, silence, terminal
 
 ESTIMATES_FILE, DRAWING_FILE, SOUND_FILE = "estimates.json", "graph.svg", "estimate.wav"
 FILES = DRAWING_FILE, ESTIMATES_FILE
@@ -67,13 +68,25 @@ def estimate(
         estimator = Estimator.load(model)
         for task in tasks:
             _refuse_results(task.out)
-        said = [run_estimate(estimator, task, k, json) for task in tasks]
+        said, failed = [], 0
+        for task in tasks:
+            try:
+                said.append(run_estimate(estimator, task, k, json))
+            except AudioError as error:
+                if len(tasks) == 1:
+                    raise
+                failed += 1
+                complain(str(error))
         if json:
             print(json_format.dumps(said, indent=1))
+        elif failed:
+            say(f"{failed} of {len(tasks)} files could not be estimated; results of the others are in {out}.")
         elif len(tasks) == 1:
             say(f"Results are in {tasks[0].out}.")
         else:
             say(f"Results are in {out}, of each file in a folder of its own.")
+        if failed:
+            raise typer.Exit(1)
 
 
 def _tasks(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
@@ -85,7 +98,8 @@ def _tasks(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
     if len(files) == 1:
         return [Task(files[0], sources[0], out)]
     names = [file.stem for file in files]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    keys = [folder_key(name) for name in names]
+    if twice := next((name for name, key in zip(names, keys, strict=True) if keys.count(key) > 1), None):
         raise EstimateError(f"Two files are named {printable(twice)}: estimate them one by one, each to its own --out.")
     return [Task(file, source, out / name) for file, source, name in zip(files, sources, names, strict=True)]
 
@@ -179,7 +193,7 @@ def _write_sound(model: Estimator, task: Task, G: GRAFX, gain: float, output: Te
     sources = source.expand(len(inputs), -1, -1)
     try:
         with torch.no_grad():
-            sound = render_graphs([G], [sources], processors)[0] / gain
+            sound = mixed_output(render_graphs([G], [sources], processors)[0]) / gain
         with audio_writer(task.out / SOUND_FILE, sound.shape[0], model.sample_rate, sound.shape[1], notice) as write:
             write(sound)
         title = f"{task.file.stem}, estimated"

@@ -7,6 +7,8 @@ from ..errors import GraphWarning
 from .terminal import fail, warnings_as_notices
 
 INTERRUPTED = 130  # what shells use for a program that was interrupted
+EXTRAS = {"dask": "songs", "distributed": "songs", "pyarrow": "songs"}
+"""Packages that are not of the extra that a command has by itself."""
 WRONG_USAGE = 2  # as of arguments that are missing or unknown
 
 
@@ -20,7 +22,8 @@ def plain_errors() -> Iterator[None]:
         notes = " ".join(getattr(error, "__notes__", []))
         fail(f"{error} {notes}".strip())
     except ModuleNotFoundError as error:
-        fail(f"This needs the package {error.name}: install grafx with its extra 'demo'.")
+        extra = EXTRAS.get((error.name or "").partition(".")[0], "demo")
+        fail(f"This needs the package {error.name}: install grafx with its extra '{extra}'.")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
 

@@ -38,7 +38,8 @@ def check_file(file: Path, suffixes: Collection[str], error: type[ValueError]) -
     """
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
-        raise error(f"{file} should end in {', '.join(others)} or {last}.")
+        choice = f"{', '.join(others)} or {last}" if others else last
+        raise error(f"{file} should end in {choice}.")
     if file.is_dir():
         raise error(f"{file} is a folder: give a file.")
     _check_writable(file.parent)

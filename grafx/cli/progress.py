@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -51,12 +52,28 @@ def run_with_progress(search: Search, out: Path, interrupted: Callable[[], bool]
     return False
 
 
+_audience: ContextVar[Show | None] = ContextVar("_audience", default=None)
+
+
+@contextmanager
+def shown_to(show: Show) -> Iterator[None]:
+    """Have progress told to a function instead, in this thread."""
+    token = _audience.set(show)
+    try:
+        yield
+    finally:
+        _audience.reset(token)
+
+
 @contextmanager
 def shown_progress() -> Iterator[Show]:
     """Show progress as a bar on a terminal, and elsewhere in lines: at each change of phase, and now and then.
 
     Processes that share a terminal write lines.
     """
+    if (audience := _audience.get()) is not None:
+        yield audience
+        return
     with _bar() if error_terminal.is_terminal and parent_process() is None else _lines() as show:
         yield show
 

@@ -10,17 +10,19 @@ import typer
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
 from ..search import Search, build_console, load_checkpoint, remove_checkpoint, save_checkpoint
+from ..search.mixing.console import MASTER
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
-from .config import ALIASES, CONFIG_FILE, Request, is_own_config, make_request, write_config
+from .config import CONFIG_FILE, Request, is_own_config, make_request, write_config
 from .faults import INTERRUPTED, plain_errors, usage
-from .material import Material, read_material, stem_names
+from .material import Material, read_material
 from .outputs import check_folder
-from .own_processors import find_maker, made_by
+from .own_processors import Maker, find_maker, made_by
+from .prior import starts_for
 from .progress import CHECKPOINT, interrupts, run_with_progress
 from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
-from .search_options import with_search_options
+from .search_options import given, with_search_options
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
 from .sources import find_sources
 from .summary import print_summary
@@ -37,6 +39,17 @@ def search(
     stems: Annotated[list[Path] | None, typer.Argument(help="Audio files, mono or stereo.", show_default=False)] = None,
     mix: Annotated[Path | None, typer.Option(help="Finished mix of these stems.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Where the results go.", show_default=False)] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(help="Names of the stems in their order: drums,bass,…", show_default="those of the files"),
+    ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option(min=0, help="Where an excerpt begins, in seconds.", show_default="the beginning"),
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option(min=0, help="Where the excerpt ends, in seconds.", show_default="the end")
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +82,13 @@ def search(
             " The module may be in the working directory.",
         ),
     ] = None,
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where processors start: a prior of graphs, such as grafx songs prior fits to searches.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
     seeds: Annotated[
         int,
@@ -85,20 +105,13 @@ def search(
     Interrupt it at any time: the best graph so far is saved, and the same command resumes.
     """
     with plain_errors(), usage():
-        request = make_request(_given(ctx), config)
-        names = stem_names(request.stems)
-        build_console(names, request.groups)  # raises if groups are invalid
-        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
-        if maker is None:  # only with its processors are all types known
-            _graph(names, request, None)
+        request = make_request(given(ctx, *NOT_ASKED), config)
+        maker = check_request(request, *_folders(config))
     with plain_errors(), silence(request.quiet):
-        check_folder(request.out, SearchError)
-        own_device(request.device)
-        material = read_material(request.stems, request.mix)
-        own = made_by(request.processors, maker, material.sample_rate)
-        found = _search(material, request, own)
+        new_search = read_searches(request, maker)
+        found = new_search(request)
         if request.seeds > 1:
-            finished = run_seeds(found, lambda each: _search(material, each, own), request, config)
+            finished = run_seeds(found, new_search, request, config)
         else:
             finished = run_search(found, request.out, request=request, config=config)
         if not finished:
@@ -106,12 +119,36 @@ def search(
         leave_report(request.out, lambda folder: find_sources(folder, name=request.processors, maker=maker))
 
 
-def _given(ctx: typer.Context) -> dict[str, Any]:
-    """What the command line gives, rather than defaults."""
-    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
-    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-    values = {ALIASES.get(name, name): ctx.params[name] for name in given if name not in NOT_ASKED}
-    return {name: getattr(value, "value", value) for name, value in values.items()}
+def check_request(request: Request, *folders: Path) -> Maker | None:
+    """Refuse what can be refused before any audio is read, and find the user's processors.
+
+    Args:
+        request: Of one song.
+        folders: Where their module may be, besides the working directory.
+
+    Raises:
+        GraphError: Groups or chains are not valid.
+        SearchError: There is no such function of processors.
+    """
+    build_console(request.stem_names, request.groups)  # raises if groups are invalid
+    if request.processors:  # only with these are all types known
+        return find_maker(request.processors, *folders)
+    _graph(request.stem_names, request, None)
+    return None
+
+
+def read_searches(request: Request, maker: Maker | None) -> Callable[[Request], Search]:
+    """Read the audio of a request, and return what makes searches of it, with any options.
+
+    Raises:
+        ValueError: The audio, the processors, the device or the folder for the results are not as they should be.
+        OSError: A file cannot be read, or the folder not be written to.
+    """
+    check_folder(request.out, SearchError)
+    own_device(request.device)
+    material = read_material(request.stems, request.mix, request.names, request.start, request.end)
+    own = made_by(request.processors, maker, material.sample_rate)
+    return lambda each: _search(material, each, own)
 
 
 def _graph(names: Sequence[str], request: Request, own: Mapping[str, Any] | None) -> GRAFX | None:
@@ -124,6 +161,7 @@ def _graph(names: Sequence[str], request: Request, own: Mapping[str, Any] | None
 
 def _search(material: Material, request: Request, own: Mapping[str, Any] | None) -> Search:
     graph = _graph(material.names, request, own)
+    owners = (*material.names, *request.groups, *request.returns, MASTER)
     return Search(
         material.stems,
         material.mix,
@@ -134,6 +172,7 @@ def _search(material: Material, request: Request, own: Mapping[str, Any] | None)
         graph=graph,
         processors=own,
         device=request.device,
+        starts=starts_for(request.prior, material.sample_rate, owners) if request.prior else None,
     )
 
 
@@ -182,9 +221,31 @@ def run_seeds(
     Returns:
         True if all have finished, false if they were interrupted.
     """
-    out, requests, number = request.out, requests_of_seeds(request), num_processes(request)
+    with interrupts() as interrupted:
+        metrics, already = search_seeds_into(first, new_search, request, interrupted, config, num_processes(request))
+    if metrics is None:
+        notice("Stopped before there was a result; the same command resumes.")
+        return False
+    _tell(metrics, request.out, request, already=already)
+    return metrics["finished"]
+
+
+def search_seeds_into(
+    first: Search,
+    new_search: Callable[[Request], Search],
+    request: Request,
+    interrupted: Callable[[], bool],
+    config: Path | None = None,
+    number: int = 1,
+) -> tuple[dict[str, Any] | None, bool]:
+    """As :func:`search_into`, with several seeds, ``number`` of them at a time.
+
+    Returns:
+        The metrics, or None if it was interrupted before there were any, and whether all was there already.
+    """
+    out, requests = request.out, requests_of_seeds(request)
     console = first.mixer.graph()
-    with alone_in(out), interrupts() as interrupted:
+    with alone_in(out):
         refuse_others(out, [each.out for each in requests], result_files(out, request, config))
         for text in first.diagnosis.notes:
             notice(text)
@@ -200,13 +261,10 @@ def run_seeds(
         else:
             _search_seeds(new_search, tasks, interrupted)
         if not has_results(requests):
-            notice("Stopped before there was a result; the same command resumes.")
-            return False
+            return None, False
         if not is_own_config(out, config):
             write_config(request, out)
-        metrics, already = write_best(out, [each.out for each in requests], request.options.tolerance, console)
-    _tell(metrics, out, request, already=already)
-    return metrics["finished"]
+        return write_best(out, [each.out for each in requests], request.options.tolerance, console)
 
 
 def _search_seeds(
@@ -224,11 +282,10 @@ def _search_elsewhere(tasks: Sequence[tuple[Request, str]], config: Path | None)
     """Search with some of the seeds in a process of its own, from the files."""
     request, _ = tasks[0]
     with plain_errors(), silence(request.quiet), interrupts() as interrupted:
+        maker = check_request(request, *_folders(config))
         with silence(True):  # what is to be said of the files has been said
-            material = read_material(request.stems, request.mix)
-        maker = find_maker(request.processors, *_folders(config)) if request.processors else None
-        own = made_by(request.processors, maker, material.sample_rate)
-        _search_seeds(lambda each: _search(material, each, own), tasks, interrupted)
+            new_search = read_searches(request, maker)
+        _search_seeds(new_search, tasks, interrupted)
 
 
 def _folders(config: Path | None) -> list[Path]:
@@ -262,11 +319,18 @@ def search_into(
         save_checkpoint(search, out / CHECKPOINT)
         if request is not None and not is_own_config(out, config):
             write_config(request, out)
-        about = {"processors": request.processors} if request is not None and request.processors else {}
-        metrics = write_results(search, out, about)
+        metrics = write_results(search, out, _about(request))
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     return metrics
+
+
+def _about(request: Request | None) -> dict[str, Any]:
+    """What the graph's file says of where it comes from."""
+    if request is None:
+        return {}
+    about = {"processors": request.processors, "start_seconds": request.start, "end_seconds": request.end}
+    return {name: value for name, value in about.items() if value is not None}
 
 
 def _tell(

@@ -11,6 +11,7 @@ import typer
 
 from ..search import Options
 from ..search.mixing.prune import METHODS
+from .config import ALIASES
 
 Method = Enum("Method", {name: name for name in METHODS}, type=str)
 
@@ -24,6 +25,30 @@ def with_search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ |= {p.name: p.annotation for p in added}
     return command
+
+
+def with_options_of(other: Callable[..., Any], *left_out: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a command take the options of another, but for some, instead of ``**options``."""
+    theirs = [p for p in inspect.signature(other).parameters.values() if p.name not in left_out]
+
+    def adding(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        added = [p for p in theirs if p.name not in signature.parameters]
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *added)]
+        command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]
+        command.__annotations__ |= {p.name: p.annotation for p in added}
+        return command
+
+    return adding
+
+
+def given(ctx: typer.Context, *left_out: str) -> dict[str, Any]:
+    """What the command line gives of a :class:`.Request`, rather than defaults."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    names = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    values = {ALIASES.get(name, name): ctx.params[name] for name in names if name not in left_out}
+    return {name: getattr(value, "value", value) for name, value in values.items()}
 
 
 def _parameter(name: str, kind: Any, default: Any) -> inspect.Parameter:

@@ -19,7 +19,7 @@ from ..search.mixing.console import processors_for
 from ..text import printable
 from ..words import count
 from .config import CONFIG_FILE, read_config
-from .material import stem_names
+from .material import excerpt, span_text, stem_names
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
 from .terminal import notice
@@ -80,10 +80,11 @@ def find_sources(
     G, parameters, metadata = load_folder(folder)
     if parameters:
         scatter_parameters(G, parameters)
+    asked: Mapping[str, Any] = {}
     if not stem_paths:
-        stem_paths, known = _audio_of(folder.parent if folder.is_file() else folder, G)
-        mix_path = mix_path or known
-    paths = stems_in_order(G, stem_paths, notice)
+        asked = _audio_of(folder.parent if folder.is_file() else folder, G)
+        stem_paths, mix_path = asked["stems"], mix_path or asked["mix"]
+    paths = stems_in_order(G, stem_paths, notice, asked.get("names"))
     mix = None
     rate = metadata.get("sample_rate")
     rate = rate if type(rate) is int and rate > 0 else None
@@ -92,11 +93,15 @@ def find_sources(
         rate = rate or own_rate
         mix = conform(signal, own_rate, rate, printable(mix_path), notice)
         stems, rate = read_stems(paths, rate, mix.shape[-1], notice)
+        span = asked.get("start"), asked.get("end")
+        stems, mix = (excerpt(each, rate, *span, mix_path) for each in (stems, mix))
     else:
         stems, rate = stems_of_search(paths, rate, metadata)
     own = made_by(name, maker, rate)
     check_own_types(G, metadata, processors_for(G, rate, own), own is not None)
     title = (mix_path or folder.resolve()).stem
+    if "start" in asked or "end" in asked:
+        title += f", {span_text(asked.get('start'), asked.get('end'))}"
     return Sources(G, stems, mix, rate, input_names(G), own, printable(title), metadata)
 
 
@@ -105,8 +110,16 @@ def input_names(G: GRAFX) -> list[str]:
     return [data.get("name") or str(i) for i, data in sorted(G.nodes(data=True)) if data["node_type"] == "in"]
 
 
-def stems_in_order(G: GRAFX, paths: Sequence[Path], notice: Callable[[str], Any]) -> list[Path]:
+def stems_in_order(
+    G: GRAFX, paths: Sequence[Path], notice: Callable[[str], Any], names: Sequence[str] | None = None
+) -> list[Path]:
     """The files of stems in the order of the ``in`` nodes: by their names or, where these are others, as they are.
+
+    Args:
+        G: The graph.
+        paths: Audio files.
+        notice: Told of other names.
+        names: Those of the stems; by default those of their files.
 
     Raises:
         AudioError: There are more or fewer.
@@ -116,7 +129,7 @@ def stems_in_order(G: GRAFX, paths: Sequence[Path], notice: Callable[[str], Any]
         raise AudioError(
             f"The graph mixes {count(len(inputs), 'stem')} ({', '.join(inputs)}), but {len(paths)} were given."
         )
-    by_name = dict(zip(stem_names(paths), paths, strict=True))
+    by_name = dict(zip(names or stem_names(paths), paths, strict=True))
     if set(by_name) == set(inputs):
         return [by_name[name] for name in inputs]
     pairs = ", ".join(f"{path.name} as '{name}'" for path, name in zip(paths, inputs, strict=True))
@@ -137,8 +150,8 @@ def stems_of_search(paths: Sequence[Path], sample_rate: int | None, metadata: Ma
     return stems, rate
 
 
-def _audio_of(folder: Path, G: GRAFX) -> tuple[list[Path], Path | None]:
-    """The audio files that the search in a folder was given, and their mix."""
+def _audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
+    """The audio that the search in a folder was given: by the names of a :class:`.Request`, stems and mix at least."""
     remedy = "give the stems, and the --mix if there is one"
     asked = folder
     while not _says(folder) and (folder.absolute().parent / GRAPH_FILE).is_file():
@@ -149,19 +162,23 @@ def _audio_of(folder: Path, G: GRAFX) -> tuple[list[Path], Path | None]:
             request = read_config(folder / CONFIG_FILE)
         except SearchError as error:
             raise AudioError(f"{error} So the audio is not known: {remedy}.") from None
-        stems, mix = request.get("stems", []), request.get("mix")
+        request = {"stems": [], "mix": None, **request}
     else:
         stems = [folder / AUDIO / f"{name}.wav" for name in input_names(G)]
         mix = folder / AUDIO / TARGET
+        request = {"stems": stems, "mix": mix}
         if not any(path.is_file() for path in (*stems, mix)):
             raise AudioError(f"{folder} does not say what its graph was made for: {remedy}.")
+    stems, mix = request["stems"], request["mix"]
+    if len(request.get("names", stems)) != len(stems):
+        raise AudioError(f"{folder / CONFIG_FILE} does not name each stem: {remedy}.")
     if gone := [os.path.normpath(path) for path in (*stems, *([mix] if mix else [])) if not path.is_file()]:
         others = f" and {count(len(gone) - 1, 'other file')}" if gone[1:] else ""
         raise AudioError(
             f"{folder} was made for audio that is not there, {gone[0]}{others}; one of the two may have been moved:"
             f" {remedy}."
         )
-    return list(stems), mix
+    return request
 
 
 def _says(folder: Path) -> bool:

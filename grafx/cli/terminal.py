@@ -65,7 +65,12 @@ def warnings_as_notices(category: type[Warning]) -> Iterator[None]:
         yield
 
 
+def complain(text: str) -> None:
+    """Say what is wrong."""
+    error_terminal.print(Text.assemble(("Error:", "red"), f" {printable(text)}"), soft_wrap=True)
+
+
 def fail(text: str, status: int = 1) -> NoReturn:
     """Say what is wrong and end with a status."""
-    error_terminal.print(Text.assemble(("Error:", "red"), f" {printable(text)}"), soft_wrap=True)
+    complain(text)
     raise typer.Exit(status)

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import EstimateError
 from ..estimate.recipe import DRY, Recipe, load_recipe
-from .faults import INTERRUPTED, plain_errors
+from .faults import INTERRUPTED, plain_errors, usage
 from .outputs import check_folder
 from .progress import interrupts, shown_progress
 from .terminal import notice, say, silence, warnings_as_notices
@@ -39,7 +39,9 @@ def train(
         Dry | None,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
         typer.Option(help=f"Whether the model hears the dry sound beside the output. {NUMBER}", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help=f"Everything random follows from it. {NUMBER}", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that make data.", show_default="one a core")
     ] = None,
@@ -59,7 +61,9 @@ def train(
     command resumes. Several devices or machines run the same command.
     """
     with plain_errors(), silence(quiet), warnings_as_notices(UserWarning):
-        check_folder(out, EstimateError)
+        for folder in (out, *([tensorboard] if tensorboard else [])):
+            check_folder(folder, EstimateError)
+        _refuse_making(data, prior=prior, sounds=sounds, examples=examples)
         changes: dict[str, dict[str, Any]] = {
             "data": {"prior": prior, "sounds": sounds, "examples": examples, "dry": dry and dry.value, "seed": seed},
             "training": {"steps": steps, "seed": seed},
@@ -74,6 +78,13 @@ def train(
             "precision": precision,
         }
         run_train(recipe, out, data, os.cpu_count() or 1 if workers is None else workers, where, tensorboard, json)
+
+
+def _refuse_making(data: Path | None, **asked: Any) -> None:
+    """Refuse options of data that is made, where data is given."""
+    if data is not None and (given := [f"--{name}" for name, value in asked.items() if value is not None]):
+        with usage():
+            raise EstimateError(f"{', '.join(given)} would make data, but --data gives it: leave one out.")
 
 
 def run_train(

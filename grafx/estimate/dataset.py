@@ -14,10 +14,11 @@ from ..data.queries import get_node_ids_from_type
 from ..errors import EstimateError
 from .audible import AUDIBLE_DB, Hearing, hear
 from .batches import Batches, Example, one_thread
-from .prior import Prior, draw_graph, draw_settings, structure_key
+from .prior import Prior, draw_graph, draw_settings
 from .seeds import seed_of
 from .sounds import DrySounds
 from .splits import MOST_DRAWS, check_split, confine_settings, split_of_structure, split_sounds
+from .tokens import canonical_key
 
 __all__ = ["Example", "GraphDataset"]
 
@@ -94,7 +95,7 @@ class GraphDataset(Batches):
     def _graph(self, seed: int) -> GRAFX:
         for attempt in range(MOST_DRAWS):
             G = draw_graph(self.prior, seed, attempt)
-            if self.by != "structure" or split_of_structure(structure_key(G)) == self.split:
+            if self.by != "structure" or split_of_structure(canonical_key(G, inputs=())) == self.split:
                 return self._confined(G, seed)
         raise EstimateError(
             f"The prior '{self.prior.name}' cannot be split by structure: none of {MOST_DRAWS} graphs is for"

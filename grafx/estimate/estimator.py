@@ -23,6 +23,7 @@ from .decode import LikelySequence, search_graphs
 from .features import VERSION, features
 from .model import Network
 from .prior import Prior, parse_prior
+from .prior.reading import is_number
 from .recipe import Recipe, parse_recipe
 from .sounds.base import PEAK
 from .tokens import Vocabulary, canonical_key
@@ -83,7 +84,9 @@ class Estimator:
                 f"{printable(folder)} holds no model, as {Path(error.filename).name} is missing: give a folder that"
                 " `grafx train` has finished."
             ) from None
-        except (OSError, ValueError) as error:
+        except NotADirectoryError:
+            raise EstimateError(f"{printable(folder)} is a file: give the folder of `grafx train`.") from None
+        except (OSError, ValueError, RecursionError) as error:
             raise EstimateError(f"{printable(folder)} holds a damaged model ({error}): train it again.") from None
         try:
             return _made(cls, folder, said, weights)
@@ -206,6 +209,8 @@ def _made(cls: Callable[..., Any], folder: Path, said: Any, weights: bytes) -> A
             " it again."
         )
     recipe = parse_recipe(said["recipe"], str(folder / MODEL_FILE))
+    if not is_number(seconds := said["about"]["seconds"]) or seconds <= 0:
+        raise KeyError("its length of sounds")
     like = {name: torch.zeros(1, *shape) for name, shape in said["shapes"].items()}
     network = Network(vocabulary, like, recipe.network)
     network.load_state_dict(load(weights))

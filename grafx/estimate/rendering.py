@@ -46,6 +46,11 @@ def render_graphs(
     return [rows[0] if len(rows) == 1 else rows for rows in output.split(counts)]
 
 
+def mixed_output(output: Tensor) -> Tensor:
+    """What is heard of a graph: its output ``(C, L)``, or the sum of several ``(N, C, L)``."""
+    return output.sum(0) if output.ndim == 3 else output
+
+
 def stacked_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[str, Any]:
     """Stack the parameters of nodes, as :func:`collect_parameters` does, faster where all of a type are physical."""
     return {node_type: _stacked(G, node_type, processor) for node_type, processor in processors.items()}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def train(
         EstimateError: The folder holds another model or training, the data does not fit, or a package is missing.
     """
     fabric = fabric or make_fabric()
+    check_divides(recipe, fabric.world_size)
     out, origin = Path(out), origin_of(recipe, data)
     fingerprint = f"{seed_of(json.dumps(recipe.plain), origin.fingerprint):016x}"
     with ExitStack() as stack:
@@ -72,7 +74,8 @@ def train(
             return True
         vocabulary = Vocabulary.of(origin.prior)
         for name, dataset, phase in (("train", origin.train, "making data"), ("valid", origin.valid, "and more")):
-            _make(fabric, dataset, vocabulary, origin, out / DATA / name, workers, show, phase, stopped)
+            tell = partial(show_made, show, phase)
+            _make(fabric, dataset, vocabulary, origin, out / DATA / name, workers, tell, stopped)
             if stopped():
                 return False
         corpora = [
@@ -88,6 +91,16 @@ def train(
             (out / CHECKPOINT_FILE).unlink(missing_ok=True)
         fabric.barrier()
         return finished
+
+
+def check_divides(recipe: Recipe, processes: int) -> None:
+    """Refuse batches that cannot be divided among processes."""
+    options = recipe.training
+    if options.batch_size % processes or (options.render and options.rendered % processes):
+        raise EstimateError(
+            f"A batch of {options.batch_size} cannot be divided among {processes} processes: give another batch_size"
+            " (and rendered), or number of devices."
+        )
 
 
 def measure(model: Estimator, valid: Corpus) -> dict[str, dict[str, Any]]:
@@ -135,6 +148,11 @@ def _is_finished(out: Path, fingerprint: str) -> bool:
     )
 
 
+def show_made(show: Tell, phase: str, done: int, total: int) -> None:
+    """Show how many examples are made."""
+    show(phase, done, total, "examples")
+
+
 def _make(
     fabric: "Fabric",
     dataset: Batches,
@@ -142,8 +160,7 @@ def _make(
     origin: Origin,
     folder: Path,
     workers: int,
-    show: Tell,
-    phase: str,
+    show: Callable[[int, int], None],
     stopped: Together,
 ) -> None:
     """Make the parts of a corpus that are missing, in the first process of each machine's shared folder."""
@@ -155,7 +172,7 @@ def _make(
             origin.prior.sample_rate,
             folder,
             workers=workers,
-            show=lambda done, total: show(phase, done, total, "examples"),
+            show=show,
             interrupted=stopped.interrupted,
         )
     fabric.barrier()

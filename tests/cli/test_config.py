@@ -68,6 +68,9 @@ def asked(material):
 # The round trip
 
 EVERYTHING = {
+    "names": ["kick", "pad"],
+    "start": 0.5,
+    "end": 2.0,
     "groups": {"bus": ["pad"]},
     "chain": ["eq", "gain"],
     "master": ["gain"],
@@ -92,17 +95,22 @@ EVERYTHING |= OPTIONS
 
 
 def test_every_key_is_tried_here():
-    assert {*EVERYTHING, "stems", "mix", "out"} >= {field.name for field in fields(Request)} - {"options"}
-    assert {*EVERYTHING, "stems", "mix", "out"} <= set(NAMES)
+    assert {*EVERYTHING, "stems", "mix", "out", "prior"} >= {field.name for field in fields(Request)} - {"options"}
+    assert {*EVERYTHING, "stems", "mix", "out", "prior"} <= set(NAMES)
 
 
 def test_a_file_says_all_that_the_command_line_does(tmp_path):
     path = write_toml(
-        tmp_path / "search.toml", stems=["a/kick.wav", "/b/pad.wav"], mix="m.wav", out="found", **EVERYTHING
+        tmp_path / "search.toml",
+        stems=["a/kick.wav", "/b/pad.wav"],
+        mix="m.wav",
+        out="found",
+        prior="p.toml",
+        **EVERYTHING,
     )
     request = make_request({}, path)
     assert request.stems == [tmp_path / "a/kick.wav", Path("/b/pad.wav")]
-    assert (request.mix, request.out) == (tmp_path / "m.wav", tmp_path / "found")
+    assert (request.mix, request.out, request.prior) == tuple(tmp_path / name for name in ("m.wav", "found", "p.toml"))
     options = {field.name for field in fields(Options)}
     for name, value in EVERYTHING.items():
         assert getattr(request.options if name in options else request, name) == value, name
@@ -111,8 +119,12 @@ def test_a_file_says_all_that_the_command_line_does(tmp_path):
             "stems": request.stems,
             "mix": request.mix,
             "out": request.out,
+            "prior": request.prior,
             **{name: value for name, value in EVERYTHING.items() if name in options},
             "groups": ["bus=pad"],
+            "names": "kick, pad",
+            "start": 0.5,
+            "end": 2,
             "chain": "eq, gain",
             "master": "gain",
             "returns": ["room=reverb,eq"],
@@ -128,7 +140,12 @@ def test_what_is_written_is_read_back(tmp_path):
     (tmp_path / "out").mkdir()
     given = {name: value for name, value in EVERYTHING.items() if name not in ("json", "quiet")}
     path = write_toml(
-        tmp_path / "a.toml", stems=["a b/kück 'n' [1].wav", 'x"y\\z.wav'], mix="m.wav", out="out", **given
+        tmp_path / "a.toml",
+        stems=["a b/kück 'n' [1].wav", 'x"y\\z.wav'],
+        mix="m.wav",
+        out="out",
+        prior="p.toml",
+        **given,
     )
     request = make_request({}, path)
     write_config(request, tmp_path / "out")
@@ -139,7 +156,9 @@ def test_what_is_written_is_read_back(tmp_path):
         if name in {field.name for field in fields(Request)}:
             assert getattr(again, name) == getattr(request, name), name
     written = tomllib.loads((tmp_path / "out" / "config.toml").read_text(encoding="utf-8"))
-    assert written["mix"] == "../m.wav" and written["out"] == "." and written["stems"][0].startswith("../a b/")
+    assert [written[name] for name in ("mix", "out", "prior")] == ["../m.wav", ".", "../p.toml"] and written["stems"][
+        0
+    ].startswith("../a b/")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names there are text")

@@ -87,6 +87,45 @@ def test_several_files_have_a_folder_each_and_need_no_dry_sound(cli, files, trai
         assert "estimate.wav" not in written
 
 
+def test_files_that_cannot_be_read_do_not_keep_others_back(cli, files, trained, tmp_path):
+    silent = cli.write(tmp_path / "silent.wav", torch.zeros(2, 4410))
+    (tmp_path / "text.wav").write_text("no audio")
+    given = [files[0], tmp_path / "text.wav", silent, tmp_path / "gone.wav", files[2]]
+    result = cli.run("estimate", *given, "--model", trained, "-k", 1, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert all(name in said for name in ("text.wav", "silent.wav", "gone.wav", "3 of 5 files"))
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"wet", "other"}
+
+
+def test_names_that_are_one_folder_on_some_system_are_refused(cli, files, trained, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    others = [cli.write(tmp_path / name, noise(0)) for name in ("one/Kick.wav", "two/kick.wav")]
+    result = cli.run("estimate", *others, "--model", trained, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "Two files are named" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_of_a_graph_are_heard_together(cli, files, trained, tmp_path, monkeypatch):
+    import soundfile
+
+    from grafx.data import GRAFX
+    from grafx.estimate.estimator import Estimate, Estimator
+
+    G = GRAFX(load_prior("drums").config)
+    source = G.add("in")
+    for _ in range(2):
+        G.connect(source, G.add("out"))
+    monkeypatch.setattr(Estimator, "estimate", lambda *_: [Estimate(G, 1.0)])
+    result = cli.run("estimate", files[0], "--dry", files[1], "--model", trained, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found, _ = soundfile.read(tmp_path / "out" / "estimate.wav", dtype="float32")
+    torch.testing.assert_close(torch.from_numpy(found.T), 2 * noise(1), atol=1e-4, rtol=1e-3)
+    assert (tmp_path / "out" / "report.html").exists()
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("seconds", "rate"), [(0.001, RATE), (0.5, 22050), (1.0, 96000)])
 def test_any_audio_file_can_be_estimated(cli, trained, tmp_path, seconds, rate, channels):

@@ -11,6 +11,7 @@ import torch
 
 import grafx
 from grafx.audio import read_audio
+from grafx.cli.main import COMMANDS
 from grafx.data import load_grafx, save_grafx
 from grafx.search.mixing.mixer import WEIGHT
 
@@ -42,6 +43,31 @@ def test_without_arguments_it_shows_its_help(cli):
     assert "Usage" in cli.run().output
     assert cli.run("search").exit_code == 2
     assert cli.run("nonsense").exit_code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_tells_what_each_says_of_itself(cli, command):
+    said = unwrapped(cli.run(command, "--help").stdout.replace("│", ""))
+    assert COMMANDS[command] in said
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["nonsense"]])
+def test_what_runs_no_command_imports_none(cli, arguments):
+    """Which would take seconds, and hundreds of megabytes."""
+    heavy = {"torch", "numpy", "networkx", "matplotlib"}
+    prelude = f"import atexit, sys; atexit.register(lambda: print('imported', {heavy} & {{*sys.modules}}))"
+    assert "imported set()" in cli.run_elsewhere(*arguments, prelude=prelude).stdout
+
+
+def test_completion_knows_commands_and_their_options(cli):
+    def completed(*words):
+        asked = {"_GRAFX_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        return cli.run_elsewhere(
+            prelude=f"import os, sys; os.environ.update({asked}); sys.argv[0] = 'grafx'"
+        ).stdout.split()
+
+    assert completed("grafx", "re") == ["report", "render"]
+    assert completed("grafx", "search", "--met") == ["--method"]
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])

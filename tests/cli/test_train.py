@@ -40,6 +40,9 @@ def test_a_model_is_trained_and_measured(cli, trained, recipe):
         (["--out", "FILE"], "is a file"),
         (["--examples", "0"], "examples"),
         (["--dry", "maybe"], "maybe"),
+        (["--data", "EMPTY", "--prior", "drums"], "--prior would make data"),
+        (["--data", "EMPTY", "--sounds", "drums", "--examples", "3"], "--sounds, --examples would make data"),
+        (["--tensorboard", "FILE"], "is a file"),
     ],
 )
 def test_what_cannot_be_trained_is_said_and_nothing_is_left(cli, recipe, tmp_path, options, says):
@@ -53,6 +56,16 @@ def test_what_cannot_be_trained_is_said_and_nothing_is_left(cli, recipe, tmp_pat
     assert "Traceback" not in result.output
     assert not (tmp_path / "out" / "model.json").exists()
     assert (tmp_path / "FILE").read_text() == "kept"
+
+
+@pytest.mark.parametrize(("options", "seeds"), [([], (3, 7)), (["--seed", 0], (0, 0)), (["--seed", 5], (5, 5))])
+def test_the_seeds_of_a_recipe_hold_unless_another_is_given(cli, tmp_path, monkeypatch, options, seeds):
+    asked = []
+    monkeypatch.setattr("grafx.cli.train.run_train", lambda recipe, *_others: asked.append(recipe))
+    (tmp_path / "mine.toml").write_text("[data]\nseed = 3\n[training]\nseed = 7\n")
+    result = cli.run("train", "--preset", tmp_path / "mine.toml", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    assert (asked[0].data.seed, asked[0].training.seed) == seeds
 
 
 def test_another_model_is_left_as_it_is(cli, trained, recipe):

@@ -11,6 +11,7 @@ from ...data import GRAFX
 from ...errors import AudioError
 from ...render import Renderer
 from ...search import MatchLoss
+from ..rendering import mixed_output
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ def fit_from(
     target = measure.reference(_stereo(output.float()))
     parameters = list(renderer.parameters())
     if not parameters:
-        loss = float(measure(_stereo(renderer(dry.float())[0]), target))
+        loss = float(measure(_stereo(mixed_output(renderer(dry.float()))), target))
         return Fit(renderer.graph(), loss, [loss])
     optimizer = torch.optim.Adam(parameters, learning_rate)
     best, kept, losses = float("inf"), [p.detach().clone() for p in parameters], []
     for step in range(steps + 1):
-        loss = measure(_stereo(renderer(dry.float())[0]), target)
+        loss = measure(_stereo(mixed_output(renderer(dry.float()))), target)
         losses.append(loss.item())
         show(step, losses[-1])
         if losses[-1] < best:

@@ -13,7 +13,7 @@ from ...errors import EstimateError
 from .edits import edit_distance
 from .equivalence import form_and_settings, free_groups
 from .matching import Distances, best_matching, closest
-from .settings import Settings, distances, errors_between, processor_nodes, settings_by_node
+from .settings import ControlValues, distances, errors_between, processor_nodes, settings_by_node
 
 
 class Pair(NamedTuple):
@@ -124,14 +124,15 @@ def compare_graphs(
         settings = [settings_by_node(G, processors) for G in graphs]
     types, others = ([*processor_nodes(G).values()] for G in graphs)
     agreeing = (Counter(types) & Counter(others)).total()
-    between = _distances(*settings)
-    matching = best_matching(*graphs, between)
+    (true_graph, graph), (true_settings, own_settings) = graphs, settings
+    between = _distances(true_settings, own_settings)
+    matching = best_matching(true_graph, graph, between)
     nodes = matching.nodes
     if equivalent:
-        nodes = closest(nodes, *(free_groups(G, processors) for G in graphs), between)
-    pairs = tuple(_pairs(graphs[0], nodes, settings))
+        nodes = closest(nodes, free_groups(true_graph, processors), free_groups(graph, processors), between)
+    pairs = tuple(_pairs(true_graph, nodes, (true_settings, own_settings)))
     cables, found = (G.number_of_edges() for G in graphs)
-    distance, fewest = edit_distance(*graphs, matching.nodes)
+    distance, fewest = edit_distance(true_graph, graph, matching.nodes)
     return Comparison(
         node_type_error=(max(len(types), len(others)) - agreeing) / max(len(types), 1),
         node_precision=share(agreeing, len(others)),
@@ -150,7 +151,7 @@ def compare_graphs(
     )
 
 
-def _distances(truths: Mapping[int, Settings], estimates: Mapping[int, Settings]) -> Distances:
+def _distances(truths: Mapping[int, ControlValues], estimates: Mapping[int, ControlValues]) -> Distances:
     """Distances of nodes in what can be set of their type, from 0 to 1."""
 
     def between(_: str, rows: Sequence[int], columns: Sequence[int]) -> np.ndarray:
@@ -161,7 +162,7 @@ def _distances(truths: Mapping[int, Settings], estimates: Mapping[int, Settings]
     return between
 
 
-def _pairs(truth: GRAFX, nodes: Mapping[int, int], settings: Sequence[Mapping[int, Settings]]) -> list[Pair]:
+def _pairs(truth: GRAFX, nodes: Mapping[int, int], settings: Sequence[Mapping[int, ControlValues]]) -> list[Pair]:
     """The matched processors that can be set to anything."""
     truths, estimates = settings
     return [

@@ -17,7 +17,7 @@ from ...search.mixing.bypass import bypass, chain_of, cut
 from ...search.mixing.simplify import SILENT, rewire, simplify
 from ...search.mixing.weighted import inner, is_gain, passes_dry
 from .order import in_order
-from .settings import Settings, processor_nodes, settings_by_node, settings_of_node
+from .settings import ControlValues, processor_nodes, settings_by_node, settings_of_node
 from .stages import LEVELLING, PLACING, Stage, stage_of
 
 AUDIBLE = "audible"
@@ -60,7 +60,7 @@ def canonical(G: GRAFX, processors: Mapping[str, nn.Module]) -> GRAFX:
 
 
 @torch.no_grad()
-def form_and_settings(G: GRAFX, processors: Mapping[str, nn.Module]) -> tuple[GRAFX, dict[int, Settings]]:
+def form_and_settings(G: GRAFX, processors: Mapping[str, nn.Module]) -> tuple[GRAFX, dict[int, ControlValues]]:
     """The canonical form, and the settings of its nodes."""
     settings = settings_by_node(G, processors)
     smaller = G.copy()
@@ -167,13 +167,13 @@ def _drop_sums(G: GRAFX) -> None:
 
 # The order of stages
 
-Run = dict[int, Stage]
+Stages = dict[int, Stage]
 """Linear stages that follow one another, in signal order."""
 
 
-def _runs(G: GRAFX, processors: Mapping[str, nn.Module]) -> list[Run]:
+def _runs(G: GRAFX, processors: Mapping[str, nn.Module]) -> list[Stages]:
     """Neighbouring linear stages of each chain."""
-    runs: list[Run] = []
+    runs: list[Stages] = []
     seen: set[int] = set()
     for node in processor_nodes(G):
         if node not in seen:
@@ -190,7 +190,7 @@ def _stage(G: GRAFX, node: int, processors: Mapping[str, nn.Module]) -> Stage | 
     return None if processor is None else stage_of(processor, data, f"Node {node} of type '{data['node_type']}'")
 
 
-def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module], settings: Mapping[int, Settings]) -> None:
+def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module], settings: Mapping[int, ControlValues]) -> None:
     """Put each run in the first of all orders in which it sounds the same."""
     for run in _runs(G, processors):
         keys = {node: (stage.rank, G.nodes[node]["node_type"], _values(settings[node])) for node, stage in run.items()}
@@ -203,7 +203,7 @@ def _sort_stages(G: GRAFX, processors: Mapping[str, nn.Module], settings: Mappin
             rewire(G, [*run], order)
 
 
-def _values(settings: Settings) -> tuple:
+def _values(settings: ControlValues) -> tuple:
     return tuple((name, tuple(setting.physical.tolist())) for name, setting in sorted(settings.items()))
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
@@ -164,15 +164,16 @@ def _program(
     most = min(len(one.ids), len(other.ids))
     reward = 0.25 / most  # for a pair of nodes, so that all of them together count less than one cable
     objective = [-reward * (2 - apart[pair]) for pair in nodes] + [-1.0] * len(cables)
-    rows: dict[Hashable, list[tuple[int, float]]] = defaultdict(list)
+    rows: dict[tuple, list[tuple[int, float]]] = defaultdict(list)
     for (i, j), index in column.items():
         rows["node", 0, i].append((index, 1.0))
         rows["node", 1, j].append((index, 1.0))
     for number, (e, f) in enumerate(cables, len(nodes)):
         for end in (0, 1):
-            i, j = one.cables[e][end], other.cables[f][end]
+            i, j = one.cables[e][:2][end], other.cables[f][:2][end]
             # A cable agrees with one at most of those at j, and only if i stands for j.
-            for row in (("cable", 0, e, end, j), ("cable", 1, f, end, i)):
+            ends: list[tuple] = [("cable", 0, e, end, j), ("cable", 1, f, end, i)]
+            for row in ends:
                 if row not in rows:
                     rows[row].append((column[i, j], -1.0))
                 rows[row].append((number, 1.0))
@@ -185,14 +186,14 @@ def _program(
         objective,
         integrality=integral,
         bounds=Bounds(0, 1),
-        constraints=LinearConstraint(matrix, -np.inf, upper),
+        constraints=LinearConstraint(matrix, -np.inf, cast(Any, upper)),
         options={"node_limit": MOST_BRANCHES, "mip_rel_gap": 0.0},
     )
     chosen = {} if result.x is None else {i: j for (i, j), x in zip(nodes, result.x, strict=False) if x > 0.5}
     if result.status == 0:
         return chosen, _agreeing(one, other, chosen)
-    known = result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound)
-    return chosen, int(np.floor(1e-6 - result.mip_dual_bound)) if known else len(one.cables)
+    dual = result.mip_dual_bound
+    return chosen, len(one.cables) if dual is None or not np.isfinite(dual) else int(np.floor(1e-6 - dual))
 
 
 def _improved(
@@ -246,7 +247,7 @@ def _around(one: _Graph, other: _Graph, alike: np.ndarray) -> np.ndarray:
         for here, there in ((0, 1), (1, 0)):
             between = alike[np.ix_(ends[kind][there], others[kind][there])]  # of the far ends
             best = np.zeros((len(between), len(other.ids)))
-            np.maximum.at(best, (slice(None), others[kind][here]), between)
+            np.maximum.at(best, cast(Any, (slice(None), others[kind][here])), between)
             np.add.at(around, ends[kind][here], best)
     return around
 

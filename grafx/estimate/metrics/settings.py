@@ -1,4 +1,4 @@
-"""Settings of nodes in physical and in normalized units, and how far two nodes are apart."""
+"""ControlValues of nodes in physical and in normalized units, and how far two nodes are apart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ TURNS = {"phase_deg": 360.0, "phase_cycles": 1.0}
 """Endings of the names of controls whose values are the same again after a turn."""
 
 
-class Setting(NamedTuple):
+class ControlValue(NamedTuple):
     """The value, or the values, of one control.
 
     Attributes:
@@ -37,7 +37,7 @@ class Setting(NamedTuple):
     turn: float | None = None
 
 
-Settings = dict[str, Setting]
+ControlValues = dict[str, ControlValue]
 """The settings of a node by the names of its controls, ``"band.gain_db"`` for one of a member."""
 
 
@@ -47,7 +47,7 @@ def processor_nodes(G: GRAFX) -> dict[int, str]:
     return {node: types[node] for node in sorted(types) if types[node] not in BUILT_IN_TYPES}
 
 
-def settings_by_node(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int, Settings]:
+def settings_by_node(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int, ControlValues]:
     """The settings of all processors of a graph.
 
     Args:
@@ -70,11 +70,11 @@ def settings_by_node(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[int,
 
 
 @torch.no_grad()
-def settings_of_node(processor: nn.Module, data: Mapping[str, Any], place: str) -> Settings:
+def settings_of_node(processor: nn.Module, data: Mapping[str, Any], place: str) -> ControlValues:
     """The settings of a node with these attributes; the place is for messages."""
     leaves = contract_of(processor).leaves()
     given = _given(data, {leaf.path for leaf in leaves})
-    found: Settings = {}
+    found: ControlValues = {}
     if leaves:
         raw = trees.map_tensors(trees.batch(raw_row(processor, data, place)), Tensor.double)
         values = contract_of(processor).raw_to_dsp(raw)
@@ -85,15 +85,15 @@ def settings_of_node(processor: nn.Module, data: Mapping[str, Any], place: str) 
             found[leaf.name] = _setting(leaf.control, value, leaf.path in given)
     if WEIGHT in data or data.get(BYPASS, False):
         weight = np.array([0.0 if data.get(BYPASS, False) else float(data[WEIGHT])])
-        found[WEIGHT] = Setting(weight, weight, True)
+        found[WEIGHT] = ControlValue(weight, weight, True)
     return found
 
 
-def _setting(control: Control, value: Tensor, given: bool) -> Setting:
+def _setting(control: Control, value: Tensor, given: bool) -> ControlValue:
     normalized = control.to_norm(value.clamp(control.low, control.high)).clamp(0, 1)
     turns = (turn for name, turn in TURNS.items() if control.name.endswith(name))
     turn = next((turn for turn in turns if control.high - control.low == turn), None)
-    return Setting(value.cpu().numpy(), normalized.cpu().numpy(), given, turn)
+    return ControlValue(value.cpu().numpy(), normalized.cpu().numpy(), given, turn)
 
 
 def _given(data: Mapping[str, Any], controls: set[trees.Path]) -> set[trees.Path]:
@@ -106,10 +106,10 @@ def _given(data: Mapping[str, Any], controls: set[trees.Path]) -> set[trees.Path
 
 # Distances
 
-ALL_WET = Setting(np.ones(1), np.ones(1), False)
+ALL_WET = ControlValue(np.ones(1), np.ones(1), False)
 
 
-def errors_between(truth: Settings, estimate: Settings) -> dict[str, tuple[float, float]]:
+def errors_between(truth: ControlValues, estimate: ControlValues) -> dict[str, tuple[float, float]]:
     r"""The mean absolute errors of each control of two nodes of one type, normalized and physical.
 
     A control counts where both nodes say its value, or where it differs: one that is left at its default by either, and
@@ -127,7 +127,7 @@ def errors_between(truth: Settings, estimate: Settings) -> dict[str, tuple[float
     return errors
 
 
-def distances(truths: Sequence[Settings], estimates: Sequence[Settings]) -> np.ndarray:
+def distances(truths: Sequence[ControlValues], estimates: Sequence[ControlValues]) -> np.ndarray:
     """The mean normalized errors over all controls, ``(N, M)``, for all pairs of nodes of one type."""
     names = dict.fromkeys(name for settings in (*truths, *estimates) for name in settings)
     matrix = np.zeros((len(truths), len(estimates)))

@@ -3,6 +3,5 @@
 from .draw import draw_graph, draw_settings
 from .kinds import Kind
 from .prior import Prior, load_prior, parse_prior
-from .structure_key import structure_key
 
-__all__ = ["Kind", "Prior", "draw_graph", "draw_settings", "load_prior", "parse_prior", "structure_key"]
+__all__ = ["Kind", "Prior", "draw_graph", "draw_settings", "load_prior", "parse_prior"]

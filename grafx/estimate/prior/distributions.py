@@ -63,8 +63,8 @@ class Normal:
     within: Range
 
     def draw(self, draws: Draws, control: Control) -> float:
-        bell = NormalDist(_place(self.mean, control), self.spread)
-        low, high = (bell.cdf(_place(end, control)) for end in self.within)
+        bell = NormalDist(place_of(self.mean, control), self.spread)
+        low, high = (bell.cdf(place_of(end, control)) for end in self.within)
         share = min(max(low + draws.unit() * (high - low), 1e-12), 1 - 1e-12)
         return _held(_value(bell.inv_cdf(share), control), self.within)
 
@@ -88,7 +88,7 @@ class Levels:
 
     def draw(self, draws: Draws, control: Control) -> float:
         ranges = draws.one_of((self.soft, self.moderate, self.hard), self.weights)
-        widths = [_place(high, control) - _place(low, control) for low, high in ranges]
+        widths = [place_of(high, control) - place_of(low, control) for low, high in ranges]
         return _between(draws.one_of(ranges, widths), draws.unit(), control)
 
     def plain(self) -> Any:
@@ -138,7 +138,7 @@ def ranges_of(distribution: Distribution) -> list[Range]:
 
 
 def _between(limits: Range, share: float, control: Control) -> float:
-    low, high = (_place(end, control) for end in limits)
+    low, high = (place_of(end, control) for end in limits)
     return _held(_value(low + share * (high - low), control), limits)
 
 
@@ -146,7 +146,7 @@ def _held(value: float, limits: Range) -> float:
     return min(max(rounded(value), limits[0]), limits[1])
 
 
-def _place(value: float, control: Control) -> float:
+def place_of(value: float, control: Control) -> float:
     """Where a value is on the control's scale, from 0 to 1."""
     if control.scale == "log":
         return math.log(value / control.low) / math.log(control.high / control.low)

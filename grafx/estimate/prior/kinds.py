@@ -1,7 +1,7 @@
 """Kinds of nodes: a processor, how often it is drawn, and how its controls are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch.nn as nn
@@ -17,7 +17,7 @@ from .reading import Table, meant
 GROUPS = "cleaning", "dynamics", "tone", "character", "space", "level"
 """What kinds are for, in the order in which an engineer uses them."""
 
-KIND_KEYS = "processor", "options", "weight", "group", "controls"
+KIND_KEYS = "processor", "options", "weight", "group", "controls", "by_stem"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Kind:
         group: What it is for, one of :data:`GROUPS`.
         controls: Name of a control, with dots where it nests, to the distribution of its values. Others stay at their
             default.
+        by_stem: Words of a stem's name, or ``"master"``, to the controls that are otherwise there: searches start from
+            these, graphs are drawn without.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Kind:
     weight: float
     group: str
     controls: Mapping[str, Distribution]
+    by_stem: Mapping[str, Mapping[str, Distribution]] = field(default_factory=dict)
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -61,11 +64,17 @@ class Kind:
 
     def plain(self) -> dict[str, Any]:
         """The table of it in a file."""
-        controls = {name: distribution.plain() for name, distribution in self.controls.items()}
+        tables = {
+            "options": self.options,
+            "controls": _plain_controls(self.controls),
+            "by_stem": {stem: _plain_controls(controls) for stem, controls in self.by_stem.items()},
+        }
         plain = {"processor": self.processor, "weight": self.weight, "group": self.group}
-        return (
-            plain | ({"options": self.options} if self.options else {}) | ({"controls": controls} if controls else {})
-        )
+        return plain | {name: table for name, table in tables.items() if table}
+
+
+def _plain_controls(controls: Mapping[str, Distribution]) -> dict[str, Any]:
+    return {name: distribution.plain() for name, distribution in controls.items()}
 
 
 def parse_kind(name: str, table: Table, sample_rate: float) -> tuple[Kind, nn.Module]:
@@ -84,7 +93,9 @@ def parse_kind(name: str, table: Table, sample_rate: float) -> tuple[Kind, nn.Mo
         raise EstimateError(f"{table.place}: group is '{group}'{meant(group, GROUPS)}")
     weight = table.number("weight", 1.0, low=0)
     controls = _parse_controls(table.table("controls"), leaves, processor)
-    return Kind(name, processor, options, weight, group, controls), made
+    inner = table.table("by_stem")
+    by_stem = {stem: _parse_controls(inner.table(stem), leaves, processor) for stem in inner.content}
+    return Kind(name, processor, options, weight, group, controls, by_stem), made
 
 
 def _name_fault(name: str) -> str | None:

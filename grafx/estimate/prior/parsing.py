@@ -33,7 +33,7 @@ def parse_distribution(value: Any, place: str, control: Control) -> Distribution
         if not is_number(value):
             raise EstimateError(f"{place} is {value!r:.60}, but must be {HOW}.")
         return Fixed(_inside(value, place, control))
-    families = {_MARKS[key] for key in value if key in _MARKS}
+    families = {_MARKS[key] for key in Table(value, place).content if key in _MARKS}
     if len(families) != 1:
         raise EstimateError(f"{place} must be {HOW}; it has {', '.join(value) or 'nothing'}.")
     spiked = ("spike", "at") if "spike" in value or "at" in value else ()

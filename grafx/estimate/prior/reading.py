@@ -20,7 +20,7 @@ class Table:
         keys: The keys that it may have; any, if None.
 
     Raises:
-        EstimateError: It is no table, or has another key.
+        EstimateError: It is no table, or has another key or one that is no text.
     """
 
     def __init__(self, content: Any, place: str, keys: Collection[str] | None = None) -> None:
@@ -28,6 +28,8 @@ class Table:
             raise EstimateError(f"{place} is {content!r:.60}, but must be a table.")
         self.content, self.place = content, place
         for key in content:
+            if not isinstance(key, str):
+                raise EstimateError(f"{place} has the key {key!r:.60}, but keys must be texts.")
             if keys is not None and key not in keys:
                 raise EstimateError(f"{place} has the unknown key '{key}'{meant(key, keys)}")
 

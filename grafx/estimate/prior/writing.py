@@ -25,6 +25,10 @@ def _lines(table: Mapping[str, Any]) -> Iterator[str]:
     for key, value in table.items():
         if key == "controls":
             yield from (f"controls.{_key(name)} = {_value(control)}" for name, control in value.items())
+        elif key == "by_stem":
+            for stem, controls in value.items():
+                start = f"by_stem.{_key(stem)}"
+                yield from (f"{start}.{_key(name)} = {_value(control)}" for name, control in controls.items())
         elif key == "options":
             yield from (f"options.{_key(name)} = {_value(option, exact=True)}" for name, option in value.items())
         else:

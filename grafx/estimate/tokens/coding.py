@@ -283,7 +283,7 @@ def _values(grammar: Grammar, sequence: TokenSequence) -> list[dict[str, Any] | 
 
 
 def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[str, Any] | None:
-    """Convert normalized values of a node to physical ones, nested as its parameters are; None where it has none.
+    """Convert normalized values of a node to physical ones, nested as its parameters are; None without controls.
 
     Args:
         norms: The values, in the order of the type's settings.
@@ -308,7 +308,7 @@ def read_norms(norms: Sequence[Any], node_type: NodeType, place: str) -> dict[st
                 raise EstimateError(f"{place}: the normalized value of {setting.name} is {norm!r}, not from 0 to 1.")
         numbers = [setting.from_norm(min(max(norm, 0.0), 1.0)) for norm in own]
         trees.put(values, tuple(setting.name.split(".")), _nested(numbers, setting.shape))
-    return values or None
+    return values if values or node_type.defaults else None  # {} says that all is at its default
 
 
 def _listed(value: Any) -> Any:

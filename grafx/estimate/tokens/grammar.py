@@ -10,7 +10,7 @@ from torch import Tensor
 from ...errors import EstimateError
 from .vocabulary import END, NodeType, Vocabulary
 
-Cable = tuple[int, int, int]
+TokenCable = tuple[int, int, int]
 """Index of the inlet, the source, index of the outlet.
 
 The source is how many steps back it is among the nodes with outlets, and from when the cables of a node are complete on
@@ -31,7 +31,7 @@ class Node:
 
     type: NodeType
     name: str | None
-    cables: list[Cable] = field(default_factory=list)
+    cables: list[TokenCable] = field(default_factory=list)
     bins: list[int] = field(default_factory=list)
 
 
@@ -144,7 +144,7 @@ class Grammar:
             self.push(token)
         return self
 
-    def cables(self, node: Node) -> list[Cable]:
+    def cables(self, node: Node) -> list[TokenCable]:
         """The cables to a node, the one that goes without saying included."""
         implied = node.type.inlets and not any(inlet == 0 for inlet, _, _ in node.cables)
         return [(0, 1, 0), *node.cables] if implied else node.cables

@@ -74,13 +74,6 @@ class TrainingRun:
         self.vocabulary, self.origin = vocabulary, origin
         self.recipe, self.options, self.fabric = recipe, recipe.training, fabric
         self.corpus, self.valid, self.fingerprint, self.out = corpus, valid, fingerprint, out
-        if self.options.batch_size % fabric.world_size or (
-            self.options.render and self.options.rendered % fabric.world_size
-        ):
-            raise EstimateError(
-                f"A batch of {self.options.batch_size} cannot be divided among {fabric.world_size} processes: give"
-                " another batch_size (and rendered), or number of devices."
-            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("network", self.options.seed))
             self.network = Network(vocabulary, corpus.pick(torch.arange(1)).heard, recipe.network)

@@ -56,14 +56,19 @@ def _text(file: Path) -> str:
 
 @cache
 def _template() -> Any:
+    return environment(HERE).get_template("page.html.jinja")
+
+
+def environment(folder: Path) -> Any:
+    """Templates of a folder, which escape what they are given."""
     import jinja2
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["printable"] = printable
-    return environment.get_template("page.html.jinja")
+    made.filters["printable"] = printable
+    return made

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -358,23 +358,33 @@ def _append_chain(G: GRAFX, source: int, owner: str, chain: Sequence[str]) -> in
 def _bus_of_stem(
     stems: Sequence[str], groups: Mapping[str, Sequence[str]], returns: Iterable[str] = ()
 ) -> dict[str, str]:
+    for problem in naming_problems(stems, groups, returns):
+        raise GraphError(problem)
+    return dict.fromkeys(stems, MASTER) | {stem: group for group, members in groups.items() for stem in members}
+
+
+def naming_problems(
+    stems: Sequence[str], groups: Mapping[str, Sequence[str]], returns: Iterable[str] = ()
+) -> Iterator[str]:
+    """Yield a sentence for everything that keeps stems, groups and returns from being a console."""
     if not stems:
-        raise GraphError("A console needs at least one stem.")
+        yield "A console needs at least one stem."
     names = [*stems, *groups]
     if MASTER in (*names, *returns):
-        raise GraphError(f"'{MASTER}' is the name of the master chain: rename the stem or group that is called so.")
-    if taken := [name for name in returns if name in names]:
-        raise GraphError(f"The return '{taken[0]}' has the name of a stem or group: rename one.")
+        yield f"'{MASTER}' is the name of the master chain: rename the stem or group that is called so."
+    for name in returns:
+        if name in names:
+            yield f"The return '{name}' has the name of a stem or group: rename one."
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise GraphError(f"Stems and groups need different names, but {', '.join(repeated)} occurs twice: rename one.")
-    bus = dict.fromkeys(stems, MASTER)
+        yield f"Stems and groups need different names, but {', '.join(repeated)} occurs twice: rename one."
+    bus: dict[str, str] = {}
     for group, members in groups.items():
         if not members:
-            raise GraphError(f"Group '{group}' has no stems.")
+            yield f"Group '{group}' has no stems."
         for stem in members:
-            if stem not in bus:
-                raise GraphError(f"Group '{group}' names the stem '{stem}', but there are only {', '.join(stems)}.")
-            if bus[stem] != MASTER:
-                raise GraphError(f"Stem '{stem}' is in the groups '{bus[stem]}' and '{group}': leave it in one.")
-            bus[stem] = group
-    return bus
+            if stem not in stems:
+                yield f"Group '{group}' names the stem '{stem}', but there are only {', '.join(stems)}."
+            elif stem in bus:
+                yield f"Stem '{stem}' is in the groups '{bus[stem]}' and '{group}': leave it in one."
+            else:
+                bus[stem] = group

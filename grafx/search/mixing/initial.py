@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ... import processors as library
 from ...data import GRAFX
+from ...parameters.settings import with_control
 from ...parameters.tensors import shape_of
 from ...processors import (
     Compressor,
@@ -53,6 +54,11 @@ INITIAL_VALUES: dict[str, float | tuple[float, ...]] = {
 AT_WORK = {Limiter: {"threshold_db": -12.0}}
 """Settings other than their defaults at which classes do something to a signal at −14 LUFS."""
 
+Starts = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Owner of a chain to node type to control to its physical value."""
+EVERYONE = ""
+"""The owner of what counts for all that are not named."""
+
 USUAL_WEIGHT = 0.9
 LONG_WEIGHT = 0.1
 """Dry/wet weight of delays and reverbs in a chain, whose dry signal would be masked otherwise."""
@@ -80,6 +86,7 @@ def set_initial_parameters(
     seed: int,
     sample_rate: float = 44100,
     processors: Mapping[str, nn.Module] | None = None,
+    starts: Starts | None = None,
 ) -> None:
     """Set the initial raw parameters and dry/wet weight of every processor that holds none.
 
@@ -96,6 +103,10 @@ def set_initial_parameters(
         seed: Seed of random parameters.
         sample_rate: In Hz.
         processors: Node type to processor; by default those of a console.
+        starts: Settings in place of the usual ones, but for what the audio tells: levels and curves.
+
+    Raises:
+        ValueError: A start is no value of a control; the message names it.
     """
     stem_rise, mix_rise = (2 * math.log(reference_gain(x, sample_rate)) for x in (stems.sum(0), mix))
     generator = torch.Generator().manual_seed(seed)
@@ -126,11 +137,24 @@ def set_initial_parameters(
                 count = processor.num_magnitude_bins
                 hertz = torch.arange(count) * (sample_rate / 2 / count)
                 data["parameters"]["log_magnitude"] = at_bins(centres, curves.pop(owner), hertz)
+            else:
+                data["parameters"] = _started(processor, data["parameters"], node_type, owner, starts or {})
             if seed:
                 data["parameters"] = _scattered(data["parameters"], generator)
         if WEIGHT not in data:
             is_long = isinstance(processor, LONG) and owner not in returned
             data[WEIGHT] = LONG_WEIGHT if is_long else GAIN_WEIGHT if is_gain and not is_send else USUAL_WEIGHT
+
+
+def _started(processor: nn.Module, values: dict[str, Any], node_type: str, owner: Any, starts: Starts) -> Any:
+    """Raw parameters at the settings that a node of this type and owner starts from."""
+    settings = {**starts.get(EVERYONE, {}).get(node_type, {}), **starts.get(owner, {}).get(node_type, {})}
+    for name, value in settings.items():
+        try:
+            values = with_control(processor, values, [name], value)
+        except ValueError as error:
+            raise type(error)(f"The start of {node_type}: {error}") from None
+    return values
 
 
 def nearest_log_gains(stems: Tensor, mix: Tensor) -> Tensor:

@@ -180,15 +180,31 @@ def own_device(device: Any) -> torch.device:
     Raises:
         SearchError: There is no such device.
     """
+    found = known_device(device)
     try:
-        found = torch.device("cpu" if device is None else device)
         torch.zeros(1, device=found).cpu()  # which may be known to torch, but not be here
     except torch.OutOfMemoryError:
         raise
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise SearchError(f"device is {str(device)!r}, which cannot be used here ({reason}): give 'cpu'.") from None
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise _refused(device, error) from None
     return found
+
+
+def known_device(device: Any) -> torch.device:
+    """Convert to a device that some machine may have; by default the CPU.
+
+    Raises:
+        SearchError: There is no such device.
+    """
+    try:
+        return torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise _refused(device, error) from None
+
+
+def _refused(device: Any, error: Exception) -> SearchError:
+    reason = str(error).partition("\n")[0].rstrip(".")
+    return SearchError(f"device is {str(device)!r}, which cannot be used here ({reason}): give 'cpu'.")
 
 
 def own_callbacks(callbacks: Any) -> tuple[Callable[[Any], Any], ...]:

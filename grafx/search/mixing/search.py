@@ -21,7 +21,7 @@ from .align import align, unaligned
 from .bypass import level_changes
 from .console import build_console, processors_for
 from .excerpt import Excerpt, evaluated_excerpts, mean_power, random_excerpt
-from .initial import set_initial_parameters
+from .initial import Starts, set_initial_parameters
 from .judge import Judge
 from .loss import MatchLoss
 from .mixer import WEIGHT, Mixer
@@ -101,6 +101,9 @@ class Search:
             default.
         device: Where to compute: ``"cpu"``, the default, ``"cuda"`` or another. Excerpts of the audio move there;
             stems and results stay on the CPU.
+        starts: Settings to start from in place of the usual ones, in physical values: the name of a stem, group or bus
+            to node type to control to its value, such as ``{"vocals": {"compressor": {"ratio": 4.0}}}``; what is under
+            ``""`` counts for all. Levels and curves that the audio tells, and what nodes hold, count more.
         callbacks: Functions that are called with the :class:`Progress` of each step, such as
             :func:`tensorboard_writer`. What they raise ends :meth:`run`, which may be called again to go on.
 
@@ -152,6 +155,7 @@ class Search:
         processors: Mapping[str, nn.Module] | None = None,
         loss: Loss | None = None,
         device: torch.device | str | None = None,
+        starts: Starts | None = None,
         callbacks: Iterable[Callable[["Progress"], Any]] = (),
     ):
         self.options = Options() if options is None else options
@@ -167,6 +171,7 @@ class Search:
         own = [] if graph is None else [contents(G)]
         own += [described(self.processors)] if self.processors else []
         own += [] if loss is None else [loss_name(loss)]
+        own += [sorted((owner, sorted(types.items())) for owner, types in starts.items())] if starts else []
         self._listen(plain_tensor(stems), plain_tensor(mix), groups, own)
         self.judge = Judge(self.match_loss or own_loss(loss, self.gain, self.device), self.gain, self.device)
         if loss is not None:
@@ -174,7 +179,7 @@ class Search:
             check_gradient(self.judge.loss, first.scored(first.stems.sum(0)), first.mix)
         self.plain_loss = self.judge.mean(lambda stems: stems.sum(0), self.excerpts)
         processors = processors_for(G, self.sample_rate, self.processors)
-        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors)
+        set_initial_parameters(G, *_joined(self.excerpts), self.options.seed, self.sample_rate, processors, starts)
         for node_id, data in G.nodes(data=True):
             data[CONSOLE_ID] = node_id
         self.state = SearchState(*self.fitting(G), headroom=self.options.tolerance)

@@ -163,11 +163,11 @@ def _kind(data: Mapping[str, Any]) -> tuple[str, str]:
 
 def _sureness(owner: str, node_type: str, node: int | None, held: Sequence[Mapping[str, Any]], of: int) -> Sureness:
     weights = _spread([float(data[WEIGHT]) for data in held]) if held else None
-    settings = _spreads([_comparable(held_settings(data) or {}) for data in held])
+    settings = _spreads([comparable(held_settings(data) or {}) for data in held])
     return Sureness(owner, node_type, node, len(held), of, weights, settings)
 
 
-def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings whose numbers have the same names in all graphs."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
@@ -175,7 +175,7 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
             loudest = max(value, key=lambda place: max(trees.numbers(value[place])))
             found |= {name: value[loudest], f"{name.removesuffix('_db')}_ms": float(loudest.split()[0])}
         else:
-            found[name] = _comparable(value) if isinstance(value, Mapping) else value
+            found[name] = comparable(value) if isinstance(value, Mapping) else value
     return found
 
 

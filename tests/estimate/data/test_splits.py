@@ -6,9 +6,10 @@ import pytest
 
 from grafx.errors import EstimateError
 from grafx.estimate.dataset import GraphDataset
-from grafx.estimate.prior import draw_graph, load_prior, parse_prior, structure_key
+from grafx.estimate.prior import draw_graph, load_prior, parse_prior
 from grafx.estimate.sounds import GeneratedSounds
 from grafx.estimate.splits import SPLITS, split_of_settings, split_of_structure, split_sounds
+from grafx.estimate.tokens import canonical_key
 
 BY = ["sound", "structure", "settings", None]
 PRIOR = load_prior("drums")
@@ -35,7 +36,7 @@ def keys(by, example):
     if by == "sound":
         return set(example.sounds)
     if by == "structure":
-        return {structure_key(example.G)}
+        return {canonical_key(example.G, inputs=())}
     if by == "settings":
         nodes = (data for _, data in example.G.nodes(data=True) if data["parameters"])
         return {(data["node_type"], str(data["parameters"])) for data in nodes}
@@ -66,7 +67,7 @@ def test_splits_take_their_part_of_sounds():
 
 def test_splits_take_their_part_of_structures_and_settings():
     graphs = [draw_graph(PRIOR, seed) for seed in range(300)]
-    structures = {structure_key(G) for G in graphs}
+    structures = {canonical_key(G, inputs=()) for G in graphs}
     share = sum(split_of_structure(key) == "train" for key in structures) / len(structures)
     assert 0.7 < share < 0.9
     nodes = [data for G in graphs for _, data in G.nodes(data=True) if data["parameters"]]

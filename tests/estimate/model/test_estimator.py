@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 
+from grafx.data import GRAFX
 from grafx.errors import AudioError, EstimateError
 from grafx.estimate.baselines import MostFrequent, NearestNeighbour, fit_from
 from grafx.estimate.corpus import graph_of, load_corpus
@@ -207,3 +208,34 @@ def test_a_fit_gets_near_the_truth_from_a_wrong_setting(drums):
     assert again.loss <= again.losses[0]
     with pytest.raises(AudioError, match="cut them to the same length"):
         fit_from(graph(900.0), dry, output[:, :-1], RATE, drums.processors)
+
+
+@pytest.mark.parametrize(
+    "about", [None, [], {}, {"seconds": None}, {"seconds": "2"}, {"seconds": -1}, {"seconds": True}]
+)
+def test_a_model_that_does_not_say_how_long_its_sounds_were_is_damaged(trained, tmp_path, about):
+    folder = shutil.copytree(trained, tmp_path / "model", ignore=shutil.ignore_patterns("data"))
+    said = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(said | {"about": about}))
+    with pytest.raises(EstimateError, match="damaged model"):
+        Estimator.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "[" * 100_000])
+def test_what_is_no_description_of_a_model_is_damaged(trained, tmp_path, text):
+    folder = shutil.copytree(trained, tmp_path / "model", ignore=shutil.ignore_patterns("data"))
+    (folder / "model.json").write_text(text)
+    with pytest.raises(EstimateError, match="damaged model"):
+        Estimator.load(folder)
+    with pytest.raises(EstimateError, match="is a file"):
+        Estimator.load(folder / "model.json")
+
+
+def test_a_fit_hears_all_outputs_together(drums):
+    G = GRAFX(drums.config)
+    source = G.add("in")
+    for _ in range(2):
+        G.connect(source, G.add("out"))
+    dry = sound(0.5)
+    doubled, single = (fit_from(G, dry, factor * dry, RATE, drums.processors, steps=1).loss for factor in (2, 1))
+    assert doubled < 1e-6 < single

@@ -208,3 +208,13 @@ def test_several_processes_make_all_parts(drums, tmp_path):
     dataset = GraphDataset(drums, GeneratedSounds("drums"), 5 * making.PART, seconds=0.05)
     assert make_corpus(dataset, Vocabulary.of(drums), 44100, tmp_path, workers=2)
     assert len(load_corpus(tmp_path, dataset.count)) == dataset.count
+
+
+@pytest.mark.parametrize(("training", "processes"), [({"batch_size": 7}, 2), ({"render": 1.0, "rendered": 3}, 2)])
+def test_batches_that_cannot_be_divided_are_refused_before_data_is_made(micro, tmp_path, training, processes):
+    class Fabric:
+        world_size = processes
+
+    with pytest.raises(EstimateError, match="cannot be divided among 2"):
+        train(micro.having(training=training), tmp_path / "out", fabric=Fabric())
+    assert not (tmp_path / "out").exists()

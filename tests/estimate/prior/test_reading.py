@@ -240,3 +240,21 @@ def test_presets_are_named_after_their_files():
     for path in PRESETS.glob("*.toml"):
         assert load_prior(path.stem).name == path.stem
     assert {path.stem for path in PRESETS.glob("*.toml")} == {"guitar", "drums", "mix"}
+
+
+@pytest.mark.parametrize(
+    "place", [(), ("structures",), ("kinds",), ("kinds", "bell"), ("kinds", "bell", "controls", "q")]
+)
+@pytest.mark.parametrize("key", [1, None, (1,)])
+def test_keys_that_are_no_texts_are_refused(place, key):
+    content = {
+        "structures": {"chain": {"length": 1}},
+        "kinds": {"bell": {"processor": "PeakingFilter", "controls": {"q": {"uniform": [1, 2]}}}},
+    }
+    parse_prior(content)
+    table = content
+    for name in place:
+        table = table[name]
+    table[key] = {"processor": "PeakingFilter"}
+    with pytest.raises(EstimateError, match="texts"):
+        parse_prior(content)

@@ -343,3 +343,18 @@ def test_sequences_that_are_refused():
         with pytest.raises(EstimateError, match=message):
             decode(wrong, known)
     assert str(decode(TokenSequence((*sequence.tokens, 0, 0)), vocabulary)) == str(decode(sequence, vocabulary))
+
+
+@pytest.mark.parametrize("bins", [0, 8])
+def test_nodes_without_told_settings_are_at_their_defaults(bins):
+    """So that a graph and its copy by tokens are the same where a node does nothing at its default."""
+    from grafx.estimate import compare_graphs, draw_graph, parse_prior
+
+    drawn = {"processor": "PeakingFilter", "controls": {"gain_db": {"uniform": [3, 9]}}}
+    kinds = {"flat": {"processor": "PeakingFilter"}, "bell": drawn}
+    prior = parse_prior({"kinds": kinds, "structures": {"chain": {"length": 2}}})
+    G, vocabulary = draw_graph(prior, 0), Vocabulary.of(prior, bins=bins)
+    again = decode(encode(G, vocabulary), vocabulary)
+    assert {data["node_type"]: data["parameters"] for _, data in again.nodes(data=True)}["flat"] == {}
+    comparison = compare_graphs(G, again, prior.processors)
+    assert comparison.node_type_error == 0 and comparison.edge_f1 == 1

@@ -1,0 +1,1 @@
+"""GraphBench: three tasks of blind estimation, with fixed graphs and sounds, and entries that are scored alike."""

@@ -1,0 +1,20 @@
+"""``grafx songs``: many songs, from a list of them to a data set."""
+
+import typer
+
+from .check import check
+from .collect import collect
+from .prior import prior
+from .scan import scan
+from .search import search
+from .status import status
+
+songs = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    help="Search many songs, and make a data set of what is found.",
+)
+
+for command in (scan, check, search, status, collect, prior):
+    songs.command(command.__name__)(command)

@@ -1,0 +1,60 @@
+"""``grafx songs status``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ...search.songs.state import DONE, FAILED, RUNNING, WAITING
+from ...search.songs.status import Status, read_status
+from ...text import printable
+from ...words import count, duration
+from ..faults import plain_errors
+from ..terminal import say, terminal
+
+FAILURES_SHOWN = 20
+
+Runs = Annotated[Path, typer.Argument(help="Folder of grafx songs search.", show_default=False)]
+
+
+def status(
+    runs: Runs,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers and failures as JSON.")] = False,
+) -> None:
+    """Say how far the searches of many songs are, and why some have failed."""
+    with plain_errors():
+        found = read_status(runs)
+        if as_json:
+            failed = [{k: v for k, v in asdict(state).items() if k != "asked"} for state in found.failed]
+            print(json.dumps(asdict(found) | {"failed": failed}, indent=1))
+            return
+        _print(found)
+
+
+def _print(found: Status) -> None:
+    songs, total = found.songs, sum(found.songs.values())
+    words = [f"{songs[DONE]} of {count(total, 'song')} are done"]
+    words += [f"{songs[RUNNING]} run"] if songs[RUNNING] else []
+    again = f", {found.again} of them again" if found.again else ""
+    words += [f"{songs[WAITING]} wait{again}"] if songs[WAITING] else []
+    words += [f"{songs[FAILED]} failed"] if songs[FAILED] else []
+    say(f"{'; '.join(words)}.")
+    if found.seconds:
+        say(f"Those that are done took {duration(found.seconds)} of work.")
+    if found.remaining is not None:
+        say(f"About {duration(found.remaining)} remain.")
+    elif songs[WAITING] and not found.active:
+        say("Nobody runs them on this machine; the command that began resumes.")
+    if found.failed:
+        table = Table(title="Failures", title_justify="left", show_lines=True)
+        table.add_column("song", overflow="fold")
+        table.add_column("tried", justify="right")
+        table.add_column("reason", overflow="fold")
+        for state in found.failed[:FAILURES_SHOWN]:
+            table.add_row(printable(state.name), str(state.attempts), printable(state.reason))
+        terminal.print(table)
+        if len(found.failed) > FAILURES_SHOWN:
+            say(f"{count(len(found.failed) - FAILURES_SHOWN, 'other song')} failed: --json has all.")
