@@ -1,7 +1,7 @@
 """A loss that listens: the sounds that true graphs make with the settings that a network says."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +88,7 @@ def _raw(G: GRAFX, name: str, processor: Any, settings: Tensor, vocabulary: Voca
         else:
             continue
         trees.put(values, leaf.path, value)
-    return cast(Any, processor).dsp_to_raw(values, len(rows), settings)
+    return processor.dsp_to_raw(values, len(rows), settings)
 
 
 def _stereo(signal: Tensor) -> Tensor:

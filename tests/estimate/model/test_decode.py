@@ -16,8 +16,18 @@ SIZES = Sizes(width=16, heads=2, encoder_layers=1, decoder_layers=1, channels=4)
 @pytest.fixture(scope="module")
 def small():
     """A network without training, of a language with few sequences, and what it hears of two sounds."""
+    return untrained({"lowpass": LowPassFilter(), "compressor": Compressor(style="grafx")})
+
+
+@pytest.fixture(scope="module")
+def smallest():
+    """The same of a language whose sequences are all followed."""
+    return untrained({"lowpass": LowPassFilter()})
+
+
+def untrained(processors):
     torch.manual_seed(0)
-    vocabulary = Vocabulary.of({"lowpass": LowPassFilter(), "compressor": Compressor(style="grafx")}, max_nodes=4)
+    vocabulary = Vocabulary.of(processors, max_nodes=4)
     heard = features(0.1 * torch.randn(2, 2, 4410), 0.1 * torch.randn(2, 1, 4410), 44100)
     network = Network(vocabulary, heard, SIZES).eval()
     with torch.no_grad():
@@ -47,8 +57,8 @@ def probability(network, memory, tokens, vocabulary):
 
 
 @torch.no_grad()
-def test_the_most_likely_graphs_are_found_with_their_probabilities(small):
-    vocabulary, network, heard = small
+def test_the_most_likely_graphs_are_found_with_their_probabilities(smallest):
+    vocabulary, network, heard = smallest
     sequences = all_sequences(vocabulary)
     assert len(sequences) > 20
     for row in range(2):
@@ -64,8 +74,8 @@ def test_the_most_likely_graphs_are_found_with_their_probabilities(small):
 
 
 @torch.no_grad()
-def test_more_graphs_than_there_are_give_all(small):
-    vocabulary, network, heard = small
+def test_more_graphs_than_there_are_give_all(smallest):
+    vocabulary, network, heard = smallest
     memory = network.encoder({name: value[:1] for name, value in heard.items()})
     sequences = all_sequences(vocabulary)
     found = search_graphs(network, memory, vocabulary, len(sequences) + 10)
