@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from errno import EAGAIN, EEXIST
 from pathlib import Path
 
+from .text import printable
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -99,6 +101,21 @@ def sync_folder(folder: str | os.PathLike) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+@contextlib.contextmanager
+def locked_for_run(folder: Path, fault: type[Exception]) -> Iterator[None]:
+    """Make a folder where it is missing, and lock it at once for what a command or a training writes.
+
+    Raises:
+        fault: Another run writes there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder, timeout=0):
+            yield
+    except LockedError:
+        raise fault(f"Another run is writing into {printable(folder)}: wait for it, or give another folder.") from None
 
 
 @contextlib.contextmanager

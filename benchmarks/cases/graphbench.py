@@ -10,8 +10,6 @@ from typing import Any
 
 FIT_STEPS = 60
 
-Answers = dict[str, dict[str, list[Any]]]
-
 
 def graphbench(
     task: str, examples: int, steps: int, count: int, fitted: int, folder: str | None
@@ -114,10 +112,10 @@ def _best(model: Any, example: Any, dry: Any) -> Any:
 
 def _fitted(found: Any, example: Any, model: Any) -> Any:
     """The estimate with settings fitted to the output, where it has as many inputs as there are dry sounds."""
+    from grafx.data.queries import get_node_ids_from_type
     from grafx.estimate.baselines import fit_from
 
-    inputs = sum(node_type == "in" for _, node_type in found.nodes(data="node_type"))
-    if inputs != len(example.sources):
+    if len(get_node_ids_from_type(found, "in")) != len(example.sources):
         return found
     G = fit_from(found, example.sources, example.output, model.sample_rate, model.prior.processors, FIT_STEPS).G
     for node, data in G.nodes(data=True):

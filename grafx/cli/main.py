@@ -25,8 +25,6 @@ COMMANDS = {
 }
 """Name to summary, the first sentence of the function that the module of this name has."""
 
-CONTEXT = {"help_option_names": ["-h", "--help"]}
-
 
 class Commands(TyperGroup):
     """Commands that are known by name and summary until one is called, as their imports take seconds."""
@@ -40,7 +38,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings=CONTEXT,
+    context_settings={"help_option_names": ["-h", "--help"]},  # commands have it too
 )
 
 
@@ -50,7 +48,7 @@ def load(name: str) -> Any:
     found = getattr(module, name, None) or getattr(module, f"{name}_")
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
-    alone = typer.Typer(context_settings=CONTEXT, add_completion=False)
+    alone = typer.Typer(add_completion=False)
     alone.command(name)(found)
     return typer.main.get_command(alone)
 

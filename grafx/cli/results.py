@@ -11,7 +11,7 @@ import typer
 from ..data import GRAFX, load_grafx
 from ..data.formats.io import GRAPH_FILE
 from ..errors import SearchError
-from ..files import LockedError, locked, remove_partial
+from ..files import locked_for_run, remove_partial
 from ..search import Search, remove_checkpoint
 from ..search.mixing.report import METRICS_FILE, RESULT_FILES
 from .config import CONFIG_FILE, Request, is_own_config
@@ -32,12 +32,8 @@ def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:
 def alone_in(out: Path) -> Iterator[None]:
     """A folder for results, which is made where it is missing, that no other run writes into meanwhile."""
     refuse_file(out, SearchError)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(out, timeout=0):
-            yield
-    except LockedError:
-        raise SearchError(f"Another run is writing into {out}: wait for it, or give another folder.") from None
+    with locked_for_run(out, SearchError):
+        yield
 
 
 def finished_metrics(out: Path, search: Search) -> dict[str, Any] | None:

@@ -65,23 +65,21 @@ def told(examples: Sequence[Example], vocabulary: Vocabulary) -> tuple[Tensor, T
     settings = torch.zeros(len(sequences), longest, most)
     for row, sequence in enumerate(sequences):
         tokens[row, : len(sequence.tokens)] = torch.tensor(sequence.tokens)
-        values = iter(sequence.settings)
-        for place, token in enumerate(sequence.tokens):
-            if 0 < token < vocabulary.first_pointer:
-                own = next(values)
-                settings[row, place, : len(own)] = torch.tensor(own)
+        for place, own in zip(places_of_nodes(sequence.tokens, vocabulary), sequence.settings, strict=True):
+            settings[row, place, : len(own)] = torch.tensor(own)
     return tokens, settings
+
+
+def places_of_nodes(tokens: Sequence[int], vocabulary: Vocabulary) -> list[int]:
+    """Where the tokens of nodes are in a sequence; all others say more of a node, or end it."""
+    return [place for place, token in enumerate(tokens) if 0 < token < vocabulary.first_pointer]
 
 
 def graph_of(tokens: Tensor, settings: Tensor, vocabulary: Vocabulary) -> GRAFX:
     """The graph of tokens ``(T,)`` and their settings ``(T, settings)``, see :class:`Corpus`."""
     sequence = tokens.tolist()
     sequence = sequence[: sequence.index(END) + 1]
-    own = [
-        (place, vocabulary.kinds[token - 1][0].size)
-        for place, token in enumerate(sequence)
-        if 0 < token < vocabulary.first_pointer
-    ]
+    own = [(place, vocabulary.kinds[sequence[place] - 1][0].size) for place in places_of_nodes(sequence, vocabulary)]
     values = tuple(tuple(settings[place, :size].float().clamp(0, 1).tolist()) for place, size in own)
     return decode(TokenSequence(tuple(sequence), values), vocabulary)
 

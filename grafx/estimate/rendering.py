@@ -13,7 +13,7 @@ from ..data.queries import get_node_ids_from_type
 from ..errors import EstimateError
 from ..parameters.tensors import collect_parameters
 from ..processors.contract import contract_of
-from ..render import prepare_render, render_grafx, reorder_for_fast_render
+from ..render import RenderData, prepare_render, render_grafx, reorder_for_fast_render
 
 METHOD = "greedy"  # a schedule is used once: finding a shorter one would take longer than it saves
 
@@ -38,17 +38,29 @@ def render_graphs(
     _check(graphs, sources)
     if not graphs:
         return []
+    ordered, plan, used = prepared(graphs, processors)
+    output, *_ = render_grafx(used, torch.cat(list(sources)), stacked_parameters(ordered, used), plan)
+    counts = [len(get_node_ids_from_type(G, "out")) for G in graphs]
+    return [rows[0] if len(rows) == 1 else rows for rows in output.split(counts)]
+
+
+def prepared(
+    graphs: Sequence[GRAFX], processors: Mapping[str, nn.Module]
+) -> tuple[GRAFX, RenderData, dict[str, nn.Module]]:
+    """Unite and order graphs, and plan their render: the union, the plan, and the processors that it needs."""
     ordered = reorder_for_fast_render(batch_grafx(graphs), METHOD)
     plan = prepare_render(ordered)
-    used = {node_type: processors[node_type] for node_type in plan.counts if node_type in processors}
-    output, *_ = render_grafx(used, torch.cat(list(sources)), stacked_parameters(ordered, used), plan)
-    counts = [_count(G, "out") for G in graphs]
-    return [rows[0] if len(rows) == 1 else rows for rows in output.split(counts)]
+    return ordered, plan, {name: processors[name] for name in plan.counts if name in processors}
 
 
 def mixed_output(output: Tensor) -> Tensor:
     """What is heard of a graph: its output ``(C, L)``, or the sum of several ``(N, C, L)``."""
     return output.sum(0) if output.ndim == 3 else output
+
+
+def on_both_channels(signal: Tensor) -> Tensor:
+    """A mono or stereo signal as a stereo one."""
+    return signal.expand(2, -1)
 
 
 def stacked_parameters(G: GRAFX, processors: Mapping[str, nn.Module]) -> dict[str, Any]:
@@ -83,12 +95,9 @@ def _check(graphs: Sequence[GRAFX], sources: Sequence[Tensor]) -> None:
     if len(graphs) != len(sources):
         raise EstimateError(f"There are {len(graphs)} graphs, but sources for {len(sources)}: give each its own.")
     for index, (G, rows) in enumerate(zip(graphs, sources, strict=True)):
-        if rows.ndim != 3 or len(rows) != _count(G, "in"):
+        count = len(get_node_ids_from_type(G, "in"))
+        if rows.ndim != 3 or len(rows) != count:
             raise EstimateError(
-                f"Graph {index} has {_count(G, 'in')} 'in' node(s), but its sources have the shape"
+                f"Graph {index} has {count} 'in' node(s), but its sources have the shape"
                 f" {tuple(rows.shape)}: give (sources, channels, samples)."
             )
-
-
-def _count(G: GRAFX, node_type: str) -> int:
-    return sum(data == node_type for _, data in G.nodes(data="node_type"))

@@ -1,15 +1,15 @@
 """Training of models, on one device or several, that goes on where it was killed."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EstimateError
-from ..files import LockedError, locked
+from ..files import locked_for_run
 from ..text import printable
 from .batches import Batches
 from .corpus import Corpus, load_corpus, make_corpus
@@ -110,25 +110,13 @@ def measure(model: Estimator, valid: Corpus) -> dict[str, dict[str, Any]]:
     return {dry: evaluate(guess_of(model), valid, model.vocabulary, processors, dry == "given", rows) for dry in known}
 
 
-class alone_in:
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
     """A folder, made where it is missing, that no other training writes into meanwhile."""
-
-    def __init__(self, out: Path) -> None:
-        self.out, self.stack = out, ExitStack()
-
-    def __enter__(self) -> None:
-        if self.out.exists() and not self.out.is_dir():
-            raise EstimateError(f"{printable(self.out)} is a file: give a folder for the model.")
-        self.out.mkdir(parents=True, exist_ok=True)
-        try:
-            self.stack.enter_context(locked(self.out, timeout=0))
-        except LockedError:
-            raise EstimateError(
-                f"Another run is writing into {printable(self.out)}: wait for it, or give another folder."
-            ) from None
-
-    def __exit__(self, *error: Any) -> None:
-        self.stack.close()
+    if out.exists() and not out.is_dir():
+        raise EstimateError(f"{printable(out)} is a file: give a folder for the model.")
+    with locked_for_run(out, EstimateError):
+        yield
 
 
 def _is_finished(out: Path, fingerprint: str) -> bool:

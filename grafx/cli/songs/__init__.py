@@ -11,7 +11,6 @@ from .status import status
 
 songs = typer.Typer(
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     help="Search many songs, and make a data set of what is found.",
 )

@@ -11,7 +11,7 @@ from ...data import GRAFX
 from ...errors import AudioError
 from ...render import Renderer
 from ...search import MatchLoss
-from ..rendering import mixed_output
+from ..rendering import mixed_output, on_both_channels
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ def fit_from(
             f"The dry sound has {dry.shape[-1]} samples and the output {output.shape[-1]}: cut them to the same length."
         )
     renderer, measure = Renderer(G, processors), MatchLoss(sample_rate)
-    target = measure.reference(_stereo(output.float()))
+    target = measure.reference(on_both_channels(output.float()))
     parameters = list(renderer.parameters())
     if not parameters:
-        loss = float(measure(_stereo(mixed_output(renderer(dry.float()))), target))
+        loss = float(measure(on_both_channels(mixed_output(renderer(dry.float()))), target))
         return Fit(renderer.graph(), loss, [loss])
     optimizer = torch.optim.Adam(parameters, learning_rate)
     best, kept, losses = float("inf"), [p.detach().clone() for p in parameters], []
     for step in range(steps + 1):
-        loss = measure(_stereo(mixed_output(renderer(dry.float()))), target)
+        loss = measure(on_both_channels(mixed_output(renderer(dry.float()))), target)
         losses.append(loss.item())
         show(step, losses[-1])
         if losses[-1] < best:
@@ -89,7 +89,3 @@ def fit_from(
         for parameter, value in zip(parameters, kept, strict=True):
             parameter.copy_(value)
     return Fit(renderer.graph(), best, losses)
-
-
-def _stereo(signal: Tensor) -> Tensor:
-    return signal.expand(2, -1)

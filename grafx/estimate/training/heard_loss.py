@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from ... import trees
-from ...data import GRAFX, batch_grafx
+from ...data import GRAFX
 from ...data.queries import get_node_ids_from_type
 from ...processors.contract import contract_of
-from ...render import prepare_render, render_grafx, reorder_for_fast_render
+from ...render import render_grafx
 from ...search import MatchLoss
 from ..batches import Example
-from ..corpus import graph_of
+from ..corpus import graph_of, places_of_nodes
 from ..prior import Prior
-from ..rendering import METHOD
+from ..rendering import on_both_channels, prepared
 from ..tokens import Vocabulary, canonical_order, settings_of
 
 ROW = "told"
@@ -45,20 +45,19 @@ def heard_loss(
         for _, data in G.nodes(data=True):
             data[ROW] = (row, data[ROW])
     sources = torch.cat([_sources(one, vocabulary) for one in examples])
-    ordered = reorder_for_fast_render(batch_grafx(graphs), METHOD)
-    plan = prepare_render(ordered)
-    processors = {name: prior.processors[name] for name in plan.counts if name in prior.processors}
+    ordered, plan, processors = prepared(graphs, prior.processors)
     parameters = {name: _raw(ordered, name, processor, settings, vocabulary) for name, processor in processors.items()}
     made = render_grafx(processors, sources, parameters, plan)[0]
     pairs = zip(made, examples, strict=True)
-    return torch.stack([measure(_stereo(one.gain * y), _stereo(one.output)) for y, one in pairs]).mean()
+    return torch.stack(
+        [measure(on_both_channels(one.gain * y), on_both_channels(one.output)) for y, one in pairs]
+    ).mean()
 
 
 def _placed(tokens: Tensor, settings: Tensor, vocabulary: Vocabulary) -> GRAFX:
     """A graph whose nodes know the place of their token."""
     G = graph_of(tokens, settings, vocabulary)
-    places = [place for place, token in enumerate(tokens.tolist()) if 0 < token < vocabulary.first_pointer]
-    for node, place in zip(G.nodes, places, strict=True):
+    for node, place in zip(G.nodes, places_of_nodes(tokens.tolist(), vocabulary), strict=True):
         G.nodes[node].pop("parameters", None)
         G.nodes[node][ROW] = place
     return G
@@ -89,7 +88,3 @@ def _raw(G: GRAFX, name: str, processor: Any, settings: Tensor, vocabulary: Voca
             continue
         trees.put(values, leaf.path, value)
     return processor.dsp_to_raw(values, len(rows), settings)
-
-
-def _stereo(signal: Tensor) -> Tensor:
-    return signal.expand(2, -1)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,14 +139,18 @@ class TrainingRun:
                 self.average[name].lerp_(value, share)
         return torch.stack([loss.detach(), *(found[name].detach() for name in PARTS)])
 
+    @cached_property
+    def measure(self) -> MatchLoss:
+        """The distance of sounds, whose filterbanks are made once."""
+        return MatchLoss(self.origin.prior.sample_rate)
+
     def _heard_loss(self, rows: Tensor, tokens: Tensor, within: Tensor) -> Tensor:
         """The loss through the render, of as many examples as are to be rendered; it is computed on the CPU."""
         count = self.options.rendered // self.fabric.world_size
         rows, tokens = rows[:count], tokens[:count]
         settings = self.network.settings(within[:count], tokens[:, :-1]).float().cpu().clamp(0, 1)
         examples = self.origin.train.examples(rows.tolist())
-        measure = MatchLoss(self.origin.prior.sample_rate)
-        heard = heard_loss(tokens.cpu(), settings, examples, self.vocabulary, self.origin.prior, measure)
+        heard = heard_loss(tokens.cpu(), settings, examples, self.vocabulary, self.origin.prior, self.measure)
         return heard.to(within.device)
 
     @contextmanager
