@@ -133,11 +133,12 @@ def open_audio(path: str | os.PathLike, whole: bool = True) -> Iterator["AudioFi
     if not os.path.isfile(path):  # noqa: PTH113 – pathlib raises for names that are too long
         raise AudioError(f"{name} is not a file: check the path.")
     with ExitStack() as stack:
-        file = _open(Path(path), stack.enter_context(_opened(path, name)), name, stack, whole)
+        stream = stack.enter_context(_opened(path, name))
+        file = _open(Path(path), stream, name, stack, whole)
         if file.channels > 2:
             raise AudioError(f"{name} has {file.channels} channels: mix it down to stereo or mono first.")
         if file.frames == 0:
-            raise AudioError(f"{name} is empty: it holds no samples.")
+            raise AudioError(_empty(stream, name))
         yield file
 
 
@@ -350,7 +351,7 @@ def _open(path: Path, stream: BinaryIO, name: str, stack: ExitStack, whole: bool
     except (av.error.FFmpegError, OSError, ValueError):
         also = ""
     if file is not None and file.frames == 0:
-        raise AudioError(f"{name} is empty: it holds no samples.") from None
+        raise AudioError(_empty(stream, name)) from None
     if head.startswith((b"fLaC", b"OggS")):
         if file is None:
             raise AudioError(f"{name} is damaged or cut short: copy or export it again.") from None
@@ -370,6 +371,7 @@ def _opened(path: str | os.PathLike, name: str) -> Iterator[BinaryIO]:
 
 def _head(stream: BinaryIO) -> bytes:
     """Read the beginning of a file, after an ID3 tag."""
+    stream.seek(0)
     head = stream.read(HEAD)
     if head.startswith(b"ID3") and len(head) > 10:
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -404,6 +406,13 @@ def _faults(file: "SoundFile", head: bytes, stream: BinaryIO, name: str) -> list
             total = seconds * int(promised) / int(present)
             return [f"{name} is cut short: {seconds:.3f} s are there of the {total:.3f} s that it should have."]
     return []
+
+
+def _empty(stream: BinaryIO, name: str) -> str:
+    """Say why a file has no samples."""
+    if _head(stream).startswith(b"OggS") and not _ends(stream):
+        return f"{name} is cut short before its first sample can be decoded: copy or export it again."
+    return f"{name} is empty: it holds no samples."
 
 
 def _ends(stream: BinaryIO) -> bool:

@@ -131,6 +131,14 @@ def test_headers_alone_are_empty(store):
         read_audio(store("a.wav", torch.zeros(2, 0)))
 
 
+def test_an_ogg_file_that_is_cut_before_its_first_sample(tmp_path, store):
+    whole = store("whole.ogg", noise(2), subtype="VORBIS").read_bytes()
+    first_of_sound = whole.rindex(b"OggS")
+    (tmp_path / "a.ogg").write_bytes(whole[: first_of_sound + 100])
+    with pytest.raises(AudioError, match="cut short"):
+        read_audio(tmp_path / "a.ogg")
+
+
 @pytest.mark.parametrize("channels", [3, 6])
 def test_surround(store, channels):
     with pytest.raises(AudioError, match=f"{channels} channels.*mix it down"):

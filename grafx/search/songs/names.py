@@ -63,10 +63,13 @@ def song_folder(runs: str | os.PathLike, name: str) -> Path:
 def folder_name(text: str) -> str:
     """A name for a folder on each system that is as near to a text as possible."""
     name = "".join("_" if character in _FORBIDDEN else character for character in printable(text))
-    while len(os.fsencode(name)) > LONGEST_NAME:
+    while len(os.fsencode(name)) >= LONGEST_NAME:
         name = name[:-1]
     name = name.strip(". ") or "song"
-    return f"{name}_" if name_problem(name) else name
+    if name_problem(name) is None:
+        return name
+    first, dot, rest = name.partition(".")  # Windows keeps the names of devices whatever follows the first dot
+    return f"{first}_{dot}{rest}"
 
 
 def plain_name(name: str) -> str:
