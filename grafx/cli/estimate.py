@@ -24,6 +24,7 @@ from ..parameters.tensors import collect_parameters, scatter_parameters
 from ..parameters.words import node_text
 from ..search.songs.names import folder_key
 from ..text import printable
+from .estimated import about_estimate
 from .faults import plain_errors
 from .outputs import check_folder
 from .report import REPORT_FILE
@@ -137,7 +138,7 @@ def run_estimate(model: Estimator, task: Task, k: int, quiet: bool = False) -> d
         _print(task, found, graphs)
     with alone_in(task.out):
         _refuse_results(task.out)
-        _write(task.out, said, graphs, found)
+        _write(task.out, model, said, graphs, found)
         if dry is not None:
             _write_sound(model, task, graphs[0], found[0].gain, output, dry, rate)
     return said
@@ -170,10 +171,12 @@ def _print(task: Task, found: Sequence[Estimate], graphs: Sequence[GRAFX]) -> No
     terminal.print(table)
 
 
-def _write(out: Path, said: dict[str, Any], graphs: Sequence[GRAFX], found: Sequence[Estimate]) -> None:
+def _write(
+    out: Path, model: Estimator, said: dict[str, Any], graphs: Sequence[GRAFX], found: Sequence[Estimate]
+) -> None:
     for rank, (G, one) in enumerate(zip(graphs, found, strict=True), 1):
         folder = out if rank == 1 else out / OTHERS / str(rank)
-        save_grafx(G, folder, metadata={"sample_rate": said["sample_rate"], "probability": one.probability})
+        save_grafx(G, folder, metadata=about_estimate(model, one))
     with replacing_all(out, FILES) as partial:
         draw_grafx(graphs[0])[0].savefig(partial / DRAWING_FILE)
         (partial / ESTIMATES_FILE).write_text(json_format.dumps(said, indent=1) + "\n", encoding="utf-8")

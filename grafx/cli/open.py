@@ -46,11 +46,11 @@ def desk_of(folder: Path, stems: list[Path], mix: Path | None, name: str | None 
     from ..report.live.desk import Desk
     from ..report.live.session import Session
     from ..report.live.teller import Teller
-    from ..search.mixing.console import ROLES, console_processors, processors_for
+    from ..search.mixing.console import ROLES, console_processors, hearing_processors
 
     sources = find_sources(folder, stems, mix, name, maker)
     rate = sources.sample_rate
-    known = processors_for(sources.G, rate, sources.processors)
+    known = hearing_processors(sources.G, rate, sources.processors)
     place = folder if folder.is_dir() else folder.parent
     roles = console_processors(rate, [role for role in ROLES if role not in known])
     session = Session(sources.G, {**roles, **known}, lambda node_type: _made(node_type, rate))

@@ -13,7 +13,8 @@ from ..audio import StemStream, audio_writer
 from ..data import GRAFX
 from ..errors import AudioError
 from ..search import MixStream, render_mix
-from ..search.mixing.console import processors_for
+from ..search.mixing.console import hearing_processors
+from .estimated import level_of, processors_of_estimate
 from .faults import plain_errors, usage
 from .material import StemPaths
 from .outputs import check_audio_file
@@ -70,21 +71,23 @@ def render_folder(
     G, _, metadata = load_folder(folder)
     check_mixing_graph(folder, metadata)
     check_audio_file(out)
-    own = made_by(name, maker, metadata["sample_rate"])
-    check_own_types(G, metadata, processors_for(G, metadata["sample_rate"], own), own is not None)
+    own = made_by(name, maker, metadata["sample_rate"]) or processors_of_estimate(metadata)
+    level = level_of(metadata)
+    check_own_types(G, metadata, hearing_processors(G, metadata["sample_rate"], own), own is not None)
     if out.resolve() in [path.resolve() for path in stem_paths]:
         raise AudioError(f"{out} is one of the stems, which it would replace: give another --out.")
     stem_paths = stems_in_order(G, stem_paths, notice)
     if block is not None or tail:
-        _render_blocks(G, StemStream(stem_paths, metadata["sample_rate"], notice), out, block or BLOCK, tail, own)
+        stream = StemStream(stem_paths, metadata["sample_rate"], notice)
+        _render_blocks(G, stream, out, block or BLOCK, tail, own, level)
         return
     stems, sample_rate = stems_of_search(stem_paths, metadata["sample_rate"], metadata)
     with audio_writer(out, 2, sample_rate, stems.shape[-1], notice) as write:
-        write(render_mix(G, stems, sample_rate, own))
+        write(render_mix(G, stems.mul_(level), sample_rate, own) / level)
 
 
 def _render_blocks(
-    G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool, own: Mapping[str, nn.Module] | None
+    G: GRAFX, stems: StemStream, out: Path, size: int, tail: bool, own: Mapping[str, nn.Module] | None, level: float
 ) -> None:
     """Mix stems of any length in constant memory, with a progress bar."""
     mixer = MixStream(G, stems.sample_rate, own)
@@ -95,8 +98,8 @@ def _render_blocks(
     with audio_writer(out, 2, stems.sample_rate, most, notice) as write, progress as bar:
         task = bar.add_task("mixing", total=stems.num_samples)
         for block in stems.blocks(size):
-            mixed = mixer(block)
+            mixed = mixer(level * block) / level
             write(mixed[:, late:])
             late = max(0, late - mixed.shape[1])
             bar.advance(task, block.shape[-1])
-        write(mixer.finish(tail)[:, late:])
+        write(mixer.finish(tail)[:, late:] / level)

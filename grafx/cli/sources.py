@@ -15,10 +15,11 @@ from ..data import GRAFX
 from ..data.formats.io import GRAPH_FILE
 from ..errors import AudioError, GraphError, SearchError
 from ..parameters.tensors import scatter_parameters
-from ..search.mixing.console import processors_for
+from ..search.mixing.console import hearing_processors
 from ..text import printable
 from ..words import count
 from .config import CONFIG_FILE, read_config
+from .estimated import KIND, level_of, processors_of_estimate
 from .material import excerpt, span_text, stem_names
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
@@ -41,8 +42,8 @@ AUDIO, TARGET = "audio", "target.wav"
 class Sources:
     """A graph, ``(K, 2, L)`` stems for its ``in`` nodes, and their ``(2, L)`` mix if it is known.
 
-    ``metadata`` is what was saved with the graph. ``title`` is the name of what is mixed; that of the folder would make
-    the same results differ.
+    Both are at the level at which the graph holds. ``metadata`` is what was saved with the graph. ``title`` is the name
+    of what is mixed; that of the folder would make the same results differ.
     """
 
     G: GRAFX
@@ -97,8 +98,10 @@ def find_sources(
         stems, mix = (excerpt(each, rate, *span, mix_path) for each in (stems, mix))
     else:
         stems, rate = stems_of_search(paths, rate, metadata)
-    own = made_by(name, maker, rate)
-    check_own_types(G, metadata, processors_for(G, rate, own), own is not None)
+    own = made_by(name, maker, rate) or processors_of_estimate(metadata)
+    level = level_of(metadata)
+    stems, mix = stems.mul_(level), None if mix is None else mix.mul_(level)
+    check_own_types(G, metadata, hearing_processors(G, rate, own), own is not None)
     title = (mix_path or folder.resolve()).stem
     if "start" in asked or "end" in asked:
         title += f", {span_text(asked.get('start'), asked.get('end'))}"
@@ -187,11 +190,11 @@ def _says(folder: Path) -> bool:
 
 
 def check_mixing_graph(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Refuse what is no graph that a search writes.
+    """Refuse what is no graph that a search writes, or ``grafx estimate``.
 
     Raises:
         GraphError: It is another graph.
     """
     sizes = metadata.get("sample_rate"), metadata.get("num_samples", 1)
-    if metadata.get("kind") != "mixing graph" or not all(type(size) is int and size > 0 for size in sizes):
+    if metadata.get("kind") not in ("mixing graph", KIND) or not all(type(size) is int and size > 0 for size in sizes):
         raise GraphError(f"{folder} does not hold a mixing graph, as a search writes it.")

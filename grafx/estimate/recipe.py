@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EstimateError
+from .prior.prior import prior_presets
 from .prior.reading import Table, meant
+from .sounds.generated import SCORES
 
 PRESETS = Path(__file__).with_name("presets")
 DRY = "given", "absent", "either"
@@ -23,8 +25,8 @@ class Data:
     """What a model is trained on.
 
     Attributes:
-        prior: What graphs are drawn from: a preset of priors, or a file.
-        sounds: Dry sounds: a generator, or a folder of audio files.
+        prior: What graphs are drawn from: a preset of priors, or a file, beside the recipe or in the working directory.
+        sounds: Dry sounds: a generator, or a folder of audio files, likewise.
         seconds: Length of each example.
         examples: How many there are.
         valid: How many more, of other sounds, tell when to stop.
@@ -150,8 +152,17 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:  # undecodable text and bad TOML are ValueErrors
         raise EstimateError(f"The recipe {path} cannot be read: {error}.") from None
-    recipe = parse_recipe(content, path.name)
+    recipe = _found_beside(parse_recipe(content, path.name), path.parent)
     return recipe if recipe.name != "unnamed" else replace(recipe, name=path.stem)
+
+
+def _found_beside(recipe: Recipe, folder: Path) -> Recipe:
+    """Name a prior's file and a folder of sounds that lie beside the recipe as they are found from anywhere."""
+    data = recipe.data
+    own = {"prior": data.prior} if data.prior not in prior_presets() else {}
+    own |= {"sounds": data.sounds} if data.sounds not in SCORES else {}
+    beside = {name: str(folder / place) for name, place in own.items() if (folder / place).exists()}
+    return replace(recipe, data=replace(data, **beside))
 
 
 def parse_recipe(content: Mapping[str, Any], file: str = "the recipe") -> Recipe:

@@ -103,6 +103,11 @@ class Prior:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+def prior_presets() -> dict[str, Path]:
+    """Name to file."""
+    return {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
+
+
 def load_prior(name_or_path: str | Path) -> Prior:
     """Load a prior.
 
@@ -113,7 +118,7 @@ def load_prior(name_or_path: str | Path) -> Prior:
         EstimateError: There is none, or something in it is unknown or not possible. The message names the file, the
             table, the key and what is possible.
     """
-    presets = {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
+    presets = prior_presets()
     preset = presets.get(name_or_path) if isinstance(name_or_path, str) else None
     path = preset or Path(name_or_path)
     if not _is_file(path):

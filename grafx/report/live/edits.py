@@ -24,7 +24,7 @@ from ...processors.contract import contract_of
 from ...processors.controls import shape_of
 from ...render.check import Processors
 from ...search.mixing.bypass import bypass, cut
-from ...search.mixing.weighted import passes_dry
+from ...search.mixing.weighted import has_own_weight, passes_dry
 from ...words import count
 
 FIELDS: dict[str, dict[str, str]] = {
@@ -262,6 +262,8 @@ def _processor_at(G: GRAFX, processors: Processors, node: int) -> tuple[dict[str
 
 
 def _check_weighted(G: GRAFX, processor: nn.Module, node: int) -> None:
+    if has_own_weight(processor):
+        raise GraphError(f"Node {describe(G, node)} has a dry/wet control of its own: turn that.")
     if WEIGHT not in contract_of(processor).external_parameters():
         plugs = G.config[G.nodes[node]["node_type"]]
         has = f"{count(len(plugs['inlets']), 'inlet')} and {count(len(plugs['outlets']), 'outlet')}"

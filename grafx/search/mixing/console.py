@@ -12,6 +12,7 @@ import torch.nn as nn
 
 from ... import processors as library
 from ...data import GRAFX, GraphError, NodeConfigs
+from ...data.attributes import BYPASS, WEIGHT
 from ...data.configs import BUILT_IN_TYPES
 from ...processors import (
     Compressor,
@@ -29,7 +30,7 @@ from ...processors.base import Processor
 from ...processors.contract import contract_of
 from ...processors.dynamics.base import LOW_FLOOR, DynamicRangeProcessor
 from ..arguments import text_groups, texts
-from .weighted import SendGain, weighted
+from .weighted import SendGain, has_own_weight, weighted
 
 CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
 """Processor types of a full chain, in signal order."""
@@ -101,6 +102,26 @@ def processors_for(
     types = {t for _, data in G.nodes(data=True) if isinstance(t := data.get("node_type"), str)}
     others = known_types(types - {*BUILT_IN_TYPES, *CHAIN, *(processors or ())})
     return {**console_processors(sample_rate, [*CHAIN, *others]), **weighted(processors or {})}
+
+
+def hearing_processors(
+    G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
+) -> dict[str, nn.Module]:
+    """As :func:`processors_for`, but for graphs that nobody trains: own dry/wet weights of processors serve, too.
+
+    Raises:
+        GraphError: It is no graph, or a node has a weight or is bypassed whose processor has a weight of its own.
+    """
+    own = {node_type: p for node_type, p in (processors or {}).items() if has_own_weight(p)}
+    others = {node_type: p for node_type, p in (processors or {}).items() if node_type not in own}
+    known = {**processors_for(G, sample_rate, others), **own}
+    for node_id, data in G.nodes(data=True):
+        if data.get("node_type") in own and (data.get(WEIGHT, 1) != 1 or data.get(BYPASS)):
+            raise GraphError(
+                f"Node {node_id} of type '{data['node_type']}' has a dry/wet control of its own: set it to 0 instead of"
+                f" bypassing the node, and remove its '{BYPASS}' and '{WEIGHT}'."
+            )
+    return known
 
 
 def known_types(types: Iterable[Any]) -> list[str]:

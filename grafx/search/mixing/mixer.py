@@ -18,7 +18,7 @@ from ...render.render import render_grafx
 from ...trees import map_tensors
 from ..arguments import number, tensor
 from ..conditions import in_usual_torch, plain_tensor
-from .console import CHAIN, DUCKER, SAMPLE_RATE, SEND, processors_for
+from .console import CHAIN, DUCKER, SAMPLE_RATE, SEND, hearing_processors, processors_for
 from .placement import PlacementStream, placed_stems, placements_of
 
 __all__ = ["WEIGHT", "MixStream", "Mixer", "render_mix"]
@@ -140,7 +140,7 @@ def mix_placed(
 ) -> Tensor:
     """Mix as :func:`render_mix`, but stems that have been moved and inverted already, as in :attr:`Search.stems`."""
     stems = plain_tensor(stems)
-    processors = processors_for(G, sample_rate, processors)
+    processors = hearing_processors(G, sample_rate, processors)
     if stems.shape[-1] > WHOLE_SECONDS * sample_rate and (stream := _stream_of(G, processors)) is not None:
         return _mix_in_blocks(stream, stems)
     renderer = Renderer(G, processors)
@@ -177,7 +177,7 @@ class MixStream:
         self, G: GRAFX, sample_rate: float = SAMPLE_RATE, processors: Mapping[str, nn.Module] | None = None
     ) -> None:
         self._placement = PlacementStream(placements_of(G))
-        self._stream = StreamRenderer(G, processors_for(G, sample_rate, processors))
+        self._stream = StreamRenderer(G, hearing_processors(G, sample_rate, processors))
         self._common = {WEIGHT: _weights(self._stream.G)}
         self.latency_samples = self._placement.latency_samples + self._stream.latency_samples
 

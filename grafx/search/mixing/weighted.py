@@ -62,7 +62,8 @@ def weighted(processors: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
         Node type to a processor that takes ``drywet_weight``.
 
     Raises:
-        SearchError: A processor has no inlet, or several outlets, so that there is no dry signal to mix with.
+        SearchError: A processor has no inlet, or several outlets, so that there is no dry signal to mix with; or it
+            has a dry/wet weight among its parameters.
     """
     return {node_type: _weighted(node_type, processor) for node_type, processor in processors.items()}
 
@@ -71,6 +72,11 @@ def _weighted(node_type: str, processor: nn.Module) -> nn.Module:
     contract = contract_of(processor)
     if WEIGHT in contract.external_parameters():
         return processor
+    if has_own_weight(processor):
+        raise SearchError(
+            f"'{node_type}', a {type(processor).__name__}, has a dry/wet weight of its own, which that of the graph"
+            " cannot be told from: put it into a SerialChain."
+        )
     if not contract.inlets or len(contract.outlets) != 1:
         has = f"{len(contract.inlets)} inlet(s) and {len(contract.outlets)} outlet(s)"
         raise SearchError(
@@ -83,6 +89,11 @@ def _weighted(node_type: str, processor: nn.Module) -> nn.Module:
         return KeyedDryWet(processor)
     changes_level = isinstance(processor, StereoGain | KeyedGain)
     return DryWet(processor if changes_level else GainStagingRegularization(processor))
+
+
+def has_own_weight(processor: nn.Module) -> bool:
+    """Whether a dry/wet weight is among the parameters of a processor, which that of a graph does not reach."""
+    return WEIGHT in contract_of(processor).parameter_size()
 
 
 def inner(processor: nn.Module) -> nn.Module:

@@ -4,6 +4,7 @@ import pytest
 
 from grafx.errors import EstimateError
 from grafx.estimate.prior import load_prior
+from grafx.estimate.prior.prior import PRESETS as PRIORS
 from grafx.estimate.recipe import PRESETS, load_recipe, parse_recipe
 
 
@@ -51,3 +52,19 @@ def test_changes_are_checked(tmp_path):
     assert changed == replace(recipe, training=replace(recipe.training, steps=7))
     with pytest.raises(EstimateError, match="examples is 0"):
         recipe.having(data={"examples": 0})
+
+
+def test_what_lies_beside_a_recipe_is_found_from_anywhere(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    for name in ("sounds", "drums"):
+        (tmp_path / "there" / name).mkdir()
+    (tmp_path / "there" / "own.toml").write_text((PRIORS / "drums.toml").read_text())
+    file = tmp_path / "there" / "mine.toml"
+    file.write_text("[data]\nprior = 'own.toml'\nsounds = 'sounds'\n")
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("there/mine.toml")
+    assert load_prior(recipe.data.prior).name
+    assert (tmp_path / recipe.data.sounds).samefile(tmp_path / "there" / "sounds")
+    file.write_text("[data]\nprior = 'elsewhere.toml'\nsounds = 'drums'\n")  # a generator, whatever lies there
+    recipe = load_recipe("there/mine.toml")
+    assert (recipe.data.prior, recipe.data.sounds) == ("elsewhere.toml", "drums")
