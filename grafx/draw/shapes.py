@@ -1,6 +1,7 @@
 """Outlines of boxes and courses of edges."""
 
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.path import Path
 
@@ -21,7 +22,7 @@ CORNERS = {
 def box(center: Point, size: tuple[float, float], shape: str) -> Path:
     """The outline of a box, see :data:`CORNERS`."""
     vertices: list[Point] = []
-    codes: list[int] = []
+    codes: list[Any] = []
     for (sx, sy), (form, share) in zip(((1, 1), (-1, 1), (-1, -1), (1, -1)), CORNERS[shape], strict=True):
         x, y, radius = center[0] + sx * size[0] / 2, center[1] + sy * size[1] / 2, share * min(size)
         inner = (QUARTER - 1) * radius

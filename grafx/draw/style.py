@@ -3,10 +3,13 @@
 import colorsys
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb, to_rgba
+
+from .scaled import root_of
 
 COLORS = {
     "in": "#ffffff",
@@ -60,6 +63,21 @@ TEXT_COLOR = "#1f2937"
 PORT_COLOR = "#4b5563"
 
 
+class Inks(NamedTuple):
+    """Colours of what is drawn on a background."""
+
+    text: str
+    edge: str
+    backward: str
+    port: str
+
+
+ON_LIGHT = Inks(TEXT_COLOR, EDGE_COLOR, BACKWARD_COLOR, PORT_COLOR)
+ON_DARK = Inks("#e5e7eb", "#9ca3af", "#f87171", "#b6bcc6")
+THEMES = {"light": "#ffffff", "dark": "#111827", "print": "#ffffff"}
+"""Theme to background. In print, types are grey, as light as their colours, and told apart by shapes and names."""
+
+
 class NodeColorHandler:
     """Colours of node types, with the interface of GRAFX drawing functions.
 
@@ -105,6 +123,19 @@ def type_color(node_type: str, overrides: Mapping[str, Any] | None = None) -> st
     while _luminance(rgb) > (0.15, 0.11, 0.08)[tone]:
         rgb = 0.98 * rgb[0], 0.98 * rgb[1], 0.98 * rgb[2]
     return to_hex(rgb)
+
+
+def grey(color: str) -> str:
+    """Grey that is as light as a colour."""
+    light = _luminance(color)
+    value = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+    return to_hex((value, value, value))
+
+
+def inks(ax: Axes) -> Inks:
+    """Colours that can be seen on the background of a figure; what has none is taken for paper."""
+    red, green, blue, opacity = to_rgba(root_of(ax).get_facecolor())
+    return ON_DARK if opacity > 0.5 and _luminance((red, green, blue)) < 0.2 else ON_LIGHT
 
 
 def text_color(fill: str) -> str:
