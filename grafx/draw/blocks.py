@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 import networkx as nx
-from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from .fonts import font_of, writable
 from .layout import Block, Port, find_backward_edges
 
 PORT_FONT = 6.5  # points, as all lengths here
@@ -119,5 +119,6 @@ def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
 @lru_cache(maxsize=10_000)
 def measure(text: str, size: float) -> float:
     """Measure the widest line of a text in points."""
-    font = FontProperties(size=size)
+    text = writable(text)
+    font = font_of(text, size)
     return max(text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] for t in text.split("\n"))

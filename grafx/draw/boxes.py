@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 
 from ..text import printable
+from .fonts import font_of, writable
 from .layout import Point
 from .scaled import ScaledPath, ScaledText
 from .shapes import box
@@ -20,6 +21,6 @@ def draw_box(
 def write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:
     """Write a text as it is, without mathematics."""
     va = "center_baseline" if va == "center" else va
-    text = "\n".join(map(printable, text.split("\n")))
-    options = {"size": size, "color": color, "ha": ha, "va": va, "usetex": False}
+    text = writable("\n".join(map(printable, text.split("\n"))))
+    options = {"fontproperties": font_of(text, size), "color": color, "ha": ha, "va": va, "usetex": False}
     ax.add_artist(ScaledText(x, y, text, **options, zorder=3, parse_math=False, transform=ax.transData, clip_on=False))
