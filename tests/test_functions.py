@@ -15,10 +15,12 @@ LONG = {
 }
 MANY_ARGUMENTS = {
     ("cli/data.py", "data"),  # options of a command
+    ("cli/draw.py", "draw"),  # options of a command
     ("cli/search.py", "search"),  # options of a command
     ("cli/songs/search.py", "search"),  # options of a command
     ("cli/train.py", "train"),  # options of a command
     ("draw/callbacks.py", "_draw_node"),  # called as draw_node is
+    ("draw/draw.py", "draw_grafx"),  # options with defaults
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise
     ("draw/node.py", "draw_node"),  # as GRAFX has it
     ("estimate/dataset.py", "__init__"),  # options with defaults

@@ -17,6 +17,9 @@ from .cables import Edge, cables_around, cables_between, first_plug
 from .configs import NodeConfigs
 from .validate import find_problems
 
+MOST_LINES, LAST_LINES, MOST_CABLES = 60, 10, 8
+"""How much of a large graph its text tells: nodes in all, those at the end among them, and cables of a node."""
+
 _INVALID_OPS = ("error", "warn", "mute")
 _OF_CONFIG = ("config", "config_hash")
 _OF_NODES = ("counter", "consecutive_ids", "batch", "num_graphs", "rendering_order_method", "type_sequence")
@@ -381,16 +384,25 @@ class GRAFX(nx.MultiDiGraph):
         return f"{type(self).__name__}({size}{types and ': '}{types})"
 
     def __str__(self) -> str:
+        nodes = list(self)
+        shown, left = nodes, 0
+        if len(nodes) > MOST_LINES:
+            shown, left = nodes[: MOST_LINES - LAST_LINES], len(nodes) - MOST_LINES
         lines = [f"GRAFX with {self.number_of_nodes()} nodes & {self.number_of_edges()} edges"]
-        for node_id, data in self.nodes(data=True):
-            dests = [self._describe_edge(dest, data) for _, dest, data in self.out_edges(node_id, data=True)]
-            arrow = f" -> {', '.join(dests)}" if dests else ""
-            lines.append(f"  {self._describe_node(node_id, data)}{arrow}")
+        lines += [self._describe_node(node_id) for node_id in shown]
+        if left:
+            lines.append(f"  … {left} more")
+            lines += [self._describe_node(node_id) for node_id in nodes[-LAST_LINES:]]
         return "\n".join(lines)
 
-    def _describe_node(self, node_id: int, data: Mapping[str, Any]) -> str:
+    def _describe_node(self, node_id: int) -> str:
+        data = self.nodes[node_id]
         name = f" '{data['name']}'" if data.get("name") else ""
-        return f"[{node_id}] {data.get('node_type')}{name}"
+        edges = list(itertools.islice(self.out_edges(node_id, data=True), MOST_CABLES))
+        dests = [self._describe_edge(dest, data) for _, dest, data in edges]
+        if (left := self.out_degree(node_id) - len(edges)) > 0:
+            dests.append(f"{left} more")
+        return f"  [{node_id}] {data.get('node_type')}{name}" + (f" -> {', '.join(dests)}" if dests else "")
 
     def _describe_edge(self, dest_id: int, data: Mapping[str, str]) -> str:
         outlet, inlet = data.get("outlet"), data.get("inlet")

@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 import networkx as nx
-from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from .fonts import font_of, writable
 from .layout import Block, Port, find_backward_edges
 
 PORT_FONT = 6.5  # points, as all lengths here
@@ -24,13 +24,17 @@ def make_blocks(
     sides: tuple[float, float],
     fonts: tuple[float, float],
     vertical: bool,
+    density: float = 1.0,
 ) -> dict[Hashable, Block]:
-    """Compute the block of each node from its two texts, their font sizes and the minimum size of its box."""
+    """Compute the block of each node from its two texts, their font sizes and the minimum size of its box.
+
+    A density below 1 leaves less free around texts and arrows.
+    """
     entries, exits = _find_ports(G)
     blocks = {}
     for n in G:
         ports = _order_ports(G, n, entries[n]), _order_ports(G, n, exits[n])
-        block = _make_block(inside[n], above[n], sides[::-1] if vertical else sides, fonts, *ports, vertical)
+        block = _make_block(inside[n], above[n], sides[::-1] if vertical else sides, fonts, *ports, vertical, density)
         blocks[n] = replace(block, near=max(block.near, LOOP_ROOM)) if G.has_edge(n, n) else block
     return blocks
 
@@ -57,15 +61,17 @@ def _order_ports(G: nx.MultiDiGraph, node: Hashable, ports: set[Port]) -> list[P
     return sorted(ports, key=rank)
 
 
-def _make_block(text, above, sides, fonts, inlets: list[Port], outlets: list[Port], vertical: bool) -> Block:
+def _make_block(
+    text, above, sides, fonts, inlets: list[Port], outlets: list[Port], vertical: bool, density: float
+) -> Block:
     entry, exit_ = _spread_ports(inlets, "in", vertical), _spread_ports(outlets, "out", vertical)
     offsets = [*entry.items(), *exit_.items()]
     lines = text.count("\n") + 1
-    text_size = (measure(text, fonts[0]) + 6, lines * 1.25 * fonts[0] + 4)
+    text_size = (measure(text, fonts[0]) + max(6 * density, 3), lines * 1.25 * fonts[0] + 4 * density)
     text_length, text_width = text_size[::-1] if vertical else text_size
     outermost = max((abs(p) for _, p in offsets), default=0.0)
     length, width = max(sides[0], text_length), max(sides[1], text_width, 2 * outermost + 12)
-    lead, tail = _port_room(entry, vertical), _port_room(exit_, vertical)
+    lead, tail = (_port_room(ports, vertical) * max(density, 0.6) for ports in (entry, exit_))
     near = far = 0.0
     if above and vertical:
         far = measure(above, fonts[1]) + 5
@@ -113,5 +119,6 @@ def _port_room(ports: Mapping[Port, float], vertical: bool) -> float:
 @lru_cache(maxsize=10_000)
 def measure(text: str, size: float) -> float:
     """Measure the widest line of a text in points."""
-    font = FontProperties(size=size)
+    text = writable(text)
+    font = font_of(text, size)
     return max(text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] for t in text.split("\n"))

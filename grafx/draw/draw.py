@@ -1,57 +1,44 @@
 """Drawing a graph with matplotlib."""
 
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from io import StringIO
-from itertools import pairwise
-from math import sqrt
-from typing import Any
+from math import inf
+from numbers import Real
+from threading import RLock
+from typing import Any, NamedTuple
 
 import networkx as nx
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Polygon
-from matplotlib.path import Path
 
 from ..data.cables import EdgeId
 from ..errors import GraphError
-from ..parameters.words import node_lines
-from ..text import printable
-from .blocks import ARROW, PORT_FONT, make_blocks, measure
+from .blocks import ARROW, PORT_FONT, make_blocks
+from .boxes import draw_box, write
 from .callbacks import edge_function, node_function, position_function
+from .labels import labels
 from .layout import (
+    USUAL_SPACING,
     Block,
     Layout,
     Point,
+    Port,
     find_backward_edges,
-    find_chains,
-    find_layers,
     layered_layout,
     scales,
 )
-from .style import (
-    BACKWARD_COLOR,
-    EDGE_COLOR,
-    PORT_COLOR,
-    TEXT_COLOR,
-    is_round,
-    outline_color,
-    short_names,
-    text_color,
-    type_color,
-)
+from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, find_bounds, fit, show
+from .scaled import ScaledPath, ScaledPolygon, root_of
+from .shapes import course, direction
+from .style import THEMES, grey, inks, shape_of, short_names, text_color, type_color
 
 NODE_SIDE = 26.0  # points, as all lengths here
 USUAL_SIZE = 0.5  # where a size is given as two lengths
-LEGEND_FONT = 8.5
-LEGEND_CHIP = (24.0, 15.0)
-LEGEND_GAP = 20.0
-LEGEND_WIDTH = 360.0  # at least, before it breaks into rows
-MARGIN = 10.0
-LONGEST_TEXT = 40
-SCREEN_DPI = 120
-MOST_PIXELS = 60_000, 1e8  # along a side, where matplotlib refuses 2**16 and more, and in all
+DENSITIES = (1.0, 0.8, 0.6, 0.45, 0.3)  # of gaps and of what is around texts
+LEGENDS = ("above", "below", "right")
+TURN = 14.0  # how far an edge reaches to get round
 
 NODE_OPTIONS = {
     "inside": "short_type",
@@ -63,8 +50,8 @@ NODE_OPTIONS = {
 }
 EDGE_OPTIONS = {"linewidth": 1.0}
 POSITION_OPTIONS = {"node_spacing": 1.0}
-TEXTS = ("short_type", "node_type", "node_id", "name", "rendering_order", "chain", "level", "settings")
 
+SETTINGS = RLock()  # matplotlib's are those of all threads
 WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -81,7 +68,7 @@ class Drawing(Figure):
         suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
         kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
         kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
+        with SETTINGS, rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
     def _repr_svg_(self) -> str:
@@ -121,51 +108,55 @@ def draw_node(
         above_fontsize: Size of the text above in points.
     """
     (x, y), (width, height) = center, size
-    _draw_box(ax, center, size, color, is_round(G.nodes[node]["node_type"]), linewidth, f"node-{node}")
+    draw_box(ax, center, size, color, shape_of(G.nodes[node]["node_type"]), linewidth, f"node-{node}")
+    ink = inks(ax).text
     if inside:
-        _write(ax, x, y, inside, inside_fontsize, text_color(color), "center", "center")
+        write(ax, x, y, inside, inside_fontsize, text_color(color), "center", "center")
     if above and vertical:
-        _write(ax, x + width / 2 + 4, y, above, above_fontsize, TEXT_COLOR, "left", "center")
+        write(ax, x + width / 2 + 4, y, above, above_fontsize, ink, "left", "center")
     elif above:
-        _write(ax, x, y + height / 2 + 3.5, above, above_fontsize, TEXT_COLOR, "center", "baseline")
+        write(ax, x, y + height / 2 + 3.5, above, above_fontsize, ink, "center", "baseline")
 
 
 def draw_edge(
     ax: Axes,
-    G: nx.MultiDiGraph,  # noqa: ARG001 – every callback that draws edges is called alike
+    G: nx.MultiDiGraph,
     edge: EdgeId,
     points: list[Point],
     vertical: bool = False,
     linewidth: float = 1.0,
+    closes_cycle: bool | None = None,
+    arrow: float = 1.0,
 ) -> None:
-    """Draw one edge with an arrowhead at its destination; edges against the flow are red and dashed.
+    """Draw one edge with an arrowhead at its destination; edges that close a cycle are red and dashed.
 
     Args:
         ax: Axes to draw on; one unit is one point.
         G: The graph.
         edge: ``(source, dest, key)``.
         points: From the source's outlet to the destination's inlet. Two points that differ across the flow are joined
-            by a curve, others by a line.
+            by a curve, others by a line. Where the first and the last step lead opposite ways, the edge turns round at
+            the point between them.
         vertical: Whether signals flow downwards.
         linewidth: Width of the line in points.
+        closes_cycle: Whether it closes a cycle; by default it is looked for in the graph.
+        arrow: Size of the arrowhead, relative.
     """
-    flow = (0, -1) if vertical else (1, 0)
-    is_loop = edge[0] == edge[1]
-    forward = sum((b - a) * f for a, b, f in zip(points[0], points[-1], flow, strict=True)) >= 0
-    direction = flow if forward else (-flow[0], -flow[1])
-    if is_loop:
-        direction = (1, 0) if vertical else (0, -1)
-    length, half_width = (side * max(1.0, linewidth**0.5) for side in ARROW)
+    if closes_cycle is None:
+        closes_cycle = edge[0] == edge[1] or edge[:2] in find_backward_edges(G)
+    length, half_width = (side * arrow * max(1.0, linewidth**0.5) for side in ARROW)
+    arrival = direction(edge, points, vertical)
     tip = points[-1]
-    base = (tip[0] - length * direction[0], tip[1] - length * direction[1])
-    path = _loop(points[0], base, direction) if is_loop else _curve([*points[:-1], base], vertical)
-    color = EDGE_COLOR if forward and not is_loop else BACKWARD_COLOR
-    style = "solid" if color == EDGE_COLOR else (0, (4, 2))
+    base = (tip[0] - length * arrival[0], tip[1] - length * arrival[1])
+    path = course(edge, [*points[:-1], base], arrival, vertical)
+    ink = inks(ax)
+    color, style = (ink.backward, (0, (4, 2))) if closes_cycle else (ink.edge, "solid")
     name = "edge-{}-{}-{}".format(*edge)
-    ax.add_patch(PathPatch(path, fill=False, edgecolor=color, linewidth=linewidth, linestyle=style, zorder=1, gid=name))
-    side = (half_width * direction[1], -half_width * direction[0])
+    line = {"edgecolor": color, "linewidth": linewidth, "linestyle": style}
+    ax.add_patch(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
+    side = (half_width * arrival[1], -half_width * arrival[0])
     corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
-    ax.add_patch(Polygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
+    ax.add_patch(ScaledPolygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
 
 
 def draw_grafx(
@@ -175,12 +166,18 @@ def draw_grafx(
     draw_node_fn: Callable[..., None] = draw_node,
     draw_edge_fn: Callable[..., None] = draw_edge,
     colors: Mapping[str, Any] | None = None,
+    *,
+    width: float | None = None,
+    ax: Axes | None = None,
+    legend: bool | str = True,
+    title: str | None = None,
+    theme: str = "light",
     **kwargs: Any,
 ) -> tuple[Drawing, Axes]:
     """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
 
-    The size of the figure follows the graph; text keeps its size. Save it with ``fig.savefig("graph.svg")``, ``.pdf``
-    or ``.png``.
+    The size of the figure follows the graph, unless its ``width`` is given; text keeps its size next to the nodes. Save
+    it with ``fig.savefig("graph.svg")``, ``.pdf`` or ``.png``.
 
     Args:
         G: The graph. It may be unfinished, disconnected, empty, or contain cycles, whose closing edges are drawn red
@@ -194,6 +191,14 @@ def draw_grafx(
             GRAFX work as well, see :mod:`grafx.draw.callbacks`.
         colors: Node type to colour, for types with another colour than the default; or a list of colours for the types
             in their order.
+        width: Of the figure in inches, such as that of a column of a paper. A larger drawing closes its gaps, and then
+            shrinks as a whole, texts included; a smaller one stands in the middle.
+        ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
+        legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
+            ``"right"``, or ``False``.
+        title: Written above all.
+        theme: ``"light"``; ``"dark"``, on a dark background; or ``"print"``, in grey. On axes of one's own, the
+            background is that of their figure, whose lightness lines and texts follow.
         **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
             (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
             ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow),
@@ -203,46 +208,156 @@ def draw_grafx(
             ``position_node_spacing`` (1.0, relative, or along and across the flow with the default 0.8).
 
     Returns:
-        The figure and its axes, in which one unit is one point.
+        The figure and its axes, in which one unit is one point of the drawing at its own size.
 
     Raises:
-        GraphError: ``G`` is not a graph, a keyword is unknown, or a text names an attribute that no node has.
+        GraphError: ``G`` is not a graph, an option is unknown or has no such value, or a text names an attribute that
+            no node has.
     """
     check_graph(G, "draw_grafx")
+    _check(width, ax, legend, theme)
     given = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
     own = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
     free = {part: function is not own[part] for part, function in given.items()}
     node_options, edge_options, position_options = _sort_options(kwargs, free)
     shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
+    by_short_names = node_options["inside"] == "short_type"
+    inside, above = (labels(G, node_options.pop(at), shorts, f"node_{at}") for at in ("inside", "above"))
+    texts = inside, above
+    fills = _fills(G, shorts, colors, theme)
+
+    place = Drawing(facecolor=THEMES[theme], dpi=SCREEN_DPI).add_axes((0, 0, 1, 1)) if ax is None else ax
+    fig = root_of(place)
+    room = _room(place, width, ax is not None)
+    arranged = _arranged(G, texts, compute_node_position_fn, room, vertical, node_options, position_options)
+    if not free["edge"]:
+        edge_options |= {"arrow": max(arranged.density, 0.6)}
+    draw_node_fn = node_function(draw_node_fn, arranged.layout, fills)
+    draw_edge_fn = edge_function(draw_edge_fn, G, arranged.layout, arranged.blocks, vertical)
+    _draw_edges(place, G, arranged.layout, draw_edge_fn, vertical, edge_options, known=not free["edge"])
+    _draw_nodes(place, G, arranged, texts, fills, draw_node_fn, vertical, node_options)
+
+    where = legend if isinstance(legend, str) else ("right" if vertical else "above") if legend else None
+    chips = shorts if by_short_names else None
+    bounds = _surround(place, arranged, vertical, fills, chips, where, title, room)
+    show(place, bounds) if ax is not None else fit(fig, place, bounds, width)
+    return fig, place
+
+
+def _surround(
+    ax: Axes,
+    arranged: "_Arranged",
+    vertical: bool,
+    fills: Mapping[str, str],
+    shorts: Mapping[str, str] | None,
+    legend: str | None,
+    title: str | None,
+    room: float | None,
+) -> list[float]:
+    """Draw the legend and the title, and return the bounds of all that is drawn."""
+    bounds = find_bounds(arranged.layout, arranged.blocks, vertical)
+    if legend:
+        rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
+        bounds = draw_legend(ax, fills, shorts, bounds, legend, rows, max(arranged.density, 0.75))
+    return draw_title(ax, title, bounds) if title else bounds
+
+
+def _check(width: float | None, ax: Axes | None, legend: bool | str, theme: str) -> None:
+    if width is not None and not (isinstance(width, Real) and 0 < width < inf):
+        raise GraphError(f"width is a positive number of inches, not {width!r}.")
+    if width is not None and ax is not None:
+        raise GraphError("A drawing on axes of one's own is as wide as they are: give width or ax, not both.")
+    if ax is not None and not isinstance(ax, Axes):
+        raise GraphError(f"ax is a matplotlib Axes, not a {type(ax).__name__}.")
+    if not isinstance(legend, bool) and legend not in LEGENDS:
+        raise GraphError(f"legend is True, False, or one of {', '.join(map(repr, LEGENDS))}, not {legend!r}.")
+    if theme not in THEMES:
+        raise GraphError(f"theme is one of {', '.join(map(repr, THEMES))}, not {theme!r}.")
+
+
+def _fills(G: nx.MultiDiGraph, types: Iterable[str], colors: Any, theme: str) -> dict[str, str]:
+    """Node type to the colour of its boxes."""
     colors = colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))
-    inside_by, above_by = node_options.pop("inside"), node_options.pop("above")
-    inside, above = _texts(G, inside_by, shorts, "node_inside"), _texts(G, above_by, shorts, "node_above")
+    fills = {node_type: type_color(node_type, colors) for node_type in types}
+    return {t: grey(fill) for t, fill in fills.items()} if theme == "print" else fills
 
+
+def _room(ax: Axes, width: float | None, is_given: bool) -> float | None:
+    """How wide a drawing may be, in points; ``None`` for as wide as it is."""
+    if is_given:
+        return max(ax.get_window_extent().width * 72 / root_of(ax).dpi - 2 * MARGIN, 1.0)
+    return None if width is None else max(72 * width - 2 * MARGIN, 1.0)
+
+
+class _Arranged(NamedTuple):
+    """Where all is, and how dense."""
+
+    blocks: dict[Hashable, Block]
+    layout: Layout
+    density: float
+
+
+def _arranged(
+    G: nx.MultiDiGraph,
+    texts: tuple[Mapping[Hashable, str], Mapping[Hashable, str]],
+    function: Callable[..., Any],
+    room: float | None,
+    vertical: bool,
+    node_options: dict[str, Any],
+    position_options: Mapping[str, Any],
+) -> _Arranged:
+    """Place nodes, closer to each other where there is less room."""
     along, across = scales(node_options.pop("size"), USUAL_SIZE)
-    sides = NODE_SIDE * along, NODE_SIDE * across
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
-    blocks = make_blocks(G, inside, above, sides, fonts, vertical)
-    layout = position_function(compute_node_position_fn)(G, blocks, vertical=vertical, **position_options)
-    if not isinstance(layout, Layout):
-        layout = _with_direct_routes(G, blocks, layout, vertical)
+    place = position_function(function)
+    for density in (1.0,) if room is None or function is not layered_layout else DENSITIES:
+        sides = NODE_SIDE * along * density, NODE_SIDE * across * density
+        blocks = make_blocks(G, *texts, sides, fonts, vertical, density)
+        closer = {}
+        if density < 1:
+            spacing = scales(position_options["node_spacing"], USUAL_SPACING)
+            closer = {"node_spacing": tuple(density * USUAL_SPACING * each for each in spacing)}
+        layout = place(G, blocks, vertical=vertical, **{**position_options, **closer})
+        if not isinstance(layout, Layout):
+            layout = _with_direct_routes(G, blocks, layout, vertical)
+        left, _, right, _ = find_bounds(layout, blocks, vertical)
+        if room is None or right - left <= room:
+            break
+    return _Arranged(blocks, layout, density)
 
-    draw_node_fn = node_function(draw_node_fn, layout, colors)
-    draw_edge_fn = edge_function(draw_edge_fn, G, layout, blocks, vertical)
-    fig = Drawing(facecolor="white", dpi=SCREEN_DPI)
-    ax = fig.add_axes((0, 0, 1, 1))
+
+def _draw_edges(
+    ax: Axes,
+    G: nx.MultiDiGraph,
+    layout: Layout,
+    draw: Callable[..., None],
+    vertical: bool,
+    options: Mapping[str, Any],
+    known: bool,
+) -> None:
+    """Draw all edges; ``known``: whether the function takes whether they close a cycle."""
+    backward = find_backward_edges(G)
     for edge, points in layout.routes.items():
-        draw_edge_fn(ax, G, edge, points, vertical=vertical, **edge_options)
-    for node, center in layout.positions.items():
-        block = blocks[node]
+        closes = {"closes_cycle": edge[0] == edge[1] or edge[:2] in backward} if known else {}
+        draw(ax, G, edge, points, vertical=vertical, **options, **closes)
+
+
+def _draw_nodes(
+    ax: Axes,
+    G: nx.MultiDiGraph,
+    arranged: _Arranged,
+    texts: tuple[Mapping[Hashable, str], Mapping[Hashable, str]],
+    fills: Mapping[str, str],
+    draw: Callable[..., None],
+    vertical: bool,
+    options: Mapping[str, Any],
+) -> None:
+    for node, center in arranged.layout.positions.items():
+        block = arranged.blocks[node]
         size = (block.width, block.length) if vertical else (block.length, block.width)
-        color = type_color(G.nodes[node]["node_type"], colors)
-        texts = inside[node], above[node]
-        draw_node_fn(ax, G, node, center, size, color, *texts, vertical=vertical, **node_options)
+        fill = fills[G.nodes[node]["node_type"]]
+        draw(ax, G, node, center, size, fill, *(text[node] for text in texts), vertical=vertical, **options)
         _write_port_names(ax, center, block, vertical)
-    bounds = find_bounds(layout, blocks, vertical)
-    bounds = _draw_legend(ax, shorts, inside_by == "short_type", colors, bounds, vertical)
-    _fit(fig, ax, bounds)
-    return fig, ax
 
 
 def check_graph(G: nx.MultiDiGraph, caller: str) -> None:
@@ -290,56 +405,29 @@ def _sort_options(kwargs: Mapping[str, Any], free: Mapping[str, bool]) -> tuple[
     return groups["node"], groups["edge"], groups["position"]
 
 
-def _texts(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str], option: str) -> dict[Hashable, str]:
-    values = _values(G, by, shorts)
-    if by is not None and G and not values and by != "name":
-        attributes = dict.fromkeys(a for _, data in G.nodes(data=True) for a in data if a not in TEXTS)
-        allowed = ", ".join([*TEXTS, *map(str, attributes)])
-        remedy = " Order the graph for rendering first." if by == "rendering_order" else ""
-        raise GraphError(f"{option}={by!r}: no node has this attribute.{remedy} Choose one of {allowed}, or None.")
-    return {n: _as_text(values.get(n)) for n in G}
-
-
-def _values(G: nx.MultiDiGraph, by: str | None, shorts: Mapping[str, str]) -> Mapping[Hashable, Any]:
-    if by == "node_id":
-        return {n: n for n in G}
-    if by == "short_type":
-        return {n: shorts[data["node_type"]] for n, data in G.nodes(data=True)}
-    if by == "settings":
-        return {n: "\n".join(lines) for n, data in G.nodes(data=True) if (lines := node_lines(data))}
-    attributes = {n: data[by] for n, data in G.nodes(data=True) if by in data}
-    if by in ("chain", "level") and not attributes:
-        return find_chains(G) if by == "chain" else find_layers(G)
-    return attributes
-
-
-def _as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    lines = [printable(line) for line in (f"{value:.4g}" if isinstance(value, float) else str(value)).split("\n")]
-    return "\n".join(line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…" for line in lines)
-
-
-def _write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:
-    va = "center_baseline" if va == "center" else va
-    text = "\n".join(map(printable, text.split("\n")))
-    ax.text(x, y, text, size=size, color=color, ha=ha, va=va, zorder=3, parse_math=False)
-
-
 # --- Ports --------------------------------------------------------------------------------------------------
 
 
 def _write_port_names(ax: Axes, center: Point, block: Block, vertical: bool) -> None:
+    ink = inks(ax).port
     for ports, sign in ((block.entry, -1), (block.exit, 1)):
         for (_, name), offset in ports.items():
             if name == "main":
                 continue
             if vertical:
                 x, y = center[0] + offset + 4, center[1] - sign * (block.length / 2 + 1 + PORT_FONT / 2)
-                _write(ax, x, y, name, PORT_FONT, PORT_COLOR, "left", "center")
+                write(ax, x, y, name, PORT_FONT, ink, "left", "center")
             else:
                 x, y = center[0] + sign * (block.length / 2 + 4), center[1] - offset + 3
-                _write(ax, x, y, name, PORT_FONT, PORT_COLOR, "left" if sign > 0 else "right", "baseline")
+                write(ax, x, y, name, PORT_FONT, ink, "left" if sign > 0 else "right", "baseline")
+
+
+class _End(NamedTuple):
+    """Where an edge ends: a node, its centre, and a port."""
+
+    block: Block
+    center: Point
+    port: Port
 
 
 def _with_direct_routes(G, blocks, positions: Mapping[Hashable, Point], vertical: bool) -> Layout:
@@ -347,118 +435,29 @@ def _with_direct_routes(G, blocks, positions: Mapping[Hashable, Point], vertical
     if missing:
         raise GraphError(f"compute_node_position_fn gave no position for node {missing[0]}.")
     positions = {n: (float(positions[n][0]), float(positions[n][1])) for n in G}
-    backward = find_backward_edges(G)
     routes = {}
     for u, v, key, data in G.edges(keys=True, data=True):
-        ports = [("out", data.get("outlet", "main")), ("in", data.get("inlet", "main"))]
-        sign = -1 if (u, v) in backward else 1
-        route = []
-        for node, port, end in ((u, ports[0], sign), (v, ports[1], -sign)):
-            (x, y), block = positions[node], blocks[node]
-            along, across = end * block.length / 2, (block.exit if end > 0 else block.entry)[port]
-            route.append((x + across, y - along) if vertical else (x + along, y - across))
-        routes[u, v, key] = route
+        source = _End(blocks[u], positions[u], ("out", data.get("outlet", "main")))
+        dest = _End(blocks[v], positions[v], ("in", data.get("inlet", "main")))
+        routes[u, v, key] = _direct_route(source, dest, vertical)
     return Layout(positions, routes)
 
 
-# --- Shapes -------------------------------------------------------------------------------------------------
+def _direct_route(source: _End, dest: _End, vertical: bool) -> list[Point]:
+    """Join two nodes by the sides that face each other, or around the later ends of two that stand side by side."""
+    step = source.center[1] - dest.center[1] if vertical else dest.center[0] - source.center[0]
+    beside = abs(step) < (source.block.length + dest.block.length) / 2
+    sides = (1, 1) if beside else (1, -1) if step > 0 else (-1, 1)
+    first, last = (_port_place(end, side, vertical) for end, side in zip((source, dest), sides, strict=True))
+    if not beside:
+        return [first, last]
+    reach = TURN + max((-e.center[1] if vertical else e.center[0]) + e.block.length / 2 for e in (source, dest))
+    across = (first[0] + last[0]) / 2 if vertical else (first[1] + last[1]) / 2
+    return [first, (across, -reach) if vertical else (reach, across), last]
 
 
-def _draw_box(ax, center, size, color, is_round, linewidth, gid=None) -> None:
-    outline = {"facecolor": color, "edgecolor": outline_color(color), "linewidth": linewidth}
-    radius = min(size) * (0.5 if is_round else 0.22)
-    ax.add_patch(PathPatch(_rounded_box(center, size, radius), **outline, zorder=2, gid=gid))
-
-
-def _rounded_box(center: Point, size: tuple[float, float], radius: float) -> Path:
-    arc = 0.5523 * radius  # the cubic that is closest to a quarter circle
-    vertices = []
-    for sx, sy in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
-        x, y = center[0] + sx * size[0] / 2, center[1] + sy * size[1] / 2
-        inner = arc - radius
-        corner = [(x, y - sy * radius), (x, y + sy * inner), (x + sx * inner, y), (x - sx * radius, y)]
-        vertices += corner if sx * sy > 0 else corner[::-1]
-    codes = ([Path.LINETO] + [Path.CURVE4] * 3) * 4
-    return Path([*vertices, vertices[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
-
-
-def _curve(points: list[Point], vertical: bool) -> Path:
-    along, across = (1, 0) if vertical else (0, 1)
-    vertices, codes = [points[0]], [Path.MOVETO]
-    for a, b in pairwise(points):
-        if abs(a[across] - b[across]) < 1e-6:
-            vertices.append(b)
-            codes.append(Path.LINETO)
-            continue
-        middle = (a[along] + b[along]) / 2
-        handles = [(p[0], middle) if vertical else (middle, p[1]) for p in (a, b)]
-        vertices += [*handles, b]
-        codes += [Path.CURVE4] * 3
-    return Path(vertices, codes)
-
-
-def _loop(start: Point, end: Point, direction: Point) -> Path:
-    reach = 9.0
-    handles = [(p[0] - reach * direction[0], p[1] - reach * direction[1]) for p in (start, end)]
-    return Path([start, *handles, end], [Path.MOVETO] + [Path.CURVE4] * 3)
-
-
-# --- Legend and page ----------------------------------------------------------------------------------------
-
-
-def find_bounds(layout: Layout, blocks: Mapping[Hashable, Block], vertical: bool) -> list[float]:
-    """Left, bottom, right and top of all that is drawn."""
-    points = [p for route in layout.routes.values() for p in route]
-    for node, (x, y) in layout.positions.items():
-        b = blocks[node]
-        low = (-b.length / 2 - b.lead, -b.width / 2 - b.near)
-        high = (b.length / 2 + b.tail, b.width / 2 + b.far)
-        points += [(x + c, y - a) if vertical else (x + a, y - c) for a, c in (low, high)]
-    if not points:
-        return [0.0, 0.0, 0.0, 0.0]
-    xs, ys = zip(*points, strict=True)
-    return [min(xs), min(ys), max(xs), max(ys)]
-
-
-def _draw_legend(ax, shorts, with_shorts, colors, bounds, vertical) -> list[float]:
-    """Draw one chip and name for each type: a row above the graph, or a column to the right of a tall one."""
-    if not shorts:
-        return bounds
-    left, bottom, right, top = bounds
-    order = {"in": 0, "out": 2}
-    types = sorted(shorts, key=lambda t: order.get(t, 1))
-    chip = LEGEND_CHIP if with_shorts else (LEGEND_CHIP[1],) * 2
-    widths = [chip[0] + 5 + measure(t, LEGEND_FONT) for t in types]
-    pitch = chip[1] + 6
-    x, y = (right + LEGEND_GAP, top - chip[1] / 2) if vertical else (left, 0.0)
-    places = []
-    for width in widths:
-        if vertical:
-            places.append((x, y))
-            y -= pitch
-        else:
-            if x > left and x + width > max(right, left + LEGEND_WIDTH):
-                x, y = left, y - pitch
-            places.append((x, y))
-            x += width + 14
-    if not vertical:
-        lift = top + LEGEND_GAP + chip[1] / 2 - places[-1][1]
-        places = [(x, y + lift) for x, y in places]
-    for node_type, (x, y), width in zip(types, places, widths, strict=True):
-        color = type_color(node_type, colors)
-        _draw_box(ax, (x + chip[0] / 2, y), chip, color, is_round(node_type), 1.0)
-        if with_shorts:
-            _write(ax, x + chip[0] / 2, y, shorts[node_type], 7.5, text_color(color), "center", "center")
-        _write(ax, x + chip[0] + 5, y, node_type, LEGEND_FONT, TEXT_COLOR, "left", "center")
-        right, bottom, top = max(right, x + width), min(bottom, y - chip[1] / 2), max(top, y + chip[1] / 2)
-    return [left, bottom, right, top]
-
-
-def _fit(fig: Figure, ax: Axes, bounds: list[float]) -> None:
-    left, bottom, right, top = bounds
-    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
-    fig.set_size_inches(width / 72, height / 72)
-    side, area = max(fig.get_size_inches()), width * height / 72**2
-    fig.set_dpi(min(SCREEN_DPI, MOST_PIXELS[0] / side, sqrt(MOST_PIXELS[1] / area)))
-    ax.set(xlim=(left - MARGIN, right + MARGIN), ylim=(bottom - MARGIN, top + MARGIN))
-    ax.set_axis_off()
+def _port_place(end: _End, side: int, vertical: bool) -> Point:
+    """Where an edge meets a node: at the place of its port, on one side or the other."""
+    (x, y), block = end.center, end.block
+    along, across = side * block.length / 2, {**block.entry, **block.exit}.get(end.port, 0.0)
+    return (x + across, y - along) if vertical else (x + along, y - across)

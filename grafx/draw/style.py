@@ -3,26 +3,39 @@
 import colorsys
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb, to_rgba
+
+from .scaled import root_of
 
 COLORS = {
     "in": "#ffffff",
     "out": "#4b5563",
     "mix": "#d5d9e0",
-    "eq": "#93c5ea",
-    "compressor": "#f7ab7d",
-    "noisegate": "#b3d77e",
-    "imager": "#c6b3ee",
-    "gain": "#f6d365",
-    "delay": "#7ed3c2",
-    "reverb": "#f3a6c0",
-    "crossover": "#cdb99a",
-    "distortion": "#ef8e8a",
-    "filter": "#a7b2ee",
+    "eq": "#a7ceed",
+    "compressor": "#ef9e6b",
+    "noisegate": "#c4e99e",
+    "imager": "#ab9bc5",
+    "gain": "#f5d057",
+    "delay": "#8aefc8",
+    "reverb": "#d5a3b6",
+    "crossover": "#c5b79b",
+    "distortion": "#e3706f",
+    "filter": "#a9acff",
 }
+"""Any two of them differ by more than 8 (CIEDE2000) for people with any colour vision."""
+
+SHAPES = {
+    **dict.fromkeys(("in", "out", "mix"), "round"),
+    **dict.fromkeys(("compressor", "noisegate", "distortion"), "cut"),
+    **dict.fromkeys(("imager", "gain", "crossover"), "sharp"),
+    **dict.fromkeys(("delay", "reverb"), "leaf"),
+}
+"""How boxes tell apart what is alike in grey; others are rounded."""
+
 SHORT_NAMES = {
     "compressor": "cmp",
     "noisegate": "gat",
@@ -48,6 +61,21 @@ EDGE_COLOR = "#6b7280"
 BACKWARD_COLOR = "#dc2626"
 TEXT_COLOR = "#1f2937"
 PORT_COLOR = "#4b5563"
+
+
+class Inks(NamedTuple):
+    """Colours of what is drawn on a background."""
+
+    text: str
+    edge: str
+    backward: str
+    port: str
+
+
+ON_LIGHT = Inks(TEXT_COLOR, EDGE_COLOR, BACKWARD_COLOR, PORT_COLOR)
+ON_DARK = Inks("#e5e7eb", "#9ca3af", "#f87171", "#b6bcc6")
+THEMES = {"light": "#ffffff", "dark": "#111827", "print": "#ffffff"}
+"""Theme to background. In print, types are grey, as light as their colours, and told apart by shapes and names."""
 
 
 class NodeColorHandler:
@@ -97,6 +125,19 @@ def type_color(node_type: str, overrides: Mapping[str, Any] | None = None) -> st
     return to_hex(rgb)
 
 
+def grey(color: str) -> str:
+    """Grey that is as light as a colour."""
+    light = _luminance(color)
+    value = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+    return to_hex((value, value, value))
+
+
+def inks(ax: Axes) -> Inks:
+    """Colours that can be seen on the background of a figure; what has none is taken for paper."""
+    red, green, blue, opacity = to_rgba(root_of(ax).get_facecolor())
+    return ON_DARK if opacity > 0.5 and _luminance((red, green, blue)) < 0.2 else ON_LIGHT
+
+
 def text_color(fill: str) -> str:
     """Return dark or white, whichever is more legible on ``fill``."""
     return TEXT_COLOR if _luminance(fill) > 0.22 else "#ffffff"
@@ -110,11 +151,22 @@ def outline_color(fill: str) -> str:
 
 def is_round(node_type: str) -> bool:
     """Whether a type is drawn round, as inputs, outputs and sums are in block diagrams."""
-    return node_type in ("in", "out", "mix")
+    return shape_of(node_type) == "round"
+
+
+def shape_of(node_type: str) -> str:
+    """How the box of a type looks: ``"round"``, ``"cut"``, ``"sharp"``, ``"leaf"`` or ``"rounded"``."""
+    if SHAPES.get(node_type) == "round":
+        return "round"
+    shape = SHAPES.get(_family(node_type), "rounded")
+    return "rounded" if shape == "round" else shape
 
 
 def short_names(node_types: Iterable[str]) -> dict[str, str]:
-    """Return a name of at most three letters for each type, unique as long as there are enough letters."""
+    """Return a name of at most three letters for each type, unique as long as there are enough letters.
+
+    A number at the end of a type stays whole, since another number would be another type.
+    """
     names, taken = {}, set()
     types = list(dict.fromkeys(node_types))
     for node_type in sorted(types, key=lambda t: (t not in COLORS and len(t) > 3, _family(t) not in COLORS, t)):
@@ -129,6 +181,9 @@ def _short_name_candidates(node_type: str) -> list[str]:
     family = _family(node_type)
     initials = "".join(w[0] for w in words)[:3] if len(words) > 1 else letters[:3]
     best = node_type if len(node_type) <= 3 else SHORT_NAMES.get(family, family if family in COLORS else initials)
+    if len(words) > 1 and words[-1].isdigit() and len(words[-1]) <= 3:
+        start = words[0] if len(words) == 2 else initials
+        best = start[: max(1, 3 - len(words[-1]))] + words[-1]
     tails = [a + b for i, a in enumerate(letters[1:], 1) for b in letters[i + 1 :]]
     return [
         best,

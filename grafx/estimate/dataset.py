@@ -22,15 +22,15 @@ from .tokens import canonical_key
 
 __all__ = ["Example", "GraphDataset"]
 
-ATTEMPTS = 3
-"""How often settings are drawn until a node that is not audible is left as it is."""
+ATTEMPTS, OTHERS = 3, 16
+"""How often settings are drawn until a node that is not audible is left as it is, and other graphs where all is silent."""
 LARGEST_GAIN = 1e4  # 80 dB
 
 
 class GraphDataset(Batches):
     """Random graphs, drawn and rendered on the fly. It yields lists of examples, each rendered in one call.
 
-    Settings of nodes that are not audible are drawn again, some times. See :class:`Batches` for the order.
+    Settings of nodes that are not audible are drawn again, some times, and graphs that stay silent. See :class:`Batches` for the order.
 
     Args:
         prior: What graphs are drawn from.
@@ -129,10 +129,22 @@ class GraphDataset(Batches):
             again = hear([graphs[i] for i in left], [sources[i] for i in left], self.prior.processors)
             for i, one in zip(left, again, strict=True):
                 heard[i] = one
+        for i in [i for i, one in enumerate(heard) if one.silent]:
+            graphs[i], heard[i] = self._another(graphs[i], heard[i], sources[i], seeds[i])
         for G, one in zip(graphs, heard, strict=True):
             for node, change in one.changes.items():
                 G.nodes[node].update(audible=change >= self.audible_db, change_db=round(change, 2))
         return heard
+
+    def _another(self, G: GRAFX, heard: Hearing, sources: Tensor, seed: int) -> tuple[GRAFX, Hearing]:
+        """Another graph for the same sounds, where one is silent with whatever settings; the same if all are."""
+        for attempt in range(OTHERS):
+            other = self._graph(seed_of("another", seed, attempt))
+            if len(get_node_ids_from_type(other, "in")) == len(sources):
+                (again,) = hear([other], [sources], self.prior.processors)
+                if not again.silent:
+                    return other, again
+        return G, heard
 
     def _redrawn(self, G: GRAFX, heard: Hearing, seed: int) -> GRAFX:
         """A graph with other settings for the nodes that are not audible; for all, if nothing is heard at all."""

@@ -630,6 +630,16 @@ def test_draw_attributes(cli, searched, tmp_path):
     assert {"0", "1", "kick", "pad"} <= texts
 
 
+def test_draw_for_a_paper(cli, searched, tmp_path):
+    for name, options in (("with", []), ("none", ["--legend", "none"]), ("below", ["--legend", "below"])):
+        out = tmp_path / f"{name}.svg"
+        options += ["--width", 2.5, "--title", "Found <it>", "--theme", "print"]
+        assert cli.run("draw", searched.folder, "--out", out, *options).exit_code == 0
+        assert size(out)[0] == pytest.approx(2.5 * 72)
+        assert "Found &lt;it&gt;" in out.read_text(encoding="utf-8")
+    assert size(tmp_path / "none.svg")[1] < size(tmp_path / "with.svg")[1]
+
+
 def test_draw_a_page(cli, searched, tmp_path):
     out = tmp_path / "new" / "a.html"
     assert cli.run("draw", searched.folder, "--out", out).exit_code == 0
@@ -645,6 +655,12 @@ def test_draw_a_page(cli, searched, tmp_path):
         ("a.html", ["--vertical"], "--vertical"),
         ("a.html", ["--inside", "name"], "--inside"),
         ("a.HTML", ["--above", "name"], "--above"),
+        ("a.html", ["--width", "3"], "--width"),
+        ("a.html", ["--theme", "dark"], "--theme"),
+        ("a.svg", ["--width", "0"], "--width"),
+        ("a.svg", ["--width", "nan"], "--width"),
+        ("a.svg", ["--legend", "left"], "above, below, right, none"),
+        ("a.svg", ["--theme", "blue"], "light, dark, print"),
         ("file/a.html", [], "file"),
         ("a.svg", ["--inside", "color"], "color"),
         ("a.svg", ["--above", "color"], "color"),

@@ -351,6 +351,19 @@ def test_text():
     assert str(GRAFX()) == "GRAFX with 0 nodes & 0 edges"
 
 
+def test_the_text_of_a_large_graph_is_short():
+    G = GRAFX()
+    G.add_serial_chain(["in", *["eq"] * 58, "out"])
+    assert len(str(G).splitlines()) == 61 and "more" not in str(G)
+    hub = G.add("mix")
+    for _ in range(40):
+        G.connect(hub, G.add("eq"))
+    lines = str(G).splitlines()
+    assert len(lines) == 62 and lines[0] == "GRAFX with 101 nodes & 99 edges"
+    assert lines[51] == "  … 41 more" and lines[-1] == "  [100] eq" and lines[52] == "  [91] eq"
+    assert max(map(len, str(G.subgraph([hub, *range(61, 101)])).splitlines())) < 120
+
+
 def test_repr_is_short():
     assert repr(build()) == "GRAFX(6 nodes, 6 edges: 1 in, 1 eq, 1 split, 1 ring, 1 out, 1 tone)"
     assert repr(build().subgraph([1])) == "GRAFX(1 node, 0 edges: 1 eq)"

@@ -4,13 +4,14 @@ from itertools import combinations
 
 import matplotlib.pyplot as plt
 import networkx as nx
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from grafx.data import GRAFX, GraphError, NodeConfigs
 from grafx.draw import draw_edge, draw_grafx, draw_node, grafx_to_svg, held_positions
-from grafx.draw.style import short_names, text_color, type_color
+from grafx.draw.style import COLORS, shape_of, short_names, text_color, type_color
 
 SVG = "{http://www.w3.org/2000/svg}"
 both_directions = pytest.mark.parametrize("vertical", [False, True])
@@ -194,6 +195,44 @@ def test_text_on_a_color_is_legible(node_type):
     assert (light + 0.05) / (dark + 0.05) > 4.5
 
 
+# What the cones of a dichromat make of linear RGB (Machado, Oliveira and Fernandes 2009).
+VISIONS = {
+    "usual": np.eye(3),
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+TO_XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]]
+
+
+def lab(color, vision="usual"):
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    white = TO_XYZ @ np.ones(3)
+    ratio = TO_XYZ @ np.clip(VISIONS[vision] @ linear, 0, 1) / white
+    f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_well_known_types_differ_whatever_the_colour_vision(vision):
+    for one, other in combinations(COLORS, 2):
+        distance = np.linalg.norm(lab(COLORS[one], vision) - lab(COLORS[other], vision))
+        assert distance >= 8, (one, other, distance)
+
+
+def test_well_known_types_differ_in_grey_by_shape_or_lightness():
+    for one, other in combinations(COLORS, 2):
+        lighter = abs(lab(COLORS[one])[0] - lab(COLORS[other])[0])
+        assert shape_of(one) != shape_of(other) or lighter >= 7, (one, other, lighter)
+
+
+def test_numbers_at_the_end_stay_whole():
+    names = short_names(["proc20", "proc2", "wait 63", "eq_100", "eq", "proc2000"])
+    assert [names[t] for t in ("proc20", "proc2", "wait 63", "eq_100")] == ["p20", "pr2", "w63", "e100"]
+    assert len(set(names.values())) == len(names)
+
+
 def test_short_names_are_short_and_distinct():
     types = [
         "eq",
@@ -247,6 +286,40 @@ def test_networkx_layouts_serve_as_positions(chain):
     draw_grafx(chain, compute_node_position_fn=lambda G, *_, **__: nx.circular_layout(G, scale=100))
     with pytest.raises(ValueError, match="no position for node 2"):
         draw_grafx(chain, compute_node_position_fn=lambda *_, **__: {0: (0, 0), 1: (50, 0)})
+
+
+def lines_of(ax):
+    """Edge to (whether it is dashed, the ends of its line)."""
+    lines = {}
+    for patch in ax.patches:
+        if (patch.get_gid() or "").startswith("edge-"):
+            edge = tuple(map(int, patch.get_gid().split("-")[1:3]))
+            lines[edge] = patch.get_linestyle() != "solid", patch.get_path().vertices[[0, -1]]
+    return lines
+
+
+@both_directions
+@pytest.mark.parametrize(
+    "places", [[(0, 0), (-90, 5), (-160, 0), (-300, 9)], [(0, 0), (3, 90), (0, 180), (-5, 260)], [(9, 9), (9, 9)] * 2]
+)
+def test_only_what_closes_a_cycle_is_a_feedback_wherever_it_points(chain, vertical, places):
+    nx.set_node_attributes(chain, dict(enumerate(places)), "position")
+    _, ax = draw_grafx(chain, vertical=vertical, compute_node_position_fn=held_positions)
+    assert [dashed for dashed, _ in lines_of(ax).values()] == [False] * 3
+    chain.add_edge(2, 1)
+    _, ax = draw_grafx(chain, vertical=vertical, compute_node_position_fn=held_positions)
+    assert {edge for edge, (dashed, _) in lines_of(ax).items() if dashed} == {(2, 1)}
+
+
+def test_edges_leave_and_arrive_at_the_sides_that_face_each_other(chain):
+    places = {0: (0, 0), 1: (-90, 5), 2: (-160, 0), 3: (-160, 80)}
+    nx.set_node_attributes(chain, places, "position")
+    _, ax = draw_grafx(chain, compute_node_position_fn=held_positions)
+    for (source, dest), (_, ((start, _), (end, _))) in lines_of(ax).items():
+        if dest == 3:  # above its source: both at the right
+            assert start > -160 and end > -160
+        else:
+            assert places[dest][0] < end < start < places[source][0]
 
 
 @both_directions

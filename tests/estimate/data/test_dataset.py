@@ -198,3 +198,35 @@ def test_impossible_lengths_are_refused(seconds):
 def test_numbers_beyond_the_last_are_refused():
     with pytest.raises(EstimateError, match="There is no example 6"):
         dataset().examples([6])
+
+
+MUTE = """
+[structures.chain]
+length = [2, 2]
+repeats = true
+[kinds.mute]
+processor = "StereoGain"
+controls = { left_gain_db = -60, right_gain_db = -60 }
+[kinds.bell]
+processor = "PeakingFilter"
+controls.gain_db = { uniform = [6, 12] }
+"""
+"""A quarter of its graphs are silent with whatever settings."""
+
+
+def test_no_example_is_silent_where_another_graph_is_not():
+    for batch_size in (1, 4):
+        found = [example for batch in dataset(12, MUTE, batch_size) for example in batch]
+        assert len(found) == 12
+        for example in found:
+            assert example.output.abs().max() > 1e-4
+            assert "bell" in dict(example.G.nodes(data="node_type")).values()
+            (again,) = render_graphs([example.G], [example.sources], parse_prior(MUTE).processors)
+            torch.testing.assert_close(again, example.output)
+    assert contents(dataset(6, MUTE, 3)) == contents(dataset(6, MUTE, 3))
+
+
+def test_what_is_silent_whatever_is_drawn_is_marked():
+    (example,) = dataset(1, MUTE.split("[kinds.bell]")[0]).examples([0])
+    assert example.output.abs().max() < 1e-6
+    assert [data["node_type"] for _, data in example.G.nodes(data=True)] == ["in", "mute", "mute", "out"]

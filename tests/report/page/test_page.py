@@ -85,6 +85,19 @@ def test_marks_of_axes_lie_where_their_values_do(show, song):
         assert x == pytest.approx(expected, abs=0.5)
 
 
+def test_marks_of_narrow_ranges_differ(show, song):
+    page = show(song.model, song.sounds)
+    ranges = [[98.97, 99.12], [0, 1], [44100, 44101], [-30.001, -30.0], [1e-9, 2e-9], [0.1, 0.1], [2e6, 2e6 + 30]]
+    for low, high in ranges:
+        texts = page.evaluate(
+            "([low, high]) => grafx.scale.create({ low, high }).ticks(4)"
+            ".map(({ value, digits }) => grafx.format.short(value, digits))",
+            [low, high],
+        )
+        assert len(set(texts)) == len(texts) >= 2, (low, high, texts)
+    assert page.evaluate("grafx.scale.create({ low: 0, high: 1 }).ticks(4)[1].value") == 0.5
+
+
 def test_playing_moves_the_position(show, song, until):
     page = show(song.model, song.sounds)
     page.click("#play")

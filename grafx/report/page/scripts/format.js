@@ -34,10 +34,10 @@
   }
 
   // 1500 → 1.5k, as on the scales of equalizers
-  function short(value) {
+  function short(value, digits = 3) {
     const size = Math.abs(value);
-    if (size >= 1e6) return `${number(value / 1e6)}M`;
-    return size >= 1000 ? `${number(value / 1000)}k` : number(value);
+    if (size >= 1e6) return `${number(value / 1e6, digits)}M`;
+    return size >= 1000 ? `${number(value / 1000, digits)}k` : number(value, digits);
   }
 
   function measured(value, unit) {

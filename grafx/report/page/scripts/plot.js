@@ -144,15 +144,15 @@
     const grid = s("g", { class: "plot-grid" });
     const names = s("g", { class: "plot-ticks" });
     const bottom = AREA.top + inner.height;
-    for (const { value, named } of x.ticks(Math.max(2, Math.floor(inner.width / 64)))) {
+    for (const { value, named, digits } of x.ticks(Math.max(2, Math.floor(inner.width / 64)))) {
       const at = left(value);
       grid.append(s("line", { x1: at, x2: at, y1: AREA.top, y2: bottom, class: named ? null : "faint" }));
-      if (named) names.append(s("text", { x: at, y: bottom + 14, "text-anchor": "middle" }, what.x.unit === "s" && x.high >= 60 ? format.time(value, 0) : format.short(value)));
+      if (named) names.append(s("text", { x: at, y: bottom + 14, "text-anchor": "middle" }, what.x.unit === "s" && x.high >= 60 ? format.time(value, 0) : format.short(value, digits)));
     }
-    for (const { value, named } of y.ticks(Math.max(2, Math.floor(inner.height / 30)))) {
+    for (const { value, named, digits } of y.ticks(Math.max(2, Math.floor(inner.height / 30)))) {
       const at = top(value);
       grid.append(s("line", { x1: AREA.left, x2: AREA.left + inner.width, y1: at, y2: at, class: value === 0 ? "zero" : named ? null : "faint" }));
-      if (named) names.append(s("text", { x: AREA.left - 6, y: at + 3.5, "text-anchor": "end" }, format.short(value)));
+      if (named) names.append(s("text", { x: AREA.left - 6, y: at + 3.5, "text-anchor": "end" }, format.short(value, digits)));
     }
     svg.append(grid, names,
       s("text", { class: "plot-axis", x: AREA.left + inner.width, y: height - 4, "text-anchor": "end" }, axisName(what.x)),

@@ -31,7 +31,9 @@
     const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999) * power;
     const first = Math.ceil(low / step - 1e-9);
     const last = Math.floor(high / step + 1e-9);
-    return Array.from({ length: last - first + 1 }, (_, i) => ({ value: Number(((first + i) * step).toPrecision(12)), named: true }));
+    // As many digits as tell neighbours apart.
+    const digits = Math.max(3, Math.ceil(Math.log10(Math.max(Math.abs(first), Math.abs(last), 1)) + 1e-9) + 1);
+    return Array.from({ length: last - first + 1 }, (_, i) => ({ value: Number(((first + i) * step).toPrecision(12)), named: true, digits }));
   }
 
   // All of 1, 2, 5 times powers of ten get a line; those a name that have room for it.
