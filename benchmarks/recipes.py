@@ -10,8 +10,15 @@ from typing import Any, NamedTuple
 import networkx as nx
 
 MASTER = "master"
-KINDS = {"peq": "eq", "ParametricEqualizer": "eq", "GraphicEqualizer": "eq", "Compressor": "compressor"}
-"""Other names of kinds, by node type."""
+ALIKE = {
+    "eq": "peq ParametricEqualizer GraphicEqualizer",
+    "compressor": "Compressor",
+    "delay": "DelayLine FeedbackDelay MultitapDelay PingPongDelay",
+    "reverb": "ConvolutionReverb FeedbackDelayNetwork FilteredNoiseShapingReverb Freeverb STFTMaskedNoiseReverb"
+    " VelvetNoiseReverb",
+}
+KINDS = {node_type: kind for kind, types in ALIKE.items() for node_type in types.split()}
+"""Kinds of other node types than those that are named like them."""
 TIME_CONSTANTS = 2 * math.pi
 """How many of them a plug-in's times are."""
 SOFTER_DB = -1.0

@@ -374,6 +374,14 @@ def test_kinds_are_scored_without_gains(benchmarks, compared):
     assert benchmarks.recipes.f1(wanted, found) == pytest.approx(2 * precision * recall / (precision + recall))
 
 
+@pytest.mark.parametrize("kind", ["delay", "reverb"])
+def test_classes_by_their_names_are_of_the_kinds_of_recipes(benchmarks, kind):
+    import grafx.processors
+
+    for name in getattr(grafx.processors, kind).__all__:
+        assert benchmarks.recipes.kind_of({"type": name}) == kind
+
+
 def bench(benchmarks, **places):
     nobody = benchmarks.measure.ABSENT
     return benchmarks.sections.Bench(nobody, nobody, nobody, nobody, quick=True, **places)
