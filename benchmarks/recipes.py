@@ -7,9 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import networkx as nx
+
 MASTER = "master"
-KINDS = {"peq": "eq", "ParametricEqualizer": "eq", "GraphicEqualizer": "eq", "Compressor": "compressor"}
-"""Other names of kinds, by node type."""
+ALIKE = {
+    "eq": "peq ParametricEqualizer GraphicEqualizer",
+    "compressor": "Compressor",
+    "delay": "DelayLine FeedbackDelay MultitapDelay PingPongDelay",
+    "reverb": "ConvolutionReverb FeedbackDelayNetwork FilteredNoiseShapingReverb Freeverb STFTMaskedNoiseReverb"
+    " VelvetNoiseReverb",
+}
+KINDS = {node_type: kind for kind, types in ALIKE.items() for node_type in types.split()}
+"""Kinds of other node types than those that are named like them."""
 TIME_CONSTANTS = 2 * math.pi
 """How many of them a plug-in's times are."""
 SOFTER_DB = -1.0
@@ -28,7 +37,7 @@ class Recipe(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a search left: nodes of a graph with ``type``, ``owner``, ``drywet_weight`` and ``settings``; metrics."""
+    """What a search left: metrics and, in signal order, nodes with ``owner``, ``drywet_weight`` and ``settings``."""
 
     name: str
     nodes: list[dict[str, Any]]
@@ -68,6 +77,9 @@ def read_outcome(folder: Path, name: str) -> Outcome:
         json.loads((folder / f"{file}.json").read_text(encoding="utf-8")) for file in ("graph", "metrics")
     )
     nodes = [{**node, **node.get("attributes", {})} for node in graph["nodes"]]
+    cables = nx.DiGraph((edge["source"], edge["dest"]) for edge in graph.get("edges", ()))
+    place = {node_id: i for i, node_id in enumerate(nx.topological_sort(cables))}
+    nodes.sort(key=lambda node: place.get(node.get("id"), 0))
     return Outcome(name, [node for node in nodes if "owner" in node and "drywet_weight" in node], metrics)
 
 
@@ -121,7 +133,7 @@ def _of_levels(owner: str, steps: Sequence[Step], outcome: Outcome) -> Iterator[
     left, right = (math.prod(sides) for sides in zip((1.0, 1.0), *map(gain_amplitudes, nodes), strict=True))
     one, other = map(_decibels, pan_amplitudes(p))
     yield Pair(owner, "gain", "gain, dB", level, level, _decibels(math.hypot(left, right) / math.sqrt(2)))
-    yield Pair(owner, "gain", "pan, dB", p, round(one - other, 9), _decibels(left) - _decibels(right))
+    yield Pair(owner, "gain", "pan, dB", p, round(one - other, 9), heard_pan(owner, outcome))
 
 
 def pan_amplitudes(p: float) -> tuple[float, float]:
@@ -135,6 +147,30 @@ def gain_amplitudes(node: Mapping[str, Any]) -> tuple[float, float]:
     weight = node["drywet_weight"]
     left, right = (10 ** (node["settings"][f"{side}_gain_db"] / 20) for side in ("left", "right"))
     return 1 + weight * (left - 1), 1 + weight * (right - 1)
+
+
+def heard_pan(owner: str, outcome: Outcome) -> float:
+    """Return the level in dB of left over right that a signal in the middle has in the mix.
+
+    Gains pan it, and imagers after them, such as that of the master, move it back or further.
+    """
+    sides = 1.0, 1.0
+    for node in (node for one in dict.fromkeys((owner, MASTER)) for node in outcome.nodes if node["owner"] == one):
+        sides = _through(node, *sides)
+    left, right = map(_decibels, sides)
+    return left - right
+
+
+def _through(node: Mapping[str, Any], left: float, right: float) -> tuple[float, float]:
+    """The amplitudes of a signal on both sides after a node, if that is a gain or an imager."""
+    if kind_of(node) == "gain":
+        gains = gain_amplitudes(node)
+        return left * gains[0], right * gains[1]
+    if kind_of(node) == "imager":
+        wide = 1 + node["drywet_weight"] * (10 ** (node["settings"]["side_gain_db"] / 20) - 1)
+        mid, side = (left + right) / 2, wide * (left - right) / 2
+        return mid + side, mid - side
+    return left, right
 
 
 def heard_compression(ratio: float, weight: float) -> float:
@@ -153,7 +189,7 @@ def _mixed_db(gain_db: float, weight: float) -> float:
 
 
 def _decibels(amplitude: float) -> float:
-    return 20 * math.log10(max(amplitude, 1e-12))
+    return 20 * math.log10(max(abs(amplitude), 1e-12))
 
 
 def delay_times(settings: Mapping[str, Any]) -> list[float]:

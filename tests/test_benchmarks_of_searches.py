@@ -334,6 +334,30 @@ def test_gains_of_a_chain_multiply_with_their_weights(benchmarks, compared):
     assert pairs["drums", "pan, dB"] == pytest.approx(20 * math.log10(3), abs=1e-4)
 
 
+def test_an_imager_of_the_master_moves_the_pans_of_stems(benchmarks, compared):
+    recipe, outcome = compared
+    added = node("master", "imager", {"side_gain_db": -6.0206}, 0.8), node("master", "gain", panned(-3.0, -0.1))
+    outcome.nodes.extend({**one, **one["attributes"]} for one in added)
+    found = {p.owner: p.found for p in benchmarks.recipes.pairs(recipe, outcome) if p.quantity == "pan, dB"}
+    voice, drums, extra = map(benchmarks.recipes.pan_amplitudes, (0.5, 0.0, -0.1))
+    narrow = np.array([[1 + 0.6, 1 - 0.6], [1 - 0.6, 1 + 0.6]]) / 2  # of the weight 0.8 of half the side
+    for owner, sides in {"voice": voice, "drums": drums, "master": (1.0, 1.0)}.items():
+        left, right = np.array(extra) * (narrow @ sides)
+        assert found[owner] == pytest.approx(20 * math.log10(left / right), abs=1e-4), owner
+
+
+def test_nodes_are_read_in_signal_order(benchmarks, folders):
+    chain = [node("voice", "imager", {"side_gain_db": -60.0}), node("voice", "gain", panned(0.0, 0.5))]
+    for numbers, wanted in (((1, 2), -7.6556), ((2, 1), 0.0)):
+        document = {
+            "nodes": [{"id": number, **one} for number, one in zip(numbers, chain, strict=True)],
+            "edges": [{"source": source, "dest": dest} for source, dest in ((0, 1), (1, 2), (2, 3))],
+        }
+        (folders / "runs" / "rock" / "graph.json").write_text(json.dumps(document))
+        outcome = benchmarks.recipes.read_outcome(folders / "runs" / "rock", "rock")
+        assert benchmarks.recipes.heard_pan("voice", outcome) == pytest.approx(wanted, abs=0.02)
+
+
 def test_a_gain_that_was_removed_is_one_of_nothing(benchmarks, compared):
     recipe, outcome = compared
     pairs = benchmarks.recipes.pairs(recipe, outcome._replace(nodes=[]))
@@ -348,6 +372,14 @@ def test_kinds_are_scored_without_gains(benchmarks, compared):
     assert found - wanted == {("voice", "reverb")}
     precision, recall = 3 / 4, 3 / 5
     assert benchmarks.recipes.f1(wanted, found) == pytest.approx(2 * precision * recall / (precision + recall))
+
+
+@pytest.mark.parametrize("kind", ["delay", "reverb"])
+def test_classes_by_their_names_are_of_the_kinds_of_recipes(benchmarks, kind):
+    import grafx.processors
+
+    for name in getattr(grafx.processors, kind).__all__:
+        assert benchmarks.recipes.kind_of({"type": name}) == kind
 
 
 def bench(benchmarks, **places):

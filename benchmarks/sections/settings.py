@@ -14,7 +14,9 @@ A plug-in's times are 2π time constants, and it smooths amplitudes, ours energi
 release by 4π, and the threshold of a compressor is 1 dB lower. A gate measures energies first, so its threshold stays.
 A found ratio includes the dry/wet weight: it is what both together do to a level that is 10 dB over the threshold, or
 below that of a gate. The pan *p* of a recipe is of constant power, 1 in the middle: √2 cos and √2 sin of (p + 1) π / 4,
-which reproduces those mixes to 16 bit; its dB are those of left over right. A gain that is not there is one of 0 dB.
+which reproduces those mixes to 16 bit; its dB are those of left over right. A found pan is where gains and imagers put
+a signal in the middle, those of its chain and those of the master: an imager there, which stands for plug-ins that
+compress each channel alone, brings all stems closer. A gain that is not there is one of 0 dB.
 Delays are compared with the nearest of the loudest taps.
 
 **What the sound cannot tell.** A gain and what else raises a chain alike: an equalizer's mean, the dry level of a

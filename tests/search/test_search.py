@@ -96,6 +96,20 @@ def test_the_best_is_in_bounds_by_every_method(new_search, method, tolerance):
         assert search.best.num_processors < 21
 
 
+@pytest.mark.parametrize("gained, part", [(3.0, 1.0), (1.2, 0.5), (0.3, 0.25), (-0.1, 0.25)])
+@pytest.mark.parametrize("own", [False, True])
+def test_less_may_be_lost_where_there_is_less_to_gain(stems, mix, gained, part, own):
+    loss = (lambda estimate, target: (estimate - target).abs().mean()) if own else None
+    search = Search(stems, mix, RATE, ["kick", "pad"], options=Options(0, 1, 1, 1, 0.02), loss=loss)
+    steps = search.run()
+    next(steps)
+    search.plain_loss = search._evaluate_mixer(search.mixer) + gained
+    assert next(steps).phase == "prune"
+    allowed = 0.02 if own else 0.02 * part
+    assert search.plain_loss - gained + allowed == pytest.approx(search._bound(), rel=1e-6)
+    assert search.state.headroom == pytest.approx(allowed, rel=1e-4)
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(new_search, finished, stems, mix):
     torch.manual_seed(123)

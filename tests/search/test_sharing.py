@@ -1,7 +1,8 @@
 import pytest
 import torch
+from grafx.processors import Freeverb
 
-from grafx.search import build_console, render_mix
+from grafx.search import Options, Search, build_console, render_mix
 from grafx.search.mixing.console import processors_for
 from grafx.search.mixing.initial import set_initial_parameters
 from grafx.search.mixing.mixer import WEIGHT
@@ -57,3 +58,24 @@ def test_extreme_weights_and_chains_without_gains_stay_finite(weight):
     assert len(replaceable(smaller, processors)) == 0
     assert all(v.isfinite().all() for _, d in smaller.nodes(data=True) for v in (d["parameters"] or {}).values())
     assert render_mix(smaller, STEMS).isfinite().all()
+
+
+def bursts(rate, period, seed):
+    noise = torch.randn(2 * rate, generator=torch.Generator().manual_seed(seed))
+    return 0.2 * torch.exp(-25 * (torch.arange(2 * rate) / rate % period)) * noise.expand(2, -1)
+
+
+@pytest.mark.slow
+def test_a_search_finds_a_room_of_the_returns_class_and_who_sends_to_it():
+    rate, names = 8000, ["a", "b", "c"]
+    stems = torch.stack([bursts(rate, period, i) for i, period in enumerate((0.5, 0.4, 0.25))])
+    room = Freeverb(rate)
+    settings = {"room_size": 0.8, "damping": 0.2, "width": 1.0}
+    mix = stems.sum(0) + 4 * room(stems[None, :2].sum(1), **room.dsp_to_raw(settings, 1))[0]
+    graph = build_console(names, chain=["gain"], master=[], returns={"room": ["Freeverb"]})
+    search = Search(stems, mix, rate, names, options=Options(0, 60, 1, 10, tolerance=0.03), graph=graph)
+    assert all(search.run()) and search.best.loss < 0.2 * search.plain_loss
+    nodes = [data for _, data in search.best.G.nodes(data=True)]
+    assert sorted(data["owner"] for data in nodes if data["node_type"] == "send") == ["a", "b"]
+    (found,) = (room.raw_to_dsp(data["parameters"]) for data in nodes if data["node_type"] == "Freeverb")
+    assert found["room_size"].item() == pytest.approx(0.8, abs=0.1)

@@ -65,6 +65,10 @@ LARGEST_SHARE, LARGEST_SHARE_TUNED = 1 / 6, 0.42
 """Largest part of the tolerance that one processor may cost in the first round and later: one that is clearly heard
 stays, even if it would fit. Before anything is fine-tuned, costs of what is needed are often too low."""
 
+FAR, LEAST_PART = 2.4, 1 / 4
+"""How far below the plain sum's loss the console's is where the tolerance counts in full, and the least part of it that
+counts where it is less: all that was done to a stem of a mix that is near the plain sum would be within it."""
+
 INAUDIBLE = 1e-4
 """How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
@@ -364,6 +368,7 @@ class Search:
         state.rounds.append({"round": self.round, "step": self.step, "loss": loss, "left": left})
         if state.console is None:
             state.console = state.best = found
+            state.headroom = self._tolerance()
         elif loss <= self._bound() and (found.num_processors, loss) < (state.best.num_processors, state.best.loss):
             state.best = found
         state.second_chance = loss > self._bound() and not state.second_chance
@@ -386,8 +391,14 @@ class Search:
 
     # Pruning
 
+    def _tolerance(self) -> float:
+        """The tolerance that counts: in proportion less where there is less to gain over the plain sum."""
+        if self.match_loss is None:  # whose scale nobody knows
+            return self.options.tolerance
+        return self.options.tolerance * min(max((self.plain_loss - self.console.loss) / FAR, LEAST_PART), 1.0)
+
     def _bound(self) -> float:
-        return self.console.loss + self.options.tolerance
+        return self.console.loss + self._tolerance()
 
     @in_usual_torch
     def _prune(self) -> Progress:
@@ -403,7 +414,7 @@ class Search:
             {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
             trials,
             self._bound() + self.state.headroom,
-            (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self.options.tolerance,
+            (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self._tolerance(),
         )
         if self.round > 1 and not removed:  # the rounds between would find nothing either
             self.state.round = self.options.rounds
