@@ -611,6 +611,25 @@ def test_second_derivatives_are_slopes_of_the_first_or_refused(name, c):
             torch.testing.assert_close(second, (high - low) / (2 * step), rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.each("name")
+@pytest.mark.parametrize("name, c", CASES)
+def test_no_step_reads_values_off_a_device(name, c):
+    """Tensors without values stand for those on a device, where whoever asks for a value waits for all before."""
+    inlets, parameters = arguments(make(name, c.options), 0.3, 2, max(c.channels), 300, torch.float32)
+
+    def there(tree):
+        if isinstance(tree, dict):
+            return {name: there(part) for name, part in tree.items()}
+        return tree.detach().to("meta").requires_grad_()
+
+    processor = make(name, c.options).to("meta")
+    signals, _ = call(processor, list(map(there, inlets)), there(parameters), 300)
+    assert all(y.device.type == "meta" and y.shape[-1] == 300 for y in signals)
+    number = sum(y.sum() for y in signals)
+    if number.requires_grad:
+        number.backward()
+
+
 @pytest.mark.versions
 @pytest.mark.each("name")
 @pytest.mark.parametrize("name, c", CASES)
