@@ -13,7 +13,7 @@ STEPS = 3  # of a profile
 SAMPLE_RATE = 44100
 
 
-def search(device: str, out: Path | None, quick: bool) -> None:
+def search(device: str, quick: bool) -> None:
     """Search a mix of four made-up stems, and say how well and how fast."""
     from grafx.search import Options, Search
 
@@ -30,7 +30,7 @@ def search(device: str, out: Path | None, quick: bool) -> None:
     print(f"{len(steps)} steps in {seconds:.1f} s on {device}: {steps[0].loss:.4f} to {steps[-1].loss:.4f}, {found.G}")
 
 
-def profile(device: str, out: Path | None, quick: bool) -> None:
+def profile(device: str, quick: bool, out: Path | None) -> None:
     """Print what training steps of the 16-track console spend their time on, and write a trace."""
     tracks, samples = (4, 2**12) if quick else (16, 2**17)
     step = rendering(**console(tracks, samples), train=True, device=device)
@@ -52,7 +52,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file for the trace of a profile")
     parser.add_argument("--quick", action="store_true", help="tiny sizes")
     options = parser.parse_args()
-    {"search": search, "profile": profile}[options.part](options.device, options.out, options.quick)
+    if options.part == "search":
+        search(options.device, options.quick)
+    else:
+        profile(options.device, options.quick, options.out)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """CUDA.
 
 Consoles and kernels as above, on one GPU. Seconds end when the GPU is done; *peak* is the maximum memory of tensors
-above that before the render. `benchmarks/cuda.sh` runs this section after the tests that need a GPU, then a search and a
-profile.
+above that before the render. `benchmarks/cuda.sh` runs this section after the tests that need a GPU, then a
+search and a profile.
 """
 
 from collections.abc import Iterator

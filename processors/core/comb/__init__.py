@@ -48,8 +48,8 @@ def comb_filter(
         and two numbers of the filter, ``(..., 2)``, both float64.
 
     Raises:
-        ParameterError: A shape does not fit, a delay on the CPU is less than 1 or longer than ``max_delay``, or ``x`` is
-            neither float32 nor float64.
+        ParameterError: A shape does not fit, a delay on the CPU is less than 1 or longer than ``max_delay``, or ``x``
+            is neither float32 nor float64.
 
     References:
         Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; a filter in the loop, Moorer, "About
