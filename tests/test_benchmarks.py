@@ -474,3 +474,30 @@ def test_images_of_the_page_are_there():
     docs = ROOT / "docs"
     for image in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (docs / "benchmarks.md").read_text()):
         assert (docs / image).exists()
+
+
+def test_the_script_for_a_gpu_says_what_it_would_do_without_one():
+    script = ROOT / "benchmarks" / "cuda.sh"
+    command = ["bash", str(script), "--python", sys.executable]
+    run = subprocess.run([*command, "--dry"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    parts = re.findall(r"^== (\S+) \(at most (\d+) s\): (.*)$", run.stdout, re.M)
+    assert [name for name, _, _ in parts] == ["tests", "kernels-tests", "page", "search", "profile"]
+    assert sum(int(seconds) for _, seconds, _ in parts) <= 600
+    for _, _, command in parts:
+        for path in re.findall(r"tests/\S+\.py", command):
+            assert (ROOT / path).is_file()
+    assert subprocess.run([*command, "--nope"], capture_output=True).returncode == 2
+    if not torch.cuda.is_available():
+        undone = subprocess.run(command, capture_output=True, text=True)
+        assert undone.returncode == 3 and "Nothing was measured" in undone.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["search", "profile"])
+def test_parts_for_a_gpu_run_on_the_cpu(part, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.on_device", part, "--device", "cpu", "--quick"]
+    command += ["--out", str(tmp_path / "trace.json")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "steps in" in run.stdout if part == "search" else (tmp_path / "trace.json").stat().st_size > 1000

@@ -11,6 +11,7 @@ COMPILERS = {"numba", "llvmlite", "triton"}
 # What each room of grafx may import, besides itself, errors and processors; the command line knows all.
 GRAFX = {
     "errors": set(),
+    "choices": set(),
     "words": set(),
     "text": set(),
     "trees": set(),
@@ -25,7 +26,19 @@ GRAFX = {
     "draw": {"data", "parameters", "text", "trees", "words"},
     "search": {"data", "parameters", "audio", "draw", "files", "render", "text", "trees", "words"},
     "report": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
-    "estimate": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
+    "estimate": {
+        "choices",
+        "data",
+        "parameters",
+        "audio",
+        "draw",
+        "files",
+        "render",
+        "search",
+        "text",
+        "trees",
+        "words",
+    },
     "utils": {"data", "parameters"},
     "settings": {"data", "parameters"},
 }

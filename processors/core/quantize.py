@@ -54,7 +54,7 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
         duration: h of shape ``(B,)``, in samples. Values below 1 count as 1.
 
     Returns:
-        ``(B, C, L)``.
+        ``(B, C, L)``, differentiable once.
     """
     # Rounded up, so that integer durations are exact.
     ticks = (TURN / duration.detach().double()).ceil().clamp(1, TURN).long()[:, None]
@@ -65,13 +65,28 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
         phases = (phase + ticks * times) % TURN
         passed = phases[:, :-1]
         index = (times[:-1] - passed // ticks + 1).clamp(min=0)[:, None].expand(x.shape)
-        extended = torch.cat([held, x], -1)
-        y = extended.gather(-1, index)
-        if duration.requires_grad and torch.is_grad_enabled():
-            before = x[..., :1] * 0  # the past has no gradient
-            rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].detach().gather(-1, index)
-            delay = (passed / TURN).to(x.dtype)[:, None] * (duration - duration.detach())[:, None, None]
-            y = y - rise * delay.to(x.dtype)
+        y = _held(x, duration, held, index, passed)
         return y, (phases[:, -1:], (y if x.shape[-1] else held)[..., -1:].detach().clone())
 
     return remember(step, "held sample")
+
+
+def _taken(x: Tensor, duration: Tensor, held: Tensor, index: Tensor, passed: Tensor) -> Tensor:
+    return torch.cat([held, x], -1).gather(-1, index)
+
+
+def _taken_gradient(
+    grad: Tensor, needed: tuple, x: Tensor, duration: Tensor, held: Tensor, index: Tensor, passed: Tensor
+) -> tuple[Tensor | None, ...]:
+    to_x = to_duration = None
+    if needed[0]:  # the past has no gradient
+        to_x = grad.new_zeros(*x.shape[:-1], x.shape[-1] + 1).scatter_add(-1, index, grad)[..., 1:]
+    if needed[1]:
+        before = x[..., :1] * 0
+        rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].gather(-1, index)
+        share = (passed / TURN).to(x.dtype)[:, None]
+        to_duration = -(grad * rise * share).sum((1, 2)).sum_to_size(duration.shape).to(duration.dtype)
+    return to_x, to_duration, None, None, None
+
+
+_held = formula(_taken, _taken_gradient, "hold", surrogate=True)

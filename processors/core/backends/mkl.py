@@ -19,6 +19,7 @@ from llvmlite import ir
 from numba import njit, types
 
 from .intrinsics import intrinsic
+from .numba_rows import kernel
 from .switches import is_on
 from .threads import torch_library
 
@@ -95,6 +96,6 @@ def backward(handles, spectrum):
         raise MemoryError("A Fourier transform failed.")
 
 
-@njit(nogil=True)
+@kernel
 def _transform(handles, samples):
     forward(handles, samples)
