@@ -158,6 +158,14 @@ def formula(
     return call
 
 
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether tensors are nothing but numbers here and now, which kernels may access."""
+    if torch.compiler.is_compiling() or _are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return False
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return not recorded and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
+
+
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:
     """Implement ``torch.func.vmap`` over a batch. For speed, use rows as the batch."""
 
