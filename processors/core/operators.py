@@ -15,6 +15,8 @@ from torch._C import _are_functorch_transforms_active, _AutoDispatchBelowAutogra
 from torch.autograd import Function, forward_ad
 
 from ..errors import DerivativeError
+from .backends import memory
+from .broadcasting import broadcast_shapes
 
 LIBRARY = torch.library.Library("grafx", "FRAGMENT")
 
@@ -85,9 +87,20 @@ class Operator:
             return self._overload.redispatch(keyset & torch._C._after_autograd_keyset, *arguments)
 
 
-def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor of the same shape that is still to be filled."""
-    return like.new_empty(like.shape, dtype=dtype)
+def empty(like: Tensor, dtype: torch.dtype | None = None, shape: Sequence[int] | None = None) -> Tensor:
+    """A tensor that is still to be filled, by default of the same shape and type; see :mod:`.backends.memory`."""
+    shape = like.shape if shape is None else shape
+    if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+        return memory.empty(shape, dtype or like.dtype)
+    return like.new_empty(shape, dtype=dtype)
+
+
+def place_for(*operands: Tensor) -> Tensor | None:
+    """An ``out=`` for an operation on tensors that broadcast, or ``None`` where torch is to make the result itself."""
+    alike = len({(tensor.dtype, tensor.device) for tensor in operands}) == 1
+    if not alike or not is_plain(*operands):
+        return None
+    return empty(operands[0].detach(), shape=broadcast_shapes(*(tensor.shape for tensor in operands)))
 
 
 def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..backends.mkl import Plan, backward, forward, forward_from, plan
 from ..backends.numba_rows import inline, kernel, run_rows
 from ..broadcasting import broadcast_shapes
+from ..operators import empty
 from . import _torch as fallback
 
 WORK = 16  # what a sample costs, in steps of a recursion
@@ -39,7 +40,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     if transforms is None:
         return fallback.convolve(x, h, delay)
     shape = broadcast_shapes(x.shape[:2], h.shape[:2])
-    y = x.new_empty(*shape, x.shape[-1])
+    y = empty(x, shape=(*shape, x.shape[-1]))
     operands = y.flatten(0, 1), *_rows(x, shape), *_rows(h, shape)
     run_rows(convolve_rows, *operands, delay, *blocks, transforms.handles, work=WORK)
     return y
@@ -51,7 +52,7 @@ def correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     if transforms is None:
         return fallback.correlate(g, x, num_taps, delay)
     shape = broadcast_shapes(g.shape[:2], x.shape[:2])
-    h = x.new_empty(*shape, num_taps)
+    h = empty(x, shape=(*shape, num_taps))
     operands = g.expand(*shape, -1).flatten(0, 1), *_rows(x, shape), h.flatten(0, 1)
     run_rows(correlate_rows, *operands, delay, *blocks, transforms.handles, work=WORK)
     return h

@@ -90,7 +90,7 @@ def test_derivatives_of_second_order_and_of_functions(rng):
     def plain(slope):
         return formula(energy.detach(), fixed[0], slope, fixed[2], "quadratic", False).sum()
 
-    for derivative in (torch.func.grad, torch.func.hessian, torch.func.jacfwd):
+    for derivative in (torch.func.grad, torch.func.jacrev):
         torch.testing.assert_close(derivative(total)(fixed[1]), derivative(plain)(fixed[1]), rtol=1e-4, atol=1e-4)
     for function in (total, plain):
         (first,) = torch.autograd.grad(function(slope), slope, create_graph=True)
@@ -111,7 +111,8 @@ def test_functions_of_kernels(rng):
     x = x.astype(np.float32)
     y = np.empty_like(x)
     apply(True, x, y)
-    np.testing.assert_allclose(y, np.exp(x.astype(float)).astype(np.float32), rtol=3e-7)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(y, np.exp(x.astype(float)).astype(np.float32), rtol=3e-7)
     x = np.exp(rng.uniform(-87, 88, 20000)).astype(np.float32)
     x[:5] = 1, 1 + 2**-23, 1 - 2**-24, math.inf, 2
     y = np.empty_like(x)
