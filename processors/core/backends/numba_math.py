@@ -1,6 +1,6 @@
-"""Exponential and logarithm in single precision, in a form that compilers vectorize.
+"""Elementary functions and sums in single precision, in a form that compilers vectorize.
 
-Both are within two units in the last place. Numba calls a library for each number, which takes ten times as long.
+Functions are within two units in the last place. Numba calls a library for each number, which takes ten times as long.
 
 References:
     Polynomials, S. L. Moshier, "Methods and Programs for Mathematical Functions", Ellis Horwood, 1989 (Cephes).
@@ -8,10 +8,12 @@ References:
 
 import math
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 
 from .intrinsics import intrinsic
+from .numba_rows import inline
 
 FLOAT, INTEGER = ir.FloatType(), ir.IntType(32)
 LOWEST, HIGHEST = -87.33654, 88.37626  # of normal results
@@ -23,6 +25,12 @@ LOG = (
 )
 ROUNDING = 1.5 * 2**23  # added to a small number, leaves the nearest integer in the lowest bits
 ONE, ROOT_HALF, FRACTION = 0x3F800000, 0x3F3504F3, 0x007FFFFF  # bits of 1 and √½, and of a fraction
+
+
+TANH = -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1
+STRAIGHT = np.float32(0.625)  # up to where the polynomial of the hyperbolic tangent is used
+A, B, C, D, E = map(np.float32, TANH)
+UNIT, DOUBLE = np.float32(1), np.float32(2)
 
 
 @intrinsic
@@ -66,6 +74,32 @@ def log32(typingctx, x):
         return builder.select(builder.fcmp_ordered("<", x, FLOAT(math.inf)), value, x)
 
     return types.float32(types.float32), codegen
+
+
+@inline
+def tanh32(x):
+    """Compute tanh x."""
+    size = abs(x)
+    square = x * x
+    near = ((((A * square + B) * square + C) * square + D) * square + E) * square * x + x
+    far = UNIT - DOUBLE / (exp32(DOUBLE * size) + UNIT)
+    return near if size < STRAIGHT else (-far if x < np.float32(0) else far)
+
+
+@inline
+def total(values):
+    """Sum in lanes, which compilers do not do by themselves, as it changes the rounding."""
+    lanes = np.zeros(8, np.float32)
+    whole = values.size // 8 * 8
+    for n in range(0, whole, 8):
+        for lane in range(8):
+            lanes[lane] += values[n + lane]
+    rest = np.float64(0.0)
+    for n in range(whole, values.size):
+        rest += values[n]
+    for lane in range(8):
+        rest += lanes[lane]
+    return rest
 
 
 def _times(builder, value, factor: float):

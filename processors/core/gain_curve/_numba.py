@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from ..backends.numba_math import exp32, log32
+from ..backends.numba_math import exp32, log32, total
 from ..backends.numba_rows import inline, kernel, run_rows
 from ..operators import empty
 
@@ -131,19 +131,3 @@ def clipped(t):
 def step(c):
     below, above = (HALF if c > HALF else c), positive(c - HALF)
     return TWO * (below * below + above * (ONE - above))
-
-
-@inline
-def total(values):
-    """Sum in lanes, which compilers do not do by themselves."""
-    lanes = np.zeros(8, np.float32)
-    whole = values.size // 8 * 8
-    for n in range(0, whole, 8):
-        for lane in range(8):
-            lanes[lane] += values[n + lane]
-    rest = np.float64(0.0)
-    for n in range(whole, values.size):
-        rest += values[n]
-    for lane in range(8):
-        rest += lanes[lane]
-    return rest
