@@ -45,7 +45,7 @@ def recent(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     Returns:
         The result, which must not be changed.
     """
-    if in_blocks():
+    if in_blocks() or torch.compiler.is_compiling():
         return once(function, *tensors)
     given = [tensor for tensor in tensors if tensor is not None]
     owner, name = getattr(function, "__self__", None), function.__name__
