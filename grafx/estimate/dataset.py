@@ -23,7 +23,7 @@ from .tokens import canonical_key
 __all__ = ["Example", "GraphDataset"]
 
 ATTEMPTS, OTHERS = 3, 16
-"""How often settings are drawn until nodes that are not audible are left as they are, and graphs where all is silent."""
+"""How often settings are drawn for nodes that are not audible, and other graphs for those that are silent."""
 LARGEST_GAIN = 1e4  # 80 dB
 
 

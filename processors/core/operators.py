@@ -16,6 +16,8 @@ from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function, forward_ad
 
 from ..errors import DerivativeError
+from .backends import memory
+from .broadcasting import broadcast_shapes
 
 LIBRARY = torch.library.Library("grafx", "FRAGMENT")
 
@@ -86,9 +88,20 @@ class Operator:
             return self._overload.redispatch(keyset & torch._C._after_autograd_keyset, *arguments)
 
 
-def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor of the same shape that is still to be filled."""
-    return like.new_empty(like.shape, dtype=dtype)
+def empty(like: Tensor, dtype: torch.dtype | None = None, shape: Sequence[int] | None = None) -> Tensor:
+    """A tensor that is still to be filled, by default of the same shape and type; see :mod:`.backends.memory`."""
+    shape = like.shape if shape is None else shape
+    if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+        return memory.empty(shape, dtype or like.dtype)
+    return like.new_empty(shape, dtype=dtype)
+
+
+def place_for(*operands: Tensor) -> Tensor | None:
+    """An ``out=`` for an operation on tensors that broadcast, or ``None`` where torch is to make the result itself."""
+    alike = len({(tensor.dtype, tensor.device) for tensor in operands}) == 1
+    if not alike or not is_plain(*operands):
+        return None
+    return empty(operands[0].detach(), shape=broadcast_shapes(*(tensor.shape for tensor in operands)))
 
 
 def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:
@@ -183,6 +196,14 @@ def formula(
         return Transformed.apply(*arguments) if surrogate else value(*_alike(arguments))
 
     return call
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether tensors are nothing but numbers here and now, which kernels may access."""
+    if torch.compiler.is_compiling() or _are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return False
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return not recorded and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
 
 
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:

@@ -15,7 +15,7 @@ from ..controls import ms
 from ..core.bounds import clip, safe_exp
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
-from ..core.knees import exponential_knee, hard_knee, quadratic_knee
+from ..core.gain_curve import Curve, gain_of_energy
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
 from ..core.streaming import late
 
@@ -135,7 +135,7 @@ class DynamicRangeProcessor(KeyedGain):
     """Base class of compressors and gates: level, smoothing, static curve, smoothing, gain.
 
     A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
-    :meth:`log_gain`.
+    :meth:`static_curve`, or, if it is none of these, by :meth:`log_gain`.
 
     Args:
         energy_smoother: Smoother of the energy.
@@ -209,26 +209,34 @@ class DynamicRangeProcessor(KeyedGain):
         energy = self.detector(key)
         if self.energy_smoother is not None:
             energy = self.energy_smoother(energy, raw["z_alpha_pre"])
-        return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw.get("z_alpha_post"))
+        if self.gain_smoother is None:
+            return self.static_gain(energy, raw)
+        return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw["z_alpha_post"])
+
+    def static_gain(self, energy: Tensor, raw: Raw) -> Tensor:
+        """Compute the linear gain ``(B, L)`` of a smoothed energy ``(B, L)``."""
+        if type(self).log_gain is not DynamicRangeProcessor.log_gain:
+            return self.log_gain(self.level(energy), threshold(raw), raw).exp()
+        return gain_of_energy(energy, self.floor, threshold(raw), self.static_curve(raw))
 
     def level(self, energy: Tensor) -> Tensor:
         """Compute ln of an energy above the floor."""
         return torch.log(energy + self.floor)
 
-    @abstractmethod
+    def static_curve(self, raw: Raw) -> Curve:
+        """Return the static curve, from the level to the gain of amplitudes."""
+        raise NotImplementedError
+
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        """Compute the static curve: the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
+        """Compute the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
+        return self.static_curve(raw).log_gain(level, threshold)
 
-    def curve(self, level: Tensor, threshold: Tensor, slope: Tensor, raw: Raw) -> Tensor:
-        """Compute a ramp of this slope above the threshold, with the chosen knee."""
-        if self.knee == "hard":
-            return hard_knee(level, threshold, slope, raw.get("log_knee"))
-        bend = quadratic_knee if self.knee == "quadratic" else exponential_knee
-        return bend(level, threshold, slope, safe_exp(raw["log_knee"]))
+    def curve(self, slope: Tensor, raw: Raw, mirrored: bool = False) -> Curve:
+        """Return a ramp of this slope above the threshold, or below it, with the chosen knee."""
+        width = raw.get("log_knee")
+        return Curve(self.knee, slope, width if self.knee == "hard" else safe_exp(raw["log_knee"]), mirrored)
 
-    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor | None) -> Tensor:
-        if self.gain_smoother is None:
-            return torch.exp(log_gain)
+    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor) -> Tensor:
         if isinstance(self.gain_smoother, Ballistics):
             at_rest = 0.0 if self.gain_smooth_in_log else 1.0
             # A gain attacks when it falls, hence the exchange of attack and release.

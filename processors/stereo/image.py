@@ -10,7 +10,7 @@ from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import db
 from ..core.bounds import safe_exp
 from ..core.channels import check_mono_or_stereo, check_stereo
-from ..core.operators import formula
+from ..core.operators import formula, place_for
 
 
 class StereoGain(Processor):
@@ -43,7 +43,8 @@ class StereoGain(Processor):
         Returns:
             ``(B, 2, L)``.
         """
-        return input_signals * safe_exp(log_gain).unsqueeze(-1)
+        gain = safe_exp(log_gain).unsqueeze(-1)
+        return torch.mul(input_signals, gain, out=place_for(input_signals, gain))
 
 
 class SideGainImager(Processor):
@@ -85,11 +86,12 @@ class SideGainImager(Processor):
 
 def _spread(x: Tensor, k: Tensor) -> Tensor:
     """Add k (l − r) to the left and subtract it from the right, in half the passes of autograd."""
-    return torch.addcmul(x, _side(x), torch.cat([k, -k], 1))
+    return torch.addcmul(x, _side(x), torch.cat([k, -k], 1), out=place_for(x, k))
 
 
 def _side(x: Tensor) -> Tensor:
-    return x[:, :1] - x[:, 1:]
+    left, right = x[:, :1], x[:, 1:]
+    return torch.sub(left, right, out=place_for(left, right))
 
 
 def _spread_gradient(grad: Tensor, needed: Sequence[bool], x: Tensor, k: Tensor) -> tuple[Tensor | None, Tensor | None]:
