@@ -28,8 +28,9 @@ FOREIGN = "The state of this stream {}: it is that of another processor, or of o
 
 
 class _Memory:
-    def __init__(self, before: Mapping[str, Any] | None) -> None:
+    def __init__(self, before: Mapping[str, Any] | None, own: bool = False) -> None:
         self.before = before
+        self.own = own
         self.after: State = {}
         self._counts: dict[str, int] = {}
 
@@ -92,6 +93,12 @@ def in_blocks() -> bool:
     return _current() is not None
 
 
+def is_own_state() -> bool:
+    """Whether the state is the very one that the block before left, so that nothing in it needs a check."""
+    memory = _current()
+    return memory is not None and memory.own
+
+
 def remember(step: Callable[[Any], tuple[Result, Any]], name: str = "state") -> Result:
     """Run a function with the state that it left after the block before.
 
@@ -116,7 +123,7 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
     if memory is None:
         return function()
     key = memory.key(name)
-    part = _Memory(memory.recall(key))
+    part = _Memory(memory.recall(key), memory.own)
     token = _memory.set(part)
     try:
         result = function()

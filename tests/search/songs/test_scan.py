@@ -149,7 +149,23 @@ def test_names_are_those_of_folders_everywhere(lay):
     assert not [name for name in found if name_problem(name)]
 
 
-@pytest.mark.parametrize("text", ["", "...", "a/b\\c", "é" * 300, "state", "NUL.x", "con.a.b", "con." + "x" * 300, "songs.jsonl", "com1 .x", "\x07", " "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "...",
+        "a/b\\c",
+        "é" * 300,
+        "state",
+        "NUL.x",
+        "con.a.b",
+        "con." + "x" * 300,
+        "songs.jsonl",
+        "com1 .x",
+        "\x07",
+        " ",
+    ],
+)
 def test_any_text_makes_a_name(text):
     assert name_problem(folder_name(text)) is None
 

@@ -1,0 +1,188 @@
+"""Partitioned convolution of blocks with long responses."""
+
+from threading import Lock
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import ParameterError
+from ..backends.dispatch import kernels
+from ..broadcasting import broadcast_shapes
+from ..fourier import rfft
+from ..streaming import FOREIGN, is_own_state
+from . import _torch
+from .kept import Kept, Level
+
+SMALLEST, LARGEST = 64, 8192
+GROWTH = 8
+
+_lock = Lock()
+
+
+def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+    """Convolve a block, without latency, with a response in pieces of increasing size.
+
+    A block costs transforms of about its own size, and one product for each of the pieces of that size. Larger pieces
+    begin at twice their size, so that their window is complete one window before they are heard. Their work is spread
+    over the blocks in between, row by row (non-uniformly partitioned overlap-save). The size of the first block
+    determines the smallest piece; further blocks may be of any sizes. The response may change between blocks.
+
+    Args:
+        x: A block ``(B, C, L)``.
+        h: Filters ``(B, C', N)``, in the precision of ``x``; batch and channels broadcast.
+        state: State after the previous block, ``None`` for the first. It stays valid: what is written into its tensors
+            depends on the samples before it alone.
+
+    Returns:
+        The filtered block ``(B, max(C, C'), L)``, and the state.
+
+    Raises:
+        ParameterError: The state is that of other signals, or of another filter.
+
+    References:
+        Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995; Wefers, "Partitioned convolution
+        algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
+    """
+    kept = _begin(x, h) if state is None else _continued(state, x, h)
+    y = x.new_empty(*broadcast_shapes(x.shape[:-1], h.shape[:-1]), x.shape[-1])
+    learned = torch.is_grad_enabled() and any(t.requires_grad for t in (x, h, kept.inputs[0], kept.inputs[1]))
+    engine = _torch if learned else kernels("partitioned", x)
+    size, begin = kept.levels[0].size, 0
+    while begin < x.shape[-1]:
+        end = min(begin + size - kept.time % size, x.shape[-1])
+        kept = _advance(engine, kept, x, y, begin, end)
+        begin = end
+    kept.written.fill_(kept.place)
+    return y, (*kept[:-1], tuple(map(tuple, kept.levels)))
+
+
+def _begin(x: Tensor, h: Tensor) -> Kept:
+    sizes = [min(max(SMALLEST, 1 << (x.shape[-1] - 1).bit_length()), LARGEST)]
+    while sizes[-1] * GROWTH <= LARGEST and 2 * sizes[-1] * GROWTH < h.shape[-1]:
+        sizes.append(sizes[-1] * GROWTH)
+    leading = broadcast_shapes(x.shape[:-1], h.shape[:-1])
+    levels = []
+    for size, pieces in zip(sizes, _pieces(h, sizes), strict=True):
+        silence = x.new_zeros(*leading, size)
+        levels.append(Level(pieces, (), x.new_empty(*x.shape[:-1], 2 * size + 2), silence, silence, 0))
+    before = x.new_zeros(*x.shape[:-1], sizes[-1])
+    inputs = torch.empty_like(before), before, before
+    earlier = x.new_empty(*leading, 2 * sizes[0] + 2)
+    return Kept(h, 0, inputs, torch.zeros(1, dtype=torch.int64), earlier, tuple(levels))
+
+
+def _pieces(h: Tensor, sizes: list[int]) -> list[Tensor]:
+    starts = [0, *(2 * size for size in sizes[1:])]
+    ends = [*starts[1:], max(h.shape[-1], 1)]
+    found = []
+    for size, start, end in zip(sizes, starts, ends, strict=True):
+        count = max(1, -(-(end - start) // size))
+        taps = h[..., start:end]
+        taps = F.pad(taps, (0, count * size - taps.shape[-1])).unflatten(-1, (count, size))
+        # Inverse transforms are not scaled.
+        found.append(torch.view_as_real(rfft(taps / (2 * size), 2 * size)).flatten(-2).contiguous())
+    return found
+
+
+def _continued(state: Any, x: Tensor, h: Tensor) -> Kept:
+    if not is_own_state():
+        state = _checked(state, x, h)
+    kept = Kept(*state)
+    kept = kept._replace(levels=tuple(Level(*level) for level in kept.levels))
+    before = kept.response
+    if before is not h and (before.requires_grad or h.requires_grad or not torch.equal(before, h)):
+        kept = _with_response(kept, h)
+    with _lock:
+        newest = int(kept.written) == kept.place
+        if newest:
+            kept.written.fill_(-1)
+    if newest:
+        return kept
+    # Another stream went on from this state.
+    return kept._replace(inputs=(kept.inputs[0].clone(), *kept.inputs[1:]), written=torch.empty_like(kept.written))
+
+
+def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
+    """A state on the device and in the precision of a block, whose tensors have the sizes that kernels rely on."""
+    try:
+        response, time, inputs, written, earlier, levels = state
+        levels = [Level(*level) for level in levels]
+        sizes = [level.size for level in levels]
+        leading = broadcast_shapes(x.shape[:-1], h.shape[:-1])
+        tensors = [
+            (response, h.shape),
+            (written, (1,)),
+            (earlier, (*leading, 2 * sizes[0] + 2)),
+            *((part, (*x.shape[:-1], sizes[-1])) for part in (inputs[0], inputs[1], inputs[2])),
+        ]
+        for level, pieces in zip(levels, _counts(h.shape[-1], sizes), strict=True):
+            spectra = (level.coming, *level.spectra)
+            tensors += [(spectrum, (*x.shape[:-1], 2 * level.size + 2)) for spectrum in spectra]
+            tensors += [(tail, (*leading, level.size)) for tail in (level.tail, level.next_tail)]
+            tensors.append((level.pieces, (*h.shape[:-1], pieces, 2 * level.size + 2)))
+            fits = 0 <= level.done <= x.shape[0] * x.shape[1] and len(level.spectra) <= pieces
+            fits = fits and level.size & (level.size - 1) == 0 and SMALLEST <= level.size <= LARGEST
+            if not fits:
+                raise ValueError
+        if time < 0 or any(tuple(tensor.shape) != tuple(shape) for tensor, shape in tensors):
+            raise ValueError
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        held = f"does not fit the block {tuple(x.shape)} and the filter {tuple(h.shape)}"
+        raise ParameterError(FOREIGN.format(held)) from None
+    like = {"dtype": x.dtype, "device": x.device}
+
+    def own(tensor: Tensor) -> Tensor:
+        return tensor.to(**like).contiguous()
+
+    moved = [
+        Level(*map(own, (level.pieces,)), tuple(map(own, level.spectra)), *map(own, level[2:5]), level.done)
+        for level in levels
+    ]
+    return response.to(**like), time, tuple(map(own, inputs)), written.to("cpu"), own(earlier), moved
+
+
+def _counts(num_taps: int, sizes: list[int]) -> list[int]:
+    """How many pieces there are of each size."""
+    starts = [0, *(2 * size for size in sizes[1:])]
+    ends = [*starts[1:], max(num_taps, 1)]
+    return [max(1, -(-(end - start) // size)) for size, start, end in zip(sizes, starts, ends, strict=True)]
+
+
+def _with_response(kept: Kept, h: Tensor) -> Kept:
+    """The same past with another response."""
+    pieces = _pieces(h, [level.size for level in kept.levels])
+    first, *others = (level._replace(pieces=own) for level, own in zip(kept.levels, pieces, strict=True))
+    earlier = _torch.earlier_products(first, kept.earlier)
+    return kept._replace(response=h, earlier=earlier, levels=(first, *map(_torch.with_tails, others)))
+
+
+def _advance(engine: Any, kept: Kept, x: Tensor, y: Tensor, begin: int, end: int) -> Kept:
+    """Go on by a part of a block, which does not go beyond the present window of the smallest size."""
+    length = end - begin
+    first, *others = kept.levels
+    complete = (kept.time + length) % first.size == 0
+    inputs, earlier, spectrum = engine.head(kept, x, y, begin, end)
+    levels = [first._replace(spectra=_pushed(first.spectra, spectrum, first)) if complete else first]
+    for level in others:
+        place = kept.time % level.size
+        rows = x.shape[0] * x.shape[1]
+        due = rows * (place + length) // level.size  # all of them when the present window is complete
+        if kept.time >= level.size and due > level.done:
+            level = engine.work_ahead(level, inputs, kept.place - place, due, rows)
+        if place + length == level.size:
+            spectra = _pushed(level.spectra, level.coming, level) if kept.time >= level.size else ()
+            coming, tail = torch.empty_like(level.coming), torch.empty_like(level.tail)
+            level = Level(level.pieces, spectra, coming, level.next_tail, tail, 0)
+        levels.append(level)
+    kept = Kept(kept.response, kept.time + length, inputs, kept.written, earlier, tuple(levels))
+    if kept.place == 0:
+        inputs = torch.empty_like(inputs[0]), *inputs[:2]
+        kept.written.fill_(-1)
+        kept = kept._replace(inputs=inputs, written=torch.empty_like(kept.written))
+    return kept
+
+
+def _pushed(spectra: tuple[Tensor, ...], latest: Tensor, level: Level) -> tuple[Tensor, ...]:
+    return (latest, *spectra)[: level.pieces.shape[-2]]
