@@ -11,6 +11,7 @@ words, which can be saved, copied and moved.
 
 from __future__ import annotations  # those within functions would be evaluated when they are compiled
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,10 +28,45 @@ State = dict[str, Any]
 FOREIGN = "The state of this stream {}: it is that of another processor, or of other options."
 
 
+class Unchanged:
+    """Tensors, to be compared with those of the next block: the same objects, written to by nobody.
+
+    A write is noticed by the version that torch counts, which it does not for ``.data`` and arrays of numpy.
+    """
+
+    def __init__(self, tensors: Sequence[Any]) -> None:
+        self._tensors = tensors
+        self._marks = [_mark(tensor) for tensor in tensors]
+
+    def __call__(self, tensors: Sequence[Any]) -> bool:
+        """Whether these are the same."""
+        if len(tensors) != len(self._tensors):
+            return False
+        for tensor, before, mark in zip(tensors, self._tensors, self._marks, strict=True):
+            if (tensor is not before and isinstance(tensor, Tensor)) or _mark(tensor) != mark:
+                return False
+        return True
+
+
+def _mark(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value if isinstance(value, str | int | float | None) else math.nan  # which is not equal to itself
+    return math.nan if value.is_inference() else (value._version, value.data_ptr())
+
+
 class _Memory:
-    def __init__(self, before: Mapping[str, Any] | None, own: bool = False) -> None:
+    """What is remembered in a block.
+
+    Args:
+        before: The state after the block before.
+        own: Whether that is the very one that the block before left.
+        work: What it left besides, which follows from the state and from parameters.
+    """
+
+    def __init__(self, before: Mapping[str, Any] | None, own: bool = False, work: dict[str, Any] | None = None) -> None:
         self.before = before
         self.own = own
+        self.work = work
         self.after: State = {}
         self._counts: dict[str, int] = {}
 
@@ -63,16 +99,20 @@ def _current() -> _Memory | None:
 
 
 @contextmanager
-def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
+def block_by_block(
+    state: State | None, own: bool = False, work: dict[str, Any] | None = None
+) -> Iterator[Callable[[], State]]:
     """Process a block of a signal within this context.
 
     Args:
         state: State after the previous block; ``None`` for the first one.
+        own: Whether it is the very one that the block before left, so that nothing in it needs a check.
+        work: Where to keep what follows from the state and from parameters, for the next block.
 
     Yields:
         A function that returns the state after the block.
     """
-    memory = _Memory(state)
+    memory = _Memory(state, own, work)
     token = _memory.set(memory)
     _count(1)
     try:
@@ -99,6 +139,12 @@ def is_own_state() -> bool:
     return memory is not None and memory.own
 
 
+def workplace(name: str) -> dict[str, Any] | None:
+    """A dict that is kept for the next block, or None."""
+    memory = _current()
+    return None if memory is None or memory.work is None else memory.work.setdefault(name, {})
+
+
 def remember(step: Callable[[Any], tuple[Result, Any]], name: str = "state") -> Result:
     """Run a function with the state that it left after the block before.
 
@@ -123,7 +169,7 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
     if memory is None:
         return function()
     key = memory.key(name)
-    part = _Memory(memory.recall(key), memory.own)
+    part = _Memory(memory.recall(key), memory.own, None if memory.work is None else memory.work.setdefault(key, {}))
     token = _memory.set(part)
     try:
         result = function()
@@ -174,21 +220,31 @@ def once(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     Returns:
         The result.
     """
-
-    def step(kept: tuple | None) -> tuple[Result, tuple | None]:
-        if kept is not None and _same(kept[0], tensors):
-            return kept[1], kept
+    memory = _current()
+    if memory is None:
+        return function(*tensors)
+    key = memory.key("computed once")
+    kept, seen = memory.recall(key), None if memory.work is None else memory.work.get(key)
+    if seen is not None and seen[0] is kept and seen[1](tensors):
+        memory.after[key] = kept
+        return kept[1]
+    memory.after[key] = None
+    if kept is not None and _same(kept[0], tensors):
+        result = kept[1]
+    else:
         result = function(*tensors)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-            return result, None  # each block has a graph of its own
-        return result, (tuple(None if t is None else t.detach().clone() for t in tensors), result)
-
-    return remember(step, "computed once") if in_blocks() else function(*tensors)
+            return result  # each block has a graph of its own
+        kept = tuple(None if t is None else t.detach().clone() for t in tensors), result
+    memory.after[key] = kept
+    if memory.work is not None:
+        memory.work[key] = kept, Unchanged(tensors)
+    return result
 
 
 def first_bad_sample(x: Tensor) -> int | None:
     """Return where a signal ``(..., L)`` first is NaN or infinite, in any of its rows; ``None`` if it is finite."""
-    if x.sum().isfinite():  # one pass, conclusive unless the sum overflows
+    if math.isfinite(x.sum().item()):  # one pass, conclusive unless the sum overflows
         return None
     bad = ~x.isfinite().flatten(0, -2).all(0)
     return int(bad.nonzero()[0]) if bad.any() else None

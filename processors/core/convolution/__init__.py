@@ -3,7 +3,6 @@
 import warnings
 from functools import partial
 
-import torch
 import torch.nn as nn
 from torch import Tensor
 

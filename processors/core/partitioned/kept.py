@@ -8,7 +8,6 @@ from torch import Size, Tensor
 
 from ..broadcasting import broadcast_shapes
 
-
 Inputs = tuple[Tensor, Tensor, Tensor]
 
 
@@ -66,8 +65,11 @@ class Kept(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Which rows belong together: those of the output ``outputs[first[i]:first[i + 1]]`` are made from the i-th of the
-    signal, each with one of ``filters``."""
+    """Which rows belong together.
+
+    Those of the output ``outputs[first[i]:first[i + 1]]`` are made from the i-th of the signal, each with one of
+    ``filters``.
+    """
 
     first: np.ndarray
     outputs: np.ndarray
