@@ -179,6 +179,24 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
     return result
 
 
+def claimed(present: Tensor, written: Tensor, place: int) -> tuple[Tensor, Tensor]:
+    """A window of past samples, to write more from a place on, so that no state has to copy it.
+
+    Args:
+        present: The window ``(..., W)``, which all blocks in it share.
+        written: How many of its samples are written.
+        place: How many of them are those of the stream.
+
+    Returns:
+        Window and number: new ones where another stream went on from the same state. The number is to be set afterwards.
+    """
+    with _lock:
+        newest = int(written) == place
+        if newest:
+            written.fill_(-1)
+    return (present, written) if newest else (present.clone(), torch.empty_like(written))
+
+
 def with_past(x: Tensor, num_samples: int) -> Tensor:
     """Prepend past samples to a block ``(..., L)``, giving ``(..., num_samples + L)``; silence before the first."""
 

@@ -1,6 +1,5 @@
 """Partitioned convolution of blocks with long responses."""
 
-from threading import Lock
 from typing import Any
 
 import torch
@@ -11,14 +10,12 @@ from ...errors import ParameterError
 from ..backends.dispatch import kernels
 from ..broadcasting import broadcast_shapes
 from ..fourier import rfft
-from ..streaming import FOREIGN, is_own_state
+from ..streaming import FOREIGN, claimed, is_own_state
 from . import _torch
 from .kept import Kept, Level
 
 SMALLEST, LARGEST = 64, 8192
 GROWTH = 8
-
-_lock = Lock()
 
 
 def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
@@ -94,14 +91,8 @@ def _continued(state: Any, x: Tensor, h: Tensor) -> Kept:
     before = kept.response
     if before is not h and (before.requires_grad or h.requires_grad or not torch.equal(before, h)):
         kept = _with_response(kept, h)
-    with _lock:
-        newest = int(kept.written) == kept.place
-        if newest:
-            kept.written.fill_(-1)
-    if newest:
-        return kept
-    # Another stream went on from this state.
-    return kept._replace(inputs=(kept.inputs[0].clone(), *kept.inputs[1:]), written=torch.empty_like(kept.written))
+    present, written = claimed(kept.inputs[0], kept.written, kept.place)
+    return kept._replace(inputs=(present, *kept.inputs[1:]), written=written)
 
 
 def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
