@@ -1,8 +1,8 @@
 """Base classes of dynamic range processors: level, smoothing, static curve, gain."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from math import log
 from typing import Literal
 
@@ -17,7 +17,8 @@ from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
 from ..core.knees import exponential_knee, hard_knee, quadratic_knee
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
-from ..core.streaming import late
+from ..core.smoothed import follow_ramp
+from ..core.streaming import in_blocks, late, once
 
 Smoother = Literal["iir", "ballistics"] | None
 Knee = Literal["hard", "quadratic", "exponential"]
@@ -125,17 +126,23 @@ class KeyedGain(Processor):
             ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
+        if in_blocks() and (output := self._in_one_pass(signals, raw)) is not None:
+            return output
         gain = self.gain(signals[-1], raw)
         if "log_makeup" in raw:
             gain = gain * safe_exp(raw["log_makeup"])
         return apply_gain(late(signals[0], self.latency_samples), gain)
+
+    def _in_one_pass(self, signals: Sequence[Tensor], raw: Raw) -> Tensor | None:
+        """Process blocks at once where that is possible."""
+        return None
 
 
 class DynamicRangeProcessor(KeyedGain):
     """Base class of compressors and gates: level, smoothing, static curve, smoothing, gain.
 
     A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
-    :meth:`log_gain`.
+    :meth:`slope` or :meth:`log_gain`.
 
     Args:
         energy_smoother: Smoother of the energy.
@@ -152,6 +159,7 @@ class DynamicRangeProcessor(KeyedGain):
     ranges: Ranges
     ratio_map: Map = RATIO
     detector = staticmethod(mean_square)
+    mirrored = False  # acts below the threshold
 
     def __init__(
         self,
@@ -206,18 +214,46 @@ class DynamicRangeProcessor(KeyedGain):
         return [kind(name, *self.ranges[name], raw, None, unit, scale, to)]
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
-        energy = self.detector(key)
-        if self.energy_smoother is not None:
-            energy = self.energy_smoother(energy, raw["z_alpha_pre"])
+        energy = self._energy(key, raw)
         return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw.get("z_alpha_post"))
+
+    def _energy(self, key: Tensor, raw: Raw) -> Tensor:
+        energy = self.detector(key)
+        return energy if self.energy_smoother is None else self.energy_smoother(energy, raw["z_alpha_pre"])
+
+    def _in_one_pass(self, signals: Sequence[Tensor], raw: Raw) -> Tensor | None:
+        if self.gain_smoother is not None or self.latency_samples or self.knee == "exponential":
+            return None
+        if not _is_told_by_slope(type(self)):
+            return None
+        values = {name: value for name, value in raw.items() if name not in TIMES}
+        numbers = once(lambda *tensors: self._numbers(dict(zip(values, tensors, strict=True))), *values.values())
+        if numbers is None:
+            return None
+        energy = self._energy(signals[-1], raw)
+        return follow_ramp(signals[0], energy, self.floor, -1 if self.mirrored else 1, numbers)
+
+    def _numbers(self, raw: Raw) -> Tensor | None:
+        """Threshold, slope, width of the knee and makeup of each row ``(B, 4)``."""
+        slope = self.slope(raw)
+        if slope is None:
+            return None
+        width = torch.zeros_like(slope) if self.knee == "hard" else safe_exp(raw["log_knee"])
+        makeup = safe_exp(raw["log_makeup"]) if "log_makeup" in raw else torch.ones_like(slope)
+        return torch.cat([threshold(raw), slope, width, makeup], -1)
 
     def level(self, energy: Tensor) -> Tensor:
         """Compute ln of an energy above the floor."""
         return torch.log(energy + self.floor)
 
-    @abstractmethod
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         """Compute the static curve: the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
+        slope = self.slope(raw)
+        return self.curve(-level, -threshold, slope, raw) if self.mirrored else self.curve(level, threshold, slope, raw)
+
+    def slope(self, raw: Raw) -> Tensor | None:
+        """Compute the slope of the curve beyond the threshold ``(B, 1)``; None where it is no ramp."""
+        return None
 
     def curve(self, level: Tensor, threshold: Tensor, slope: Tensor, raw: Raw) -> Tensor:
         """Compute a ramp of this slope above the threshold, with the chosen knee."""
@@ -236,6 +272,14 @@ class DynamicRangeProcessor(KeyedGain):
         else:
             smooth = partial(self.gain_smoother.smooth, z_alpha=z_alpha)
         return smooth(log_gain).exp() if self.gain_smooth_in_log else smooth(log_gain.exp())
+
+
+@cache
+def _is_told_by_slope(cls: type[DynamicRangeProcessor]) -> bool:
+    """Whether no class has changed a step of the gain without saying what the slope of the curve is."""
+    steps = {"forward", "gain", "level", "log_gain", "curve", "_smooth_gain"}
+    last = next(base for base in cls.__mro__ if {*steps, "slope"} & vars(base).keys())
+    return "slope" in vars(last)
 
 
 def threshold(raw: Raw) -> Tensor:

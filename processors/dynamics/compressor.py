@@ -59,7 +59,6 @@ class _InTwoStyles(DynamicRangeProcessor):
     desk_knee: Knee
     desk_curve: tuple[str, ...]
     desk_makeup: bool
-    mirrored: bool  # acts below the threshold
     heard_ratio: Map
 
     def __init__(
@@ -211,12 +210,11 @@ class Compressor(_InTwoStyles):
     desk_knee = "quadratic"
     desk_curve = ("log_threshold", "log_ratio", "log_knee")
     desk_makeup = True
-    mirrored = False
     heard_ratio = HEARD_COMPRESSION
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+    def slope(self, raw: Raw) -> Tensor:
         slope = compression(raw)
-        return self.curve(level, threshold, 0.5 * slope if self.style == "desk" else slope, raw)
+        return 0.5 * slope if self.style == "desk" else slope
 
 
 class NoiseGate(_InTwoStyles):
@@ -264,11 +262,14 @@ class NoiseGate(_InTwoStyles):
 
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
         if "log_range" not in raw:
-            return self.curve(-level, -threshold, -safe_exp(raw["log_ratio"]), raw)
+            return super().log_gain(level, threshold, raw)
         gain = soft_bound(raw["log_range"])
         if self.knee == "hard":
             return hard_step(-level, -threshold, gain, raw["log_knee"])
         return quadratic_step(-level, -threshold, gain, safe_exp(raw["log_knee"]))
+
+    def slope(self, raw: Raw) -> Tensor | None:
+        return None if "log_range" in raw else -safe_exp(raw["log_ratio"])
 
 
 def _chosen(

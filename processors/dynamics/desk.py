@@ -76,6 +76,7 @@ class Expander(Desk):
     """
 
     ranges = COMPRESSOR_RANGES
+    mirrored = True
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(-level, -threshold, -0.5 * safe_exp(raw["log_ratio"]), raw)
+    def slope(self, raw: Raw) -> Tensor:
+        return -0.5 * safe_exp(raw["log_ratio"])

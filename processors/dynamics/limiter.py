@@ -122,8 +122,8 @@ class Limiter(Desk):
         mean = truncated_onepole(log_gain, attack, ahead + 1) / (1 - attack ** (ahead + 1)).unsqueeze(-1).to(log_gain)
         return (mean if in_blocks() else mean[..., ahead:]).exp()
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(level, threshold, 0.5 * compression(raw), raw)
+    def slope(self, raw: Raw) -> Tensor:
+        return 0.5 * compression(raw)
 
 
 def _fall(release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:
