@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .core.autocast import autocast_of, in_full_precision
-from .core.streaming import State, Unchanged, block_by_block, first_bad_sample, workplace
+from .core.streaming import State, Unchanged, first_bad_sample, run_block, workplace
 from .errors import ParameterError
 from .options import difference, identity_of
 
@@ -28,6 +28,11 @@ class Resolution:
         """What the processor makes of signals and parameters."""
         if self.fits(signals, parameters):
             return signals, self.raw
+        return self.renew(processor, signals, parameters)
+
+    def renew(
+        self, processor: Any, signals: Sequence[Tensor], parameters: Mapping[str, Any]
+    ) -> tuple[Sequence[Tensor], Mapping[str, Any]]:
         resolved, self.raw = processor._resolved(signals, parameters)
         as_they_are = len(resolved) == len(signals) and all(a is b for a, b in zip(resolved, signals, strict=True))
         self._kinds = _kinds(signals) if as_they_are else None
@@ -36,8 +41,9 @@ class Resolution:
 
 
 def _kinds(signals: Sequence[Tensor]) -> list[Any]:
-    autocast = torch.is_autocast_enabled(signals[0].device.type) if signals else False
-    return [(x.shape[:-1], x.dtype, x.device) for x in signals] if not autocast else [None]
+    if signals and torch.is_autocast_enabled(signals[0].device.type):
+        return [None]
+    return [(x.shape[:-1], x.dtype, x.device) for x in signals]
 
 
 def leaves(tree: Mapping[str, Any]) -> Iterator[Any]:
@@ -64,7 +70,7 @@ class Stream:
 
     def __init__(self, processor: Any, checks_blocks: bool = True) -> None:
         self.processor, self.checks_blocks = processor, checks_blocks
-        self._known: list[State] = []  # before the last block, and after it
+        self._known: tuple[State | None, State | None] = None, None  # before the last block, and after it
         self._resolution, self._work = Resolution(), {}
 
     def __reduce__(self) -> tuple:
@@ -74,7 +80,8 @@ class Stream:
         self, blocks: Sequence[Tensor], state: State | None, parameters: Mapping[str, Any]
     ) -> tuple[Tensor | tuple[Tensor, ...], State]:
         """Process a block."""
-        own = any(state is known for known in self._known)
+        before, after = self._known
+        own = state is not None and (state is after or state is before)
         same = own and self._resolution.fits(blocks, parameters)
         if not same:
             given = tuple(blocks), dict(parameters)
@@ -85,17 +92,19 @@ class Stream:
             self._work, self._whose = {}, identity_of(processor)
             if state is not None:
                 self._check_state(state)
-        self._check_finite(blocks, {} if same else parameters)
-        signals, raw_parameters = self._resolution(processor, blocks, parameters)
-        if not same:
+        if self.checks_blocks or not same:
+            self._check_finite(blocks, {} if same else parameters)
+        if same:
+            signals, raw_parameters = blocks, self._resolution.raw
+        else:
+            signals, raw_parameters = self._resolution.renew(processor, blocks, parameters)
             self._shapes = self._shapes_of(signals, raw_parameters)
             if state is not None and state["memory"]:
                 self._shapes = self._check_shapes(self._shapes, state)
-        with block_by_block(None if state is None else state["memory"], own, self._work) as after:
-            result = processor._computed(*signals, **raw_parameters)
-            memory = after()
+        memory = None if state is None else state["memory"]
+        result, memory = run_block(lambda: processor._computed(*signals, **raw_parameters), memory, own, self._work)
         after = {**self._whose, **self._shapes, "memory": memory}
-        self._known = [after] if state is None else [state, after]
+        self._known = (state, after)
         if isinstance(result, Tensor):
             return result, after
         outputs = tuple(part for part in result if isinstance(part, Tensor))

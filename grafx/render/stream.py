@@ -339,7 +339,7 @@ class _Plan:
     ) -> list[dict[str, Any]]:
         fits = sources.shape[:-1], sources.dtype, sources.device, processors
         trees = {"": common, **{node_type: parameters.get(node_type, {}) for node_type in processors}}
-        found = {name: (" ".join(tree), *_tensors_of(tree)) for name, tree in trees.items()}
+        found = {name: _contents(tree) for name, tree in trees.items()}
         if self._fits != fits:
             self._forget()
         kept = {name for name, unchanged in self._unchanged.items() if unchanged(found[name])}
@@ -354,6 +354,12 @@ class _Plan:
         ]
         self._fits, self._unchanged = fits, {name: Unchanged(found[name]) for name in found}
         return self._own
+
+
+def _contents(tree: Any) -> list[Any]:
+    """Names, tensors and where their values are, which ``.data`` replaces."""
+    own = _tensors_of(tree)
+    return [" ".join(tree), *own, *(tensor.data_ptr() for tensor in own)]
 
 
 def _tensors_of(tree: Any) -> list[Tensor]:

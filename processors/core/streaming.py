@@ -25,33 +25,34 @@ from ..errors import ParameterError
 
 Result = TypeVar("Result")
 State = dict[str, Any]
+Plain = str | int | float | None
 FOREIGN = "The state of this stream {}: it is that of another processor, or of other options."
 
 
 class Unchanged:
-    """Tensors, to be compared with those of the next block: the same objects, written to by nobody.
+    """Tensors and numbers, to be compared with those of the next block: the same objects, written to by nobody.
 
     A write is noticed by the version that torch counts, which it does not for ``.data`` and arrays of numpy.
     """
 
-    def __init__(self, tensors: Sequence[Any]) -> None:
-        self._tensors = tensors
-        self._marks = [_mark(tensor) for tensor in tensors]
+    def __init__(self, values: Sequence[Any]) -> None:
+        # Tensors of inference mode count no versions, and other objects may change in place.
+        self._known = all(
+            not value.is_inference() if isinstance(value, Tensor) else isinstance(value, Plain) for value in values
+        )
+        self._pairs = [(v, v._version if isinstance(v, Tensor) else None) for v in values] if self._known else []
 
-    def __call__(self, tensors: Sequence[Any]) -> bool:
+    def __call__(self, values: Sequence[Any]) -> bool:
         """Whether these are the same."""
-        if len(tensors) != len(self._tensors):
+        if not self._known or len(values) != len(self._pairs):
             return False
-        for tensor, before, mark in zip(tensors, self._tensors, self._marks, strict=True):
-            if (tensor is not before and isinstance(tensor, Tensor)) or _mark(tensor) != mark:
+        for value, (before, version) in zip(values, self._pairs, strict=True):
+            if value is before:
+                if version is not None and value._version != version:
+                    return False
+            elif version is not None or not isinstance(value, Plain) or value != before:
                 return False
         return True
-
-
-def _mark(value: Any) -> Any:
-    if not isinstance(value, Tensor):
-        return value if isinstance(value, str | int | float | None) else math.nan  # which is not equal to itself
-    return math.nan if value.is_inference() else (value._version, value.data_ptr())
 
 
 class _Memory:
@@ -99,27 +100,52 @@ def _current() -> _Memory | None:
 
 
 @contextmanager
-def block_by_block(
-    state: State | None, own: bool = False, work: dict[str, Any] | None = None
-) -> Iterator[Callable[[], State]]:
+def block_by_block(state: State | None) -> Iterator[Callable[[], State]]:
     """Process a block of a signal within this context.
 
     Args:
         state: State after the previous block; ``None`` for the first one.
-        own: Whether it is the very one that the block before left, so that nothing in it needs a check.
-        work: Where to keep what follows from the state and from parameters, for the next block.
 
     Yields:
         A function that returns the state after the block.
     """
-    memory = _Memory(state, own, work)
-    token = _memory.set(memory)
-    _count(1)
-    try:
+    memory = _Memory(state)
+    with _remembering(memory):
         yield memory.result
-    finally:
+
+
+def run_block(
+    function: Callable[[], Result], state: State | None, own: bool, work: dict[str, Any]
+) -> tuple[Result, State]:
+    """Process a block of a signal by a function.
+
+    Args:
+        function: It processes the block.
+        state: State after the previous block; None for the first one.
+        own: Whether it is one that this stream knows, so that nothing in it needs a check.
+        work: Where to keep what follows from the state and from parameters, for the next block.
+
+    Returns:
+        What the function returns, and the state after the block.
+    """
+    memory = _Memory(state, own, work)
+    with _remembering(memory):
+        return function(), memory.result()
+
+
+class _remembering:
+    """Context in which a memory is the current one."""
+
+    def __init__(self, memory: _Memory) -> None:
+        self.memory = memory
+
+    def __enter__(self) -> None:
+        self.token = _memory.set(self.memory)
+        _count(1)
+
+    def __exit__(self, *error: Any) -> None:
         _count(-1)
-        _memory.reset(token)
+        _memory.reset(self.token)
 
 
 def _count(change: int) -> None:

@@ -32,9 +32,7 @@ class Kept(NamedTuple):
     last: Tensor
 
 
-def smooth_block(
-    u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: tuple | None
-) -> tuple[Tensor, tuple]:
+def smooth_block(u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: tuple | None) -> tuple[Tensor, tuple]:
     r"""Smooth a block as :func:`~grafx.processors.core.recursion.onepole` does the whole, with a truncated response.
 
     Args:
@@ -91,9 +89,7 @@ def _compiled(
     return _moved(kept._replace(last=last, place=kept.place + end - begin))
 
 
-def _plain(
-    kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, begin: int, end: int
-) -> Kept:
+def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, begin: int, end: int) -> Kept:
     part, place = u[..., begin:end], kept.place + end - begin
     if part.requires_grad or kept.present.requires_grad:
         present = torch.cat([kept.present[..., : kept.place], part, kept.present[..., place:]], -1)
