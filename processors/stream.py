@@ -18,9 +18,12 @@ class Resolution:
     def __init__(self) -> None:
         self._kinds: list[Any] | None = None
 
-    def fits(self, signals: Sequence[Tensor], parameters: Mapping[str, Any]) -> bool:
-        """Whether :attr:`raw` is right for signals and parameters, which are not changed by anything else."""
-        return self._kinds == _kinds(signals) and self._unchanged([*leaves(parameters)])
+    def fits(self, signals: Sequence[Tensor], parameters: Mapping[str, Any], source: Any = None) -> bool:
+        """Whether :attr:`raw` is right for signals and parameters, which follow from these and their source."""
+        if self._kinds is None or self._kinds != _kinds(signals):
+            return False
+        known = source is not None and source is self._source and len(signals) > 0
+        return known or self._unchanged([*leaves(parameters)])
 
     def __call__(
         self, processor: Any, signals: Sequence[Tensor], parameters: Mapping[str, Any]
@@ -31,12 +34,12 @@ class Resolution:
         return self.renew(processor, signals, parameters)
 
     def renew(
-        self, processor: Any, signals: Sequence[Tensor], parameters: Mapping[str, Any]
+        self, processor: Any, signals: Sequence[Tensor], parameters: Mapping[str, Any], source: Any = None
     ) -> tuple[Sequence[Tensor], Mapping[str, Any]]:
         resolved, self.raw = processor._resolved(signals, parameters)
         as_they_are = len(resolved) == len(signals) and all(a is b for a, b in zip(resolved, signals, strict=True))
         self._kinds = _kinds(signals) if as_they_are else None
-        self._unchanged = Unchanged([*leaves(parameters)])
+        self._unchanged, self._source = Unchanged([*leaves(parameters)]), source
         return resolved, self.raw
 
 
@@ -77,12 +80,17 @@ class Stream:
         return Stream, (self.processor, self.checks_blocks)
 
     def __call__(
-        self, blocks: Sequence[Tensor], state: State | None, parameters: Mapping[str, Any]
+        self, blocks: Sequence[Tensor], state: State | None, parameters: Mapping[str, Any], source: Any = None
     ) -> tuple[Tensor | tuple[Tensor, ...], State]:
-        """Process a block."""
+        """Process a block.
+
+        Args:
+            blocks, state, parameters: Those of the processor's ``stream``.
+            source: What the parameters follow from, another object as soon as that changes.
+        """
         before, after = self._known
         own = state is not None and (state is after or state is before)
-        same = own and self._resolution.fits(blocks, parameters)
+        same = own and self._resolution.fits(blocks, parameters, source)
         if not same:
             given = tuple(blocks), dict(parameters)
             if device := autocast_of(given):
@@ -97,7 +105,7 @@ class Stream:
         if same:
             signals, raw_parameters = blocks, self._resolution.raw
         else:
-            signals, raw_parameters = self._resolution.renew(processor, blocks, parameters)
+            signals, raw_parameters = self._resolution.renew(processor, blocks, parameters, source)
             self._shapes = self._shapes_of(signals, raw_parameters)
             if state is not None and state["memory"]:
                 self._shapes = self._check_shapes(self._shapes, state)

@@ -127,7 +127,7 @@ class StreamRenderer(nn.Module):
         """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
         data = self.render_data
         sources = self._loops.with_silence(block)
-        processors = dict(self.processors.named_children())
+        processors = dict(self.processors.items())
         own = self._plan(data, processors, sources, self.per_type_parameters, common_parameters)
         if sources.ndim == 4:
             sources = sources.transpose(0, 1)
@@ -138,7 +138,8 @@ class StreamRenderer(nn.Module):
 
         def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], tuple[State, ...]]:
             step, streamed = data.iter_list[index], self._streamed[index]
-            streamed.begin(processors, None if before is None else before.steps[streamed.name], check_delay)
+            kept = None if before is None else before.steps[streamed.name]
+            streamed.begin(processors, kept, own[index], check_delay)
             try:
                 outlets, _ = compute_step({step.node_type: streamed}, step, segments, own[index], sources, "native")
             except Exception as error:
@@ -302,10 +303,9 @@ def _whose(G: GRAFX, data: RenderData, processors: Mapping[str, Any]) -> dict[st
 
 def _sample_of(signal: Tensor, before: Tensor | None) -> Tensor:
     """A block of no samples; a copy, as a view would keep the whole block alive."""
-    if before is not None and before.shape[:-1] == signal.shape[:-1]:
-        if before.dtype == signal.dtype and before.device == signal.device:
-            return before
-    return signal[..., :0].clone()
+    empty = signal[..., :0]
+    fits = before is not None and before.shape == empty.shape
+    return before if fits and before.dtype == empty.dtype and before.device == empty.device else empty.clone()
 
 
 class _DelayTooShort(RenderError):
@@ -337,12 +337,13 @@ class _Plan:
         parameters: Mapping[str, Any],
         common: Mapping[str, Tensor],
     ) -> list[dict[str, Any]]:
+        """The parameters of each step, which are the same dict as long as they are the same."""
         fits = sources.shape[:-1], sources.dtype, sources.device, processors
         trees = {"": common, **{node_type: parameters.get(node_type, {}) for node_type in processors}}
         found = {name: _contents(tree) for name, tree in trees.items()}
         if self._fits != fits:
             self._forget()
-        kept = {name for name, unchanged in self._unchanged.items() if unchanged(found[name])}
+        kept = {name for name, same in self._unchanged.items() if same(found[name])}
         if kept == found.keys():
             return self._own
         check_inputs(processors, sources, parameters, common, data)
@@ -385,13 +386,19 @@ class _Streamed:
         # What comes from one node was checked there.
         self._sums = any(part.summed for inlet in step.inlets for part in inlet)
 
-    def begin(self, processors: Mapping[str, Any], before: tuple[State, ...] | None, check_delay: bool) -> None:
-        """Prepare for the calls of a block."""
+    def begin(
+        self,
+        processors: Mapping[str, Any],
+        before: tuple[State, ...] | None,
+        given: Mapping[str, Any],
+        check_delay: bool,
+    ) -> None:
+        """Prepare for the calls of a block, with parameters from a dict that is another one where they change."""
         processor = processors.get(self.step.node_type)
         if processor is not self.processor or processor is None:
             self.processor, self._streams = processor, []
         self._before = None if before is None else iter(before)
-        self._checks_delay = check_delay
+        self._given, self._checks_delay = given, check_delay
         self.after: list[Any] = []
 
     def __call__(self, *signals: Tensor, **parameters: Any) -> Any:
@@ -401,7 +408,7 @@ class _Streamed:
         if is_ours(self.processor):
             if len(self._streams) == len(self.after):
                 self._streams.append(Stream(self.processor, self._sums))
-            output, state = self._streams[len(self.after)](signals, state, parameters)
+            output, state = self._streams[len(self.after)](signals, state, parameters, self._given)
         else:
             output, state = self.processor.stream(*signals, state=state, **parameters)
         self.after.append(state)

@@ -205,22 +205,22 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
     return result
 
 
-def claimed(present: Tensor, written: Tensor, place: int) -> tuple[Tensor, Tensor]:
+def claimed(present: Tensor, written: list[int], place: int) -> tuple[Tensor, list[int]]:
     """A window of past samples, to write more from a place on, so that no state has to copy it.
 
     Args:
         present: The window ``(..., W)``, which all blocks in it share.
-        written: How many of its samples are written.
+        written: How many of its samples are written, in a list that they share.
         place: How many of them are those of the stream.
 
     Returns:
-        Window and number: new ones where another stream went on from the same state. The number is to be set afterwards.
+        Both; new ones where another stream went on from the same state. The number is to be set at the end.
     """
     with _lock:
-        newest = int(written) == place
-        if newest:
-            written.fill_(-1)
-    return (present, written) if newest else (present.clone(), torch.empty_like(written))
+        if written[0] == place:
+            written[0] = -1
+            return present, written
+    return present.clone(), [-1]
 
 
 def with_past(x: Tensor, num_samples: int) -> Tensor:

@@ -12,7 +12,7 @@ from ..broadcasting import broadcast_shapes
 from ..fourier import rfft
 from ..streaming import FOREIGN, claimed, is_own_state
 from . import _torch
-from .kept import Kept, Level
+from .kept import Kept, Level, Rows, rows_of
 
 SMALLEST, LARGEST = 64, 8192
 GROWTH = 8
@@ -43,15 +43,16 @@ def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tens
         algorithms for real-time auralization", PhD thesis, RWTH Aachen, 2015.
     """
     kept = _begin(x, h) if state is None else _continued(state, x, h)
-    y = x.new_empty(*broadcast_shapes(x.shape[:-1], h.shape[:-1]), x.shape[-1])
+    rows = rows_of(x.shape[:-1], h.shape[:-1])
+    y = x.new_empty(*rows.leading, x.shape[-1])
     learned = torch.is_grad_enabled() and any(t.requires_grad for t in (x, h, kept.inputs[0], kept.inputs[1]))
     engine = _torch if learned else kernels("partitioned", x)
     size, begin = kept.levels[0].size, 0
     while begin < x.shape[-1]:
         end = min(begin + size - kept.time % size, x.shape[-1])
-        kept = _advance(engine, kept, x, y, begin, end)
+        kept = _advance(engine, kept, rows, x, y, begin, end)
         begin = end
-    kept.written.fill_(kept.place)
+    kept.written[0] = kept.place
     return y, (*kept[:-1], tuple(map(tuple, kept.levels)))
 
 
@@ -63,11 +64,11 @@ def _begin(x: Tensor, h: Tensor) -> Kept:
     levels = []
     for size, pieces in zip(sizes, _pieces(h, sizes), strict=True):
         silence = x.new_zeros(*leading, size)
-        levels.append(Level(pieces, (), x.new_empty(*x.shape[:-1], 2 * size + 2), silence, silence, 0))
+        levels.append(Level(size, pieces, (), x.new_empty(*x.shape[:-1], 2 * size + 2), silence, silence, 0))
     before = x.new_zeros(*x.shape[:-1], sizes[-1])
     inputs = torch.empty_like(before), before, before
     earlier = x.new_empty(*leading, 2 * sizes[0] + 2)
-    return Kept(h, 0, inputs, torch.zeros(1, dtype=torch.int64), earlier, tuple(levels))
+    return Kept(h, 0, inputs, [0], earlier, tuple(levels))
 
 
 def _pieces(h: Tensor, sizes: list[int]) -> list[Tensor]:
@@ -84,15 +85,25 @@ def _pieces(h: Tensor, sizes: list[int]) -> list[Tensor]:
 
 
 def _continued(state: Any, x: Tensor, h: Tensor) -> Kept:
-    if not is_own_state():
+    if not (is_own_state() and _fits(Kept(*state), x, h)):
         state = _checked(state, x, h)
     kept = Kept(*state)
-    kept = kept._replace(levels=tuple(Level(*level) for level in kept.levels))
+    kept = Kept(*state[:-1], tuple([Level(*level) for level in kept.levels]))
     before = kept.response
     if before is not h and (before.requires_grad or h.requires_grad or not torch.equal(before, h)):
         kept = _with_response(kept, h)
     present, written = claimed(kept.inputs[0], kept.written, kept.place)
+    if written is kept.written:
+        return kept
     return kept._replace(inputs=(present, *kept.inputs[1:]), written=written)
+
+
+def _fits(kept: Kept, x: Tensor, h: Tensor) -> bool:
+    """Whether the tensors of a state that was made here are for such signals and filters."""
+    like = kept.inputs[0]
+    if x.dtype != like.dtype or x.device != like.device or x.shape[:-1] != like.shape[:-1]:
+        return False
+    return h is kept.response or h.shape == kept.response.shape
 
 
 def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
@@ -102,36 +113,30 @@ def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
         levels = [Level(*level) for level in levels]
         sizes = [level.size for level in levels]
         leading = broadcast_shapes(x.shape[:-1], h.shape[:-1])
-        tensors = [
-            (response, h.shape),
-            (written, (1,)),
-            (earlier, (*leading, 2 * sizes[0] + 2)),
-            *((part, (*x.shape[:-1], sizes[-1])) for part in (inputs[0], inputs[1], inputs[2])),
-        ]
-        for level, pieces in zip(levels, _counts(h.shape[-1], sizes), strict=True):
+        tensors = [(response, h.shape), (earlier, (*leading, 2 * sizes[0] + 2))]
+        tensors += [(part, (*x.shape[:-1], sizes[-1])) for part in (inputs[0], inputs[1], inputs[2])]
+        for level, count in zip(levels, _counts(h.shape[-1], sizes), strict=True):
             spectra = (level.coming, *level.spectra)
             tensors += [(spectrum, (*x.shape[:-1], 2 * level.size + 2)) for spectrum in spectra]
             tensors += [(tail, (*leading, level.size)) for tail in (level.tail, level.next_tail)]
-            tensors.append((level.pieces, (*h.shape[:-1], pieces, 2 * level.size + 2)))
-            fits = 0 <= level.done <= x.shape[0] * x.shape[1] and len(level.spectra) <= pieces
-            fits = fits and level.size & (level.size - 1) == 0 and SMALLEST <= level.size <= LARGEST
-            if not fits:
-                raise ValueError
-        if time < 0 or any(tuple(tensor.shape) != tuple(shape) for tensor, shape in tensors):
-            raise ValueError
+            tensors.append((level.pieces, (*h.shape[:-1], count, 2 * level.size + 2)))
+        fits = all(tuple(tensor.shape) == tuple(shape) for tensor, shape in tensors) and time >= 0
+        fits = fits and all(size & (size - 1) == 0 and SMALLEST <= size <= LARGEST for size in sizes)
+        fits = fits and all(0 <= level.done <= x.shape[:-1].numel() for level in levels) and int(written[0]) >= -1
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        fits = False
+    if not fits:
         held = f"does not fit the block {tuple(x.shape)} and the filter {tuple(h.shape)}"
-        raise ParameterError(FOREIGN.format(held)) from None
-    like = {"dtype": x.dtype, "device": x.device}
+        raise ParameterError(FOREIGN.format(held))
 
     def own(tensor: Tensor) -> Tensor:
-        return tensor.to(**like).contiguous()
+        return tensor.to(x).contiguous()
 
-    moved = [
-        Level(*map(own, (level.pieces,)), tuple(map(own, level.spectra)), *map(own, level[2:5]), level.done)
+    levels = [
+        Level(level.size, own(level.pieces), tuple(map(own, level.spectra)), *map(own, level[3:6]), level.done)
         for level in levels
     ]
-    return response.to(**like), time, tuple(map(own, inputs)), written.to("cpu"), own(earlier), moved
+    return own(response), time, tuple(map(own, inputs)), written, own(earlier), levels
 
 
 def _counts(num_taps: int, sizes: list[int]) -> list[int]:
@@ -149,30 +154,28 @@ def _with_response(kept: Kept, h: Tensor) -> Kept:
     return kept._replace(response=h, earlier=earlier, levels=(first, *map(_torch.with_tails, others)))
 
 
-def _advance(engine: Any, kept: Kept, x: Tensor, y: Tensor, begin: int, end: int) -> Kept:
+def _advance(engine: Any, kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: int, end: int) -> Kept:
     """Go on by a part of a block, which does not go beyond the present window of the smallest size."""
-    length = end - begin
     first, *others = kept.levels
-    complete = (kept.time + length) % first.size == 0
-    inputs, earlier, spectrum = engine.head(kept, x, y, begin, end)
-    levels = [first._replace(spectra=_pushed(first.spectra, spectrum, first)) if complete else first]
+    time, length = kept.time, end - begin
+    inputs, earlier, spectrum = engine.head(kept, rows, x, y, begin, end)
+    if (time + length) % first.size == 0:
+        first = Level(first.size, first.pieces, _pushed(first.spectra, spectrum, first), *first[3:])
+    levels = [first]
     for level in others:
-        place = kept.time % level.size
-        rows = x.shape[0] * x.shape[1]
-        due = rows * (place + length) // level.size  # all of them when the present window is complete
-        if kept.time >= level.size and due > level.done:
-            level = engine.work_ahead(level, inputs, kept.place - place, due, rows)
-        if place + length == level.size:
-            spectra = _pushed(level.spectra, level.coming, level) if kept.time >= level.size else ()
+        size, place = level.size, time % level.size
+        due = (len(rows.first) - 1) * (place + length) // size  # all of them when the present window is complete
+        if time >= size and due > level.done:
+            level = engine.work_ahead(level, inputs, rows, kept.place - place, due)
+        if place + length == size:
+            spectra = _pushed(level.spectra, level.coming, level) if time >= size else ()
             coming, tail = torch.empty_like(level.coming), torch.empty_like(level.tail)
-            level = Level(level.pieces, spectra, coming, level.next_tail, tail, 0)
+            level = Level(size, level.pieces, spectra, coming, level.next_tail, tail, 0)
         levels.append(level)
-    kept = Kept(kept.response, kept.time + length, inputs, kept.written, earlier, tuple(levels))
-    if kept.place == 0:
-        inputs = torch.empty_like(inputs[0]), *inputs[:2]
-        kept.written.fill_(-1)
-        kept = kept._replace(inputs=inputs, written=torch.empty_like(kept.written))
-    return kept
+    written = kept.written
+    if (time + length) % levels[-1].size == 0:
+        inputs, written[0], written = (torch.empty_like(inputs[0]), *inputs[:2]), -1, [-1]
+    return Kept(kept.response, time + length, inputs, written, earlier, tuple(levels))
 
 
 def _pushed(spectra: tuple[Tensor, ...], latest: Tensor, level: Level) -> tuple[Tensor, ...]:

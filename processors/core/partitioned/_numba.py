@@ -4,7 +4,8 @@ Larger windows are worked on a few rows at a time, so that no block takes much l
 call transforms, plain torch is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,186 +17,127 @@ from ..backends.mkl import backward, forward, plan
 from ..backends.numba_rows import inline, kernel
 from ..backends.threads import run_concurrently
 from . import _torch as fallback
-from .kept import Inputs, Kept, Level, Rows, rows_of
+from .kept import Inputs, Kept, Level, Rows
 
-ROWS_PER_THREAD = 1 << 17  # samples of transforms; below that, handing work over takes longer than the work
+WORK_PER_THREAD = 1 << 17  # samples of transforms; below that, handing work over takes longer than the work
 
 
-def head(kept: Kept, x: Tensor, y: Tensor, begin: int, end: int) -> tuple[Inputs, Tensor, Tensor]:
-    level = kept.levels[0]
+def head(kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: int, end: int) -> tuple[Inputs, Tensor, Tensor]:
+    level, earlier = kept.levels[0], kept.earlier
     transforms = plan(2 * level.size, x.dtype)
     if transforms is None:
-        return fallback.head(kept, x, y, begin, end)
-    filled = kept.place % level.size
-    earlier = kept.earlier if filled else torch.empty_like(kept.earlier)
+        return fallback.head(kept, rows, x, y, begin, end)
+    place = kept.place
+    if place % level.size == 0 and end - begin < level.size:
+        earlier = torch.empty_like(earlier)
     spectrum = torch.empty_like(level.coming)
-    tails = [(other.tail.data_ptr(), other.size, kept.time % other.size) for other in kept.levels[1:]]
-    _run(
-        head_rows,
-        rows_of(x.shape[:-1], level.pieces.shape[:-2]),
-        _flat(x.detach()),
-        _flat(y),
-        begin,
-        end,
-        *map(_flat, kept.inputs[:2]),
-        kept.place,
-        level.size,
-        _pieces(level),
-        _addresses(level.spectra),
-        _flat(spectrum),
-        _flat(earlier),
-        np.array(tails, np.int64).reshape(-1, 3),
-        transforms.handles,
-        work=2 * level.size,
-    )
+    places = [part.data_ptr() for part in (*kept.inputs[:2], level.pieces, spectrum, earlier, *level.spectra)]
+    for other in kept.levels[1:]:
+        places += other.tail.data_ptr(), other.size, kept.time % other.size
+    sizes = place, level.size, kept.inputs[0].shape[-1], level.pieces.shape[-2], len(level.spectra)
+    signals = (part.detach().contiguous().numpy().reshape(-1, part.shape[-1]) for part in (x, y))
+    _run(head_rows, 2 * level.size, 0, len(rows.first) - 1, *rows[1:], *signals, begin, end, sizes, places, transforms)
     return kept.inputs, earlier, spectrum
 
 
-def work_ahead(level: Level, inputs: Inputs, first: int, due: int, rows: int) -> Level:
+def work_ahead(level: Level, inputs: Inputs, rows: Rows, first: int, due: int) -> Level:
     transforms = plan(2 * level.size, level.coming.dtype)
     if transforms is None:
-        return fallback.work_ahead(level, inputs, first, due, rows)
-    _run(
-        window_rows,
-        rows_of(level.coming.shape[:-1], level.pieces.shape[:-2]),
-        *map(_flat, inputs),
-        first,
-        level.size,
-        _pieces(level),
-        _addresses(level.spectra),
-        _flat(level.coming),
-        _flat(level.next_tail),
-        transforms.handles,
-        work=2 * level.size * level.pieces.shape[-2],
-        within=(level.done, due),
-    )
+        return fallback.work_ahead(level, inputs, rows, first, due)
+    places = [
+        part.data_ptr() for part in (*inputs, level.pieces, level.coming, level.next_tail, *level.spectra)
+    ]
+    sizes = first, level.size, inputs[0].shape[-1], level.pieces.shape[-2], len(level.spectra)
+    like = level.coming[:0].numpy().reshape(-1)
+    work = 2 * level.size * level.pieces.shape[-2]
+    _run(window_rows, work, level.done, due, *rows[1:], like, sizes, places, transforms)
     return Level(*level[:-1], due)
 
 
-def _run(row_kernel, rows: Rows, *arguments, work: int, within: tuple[int, int] | None = None) -> None:
-    """Call a kernel on ranges of the signal's rows, concurrently."""
-    start, stop = (0, len(rows.first) - 1) if within is None else within
-    count = max(1, min(torch.get_num_threads(), stop - start, (stop - start) * work // ROWS_PER_THREAD))
+def _run(row_kernel: Callable, work: int, start: int, stop: int, *arguments: Any) -> None:
+    """Call a kernel on ranges of the signal's rows, concurrently. Where tensors are, it gets as addresses."""
+    *arguments, places, transforms = arguments
+    arguments = *arguments, np.array(places, np.int64), transforms.handles
+    count = min(torch.get_num_threads(), stop - start, (stop - start) * work // WORK_PER_THREAD)
+    if count < 2:
+        row_kernel(start, stop, *arguments)
+        return
     bounds = [start + (stop - start) * i // count for i in range(count + 1)]
-    run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *rows, *arguments), count)
-
-
-def _flat(tensor: Tensor) -> np.ndarray:
-    return tensor.contiguous().numpy().reshape(-1, tensor.shape[-1])
-
-
-def _pieces(level: Level) -> np.ndarray:
-    return level.pieces.numpy().reshape(-1, *level.pieces.shape[-2:])
-
-
-def _addresses(spectra: Sequence[Tensor]) -> np.ndarray:
-    return np.array([spectrum.data_ptr() for spectrum in spectra], np.int64)
+    run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arguments), count)
 
 
 @kernel
-def head_rows(
-    start,
-    stop,
-    first_output,
-    outputs,
-    filters,
-    x,
-    y,
-    begin,
-    end,
-    present,
-    before,
-    place,
-    size,
-    pieces,
-    spectra,
-    spectrum,
-    earlier,
-    tails,
-    handles,
-):
+def head_rows(start, stop, first_output, outputs, filters, x, y, begin, end, sizes, places, handles):
     """Append a part to the present window, and convolve it with all taps."""
+    place, size, window, num_pieces, num_spectra = sizes
+    spectra, tails = places[5 : 5 + num_spectra], places[5 + num_spectra :]
     n, filled, length = 2 * size, place % size, end - begin
     X, Y = np.empty(n + 2, x.dtype), np.empty(n + 2, x.dtype)
     for row in range(start, stop):
-        present[row, place : place + length] = x[row, begin:end]
-        first = place - filled
-        copy_window(before, before, present, row, first - size, X[:size])
-        X[size : size + filled + length] = present[row, first : place + length]
+        present = row_at(places[0], row, window, x)
+        present[place : place + length] = x[row, begin:end]
+        copy_window(places[1], places[1], places[0], row, window, place - filled - size, X[:size])
+        X[size : size + filled + length] = present[place - filled : place + length]
         X[size + filled + length :] = 0
         forward(handles, X)
-        spectrum[row] = X
+        row_at(places[3], row, n + 2, x)[:] = X
         for k in range(first_output[row], first_output[row + 1]):
             output = outputs[k]
-            if filled == 0:
-                add_products(Y, spectra, row, pieces[filters[k], 1:], True)
-                if length < size:
-                    earlier[output] = Y
+            pieces = row_at(places[2], filters[k], num_pieces * (n + 2), x)
+            if filled > 0:
+                Y[:] = row_at(places[4], output, n + 2, x)
             else:
-                Y[:] = earlier[output]
-            add_product(Y, X, pieces[filters[k], 0])
+                Y[:] = 0
+                add_products(Y, spectra, row, pieces[n + 2 :])
+                if length < size:
+                    row_at(places[4], output, n + 2, x)[:] = Y
+            add_product(Y, X, pieces[: n + 2])
             backward(handles, Y)
             for i in range(length):
                 y[output, begin + i] = Y[size + filled + i]
-            for t in range(len(tails)):
-                tail = row_at(tails[t, 0], output, tails[t, 1], Y)
+            for t in range(0, len(tails), 3):
+                tail = row_at(tails[t], output, tails[t + 1], x)
                 for i in range(length):
-                    y[output, begin + i] += tail[tails[t, 2] + i]
+                    y[output, begin + i] += tail[tails[t + 2] + i]
 
 
 @kernel
-def window_rows(
-    start,
-    stop,
-    first_output,
-    outputs,
-    filters,
-    present,
-    before,
-    older,
-    first,
-    size,
-    pieces,
-    spectra,
-    coming,
-    next_tail,
-    handles,
-):
+def window_rows(start, stop, first_output, outputs, filters, like, sizes, places, handles):
     """Transform the window before the one that begins at ``first``, and compute what is heard of it in the next one."""
-    n = 2 * size
-    X, Y = np.empty(n + 2, coming.dtype), np.empty(n + 2, coming.dtype)
+    first, size, window, num_pieces, num_spectra = sizes
+    spectra, n = places[6 : 6 + num_spectra], 2 * size
+    X, Y = np.empty(n + 2, like.dtype), np.empty(n + 2, like.dtype)
     for row in range(start, stop):
-        copy_window(older, before, present, row, first - 2 * size, X[:size])
-        copy_window(older, before, present, row, first - size, X[size:n])
+        copy_window(places[2], places[1], places[0], row, window, first - 2 * size, X[:size])
+        copy_window(places[2], places[1], places[0], row, window, first - size, X[size:n])
         X[n:] = 0
         forward(handles, X)
-        coming[row] = X
+        row_at(places[4], row, n + 2, like)[:] = X
         for k in range(first_output[row], first_output[row + 1]):
+            pieces = row_at(places[3], filters[k], num_pieces * (n + 2), like)
             Y[:] = 0
-            add_product(Y, X, pieces[filters[k], 0])
-            add_products(Y, spectra, row, pieces[filters[k], 1:], False)
+            add_product(Y, X, pieces[: n + 2])
+            add_products(Y, spectra, row, pieces[n + 2 :])
             backward(handles, Y)
-            next_tail[outputs[k]] = Y[size:n]
+            row_at(places[5], outputs[k], size, like)[:] = Y[size:n]
 
 
 @inline
-def copy_window(older, before, present, row, begin, target):
+def copy_window(older, before, present, row, window, begin, target):
     """Copy the samples from ``begin``, which is negative in windows before the present one."""
-    length = present.shape[1]
     if begin >= 0:
-        target[:] = present[row, begin : begin + target.size]
-    elif begin >= -length:
-        target[:] = before[row, begin + length : begin + length + target.size]
+        target[:] = row_at(present, row, window, target)[begin : begin + target.size]
+    elif begin >= -window:
+        target[:] = row_at(before, row, window, target)[begin + window : begin + window + target.size]
     else:
-        target[:] = older[row, begin + 2 * length : begin + 2 * length + target.size]
+        target[:] = row_at(older, row, window, target)[begin + 2 * window : begin + 2 * window + target.size]
 
 
 @inline
-def add_products(Y, spectra, row, pieces, anew):
-    if anew:
-        Y[:] = 0
-    for p in range(min(len(spectra), len(pieces))):
-        add_product(Y, row_at(spectra[p], row, Y.size, Y), pieces[p])
+def add_products(Y, spectra, row, pieces):
+    """Add the products of spectra and the pieces that follow the first."""
+    for p in range(min(len(spectra), pieces.size // Y.size)):
+        add_product(Y, row_at(spectra[p], row, Y.size, Y), pieces[p * Y.size : (p + 1) * Y.size])
 
 
 # Complex numbers are pairs of reals, indexed in a form that compilers vectorize.

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..fourier import irfft, rfft
-from .kept import Inputs, Kept, Level
+from .kept import Inputs, Kept, Level, Rows
 
 
-def head(kept: Kept, x: Tensor, y: Tensor, begin: int, end: int) -> tuple[Inputs, Tensor, Tensor]:
+def head(kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: int, end: int) -> tuple[Inputs, Tensor, Tensor]:
     """Compute a part of a block. Returns the inputs with it, the earlier products, and the spectrum of its window."""
     level, place, part = kept.levels[0], kept.place, x[..., begin:end]
     present, before, older = kept.inputs
@@ -37,16 +37,17 @@ def earlier_products(level: Level, like: Tensor) -> Tensor:
     return _products(level.spectra, level.pieces[..., 1:, :], like)
 
 
-def work_ahead(level: Level, inputs: Inputs, first: int, due: int, rows: int) -> Level:
+def work_ahead(level: Level, inputs: Inputs, rows: Rows, first: int, due: int) -> Level:
     """Compute the spectrum of the window before the one that begins at ``first``, and its products."""
-    if due < rows:
+    count = len(rows.first) - 1
+    if due < count:
         return level
     present, before, older = inputs
     size, length = level.size, present.shape[-1]
     coming = _spectrum(
         torch.cat([older, before, present], -1)[..., 2 * length + first - 2 * size :][..., : 2 * size], size
     )
-    return with_tails(level._replace(coming=coming, done=rows), next_only=True)
+    return with_tails(level._replace(coming=coming, done=count), next_only=True)
 
 
 def with_tails(level: Level, next_only: bool = False) -> Level:

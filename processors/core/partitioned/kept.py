@@ -17,6 +17,7 @@ class Level(NamedTuple):
     Spectra are those of a window after its predecessor, as pairs of reals.
 
     Attributes:
+        size: Of pieces and windows.
         pieces: Spectra of the pieces, ``(B', C', P, 2·size + 2)``.
         spectra: Spectra of complete windows ``(B, C, 2·size + 2)``, the latest first.
         coming: Spectrum of the latest complete window, of as many rows as are ``done``. It joins the others at the end
@@ -26,16 +27,13 @@ class Level(NamedTuple):
         done: Number of rows of the signal.
     """
 
+    size: int
     pieces: Tensor
     spectra: tuple[Tensor, ...]
     coming: Tensor
     tail: Tensor
     next_tail: Tensor
     done: int
-
-    @property
-    def size(self) -> int:
-        return self.pieces.shape[-1] // 2 - 1
 
 
 class Kept(NamedTuple):
@@ -45,7 +43,7 @@ class Kept(NamedTuple):
         response: The filters.
         time: Number of samples so far.
         inputs: The signal in windows of the largest size: the present one, the one before, and the one before that.
-        written: How many samples of the present one are those of this stream or of one that went on from it.
+        written: How many samples of the present one are written, see :func:`claimed`, in a list.
         earlier: Sum of the products of earlier windows with the first level's pieces, but its first.
         levels: The first one's first piece begins at the first tap, and its tails are not used; the others' first
             pieces begin at twice their size.
@@ -54,7 +52,7 @@ class Kept(NamedTuple):
     response: Tensor
     time: int
     inputs: Inputs
-    written: Tensor
+    written: list[int]
     earlier: Tensor
     levels: tuple[Level, ...]
 
@@ -67,10 +65,11 @@ class Kept(NamedTuple):
 class Rows(NamedTuple):
     """Which rows belong together.
 
-    Those of the output ``outputs[first[i]:first[i + 1]]`` are made from the i-th of the signal, each with one of
+    The leading axes of the output are ``leading``. Its rows ``outputs[first[i]:first[i + 1]]`` are made from the i-th of the signal, each with one of
     ``filters``.
     """
 
+    leading: Size
     first: np.ndarray
     outputs: np.ndarray
     filters: np.ndarray
@@ -83,4 +82,4 @@ def rows_of(signals: Size, filters: Size) -> Rows:
     own = [np.broadcast_to(np.arange(v.numel()).reshape(v), shape).ravel() for v in (signals, filters)]
     order = np.argsort(own[0], kind="stable")
     first = np.searchsorted(own[0][order], np.arange(signals.numel() + 1))
-    return Rows(*(np.ascontiguousarray(part, np.int64) for part in (first, order, own[1][order])))
+    return Rows(shape, *(np.ascontiguousarray(part, np.int64) for part in (first, order, own[1][order])))

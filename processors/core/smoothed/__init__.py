@@ -20,14 +20,14 @@ class Kept(NamedTuple):
     Attributes:
         present: Samples in windows of at least as many as the response is long: the present one ``(..., W)``.
         before: The one before.
-        written: How many samples of the present one are written.
+        written: How many samples of the present one are written, see :func:`claimed`, in a list.
         place: How many of them are those of this stream.
         last: The last outputs ``(...)``, in double precision.
     """
 
     present: Tensor
     before: Tensor
-    written: Tensor
+    written: list[int]
     place: int
     last: Tensor
 
@@ -56,27 +56,40 @@ def smooth_block(u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: 
         end = min(begin + kept.present.shape[-1] - kept.place, u.shape[-1])
         kept = (_compiled if compiled else _plain)(kept, u, y, alpha, forgotten, taps, begin, end)
         begin = end
-    kept.written.fill_(kept.place)
+    kept.written[0] = kept.place
     return y, tuple(kept)
 
 
 def _begin(u: Tensor, taps: int) -> Kept:
     silence = u.new_zeros(*u.shape[:-1], max(taps, LEAST))
     last = u.new_zeros(u.shape[:-1], dtype=torch.float64)
-    return Kept(torch.empty_like(silence), silence, torch.empty(1, dtype=torch.int64), 0, last)
+    return Kept(torch.empty_like(silence), silence, [0], 0, last)
 
 
 def _continued(state: Any, u: Tensor, taps: int) -> Kept:
-    if not is_own_state():
-        window = (*u.shape[:-1], max(taps, LEAST))
-        shapes = [tuple(part.shape) for part in state if isinstance(part, Tensor)] if isinstance(state, tuple) else []
-        if shapes != [window, window, (1,), window[:-1]] or len(state) != 5 or not 0 <= state[3] < window[-1]:
-            raise ParameterError(FOREIGN.format(f"does not fit the block {tuple(u.shape)} and {taps} taps"))
-        present, before, written, place, last = state
-        state = present.to(u).contiguous(), before.to(u).contiguous(), written.cpu(), place, last.to(u.device)
+    if not (is_own_state() and _fits(Kept(*state), u)):
+        state = _checked(state, u, taps)
     kept = Kept(*state)
     present, written = claimed(kept.present, kept.written, kept.place)
-    return kept._replace(present=present, written=written)
+    return kept if written is kept.written else kept._replace(present=present, written=written)
+
+
+def _fits(kept: Kept, u: Tensor) -> bool:
+    like = kept.present
+    return u.dtype == like.dtype and u.device == like.device and u.shape[:-1] == like.shape[:-1]
+
+
+def _checked(state: Any, u: Tensor, taps: int) -> tuple:
+    window = torch.Size((*u.shape[:-1], max(taps, LEAST)))
+    try:
+        present, before, written, place, last = state
+        fits = present.shape == before.shape == window and last.shape == window[:-1]
+        fits = fits and 0 <= place < window[-1] and int(written[0]) >= -1
+    except (AttributeError, IndexError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ParameterError(FOREIGN.format(f"does not fit the block {tuple(u.shape)} and {taps} taps"))
+    return present.to(u).contiguous(), before.to(u).contiguous(), written, place, last.to(u.device).contiguous()
 
 
 def _compiled(
@@ -107,10 +120,8 @@ def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, t
 def _moved(kept: Kept) -> Kept:
     if kept.place < kept.present.shape[-1]:
         return kept
-    kept.written.fill_(-1)
-    return kept._replace(
-        present=torch.empty_like(kept.present), before=kept.present, written=torch.empty_like(kept.written), place=0
-    )
+    kept.written[0] = -1
+    return Kept(torch.empty_like(kept.present), kept.present, [-1], 0, kept.last)
 
 
 def follow_ramp(x: Tensor, energy: Tensor, floor: float, side: int, numbers: Tensor) -> Tensor | None:
