@@ -12,7 +12,7 @@ from torch import Tensor
 from ..arguments import bind
 from ..base import Control, ParameterSize, Processor
 from ..controls import ms
-from ..core.bounds import clip, safe_exp
+from ..core.bounds import clip, safe_exp, soft_bound
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
 from ..core.knees import exponential_knee, hard_knee, quadratic_knee
@@ -239,7 +239,7 @@ class DynamicRangeProcessor(KeyedGain):
         if slope is None:
             return None
         width = torch.zeros_like(slope) if self.knee == "hard" else safe_exp(raw["log_knee"])
-        makeup = safe_exp(raw["log_makeup"]) if "log_makeup" in raw else torch.ones_like(slope)
+        makeup = soft_bound(raw["log_makeup"]) if "log_makeup" in raw else torch.zeros_like(slope)
         return torch.cat([threshold(raw), slope, width, makeup], -1)
 
     def level(self, energy: Tensor) -> Tensor:

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import carray, types
 from torch import Tensor
 
-from ..backends.intrinsics import intrinsic
+from ..backends.addresses import row_at
 from ..backends.mkl import backward, forward, plan
 from ..backends.numba_rows import inline, kernel
 from ..backends.threads import run_concurrently
 from . import _torch as fallback
 from .kept import Inputs, Kept, Level, Rows
 
-WORK_PER_THREAD = 1 << 17  # samples of transforms; below that, handing work over takes longer than the work
+WORK_PER_THREAD = 1 << 18  # numbers; below that, handing work over takes longer than the work
+TRANSFORMS = 10  # what a pair of them costs, in products
 
 
 def head(kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: int, end: int) -> tuple[Inputs, Tensor, Tensor]:
@@ -36,7 +36,8 @@ def head(kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: int, end: int) -> 
         places += other.tail.data_ptr(), other.size, kept.time % other.size
     sizes = place, level.size, kept.inputs[0].shape[-1], level.pieces.shape[-2], len(level.spectra)
     signals = (part.detach().contiguous().numpy().reshape(-1, part.shape[-1]) for part in (x, y))
-    _run(head_rows, 2 * level.size, 0, len(rows.first) - 1, *rows[1:], *signals, begin, end, sizes, places, transforms)
+    work = 2 * level.size * (level.pieces.shape[-2] + TRANSFORMS)
+    _run(head_rows, work, 0, len(rows.first) - 1, *rows[1:], *signals, begin, end, sizes, places, transforms)
     return kept.inputs, earlier, spectrum
 
 
@@ -49,7 +50,7 @@ def work_ahead(level: Level, inputs: Inputs, rows: Rows, first: int, due: int) -
     ]
     sizes = first, level.size, inputs[0].shape[-1], level.pieces.shape[-2], len(level.spectra)
     like = level.coming[:0].numpy().reshape(-1)
-    work = 2 * level.size * level.pieces.shape[-2]
+    work = 2 * level.size * (level.pieces.shape[-2] + TRANSFORMS)
     _run(window_rows, work, level.done, due, *rows[1:], like, sizes, places, transforms)
     return Level(*level[:-1], due)
 
@@ -149,17 +150,3 @@ def add_product(Y, X, H):
         a, b, c, d = X[2 * k], X[2 * k + 1], H[2 * k], H[2 * k + 1]
         Y[2 * k] += a * c - b * d
         Y[2 * k + 1] += a * d + b * c
-
-
-@inline
-def row_at(address, row, size, like):
-    """A row of an array (rows, size) at an address, of the type of another."""
-    return carray(pointer(address + row * size * like.itemsize), (size,), like.dtype)
-
-
-@intrinsic
-def pointer(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
-
-    return types.voidptr(types.int64), codegen

@@ -10,7 +10,6 @@ from ..backends.dispatch import kernels
 from ..recursion import last_output, onepole
 from ..streaming import FOREIGN, claimed, is_own_state
 
-SMALL = 1 << 14  # samples; above that, vectorized operations of torch are faster than one pass
 LEAST = 512  # samples of a window
 
 
@@ -89,17 +88,17 @@ def _checked(state: Any, u: Tensor, taps: int) -> tuple:
         fits = False
     if not fits:
         raise ParameterError(FOREIGN.format(f"does not fit the block {tuple(u.shape)} and {taps} taps"))
-    return present.to(u).contiguous(), before.to(u).contiguous(), written, place, last.to(u.device).contiguous()
+    return present.to(u).contiguous(), before.to(u).contiguous(), written, place, last.to(u.device, torch.float64).contiguous()
 
 
 def _compiled(
     kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, begin: int, end: int
 ) -> Kept:
-    last = torch.empty_like(kept.last)
-    leading = kept.last.shape
-    rows = kept.present, kept.before, alpha.expand(leading), forgotten.expand(leading), kept.last, last
-    kernels("smoothed", u).smooth(u, y, *rows, kept.place, taps, begin, end)
-    return _moved(kept._replace(last=last, place=kept.place + end - begin))
+    last, place = torch.empty_like(kept.last), kept.place + end - begin
+    vectors = alpha.double().expand(last.shape), forgotten.double().expand(last.shape), kept.last, last
+    sizes = kept.place, kept.present.shape[-1], taps, begin, end
+    kernels("smoothed", u).smooth(u, y, kept[:2], vectors, sizes)
+    return _moved(Kept(kept.present, kept.before, kept.written, place, last))
 
 
 def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, begin: int, end: int) -> Kept:
@@ -127,7 +126,7 @@ def _moved(kept: Kept) -> Kept:
 def follow_ramp(x: Tensor, energy: Tensor, floor: float, side: int, numbers: Tensor) -> Tensor | None:
     r"""Apply the gain of a ramp with a quadratic knee, or none, without a gradient.
 
-    .. math:: y_c[n] = m\,e^{s k(z)}\,x_c[n], \quad z = \pm(\ln(E[n] + \epsilon) - T)
+    .. math:: y_c[n] = e^{s k(z) + m}\,x_c[n], \quad z = \pm(\ln(E[n] + \epsilon) - T)
 
     where k is that of :func:`~grafx.processors.core.knees.quadratic_knee`, or of a hard knee if W is 0.
 
@@ -139,8 +138,10 @@ def follow_ramp(x: Tensor, energy: Tensor, floor: float, side: int, numbers: Ten
         numbers: ``(B, 4)``: T, s, W and m.
 
     Returns:
-        ``(B, C, L)``, or None where other ways are faster.
+        ``(B, C, L)``, or None on devices that have no such kernel, and where a gradient is wanted.
     """
-    if torch.is_grad_enabled() or x.device.type != "cpu" or energy.numel() > SMALL:
+    if torch.is_grad_enabled() or x.device.type != "cpu" or numbers.shape != (len(energy), 4):
         return None
-    return kernels("smoothed", x).follow_ramp(x, energy, floor, side, numbers)
+    level = torch.log(energy + floor)
+    kernels("smoothed", x).ramp(level, side, numbers)
+    return x * level.exp_().unsqueeze(1)
