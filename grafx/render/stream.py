@@ -1,7 +1,7 @@
 """Streaming of a graph, block by block: for audio of any length, and in real time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -15,6 +15,7 @@ from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
 from ..processors.base import is_ours
 from ..processors.contract import contract_of, latency_of, streaming_fault, tail_of
+from ..processors.core.finite import all_finite
 from ..processors.core.streaming import Unchanged, first_bad_sample
 from ..processors.options import difference, identity_of
 from ..processors.stream import Stream
@@ -135,6 +136,7 @@ class StreamRenderer(nn.Module):
         time = 0 if before is None else before.time
         states: list[tuple[State, ...]] = []
         segments: Segments = {}
+        computed: list[tuple[RenderStep, tuple[Rows, ...]]] = []
 
         def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], tuple[State, ...]]:
             step, streamed = data.iter_list[index], self._streamed[index]
@@ -143,12 +145,13 @@ class StreamRenderer(nn.Module):
             try:
                 outlets, _ = compute_step({step.node_type: streamed}, step, segments, own[index], sources, "native")
             except Exception as error:
+                self._check_finite(computed, time)
                 former = ", ".join(str(self.G.nodes[node_id][BEFORE]) for node_id in range(*step.nodes))
                 error.add_note(f"In the graph that was given, the nodes of this step are {former}.")
                 raise
             if time < streamed.departure or end is not None:
                 outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
-            self._check_finite(step, outlets, time)
+            computed.append((step, outlets))
             return outlets, tuple(streamed.after)
 
         for index, step in enumerate(data.iter_list):
@@ -162,6 +165,7 @@ class StreamRenderer(nn.Module):
             segments[0, 0] = cut((sources,), data.iter_list[0].segments[0])
             for index in self._loops.readers:
                 states[index] = compute(index, False)[1]
+        self._check_finite(computed, time)
         output = output_of(outlets[0], block.ndim)
         loudest = 0.0 if before is None else before.loudest
         if self._loops.readers and output.numel():
@@ -179,10 +183,11 @@ class StreamRenderer(nn.Module):
         self.state = kept._asdict()
         return output
 
-    def _check_finite(self, step: RenderStep, outlets: tuple[Rows, ...], time: int) -> None:
-        for rows in outlets:
-            if all(math.isfinite(signal.sum().item()) for signal in rows):  # unless the sum overflows
-                continue
+    def _check_finite(self, computed: Sequence[tuple[RenderStep, tuple[Rows, ...]]], time: int) -> None:
+        """Refuse what is not finite, by the first step that gives it."""
+        if all_finite([signal for _, outlets in computed for rows in outlets for signal in rows]):
+            return
+        for step, rows in ((step, rows) for step, outlets in computed for rows in outlets):
             found = [(first_bad_sample(signal), i) for i, signal in enumerate(one_by_one(rows), step.nodes[0])]
             bad = [(first, node_id) for first, node_id in found if first is not None]
             if bad:

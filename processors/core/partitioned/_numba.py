@@ -45,9 +45,7 @@ def work_ahead(level: Level, inputs: Inputs, rows: Rows, first: int, due: int) -
     transforms = plan(2 * level.size, level.coming.dtype)
     if transforms is None:
         return fallback.work_ahead(level, inputs, rows, first, due)
-    places = [
-        part.data_ptr() for part in (*inputs, level.pieces, level.coming, level.next_tail, *level.spectra)
-    ]
+    places = [part.data_ptr() for part in (*inputs, level.pieces, level.coming, level.next_tail, *level.spectra)]
     sizes = first, level.size, inputs[0].shape[-1], level.pieces.shape[-2], len(level.spectra)
     like = level.coming[:0].numpy().reshape(-1)
     work = 2 * level.size * (level.pieces.shape[-2] + TRANSFORMS)

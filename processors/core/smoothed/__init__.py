@@ -88,7 +88,13 @@ def _checked(state: Any, u: Tensor, taps: int) -> tuple:
         fits = False
     if not fits:
         raise ParameterError(FOREIGN.format(f"does not fit the block {tuple(u.shape)} and {taps} taps"))
-    return present.to(u).contiguous(), before.to(u).contiguous(), written, place, last.to(u.device, torch.float64).contiguous()
+    return (
+        present.to(u).contiguous(),
+        before.to(u).contiguous(),
+        written,
+        place,
+        last.to(u.device, torch.float64).contiguous(),
+    )
 
 
 def _compiled(

@@ -9,9 +9,7 @@ from ..backends.addresses import row_at
 from ..backends.numba_rows import kernel
 
 
-def smooth(
-    u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Tensor], sizes: tuple[int, ...]
-) -> None:
+def smooth(u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Tensor], sizes: tuple[int, ...]) -> None:
     """Smooth samples of ``u`` into ``y``.
 
     Args:
