@@ -63,7 +63,6 @@ def long_sound(tracks: int, length: int, seconds: float) -> Callable[[], None]:
 
 
 def _stream(console: str, tracks: int) -> Callable[[Any], Any]:
-    import torch
 
     from grafx.render import StreamRenderer
     from grafx.search import build_console, console_processors
