@@ -17,8 +17,8 @@ def blocks(console: str, tracks: int, length: int, count: int) -> Callable[[], d
     """Render blocks, one after another.
 
     Args:
-        console: ``"plain"``, that of the other cases; ``"search"``, the initial one of a search; or ``"found"``, a graph
-            that is left of one, which has four inputs.
+        console: ``"plain"``, that of the other cases; ``"search"``, the initial one of a search; or ``"found"``, a
+            graph that is left of one, with four inputs.
         tracks: Number of its inputs.
         length: Samples of a block.
         count: Number of blocks.

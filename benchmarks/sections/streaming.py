@@ -3,9 +3,10 @@
 The console of 16 tracks, rendered block by block by `StreamRenderer`; the initial console of a search, whose processors
 have dry/wet weights; and a graph of 15 nodes such as a search leaves. Signals are stereo noise at 44.1 kHz. *Of real
 time* is the time to render a block relative to that of its sound: below 1 it is finished before the next one arrives,
-on average. *Slowest* is the maximum time of a block in a run, which matters in real time. The reverb's response of 60,000
-samples is convolved in parts of several sizes, whose work is spread over the blocks. In ten minutes, the slowest block
-is mostly one that other programs interrupted; *late* is the share of blocks that took longer than their sound lasts.
+on average. *Slowest* is the maximum time of a block in a run, which matters in real time. The reverb's response of
+60,000 samples is convolved in parts of several sizes, whose work is spread over the blocks. In ten minutes, the slowest
+block is mostly one that other programs interrupted; *late* is the share of blocks that took longer than their sound
+lasts.
 
 Memory is measured in separate processes, as the peak of resident memory: of a minute and of an hour in blocks,
 generated block by block and dropped, and of the minute at once by `Renderer`. We know of no other package that renders

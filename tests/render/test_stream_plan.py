@@ -132,7 +132,7 @@ def test_another_processor_another_batch_and_another_type_are_noticed():
     stream, (a, b, _) = stream_of(console()), noise(64, 64, 64)
     stream(a, weights(stream))
     stream.processors["gain"] = gp.MonoToStereo()
-    with pytest.raises(RenderError, match="no parameter .*'log_gain'"):
+    with pytest.raises(RenderError, match=r"no parameter .*'log_gain'"):
         stream(b, weights(stream))
     stream.processors["gain"] = PROCESSORS["gain"]
     with pytest.raises(RenderError, match="float64"):
@@ -249,7 +249,7 @@ def test_a_convolution_of_other_signals_refuses_what_a_processor_remembers():
             self.calls += 1
             return self.conv(x if self.calls < 3 else torch.cat([x, x, x]), torch.ones(1, 1, 3000))[: len(x)]
 
-    odd, state = Odd(), None
+    odd = Odd()
     G = GRAFX(config=NodeConfigs.from_processors({"odd": odd}))
     G.add_serial_chain(["in", "odd", "out"])
     stream = StreamRenderer(G, {"odd": odd})

@@ -65,8 +65,8 @@ class Kept(NamedTuple):
 class Rows(NamedTuple):
     """Which rows belong together.
 
-    The leading axes of the output are ``leading``. Its rows ``outputs[first[i]:first[i + 1]]`` are made from the i-th of the signal, each with one of
-    ``filters``.
+    The leading axes of the output are ``leading``. Its rows ``outputs[first[i]:first[i + 1]]`` are made from the i-th row
+    of the signal, each with one of ``filters``.
     """
 
     leading: Size

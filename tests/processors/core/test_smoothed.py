@@ -8,7 +8,8 @@ import torch
 from grafx.processors import Compressor, NoiseGate
 from grafx.processors.core.recursion import onepole
 from grafx.processors.core.smoothed import smooth_block
-from grafx.processors.desk import Expander, Limiter
+from grafx.processors.desk import Expander
+from grafx.processors.dynamics import Limiter
 from grafx.processors.errors import ParameterError
 
 TAPS = 700
