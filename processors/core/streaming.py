@@ -205,22 +205,22 @@ def in_part(name: str, function: Callable[[], Result]) -> Result:
     return result
 
 
-def claimed(present: Tensor, written: list[int], place: int) -> tuple[Tensor, list[int]]:
+def claimed(present: Tensor, written: Tensor, place: int) -> tuple[Tensor, Tensor]:
     """A window of past samples, to write more from a place on, so that no state has to copy it.
 
     Args:
         present: The window ``(..., W)``, which all blocks in it share.
-        written: How many of its samples are written, in a list that they share.
+        written: How many of its samples are written, ``(1,)``, which they share.
         place: How many of them are those of the stream.
 
     Returns:
         Both; new ones where another stream went on from the same state. The number is to be set at the end.
     """
     with _lock:
-        if written[0] == place:
-            written[0] = -1
+        if written.item() == place:
+            written.fill_(-1)
             return present, written
-    return present.clone(), [-1]
+    return present.clone(), written.new_tensor([-1])
 
 
 def with_past(x: Tensor, num_samples: int) -> Tensor:

@@ -52,7 +52,7 @@ def convolve_partitions(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tens
         end = min(begin + size - kept.time % size, x.shape[-1])
         kept = _advance(engine, kept, rows, x, y, begin, end)
         begin = end
-    kept.written[0] = kept.place
+    kept.written.fill_(kept.place)
     return y, (*kept[:-1], tuple(map(tuple, kept.levels)))
 
 
@@ -68,7 +68,7 @@ def _begin(x: Tensor, h: Tensor) -> Kept:
     before = x.new_zeros(*x.shape[:-1], sizes[-1])
     inputs = torch.empty_like(before), before, before
     earlier = x.new_empty(*leading, 2 * sizes[0] + 2)
-    return Kept(h, 0, inputs, [0], earlier, tuple(levels))
+    return Kept(h, 0, inputs, torch.zeros(1, dtype=torch.int64), earlier, tuple(levels))
 
 
 def _pieces(h: Tensor, sizes: list[int]) -> list[Tensor]:
@@ -122,7 +122,9 @@ def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
             tensors.append((level.pieces, (*h.shape[:-1], count, 2 * level.size + 2)))
         fits = all(tuple(tensor.shape) == tuple(shape) for tensor, shape in tensors) and time >= 0
         fits = fits and all(size & (size - 1) == 0 and SMALLEST <= size <= LARGEST for size in sizes)
-        fits = fits and all(0 <= level.done <= x.shape[:-1].numel() for level in levels) and int(written[0]) >= -1
+        fits = (
+            fits and all(0 <= level.done <= x.shape[:-1].numel() for level in levels) and tuple(written.shape) == (1,)
+        )
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -136,7 +138,7 @@ def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
         Level(level.size, own(level.pieces), tuple(map(own, level.spectra)), *map(own, level[3:6]), level.done)
         for level in levels
     ]
-    return own(response), time, tuple(map(own, inputs)), written, own(earlier), levels
+    return own(response), time, tuple(map(own, inputs)), written.cpu(), own(earlier), levels
 
 
 def _counts(num_taps: int, sizes: list[int]) -> list[int]:
@@ -174,7 +176,8 @@ def _advance(engine: Any, kept: Kept, rows: Rows, x: Tensor, y: Tensor, begin: i
         levels.append(level)
     written = kept.written
     if (time + length) % levels[-1].size == 0:
-        inputs, written[0], written = (torch.empty_like(inputs[0]), *inputs[:2]), -1, [-1]
+        written.fill_(-1)
+        inputs, written = (torch.empty_like(inputs[0]), *inputs[:2]), torch.empty_like(written)
     return Kept(kept.response, time + length, inputs, written, earlier, tuple(levels))
 
 

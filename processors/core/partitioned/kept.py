@@ -43,7 +43,7 @@ class Kept(NamedTuple):
         response: The filters.
         time: Number of samples so far.
         inputs: The signal in windows of the largest size: the present one, the one before, and the one before that.
-        written: How many samples of the present one are written, see :func:`claimed`, in a list.
+        written: How many samples of the present one are written, see :func:`claimed`.
         earlier: Sum of the products of earlier windows with the first level's pieces, but its first.
         levels: The first one's first piece begins at the first tap, and its tails are not used; the others' first
             pieces begin at twice their size.
@@ -52,7 +52,7 @@ class Kept(NamedTuple):
     response: Tensor
     time: int
     inputs: Inputs
-    written: list[int]
+    written: Tensor
     earlier: Tensor
     levels: tuple[Level, ...]
 
@@ -65,8 +65,8 @@ class Kept(NamedTuple):
 class Rows(NamedTuple):
     """Which rows belong together.
 
-    The leading axes of the output are ``leading``. Its rows ``outputs[first[i]:first[i + 1]]`` are made from the i-th row
-    of the signal, each with one of ``filters``.
+    The leading axes of the output are ``leading``. Its rows ``outputs[first[i]:first[i + 1]]`` are made from the i-th
+    row of the signal, each with one of ``filters``.
     """
 
     leading: Size

@@ -19,14 +19,14 @@ class Kept(NamedTuple):
     Attributes:
         present: Samples in windows of at least as many as the response is long: the present one ``(..., W)``.
         before: The one before.
-        written: How many samples of the present one are written, see :func:`claimed`, in a list.
+        written: How many samples of the present one are written, see :func:`claimed`.
         place: How many of them are those of this stream.
         last: The last outputs ``(...)``, in double precision.
     """
 
     present: Tensor
     before: Tensor
-    written: list[int]
+    written: Tensor
     place: int
     last: Tensor
 
@@ -55,14 +55,14 @@ def smooth_block(u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: 
         end = min(begin + kept.present.shape[-1] - kept.place, u.shape[-1])
         kept = (_compiled if compiled else _plain)(kept, u, y, alpha, forgotten, taps, begin, end)
         begin = end
-    kept.written[0] = kept.place
+    kept.written.fill_(kept.place)
     return y, tuple(kept)
 
 
 def _begin(u: Tensor, taps: int) -> Kept:
     silence = u.new_zeros(*u.shape[:-1], max(taps, LEAST))
     last = u.new_zeros(u.shape[:-1], dtype=torch.float64)
-    return Kept(torch.empty_like(silence), silence, [0], 0, last)
+    return Kept(torch.empty_like(silence), silence, torch.zeros(1, dtype=torch.int64), 0, last)
 
 
 def _continued(state: Any, u: Tensor, taps: int) -> Kept:
@@ -83,7 +83,7 @@ def _checked(state: Any, u: Tensor, taps: int) -> tuple:
     try:
         present, before, written, place, last = state
         fits = present.shape == before.shape == window and last.shape == window[:-1]
-        fits = fits and 0 <= place < window[-1] and int(written[0]) >= -1
+        fits = fits and 0 <= place < window[-1] and tuple(written.shape) == (1,)
     except (AttributeError, IndexError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -125,8 +125,8 @@ def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, t
 def _moved(kept: Kept) -> Kept:
     if kept.place < kept.present.shape[-1]:
         return kept
-    kept.written[0] = -1
-    return Kept(torch.empty_like(kept.present), kept.present, [-1], 0, kept.last)
+    kept.written.fill_(-1)
+    return Kept(torch.empty_like(kept.present), kept.present, torch.empty_like(kept.written), 0, kept.last)
 
 
 def follow_ramp(x: Tensor, energy: Tensor, floor: float, side: int, numbers: Tensor) -> Tensor | None:

@@ -112,7 +112,7 @@ def test_states_of_others_are_refused(rng):
         "state",
         (response, -1, inputs, written, earlier, levels),
         (response, time, inputs[:2], written, earlier, levels),
-        (response, time, inputs, [], earlier, levels),
+        (response, time, inputs, written[:0], earlier, levels),
         (response, time, inputs, written, earlier[..., 2:], levels),
         (response, time, inputs, written, earlier, (*levels, levels[0])),
         (response, time, inputs, written, earlier, ((2 * size, pieces, spectra, *rest), *others)),

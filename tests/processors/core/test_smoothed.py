@@ -58,7 +58,7 @@ def test_states_stay_as_they_are_and_are_refused_elsewhere(rng):
         torch.testing.assert_close(y, expected[..., 64 * index : 64 * index + 900])
         assert not torch.allclose(other, y[..., :64])
     present, before, written, place, last = states[1]
-    broken = [(), "state", (present, before, [], place, last), (present, before, written, -1, last)]
+    broken = [(), "state", (present, before, written[:0], place, last), (present, before, written, -1, last)]
     broken += [(present[..., 1:], before, written, place, last), (present, before, written, place, last[:1])]
     for state, block in [*((state, u) for state in broken), (states[1], u[:1])]:
         with pytest.raises(ParameterError, match="does not fit the block"):
