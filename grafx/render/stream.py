@@ -54,7 +54,8 @@ class StreamRenderer(nn.Module):
 
     Attributes:
         G: The graph as it is rendered.
-        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block.
+        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block: be replaced,
+            or written to as torch counts it, which it does not for ``parameter.data`` and arrays of NumPy.
         latency_samples: How late the output is.
         state: What it remembers: plain data, nested dicts and tuples of tensors, numbers and words, which
             ``torch.save`` takes; None at the beginning. It says whose it is: the nodes and cables of the graph in the
