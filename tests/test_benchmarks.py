@@ -119,12 +119,16 @@ def the_floor_lies_below_the_render(text):
 
 def streams_are_as_fast_as_their_blocks(text):
     streaming = text.partition("## Streaming")[2].partition("## CUDA")[0]
-    blocks, sounds = rows(streaming)[:6], rows(streaming)[6:]
+    blocks, minutes, sounds = rows(streaming)[:6], rows(streaming)[6:8], rows(streaming)[8:]
     assert [row[0] for row in sounds] == ["in blocks", "in blocks", "at once"]
     for row in blocks:
-        of_sound, mean, slowest, times = (float(cell.replace(",", "")) for cell in row[2:])
+        of_sound, mean, slowest, share = (float(cell.replace(",", "")) for cell in row[2:])
         assert slowest >= 0.99 * mean > 0
-        assert times == pytest.approx(of_sound / mean, rel=0.02)
+        assert share == pytest.approx(mean / of_sound, rel=0.02)
+    for row in minutes:
+        of_sound, slowest, share, late = (float(cell.replace(",", "")) for cell in row[1:])
+        assert share == pytest.approx(slowest / of_sound, rel=0.02)
+        assert (late > 0) == (share > 1)
 
 
 def tensors_are_counted(text):

@@ -45,7 +45,7 @@ GRAFX = {
 FREE = {"cli", "__init__", "__main__"}
 
 # What each family of processors may import, besides itself and what all share.
-SHARED = {"base", "calls", "contract", "controls", "options", "rows", "arguments", "errors", "core"}
+SHARED = {"base", "calls", "contract", "controls", "options", "rows", "stream", "arguments", "errors", "core"}
 FAMILIES = {
     "container": {"filter"},
     "delay": set(),

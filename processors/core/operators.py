@@ -192,7 +192,7 @@ def formula(
 
     def call(*arguments: Any) -> Tensor:
         if torch.compiler.is_compiling() or not (_are_functorch_transforms_active() or forward_ad._current_level >= 0):
-            return Node.apply(*arguments)
+            return Node.apply(*arguments) if torch.is_grad_enabled() else value(*arguments)
         return Transformed.apply(*arguments) if surrogate else value(*_alike(arguments))
 
     return call

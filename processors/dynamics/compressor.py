@@ -60,7 +60,6 @@ class _InTwoStyles(DynamicRangeProcessor):
     desk_knee: Knee
     desk_curve: tuple[str, ...]
     desk_makeup: bool
-    mirrored: bool  # acts below the threshold
     heard_ratio: Map
 
     def __init__(
@@ -212,7 +211,6 @@ class Compressor(_InTwoStyles):
     desk_knee = "quadratic"
     desk_curve = ("log_threshold", "log_ratio", "log_knee")
     desk_makeup = True
-    mirrored = False
     heard_ratio = HEARD_COMPRESSION
 
     def static_curve(self, raw: Raw) -> Curve:
@@ -265,7 +263,7 @@ class NoiseGate(_InTwoStyles):
 
     def static_curve(self, raw: Raw) -> Curve:
         if "log_range" not in raw:
-            return self.curve(-safe_exp(raw["log_ratio"]), raw, mirrored=True)
+            return self.curve(-safe_exp(raw["log_ratio"]), raw)
         gain = soft_bound(raw["log_range"])
         if self.knee == "hard":
             return Curve("hard step", gain, raw["log_knee"], mirrored=True)

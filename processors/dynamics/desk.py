@@ -75,6 +75,7 @@ class Expander(Desk):
     """
 
     ranges = COMPRESSOR_RANGES
+    mirrored = True
 
     def static_curve(self, raw: Raw) -> Curve:
-        return self.curve(-0.5 * safe_exp(raw["log_ratio"]), raw, mirrored=True)
+        return self.curve(-0.5 * safe_exp(raw["log_ratio"]), raw)

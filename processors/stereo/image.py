@@ -11,6 +11,7 @@ from ..controls import db
 from ..core.bounds import safe_exp
 from ..core.channels import check_mono_or_stereo, check_stereo
 from ..core.operators import formula, place_for
+from ..core.streaming import once
 
 
 class StereoGain(Processor):
@@ -43,7 +44,7 @@ class StereoGain(Processor):
         Returns:
             ``(B, 2, L)``.
         """
-        gain = safe_exp(log_gain).unsqueeze(-1)
+        gain = once(_gains, log_gain)
         return torch.mul(input_signals, gain, out=place_for(input_signals, gain))
 
 
@@ -81,7 +82,15 @@ class SideGainImager(Processor):
             ParameterError: The signal is not stereo.
         """
         check_stereo(input_signals, "SideGainImager")
-        return _add_side(input_signals, 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1))
+        return _add_side(input_signals, once(_share, log_gain))
+
+
+def _gains(log_gain: Tensor) -> Tensor:
+    return safe_exp(log_gain).unsqueeze(-1)
+
+
+def _share(log_gain: Tensor) -> Tensor:
+    return 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1)
 
 
 def _spread(x: Tensor, k: Tensor) -> Tensor:
