@@ -31,10 +31,7 @@ Packages, and what they have first of all:
 """
 
 from importlib import import_module
-from importlib.metadata import version
-from types import ModuleType
-
-__version__ = version("grafx")
+from typing import Any
 
 _PACKAGES = frozenset(
     (
@@ -54,8 +51,12 @@ _PACKAGES = frozenset(
 )
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import a package when it is first asked for, so that ``import grafx`` takes no time."""
+def __getattr__(name: str) -> Any:
+    """Import a package, or look up the version, when it is first asked for, so that ``import grafx`` takes no time."""
     if name in _PACKAGES:
         return import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("grafx")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

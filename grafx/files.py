@@ -18,6 +18,10 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+GRAPH_FILE = "graph.json"
+"""Of a folder that a graph was saved to."""
+SETTINGS_FILE = "settings.json"
+"""Of a folder that an inversion was written to."""
 LOCK_FILE = ".grafx.lock"
 LONGEST_SUFFIX = 16
 PARTIAL_FOLDER = ".partial"

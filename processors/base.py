@@ -16,10 +16,11 @@ from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
 from .core.lasting import Lasting
 from .core.precision import REAL
-from .core.streaming import State, block_by_block, first_bad_sample, in_blocks, remember
+from .core.streaming import State, in_blocks, remember
 from .errors import ParameterError
-from .options import Options, difference, identity_of, options_of_call, written
+from .options import Options, options_of_call, written
 from .rows import share_rows
+from .stream import Stream, flat, resolution_of_part
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
 
@@ -143,69 +144,7 @@ class Processor(Contract, Constants, metaclass=Construction):
                 or of other signals; or a block or a parameter is not finite, which would stay in the state for ever.
         """
         check_streams(self)
-        given = blocks, parameters
-        if device := autocast_of(given):
-            return in_full_precision(
-                device, lambda given: Processor.stream(self, *given[0], state=state, **given[1]), given
-            )
-        whose = identity_of(self)
-        if state is not None:
-            self._check_state(whose, state)
-        self._check_finite(blocks, parameters)
-        signals, raw_parameters = self._resolved(blocks, parameters)
-        shapes = self._shapes(signals, raw_parameters)
-        if state is not None and state["memory"]:
-            shapes = self._check_shapes(shapes, state)
-        with block_by_block(None if state is None else state["memory"]) as after:
-            result = self._computed(*signals, **raw_parameters)
-            memory = after()
-        parts = (result,) if isinstance(result, Tensor) else result
-        outputs = tuple(part for part in parts if isinstance(part, Tensor))
-        return (outputs[0] if len(outputs) == 1 else outputs), {**whose, **shapes, "memory": memory}
-
-    def _check_state(self, whose: State, state: Any) -> None:
-        """Refuse a state that another processor left, or one of other options."""
-        known = isinstance(state, Mapping) and {*whose, "rows", "signals", "memory"} == state.keys()
-        known = known and isinstance(state["memory"], Mapping)
-        fault = difference(whose, {name: state[name] for name in whose}) if known else "it is none that stream returns"
-        if fault:
-            raise ParameterError(self._no_such_state(fault))
-
-    def _shapes(self, signals: Sequence[Tensor], raw_parameters: Mapping[str, Any]) -> State:
-        """How many rows there are, and the rows and channels at each inlet."""
-        inlets = {name: x for name, x in zip(self.inlets, signals, strict=False) if isinstance(x, Tensor)}
-        own = {name: raw_parameters[name] for name in self.parameter_size() if name in raw_parameters}
-        tensors = [value for value in (*inlets.values(), *dict(_flat(own)).values()) if isinstance(value, Tensor)]
-        rows = max((value.shape[0] for value in tensors if value.ndim), default=1)
-        return {"rows": rows, "signals": {name: tuple(x.shape[:-1]) for name, x in inlets.items()}}
-
-    def _check_shapes(self, shapes: State, state: State) -> State:
-        """Refuse a state of other signals; one row of what a generator is given serves all rows of a state."""
-        if not shapes["signals"] and shapes["rows"] == 1 and not state["signals"]:
-            return {name: state[name] for name in shapes}
-        if fault := difference(shapes, {name: state[name] for name in shapes}):
-            raise ParameterError(self._no_such_state(fault))
-        return shapes
-
-    def _check_finite(self, blocks: Sequence[Tensor], parameters: Mapping[str, Any]) -> None:
-        who = type(self).__name__
-        for name, block in zip(self.inlets, blocks, strict=False):
-            if isinstance(block, Tensor) and (first := first_bad_sample(block)) is not None:
-                raise ParameterError(
-                    f"{who} cannot go on from NaN or infinity, which the inlet {name!r} has first in sample {first} of "
-                    "this block: replace it, as by torch.nan_to_num, and go on from the same state."
-                )
-        for name, value in _flat(parameters):
-            if not isinstance(value, Tensor) or not value.is_floating_point():
-                continue
-            if not value.sum().isfinite() and not value.isfinite().all():
-                raise ParameterError(f"{name} of {who} is NaN or infinite: give it finite values.")
-
-    def _no_such_state(self, fault: str) -> str:
-        return (
-            f"{type(self).__name__} cannot go on from this state: {fault}. Give one that it left itself, with the same "
-            "options, after blocks of as many signals and channels; or None to begin anew."
-        )
+        return Stream(self)(blocks, state, parameters)
 
     def __repr__(self) -> str:
         return written(type(self), self._options)
@@ -407,7 +346,7 @@ class Processor(Contract, Constants, metaclass=Construction):
 def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_parameters: Mapping[str, Any]) -> None:
     """Refuse dtypes other than single and double precision, before anything is computed."""
     inlets = [(f"inlet {i}", x) for i, x in enumerate(inlet_signals)]
-    for place, value in inlets + _flat(raw_parameters):
+    for place, value in inlets + flat(raw_parameters):
         if isinstance(value, Tensor) and value.dtype not in REAL:
             remedy = "give its real part" if value.is_complex() else "convert it, by .float() for one"
             raise ParameterError(
@@ -415,16 +354,19 @@ def _check_types(processor: Processor, inlet_signals: Sequence[Any], raw_paramet
             )
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in tree.items():
-        found += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
-    return found
+def is_ours(processor: nn.Module) -> bool:
+    """Whether a processor runs in blocks by its ``forward``."""
+    return isinstance(processor, Processor) and type(processor).stream is Processor.stream
 
 
 def run(processor: nn.Module, *inlet_signals: Tensor, **parameters: Any) -> Any:
     """Call a processor that is part of another one, on a whole signal or on a block, as the other one is."""
-    ours = isinstance(processor, Processor) and type(processor).stream is Processor.stream
-    if in_blocks() and not ours:
+    if not in_blocks():
+        return processor(*inlet_signals, **parameters)
+    if not is_ours(processor):
         return remember(lambda state: processor.stream(*inlet_signals, state=state, **parameters), "stream")
-    return processor(*inlet_signals, **parameters)
+    resolution = resolution_of_part()
+    if resolution is None:
+        return processor(*inlet_signals, **parameters)
+    signals, raw_parameters = resolution(processor, inlet_signals, parameters)
+    return processor._computed(*signals, **raw_parameters)

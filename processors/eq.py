@@ -11,6 +11,7 @@ from .core.convolution import FIRConvolution
 from .core.fir import ZeroPhaseFilterBankFIR, ZeroPhaseFIR
 from .core.graphic_eq import Bands
 from .core.maps import spread_hertz
+from .core.recent import recent
 from .core.streaming import once
 from .core.windows import Window
 from .filter.base import RecursiveFilter
@@ -78,7 +79,7 @@ class ZeroPhaseFIREqualizer(Processor):
         Returns:
             ``(B, C, L)``.
         """
-        return self.conv(input_signals, once(self._response, log_magnitude))
+        return self.conv(input_signals, recent(self._response, log_magnitude))
 
     def _response(self, log_magnitude: Tensor) -> Tensor:
         return self.fir(log_magnitude).unsqueeze(1)
@@ -168,7 +169,7 @@ class NewZeroPhaseFIREqualizer(Processor):
         Raises:
             ParameterError: A ``"midside"`` equalizer of a signal that is not stereo.
         """
-        fir = once(self._response, log_magnitude)
+        fir = recent(self._response, log_magnitude)
         return filter_channels(input_signals, fir, self.processor_channel, self.conv)
 
     def _response(self, log_magnitude: Tensor) -> Tensor:

@@ -119,12 +119,16 @@ def the_floor_lies_below_the_render(text):
 
 def streams_are_as_fast_as_their_blocks(text):
     streaming = text.partition("## Streaming")[2].partition("## CUDA")[0]
-    blocks, sounds = rows(streaming)[:6], rows(streaming)[6:]
+    blocks, minutes, sounds = rows(streaming)[:6], rows(streaming)[6:8], rows(streaming)[8:]
     assert [row[0] for row in sounds] == ["in blocks", "in blocks", "at once"]
     for row in blocks:
-        of_sound, mean, slowest, times = (float(cell.replace(",", "")) for cell in row[2:])
+        of_sound, mean, slowest, share = (float(cell.replace(",", "")) for cell in row[2:])
         assert slowest >= 0.99 * mean > 0
-        assert times == pytest.approx(of_sound / mean, rel=0.02)
+        assert share == pytest.approx(mean / of_sound, rel=0.02)
+    for row in minutes:
+        of_sound, slowest, share, late = (float(cell.replace(",", "")) for cell in row[1:])
+        assert share == pytest.approx(slowest / of_sound, rel=0.02)
+        assert (late > 0) == (share > 1)
 
 
 def tensors_are_counted(text):
@@ -474,3 +478,30 @@ def test_images_of_the_page_are_there():
     docs = ROOT / "docs"
     for image in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (docs / "benchmarks.md").read_text()):
         assert (docs / image).exists()
+
+
+def test_the_script_for_a_gpu_says_what_it_would_do_without_one():
+    script = ROOT / "benchmarks" / "cuda.sh"
+    command = ["bash", str(script), "--python", sys.executable]
+    run = subprocess.run([*command, "--dry"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    parts = re.findall(r"^== (\S+) \(at most (\d+) s\): (.*)$", run.stdout, re.M)
+    assert [name for name, _, _ in parts] == ["tests", "kernels-tests", "page", "search", "profile"]
+    assert sum(int(seconds) for _, seconds, _ in parts) <= 600
+    for _, _, command in parts:
+        for path in re.findall(r"tests/\S+\.py", command):
+            assert (ROOT / path).is_file()
+    assert subprocess.run([*command, "--nope"], capture_output=True).returncode == 2
+    if not torch.cuda.is_available():
+        undone = subprocess.run(command, capture_output=True, text=True)
+        assert undone.returncode == 3 and "Nothing was measured" in undone.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["search", "profile"])
+def test_parts_for_a_gpu_run_on_the_cpu(part, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.on_device", part, "--device", "cpu", "--quick"]
+    command += ["--out", str(tmp_path / "trace.json")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "steps in" in run.stdout if part == "search" else (tmp_path / "trace.json").stat().st_size > 1000

@@ -1,6 +1,7 @@
 """What newcomers read first agrees with what there is."""
 
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 import grafx
+from grafx.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -64,6 +66,58 @@ def test_help_says_what_is_inside_and_loads_nothing():
     code = "import sys, pydoc, grafx; print(pydoc.plain(pydoc.render_doc(grafx))); assert 'torch' not in sys.modules"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True)
     assert "Renderer(G, processors)" in shown.stdout and "grafx.search " in shown.stdout
+
+
+MISTAKES = [
+    "--version",
+    "--help",
+    "nope",
+    "search",
+    "search --nope",
+    "search a.wav --mix b.wav --method nope",
+    "search a.wav --mix b.wav --out c --tolerance -1",
+    "render missing-folder",
+    "render missing-folder a.wav --out b.wav",
+    "report missing-folder",
+    "open missing-folder",
+    "draw missing-folder --out a.svg",
+    "draw missing-folder --out a.xyz",
+    "songs --help",
+    "songs search a.jsonl --workers 2 --scheduler here --out b",
+    "data mix --out a --count 0",
+    *(f"{command} --nope" for command in ("train", "estimate", "processors", "demo", "songs scan", "songs check")),
+    *(f"{command} --help" for command in COMMANDS),
+]
+HEAVY = ("torch", "numpy", "scipy", "numba", "networkx", "matplotlib", "soundfile")
+ALL_MISTAKES = """
+import contextlib, io, json, sys
+from grafx.cli import main
+
+for line in json.loads(sys.argv[1]):
+    sys.argv[1:] = line.split()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+        main()
+    loaded = [name for name in json.loads(sys.argv_heavy) if name in sys.modules]
+    print(json.dumps([line, said.getvalue(), loaded]), file=sys.__stdout__)
+"""
+
+
+def test_help_and_wrong_usage_load_nothing_that_computes(tmp_path):
+    code = ALL_MISTAKES.replace("sys.argv_heavy", repr(json.dumps(HEAVY)))
+    run = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(MISTAKES)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    told = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [line for line, _, _ in told] == MISTAKES
+    assert [line for line, said, _ in told if not said] == []
+    assert {line: loaded for line, _, loaded in told if loaded} == {}
+    assert not list(tmp_path.iterdir())
 
 
 def test_packages_are_loaded_when_they_are_asked_for():

@@ -7,18 +7,17 @@ ROOT = Path(__file__).parents[1] / "grafx"
 MOST_LINES, MOST_ARGUMENTS = 45, 8
 
 LONG = {
-    ("cli/data.py", "data"),  # options of a command
-    ("cli/search.py", "search"),  # options of a command
-    ("cli/songs/search.py", "search"),  # options of a command
-    ("cli/train.py", "train"),  # options of a command
+    ("cli/commands/data.py", "data"),  # options of a command
+    ("cli/commands/search.py", "search"),  # options of a command
+    ("cli/commands/train.py", "train"),  # options of a command
     ("render/stream.py", "_render"),  # a block, from its sources to the state that it leaves
 }
 MANY_ARGUMENTS = {
-    ("cli/data.py", "data"),  # options of a command
-    ("cli/draw.py", "draw"),  # options of a command
-    ("cli/search.py", "search"),  # options of a command
-    ("cli/songs/search.py", "search"),  # options of a command
-    ("cli/train.py", "train"),  # options of a command
+    ("cli/commands/data.py", "data"),  # options of a command
+    ("cli/commands/draw.py", "draw"),  # options of a command
+    ("cli/commands/search.py", "search"),  # options of a command
+    ("cli/commands/songs/search.py", "search"),  # options of a command
+    ("cli/commands/train.py", "train"),  # options of a command
     ("draw/callbacks.py", "_draw_node"),  # called as draw_node is
     ("draw/draw.py", "draw_grafx"),  # options with defaults
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise

@@ -11,6 +11,7 @@ COMPILERS = {"numba", "llvmlite", "triton"}
 # What each room of grafx may import, besides itself, errors and processors; the command line knows all.
 GRAFX = {
     "errors": set(),
+    "choices": set(),
     "words": set(),
     "text": set(),
     "trees": set(),
@@ -25,14 +26,26 @@ GRAFX = {
     "draw": {"data", "parameters", "text", "trees", "words"},
     "search": {"data", "parameters", "audio", "draw", "files", "render", "text", "trees", "words"},
     "report": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
-    "estimate": {"data", "parameters", "audio", "draw", "files", "render", "search", "text", "trees", "words"},
+    "estimate": {
+        "choices",
+        "data",
+        "parameters",
+        "audio",
+        "draw",
+        "files",
+        "render",
+        "search",
+        "text",
+        "trees",
+        "words",
+    },
     "utils": {"data", "parameters"},
     "settings": {"data", "parameters"},
 }
 FREE = {"cli", "__init__", "__main__"}
 
 # What each family of processors may import, besides itself and what all share.
-SHARED = {"base", "calls", "contract", "controls", "options", "rows", "arguments", "errors", "core"}
+SHARED = {"base", "calls", "contract", "controls", "options", "rows", "stream", "arguments", "errors", "core"}
 FAMILIES = {
     "container": {"filter"},
     "delay": set(),

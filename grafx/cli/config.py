@@ -1,25 +1,22 @@
 """What a search is asked for, on the command line and in files of TOML."""
 
-import difflib
 import math
 import sys
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from ..errors import GraphError, SearchError
 from ..files import relative_path, replacing
-from ..search import Options
-from ..search.mixing.console import CHAIN
+from ..search.mixing.options import CHAIN, Options
 from ..text import printable
 from ..words import count
-from .material import parse_groups, stem_names
+from .stems import parse_groups, stem_names
 
 CONFIG_FILE = "config.toml"
+NOT_ASKED = ("config",)
+"""Options of the command line that say where others are."""
 ODD_NAMES = sys.getfilesystemencodeerrors()
 """How names of files are kept that are no text."""
 NONE = "none"
@@ -163,6 +160,9 @@ def read_config(path: Path) -> dict[str, Any]:
         SearchError: It is no TOML, or has an unknown key or a value of another kind.
         OSError: It cannot be read.
     """
+    import difflib  # here, as most commands read none
+    import tomllib
+
     content = path.read_bytes()
     try:
         document = tomllib.loads(content.decode("utf-8-sig", ODD_NAMES).replace("\r\n", "\n"))
@@ -332,6 +332,8 @@ def write_config(request: Request, folder: Path) -> None:
     document = {name: value for name, value in document.items() if value is not None and value != {}}
     if isinstance(request.chain, list):  # tables come last
         document = {"chain": document.pop("chain"), **document}
+    import tomli_w
+
     with replacing(folder / CONFIG_FILE) as partial:
         partial.write_bytes(tomli_w.dumps(document).encode("utf-8", ODD_NAMES))
 

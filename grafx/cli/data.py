@@ -1,89 +1,16 @@
 """``grafx data``."""
 
-import json as json_format
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from ..errors import EstimateError
-from ..estimate.audible import AUDIBLE_DB
 from ..estimate.dataset import GraphDataset
-from ..estimate.prior import Prior, load_prior
+from ..estimate.prior import Prior
 from ..estimate.shards import write_shards
-from ..estimate.sounds import DrySounds, sounds_named
-from ..estimate.splits import BY, SPLITS
-from ..words import count as counted
-from .faults import INTERRUPTED, plain_errors
-from .outputs import check_folder
+from ..estimate.sounds import DrySounds
 from .progress import interrupts, shown_progress
-from .terminal import notice, say, silence, warnings_as_notices
 
 HELD_BACK = 10
 """For so many examples for training there is one for validation, and one for the test."""
-
-By = Enum("By", {name: name for name in BY}, type=str)
-
-
-def data(
-    prior: Annotated[
-        str, typer.Argument(help="What graphs are drawn from: drums, guitar, mix, or a TOML file.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option(help="Where the data goes.", show_default=False)],
-    count: Annotated[int, typer.Option(min=1, help="Examples for training.", show_default=False)],
-    valid: Annotated[
-        int | None, typer.Option(min=0, help="Examples for validation.", show_default="a tenth of --count")
-    ] = None,
-    test: Annotated[
-        int | None, typer.Option(min=0, help="Examples for the test.", show_default="a tenth of --count")
-    ] = None,
-    sounds: Annotated[
-        str, typer.Option(metavar="drums|tones|mix|FOLDER", help="Dry sounds: generated, or those of a folder.")
-    ] = "drums",
-    seconds: Annotated[float, typer.Option(help="Length of each example.")] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
-    by: Annotated[
-        By,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
-        typer.Option(help="What validation and test do not share with training."),
-    ] = By.sound,  # pyright: ignore[reportAttributeAccessIssue]
-    loudness: Annotated[
-        float | None, typer.Option(help="LUFS to which outputs are brought.", show_default="as they come")
-    ] = None,
-    audible: Annotated[
-        float, typer.Option(help="Settings are drawn again for nodes that change the output by fewer dB than this.")
-    ] = AUDIBLE_DB,
-    batch: Annotated[int, typer.Option(min=1, help="How many graphs are rendered at once.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Processes besides this one.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")] = False,
-) -> None:
-    """Make data for blind estimation: random graphs, their dry sounds and their outputs.
-
-    Interrupt it at any time: the same command resumes.
-    """
-    with plain_errors(), silence(quiet), warnings_as_notices(UserWarning):
-        check_folder(out, EstimateError)
-        graphs = load_prior(prior)
-        dry = sounds_named(sounds, graphs.sample_rate, notice)
-        sizes = dict(zip(SPLITS, (count, *(_tenth(count) if n is None else n for n in (valid, test))), strict=True))
-        options = {
-            "seconds": seconds,
-            "seed": seed,
-            "by": by.value,
-            "loudness": loudness,
-            "audible_db": audible,
-            "batch_size": batch,
-        }
-        datasets = make_datasets(graphs, dry, sizes, options)
-        if not write_datasets(datasets, out, workers):
-            notice(f"Stopped. What is complete is in {out}; the same command resumes.")
-            raise typer.Exit(INTERRUPTED)
-        if json:
-            print(json_format.dumps({"folder": str(out), "prior": graphs.name, **sizes}))
-        else:
-            parts = (f"{counted(dataset.count, 'example')} for {dataset.split}" for dataset in datasets)
-            say(f"Data is in {out}: {', '.join(parts)}.")
 
 
 def make_datasets(
@@ -106,5 +33,5 @@ def write_datasets(datasets: list[GraphDataset], out: Path, workers: int) -> boo
     return True
 
 
-def _tenth(count: int) -> int:
+def a_tenth(count: int) -> int:
     return -(-count // HELD_BACK)

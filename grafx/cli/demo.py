@@ -3,18 +3,14 @@
 import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from torch import Tensor
 
 from ..audio import write_audio
-from ..errors import AudioError, SearchError
+from ..errors import AudioError
 from ..files import write_through
 from ..search import Options, Search
-from .faults import INTERRUPTED, plain_errors
-from .outputs import check_folder
 from .report import TRUTH_FILE, leave_report
 from .search import run_search
 from .sources import AUDIO, TARGET
@@ -33,16 +29,6 @@ TRUTH = {
     "master": [f"gain {MASTER_GAIN_DB:+.1f} dB left, {MASTER_GAIN_DB:+.1f} dB right"],
 }
 """The processing of :func:`mix_elsewhere` in words."""
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("grafx-demo"),
-) -> None:
-    """Mix real stems with third-party effects, search for the graph, and compare it with the ground truth."""
-    with plain_errors():
-        check_folder(out, SearchError)
-        if not run_demo(out):
-            raise typer.Exit(INTERRUPTED)
 
 
 def run_demo(out: Path) -> bool:

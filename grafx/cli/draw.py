@@ -1,56 +1,22 @@
 """``grafx draw``."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from ..data import GRAFX
 from ..errors import GraphError
 from ..files import replacing
-from ..parameters.words import node_lines
-from .faults import plain_errors, usage
 from .outputs import check_file
-from .results import ResultFolder, load_folder
-from .terminal import say
+
+if TYPE_CHECKING:
+    from ..data import GRAFX
 
 PICTURES = (".svg", ".pdf", ".png")
 PAGE = ".html"
 LEGENDS, THEMES = ("above", "below", "right", "none"), ("light", "dark", "print")
 MOST_INCHES = 500
-TEXTS = "short_type, node_type, node_id, name, chain, level, settings, or an attribute of the nodes"
-
-
-def draw(
-    folder: ResultFolder,
-    out: Annotated[Path, typer.Option(help="Picture (.svg, .pdf, .png) or page (.html) to write.", show_default=False)],
-    vertical: Annotated[bool, typer.Option(help="Draw from top to bottom.")] = False,
-    inside: Annotated[str, typer.Option(help=f"Text inside nodes: {TEXTS}.")] = "short_type",
-    above: Annotated[str | None, typer.Option(help=f"Text above nodes: {TEXTS}.")] = None,
-    width: Annotated[
-        float | None, typer.Option(help="Width in inches, as of a column of a paper.", show_default="that of the graph")
-    ] = None,
-    legend: Annotated[
-        str | None, typer.Option(help="Where the legend stands: above, below, right, or none.", show_default="above")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Text above all.")] = None,
-    theme: Annotated[str, typer.Option(help="Colours: light, dark, or print for grey.")] = "light",
-) -> None:
-    """Draw a saved graph: as a picture, or as a page in which it can be moved, searched and folded."""
-    given = {"--vertical": vertical, "--inside": inside != "short_type", "--above": above is not None}
-    given |= {"--width": width is not None, "--legend": legend is not None, "--title": title is not None}
-    given["--theme"] = theme != "light"
-    with usage():
-        check_picture(out, [name for name, is_given in given.items() if is_given])
-        page = page_options(width, legend, theme)
-    with plain_errors():
-        G = load_folder(folder)[0]
-    with usage():
-        check_texts(G, {"--inside": inside, "--above": above})
-    with plain_errors():
-        draw_folder(G, out, vertical=vertical, node_inside=inside, node_above=above, title=title, **page)
-        say(f"Wrote {out}.")
 
 
 def check_picture(out: Path, options: Sequence[str] = ()) -> None:
@@ -86,6 +52,7 @@ def check_texts(G: GRAFX, options: Mapping[str, str | None]) -> None:
         GraphError: A text is unknown; the message names the option and the choices.
     """
     from ..draw.labels import TEXTS
+    from ..parameters.words import node_lines
 
     held = dict.fromkeys(name for _, data in G.nodes(data=True) for name in data if name != "parameters")
     lacking = {"rendering_order"} if G.rendering_order_method is None else set()

@@ -4,10 +4,9 @@ import json as json_format
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-import typer
 from rich.table import Table
 from torch import Tensor
 
@@ -25,11 +24,9 @@ from ..parameters.words import node_text
 from ..search.songs.names import folder_key
 from ..text import printable
 from .estimated import about_estimate
-from .faults import plain_errors
-from .outputs import check_folder
 from .report import REPORT_FILE
 from .results import alone_in
-from .terminal import complain, notice, remark, say, silence, terminal
+from .terminal import notice, remark, silence, terminal
 
 ESTIMATES_FILE, DRAWING_FILE, SOUND_FILE = "estimates.json", "graph.svg", "estimate.wav"
 FILES = DRAWING_FILE, ESTIMATES_FILE
@@ -46,51 +43,7 @@ class Task:
     out: Path
 
 
-def estimate(
-    files: Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="Folder of `grafx train`.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where the results go; of each of several files in a folder of its own.")],
-    dry: Annotated[
-        list[Path] | None,
-        typer.Option(help="What went in, if that is known. Give it once for all files, or once for each."),
-    ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many graphs to find for each file.")] = 5,
-    json: Annotated[bool, typer.Option("--json", help="Print the estimates as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no notes.")] = False,
-) -> None:
-    """Estimate the graphs that may have made a sound.
-
-    Writes the most likely graph with its settings and a drawing, all that were found with their probabilities, and
-    where the dry sound is given, what it sounds like through the graph, and a page.
-    """
-    with plain_errors(), silence(quiet):
-        tasks = _tasks(files, dry or [], out)
-        check_folder(out, EstimateError)
-        estimator = Estimator.load(model)
-        for task in tasks:
-            _refuse_results(task.out)
-        said, failed = [], 0
-        for task in tasks:
-            try:
-                said.append(run_estimate(estimator, task, k, json))
-            except AudioError as error:
-                if len(tasks) == 1:
-                    raise
-                failed += 1
-                complain(str(error))
-        if json:
-            print(json_format.dumps(said, indent=1))
-        elif failed:
-            say(f"{failed} of {len(tasks)} files could not be estimated; results of the others are in {out}.")
-        elif len(tasks) == 1:
-            say(f"Results are in {tasks[0].out}.")
-        else:
-            say(f"Results are in {out}, of each file in a folder of its own.")
-        if failed:
-            raise typer.Exit(1)
-
-
-def _tasks(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
+def tasks_of(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
     if len(dry) not in (0, 1, len(files)):
         raise EstimateError(
             f"There are {len(files)} files, but {len(dry)} dry sounds: give --dry once for all, or once for each file."
@@ -105,7 +58,7 @@ def _tasks(files: Sequence[Path], dry: Sequence[Path], out: Path) -> list[Task]:
     return [Task(file, source, out / name) for file, source, name in zip(files, sources, names, strict=True)]
 
 
-def _refuse_results(out: Path) -> None:
+def refuse_results(out: Path) -> None:
     if present := [name for name in (GRAPH_FILE, *FILES) if (out / name).exists()]:
         raise EstimateError(
             f"{printable(out)} already holds {', '.join(present)}, which is left as it is: give another folder."
@@ -137,7 +90,7 @@ def run_estimate(model: Estimator, task: Task, k: int, quiet: bool = False) -> d
     if not quiet:
         _print(task, found, graphs)
     with alone_in(task.out):
-        _refuse_results(task.out)
+        refuse_results(task.out)
         _write(task.out, model, said, graphs, found)
         if dry is not None:
             _write_sound(model, task, graphs[0], found[0].gain, output, dry, rate)

@@ -5,11 +5,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 from torch import Tensor
 
@@ -22,11 +20,8 @@ from ..search.inversion.invert import Inverting
 from ..search.inversion.memory import load_memory, save_memory
 from ..search.inversion.report import INVERSION_FILES, write_inversion
 from ..words import signed
-from .faults import INTERRUPTED, plain_errors
-from .inversions import sources_of_inversion
 from .outputs import check_folder
 from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts, shown_progress
-from .report import leave_report
 from .results import alone_in
 from .terminal import notice, say, terminal
 
@@ -47,29 +42,6 @@ def _kick(sample_rate: int) -> tuple[Processor, list[dict[str, float]]]:
 
 SYNTHS: Mapping[str, Callable[[int], tuple[Processor, list[dict[str, float]]]]] = {"kick": _kick}
 """Name to a function of the sample rate that returns a synthesizer and some initial settings."""
-
-
-Synth = Enum("Synth", {name: name for name in SYNTHS}, type=str)
-
-
-def invert(
-    file: Annotated[Path, typer.Argument(help="An audio file, mono or stereo.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where the results go.", show_default=False)],
-    synth: Annotated[
-        Synth,  # pyright: ignore[reportInvalidTypeForm] – a class, made from names
-        typer.Option(help="The synthesizer."),
-    ] = Synth.kick,  # pyright: ignore[reportAttributeAccessIssue]
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
-) -> None:
-    """Find the settings with which a synthesizer reproduces a sound.
-
-    Writes the settings, their sound, spectrograms before and after, and a page. Interrupt it at any time: the best
-    settings so far are saved, and the same command resumes.
-    """
-    with plain_errors():
-        if not run_invert(file, synth.value, out, seed):
-            raise typer.Exit(INTERRUPTED)
-        leave_report(out, lambda folder: sources_of_inversion(folder, file))
 
 
 def run_invert(path: Path, synth: str, out: Path, seed: int, effort: Effort | None = None) -> bool:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .. import __version__
 from .terminal import say
 
 COMMANDS = {
@@ -44,7 +43,7 @@ app = typer.Typer(
 
 def load(name: str) -> Any:
     """Import a command: a function, or an app of further commands."""
-    module = import_module(f".{name}", __package__)
+    module = import_module(f".commands.{name}", __package__)
     found = getattr(module, name, None) or getattr(module, f"{name}_")
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
@@ -55,6 +54,8 @@ def load(name: str) -> Any:
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from .. import __version__
+
         say(f"grafx {__version__}")
         raise typer.Exit()
 

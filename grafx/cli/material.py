@@ -1,23 +1,20 @@
 """What a search is given: stems, their names and groups, and the mix."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from torch import Tensor
 
 from ..audio import audio_digest, conform, read_audio, read_stems
-from ..errors import AudioError, GraphError, SearchError
+from ..errors import AudioError, SearchError
 from ..text import printable
+from .stems import parse_groups as parse_groups
+from .stems import stem_names
 from .terminal import notice
 
 ROUNDED = 0.01  # seconds that the end of an excerpt may be after that of the mix
-
-StemPaths = Annotated[list[Path], typer.Argument(help="Audio files, mono or stereo.", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -82,37 +79,6 @@ def _check_repeated(stems: Tensor, mix: Tensor, stem_paths: Sequence[Path], mix_
             notice(f"{path} {what}: their contributions cannot be separated.")
 
 
-def stem_names(paths: Sequence[Path]) -> list[str]:
-    """File names without suffix, numbered if they are equal."""
-    names: list[str] = []
-    stems = [printable(path.stem) for path in paths]
-    taken = set(stems)
-    for stem in stems:
-        numbered = (f"{stem}-{number}" for number in itertools.count(2))
-        names.append(stem if stem not in names else next(n for n in numbered if n not in taken))
-        taken.add(names[-1])
-    return names
-
-
 def span_text(start: float | None, end: float | None) -> str:
     """An excerpt in words, such as ``"from 10 s to 40 s"``."""
     return f"from {start or 0:g} s" + ("" if end is None else f" to {end:g} s")
-
-
-def parse_groups(texts: Sequence[str], kind: str = "group", form: str = "NAME=STEM,STEM") -> dict[str, list[str]]:
-    """Convert ``["rhythm=drums,bass"]`` to ``{"rhythm": ["drums", "bass"]}``.
-
-    Raises:
-        GraphError: A text is not of this form, or a name is given twice; ``kind`` and ``form`` are what it says.
-    """
-    groups = {}
-    for text in texts:
-        name, _, stems = text.partition("=")
-        name = printable(name)
-        members = [printable(stem.strip()) for stem in stems.split(",")]
-        if not name or not all(members):
-            raise GraphError(f"The {kind} {text!r} is not of the form {form}.")
-        if name in groups:
-            raise GraphError(f"The {kind} '{name}' is given twice: give all of it at once.")
-        groups[name] = members
-    return groups

@@ -2,38 +2,14 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch.nn as nn
-import typer
 
 from ..errors import SearchError
-from .faults import plain_errors, usage
-from .own_processors import find_maker
-from .results import ResultFolder, metrics_beside
-from .sources import Mix, OwnProcessors, Stems, find_sources
+from .results import metrics_beside
+from .sources import find_sources
 from .terminal import notice, say
-
-
-def open_(
-    folder: ResultFolder,
-    stems: Stems = None,
-    mix: Mix = None,
-    processors: OwnProcessors = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the local server; 0 takes one that is free.")
-    ] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
-) -> None:
-    """Open a saved graph in a page on which it can be heard and changed.
-
-    The page is served on this machine alone, until Ctrl-C. Changed graphs are saved beside the old one.
-    """
-    with plain_errors():
-        with usage():
-            maker = find_maker(processors) if processors else None
-        desk = desk_of(folder, stems or [], mix, processors, maker)
-        open_desk(desk, port, browser)
 
 
 def desk_of(folder: Path, stems: list[Path], mix: Path | None, name: str | None = None, maker: Any = None) -> Any:

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from ..audio_writer import audio_suffixes
 from ..errors import AudioError
 
 
@@ -51,6 +50,8 @@ def check_audio_file(file: Path) -> None:
     Raises:
         AudioError: It is a folder, its suffix is not that of a writable audio format, or its folder is not writable.
     """
+    from ..audio_writer import audio_suffixes
+
     kinds = {f".{suffix}" for suffix in audio_suffixes()}
     if file.suffix.lower() not in kinds:
         raise AudioError(f"{file} has no known audio suffix: use .wav or .flac.")

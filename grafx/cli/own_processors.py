@@ -1,19 +1,22 @@
 """Processors of one's own, from a function that is named on the command line."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-import torch.nn as nn
-
-from ..data import GRAFX
 from ..errors import GraphError, SearchError
-from ..search.mixing.own import own_processors
 
-Maker = Callable[[int], Mapping[str, nn.Module]]
+if TYPE_CHECKING:
+    import torch.nn as nn
+
+    from ..data import GRAFX
+
+Maker = Callable[[int], "Mapping[str, nn.Module]"]
 """Function of a sample rate in Hz to node types with their processors."""
 
 OPTION = "--processors MODULE:FUNCTION"
@@ -43,7 +46,7 @@ def find_maker(name: str, *folders: Path) -> Maker:
         raise SearchError(f"The module {place} ({file}) has no function {attribute}: --processors needs one.")
     parameters = list(inspect.signature(maker).parameters.values())
     takes_rate = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
-    return cast(Maker, maker if takes_rate else lambda _rate: maker())
+    return maker if takes_rate else lambda _rate: maker()
 
 
 def _import(place: str) -> Any:
@@ -64,6 +67,8 @@ def made_by(name: str | None, maker: Maker | None, sample_rate: int) -> dict[str
     Raises:
         SearchError: It returns no processors by node types.
     """
+    from ..search.mixing.own import own_processors
+
     if maker is None:
         return None
     processors = maker(sample_rate)

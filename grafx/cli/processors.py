@@ -2,13 +2,11 @@
 
 import difflib
 import inspect
-import json
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import torch.nn as nn
-import typer
 from rich.table import Table
 
 from .. import processors as library
@@ -18,32 +16,7 @@ from ..search import console_processors
 from ..search.mixing.console import ROLES
 from ..search.mixing.weighted import inner
 from ..words import count
-from .faults import plain_errors, usage
 from .terminal import say, terminal
-
-JSON = "Print the same as JSON, with all controls."
-
-
-def processors(
-    name: Annotated[
-        str | None, typer.Argument(help="A class of grafx.processors, or a type of a console.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
-) -> None:
-    """List the processors, or the controls of one: their units, ranges and defaults."""
-    with plain_errors():
-        types, classes = console_types(), library_classes()
-        with usage():
-            chosen = None if name is None else find(name, {**classes, **types})
-        if as_json:
-            found = [describe(name, chosen)] if name and chosen else _describe_all(types, classes)
-            print(json.dumps(found[0] if name else found, indent=1))
-        elif name and chosen:
-            _print_one(name, chosen)
-        else:
-            _print_all("Types of a console", types)
-            _print_all("Classes of grafx.processors", classes)
-            say("grafx processors NAME lists the controls of one.")
 
 
 def console_types() -> dict[str, nn.Module]:
@@ -91,7 +64,7 @@ def describe(name: str, processor: Any) -> dict[str, Any]:
     }
 
 
-def _describe_all(types: Mapping[str, Any], classes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def describe_all(types: Mapping[str, Any], classes: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [describe(name, processor) for name, processor in (*types.items(), *classes.items())]
 
 
@@ -125,7 +98,7 @@ def _control(leaf: Leaf) -> dict[str, Any]:
     }
 
 
-def _print_all(title: str, processors: Mapping[str, Any]) -> None:
+def print_all(title: str, processors: Mapping[str, Any]) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("what it is", overflow="fold")
@@ -135,7 +108,7 @@ def _print_all(title: str, processors: Mapping[str, Any]) -> None:
     terminal.print()
 
 
-def _print_one(name: str, processor: Any) -> None:
+def print_one(name: str, processor: Any) -> None:
     about = describe(name, processor)
     cls = about["class"].rpartition(".")[2]
     say(f"{cls}: {about['summary']}")

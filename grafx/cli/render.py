@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import torch.nn as nn
-import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
 
@@ -15,37 +13,14 @@ from ..errors import AudioError
 from ..search import MixStream, render_mix
 from ..search.mixing.console import hearing_processors
 from .estimated import level_of, processors_of_estimate
-from .faults import plain_errors, usage
-from .material import StemPaths
 from .outputs import check_audio_file
-from .own_processors import Maker, check_own_types, find_maker, made_by
-from .results import ResultFolder, load_folder
+from .own_processors import Maker, check_own_types, made_by
+from .results import load_folder
 from .sources import check_mixing_graph, stems_in_order, stems_of_search
-from .terminal import error_terminal, notice, say
+from .terminal import error_terminal, notice
 
 BLOCK = 65536
 MOST_SECONDS_OF_TAIL = 100
-
-
-def render(
-    folder: ResultFolder,
-    stems: StemPaths,
-    out: Annotated[Path, typer.Option(help="Audio file to write; .wav keeps 32-bit floats.", show_default=False)],
-    block: Annotated[
-        int | None,
-        typer.Option(min=1, help="Render this many samples at a time, for files of any length."),
-    ] = None,
-    tail: Annotated[bool, typer.Option(help="Continue after the stems until the sound has decayed.")] = False,
-    processors: Annotated[
-        str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
-    ] = None,
-) -> None:
-    """Mix stems with a saved graph."""
-    with plain_errors():
-        with usage():
-            maker = find_maker(processors) if processors else None
-        render_folder(folder, stems, out, block, tail, processors, maker)
-        say(f"Wrote {out}.")
 
 
 def render_folder(

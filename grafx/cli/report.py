@@ -2,54 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from .options import REPORT_FILE as REPORT_FILE
+from .results import metrics_beside
+from .sources import Sources, find_sources
+from .terminal import notice, remark, silence
 
-from ..data.formats.io import GRAPH_FILE
-from ..errors import GraphError
-from .faults import plain_errors, usage
-from .inversions import is_inversion, sources_of_inversion
-from .outputs import check_file
-from .own_processors import find_maker
-from .results import ResultFolder, metrics_beside
-from .sources import Mix, OwnProcessors, Sources, Stems, find_sources
-from .terminal import notice, remark, say, silence
-
-REPORT_FILE, TRUTH_FILE = "report.html", "truth.json"
-PAGES = (".html", ".htm")
-
-
-def report(
-    folder: ResultFolder,
-    stems: Stems = None,
-    mix: Mix = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option(help="What is known of the mix: a JSON file of its chains.", show_default="truth.json, if any"),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Page to write.", show_default="report.html in the folder")] = None,
-    processors: OwnProcessors = None,
-) -> None:
-    """Write a page to see and hear a saved graph.
-
-    It is one file that opens in any browser, without a network.
-    """
-    folder = folder.parent if folder.is_file() else folder
-    out = folder / REPORT_FILE if out is None else out
-    from ..report import read_truth
-
-    with plain_errors():
-        with usage():
-            maker = find_maker(processors) if processors else None
-            check_file(out, PAGES, GraphError)
-        known = read_truth(truth) if truth else None  # before the audio is read
-        if is_inversion(folder) and not (folder / GRAPH_FILE).exists():
-            sources = sources_of_inversion(folder, mix)
-        else:
-            sources = find_sources(folder, stems or (), mix, processors, maker)
-        write_page(folder, out, sources, known)
-        say(f"Wrote {out}.")
+TRUTH_FILE = "truth.json"
 
 
 def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None) -> None:

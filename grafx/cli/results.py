@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..data import GRAFX, load_grafx
 from ..data.formats.io import GRAPH_FILE
@@ -17,10 +15,6 @@ from ..search.mixing.report import METRICS_FILE, RESULT_FILES
 from .config import CONFIG_FILE, Request, is_own_config
 from .outputs import refuse_file
 from .progress import CHECKPOINT
-
-ResultFolder = Annotated[
-    Path, typer.Argument(help="Folder with the results of a search, or its graph.json.", show_default=False)
-]
 
 
 def load_folder(folder: Path) -> tuple[GRAFX, dict[str, Any], dict[str, Any]]:

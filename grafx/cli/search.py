@@ -3,9 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..data import GRAFX, load_grafx
 from ..errors import SearchError
@@ -13,110 +11,18 @@ from ..search import Search, build_console, load_checkpoint, remove_checkpoint, 
 from ..search.mixing.console import MASTER
 from ..search.mixing.own import own_device
 from ..search.mixing.report import RESULT_FILES, write_results
-from .config import CONFIG_FILE, Request, is_own_config, make_request, write_config
-from .faults import INTERRUPTED, plain_errors, usage
+from .config import CONFIG_FILE, Request, is_own_config, write_config
+from .faults import plain_errors
 from .material import Material, read_material
 from .outputs import check_folder
 from .own_processors import Maker, find_maker, made_by
 from .prior import starts_for
 from .progress import CHECKPOINT, interrupts, run_with_progress
-from .report import leave_report
 from .results import alone_in, finished_metrics, refuse_results, result_files
-from .search_options import given, with_search_options
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
-from .sources import find_sources
 from .summary import print_summary
 from .terminal import notice, say, silence
 from .workers import run_in_processes
-
-NOT_ASKED = ("config",)
-"""Options that say where others are."""
-
-
-@with_search_options
-def search(
-    ctx: typer.Context,
-    stems: Annotated[list[Path] | None, typer.Argument(help="Audio files, mono or stereo.", show_default=False)] = None,
-    mix: Annotated[Path | None, typer.Option(help="Finished mix of these stems.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the results go.", show_default=False)] = None,
-    names: Annotated[
-        str | None,
-        typer.Option(help="Names of the stems in their order: drums,bass,…", show_default="those of the files"),
-    ] = None,
-    start: Annotated[
-        float | None,
-        typer.Option(min=0, help="Where an excerpt begins, in seconds.", show_default="the beginning"),
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option(min=0, help="Where the excerpt ends, in seconds.", show_default="the end")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file of TOML with any of these options; those given here count more. Results have such a file."
-        ),
-    ] = None,
-    group: Annotated[
-        list[str] | None, typer.Option(help="A subgroup: NAME=STEM,STEM,… May be given several times.")
-    ] = None,
-    chain: Annotated[
-        str | None,
-        typer.Option(help="Processors of each chain: eq,compressor,… See grafx processors.", show_default="all seven"),
-    ] = None,
-    master: Annotated[
-        str | None, typer.Option(help="Processors of the master, or none.", show_default="those of a chain")
-    ] = None,
-    returns: Annotated[
-        list[str] | None,
-        typer.Option(help="A return, with a send from each chain: NAME=PROCESSOR,… May be given several times."),
-    ] = None,
-    sidechain: Annotated[
-        list[str] | None,
-        typer.Option(help="What drives a compressor of a stem or group: STEM=KEY. May be given several times."),
-    ] = None,
-    processors: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:FUNCTION",
-            help="A function of your own that returns a dict of processors by node types, and may take the sample rate."
-            " The module may be in the working directory.",
-        ),
-    ] = None,
-    prior: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where processors start: a prior of graphs, such as grafx songs prior fits to searches.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            min=1, help="How many searches, with the seed and those that follow it, to tell what is sure of the answer."
-        ),
-    ] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no summary.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary, no notes and no progress.")] = False,
-    **options: Any,
-) -> None:
-    """Find a mixing graph that turns stems into a finished mix.
-
-    Interrupt it at any time: the best graph so far is saved, and the same command resumes.
-    """
-    with plain_errors(), usage():
-        request = make_request(given(ctx, *NOT_ASKED), config)
-        maker = check_request(request, *_folders(config))
-    with plain_errors(), silence(request.quiet):
-        new_search = read_searches(request, maker)
-        found = new_search(request)
-        if request.seeds > 1:
-            finished = run_seeds(found, new_search, request, config)
-        else:
-            finished = run_search(found, request.out, request=request, config=config)
-        if not finished:
-            raise typer.Exit(INTERRUPTED)
-        leave_report(request.out, lambda folder: find_sources(folder, name=request.processors, maker=maker))
 
 
 def check_request(request: Request, *folders: Path) -> Maker | None:
@@ -282,13 +188,13 @@ def _search_elsewhere(tasks: Sequence[tuple[Request, str]], config: Path | None)
     """Search with some of the seeds in a process of its own, from the files."""
     request, _ = tasks[0]
     with plain_errors(), silence(request.quiet), interrupts() as interrupted:
-        maker = check_request(request, *_folders(config))
+        maker = check_request(request, *folders_of(config))
         with silence(True):  # what is to be said of the files has been said
             new_search = read_searches(request, maker)
         _search_seeds(new_search, tasks, interrupted)
 
 
-def _folders(config: Path | None) -> list[Path]:
+def folders_of(config: Path | None) -> list[Path]:
     """Where modules are looked for besides the working directory."""
     return [config.absolute().parent] if config else []
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..search import Options
+from ..search.mixing.options import Options
 from ..search.mixing.prune import METHODS
 from .config import ALIASES
 

@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch.nn as nn
-import typer
 from torch import Tensor
 
 from ..audio import audio_digest, conform, read_audio, read_stems
@@ -24,15 +23,6 @@ from .material import excerpt, span_text, stem_names
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
 from .terminal import notice
-
-Stems = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Audio files, mono or stereo.", show_default="those of the search"),
-]
-Mix = Annotated[Path | None, typer.Option(help="The finished mix.", show_default="that of the search")]
-OwnProcessors = Annotated[
-    str | None, typer.Option(metavar="MODULE:FUNCTION", help="Processors of your own, as in grafx search.")
-]
 
 AUDIO, TARGET = "audio", "target.wav"
 """Where the demo keeps its stems, and its mix among them."""

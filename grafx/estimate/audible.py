@@ -10,13 +10,12 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from ..choices import AUDIBLE_DB as AUDIBLE_DB
 from ..data import GRAFX
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import GraphError
 from .rendering import render_graphs
 
-AUDIBLE_DB = -30.0
-"""Level of a change, relative to the output, from which on it counts."""
 SILENT = 1e-10
 """Mean square below which an output is silent, −100 dB."""
 AT_ONCE = 2**26

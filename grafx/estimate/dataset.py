@@ -23,14 +23,15 @@ from .tokens import canonical_key
 __all__ = ["Example", "GraphDataset"]
 
 ATTEMPTS, OTHERS = 3, 16
-"""How often settings are drawn until a node that is not audible is left as it is, and other graphs where all is silent."""
+"""How often settings are drawn for nodes that are not audible, and other graphs for those that are silent."""
 LARGEST_GAIN = 1e4  # 80 dB
 
 
 class GraphDataset(Batches):
     """Random graphs, drawn and rendered on the fly. It yields lists of examples, each rendered in one call.
 
-    Settings of nodes that are not audible are drawn again, some times, and graphs that stay silent. See :class:`Batches` for the order.
+    Settings of nodes that are not audible are drawn again, some times, and graphs that stay silent.
+    See :class:`Batches` for the order.
 
     Args:
         prior: What graphs are drawn from.

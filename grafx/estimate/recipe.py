@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..choices import DRY as DRY
 from ..errors import EstimateError
 from .prior.prior import prior_presets
 from .prior.reading import Table, meant
 from .sounds.generated import SCORES
 
 PRESETS = Path(__file__).with_name("presets")
-DRY = "given", "absent", "either"
 
 
 def _within(default: Any, low: float, high: float = math.inf) -> Any:

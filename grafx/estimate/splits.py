@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from .. import trees
+from ..choices import BY as BY
 from ..data import GRAFX
 from ..errors import EstimateError
 from ..processors.contract import contract_of
@@ -16,7 +17,6 @@ from .seeds import seed_of
 from .sounds import DrySounds
 
 SPLITS = "train", "valid", "test"
-BY = "sound", "structure", "settings"
 
 PARTS = 10
 """Of ten parts one is for validation, one for the test, and eight for training."""

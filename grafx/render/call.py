@@ -91,6 +91,8 @@ def _call(
 
 
 def _split_result(step: RenderStep, result: Any) -> Result:
+    if isinstance(result, Tensor) and result.ndim == 3 and len(step.segments) == 1:
+        return [result], None
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
     intermediates = parts.pop() if parts and isinstance(parts[-1], dict) else None
     if len(parts) == 1 and isinstance(parts[0], (tuple, list)):

@@ -58,6 +58,9 @@ def gather(step: RenderStep, inlet: int, segments: Segments, first: Rows, aggreg
         RenderError: Signals at one inlet have channel counts that do not broadcast.
     """
     parts = step.inlets[inlet]
+    if len(parts) == 1 and len(parts[0].reads) == 1 and not parts[0].summed:
+        read = parts[0].reads[0]
+        return segments[read.step, read.outlet][read.segment]
     reads = [
         [tensor for read in part.reads for tensor in segments[read.step, read.outlet][read.segment]] for part in parts
     ]

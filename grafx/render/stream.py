@@ -1,7 +1,7 @@
 """Streaming of a graph, block by block: for audio of any length, and in real time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -13,10 +13,13 @@ from ..data.configs import BUILT_IN_TYPES, NodeConfigs
 from ..data.graph import GRAFX
 from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
+from ..processors.base import is_ours
 from ..processors.contract import contract_of, latency_of, streaming_fault, tail_of
-from ..processors.core.streaming import first_bad_sample
+from ..processors.core.finite import all_finite
+from ..processors.core.streaming import Unchanged, first_bad_sample
 from ..processors.options import difference, identity_of
-from ..trees import tensors
+from ..processors.stream import Stream
+from ..trees import map_tensors, tensors
 from .aligned import BEFORE, aligned
 from .check import check_inputs
 from .gather import Rows, Segments, cut, one_by_one, same_channels
@@ -51,7 +54,8 @@ class StreamRenderer(nn.Module):
 
     Attributes:
         G: The graph as it is rendered.
-        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block.
+        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block: be replaced,
+            or written to as torch counts it, which it does not for ``parameter.data`` and arrays of NumPy.
         latency_samples: How late the output is.
         state: What it remembers: plain data, nested dicts and tuples of tensors, numbers and words, which
             ``torch.save`` takes; None at the beginning. It says whose it is: the nodes and cables of the graph in the
@@ -96,6 +100,9 @@ class StreamRenderer(nn.Module):
         self.state: State | None = None
         self._whose = _whose(self.G, self.render_data, self.processors)
         self._departures = _departures(self.G, self.render_data, ready.departures)
+        pairs = zip(self.render_data.iter_list, self._departures, strict=True)
+        self._streamed = [_Streamed(index, step, max(late)) for index, (step, late) in enumerate(pairs)]
+        self._plan = _Plan()
         self._loops = _Loops(self.G, self.render_data, ready.cuts)
 
     @torch.no_grad()
@@ -120,32 +127,33 @@ class StreamRenderer(nn.Module):
 
     def _render(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
         """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
-        data, processors = self.render_data, self.processors
-        parameters, common = self.per_type_parameters, common_parameters
+        data = self.render_data
         sources = self._loops.with_silence(block)
-        check_inputs(processors, sources, parameters, common, data)
+        processors = dict(self.processors.items())
+        own = self._plan(data, processors, sources, self.per_type_parameters, common_parameters)
         if sources.ndim == 4:
-            parameters, common = per_source(processors, sources, parameters, common, data)
             sources = sources.transpose(0, 1)
         before = self._before()
         time = 0 if before is None else before.time
         states: list[tuple[State, ...]] = []
         segments: Segments = {}
+        computed: list[tuple[RenderStep, tuple[Rows, ...]]] = []
 
         def compute(index: int, check_delay: bool) -> tuple[tuple[Rows, ...], tuple[State, ...]]:
-            step = data.iter_list[index]
-            kept = None if before is None else before.steps[_name(index, step)]
-            processor = _Streamed(processors, step, kept, check_delay)
-            own = rows_of_step(step, parameters, common)
+            step, streamed = data.iter_list[index], self._streamed[index]
+            kept = None if before is None else before.steps[streamed.name]
+            streamed.begin(processors, kept, own[index], check_delay)
             try:
-                outlets, _ = compute_step({step.node_type: processor}, step, segments, own, sources, "native")
+                outlets, _ = compute_step({step.node_type: streamed}, step, segments, own[index], sources, "native")
             except Exception as error:
+                self._check_finite(computed, time)
                 former = ", ".join(str(self.G.nodes[node_id][BEFORE]) for node_id in range(*step.nodes))
                 error.add_note(f"In the graph that was given, the nodes of this step are {former}.")
                 raise
-            outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
-            self._check_finite(step, outlets, time)
-            return outlets, tuple(processor.after)
+            if time < streamed.departure or end is not None:
+                outlets = tuple(_in_its_time(rows, self._departures[index], time, end) for rows in outlets)
+            computed.append((step, outlets))
+            return outlets, tuple(streamed.after)
 
         for index, step in enumerate(data.iter_list):
             outlets, state = compute(index, index in self._loops.readers)
@@ -158,28 +166,29 @@ class StreamRenderer(nn.Module):
             segments[0, 0] = cut((sources,), data.iter_list[0].segments[0])
             for index in self._loops.readers:
                 states[index] = compute(index, False)[1]
+        self._check_finite(computed, time)
         output = output_of(outlets[0], block.ndim)
         loudest = 0.0 if before is None else before.loudest
         if self._loops.readers and output.numel():
             loudest = max(loudest, output.abs().max().item())
         length = block.shape[-1]
-        # Copies, as views would keep whole blocks alive.
         kept = _Kept(
             self._whose,
             time + length,
             length,
             loudest,
-            block[..., :0].clone(),
-            output[..., :0].clone(),
-            {_name(index, step): state for (index, step), state in zip(enumerate(data.iter_list), states, strict=True)},
+            _sample_of(block, None if before is None else before.input),
+            _sample_of(output, None if before is None else before.output),
+            {streamed.name: state for streamed, state in zip(self._streamed, states, strict=True)},
         )
         self.state = kept._asdict()
         return output
 
-    def _check_finite(self, step: RenderStep, outlets: tuple[Rows, ...], time: int) -> None:
-        for rows in outlets:
-            if all(signal.sum().isfinite() for signal in rows):
-                continue
+    def _check_finite(self, computed: Sequence[tuple[RenderStep, tuple[Rows, ...]]], time: int) -> None:
+        """Refuse what is not finite, by the first step that gives it."""
+        if all_finite([signal for _, outlets in computed for rows in outlets for signal in rows]):
+            return
+        for step, rows in ((step, rows) for step, outlets in computed for rows in outlets):
             found = [(first_bad_sample(signal), i) for i, signal in enumerate(one_by_one(rows), step.nodes[0])]
             bad = [(first, node_id) for first, node_id in found if first is not None]
             if bad:
@@ -298,8 +307,11 @@ def _whose(G: GRAFX, data: RenderData, processors: Mapping[str, Any]) -> dict[st
     }
 
 
-def _name(index: int, step: RenderStep) -> str:
-    return f"{index} {step.node_type}"
+def _sample_of(signal: Tensor, before: Tensor | None) -> Tensor:
+    """A block of no samples; a copy, as a view would keep the whole block alive."""
+    empty = signal[..., :0]
+    fits = before is not None and before.shape == empty.shape
+    return before if fits and before.dtype == empty.dtype and before.device == empty.device else empty.clone()
 
 
 class _DelayTooShort(RenderError):
@@ -310,23 +322,106 @@ class _DelayTooShort(RenderError):
         self.least = least
 
 
-class _Streamed:
-    """A processor in a stream: called like the processor, it keeps the state of each call."""
+class _Plan:
+    """Parameters of each step, checked and cut, which stay as they are until one is replaced or written to."""
 
-    def __init__(
-        self, processors: Mapping[str, Any], step: RenderStep, before: tuple[State, ...] | None, check_delay: bool
+    def __init__(self) -> None:
+        self._forget()
+
+    def __reduce__(self) -> tuple:
+        return _Plan, ()
+
+    def _forget(self) -> None:
+        self._fits: tuple[Any, ...] | None = None
+        self._unchanged: dict[str, Unchanged] = {}
+
+    def __call__(
+        self,
+        data: RenderData,
+        processors: Mapping[str, Any],
+        sources: Tensor,
+        parameters: Mapping[str, Any],
+        common: Mapping[str, Tensor],
+    ) -> list[dict[str, Any]]:
+        """The parameters of each step, which are the same dict as long as they are the same."""
+        fits = sources.shape[:-1], sources.dtype, sources.device, processors
+        trees = {"": common, **{node_type: parameters.get(node_type, {}) for node_type in processors}}
+        found = {name: _contents(tree) for name, tree in trees.items()}
+        if self._fits != fits:
+            self._forget()
+        kept = {name for name, same in self._unchanged.items() if same(found[name])}
+        if kept == found.keys():
+            return self._own
+        check_inputs(processors, sources, parameters, common, data)
+        if sources.ndim == 4:
+            parameters, common = per_source(processors, sources, parameters, common, data)
+        self._own = [
+            self._own[index] if {step.node_type, ""} <= kept else _anew(rows_of_step(step, parameters, common))
+            for index, step in enumerate(data.iter_list)
+        ]
+        self._fits, self._unchanged = fits, {name: Unchanged(found[name], contents=True) for name in found}
+        return self._own
+
+
+def _anew(rows: dict[str, Any]) -> dict[str, Any]:
+    """The same parameters as other objects, so that what was kept for them is not taken for theirs."""
+    return map_tensors(rows, lambda value: value.view(value.shape))
+
+
+def _contents(tree: Any) -> list[Any]:
+    """Names, tensors and where their values are, which ``.data`` replaces."""
+    own = _tensors_of(tree)
+    return [" ".join(tree), *own, *(tensor.data_ptr() for tensor in own)]
+
+
+def _tensors_of(tree: Any) -> list[Tensor]:
+    """The tensors of a tree; as the layout of its modules has them, which is faster than by name."""
+    if not isinstance(tree, nn.ParameterDict):
+        return [*tensors(tree)]
+    own, parts = (vars(tree)[name].values() for name in ("_parameters", "_modules"))
+    return [*own, *(tensor for part in parts for tensor in _tensors_of(part))]
+
+
+class _Streamed:
+    """The processor of a step in a stream: called like it, it keeps the state of each call.
+
+    Attributes:
+        name: Of its states.
+        departure: How late the latest of what its nodes give is.
+        after: The states of a block's calls so far.
+    """
+
+    def __init__(self, index: int, step: RenderStep, departure: int) -> None:
+        self.name, self.step, self.departure = f"{index} {step.node_type}", step, departure
+        self.processor: Any = None
+        # What comes from one node was checked there.
+        self._sums = any(part.summed for inlet in step.inlets for part in inlet)
+
+    def begin(
+        self,
+        processors: Mapping[str, Any],
+        before: tuple[State, ...] | None,
+        given: Mapping[str, Any],
+        check_delay: bool,
     ) -> None:
-        self.step = step
-        self.processor = None if step.node_type in BUILT_IN_TYPES else processors[step.node_type]
-        self.before = None if before is None else iter(before)
-        self.check_delay = check_delay
+        """Prepare for the calls of a block, with parameters from a dict that is another one where they change."""
+        processor = processors.get(self.step.node_type)
+        if processor is not self.processor or processor is None:
+            self.processor, self._streams = processor, []
+        self._before = None if before is None else iter(before)
+        self._given, self._checks_delay = given, check_delay
         self.after: list[Any] = []
 
     def __call__(self, *signals: Tensor, **parameters: Any) -> Any:
-        if self.check_delay:
+        if self._checks_delay:
             self._check_delay(signals, parameters)
-        state = None if self.before is None else next(self.before)
-        output, state = self.processor.stream(*signals, state=state, **parameters)
+        state = None if self._before is None else next(self._before)
+        if is_ours(self.processor):
+            if len(self._streams) == len(self.after):
+                self._streams.append(Stream(self.processor, self._sums))
+            output, state = self._streams[len(self.after)](signals, state, parameters, self._given)
+        else:
+            output, state = self.processor.stream(*signals, state=state, **parameters)
         self.after.append(state)
         return output
 
@@ -402,8 +497,6 @@ def _in_order(parameters: Mapping[str, Any], G: GRAFX, ordered: GRAFX, processor
 
 def _in_its_time(rows: Rows, departures: list[int], time: int, end: int | None) -> Rows:
     """Silence signals before their time 0, and at or after the end."""
-    if time >= max(departures) and end is None:
-        return rows
     starts = iter(departures)
     return tuple(_within(row, [next(starts) for _ in row], time, end) for row in rows)
 

@@ -1,60 +1,23 @@
 """Search for the graph that turns stems into a mix, and for the settings that reproduce a sound."""
 
-from ..errors import SearchError
-from .inversion.effect import COARSE_TO_FINE, EffectInversion, Level, invert_effect
-from .inversion.invert import Effort, Inversion, Step, invert
-from .inversion.spectral import SpectralLoss
-from .mixing.align import Alignment, align
-from .mixing.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from .mixing.console import build_console, console_processors
-from .mixing.diagnosis import Diagnosis, StemDiagnosis, diagnose
-from .mixing.loss import MatchLoss
-from .mixing.mixer import Mixer, MixStream, render_mix
-from .mixing.options import Options, Progress
-from .mixing.placement import Placement
-from .mixing.search import Search
-from .mixing.seeds import SeedResult, Spread, Sureness, best_result, search_seeds, sureness
-from .mixing.simplify import simplify
-from .mixing.state import Found, SearchState
-from .mixing.tensorboard import tensorboard_writer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "COARSE_TO_FINE",
-    "Alignment",
-    "Diagnosis",
-    "EffectInversion",
-    "Effort",
-    "Found",
-    "Inversion",
-    "Level",
-    "MatchLoss",
-    "MixStream",
-    "Mixer",
-    "Options",
-    "Placement",
-    "Progress",
-    "Search",
-    "SearchError",
-    "SearchState",
-    "SeedResult",
-    "SpectralLoss",
-    "Spread",
-    "StemDiagnosis",
-    "Step",
-    "Sureness",
-    "align",
-    "best_result",
-    "build_console",
-    "console_processors",
-    "diagnose",
-    "invert",
-    "invert_effect",
-    "load_checkpoint",
-    "remove_checkpoint",
-    "render_mix",
-    "save_checkpoint",
-    "search_seeds",
-    "simplify",
-    "sureness",
-    "tensorboard_writer",
-]
+if TYPE_CHECKING:
+    from .public import *  # noqa: F403
+    from .public import __all__ as __all__
+
+
+def __getattr__(name: str) -> Any:
+    """Look up a public name when it is first asked for, so that options alone are imported at once."""
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(".public", __name__), name, None)
+    if value is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module(".public", __name__).__all__})

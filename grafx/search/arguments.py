@@ -1,13 +1,16 @@
 """Checks of the arguments of searches, made before any work."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AudioError, GraphError, SearchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000  # Hz
 
@@ -59,6 +62,8 @@ def tensor(name: str, value: Any, any_device: bool = False) -> Tensor:
     Raises:
         AudioError: It is not such a tensor.
     """
+    from torch import Tensor  # not for the numbers of options, which the command line checks without it
+
     if not isinstance(value, Tensor):
         raise AudioError(f"{name} must be a torch.Tensor, not a {type(value).__name__}: convert it.")
     if value.is_sparse or (value.device.type != "cpu" and not any_device):

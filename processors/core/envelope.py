@@ -13,7 +13,8 @@ from ..errors import ParameterError
 from .bounds import clip
 from .precision import wide
 from .recursion import Coefficient, ballistics, last_output, onepole
-from .streaming import in_blocks, remember, with_past
+from .smoothed import smooth_block
+from .streaming import in_blocks, once, remember
 
 MAX_ALPHA = 1 - 1e-5
 
@@ -62,8 +63,13 @@ class TruncatedOnePoleIIRFilter(nn.Module):
 
     def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals of either sign: ``forward`` without the maximum."""
-        (alpha,) = coefficients(z_alpha, input_signals)
-        return truncated_onepole(input_signals, clip(alpha, high=MAX_ALPHA), self.iir_len)
+        alpha, forgotten = once(self._coefficients, z_alpha)
+        shape = -1, *[1] * (input_signals.ndim - 2)
+        return truncated_onepole(input_signals, alpha.reshape(shape), self.iir_len, forgotten.reshape(shape))
+
+    def _coefficients(self, z_alpha: Tensor) -> tuple[Tensor, Tensor]:
+        alpha = clip(torch.sigmoid(z_alpha.double()), high=MAX_ALPHA)
+        return alpha, alpha**self.iir_len
 
 
 class Ballistics(nn.Module):
@@ -93,14 +99,19 @@ class Ballistics(nn.Module):
         return carry_on(partial(_ballistics, attack, release), input_signals, initial)
 
 
-def truncated_onepole(u: Tensor, alpha: Tensor, taps: int) -> Tensor:
-    """Run :func:`~grafx.processors.core.recursion.onepole` with a truncated response, on a signal or on a block."""
+def truncated_onepole(u: Tensor, alpha: Tensor, taps: int, forgotten: Tensor | None = None) -> Tensor:
+    """Run :func:`~grafx.processors.core.recursion.onepole` with a truncated response, on a signal or on a block.
+
+    Args:
+        u: Signals ``(..., L)``.
+        alpha: Coefficients.
+        taps: Length of the response.
+        forgotten: Their powers by that, if known.
+    """
     if not in_blocks():
         return onepole(u, alpha, taps=taps)
-    extended = wide(with_past(u, taps))
-    forgotten = (alpha**taps).unsqueeze(-1) * extended[..., : u.shape[-1]]
-    rest = carry_on(lambda u, initial: onepole(u, alpha, initial), extended[..., taps:] - forgotten)
-    return rest.to(u.dtype)
+    forgotten = alpha**taps if forgotten is None else forgotten
+    return remember(partial(smooth_block, u, alpha, forgotten, taps), "smoothed")
 
 
 def carry_on(recursion: Callable[[Tensor, Coefficient], Tensor], u: Tensor, initial: Coefficient = 0.0) -> Tensor:

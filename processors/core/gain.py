@@ -1,8 +1,11 @@
 """Energy shared by channels, and a common gain, without full-size temporaries."""
 
+import torch
 from torch import Tensor
 
-from .operators import formula
+from .operators import formula, place_for
+
+SMALL = 1 << 14  # numbers; below that, calls take longer than memory
 
 
 def mean_square(u: Tensor) -> Tensor:
@@ -44,7 +47,10 @@ def apply_gain(u: Tensor, gain: Tensor) -> Tensor:
 
 def channel_dot(a: Tensor, b: Tensor) -> Tensor:
     """Compute the inner product over channels: two of shape ``(..., C, L)`` -> ``(..., L)``."""
-    total = a[..., 0, :] * b[..., 0, :]
+    if a.numel() < SMALL:
+        return (a * b).sum(-2)
+    first = a[..., 0, :], b[..., 0, :]
+    total = torch.mul(*first, out=place_for(*first))
     for channel in range(1, a.shape[-2]):
         total.addcmul_(a[..., channel, :], b[..., channel, :])
     return total
@@ -63,4 +69,9 @@ def _gain_gradient(grad: Tensor, needed: tuple, u: Tensor, gain: Tensor) -> tupl
     return by_u, by_gain
 
 
-_apply_gain = formula(lambda u, gain: u * gain[..., None, :], _gain_gradient, "apply_gain")
+def _times(u: Tensor, gain: Tensor) -> Tensor:
+    gain = gain[..., None, :]
+    return torch.mul(u, gain, out=place_for(u, gain))
+
+
+_apply_gain = formula(_times, _gain_gradient, "apply_gain")

@@ -234,3 +234,17 @@ def _inner(a: Tensor, b: Tensor) -> Tensor:
 
 _curve = formula(_times_slope, _curve_gradient, "knee")
 _surrogate_curve = formula(_times_slope, _curve_gradient, "hard_step", surrogate=True)
+
+# By name.
+RAMPS: dict[str, tuple[Ramp, Slopes]] = {
+    "hard": (_hard, _hard_slopes),
+    "quadratic": (_quadratic, _quadratic_slopes),
+    "quadratic step": (_quadratic_step, _quadratic_step_slopes),
+}
+CURVES: dict[str, Callable[..., Tensor]] = {
+    "hard": hard_knee,
+    "quadratic": quadratic_knee,
+    "exponential": exponential_knee,
+    "hard step": hard_step,
+    "quadratic step": quadratic_step,
+}

@@ -21,6 +21,7 @@ from ..errors import ParameterError
 from .constants import Constants
 from .cookbook import high_shelf
 from .iir import on_unit_circle
+from .operators import formula
 from .precision import wide
 
 LOWEST = 62.5  # Hz
@@ -84,13 +85,14 @@ class OctaveFilters(Constants):
             log_gains: Natural logarithms of the gains at the centres, ``(…, K)``.
 
         Returns:
-            Sections ``(…, K, 6)`` in double precision with a₀ = 1, the first of which is the broadband gain.
+            Sections ``(…, K, 6)`` in double precision with a₀ = 1, the first of which is the broadband gain;
+            differentiable once.
         """
         wanted = wide(log_gains)
-        gains = self._solution(wanted.detach())
-        # Only the derivative of the solution by the given gains is needed.
-        change = _least_squares(self._slopes(gains), wanted - wanted.detach())
-        return self._sections(gains + change)
+        with torch.no_grad():
+            gains = self._solution(wanted)
+            slopes = self._slopes(gains)
+        return self._sections(gains + _change(wanted, slopes))
 
     def log_gains(self, sections: Tensor) -> Tensor:
         """Compute log gains of sections ``(…, K, 6)`` at many frequencies, ``(…, F)``."""
@@ -120,13 +122,12 @@ class OctaveFilters(Constants):
         change = (self._responses(gains + SMALL) - self._responses(gains - SMALL)) / (2 * SMALL)
         return torch.cat([torch.ones_like(gains).unsqueeze(-1), change.mT], -1)
 
-    @torch.no_grad()
     def _solution(self, wanted: Tensor) -> Tensor:
         gains = _least_squares(self._slopes(torch.zeros_like(wanted)), wanted).clamp(-LARGEST, LARGEST)
         error = self._error(gains, wanted)
         for _ in range(STEPS):
             far = error.abs().amax(-1, keepdim=True) > ENOUGH
-            if not torch.compiler.is_compiling() and not far.any():
+            if wanted.device.type == "cpu" and not torch.compiler.is_compiling() and not far.any():
                 break
             step = far * _least_squares(self._slopes(gains), error)
             tried = torch.stack([(gains + share * step).clamp(-LARGEST, LARGEST) for share in SHARES])
@@ -141,5 +142,16 @@ class OctaveFilters(Constants):
 
 def _least_squares(matrix: Tensor, values: Tensor) -> Tensor:
     """Solve a linear system, also if it is singular."""
-    square = matrix.mT @ matrix + RIDGE * torch.eye(matrix.shape[-1]).to(matrix)
-    return torch.linalg.solve(square, matrix.mT @ values.unsqueeze(-1)).squeeze(-1)
+    return torch.linalg.solve(_square(matrix), matrix.mT @ values.unsqueeze(-1)).squeeze(-1)
+
+
+def _square(matrix: Tensor) -> Tensor:
+    return matrix.mT @ matrix + RIDGE * torch.eye(matrix.shape[-1]).to(matrix)
+
+
+def _by_wanted(grad: Tensor, needed: tuple, wanted: Tensor, slopes: Tensor) -> tuple[Tensor, None]:
+    return (slopes @ torch.linalg.solve(_square(slopes), grad.unsqueeze(-1))).squeeze(-1), None
+
+
+# Zero, with the derivative that the solution has by what is wanted. The slopes would move with it, so it has no second.
+_change = formula(lambda wanted, slopes: torch.zeros_like(wanted), _by_wanted, "OctaveFilters", surrogate=True)

@@ -12,9 +12,12 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 from torch._C import _are_functorch_transforms_active, _AutoDispatchBelowAutograd
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function, forward_ad
 
 from ..errors import DerivativeError
+from .backends import memory
+from .broadcasting import broadcast_shapes
 
 LIBRARY = torch.library.Library("grafx", "FRAGMENT")
 
@@ -85,9 +88,20 @@ class Operator:
             return self._overload.redispatch(keyset & torch._C._after_autograd_keyset, *arguments)
 
 
-def empty(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor of the same shape that is still to be filled."""
-    return like.new_empty(like.shape, dtype=dtype)
+def empty(like: Tensor, dtype: torch.dtype | None = None, shape: Sequence[int] | None = None) -> Tensor:
+    """A tensor that is still to be filled, by default of the same shape and type; see :mod:`.backends.memory`."""
+    shape = like.shape if shape is None else shape
+    if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+        return memory.empty(shape, dtype or like.dtype)
+    return like.new_empty(shape, dtype=dtype)
+
+
+def place_for(*operands: Tensor) -> Tensor | None:
+    """An ``out=`` for an operation on tensors that broadcast, or ``None`` where torch is to make the result itself."""
+    alike = len({(tensor.dtype, tensor.device) for tensor in operands}) == 1
+    if not alike or not is_plain(*operands):
+        return None
+    return empty(operands[0].detach(), shape=broadcast_shapes(*(tensor.shape for tensor in operands)))
 
 
 def operator(name: str) -> Callable[[Callable[..., Any]], Operator]:
@@ -111,6 +125,30 @@ def formula(
         surrogate: Whether the gradient is, by design, not that of ``value``.
     """
 
+    class Slope(Function):
+        """Gradient of a surrogate: constant unless differentiated, which is refused."""
+
+        @staticmethod
+        def forward(needed: tuple[bool, ...], grad: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+            found = zip(gradient(grad, needed, *arguments), arguments, needed, strict=True)
+            return tuple(
+                torch.zeros_like(a) if slope is None else slope.view_as(slope) for slope, a, yes in found if yes
+            )
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+            pass
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> NoReturn:
+            _refuse_second(name)
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Tensor) -> NoReturn:
+            _refuse_forward_mode(name)
+
+    Slope.vmap = staticmethod(_one_by_one(Slope.apply))
+
     class Node(Function):
         @staticmethod
         def forward(ctx: Any, *arguments: Any) -> Tensor:
@@ -119,17 +157,19 @@ def formula(
 
         @staticmethod
         def backward(ctx: Any, grad: Tensor) -> tuple:
-            arguments = _kept(ctx)
-            if not torch.is_grad_enabled() or torch.compiler.is_compiling():
-                return gradient(grad, ctx.needs_input_grad, *arguments)
+            arguments, needed = _kept(ctx), tuple(ctx.needs_input_grad)
+            transformed = _are_functorch_transforms_active()
+            if torch.compiler.is_compiling() or not (torch.is_grad_enabled() or transformed):
+                try:
+                    return gradient(grad, needed, *arguments)
+                except RuntimeError as error:
+                    if not torch.compiler.is_compiling() and is_legacy_batchedtensor(grad):
+                        _refuse_several(name, error)
+                    raise
             if not surrogate:
-                return _by_autograd(value, arguments, ctx.needs_input_grad, grad)
-            with torch.no_grad():
-                results = gradient(grad, ctx.needs_input_grad, *arguments)
-            given = [value for value in (grad, *arguments) if isinstance(value, Tensor)]
-            found = [result for result in results if result is not None]
-            found = iter(_Once.apply(name, len(found), *found, *given))
-            return tuple(None if result is None else next(found) for result in results)
+                return _by_autograd(value, arguments, needed, grad)
+            found = iter(Slope.apply(needed, grad, *arguments))
+            return tuple(next(found) if needs else None for needs in needed)
 
     class Transformed(Node):
         @staticmethod
@@ -152,10 +192,18 @@ def formula(
 
     def call(*arguments: Any) -> Tensor:
         if torch.compiler.is_compiling() or not (_are_functorch_transforms_active() or forward_ad._current_level >= 0):
-            return Node.apply(*arguments)
+            return Node.apply(*arguments) if torch.is_grad_enabled() else value(*arguments)
         return Transformed.apply(*arguments) if surrogate else value(*_alike(arguments))
 
     return call
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether tensors are nothing but numbers here and now, which kernels may access."""
+    if torch.compiler.is_compiling() or _are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return False
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return not recorded and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
 
 
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:
@@ -195,28 +243,6 @@ def _by_autograd(value: Callable[..., Tensor], arguments: Sequence[Any], needed:
     return tuple(next(slopes) if needs else None for needs in needed)
 
 
-class _Once(Function):
-    """Gradient of a surrogate: constant unless differentiated, which is refused."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(name: str, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        return tuple(tensor.view_as(tensor) for tensor in tensors[:count])
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        ctx.name = inputs[0]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> NoReturn:
-        _refuse_second(ctx.name)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> NoReturn:
-        _refuse_forward_mode(ctx.name)
-
-
 def _alike(arguments: Sequence[Any]) -> list[Any]:
     """Wrap all in the same transforms, so that ``value`` may write results of one tensor into another."""
     zeros = [a.real.flatten()[:0].sum() for a in arguments if isinstance(a, Tensor)]
@@ -232,6 +258,13 @@ def _refuse_second(name: str) -> NoReturn:
     raise DerivativeError(
         f"The gradient of {name} cannot be differentiated again: take second derivatives from differences of gradients."
     )
+
+
+def _refuse_several(name: str, error: RuntimeError) -> NoReturn:
+    raise DerivativeError(
+        f"The gradient of {name} is not taken of several outputs at once (is_grads_batched, vectorize=True): leave "
+        "that out, or use torch.func.jacrev."
+    ) from error
 
 
 def _refuse_forward_mode(name: str) -> NoReturn:

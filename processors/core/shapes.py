@@ -105,7 +105,7 @@ def check_rows(name: str, tensor: Any, *shape: int, beside: Tensor | None = None
 
 
 def shaped(**layouts: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Make an operator refuse tensors that do not fit each other, which its kernels rely on.
+    """Make an operator refuse tensors that do not fit each other or lie elsewhere, which its kernels rely on.
 
     Args:
         **layouts: Argument to its axes: a name stands for the same size everywhere, a number for itself, and names and
@@ -124,8 +124,14 @@ def shaped(**layouts: str) -> Callable[[Callable[..., Result]], Callable[..., Re
         @wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Result:
             sizes: dict[str, int] = {}
+            device = None
             for place, name, kind, axes in places:
                 tensor = args[place] if place < len(args) else kwargs[name]
+                device = device or tensor.device
+                if tensor.device != device:
+                    raise ParameterError(
+                        f"{name} is on {tensor.device}, but {places[0][1]} on {device}: move one to where the other is."
+                    )
                 if tensor.dtype not in KINDS[kind]:
                     raise ParameterError(f"{name} must hold {kind} values, not {tensor.dtype}.")
                 if tensor.ndim != len(axes) or not all(map(_fits, tensor.shape, axes, [sizes] * len(axes))):

@@ -19,7 +19,8 @@ from ..core.fir import ZeroPhaseFIR, normalize_impulse
 from ..core.lengths import samples_of
 from ..core.maps import Map, whole_if_nearly, within
 from ..core.precision import wide
-from ..core.streaming import once, remember
+from ..core.recent import recent
+from ..core.streaming import remember
 
 LOUDEST = 4  # taps that a summary names
 
@@ -263,7 +264,7 @@ class MultitapDelay(Processor):
                 although the taps are not filtered.
         """
         check_optional(self, log_fir_magnitude=log_fir_magnitude)
-        fir, radii_loss = once(self._response, delay_z, log_fir_magnitude)
+        fir, radii_loss = recent(self._response, delay_z, log_fir_magnitude)
         y = filter_channels(input_signals, fir, self.processor_channel, self.conv)
         return y, {"radii_reg": radii_loss}
 

@@ -113,8 +113,9 @@ class _Echo(Processor):
         whole, fraction, b, a = once(self._design, z_time, z_feedback, *cuts)
         b = b.unsqueeze(1) * loop[:, None]
         mix = b.new_tensor([0.0, 1.0, 0.0])
-        # Only later blocks may have longer times; under compilation, values are unknown.
-        longest = math.ceil(self._longest()) if in_blocks() or torch.compiler.is_compiling() else None
+        # Only later blocks may have longer times; values are unknown under compilation, and not read off a device.
+        unknown = torch.compiler.is_compiling() or x.device.type != "cpu"
+        longest = math.ceil(self._longest()) if in_blocks() or unknown else None
 
         def step(state):
             return comb_filter(x, whole, b, a.unsqueeze(1), mix, longest, state)

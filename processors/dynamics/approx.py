@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ..base import ParameterSize
 from ..core.bounds import safe_exp, soft_bound
+from ..core.gain_curve import Curve
 from ..core.knees import guarded_quadratic_knee
 from ..core.maps import exponential
 from .base import COMPRESSOR_RANGES, GATE_RANGES, HEARD_COMPRESSION, RAW_FLOOR, DynamicRangeProcessor, Raw, compression
@@ -66,8 +67,8 @@ class ApproxCompressor(_OneSmoother):
     ranges = COMPRESSOR_RANGES
     ratio_map = HEARD_COMPRESSION
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(level, threshold, compression(raw), raw)
+    def static_curve(self, raw: Raw) -> Curve:
+        return self.curve(compression(raw), raw)
 
 
 class ApproxNoiseGate(_OneSmoother):

@@ -1,8 +1,8 @@
 """Base classes of dynamic range processors: level, smoothing, static curve, gain."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from math import log
 from typing import Literal
 
@@ -12,12 +12,13 @@ from torch import Tensor
 from ..arguments import bind
 from ..base import Control, ParameterSize, Processor
 from ..controls import ms
-from ..core.bounds import clip, safe_exp
+from ..core.bounds import clip, safe_exp, soft_bound
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
-from ..core.knees import exponential_knee, hard_knee, quadratic_knee
+from ..core.gain_curve import Curve, gain_of_energy
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
-from ..core.streaming import late
+from ..core.smoothed import follow_ramp
+from ..core.streaming import in_blocks, late, once
 
 Smoother = Literal["iir", "ballistics"] | None
 Knee = Literal["hard", "quadratic", "exponential"]
@@ -58,6 +59,7 @@ THRESHOLD_LIMIT = 1e6  # keeps products of a threshold and a slope or a width fi
 THRESHOLD = linear(NEPER / 2, THRESHOLD_OFFSET * NEPER / 2)
 WIDTH = exponential(NEPER / 2)
 SHARPNESS = linear(1.0, -log(NEPER / 2))
+RAMPS = "hard", "quadratic"
 FALLING = 1e6  # what a ratio counts as on a scale from 0 to 1 where levels fall above the threshold
 
 
@@ -125,17 +127,23 @@ class KeyedGain(Processor):
             ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
+        if in_blocks() and (output := self._in_one_pass(signals, raw)) is not None:
+            return output
         gain = self.gain(signals[-1], raw)
         if "log_makeup" in raw:
             gain = gain * safe_exp(raw["log_makeup"])
         return apply_gain(late(signals[0], self.latency_samples), gain)
+
+    def _in_one_pass(self, signals: Sequence[Tensor], raw: Raw) -> Tensor | None:
+        """Process blocks at once where that is possible."""
+        return None
 
 
 class DynamicRangeProcessor(KeyedGain):
     """Base class of compressors and gates: level, smoothing, static curve, smoothing, gain.
 
     A subclass has lowest, highest and default values of its controls in ``ranges``, and defines its static curve by
-    :meth:`log_gain`.
+    :meth:`static_curve`, or, if it is none of these, by :meth:`log_gain`.
 
     Args:
         energy_smoother: Smoother of the energy.
@@ -152,6 +160,7 @@ class DynamicRangeProcessor(KeyedGain):
     ranges: Ranges
     ratio_map: Map = RATIO
     detector = staticmethod(mean_square)
+    mirrored = False  # acts below the threshold
 
     def __init__(
         self,
@@ -206,29 +215,60 @@ class DynamicRangeProcessor(KeyedGain):
         return [kind(name, *self.ranges[name], raw, None, unit, scale, to)]
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
+        energy = self._energy(key, raw)
+        if self.gain_smoother is None:
+            return self.static_gain(energy, raw)
+        return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw["z_alpha_post"])
+
+    def static_gain(self, energy: Tensor, raw: Raw) -> Tensor:
+        """Compute the linear gain ``(B, L)`` of a smoothed energy ``(B, L)``."""
+        if type(self).log_gain is not DynamicRangeProcessor.log_gain:
+            return self.log_gain(self.level(energy), threshold(raw), raw).exp()
+        return gain_of_energy(energy, self.floor, threshold(raw), self.static_curve(raw))
+
+    def _energy(self, key: Tensor, raw: Raw) -> Tensor:
         energy = self.detector(key)
-        if self.energy_smoother is not None:
-            energy = self.energy_smoother(energy, raw["z_alpha_pre"])
-        return self._smooth_gain(self.log_gain(self.level(energy), threshold(raw), raw), raw.get("z_alpha_post"))
+        return energy if self.energy_smoother is None else self.energy_smoother(energy, raw["z_alpha_pre"])
+
+    def _in_one_pass(self, signals: Sequence[Tensor], raw: Raw) -> Tensor | None:
+        if self.gain_smoother is not None or self.latency_samples or self.knee == "exponential":
+            return None
+        if not _is_told_by_curve(type(self)):
+            return None
+        values = {name: value for name, value in raw.items() if name not in TIMES}
+        numbers = once(lambda *tensors: self._numbers(dict(zip(values, tensors, strict=True))), *values.values())
+        if numbers is None:
+            return None
+        energy = self._energy(signals[-1], raw)
+        return follow_ramp(signals[0], energy, self.floor, -1 if self.mirrored else 1, numbers)
+
+    def _numbers(self, raw: Raw) -> Tensor | None:
+        """Threshold, slope, width of the knee and makeup of each row ``(B, 4)``; ``None`` for what is no ramp."""
+        knee, slope, width, _ = self.static_curve(raw)
+        if knee not in RAMPS:
+            return None
+        width = torch.zeros_like(slope) if knee == "hard" or width is None else width
+        makeup = soft_bound(raw["log_makeup"]) if "log_makeup" in raw else torch.zeros_like(slope)
+        return torch.cat([threshold(raw), slope, width, makeup], -1)
 
     def level(self, energy: Tensor) -> Tensor:
         """Compute ln of an energy above the floor."""
         return torch.log(energy + self.floor)
 
-    @abstractmethod
+    def static_curve(self, raw: Raw) -> Curve:
+        """Return the static curve, from the level to the gain of amplitudes."""
+        raise NotImplementedError
+
     def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        """Compute the static curve: the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
+        """Compute the log gain of amplitudes ``(B, L)`` from the level ``(B, L)``, ln of energies."""
+        return self.static_curve(raw).log_gain(level, threshold)
 
-    def curve(self, level: Tensor, threshold: Tensor, slope: Tensor, raw: Raw) -> Tensor:
-        """Compute a ramp of this slope above the threshold, with the chosen knee."""
-        if self.knee == "hard":
-            return hard_knee(level, threshold, slope, raw.get("log_knee"))
-        bend = quadratic_knee if self.knee == "quadratic" else exponential_knee
-        return bend(level, threshold, slope, safe_exp(raw["log_knee"]))
+    def curve(self, slope: Tensor, raw: Raw) -> Curve:
+        """Return a ramp of this slope above the threshold, or below it, with the chosen knee."""
+        width = raw.get("log_knee")
+        return Curve(self.knee, slope, width if self.knee == "hard" else safe_exp(raw["log_knee"]), self.mirrored)
 
-    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor | None) -> Tensor:
-        if self.gain_smoother is None:
-            return torch.exp(log_gain)
+    def _smooth_gain(self, log_gain: Tensor, z_alpha: Tensor) -> Tensor:
         if isinstance(self.gain_smoother, Ballistics):
             at_rest = 0.0 if self.gain_smooth_in_log else 1.0
             # A gain attacks when it falls, hence the exchange of attack and release.
@@ -236,6 +276,14 @@ class DynamicRangeProcessor(KeyedGain):
         else:
             smooth = partial(self.gain_smoother.smooth, z_alpha=z_alpha)
         return smooth(log_gain).exp() if self.gain_smooth_in_log else smooth(log_gain.exp())
+
+
+@cache
+def _is_told_by_curve(cls: type[DynamicRangeProcessor]) -> bool:
+    """Whether no class has changed a step of the gain without saying what the static curve is."""
+    steps = {"forward", "gain", "static_gain", "level", "log_gain", "curve", "_smooth_gain"}
+    last = next(base for base in cls.__mro__ if {*steps, "static_curve"} & vars(base).keys())
+    return "static_curve" in vars(last) and last is not DynamicRangeProcessor
 
 
 def threshold(raw: Raw) -> Tensor:

@@ -12,7 +12,8 @@ from ..base import ParameterError
 from ..calls import level_of_caller
 from ..controls import ParamRange
 from ..core.bounds import safe_exp, soft_bound
-from ..core.knees import exponential_knee, hard_knee, hard_step, quadratic_knee, quadratic_step
+from ..core.gain_curve import Curve
+from ..core.knees import exponential_knee, hard_knee, quadratic_knee
 from ..core.maps import RATIO, Map
 from .approx import ApproxCompressor, ApproxNoiseGate
 from .base import (
@@ -59,7 +60,6 @@ class _InTwoStyles(DynamicRangeProcessor):
     desk_knee: Knee
     desk_curve: tuple[str, ...]
     desk_makeup: bool
-    mirrored: bool  # acts below the threshold
     heard_ratio: Map
 
     def __init__(
@@ -211,12 +211,11 @@ class Compressor(_InTwoStyles):
     desk_knee = "quadratic"
     desk_curve = ("log_threshold", "log_ratio", "log_knee")
     desk_makeup = True
-    mirrored = False
     heard_ratio = HEARD_COMPRESSION
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+    def static_curve(self, raw: Raw) -> Curve:
         slope = compression(raw)
-        return self.curve(level, threshold, 0.5 * slope if self.style == "desk" else slope, raw)
+        return self.curve(0.5 * slope if self.style == "desk" else slope, raw)
 
 
 class NoiseGate(_InTwoStyles):
@@ -262,13 +261,13 @@ class NoiseGate(_InTwoStyles):
     mirrored = True
     heard_ratio = HEARD_EXPANSION
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
+    def static_curve(self, raw: Raw) -> Curve:
         if "log_range" not in raw:
-            return self.curve(-level, -threshold, -safe_exp(raw["log_ratio"]), raw)
+            return self.curve(-safe_exp(raw["log_ratio"]), raw)
         gain = soft_bound(raw["log_range"])
         if self.knee == "hard":
-            return hard_step(-level, -threshold, gain, raw["log_knee"])
-        return quadratic_step(-level, -threshold, gain, safe_exp(raw["log_knee"]))
+            return Curve("hard step", gain, raw["log_knee"], mirrored=True)
+        return Curve("quadratic step", gain, safe_exp(raw["log_knee"]), mirrored=True)
 
 
 def _chosen(

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from torch import Tensor
-
 from ..arguments import check_option
 from ..controls import ParamRange
 from ..core.bounds import safe_exp
+from ..core.gain_curve import Curve
 from .base import COMPRESSOR_RANGES, KNEES, SMOOTHERS, DynamicRangeProcessor, Knee, Raw
 
 
@@ -76,6 +75,7 @@ class Expander(Desk):
     """
 
     ranges = COMPRESSOR_RANGES
+    mirrored = True
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(-level, -threshold, -0.5 * safe_exp(raw["log_ratio"]), raw)
+    def static_curve(self, raw: Raw) -> Curve:
+        return self.curve(-0.5 * safe_exp(raw["log_ratio"]), raw)

@@ -86,16 +86,13 @@ class _Factorized(KeyedGain):
         """Compute the frame-wise factor ``(B, L)``, linear, interpolated between frames."""
         energies, begun = frame_energies(key, self.hop)
         smoothed = with_past(self.frame.energy_smoother(energies, raw["z_alpha_pre"]), 2)
-        gains = self._curve(self.frame, smoothed, raw).exp()
+        gains = self.frame.static_gain(smoothed, raw)
         return between_frames(gains, self.hop, begun, key.shape[-1])
 
-    def _transient_log_gain(self, energy: Tensor, raw: Raw) -> Tensor:
-        """Compute the log of the sample-wise factor, ``(B, L)``."""
+    def _transient_level(self, energy: Tensor, raw: Raw) -> tuple[Tensor, Raw]:
+        """Compute the smoothed energy ``(B, L)`` for the sample-wise factor, and return its raw parameters."""
         own = {name.removeprefix(TRANSIENT): value for name, value in raw.items() if name.startswith(TRANSIENT)}
-        return self._curve(self.transient, self.transient.energy_smoother(energy, own["z_alpha_pre"]), own)
-
-    def _curve(self, part: DynamicRangeProcessor, energy: Tensor, raw: Raw) -> Tensor:
-        return part.log_gain(part.level(energy), threshold(raw), raw)
+        return self.transient.energy_smoother(energy, own["z_alpha_pre"]), own
 
 
 class FactorizedCompressor(_Factorized):
@@ -165,7 +162,7 @@ class FactorizedCompressor(_Factorized):
         gain = self._frame_gain(key, raw)
         if self.transient is None:
             return gain
-        return gain * self._transient_log_gain(mean_square(key) * gain.square(), raw).exp()
+        return gain * self.transient.static_gain(*self._transient_level(mean_square(key) * gain.square(), raw))
 
 
 class FactorizedNoiseGate(_Factorized):
@@ -237,7 +234,8 @@ class FactorizedNoiseGate(_Factorized):
         if self.transient is None:
             return gain
         whole = {**raw, TRANSIENT + "log_range": torch.ones_like(raw["log_range"])}
-        return gain ** self._transient_log_gain(mean_square(key), whole)
+        energy, own = self._transient_level(mean_square(key), whole)
+        return gain ** self.transient.log_gain(self.transient.level(energy), threshold(own), own)
 
 
 def _with_range(control: Control, ranges: Ranges) -> Control:

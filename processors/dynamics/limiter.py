@@ -12,6 +12,7 @@ from ..controls import ParamRange
 from ..core.bounds import clip
 from ..core.envelope import MAX_ALPHA, carry_on, coefficients, truncated_onepole
 from ..core.gain import peak_square
+from ..core.gain_curve import Curve
 from ..core.knees import hard_knee
 from ..core.recursion import Coefficient, ballistics
 from ..core.sliding import sliding_maximum
@@ -122,8 +123,8 @@ class Limiter(Desk):
         mean = truncated_onepole(log_gain, attack, ahead + 1) / (1 - attack ** (ahead + 1)).unsqueeze(-1).to(log_gain)
         return (mean if in_blocks() else mean[..., ahead:]).exp()
 
-    def log_gain(self, level: Tensor, threshold: Tensor, raw: Raw) -> Tensor:
-        return self.curve(level, threshold, 0.5 * compression(raw), raw)
+    def static_curve(self, raw: Raw) -> Curve:
+        return self.curve(0.5 * compression(raw), raw)
 
 
 def _fall(release: Coefficient, u: Tensor, initial: Coefficient) -> Tensor:

@@ -117,11 +117,12 @@ def feedback_limit(damping: Tensor) -> Tensor:
             early = _phase(middle, double) < math.pi * odd
             low, high = torch.where(early, middle, low), torch.where(early, high, middle)
         w = (low + high) / 2
-    # A step of Newton's method, which has the slope that the crossing has.
+    for _ in range(2):  # steps of Newton's method: the first has the derivative that the crossing has, both the second
+        omega = w.exp()[..., None]
+        level = (1 - omega**2) ** 2 + (double * omega) ** 2
+        slope = (double * omega * (1 + omega**2) / level).sum(-1)
+        w = w - (_phase(w, double) - math.pi * odd) / slope
     omega = w.exp()[..., None]
-    level = (1 - omega**2) ** 2 + (double * omega) ** 2
-    slope = (double * omega * (1 + omega**2) / level).sum(-1).detach()
-    omega = (w - (_phase(w, double) - math.pi * odd) / slope).exp()[..., None]
     return ((1 - omega**2) ** 2 + (double * omega) ** 2).log().sum(-1).amin(-1).div(2).exp()
 
 

@@ -13,6 +13,7 @@ from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange, db
 from ..core.antialiasing import antialiased
 from ..core.bounds import safe_exp, soft_bound
+from ..core.distortion import distort
 from ..core.maps import RATIO, sigmoid, whole_if_nearly
 from ..core.oversampling import check_factor, oversampled, oversampling_latency
 from ..core.quantize import hold, quantize
@@ -132,6 +133,8 @@ class Waveshaper(_Oversampled):
             ``(B, C, L)``.
         """
         drive, post_gain = (safe_exp(gain).unsqueeze(-1) for gain in (log_drive, log_post_gain))
+        if self.antialiasing is None and self.oversampling == 1:
+            return distort(input_signals, drive, bias.unsqueeze(-1), post_gain, self.shape)
         return self._run(partial(self._distort, drive, bias.unsqueeze(-1)), input_signals) * post_gain
 
     def tail_samples(self, log_drive: Tensor, bias: Tensor, log_post_gain: Tensor) -> int:

@@ -17,7 +17,8 @@ from ..core.convolution import FIRConvolution
 from ..core.delay_line import delay_line_init, delay_line_min_delay, delay_line_process
 from ..core.maps import TO_SILENCE, exponential
 from ..core.precision import wide
-from ..core.streaming import once, remember
+from ..core.recent import recent
+from ..core.streaming import remember
 
 CHANNELS = {1: "mono", 2: "stereo", 4: "true stereo"}
 BANDS = ("low", "mid", "high")
@@ -162,7 +163,7 @@ class ConvolutionReverb(Processor):
         """
         if self.bands.shape[1] > 1:
             check_mono_or_stereo(input_signals, f"A ConvolutionReverb in {CHANNELS[self.bands.shape[1]]}")
-        response = once(self._response, log_gain, log_decay).to(input_signals.dtype)
+        response = recent(self._response, log_gain, log_decay).to(input_signals.dtype)
         samples = self._samples(log_pre_delay)
         x = remember(lambda state: delay_line_process(input_signals, 0.0, state, self._line, samples), "pre-delay")
         if response.shape[1] < 4:

@@ -19,6 +19,7 @@ from ..core.decay import decaying_sum
 from ..core.fir import normalize_impulse
 from ..core.lengths import samples_of
 from ..core.maps import NEPER, TO_SILENCE, linear, reciprocal_softplus, sigmoid
+from ..core.recent import recent
 from ..core.stft import masked_istft, stft, synthesis_windows
 from ..core.streaming import once
 
@@ -145,7 +146,8 @@ class STFTMaskedNoiseReverb(Processor):
                 although the options exclude it.
         """
         check_optional(self, gain_env_log_magnitude=gain_env_log_magnitude)
-        fir = once(self._response, init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
+        known = recent if self.fixed_noise else once
+        fir = known(self._response, init_log_magnitude, delta_log_magnitude, gain_env_log_magnitude)
         return filter_channels(input_signals, fir, self.processor_channel, self.conv)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:
@@ -339,7 +341,8 @@ class FilteredNoiseShapingReverb(Processor):
                 although the options exclude it.
         """
         check_optional(self, log_fade_in=log_fade_in, z_fade_in_gain=z_fade_in_gain)
-        fir = once(self._response, log_decay, log_gain, log_fade_in, z_fade_in_gain)
+        known = recent if self.noise_randomness == "fixed" else once
+        fir = known(self._response, log_decay, log_gain, log_fade_in, z_fade_in_gain)
         return filter_channels(input_signals, fir, self.processor_channel, self.conv)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:

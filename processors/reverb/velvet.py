@@ -20,7 +20,7 @@ from ..core.fir import ZeroPhaseFIR, normalize_impulse
 from ..core.lengths import samples_of
 from ..core.maps import TO_SILENCE, exponential
 from ..core.octaves import octave_centres
-from ..core.streaming import once
+from ..core.recent import recent
 
 COLORS = ("bands", "dark", "segments")
 ORDER = 4  # of the Butterworth filters between octaves, two of which in a row make each edge
@@ -167,7 +167,7 @@ class VelvetNoiseReverb(Processor):
                 although the options exclude it.
         """
         check_optional(self, log_decay=log_decay, log_level=log_level, log_magnitude=log_magnitude)
-        fir = once(self._response, log_decay, log_level, log_magnitude)
+        fir = recent(self._response, log_decay, log_level, log_magnitude)
         return filter_channels(input_signals, fir, self.processor_channel, self.conv)
 
     def tail_samples(self, **raw_parameters: Tensor) -> int:

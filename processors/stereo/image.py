@@ -10,7 +10,8 @@ from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import db
 from ..core.bounds import safe_exp
 from ..core.channels import check_mono_or_stereo, check_stereo
-from ..core.operators import formula
+from ..core.operators import formula, place_for
+from ..core.streaming import once
 
 
 class StereoGain(Processor):
@@ -43,7 +44,8 @@ class StereoGain(Processor):
         Returns:
             ``(B, 2, L)``.
         """
-        return input_signals * safe_exp(log_gain).unsqueeze(-1)
+        gain = once(_gains, log_gain)
+        return torch.mul(input_signals, gain, out=place_for(input_signals, gain))
 
 
 class SideGainImager(Processor):
@@ -80,16 +82,25 @@ class SideGainImager(Processor):
             ParameterError: The signal is not stereo.
         """
         check_stereo(input_signals, "SideGainImager")
-        return _add_side(input_signals, 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1))
+        return _add_side(input_signals, once(_share, log_gain))
+
+
+def _gains(log_gain: Tensor) -> Tensor:
+    return safe_exp(log_gain).unsqueeze(-1)
+
+
+def _share(log_gain: Tensor) -> Tensor:
+    return 0.5 * (safe_exp(log_gain) - 1).unsqueeze(-1)
 
 
 def _spread(x: Tensor, k: Tensor) -> Tensor:
     """Add k (l − r) to the left and subtract it from the right, in half the passes of autograd."""
-    return torch.addcmul(x, _side(x), torch.cat([k, -k], 1))
+    return torch.addcmul(x, _side(x), torch.cat([k, -k], 1), out=place_for(x, k))
 
 
 def _side(x: Tensor) -> Tensor:
-    return x[:, :1] - x[:, 1:]
+    left, right = x[:, :1], x[:, 1:]
+    return torch.sub(left, right, out=place_for(left, right))
 
 
 def _spread_gradient(grad: Tensor, needed: Sequence[bool], x: Tensor, k: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -483,6 +483,11 @@ def in_one_number(name, c, length=40, dtype=torch.float64):
     return function, values
 
 
+def partial_of(function, values, i):
+    """A function of one of its arguments."""
+    return lambda value: function(*values[:i], value, *values[i + 1 :])
+
+
 def reverse_mode(function, values, create_graph=False):
     values = [value if create_graph else value.clone().requires_grad_() for value in values]
     number = function(*values)
@@ -505,16 +510,23 @@ def dot(these, those):
 @pytest.mark.parametrize("name, c", CASES)
 def test_forward_mode_is_that_of_reverse_mode_or_refused(name, c):
     function, values = in_one_number(name, c)
-    along = directions(values)
+    along, gradients = directions(values), reverse_mode(function, values)
+    whole = dot(gradients, along)
     slopes = []
     with contextlib.suppress(DerivativeError):
-        slopes.append(torch.func.jvp(function, tuple(values), tuple(along))[1])
+        slopes.append((whole, torch.func.jvp(function, tuple(values), tuple(along))[1]))
     with contextlib.suppress(DerivativeError), forward_ad.dual_level():
         number = function(*map(forward_ad.make_dual, values, along))
-        slopes.append(forward_ad.unpack_dual(number).tangent)
-    for slope in slopes:
+        slopes.append((whole, forward_ad.unpack_dual(number).tangent))
+    for i, value in enumerate(values):
+        of_one = partial_of(function, values, i)
+        with contextlib.suppress(DerivativeError):
+            slopes.append(
+                (dot(gradients[i : i + 1], along[i : i + 1]), torch.func.jvp(of_one, (value,), (along[i],))[1])
+            )
+    for expected, slope in slopes:
         slope = torch.zeros(()).double() if slope is None else slope
-        torch.testing.assert_close(slope, dot(reverse_mode(function, values), along) + 0 * slope, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(slope, expected + 0 * slope, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.versions
@@ -525,6 +537,27 @@ def test_functional_gradients_are_those_of_autograd(name, c):
     found = torch.func.grad(function, tuple(range(len(values))))(*values) if values else ()
     for gradient, expected in zip(found, reverse_mode(function, values), strict=True):
         torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.versions
+@pytest.mark.each("name")
+@pytest.mark.parametrize("name, c", CASES)
+def test_gradients_of_several_numbers_are_those_of_each(name, c):
+    function, values = in_one_number(name, c)
+
+    def both(*values):
+        number = function(*values)
+        return torch.stack([number, number.square()])
+
+    if not values:
+        return
+    of_each = [reverse_mode(lambda *values, i=i: both(*values)[i], values) for i in range(2)]
+    expected = [torch.stack(gradients) for gradients in zip(*of_each, strict=True)]
+    found = torch.func.jacrev(both, tuple(range(len(values))))(*values)
+    torch.testing.assert_close(list(found), expected, rtol=1e-9, atol=1e-12)
+    with contextlib.suppress(DerivativeError):
+        found = torch.autograd.functional.jacobian(both, tuple(values), vectorize=True)
+        torch.testing.assert_close(list(found), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.versions
@@ -556,19 +589,45 @@ def test_second_derivatives_are_slopes_of_the_first_or_refused(name, c):
     first = dot(reverse_mode(function, inputs, create_graph=True), along)
     if not first.requires_grad:
         first = first + 0 * sum(value.sum() for value in inputs)
+    gradients = torch.func.grad(function, tuple(range(len(values))))
     for i, value in enumerate(inputs):
+        seconds = []
         try:
             (second,) = torch.autograd.grad(first, value, retain_graph=True, materialize_grads=True)
+            seconds.append((second * along[i]).sum())
         except DerivativeError:
             with pytest.raises(DerivativeError):
                 first.backward(retain_graph=True)
+        with contextlib.suppress(DerivativeError):  # as torch.func.hessian takes it
+            _, change = torch.func.jvp(partial_of(gradients, values, i), (values[i],), (along[i],))
+            seconds.append(dot(change, along))
+        if not seconds:
             continue
         low, high = (
             dot(reverse_mode(function, [v + (s * along[i] if j == i else 0) for j, v in enumerate(values)]), along)
             for s in (-step, step)
         )
-        slope = (high - low) / (2 * step)
-        torch.testing.assert_close((second * along[i]).sum(), slope, rtol=1e-4, atol=1e-4)
+        for second in seconds:
+            torch.testing.assert_close(second, (high - low) / (2 * step), rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.each("name")
+@pytest.mark.parametrize("name, c", CASES)
+def test_no_step_reads_values_off_a_device(name, c):
+    """Tensors without values stand for those on a device, where whoever asks for a value waits for all before."""
+    inlets, parameters = arguments(make(name, c.options), 0.3, 2, max(c.channels), 300, torch.float32)
+
+    def there(tree):
+        if isinstance(tree, dict):
+            return {name: there(part) for name, part in tree.items()}
+        return tree.detach().to("meta").requires_grad_()
+
+    processor = make(name, c.options).to("meta")
+    signals, _ = call(processor, list(map(there, inlets)), there(parameters), 300)
+    assert all(y.device.type == "meta" and y.shape[-1] == 300 for y in signals)
+    number = sum(y.sum() for y in signals)
+    if number.requires_grad:
+        number.backward()
 
 
 @pytest.mark.versions

@@ -87,3 +87,10 @@ def test_renders_and_streams_in_a_graph(rng):
 def test_one_filter_is_refused():
     with pytest.raises(ParameterError, match="num_filters must be at least 2, for the loop to resonate, not 1"):
         StackedStateVariableFilter(1)
+
+
+@pytest.mark.parametrize("num_filters", [2, 3, 4])
+def test_the_limit_of_the_feedback_has_first_and_second_derivatives(num_filters):
+    damping = (0.3 + torch.rand(2, num_filters, dtype=torch.float64)).requires_grad_()
+    assert torch.autograd.gradcheck(feedback_limit, damping)
+    assert torch.autograd.gradgradcheck(feedback_limit, damping)

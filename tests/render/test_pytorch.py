@@ -8,7 +8,14 @@ import textwrap
 
 import pytest
 import torch
-from grafx.processors import Compressor, MultitapDelay, StereoGain, ZeroPhaseFIREqualizer
+from grafx.processors import (
+    Compressor,
+    MultitapDelay,
+    SideGainImager,
+    StereoGain,
+    TanhDistortion,
+    ZeroPhaseFIREqualizer,
+)
 from grafx.processors.errors import DerivativeError
 from torch.utils.data import DataLoader, Dataset
 
@@ -65,6 +72,9 @@ def test_compiles_as_one_graph(renderer, x, backend, batch):
     compiled = torch.compile(renderer, backend=backend, fullgraph=True)
     torch.testing.assert_close(compiled(x), renderer(x))
     torch.testing.assert_close(gradients(compiled, x), gradients(renderer, x))
+    longer = torch.cat([x, x[..., :77]], -1)
+    torch.testing.assert_close(compiled(longer), renderer(longer))
+    torch.testing.assert_close(gradients(compiled, longer), gradients(renderer, longer))
 
 
 def test_checkpointing_changes_nothing_but_memory(renderer, x):
@@ -265,3 +275,32 @@ def test_functional_transforms_go_through_renders(renderer, x):
     for derivative in (torch.func.jacfwd, torch.func.hessian):
         with pytest.raises(DerivativeError, match="no derivative in forward mode"):
             derivative(energy)(parameters)
+
+
+def test_second_derivatives_of_renders_are_right_where_all_nodes_have_them():
+    types = {"imager": SideGainImager(), "tanh": TanhDistortion(), "gain": StereoGain()}
+    G = GRAFX(config=NodeConfigs(list(types)))
+    G.connect(G.add_serial_chain(["in", *types])[1], G.add("out"))
+    renderer = Renderer(G, types).double()
+    x = torch.randn(1, 2, 40, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    shapes = {name: parameter.shape for name, parameter in renderer.named_parameters()}
+
+    def energy(flat):
+        parts = flat.split([shape.numel() for shape in shapes.values()])
+        given = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return torch.func.functional_call(renderer, given, (x,)).square().sum()
+
+    flat = 0.3 * torch.ones(sum(shape.numel() for shape in shapes.values()), dtype=torch.double)
+    slopes = torch.func.grad(energy)
+    step = 1e-5 * torch.eye(len(flat), dtype=torch.double)
+    expected = torch.stack([(slopes(flat + along) - slopes(flat - along)) / 2e-5 for along in step])
+    for found in (torch.func.hessian(energy)(flat), torch.autograd.functional.hessian(energy, flat)):
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    many = torch.stack([flat, 2 * flat])
+    torch.testing.assert_close(torch.func.vmap(slopes)(many), torch.stack([slopes(one) for one in many]))
+
+
+def test_second_derivatives_of_renders_are_refused_by_name(renderer, x):
+    first = torch.autograd.grad(renderer(x).square().sum(), list(renderer.parameters()), create_graph=True)
+    with pytest.raises(DerivativeError, match=r"The gradient of \w+ cannot be differentiated again: take second"):
+        torch.autograd.grad(sum(slope.sum() for slope in first), list(renderer.parameters()))

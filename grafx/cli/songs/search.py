@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-import typer
 
 from ...errors import SearchError
 from ...files import LockedError, locked
@@ -24,8 +23,7 @@ from ...search.songs.manifest import Song, read_manifest, write_manifest
 from ...search.songs.names import MANIFEST_FILE, folder_key, song_folder
 from ...search.songs.run import BusyError, Event, Stopped, TellSong, run_songs
 from ...search.songs.state import DONE, RUNNING, SongState, read_state, write_state
-from ..config import Request, make_template
-from ..faults import INTERRUPTED, plain_errors, usage
+from ..config import Request
 from ..material import stem_names
 from ..outputs import check_folder, refuse_file
 from ..own_processors import Maker, find_maker
@@ -33,84 +31,63 @@ from ..prior import starts_of
 from ..progress import interrupts, shown_to
 from ..report import REPORT_FILE, leave_report
 from ..results import alone_in, finished_metrics
-from ..search import NOT_ASKED, check_request, read_searches, search_into, search_seeds_into
-from ..search import search as search_one
-from ..search_options import given, with_options_of
+from ..search import check_request, read_searches, search_into, search_seeds_into
 from ..seeds import num_processes, requests_of_seeds
 from ..sources import find_sources
 from ..terminal import silence
 from .view import Tally, shown
 
-OF_RUNNING = ("manifest", "workers", "scheduler", "threads", "retries", "report")
 SECONDS_TO_WAIT = 5
 """For a process that still works on a song, and has been told to stop; then another song comes first."""
 TOLD = ("finished", "plain_loss", "console_loss", "found_loss", "found_processors", "steps")
 """What a worker returns of the metrics of a song."""
 
 
-@with_options_of(search_one, "stems", "mix", "names", "start", "end", "group")
-def search(
-    ctx: typer.Context,
-    manifest: Annotated[
-        Path, typer.Argument(help="The list of songs: JSON lines or CSV, see grafx songs scan.", show_default=False)
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Where the results go, in a folder for each song.", show_default=False)
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many songs to search at a time, each in a process.", show_default="as cores"),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of a dask scheduler, or its file, whose workers do it instead of processes of this machine.",
-            show_default=False,
-        ),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="How many threads each search computes with.")] = 1,
-    retries: Annotated[int, typer.Option(min=0, help="How often a song that fails is tried again.")] = 1,
-    report: Annotated[bool, typer.Option(help="Whether each song gets its page, which takes some seconds.")] = True,
-    **_options: Any,
-) -> None:
-    """Search the graph of each song of a list, as grafx search does, and with its options.
+def search_songs(
+    template: Request,
+    manifest: Path,
+    total: int,
+    work: Mapping[str, Any],
+    scheduler: str | None = None,
+    workers: int | None = None,
+    retries: int = 1,
+) -> tuple[Tally, bool]:
+    """Search the songs of a list that are not done yet, and tell the result.
 
-    Songs that are done are kept, and those that fail are told with their reasons. Interrupt it at any time: the same
-    command resumes.
+    Args:
+        template: What they have in common.
+        manifest: The list.
+        total: How many there are.
+        work: Arguments of :func:`search_song`, besides the song and the template.
+        scheduler: Address of a dask scheduler, or its file; without, processes of this machine work.
+        workers: How many of these.
+        retries: How often a song that fails is tried again.
+
+    Returns:
+        What has become of the songs, and whether the search was interrupted.
     """
-    with plain_errors(), usage():
-        template = _absolute(make_template(given(ctx, *NOT_ASKED, *OF_RUNNING), ctx.params["config"]))
-        if scheduler and workers:
-            raise SearchError("The workers of a scheduler are its own: leave --workers out, or --scheduler.")
-        folders = _folders(ctx.params["config"])
-        _check(template, folders)
-        total = _count(manifest)
-    with plain_errors(), silence(template.quiet):
-        check_folder(template.out, SearchError)
-        gpu = known_device(template.device).type == "cuda"
-        if not scheduler:
-            own_device(template.device)
-        work = partial(search_song, template=template, folders=folders, threads=threads, report=report)
-        with alone_in(template.out), interrupts() as interrupted:
-            write_manifest(read_manifest(manifest), template.out / MANIFEST_FILE)
-            tally = Tally(total)
-            left = _songs_left(template, report, tally)
-            for first in left:  # or else no worker is needed
-                cluster = cluster_at(scheduler) if scheduler else _local(workers, threads, gpu)
-                _run(chain([first], left), work, cluster, template.out, tally, interrupted, retries, gpu)
-            tally.tell(template)
-        if interrupted() and tally.left:
-            raise typer.Exit(INTERRUPTED)
-        if tally.failed:
-            raise typer.Exit(1)
+    check_folder(template.out, SearchError)
+    gpu = known_device(template.device).type == "cuda"
+    if not scheduler:
+        own_device(template.device)
+    each = partial(search_song, template=template, **work)
+    with alone_in(template.out), interrupts() as interrupted:
+        write_manifest(read_manifest(manifest), template.out / MANIFEST_FILE)
+        tally = Tally(total)
+        left = _songs_left(template, work["report"], tally)
+        for first in left:  # or else no worker is needed
+            cluster = cluster_at(scheduler) if scheduler else _local(workers, work["threads"], gpu)
+            _run(chain([first], left), each, cluster, template.out, tally, interrupted, retries, gpu)
+        tally.tell(template)
+    return tally, interrupted()
 
 
-def _folders(config: Path | None) -> list[Path]:
+def folders_of(config: Path | None) -> list[Path]:
     """Where modules of processors are looked for, which workers may have to be told."""
     return [Path.cwd(), *([config.absolute().parent] if config else [])]
 
 
-def _check(template: Request, folders: Sequence[Path]) -> None:
+def check_template(template: Request, folders: Sequence[Path]) -> None:
     """Refuse options that no song can be searched with."""
     if template.prior:
         starts_of(template.prior, SAMPLE_RATE)
@@ -122,7 +99,7 @@ def _check(template: Request, folders: Sequence[Path]) -> None:
         build_console(["stem"], **console)
 
 
-def _count(manifest: Path) -> int:
+def songs_in(manifest: Path) -> int:
     """Count the songs of a manifest.
 
     Raises:
@@ -142,16 +119,16 @@ def _count(manifest: Path) -> int:
 
 
 def _local(workers: int | None, threads: int, gpu: bool) -> AbstractContextManager:
-    usual = torch.cuda.device_count() if gpu else len(_cores()) // threads
+    usual = torch.cuda.devicesongs_in() if gpu else len(_cores()) // threads
     return local_cluster(workers or max(usual, 1), threads, gpu)
 
 
 def _cores() -> Sequence[int]:
     """Those that this process may use."""
-    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpusongs_in() or 1)
 
 
-def _absolute(template: Request) -> Request:
+def absolute(template: Request) -> Request:
     """With paths that workers understand, whose working directory is another."""
     return replace(template, out=template.out.absolute(), prior=template.prior and template.prior.absolute())
 
@@ -276,8 +253,8 @@ def _choose_gpu(request: Request) -> None:
         name = get_worker().name
     except ValueError:
         return
-    if isinstance(name, int) and torch.cuda.device_count():
-        torch.cuda.set_device(name % torch.cuda.device_count())
+    if isinstance(name, int) and torch.cuda.devicesongs_in():
+        torch.cuda.set_device(name % torch.cuda.devicesongs_in())
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
 from ...errors import GraphError, GraphWarning
+from ...files import GRAPH_FILE as GRAPH_FILE
 from ...files import locked, write_through
 from ..attributes import Settings
 from ..conversion import integer_ids
@@ -23,7 +24,6 @@ from .document import has_present_settings, make_document, parse_document, parse
 from .nesting import merge, nest_tensors, take_tensors
 from .strict_json import read_json, write_json
 
-GRAPH_FILE = "graph.json"
 PARAMETER_FILE = "parameters.safetensors"
 MAX_GRAPH_BYTES = 2**30
 

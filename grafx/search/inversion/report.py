@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ...audio import write_audio
+from ...files import SETTINGS_FILE as SETTINGS_FILE
 from ...files import locked, replacing
 from .invert import Inversion
 
-SETTINGS_FILE = "settings.json"
 INVERSION_FILES = (SETTINGS_FILE, "found.wav", "spectrogram.png")
 RANGE_DB = 70
 FRAMES, FRAME = 400, 0.04  # columns of a spectrogram, and seconds

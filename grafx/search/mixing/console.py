@@ -30,10 +30,8 @@ from ...processors.base import Processor
 from ...processors.contract import contract_of
 from ...processors.dynamics.base import LOW_FLOOR, DynamicRangeProcessor
 from ..arguments import text_groups, texts
+from .options import CHAIN as CHAIN
 from .weighted import SendGain, has_own_weight, weighted
-
-CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
-"""Processor types of a full chain, in signal order."""
 
 MASTER, SEND, DUCKER = "master", "send", "ducker"
 

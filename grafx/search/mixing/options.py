@@ -6,6 +6,9 @@ from ...errors import SearchError
 from ..arguments import number, whole_number
 from .prune import METHODS
 
+CHAIN = ("eq", "compressor", "noisegate", "imager", "gain", "delay", "reverb")
+"""Processors of each chain of a console, in their order."""
+
 
 @dataclass(frozen=True)
 class Options:

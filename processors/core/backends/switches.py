@@ -1,7 +1,7 @@
 """Parts that a variable of the environment turns off, with slower ones in their place that compute the same.
 
-``GRAFX_VECTORS=0``, ``GRAFX_MKL=0``, ``GRAFX_THREADS=0`` and ``GRAFX_FLASH_FFT=0`` are read when such a part is first
-needed, and hold for the process.
+Variables such as ``GRAFX_MKL=0``, see :data:`SWITCHES`, are read when such a part is first needed, and hold for the
+process.
 """
 
 import os
@@ -13,6 +13,7 @@ SWITCHES = {
     "VECTORS": "vectors of LLVM inside kernels",
     "MKL": "the Fourier transforms of MKL inside kernels",
     "THREADS": "the threads of torch for kernels",
+    "REUSE": "memory and responses of earlier renders",
     "FLASH_FFT": "FlashFFTConv",
 }
 

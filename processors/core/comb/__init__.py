@@ -48,8 +48,8 @@ def comb_filter(
         and two numbers of the filter, ``(..., 2)``, both float64.
 
     Raises:
-        ParameterError: A shape does not fit, a delay is less than 1 or longer than ``max_delay``, or ``x`` is neither
-            float32 nor float64.
+        ParameterError: A shape does not fit, a delay on the CPU is less than 1 or longer than ``max_delay``, or ``x``
+            is neither float32 nor float64.
 
     References:
         Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962; a filter in the loop, Moorer, "About
@@ -85,7 +85,8 @@ def whole_samples(times: Tensor, longest: float) -> Tensor:
 
 
 def _memory(delays: Tensor, max_delay: int | None) -> int:
-    if max_delay is not None and torch.compiler.is_compiling():  # where values are unknown
+    # Values are unknown in compiled code, and reading them off a device would wait for it.
+    if max_delay is not None and (torch.compiler.is_compiling() or delays.device.type != "cpu"):
         return max_delay
     shortest, longest = (delays.min().item(), delays.max().item()) if delays.numel() else (1, 1)
     memory = longest if max_delay is None else max_delay

@@ -12,16 +12,20 @@ from ..precision import wide
 
 def comb(x: Tensor, delays: Tensor, coefficients: Tensor, past: Tensor, inner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     length, before = x.shape[1], past.shape[1]
-    line, u = torch.cat([past, past.new_zeros(x.shape)], 1), torch.empty_like(wide(x))
+    line = torch.cat([past, past.new_zeros(x.shape)], 1)
     sections, state = _sections(coefficients[:, :5]), inner[:, None]
     for begin, end in _blocks(delays, length):
-        u[:, begin:end] = line.gather(1, _early(delays, before, begin, end))
-        p, state = biquad_cascade(u[:, begin:end], sections, state)
+        p, state = biquad_cascade(line.gather(1, _early(delays, before, begin, end)), sections, state)
         line[:, before + begin : before + end] = x[:, begin:end] + p
-    v = line[:, before:]
+    return outputs(x, delays, coefficients, line), line, state[:, 0].clone()
+
+
+def outputs(x: Tensor, delays: Tensor, coefficients: Tensor, line: Tensor) -> Tensor:
+    """Mix the line, its delayed signal, and what returns."""
+    before = line.shape[1] - x.shape[1]
+    v, u = line[:, before:], line.gather(1, _early(delays, before, 0, x.shape[1]))
     direct, within, around = coefficients[:, 5:, None].unbind(1)
-    y = direct * v + within * u + around * (v - x)
-    return y.to(x.dtype), line, state[:, 0].clone()
+    return (direct * v + within * u + around * (v - x)).to(x.dtype)
 
 
 def comb_backward(
@@ -46,12 +50,21 @@ def comb_backward(
         taken = b0 * s[:, begin:end] + b1 * s[:, begin + 1 : end + 1] + b2 * s[:, begin + 2 : end + 2] + c1 * g
         grad_line.scatter_add_(1, early, taken)
         q = s[:, begin : begin + 2]
+    return gradients(grad, grad_line, s, x, delays, coefficients, line)
+
+
+def gradients(
+    grad: Tensor, grad_line: Tensor, s: Tensor, x: Tensor, delays: Tensor, coefficients: Tensor, line: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the gradients of all tensors from those of the line, and s, those of the filter's output and state."""
+    length, before = x.shape[1], line.shape[1] - x.shape[1]
     v = line[:, before:]
     u = line.gather(1, _early(delays, before, 0, length))
     p, (s0, s1, s2) = v - x, (s[:, i : i + length] for i in range(3))
     products = s0 * u, s1 * u, s2 * u, -s1 * p, -s2 * p, grad * v, grad * u, grad * p
     grad_coefficients = torch.stack([product.sum(1) for product in products], 1)
-    return grad_line[:, before:].to(x.dtype, copy=True), grad_coefficients, grad_line[:, :before].clone(), q.clone()
+    to_x, to_past = grad_line[:, before:].to(x.dtype, copy=True), grad_line[:, :before].clone()
+    return to_x, grad_coefficients, to_past, s[:, :2].clone()
 
 
 def _sections(coefficients: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import warnings
 from functools import partial
 
-import torch
 import torch.nn as nn
 from torch import Tensor
 
@@ -154,7 +153,7 @@ def _check(x: Tensor, h: Tensor, mode: str) -> None:
             )
 
 
-def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[Tensor, Tensor | tuple]:
+def convolve_block(x: Tensor, h: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
     """Convolve a block of a signal, causally, with its past included.
 
     Args:
@@ -169,17 +168,7 @@ def convolve_block(x: Tensor, h: Tensor, state: Tensor | tuple | None) -> tuple[
         ParameterError: See :func:`convolve`.
     """
     _check(x, h, "causal")
-    num_taps, length = h.shape[-1], x.shape[-1]
-    if isinstance(state, tuple) or (state is None and num_taps > max(SHORT, 4 * length)):
-        return convolve_partitions(x, h.to(x.dtype), state)
-    past = x.new_zeros(*x.shape[:-1], num_taps - 1) if state is None else state
-    if not isinstance(past, Tensor) or past.shape != (*x.shape[:-1], num_taps - 1):
-        raise ParameterError(
-            f"The state must be the {num_taps - 1} samples before the block {shape_text(x)}: it is that of other "
-            "signals, or of another filter."
-        )
-    extended = torch.cat([past.to(x), x], -1)
-    return convolve(extended, h)[..., num_taps - 1 :], extended[..., length:].clone()
+    return convolve_partitions(x, h.to(x.dtype), state)
 
 
 def compute_pad_len(x: Tensor, y: Tensor, pad_mode: str = "pow2") -> int:

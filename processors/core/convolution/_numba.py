@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.mkl import Plan, backward, forward, plan
+from ..backends.mkl import Plan, backward, forward, forward_from, plan
 from ..backends.numba_rows import inline, kernel, run_rows
 from ..broadcasting import broadcast_shapes
+from ..operators import empty
 from . import _torch as fallback
 
 WORK = 16  # what a sample costs, in steps of a recursion
-GROUP = 4  # blocks that are multiplied together
-TILE = 2048  # numbers of a spectrum, likewise
+TILE = 2048  # numbers of a spectrum that are multiplied by all parts before the next ones
 
 
 class Blocks(NamedTuple):
@@ -40,7 +40,7 @@ def convolve(x: Tensor, h: Tensor, delay: int) -> Tensor:
     if transforms is None:
         return fallback.convolve(x, h, delay)
     shape = broadcast_shapes(x.shape[:2], h.shape[:2])
-    y = x.new_empty(*shape, x.shape[-1])
+    y = empty(x, shape=(*shape, x.shape[-1]))
     operands = y.flatten(0, 1), *_rows(x, shape), *_rows(h, shape)
     run_rows(convolve_rows, *operands, delay, *blocks, transforms.handles, work=WORK)
     return y
@@ -52,7 +52,7 @@ def correlate(g: Tensor, x: Tensor, num_taps: int, delay: int) -> Tensor:
     if transforms is None:
         return fallback.correlate(g, x, num_taps, delay)
     shape = broadcast_shapes(g.shape[:2], x.shape[:2])
-    h = x.new_empty(*shape, num_taps)
+    h = empty(x, shape=(*shape, num_taps))
     operands = g.expand(*shape, -1).flatten(0, 1), *_rows(x, shape), h.flatten(0, 1)
     run_rows(correlate_rows, *operands, delay, *blocks, transforms.handles, work=WORK)
     return h
@@ -85,59 +85,56 @@ def _blocks_of(n: int, num_taps: int) -> Blocks:
 
 
 def _cost(blocks: Blocks, num_samples: int) -> float:
-    # Measured, in 0.06 ns: transforms become slower beyond the innermost cache.
+    # Measured, in 0.06 ns: transforms become slower beyond the inner caches.
     n, hop, parts = blocks
     num_blocks = -(-num_samples // hop)
-    transform = n * math.log2(n) * (1 if n <= 8192 else 1.4) + 2000
-    return (2 * num_blocks + parts) * transform + 2 * num_blocks * parts * n
+    slower = 1.0 if n <= 8192 else 1.1 if n <= 32768 else 1.4
+    transform = slower * n * math.log2(n) + 2000
+    return (2 * num_blocks + parts) * transform + 3 * num_blocks * parts * n
 
 
 @kernel
 def convolve_rows(start, stop, y, x, x_row, h, h_row, delay, n, hop, parts, handles):
     overlap, length = n - hop, y.shape[1]
-    H, X, Y = spectra(parts, n, x.dtype), spectra(parts + GROUP - 1, n, x.dtype), spectra(GROUP, n, x.dtype)
-    silent = np.empty(len(X), np.bool_)
+    H, X, Y = spectra(parts, n, x.dtype), spectra(parts, n, x.dtype), spectra(1, n, x.dtype)[0]
+    silent = np.empty(parts, np.bool_)
     for row in range(start, stop):
         if row == start or h_row[row] != h_row[row - 1]:
             transform_parts(h[h_row[row]], n, hop, handles, H)
         silent[:] = True
-        for block in range(1 - parts, -(-length // hop), GROUP):
-            count = min(GROUP, -(-length // hop) - block)
-            read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
-            if block + count <= 0:
-                continue
-            first = max(0, -block)
-            multiply_group(X, silent, H, block, first, count, n, Y)
-            for i in range(first, count):
-                backward(handles, Y[i])
-                begin, end = (block + i) * hop, min((block + i + 1) * hop, length)
-                y[row, begin:end] = Y[i, overlap : overlap + end - begin]
+        for block in range(1 - parts, -(-length // hop)):
+            slot = block % parts
+            silent[slot] = not transform_block(x[x_row[row]], block * hop + delay - overlap, n, handles, X[slot])
+            if block >= 0:
+                multiply(X, silent, H, block, n, Y)
+                backward(handles, Y)
+                begin, end = block * hop, min(block * hop + hop, length)
+                copy(Y[overlap : overlap + end - begin], y[row, begin:end])
 
 
 @kernel
 def correlate_rows(start, stop, g, x, x_row, h, delay, n, hop, parts, handles):
     overlap, length, num_taps = n - hop, g.shape[1], h.shape[1]
-    H, X, G = spectra(parts, n, x.dtype), spectra(parts + GROUP - 1, n, x.dtype), spectra(GROUP, n, x.dtype)
-    silent = np.empty(len(X), np.bool_)
+    H, X, G = spectra(parts, n, x.dtype), spectra(parts, n, x.dtype), spectra(1, n, x.dtype)[0]
+    silent = np.empty(parts, np.bool_)
     for row in range(start, stop):
         H[:] = 0
         silent[:] = True
-        for block in range(1 - parts, -(-length // hop), GROUP):
-            count = min(GROUP, -(-length // hop) - block)
-            read_group(x[x_row[row]], block, count, hop, delay - overlap, n, handles, X, silent)
-            first = max(0, -block)
-            for i in range(first, count):
-                begin, end = (block + i) * hop, min((block + i + 1) * hop, length)
-                G[i, :overlap] = 0
-                G[i, overlap : overlap + end - begin] = g[row, begin:end]
-                G[i, overlap + end - begin :] = 0
-                forward(handles, G[i])
-            correlate_group(G, X, silent, block, first, count, n, H)
+        for block in range(1 - parts, -(-length // hop)):
+            slot = block % parts
+            silent[slot] = not transform_block(x[x_row[row]], block * hop + delay - overlap, n, handles, X[slot])
+            if block >= 0:
+                begin, end = block * hop, min(block * hop + hop, length)
+                G[:overlap] = 0
+                copy(g[row, begin:end], G[overlap : overlap + end - begin])
+                G[overlap + end - begin :] = 0
+                forward(handles, G)
+                correlate_block(G, X, silent, block, n, H)
+        scale = h.dtype.type(1 / n)
         for part in range(parts):
             backward(handles, H[part])
             begin, end = part_of(part, parts, hop, num_taps)
-            for i in range(begin, end):
-                h[row, i] = H[part, i - begin] / n
+            copy_scaled(H[part, : end - begin], scale, h[row, begin:end])
 
 
 @inline
@@ -147,38 +144,42 @@ def spectra(count, n, dtype):
 
 
 @inline
-def read_group(x, block, count, hop, lead, n, handles, X, silent):
-    """Transform blocks, each into its slot of a ring buffer."""
-    for i in range(count):
-        place = (block + i) % len(X)
-        silent[place] = not read(x, (block + i) * hop + lead, n, X[place])
-        if not silent[place]:
-            forward(handles, X[place])
+def transform_block(x, first, n, handles, X):
+    """Transform n samples from ``first``, which may be negative, with zeros outside; return whether there were any."""
+    if first >= 0 and first + n <= x.size:
+        forward_from(x[first : first + n], handles, X)
+        return True
+    low, high = max(0, -first), min(n, x.size - first)
+    if low >= high:
+        return False
+    X[:low] = 0
+    copy(x[first + low : first + high], X[low:high])
+    X[high:] = 0
+    forward(handles, X)
+    return True
 
 
 @inline
-def multiply_group(X, silent, H, block, first, count, n, Y):
-    """Compute Y[i] = Σ X[block + i − part] H[part], a few frequencies at a time, to read them from memory once."""
+def multiply(X, silent, H, block, n, Y):
+    """Compute Y = Σ X[block − part] H[part], a few frequencies at a time, for which Y stays in the innermost cache."""
     for low in range(0, n + 2, TILE):
         high = min(low + TILE, n + 2)
-        for i in range(first, count):
-            Y[i, low:high] = 0
-            for part in range(len(H)):
-                place = (block + i - part) % len(X)
-                if not silent[place]:
-                    add_product(Y[i, low:high], X[place, low:high], H[part, low:high])
+        Y[low:high] = 0
+        for part in range(len(H)):
+            slot = (block - part) % len(X)
+            if not silent[slot]:
+                add_product(Y[low:high], X[slot, low:high], H[part, low:high])
 
 
 @inline
-def correlate_group(G, X, silent, block, first, count, n, H):
-    """Accumulate H[part] += Σ G[i] X*[block + i − part]."""
+def correlate_block(G, X, silent, block, n, H):
+    """Accumulate H[part] += G X*[block − part]."""
     for low in range(0, n + 2, TILE):
         high = min(low + TILE, n + 2)
-        for i in range(first, count):
-            for part in range(len(H)):
-                place = (block + i - part) % len(X)
-                if not silent[place]:
-                    add_product_conjugate(H[part, low:high], G[i, low:high], X[place, low:high])
+        for part in range(len(H)):
+            slot = (block - part) % len(X)
+            if not silent[slot]:
+                add_product_conjugate(H[part, low:high], G[low:high], X[slot, low:high])
 
 
 @inline
@@ -191,24 +192,27 @@ def part_of(part, parts, hop, num_taps):
 @inline
 def transform_parts(h, n, hop, handles, H):
     """Divide by n, since the inverse transforms are not normalized."""
+    scale = h.dtype.type(1 / n)
     for part in range(H.shape[0]):
         begin, end = part_of(part, H.shape[0], hop, h.size)
-        for i in range(begin, end):
-            H[part, i - begin] = h[i] / n
+        copy_scaled(h[begin:end], scale, H[part, : end - begin])
         H[part, end - begin :] = 0
         forward(handles, H[part])
 
 
+# Loops from 0 on over slices are vectorized, unlike assignments of slices.
+
+
 @inline
-def read(x, first, n, X):
-    """Copy n samples from ``first``, which may be negative, with zeros outside; return whether there were any."""
-    low, high = max(0, -first), min(n, x.size - first)
-    if low >= high:
-        return False
-    X[:low] = 0
-    X[low:high] = x[first + low : first + high]
-    X[high:] = 0
-    return True
+def copy(source, target):
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@inline
+def copy_scaled(source, scale, target):
+    for i in range(target.size):
+        target[i] = source[i] * scale
 
 
 # Complex numbers are pairs of reals, indexed in a form that compilers vectorize.

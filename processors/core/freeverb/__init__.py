@@ -15,6 +15,7 @@ from ..shapes import check_indices, check_rows, require, shape_text, shaped
 State = tuple[Tensor, Tensor]
 COMBS = 8
 SHORTEST = 8  # samples that compiled kernels take at once
+CHUNK = 8192  # samples between two states that backward passes start from
 
 
 def combs_and_allpasses(
@@ -60,8 +61,8 @@ def combs_and_allpasses(
     if x.device.type == "cpu" and shortest >= SHORTEST:
         given = x, wide(loop), past, inner
         keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
-        y, lines, final = _run(x, repeated, given[1], gain, past, inner, keep)
-        return y, (lines[..., lines.shape[2] - memory :].clone(), final)
+        y, lines, final, *_ = _run(x, repeated, given[1], gain, past, inner, keep)
+        return y, (lines, final)
     return _composed(x, repeated, wide(loop), gain, past, inner)
 
 
@@ -95,14 +96,19 @@ def _check_delays(delays: Tensor, memory: int) -> None:
     check_indices("delays", delays, SHORTEST, memory)
 
 
+def num_checkpoints(length: int, keep: bool) -> int:
+    """Return the number of chunks after the first, before each of which the state is kept."""
+    return max(0, (length - 1) // CHUNK) if keep else 0
+
+
 @operator("freeverb")
 @shaped(x="R L", delays="int: R N", loop="R 2", past="R N M", inner="R 8")
 def _run(
     x: Tensor, delays: Tensor, loop: Tensor, gain: float, past: Tensor, inner: Tensor, keep: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute the outputs, the lines, and the last outputs of the filters in the loops.
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute the outputs, the final past of the lines, and the last outputs of the filters in the loops.
 
-    For gradients, the lines are complete and preceded by their past; otherwise they are the final past.
+    For gradients, the last two are kept from time to time, from where the backward pass computes the lines again.
     """
     _check_delays(delays, past.shape[2])
     return kernels("freeverb", x).run(x, delays, loop, gain, past, inner, keep)
@@ -110,7 +116,8 @@ def _run(
 
 @operator("freeverb_backward")
 @shaped(
-    grad="R L", grad_lines="R N S", grad_final="R 8", x="R L", delays="int: R N", loop="R 2", lines="R N S", inner="R 8"
+    grad="R L", grad_lines="R N M", grad_final="R 8", x="R L", delays="int: R N", loop="R 2", past="R N M", inner="R 8",
+    kept_lines="R K N M", kept_inner="R K 8",
 )  # fmt: skip
 def _run_backward(
     grad: Tensor,
@@ -120,36 +127,40 @@ def _run_backward(
     delays: Tensor,
     loop: Tensor,
     gain: float,
-    lines: Tensor,
+    past: Tensor,
     inner: Tensor,
+    kept_lines: Tensor,
+    kept_inner: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    _check_delays(delays, lines.shape[2] - x.shape[1])
-    arguments = grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner
-    return kernels("freeverb", x).run_backward(*arguments)
+    _check_delays(delays, past.shape[2])
+    length = x.shape[1]
+    count = num_checkpoints(length, True)
+    require(kept_lines.shape[1] == count, f"{length} samples need {count} kept states, not {kept_lines.shape[1]}.")
+    starts = past, inner, kept_lines, kept_inner
+    return kernels("freeverb", x).run_backward(grad, grad_lines, grad_final, x, delays, loop, gain, *starts)
 
 
 @_run.register_fake
 def _(x, delays, loop, gain, past, inner, keep):
-    lines = past.new_empty(*past.shape[:2], past.shape[2] + (x.shape[1] if keep else 0))
-    return empty(x), lines, empty(inner)
+    count = num_checkpoints(x.shape[1], keep)
+    kept = past.new_empty(past.shape[0], count, *past.shape[1:]), inner.new_empty(inner.shape[0], count, COMBS)
+    return empty(x), empty(past), empty(inner), *kept
 
 
 @_run_backward.register_fake
-def _(grad, grad_lines, grad_final, x, delays, loop, gain, lines, inner):
-    past = lines.new_empty(*lines.shape[:2], lines.shape[2] - x.shape[1])
-    return empty(x), empty(loop), past, empty(inner)
+def _(grad, grad_lines, grad_final, x, delays, loop, gain, past, inner, kept_lines, kept_inner):
+    return tuple(map(empty, (x, loop, past, inner)))
 
 
 def _save(ctx, inputs, output) -> None:
-    x, delays, loop, ctx.gain, _, inner, _ = inputs
-    ctx.save_for_backward(x, delays, loop, output[1], inner)
+    x, delays, loop, ctx.gain, past, inner, _ = inputs
+    ctx.save_for_backward(x, delays, loop, past, inner, *output[3:])
+    ctx.mark_non_differentiable(*output[3:])
 
 
-def _differentiate(ctx, grad: Tensor, grad_lines: Tensor, grad_final: Tensor) -> tuple:
-    x, delays, loop, lines, inner = ctx.saved_tensors
-    to_x, to_loop, to_past, to_inner = _run_backward(
-        grad, grad_lines, grad_final, x, delays, loop, ctx.gain, lines, inner
-    )
+def _differentiate(ctx, grad: Tensor, grad_lines: Tensor, grad_final: Tensor, *_) -> tuple:
+    x, delays, loop, *starts = ctx.saved_tensors
+    to_x, to_loop, to_past, to_inner = _run_backward(grad, grad_lines, grad_final, x, delays, loop, ctx.gain, *starts)
     return to_x, None, to_loop, None, to_past, to_inner, None
 
 

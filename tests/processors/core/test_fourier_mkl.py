@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from grafx.processors.core.backends import mkl
-from grafx.processors.core.backends.mkl import Plan, backward, forward, plan
+from grafx.processors.core.backends.mkl import Plan, backward, forward, forward_from, plan
 from grafx.processors.core.convolution import _numba as _convolution_numba
 from grafx.processors.core.convolution import _torch as _convolution_torch
 from grafx.processors.core.convolution import convolve
@@ -50,6 +50,11 @@ def there(handles, samples):
 
 
 @njit
+def elsewhere(samples, handles, spectrum):
+    forward_from(samples, handles, spectrum)
+
+
+@njit
 def back(handles, spectrum):
     backward(handles, spectrum)
 
@@ -64,17 +69,21 @@ def test_there_and_back(n, dtype, rng):
     np.testing.assert_allclose(v[::2] + 1j * v[1::2], np.fft.rfft(samples[:n].astype(float)), **tolerance)
     back(handles, v)
     np.testing.assert_allclose(v[:n] / n, samples[:n], **tolerance)
+    before = samples.copy()
+    elsewhere(samples[1 : n + 1], handles, v)  # also where they are not aligned
+    np.testing.assert_allclose(v[::2] + 1j * v[1::2], np.fft.rfft(samples[1 : n + 1].astype(float)), **tolerance)
+    np.testing.assert_array_equal(samples, before)
 
 
 @needs_library
 def test_plans_are_freed_once_and_not_before_they_are_forgotten():
     library = Recorder(LIBRARY)
     kept, forgotten = Plan(library, 64, torch.float32), Plan(library, 64, torch.float32)
-    address = forgotten.handles[0]
-    assert address != kept.handles[0] and not library.freed
+    addresses = {forgotten.handles[0], forgotten.handles[3]}
+    assert len(addresses | {kept.handles[0], kept.handles[3]}) == 4 and not library.freed
     del forgotten
     gc.collect()
-    assert library.freed == [(address, 0)]
+    assert len(library.freed) == 2 and set(library.freed) == {(address, 0) for address in addresses}
     v = np.ones(66, np.float32)
     there(kept.handles, v)
     assert v[0] == 64

@@ -2,6 +2,7 @@ import pytest
 import torch
 from grafx.processors.core import freeverb
 from grafx.processors.core.freeverb import combs_and_allpasses
+from grafx.processors.errors import ParameterError
 from torch.autograd import gradcheck
 from torch.library import opcheck
 
@@ -19,7 +20,7 @@ def given(length):
     return x, loop, torch.randn(2, 10, 31, dtype=torch.float64), torch.randn(2, 8, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("length", [0, 1, 7, 8, 100, 131])
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 100, 131, freeverb.CHUNK, freeverb.CHUNK + 1, 2 * freeverb.CHUNK + 13])
 def test_compiled_filters_are_those_one_by_one(length):
     tensors = [tensor.requires_grad_() for tensor in given(length)]
     x, loop, past, inner = tensors
@@ -65,5 +66,8 @@ def test_contract(keep):
         (x, torch.tensor(DELAYS), loop, 0.5, past, inner, keep),
         test_utils=("test_schema", "test_faketensor"),
     )
-    lines = torch.randn(2, 10, 51, dtype=torch.float64)
-    opcheck(torch.ops.grafx.freeverb_backward, (x, lines, inner, x, torch.tensor(DELAYS), loop, 0.5, lines, inner))
+    kept = past.new_zeros(2, 0, 10, 31), past.new_zeros(2, 0, 8)
+    arguments = x, past, inner, x, torch.tensor(DELAYS), loop, 0.5, past, inner, *kept
+    opcheck(torch.ops.grafx.freeverb_backward, arguments)
+    with pytest.raises(ParameterError, match="20 samples need 0 kept states, not 1"):
+        torch.ops.grafx.freeverb_backward(*arguments[:-2], past[:, None], inner[:, None])

@@ -143,6 +143,7 @@ def others(argument):
                 yield from (longer.narrow(axis, 0, size + 1), longer)
             yield argument.sum(axis)
         yield argument[None]
+        yield from (argument.half(), argument.to(torch.int32), argument.to(torch.complex128) + 1j)
         if argument.dtype == torch.int64:
             yield from (argument + 1000, argument - 1000, argument.double())
     elif isinstance(argument, bool):

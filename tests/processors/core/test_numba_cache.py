@@ -1,7 +1,9 @@
 """What is compiled and kept on disk is compiled again once anything that went into it has changed, and only then."""
 
 import importlib
+import os
 import shutil
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,3 +106,50 @@ def test_a_place_that_cannot_be_written_any_more(house, monkeypatch):
     monkeypatch.setattr(numba_cache.FunctionCache, "save_overload", fail)
     assert house.run() == ((1 + LINE).sum(), True)
     assert not house.files()
+
+
+def test_without_a_place_to_keep_it_all_is_compiled_in_each_process(house, monkeypatch, recwarn):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    file = house.core / "toy/__pycache__"  # a file where the folders should be
+    file.write_text("")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(file))
+    for _ in range(2):
+        assert house.run()[0] == (1 + LINE).sum()
+    assert file.read_text() == "" and not house.files() and not recwarn.list
+
+
+AGAIN = """
+import torch
+from numba.core import event
+from grafx.processors import Compressor, FeedbackDelay, MultitapDelay, SineOscillator
+
+compiled = []
+
+class Listener(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].py_func.__qualname__)
+
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Listener())
+for processor in (Compressor(), FeedbackDelay(max_time_ms=5), MultitapDelay(segment_len=50), SineOscillator()):
+    sizes = {name: (size,) if isinstance(size, int) else size for name, size in processor.parameter_size().items()}
+    values = {name: torch.rand(2, *size, requires_grad=True) for name, size in sizes.items()}
+    signals = [torch.rand(2, 2, 5000) for _ in processor.inlets]
+    result = processor(*signals, **values, **({} if signals else {"num_samples": 5000}))
+    (result[0] if isinstance(result, tuple) else result).sum().backward()
+print(len(compiled))
+"""
+
+
+@pytest.mark.slow
+def test_a_second_process_compiles_nothing(tmp_path):
+    variables = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    run = [
+        subprocess.run([sys.executable, "-c", AGAIN], env=variables, capture_output=True, text=True) for _ in range(2)
+    ]
+    assert [each.returncode for each in run] == [0, 0], run[0].stderr
+    first, second = (int(each.stdout) for each in run)
+    assert first > 3 and second == 0

@@ -5,6 +5,7 @@ import pytest
 import torch
 from grafx.processors.base import ParameterError
 from grafx.processors.core.octaves import OctaveFilters, octave_centres
+from grafx.processors.errors import DerivativeError
 from scipy.signal import sosfreqz
 
 RATE = 44100
@@ -52,6 +53,16 @@ def test_gradients_are_slopes():
     filters = OctaveFilters(4000)
     gains = (0.3 * torch.randn(2, len(filters), dtype=torch.float64)).requires_grad_()
     assert torch.autograd.gradcheck(filters, gains, eps=1e-5, atol=1e-6)
+
+
+def test_second_derivatives_and_forward_mode_are_refused():
+    filters = OctaveFilters(4000)
+    gains = torch.rand(len(filters), dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(filters(gains).square().sum(), gains, create_graph=True)
+    with pytest.raises(DerivativeError, match="OctaveFilters cannot be differentiated again"):
+        torch.autograd.grad(first.sum(), gains)
+    with pytest.raises(DerivativeError, match="OctaveFilters has no derivative in forward mode"):
+        torch.func.jvp(filters, (gains.detach(),), (torch.ones_like(gains),))
 
 
 def test_absurd_gains_give_finite_filters_and_gradients():

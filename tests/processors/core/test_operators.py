@@ -1,27 +1,37 @@
 """Torch's requirements of custom operators, for all: schemas, shapes without data, gradients, and compilation."""
 
 import os
+import pkgutil
 import shutil
 from importlib import import_module
 
 import pytest
 import torch
+from grafx.processors import core
+from grafx.processors.core.adsr import gated_adsr
+from grafx.processors.core.allpass_chain import allpass_chain
 from grafx.processors.core.antialiasing import antialiased
 from grafx.processors.core.backends import dispatch
 from grafx.processors.core.biquad import biquad_cascade
 from grafx.processors.core.comb import comb_filter
 from grafx.processors.core.convolution import convolve
+from grafx.processors.core.delay_line import delay_line_process
 from grafx.processors.core.delay_network import Network, delay_network, delay_network_by_frequency
+from grafx.processors.core.feedback_delay import feedback_delay
+from grafx.processors.core.freeverb import combs_and_allpasses
 from grafx.processors.core.ladder import saturating_ladder
 from grafx.processors.core.mel_distance import Bands, Target, band_magnitudes, mel_distances, stereo_spectra
+from grafx.processors.core.operators import formula
 from grafx.processors.core.phase import running_phase
 from grafx.processors.core.ramp import linear_ramp
 from grafx.processors.core.recursion import ballistics, first_order, last_output, onepole
+from grafx.processors.core.segments import segments
 from grafx.processors.core.state_space import state_space
 from grafx.processors.core.wavetable import Wavetable
 from grafx.processors.errors import DerivativeError
 from torch.autograd import forward_ad, gradcheck
 from torch.library import opcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 DOUBLE = torch.float64
 CHUNK = 4
@@ -204,7 +214,36 @@ def network(matrix, inputs, sos):
     return Network((3, 4), sos / 8 + torch.tensor([0.5, 0, 0, 1, 0, 0]), matrix / 4, inputs, inputs.mT)
 
 
+def gated(u, attack, decay, level, release):
+    times = (4 + 4 * time for time in (attack, decay, release))
+    attack, decay, release = times
+    gate = (torch.arange(u.shape[-1]) % 6 > 0).expand(u.shape)
+    return weighted(*gated_adsr(gate, attack, decay, level, release, dtype=DOUBLE)) * u.cos()
+
+
+def delayed(kind):
+    def run(u, times, past, base):
+        return delay_line_process(u, 4 * times, (past, past[..., 0]), (5.5, kind), base)[0]
+
+    return run
+
+
+def room(u, loop, past, inner):
+    delays = [[8, 9, 10, 11, 12, 13, 14, 15, 9]]
+    y, (lines, final) = combs_and_allpasses(u.flatten(0, 1), delays, loop / 2, 0.5, (past, inner))
+    return y + lines.sum() + final.sum()
+
+
 FUNCTIONS = {
+    "gated_adsr": (gated, [(3,), (3,), (3,), (3,)]),
+    "allpass_chain": (lambda u, c, g, s: weighted(*allpass_chain(u, c - 0.5, g / 2, 2, s)), [(3, 1), (3,), (2, 1, 2)]),
+    "feedback_delay": (
+        lambda u, t, g, s, b: weighted(*feedback_delay(u, 0.25 + t, g / 2, 6.5, s, 1 + b)),
+        [(3, 1), (3,), (2, 1, 7), (3,)],
+    ),
+    "combs_and_allpasses": (room, [(6, 2), (6, 9, 15), (6, 8)]),
+    "segments": (lambda u, t: segments(t.cumsum(-2) * 2, (True, False), u.shape[-1]) * u.cos(), [(3, 2, 4)]),
+    **{f"delay_line_process, {kind}": (delayed(kind), [(3, 1), (2, 3, 6), (3,)]) for kind in ("linear", "allpass")},
     "onepole": (onepole, [(3,), (3,)]),
     "truncated onepole": (lambda u, a, initial: onepole(u, a, initial, taps=8), [(3,), (3,)]),
     "ballistics": (ballistics, [(3,), (3,), (2, 1)]),
@@ -236,6 +275,27 @@ FUNCTIONS = {
     "zero-phase convolve": (lambda u, h: convolve(u, h, "zerophase"), [(1, 3, 25)]),
     "mel_distances": (mel_distances_of, []),
 }
+
+
+WITHOUT_GRADIENT = {"grafx::white_noise"}
+
+
+def test_all_operators_are_among_the_functions():
+    for module in pkgutil.iter_modules(core.__path__):
+        if not module.name.startswith("_"):
+            import_module(f"{core.__name__}.{module.name}")
+    called = set()
+
+    class Recorder(TorchDispatchMode):
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+            called.add(operator.name())
+            return operator(*args, **(kwargs or {}))
+
+    for function, shapes in FUNCTIONS.values():
+        with Recorder():
+            function(parameter(2, 3, 7), *(parameter(*shape) for shape in shapes)).real.sum().backward()
+    known = {name for name in torch._C._dispatch_get_all_op_names() if name.startswith("grafx::")}
+    assert known - WITHOUT_GRADIENT <= called and len(known) > 30
 
 
 @pytest.mark.each("name")
@@ -324,3 +384,14 @@ def test_compiled_code_does_not_lose_tangents():
     tangent = torch.compile(lambda u: torch.func.jvp(lambda u: onepole(u, 0.5), (u,), (u,))[1], backend="eager")
     with pytest.raises(Exception, match="no derivative in forward mode"):
         tangent(u)
+
+
+def test_gradients_of_several_outputs_are_refused_by_name_where_a_formula_cannot():
+    u = torch.rand(2, 3, dtype=DOUBLE)
+    scaled = formula(lambda u: u.sin(), lambda grad, needed, u: (u.cos().mul_(grad),), "scaled")
+    with pytest.raises(DerivativeError, match="gradient of scaled is not taken of several outputs at once"):
+        torch.autograd.functional.jacobian(scaled, u, vectorize=True)
+    torch.testing.assert_close(torch.func.jacrev(scaled)(u), torch.func.jacrev(torch.sin)(u))
+    failing = formula(lambda u: u.sin(), lambda grad, needed, u: (u.cos().view(7),), "failing")
+    with pytest.raises(RuntimeError, match="is invalid for input of size"):
+        torch.autograd.functional.jacobian(failing, u)

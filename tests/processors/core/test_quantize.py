@@ -5,6 +5,7 @@ import pytest
 import torch
 from grafx.processors.core.quantize import hold, quantize
 from grafx.processors.core.streaming import block_by_block
+from grafx.processors.errors import DerivativeError
 
 
 def test_rounding(rng):
@@ -61,3 +62,23 @@ def test_gradients_of_holding(rng):
     passed = sum((0, 0.25, 0.5, 0.75)) * 2  # of all but the first, before which nothing is known
     torch.testing.assert_close(by_duration, torch.tensor([-passed]))
     torch.testing.assert_close(y, hold(x.detach(), duration.detach()))
+
+
+def test_holding_is_differentiated_once_and_in_reverse(rng):
+    x = torch.tensor(rng.normal(size=(2, 1, 12)), requires_grad=True)
+    duration = torch.tensor([4.3, 2.0], dtype=torch.double, requires_grad=True)
+    by_x, by_duration = torch.autograd.grad(hold(x, duration).square().sum(), (x, duration), create_graph=True)
+    for first in (by_x, by_duration):
+        with pytest.raises(DerivativeError, match="hold cannot be differentiated again"):
+            torch.autograd.grad(first.sum(), (x, duration), retain_graph=True)
+    for function, value in ((lambda d: hold(x.detach(), d), duration), (lambda x: hold(x, duration.detach()), x)):
+        with pytest.raises(DerivativeError, match="hold has no derivative in forward mode"):
+            torch.func.jvp(function, (value.detach(),), (torch.ones_like(value),))
+
+
+def test_one_duration_for_all_rows(rng):
+    x, duration = torch.tensor(rng.normal(size=(3, 2, 12))), torch.tensor([4.3], dtype=torch.double)
+    for_all, for_each = (duration.clone().requires_grad_() for _ in range(2))
+    hold(x, for_all).square().sum().backward()
+    hold(x, for_each.expand(3)).square().sum().backward()
+    torch.testing.assert_close(for_all.grad, for_each.grad)

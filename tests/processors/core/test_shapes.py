@@ -65,6 +65,7 @@ def test_operators_refuse_what_does_not_fit_together():
         ((x[0], x, which), r"x must be of shape \(R, L\), not \(5,\)"),
         ((x, x, which.double()), "which must hold int values, not torch.float64"),
         ((x.half(), x, which), "x must hold real values, not torch.float16"),
+        ((x, x, which.to("meta")), "which is on meta, but x on cpu: move one to where the other is"),
     ]:
         with pytest.raises(ParameterError, match=message):
             operator(*arguments)

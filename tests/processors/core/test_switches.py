@@ -51,6 +51,7 @@ def parts():
         "VECTORS": numba_vectors.vectors is lanes_vector,
         "MKL": mkl.plan(64, torch.float32) is not None,
         "THREADS": threads._pool() is not None,
+        "REUSE": switches.is_on("REUSE"),
     }
 
 
@@ -60,13 +61,13 @@ def test_every_switch_is_tried_and_told_of():
     assert all(f"`GRAFX_{name}=0`" in page for name in switches.SWITCHES)
 
 
-@pytest.mark.parametrize("switch", ["VECTORS", "MKL", "THREADS"])
+@pytest.mark.parametrize("switch", ["VECTORS", "MKL", "THREADS", "REUSE"])
 def test_the_same_with_a_part_turned_off(switch, tmp_path):
     compare(switch, tmp_path / "results.pt", SOME)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("switch", ["VECTORS", "MKL", "THREADS"])
+@pytest.mark.parametrize("switch", ["VECTORS", "MKL", "THREADS", "REUSE"])
 def test_all_operators_with_a_part_turned_off(switch, tmp_path):
     compare(switch, tmp_path / "results.pt", [])
 

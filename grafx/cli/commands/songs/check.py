@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ...search.songs.check import check_songs
-from ...words import count
-from ..faults import plain_errors
-from ..terminal import say
+from ....words import count
+from ...faults import plain_errors
+from ...terminal import say
 
 
 def check(
@@ -18,6 +17,8 @@ def check(
 
     The status is 1 where there is something.
     """
+    from ....search.songs.check import check_songs
+
     problems, lines = 0, set()
     with plain_errors():
         for problem in check_songs(manifest):

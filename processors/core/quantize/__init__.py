@@ -5,8 +5,11 @@ from __future__ import annotations  # those within functions would be evaluated 
 import torch
 from torch import Tensor
 
-from .operators import formula
-from .streaming import remember
+from ..backends.dispatch import kernels
+from ..operators import formula, is_plain
+from ..precision import REAL
+from ..shapes import as_rows
+from ..streaming import remember
 
 TURN = 1 << 32  # of a phase that is counted in integers, so that blocks tick where the whole signal does
 
@@ -31,7 +34,14 @@ def quantize(x: Tensor, step: Tensor) -> Tensor:
 
 
 def _round(x: Tensor, step: Tensor) -> Tensor:
+    if _is_for_kernels(x, step) and step.dtype == x.dtype:
+        leading, *rows = as_rows(x=(x, x.shape[-1]), step=(step, 1))
+        return kernels("quantize", x).quantize(*rows).reshape(*leading, x.shape[-1])
     return step * torch.floor(x / step + 0.5)
+
+
+def _is_for_kernels(*tensors: Tensor) -> bool:
+    return is_plain(*tensors) and all(t.device.type == "cpu" and t.dtype in REAL for t in tensors)
 
 
 def _round_gradient(grad: Tensor, needed: tuple, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,24 +64,52 @@ def hold(x: Tensor, duration: Tensor) -> Tensor:
         duration: h of shape ``(B,)``, in samples. Values below 1 count as 1.
 
     Returns:
-        ``(B, C, L)``.
+        ``(B, C, L)``, differentiable once.
     """
     # Rounded up, so that integer durations are exact.
     ticks = (TURN / duration.detach().double()).ceil().clamp(1, TURN).long()[:, None]
 
     def step(state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         phase, held = (torch.zeros_like(ticks), x.new_zeros(*x.shape[:-1], 1)) if state is None else state
+        if _is_for_kernels(x, held, duration) and held.dtype == x.dtype:
+            return _held(x, ticks, phase, held)
         times = torch.arange(x.shape[-1] + 1, device=x.device)
         phases = (phase + ticks * times) % TURN
         passed = phases[:, :-1]
         index = (times[:-1] - passed // ticks + 1).clamp(min=0)[:, None].expand(x.shape)
-        extended = torch.cat([held, x], -1)
-        y = extended.gather(-1, index)
-        if duration.requires_grad and torch.is_grad_enabled():
-            before = x[..., :1] * 0  # the past has no gradient
-            rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].detach().gather(-1, index)
-            delay = (passed / TURN).to(x.dtype)[:, None] * (duration - duration.detach())[:, None, None]
-            y = y - rise * delay.to(x.dtype)
+        y = _take(x, duration, held, index, passed)
         return y, (phases[:, -1:], (y if x.shape[-1] else held)[..., -1:].detach().clone())
 
     return remember(step, "held sample")
+
+
+def _held(x: Tensor, ticks: Tensor, phase: Tensor, held: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Hold samples by compiled kernels, which have no gradient."""
+    if bool((ticks == TURN).all() and (phase == 0).all()):  # each sample is held for itself
+        return x, (phase, (x if x.shape[-1] else held)[..., -1:].clone())
+    own = {"ticks": (ticks[:, None], 1), "phase": (phase[:, None], 1), "held": (held, 1)}
+    leading, *rows = as_rows(x=(x, x.shape[-1]), **own)
+    y = kernels("quantize", x).hold(*rows, TURN).reshape(*leading, x.shape[-1])
+    phase = (phase + ticks * x.shape[-1]) % TURN
+    return y, (phase, (y if x.shape[-1] else held)[..., -1:].clone())
+
+
+def _taken(x: Tensor, duration: Tensor, held: Tensor, index: Tensor, passed: Tensor) -> Tensor:
+    return torch.cat([held, x], -1).gather(-1, index)
+
+
+def _taken_gradient(
+    grad: Tensor, needed: tuple, x: Tensor, duration: Tensor, held: Tensor, index: Tensor, passed: Tensor
+) -> tuple[Tensor | None, ...]:
+    to_x = to_duration = None
+    if needed[0]:  # the past has no gradient
+        to_x = grad.new_zeros(*x.shape[:-1], x.shape[-1] + 1).scatter_add(-1, index, grad)[..., 1:]
+    if needed[1]:
+        before = x[..., :1] * 0
+        rise = torch.cat([before, before, x.diff(dim=-1)], -1)[..., : x.shape[-1] + 1].gather(-1, index)
+        share = (passed / TURN).to(x.dtype)[:, None]
+        to_duration = -(grad * rise * share).sum((1, 2)).sum_to_size(duration.shape).to(duration.dtype)
+    return to_x, to_duration, None, None, None
+
+
+_take = formula(_taken, _taken_gradient, "hold", surrogate=True)

@@ -5,14 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ...errors import SearchError
-from ...search.songs.names import ATLAS_FILE, GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
-from ...words import count
-from ..faults import plain_errors
-from ..outputs import check_folder
-from ..report import REPORT_FILE
-from ..terminal import notice, say
-from .status import Runs
+from ....errors import SearchError
+from ....words import count
+from ...faults import plain_errors
+from ...options import REPORT_FILE, Runs
+from ...outputs import check_folder
+from ...terminal import notice, say
 
 
 def collect(
@@ -22,8 +20,9 @@ def collect(
     """Make a data set of what was found: tables of songs and processors, graphs for PyG, and an atlas to look at."""
     out = runs if out is None else out
     with plain_errors():
-        from ...report.atlas import Atlas, write_atlas
-        from ...search.songs.collect import collect_songs
+        from ....report.atlas import Atlas, write_atlas
+        from ....search.songs.collect import collect_songs
+        from ....search.songs.names import ATLAS_FILE, GRAPHS_FILE, PROCESSORS_FILE, SONGS_FILE
 
         check_folder(out, SearchError)
         atlas = Atlas(runs, REPORT_FILE)

@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ...errors import SearchError
-from ...search.songs.manifest import CSV_SUFFIX, JSON_SUFFIXES, write_manifest
-from ...search.songs.scan import scan_songs
-from ...words import count
-from ..faults import plain_errors, usage
-from ..outputs import check_file
-from ..terminal import notice, say
+from ....errors import SearchError
+from ....words import count
+from ...faults import plain_errors, usage
+from ...outputs import check_file
+from ...terminal import notice, say
 
 NOTES_SHOWN = 10
 
@@ -25,6 +23,9 @@ def scan(
     A song is a folder with a file mix or mixture and its stems; and what MUSDB18-HQ, MedleyDB and the Mixing Secrets
     library have.
     """
+    from ....search.songs.manifest import CSV_SUFFIX, JSON_SUFFIXES, write_manifest
+    from ....search.songs.scan import scan_songs
+
     with plain_errors():
         with usage():
             check_file(out, (*JSON_SUFFIXES, CSV_SUFFIX), SearchError)

@@ -2,22 +2,20 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from ...search.songs.state import DONE, FAILED, RUNNING, WAITING
-from ...search.songs.status import Status, read_status
-from ...text import printable
-from ...words import count, duration
-from ..faults import plain_errors
-from ..terminal import say, terminal
+from ....text import printable
+from ....words import count, duration
+from ...faults import plain_errors
+from ...options import Runs
+from ...terminal import say, terminal
+
+if TYPE_CHECKING:
+    from ....search.songs.status import Status
 
 FAILURES_SHOWN = 20
-
-Runs = Annotated[Path, typer.Argument(help="Folder of grafx songs search.", show_default=False)]
 
 
 def status(
@@ -25,6 +23,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers and failures as JSON.")] = False,
 ) -> None:
     """Say how far the searches of many songs are, and why some have failed."""
+    from ....search.songs.status import read_status
+
     with plain_errors():
         found = read_status(runs)
         if as_json:
@@ -34,7 +34,11 @@ def status(
         _print(found)
 
 
-def _print(found: Status) -> None:
+def _print(found: "Status") -> None:
+    from rich.table import Table
+
+    from ....search.songs.state import DONE, FAILED, RUNNING, WAITING
+
     songs, total = found.songs, sum(found.songs.values())
     words = [f"{songs[DONE]} of {count(total, 'song')} are done"]
     words += [f"{songs[RUNNING]} run"] if songs[RUNNING] else []

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ...errors import EstimateError
-from ...files import replacing
-from ...words import count
-from ..faults import plain_errors, usage
-from ..outputs import check_file
-from ..terminal import notice, say
-from .status import Runs
+from ....errors import EstimateError
+from ....files import replacing
+from ....words import count
+from ...faults import plain_errors, usage
+from ...options import Runs
+from ...outputs import check_file
+from ...terminal import notice, say
 
 
 def prior(
@@ -23,7 +23,7 @@ def prior(
     grafx search --prior starts from it, and graphs are drawn from it.
     """
     with plain_errors():
-        from ...estimate.prior.fit import fit_prior
+        from ....estimate.prior.fit import fit_prior
 
         with usage():
             check_file(out, (".toml",), EstimateError)
