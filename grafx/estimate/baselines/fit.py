@@ -13,13 +13,15 @@ from ...render import Renderer
 from ...search import MatchLoss
 from ..rendering import mixed_output, on_both_channels
 
+ID = "id_of_fit"
+
 
 @dataclass(frozen=True)
 class Fit:
     """A fitted graph.
 
     Attributes:
-        G: The graph, with raw parameters and settings on its nodes.
+        G: The graph that was given, with the parameters and settings that were found on its nodes.
         loss: The distance of its sound.
         losses: That of each step, the first that of the estimate.
     """
@@ -63,12 +65,12 @@ def fit_from(
         raise AudioError(
             f"The dry sound has {dry.shape[-1]} samples and the output {output.shape[-1]}: cut them to the same length."
         )
-    renderer, measure = Renderer(G, processors), MatchLoss(sample_rate)
+    renderer, measure = Renderer(_with_ids(G), processors), MatchLoss(sample_rate)
     target = measure.reference(on_both_channels(output.float()))
     parameters = list(renderer.parameters())
     if not parameters:
         loss = float(measure(on_both_channels(mixed_output(renderer(dry.float()))), target))
-        return Fit(renderer.graph(), loss, [loss])
+        return Fit(_as_given(renderer.graph(), G), loss, [loss])
     optimizer = torch.optim.Adam(parameters, learning_rate)
     best, kept, losses = float("inf"), [p.detach().clone() for p in parameters], []
     for step in range(steps + 1):
@@ -88,4 +90,20 @@ def fit_from(
     with torch.no_grad():
         for parameter, value in zip(parameters, kept, strict=True):
             parameter.copy_(value)
-    return Fit(renderer.graph(), best, losses)
+    return Fit(_as_given(renderer.graph(), G), best, losses)
+
+
+def _with_ids(G: GRAFX) -> GRAFX:
+    copied = G.copy()
+    for node, data in copied.nodes(data=True):
+        data[ID] = node
+    return copied
+
+
+def _as_given(fitted: GRAFX, G: GRAFX) -> GRAFX:
+    """What was fitted, by the ids of the graph that was given, which rendering has numbered along its schedule."""
+    found = G.copy()
+    for _, data in fitted.nodes(data=True):
+        own = found.nodes[data[ID]]
+        own.update({name: data[name] for name in ("parameters", "settings") if name in data})
+    return found

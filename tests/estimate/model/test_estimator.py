@@ -210,6 +210,31 @@ def test_a_fit_gets_near_the_truth_from_a_wrong_setting(drums):
         fit_from(graph(900.0), dry, output[:, :-1], RATE, drums.processors)
 
 
+def test_a_fitted_graph_has_the_ids_of_the_one_that_was_given(drums):
+    G = GRAFX(config=drums.config)
+    out, mix = G.add("out"), G.add("mix")
+    G.connect(mix, out)
+    hertz = {}
+    for value in (300.0, 3000.0):
+        start, node = G.add("in"), G.add("lowpass", parameters={"frequency_hz": value})
+        bell = G.add("bell", parameters={"frequency_hz": value, "gain_db": 6.0})
+        G.connect(start, node)
+        G.connect(node, bell)
+        G.connect(bell, mix)
+        hertz |= {node: value, bell: value}
+    dry = torch.stack([sound(0.3), sound(0.3).flip(-1)])
+    (output,) = render_graphs([G], [dry], drums.processors)
+    before = dict(G.nodes(data="node_type"))
+    fitted = fit_from(G, dry, output, RATE, drums.processors, steps=0).G
+    assert dict(fitted.nodes(data="node_type")) == before == dict(G.nodes(data="node_type"))
+    assert set(fitted.edges) == set(G.edges)
+    assert all(set(data) <= set(G.nodes[n]) | {"settings"} for n, data in fitted.nodes(data=True))
+    for node, value in hertz.items():
+        assert fitted.nodes[node]["settings"]["frequency_hz"] == pytest.approx(value, rel=1e-3)
+    (again,) = render_graphs([fitted], [dry], drums.processors)
+    torch.testing.assert_close(again, output, atol=1e-5, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "about", [None, [], {}, {"seconds": None}, {"seconds": "2"}, {"seconds": -1}, {"seconds": True}]
 )
