@@ -488,8 +488,8 @@ def test_the_script_for_a_gpu_says_what_it_would_do_without_one():
     parts = re.findall(r"^== (\S+) \(at most (\d+) s\): (.*)$", run.stdout, re.M)
     assert [name for name, _, _ in parts] == ["tests", "kernels-tests", "page", "search", "profile"]
     assert sum(int(seconds) for _, seconds, _ in parts) <= 600
-    for _, _, command in parts:
-        for path in re.findall(r"tests/\S+\.py", command):
+    for _, _, part in parts:
+        for path in re.findall(r"tests/\S+\.py", part):
             assert (ROOT / path).is_file()
     assert subprocess.run([*command, "--nope"], capture_output=True).returncode == 2
     if not torch.cuda.is_available():

@@ -46,7 +46,8 @@ def find_maker(name: str, *folders: Path) -> Maker:
         raise SearchError(f"The module {place} ({file}) has no function {attribute}: --processors needs one.")
     parameters = list(inspect.signature(maker).parameters.values())
     takes_rate = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
-    return maker if takes_rate else lambda _rate: maker()
+    made: Any = maker if takes_rate else lambda _rate: maker()
+    return made
 
 
 def _import(place: str) -> Any:

@@ -92,7 +92,7 @@ def empty(like: Tensor, dtype: torch.dtype | None = None, shape: Sequence[int] |
     """A tensor that is still to be filled, by default of the same shape and type; see :mod:`.backends.memory`."""
     shape = like.shape if shape is None else shape
     if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
-        return memory.empty(shape, dtype or like.dtype)
+        return memory.empty(tuple(shape), dtype or like.dtype)
     return like.new_empty(shape, dtype=dtype)
 
 

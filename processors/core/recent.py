@@ -48,7 +48,8 @@ def recent(function: Callable[..., Result], *tensors: Tensor | None) -> Result:
     if in_blocks() or torch.compiler.is_compiling():
         return once(function, *tensors)
     given = [tensor for tensor in tensors if tensor is not None]
-    owner, name = getattr(function, "__self__", None), function.__name__
+    owner: Any = getattr(function, "__self__", None)
+    name = function.__name__
     possible = isinstance(owner, nn.Module) and is_plain(*given) and all(t.device.type == "cpu" for t in given)
     if not possible or not is_on("REUSE"):
         return function(*tensors)

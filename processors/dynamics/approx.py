@@ -21,8 +21,8 @@ class _OneSmoother(DynamicRangeProcessor):
         size = super().parameter_size()
         return {"z_alpha": size.pop("z_alpha_pre"), **size}
 
-    def gain(self, key: Tensor, raw: Raw) -> Tensor:
-        return super().gain(key, {**raw, "z_alpha_pre": raw["z_alpha"]})
+    def _energy(self, key: Tensor, raw: Raw) -> Tensor:
+        return super()._energy(key, {**raw, "z_alpha_pre": raw["z_alpha"]})
 
 
 class ApproxCompressor(_OneSmoother):

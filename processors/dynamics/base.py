@@ -280,10 +280,11 @@ class DynamicRangeProcessor(KeyedGain):
 
 @cache
 def _is_told_by_curve(cls: type[DynamicRangeProcessor]) -> bool:
-    """Whether no class has changed a step of the gain without saying what the static curve is."""
-    steps = {"forward", "gain", "static_gain", "level", "log_gain", "curve", "_smooth_gain"}
-    last = next(base for base in cls.__mro__ if {*steps, "static_curve"} & vars(base).keys())
-    return "static_curve" in vars(last) and last is not DynamicRangeProcessor
+    """Whether each class that has changed a step of the gain says what the static curve is, and one does."""
+    steps = {"forward", "gain", "static_gain", "level", "log_gain", "curve", "_smooth_gain", "static_curve"}
+    own = cls.__mro__[: cls.__mro__.index(DynamicRangeProcessor)]
+    changed = [base for base in own if steps & vars(base).keys()]
+    return bool(changed) and all("static_curve" in vars(base) for base in changed)
 
 
 def threshold(raw: Raw) -> Tensor:

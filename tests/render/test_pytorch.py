@@ -269,7 +269,8 @@ def test_functional_transforms_go_through_renders(renderer, x):
         return torch.func.functional_call(renderer, parameters, (x,)).square().sum()
 
     found = torch.func.grad(energy)(parameters)
-    torch.testing.assert_close(list(found.values()), gradients(renderer, x))
+    # Kernels serve one of them only.
+    torch.testing.assert_close(list(found.values()), gradients(renderer, x), atol=1e-4, rtol=1e-4)
     both = torch.func.vmap(renderer)(torch.stack([x, 2 * x]))
     torch.testing.assert_close(both, torch.stack([renderer(x), renderer(2 * x)]))
     for derivative in (torch.func.jacfwd, torch.func.hessian):

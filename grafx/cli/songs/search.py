@@ -119,13 +119,13 @@ def songs_in(manifest: Path) -> int:
 
 
 def _local(workers: int | None, threads: int, gpu: bool) -> AbstractContextManager:
-    usual = torch.cuda.devicesongs_in() if gpu else len(_cores()) // threads
+    usual = torch.cuda.device_count() if gpu else len(_cores()) // threads
     return local_cluster(workers or max(usual, 1), threads, gpu)
 
 
 def _cores() -> Sequence[int]:
     """Those that this process may use."""
-    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpusongs_in() or 1)
+    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def absolute(template: Request) -> Request:
@@ -253,8 +253,8 @@ def _choose_gpu(request: Request) -> None:
         name = get_worker().name
     except ValueError:
         return
-    if isinstance(name, int) and torch.cuda.devicesongs_in():
-        torch.cuda.set_device(name % torch.cuda.devicesongs_in())
+    if isinstance(name, int) and torch.cuda.device_count():
+        torch.cuda.set_device(name % torch.cuda.device_count())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Whoever hands over an address keeps the tensor, and knows its size.
 """
 
-from numba import carray, types
+from numba import carray, types  # pyright: ignore[reportPrivateImportUsage]
 
 from .intrinsics import intrinsic
 from .numba_rows import inline

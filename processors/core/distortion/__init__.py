@@ -37,7 +37,8 @@ def _value(u: Tensor, drive: Tensor, bias: Tensor, gain: Tensor, shape: str) -> 
     if not is_plain(u, drive, bias, gain):
         return by_torch.distort(u, drive, bias, gain, shape)
     leading, *rows = _rows(u, drive, bias, gain)
-    return kernels("distortion", u).distort(*rows, shape).reshape(*leading, u.shape[-1])
+    by_kernels: Any = kernels("distortion", u)
+    return by_kernels.distort(*rows, shape).reshape(*leading, u.shape[-1])
 
 
 def _gradient(grad: Tensor, needed: tuple, *arguments: Any) -> tuple:
@@ -47,7 +48,7 @@ def _gradient(grad: Tensor, needed: tuple, *arguments: Any) -> tuple:
         grads = kernels("distortion", grad).distort_backward(grad.reshape(rows[0].shape), *rows, shape)
         grads = [g.reshape(*leading, g.shape[-1]) for g in grads]
     else:
-        grads = by_torch.distort_backward(grad, *tensors, shape)
+        grads = by_torch.distort_backward(grad, *tensors, shape)  # pyright: ignore[reportCallIssue]
     return *(g.sum_to_size(v.shape) for g, v in zip(grads, tensors, strict=True)), None
 
 

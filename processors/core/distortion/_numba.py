@@ -22,7 +22,7 @@ def distort(u: Tensor, drive: Tensor, bias: Tensor, gain: Tensor, shape: str) ->
 
 def distort_backward(
     grad: Tensor, u: Tensor, drive: Tensor, bias: Tensor, gain: Tensor, shape: str
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     grads = tuple(map(empty, (u, drive, bias, gain)))
     run_rows(distort_backward_rows, grad, u, drive, bias, gain, NUMBERS[shape], *grads, work=2 * WORK)
     return grads

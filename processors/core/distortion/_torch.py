@@ -13,7 +13,7 @@ def distort(u: Tensor, drive: Tensor, bias: Tensor, gain: Tensor, shape: str) ->
 
 def distort_backward(
     grad: Tensor, u: Tensor, drive: Tensor, bias: Tensor, gain: Tensor, shape: str
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     curve, slope = WAVESHAPES[shape].curve, WAVESHAPES[shape].slope
     v = torch.addcmul(bias, u, drive)
     by_v = grad * gain * slope(v)

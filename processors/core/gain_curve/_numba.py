@@ -31,7 +31,7 @@ def gains_backward(
     floor: float,
     knee: str,
     mirrored: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     grads = tuple(map(empty, (energy, threshold, slope, width)))
     operands = grad, energy, threshold, slope, width, floor, NUMBERS[knee], mirrored
     run_rows(gain_backward_rows, *operands, *grads, work=2 * WORK)

@@ -22,7 +22,7 @@ def gains_backward(
     floor: float,
     knee: str,
     mirrored: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     ramp, slopes = RAMPS[knee]
     level = _level(energy, floor, mirrored)
     log_ramp, (by_level, by_width) = ramp(level, threshold, width), slopes(level, threshold, width)

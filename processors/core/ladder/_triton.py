@@ -130,7 +130,7 @@ def saturated(w, a, STEPS: tl.constexpr):
     """Compute tanh v where v + a tanh v = w, by Halley's method."""
     level = tl.abs(w)
     v = tl.maximum(level / (1 + a), level - a)
-    for _ in tl.static_range(STEPS):
+    for _ in tl.static_range(STEPS):  # pyright: ignore[reportGeneralTypeIssues]
         u = tanh(v)
         bend = a * (1 - u * u)
         miss = v + a * u - level

@@ -88,7 +88,7 @@ def _continued(state: Any, x: Tensor, h: Tensor) -> Kept:
     if not (is_own_state() and _fits(Kept(*state), x, h)):
         state = _checked(state, x, h)
     kept = Kept(*state)
-    kept = Kept(*state[:-1], tuple([Level(*level) for level in kept.levels]))
+    kept = Kept(*state[:-1], tuple([Level(*level) for level in kept.levels]))  # pyright: ignore[reportCallIssue]
     before = kept.response
     if before is not h and (before.requires_grad or h.requires_grad or not torch.equal(before, h)):
         kept = _with_response(kept, h)
@@ -135,7 +135,7 @@ def _checked(state: Any, x: Tensor, h: Tensor) -> tuple:
         return tensor.to(x).contiguous()
 
     levels = [
-        Level(level.size, own(level.pieces), tuple(map(own, level.spectra)), *map(own, level[3:6]), level.done)
+        Level(level.size, own(level.pieces), tuple(map(own, level.spectra)), *map(own, level[3:6]), level.done)  # pyright: ignore
         for level in levels
     ]
     return own(response), time, tuple(map(own, inputs)), written.cpu(), own(earlier), levels

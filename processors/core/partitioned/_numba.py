@@ -55,8 +55,8 @@ def work_ahead(level: Level, inputs: Inputs, rows: Rows, first: int, due: int) -
 
 def _run(row_kernel: Callable, work: int, start: int, stop: int, *arguments: Any) -> None:
     """Call a kernel on ranges of the signal's rows, concurrently. Where tensors are, it gets as addresses."""
-    *arguments, places, transforms = arguments
-    arguments = *arguments, np.array(places, np.int64), transforms.handles
+    *others, places, transforms = arguments
+    arguments = *others, np.array(places, np.int64), transforms.handles
     count = min(torch.get_num_threads(), stop - start, (stop - start) * work // WORK_PER_THREAD)
     if count < 2:
         row_kernel(start, stop, *arguments)
