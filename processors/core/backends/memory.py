@@ -65,7 +65,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     for length in shape:
         size *= length
     if size < LEAST or dtype not in DTYPES or not is_on("REUSE"):
-        return torch.empty(shape, dtype=dtype)
+        return torch.empty(shape, dtype=dtype, device="cpu")
     block = SHELF.take(size)
     array = block.view(DTYPES[dtype]).reshape(shape)
     weakref.finalize(array, SHELF.put, block).atexit = False

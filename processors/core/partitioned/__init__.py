@@ -68,7 +68,7 @@ def _begin(x: Tensor, h: Tensor) -> Kept:
     before = x.new_zeros(*x.shape[:-1], sizes[-1])
     inputs = torch.empty_like(before), before, before
     earlier = x.new_empty(*leading, 2 * sizes[0] + 2)
-    return Kept(h, 0, inputs, torch.zeros(1, dtype=torch.int64), earlier, tuple(levels))
+    return Kept(h, 0, inputs, torch.zeros(1, dtype=torch.int64, device="cpu"), earlier, tuple(levels))
 
 
 def _pieces(h: Tensor, sizes: list[int]) -> list[Tensor]:

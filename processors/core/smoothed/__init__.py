@@ -62,7 +62,7 @@ def smooth_block(u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: 
 def _begin(u: Tensor, taps: int) -> Kept:
     silence = u.new_zeros(*u.shape[:-1], max(taps, LEAST))
     last = u.new_zeros(u.shape[:-1], dtype=torch.float64)
-    return Kept(torch.empty_like(silence), silence, torch.zeros(1, dtype=torch.int64), 0, last)
+    return Kept(torch.empty_like(silence), silence, torch.zeros(1, dtype=torch.int64, device="cpu"), 0, last)
 
 
 def _continued(state: Any, u: Tensor, taps: int) -> Kept:
