@@ -36,11 +36,10 @@ class Resolution:
     def renew(
         self, processor: Any, signals: Sequence[Tensor], parameters: Mapping[str, Any], source: Any = None
     ) -> tuple[Sequence[Tensor], Mapping[str, Any]]:
-        # As other objects, so that what was kept for them before a write is not taken for theirs.
-        resolved, self.raw = processor._resolved(signals, _anew(parameters))
+        resolved, self.raw = processor._resolved(signals, parameters)
         as_they_are = len(resolved) == len(signals) and all(a is b for a, b in zip(resolved, signals, strict=True))
         self._kinds = _kinds(signals) if as_they_are else None
-        self._unchanged, self._source = Unchanged([*leaves(parameters)], contents=True), source
+        self._unchanged, self._source = Unchanged([*leaves(parameters)]), source
         return resolved, self.raw
 
 
@@ -56,12 +55,6 @@ def leaves(tree: Mapping[str, Any]) -> Iterator[Any]:
             yield from leaves(value)
         else:
             yield value
-
-
-def _anew(tree: Any) -> Any:
-    if isinstance(tree, Tensor):
-        return tree.view(tree.shape)
-    return {name: _anew(value) for name, value in tree.items()} if hasattr(tree, "items") else tree
 
 
 def resolution_of_part() -> Resolution | None:

@@ -54,8 +54,8 @@ class StreamRenderer(nn.Module):
 
     Attributes:
         G: The graph as it is rendered.
-        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block: be replaced,
-            or written to as torch counts it, which it does not for ``parameter.data`` and arrays of NumPy.
+        per_type_parameters: The raw parameters, in id order of ``G``. They may change from block to block, by
+            whatever way on the CPU. On a GPU, writes in place through ``parameter.data`` go unnoticed.
         latency_samples: How late the output is.
         state: What it remembers: plain data, nested dicts and tuples of tensors, numbers and words, which
             ``torch.save`` takes; None at the beginning. It says whose it is: the nodes and cables of the graph in the
@@ -359,12 +359,13 @@ class _Plan:
             self._own[index] if {step.node_type, ""} <= kept else _anew(rows_of_step(step, parameters, common))
             for index, step in enumerate(data.iter_list)
         ]
-        self._fits, self._unchanged = fits, {name: Unchanged(found[name], contents=True) for name in found}
+        changed = {name: Unchanged(found[name], contents=True) for name in found if name not in kept}
+        self._fits, self._unchanged = fits, self._unchanged | changed
         return self._own
 
 
 def _anew(rows: dict[str, Any]) -> dict[str, Any]:
-    """The same parameters as other objects, so that what was kept for them is not taken for theirs."""
+    """The same parameters as other objects, by which processors know that what they kept for them is out of date."""
     return map_tensors(rows, lambda value: value.view(value.shape))
 
 
