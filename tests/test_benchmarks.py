@@ -85,6 +85,7 @@ def sections_run(quick):
         "## Recovery",
         "## Chorus recovery",
         "## Sessions",
+        "## Many songs",
         "## Search",
         "## Settings",
         "## Data for blind estimation",

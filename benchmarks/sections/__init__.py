@@ -35,6 +35,7 @@ SECTIONS = (
     "recovery",
     "chorus_recovery",
     "sessions",
+    "many_songs",
     "search",
     "settings",
     "graph_data",
