@@ -46,10 +46,8 @@ def run(bench: Bench) -> Iterator[Table]:
         songs = _make(place / "songs", bench.songs, count, 0.5 if bench.quick else 1.0)
         if not bench.quick:
             wait_for_quiet()
-        together = _grafx(
-            ["songs", "search", str(place / "songs" / "songs.jsonl"), "--out", str(place / "all"), "--workers", "2"]
-            + options
-        )
+        manifest = str(place / "songs" / "songs.jsonl")
+        together = _grafx(["songs", "search", manifest, "--out", str(place / "all"), "--workers", "2", *options])
         table = Table(f"{count} songs", ("", "seconds", "ratio", "processor seconds", "ratio of those", "the same"))
         table.rows.append(("two workers", together.wall, "1.00×", together.processor, "1.00×", "–"))
         for threads in (None, 1):

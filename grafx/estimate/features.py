@@ -10,7 +10,8 @@ All that is fixed is computed once for each sound, in batches, and kept small, s
     ``(2, lags)``: levels of the impulse response that leads from the dry sound to the output, and of the output's
     cepstrum, for delays and reverbs.
 ``spectrum``
-    ``(6, bands)``: long-term levels of dry sound, mid and side, their ratio, its phase-aware part, and the coherence.
+    ``(7, bands)``: long-term levels of dry sound, mid and side, the ratio of the first two, what of it keeps its phase,
+    the coherence, and the level of the side that the dry sound does not have itself.
 ``statistics``
     ``(n,)``: histograms, transfer curves, grids of amplitudes and of time.
 
@@ -44,7 +45,7 @@ THINNED = 4
 AT_A_TIME = 8
 
 NAMES = "mel", "levels", "response", "spectrum", "statistics"
-VERSION = 1
+VERSION = 2
 """Of the features; a model of another one hears something else."""
 
 
@@ -97,6 +98,7 @@ def _features(output: Tensor, dry: Tensor, sample_rate: int) -> dict[str, Tensor
     mid, side, source = output.mean(1), (output[:, 0] - output[:, -1]) / 2, dry.float().mean(1)
     spectra = _spectra(torch.stack([source, mid, side], 1))
     power = _power(spectra)
+    new = _new_width(power, dry, output.shape[-1])
     X, Y = torch.fft.rfft(torch.stack([source, mid]), 2 * mid.shape[-1])
     xx, yy = _power(X), _power(Y)
     x, y = _levels(source), _levels(mid)
@@ -104,7 +106,7 @@ def _features(output: Tensor, dry: Tensor, sample_rate: int) -> dict[str, Tensor
         "mel": _level(torch.einsum("bcft,fm->bcmt", power, _triangles(sample_rate))),
         "levels": torch.cat([x, y], 1),
         "response": _response(X, Y, xx, yy, sample_rate),
-        "spectrum": _spectrum(spectra, power, sample_rate),
+        "spectrum": _spectrum(spectra, power, new, sample_rate),
         "statistics": _statistics(source, mid, x[:, 0], y[:, 0], yy),
     }
     return {name: value.clamp(-60000, 60000).half() for name, value in found.items()}
@@ -168,14 +170,25 @@ def _lags(response: Tensor, sample_rate: int) -> Tensor:
     return _level(torch.cat(parts, -1))
 
 
-def _spectrum(spectra: Tensor, power: Tensor, sample_rate: int) -> Tensor:
+def _new_width(power: Tensor, dry: Tensor, length: int) -> Tensor:
+    """The power of the side that is not the dry sound's own, passed on as its mid is."""
+    own = (dry[:, 0] - dry[:, -1]) / 2
+    if not own.any():
+        return power[:, 2]
+    before = _power(_spectra(own[:, None, :length].float()))[:, 0]
+    return (power[:, 2] - before * power[:, 1] / (power[:, 0] + FLOOR)).clamp(min=0)
+
+
+def _spectrum(spectra: Tensor, power: Tensor, new: Tensor, sample_rate: int) -> Tensor:
     weights = _triangles(sample_rate)
     xx, yy, ss = (part.mean(-1) @ weights for part in power.unbind(1))
     cross = _power((spectra[:, 1] * spectra[:, 0].conj()).mean(-1)).sqrt() @ weights
     ratio = _level((yy + FLOOR) / (xx + FLOOR) * 1e-5)
     linear = _level((cross / (xx + FLOOR)).square() * 1e-5)
     coherence = (cross.square() + FLOOR**2) / (xx * yy + FLOOR**2)
-    return torch.stack([_level(xx), _level(yy), _level(ss), ratio, linear, coherence], 1)
+    return torch.stack(
+        [_level(xx), _level(yy), _level(ss), ratio, linear, coherence, _level(new.mean(-1) @ weights)], 1
+    )
 
 
 def _statistics(source: Tensor, mid: Tensor, x: Tensor, y: Tensor, power: Tensor) -> Tensor:

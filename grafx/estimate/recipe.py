@@ -27,6 +27,8 @@ class Data:
     Attributes:
         prior: What graphs are drawn from: a preset of priors, or a file, beside the recipe or in the working directory.
         sounds: Dry sounds: a generator, or a folder of audio files, likewise.
+        vary: Share of the dry sounds that are dulled, thinned, widened or heard in a room, so that a model knows sounds
+            that are not like those of the generator.
         seconds: Length of each example.
         examples: How many there are.
         valid: How many more, of other sounds, tell when to stop.
@@ -37,6 +39,7 @@ class Data:
 
     prior: str = "drums"
     sounds: str = "drums"
+    vary: float = _within(0.0, 0.0, 1.0)
     seconds: float = _within(2.0, 0.05, 60.0)
     examples: int = _within(16384, 1)
     valid: int = _within(512, 1)

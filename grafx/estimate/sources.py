@@ -16,6 +16,7 @@ from .seeds import seed_of
 from .shards import ShardDataset
 from .shards.about import read_about
 from .sounds import sounds_named
+from .sounds.varied import VariedSounds
 
 ABOUT = "about.json"
 
@@ -88,6 +89,7 @@ def origin_of(recipe: Recipe, shards: str | Path | None = None) -> Origin:
     else:
         prior, seconds = load_prior(asked.prior), asked.seconds
         sounds = sounds_named(asked.sounds, prior.sample_rate)
+        sounds = VariedSounds(sounds, asked.vary) if asked.vary else sounds
         train = GraphDataset(prior, sounds, asked.examples, seconds, asked.seed, "train")
         valid = GraphDataset(prior, sounds, asked.valid, seconds, asked.seed, "valid")
         described = {"sounds": sounds.description, "counts": [asked.examples, asked.valid], "seed": asked.seed}

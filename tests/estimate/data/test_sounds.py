@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from scipy.signal import fftconvolve
 
 from grafx.errors import EstimateError
 from grafx.estimate.sounds import FolderSounds, GeneratedSounds, sounds_named
-from grafx.estimate.sounds.base import PEAK
+from grafx.estimate.sounds.base import PEAK, DrySounds
+from grafx.estimate.sounds.varied import VariedSounds
 
 KINDS = ["drums", "tones", "mix"]
 RATE = 16000
@@ -160,3 +162,65 @@ def test_real_sounds_are_read():
     sounds = FolderSounds(ONESHOTS)
     assert len(sounds) > 50
     assert all(signal.abs().max() > 0.4 for _, signal in sounds.draw_all(range(10), 1.0))
+
+
+class Given(DrySounds):
+    """One sound under many names."""
+
+    def __init__(self, signal, sample_rate=RATE):
+        self.signal, self.sample_rate, self.names = signal, sample_rate, ["one", "two"]
+
+    @property
+    def description(self):
+        return {"given": True}
+
+    def only(self, names):
+        return self
+
+    def draw_all(self, seeds, seconds, channels=2):
+        length = round(seconds * self.sample_rate)
+        return [("one", self.signal[:length].expand(channels, -1)) for _ in seeds]
+
+
+def test_sounds_are_varied_as_by_a_filter():
+    noise = torch.randn(4000, generator=torch.Generator().manual_seed(0))
+    impulse = torch.zeros(4000)
+    impulse[0] = 1
+    seeds = range(24)
+    responses = VariedSounds(Given(impulse), 1.0).draw_all(seeds, 0.25)
+    varied = VariedSounds(Given(noise), 1.0).draw_all(seeds, 0.25)
+    for (_, response), (_, signal) in zip(responses, varied, strict=True):
+        expected = fftconvolve(noise.expand(2, -1).double(), response.double(), axes=1)[:, :4000]
+        expected *= PEAK / np.abs(expected).max()
+        np.testing.assert_allclose(signal, expected, atol=1e-4)
+    widths = [float((signal[0] - signal[1]).abs().max()) for _, signal in varied]
+    assert sum(width > 0.01 for width in widths) > 5 < sum(width == 0 for width in widths)
+
+
+def test_a_share_of_the_sounds_is_varied():
+    plain = GeneratedSounds("drums", RATE)
+    drawn = plain.draw_all(range(30), 0.1)
+    changed = {}
+    for share in (0.0, 0.5, 1.0):
+        varied = VariedSounds(plain, share).draw_all(range(30), 0.1)
+        assert [name for name, _ in varied] == [name for name, _ in drawn]
+        assert all(signal.abs().max().item() == pytest.approx(PEAK) for _, signal in varied)
+        changed[share] = sum(
+            not torch.equal(*pair) for pair in zip(dict(varied).values(), dict(drawn).values(), strict=True)
+        )
+    assert changed[0.0] == 0
+    assert 5 < changed[0.5] < changed[1.0]
+
+
+def test_varied_sounds_are_known_by_name_and_seed(folder):
+    varied = VariedSounds(FolderSounds(folder, RATE), 0.7)
+    again = pickle.loads(pickle.dumps(varied))
+    for seed in range(4):
+        for channels in (1, 2):
+            first, second = varied.draw(seed, 0.2, channels), again.draw_all([9, seed], 0.2, channels)[1]
+            assert first[0] == second[0]
+            torch.testing.assert_close(first[1], second[1], rtol=0, atol=1e-6)
+    few = varied.only(["a.wav"])
+    assert list(few.names) == ["a.wav"]
+    assert few.description == {"varied": 0.7, **FolderSounds(folder, RATE).only(["a.wav"]).description}
+    assert few.description != VariedSounds(few.sounds, 0.6).description
