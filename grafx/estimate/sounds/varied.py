@@ -65,8 +65,8 @@ def _drawn_response(draws: Draws, length: int, sample_rate: int) -> Tensor:
         pole = 1j * hertz / by_ratio(draws, *THIN)
         response *= pole / (1 + pole)
     if draws.chance(0.3):
-        seconds, width = by_ratio(draws, *APART) / 1000, between(draws, 0.1, 0.9)
-        response[1] *= 1 - width + width * torch.exp(-2j * torch.pi * hertz * seconds)
+        samples, width = round(by_ratio(draws, *APART) / 1000 * sample_rate), between(draws, 0.1, 0.9)
+        response[1] *= 1 - width + width * torch.exp(-2j * torch.pi * hertz * samples / sample_rate)
     if draws.chance(0.3):
         response *= 1 + torch.fft.rfft(_drawn_room(draws, length, sample_rate), 2 * length)
     return response
