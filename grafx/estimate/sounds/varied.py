@@ -1,5 +1,6 @@
 """Dry sounds of other colours, widths and rooms, so that what learns from few kinds of sounds knows others."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -22,9 +23,10 @@ ROOM = 0.02, 0.5  # energy of a room, relative to the sound's own
 class VariedSounds(DrySounds):
     r"""Sounds of which a share is dulled, thinned, heard from two places or in a room, each drawn anew for each seed.
 
-    With :math:`H` the product of what is drawn of low-pass filters :math:`(1 + jf/f_c)^{-n}` with n from 1 to 4, a
-    high-pass filter of the first order, a second arrival :math:`1 - w + w e^{-j 2\pi f \tau}` on the right, and a room
-    of decaying noise on each side, a sound of spectrum :math:`X` becomes :math:`HX`.
+    With :math:`P_f(z) = (1 - a) / (1 - a z^{-1})` and :math:`a = e^{-2\pi f / f_s}`, a sound of spectrum :math:`X`
+    becomes :math:`HX`, where :math:`H` is the product of what is drawn of up to four low-pass filters :math:`P_f`, a
+    high-pass filter :math:`1 - P_f`, a second arrival :math:`1 - w + w z^{-n}` on the right, and a room of decaying
+    noise on each side.
 
     Args:
         sounds: The sounds.
@@ -52,24 +54,30 @@ class VariedSounds(DrySounds):
             return signal
         channels, length = signal.shape
         response = _drawn_response(draws, length, self.sample_rate)[:channels]
-        return leveled(torch.fft.irfft(torch.fft.rfft(signal, 2 * length) * response)[:, :length])
+        varied = torch.fft.irfft(torch.fft.rfft(signal, 2 * length) * response)[:, :length]
+        return leveled(varied.to(signal.dtype))
 
 
 def _drawn_response(draws: Draws, length: int, sample_rate: int) -> Tensor:
     """Draw what varies a sound: ``(2, frequencies)`` of twice its length."""
-    hertz = torch.fft.rfftfreq(2 * length, 1 / sample_rate)
-    response = torch.ones(2, len(hertz), dtype=torch.cfloat)
+    delay = torch.exp(-2j * torch.pi * torch.fft.rfftfreq(2 * length, dtype=torch.double))  # by a sample
+    response = torch.ones(2, length + 1, dtype=torch.cdouble)
     if draws.chance(0.6):
-        response /= (1 + 1j * hertz / by_ratio(draws, *DULL)) ** draws.whole(1, 4)
+        response *= _smoothing(delay, by_ratio(draws, *DULL) / sample_rate) ** draws.whole(1, 4)
     if draws.chance(0.3):
-        pole = 1j * hertz / by_ratio(draws, *THIN)
-        response *= pole / (1 + pole)
+        response *= 1 - _smoothing(delay, by_ratio(draws, *THIN) / sample_rate)
     if draws.chance(0.3):
         samples, width = round(by_ratio(draws, *APART) / 1000 * sample_rate), between(draws, 0.1, 0.9)
-        response[1] *= 1 - width + width * torch.exp(-2j * torch.pi * hertz * samples / sample_rate)
+        response[1] *= 1 - width + width * delay**samples
     if draws.chance(0.3):
         response *= 1 + torch.fft.rfft(_drawn_room(draws, length, sample_rate), 2 * length)
     return response
+
+
+def _smoothing(delay: Tensor, cycles: float) -> Tensor:
+    """The response of one pole, of a cutoff in cycles per sample."""
+    pole = math.exp(-2 * math.pi * cycles)
+    return (1 - pole) / (1 - pole * delay)
 
 
 def _drawn_room(draws: Draws, length: int, sample_rate: int) -> Tensor:
