@@ -70,7 +70,7 @@ def _drawn_response(draws: Draws, length: int, sample_rate: int) -> Tensor:
         samples, width = round(by_ratio(draws, *APART) / 1000 * sample_rate), between(draws, 0.1, 0.9)
         response[1] *= 1 - width + width * delay**samples
     if draws.chance(0.3):
-        response *= 1 + torch.fft.rfft(_drawn_room(draws, length, sample_rate), 2 * length)
+        response *= 1 + torch.fft.rfft(_drawn_room(draws, length // 2, sample_rate), 2 * length)
     return response
 
 
