@@ -10,6 +10,7 @@ from grafx.estimate.baselines import MostFrequent, NearestNeighbour, fit_from
 from grafx.estimate.corpus import graph_of, load_corpus
 from grafx.estimate.estimator import Estimator
 from grafx.estimate.evaluate import evaluate, guess_of
+from grafx.estimate.features import VERSION
 from grafx.estimate.metrics import compare_graphs
 from grafx.estimate.recipe import load_recipe
 from grafx.estimate.rendering import render_graphs
@@ -137,7 +138,7 @@ def test_models_of_other_configurations_are_refused(copied, micro):
     edited(copied, features=99)
     with pytest.raises(EstimateError, match="another version of grafx: train it again"):
         Estimator.load(copied)
-    edited(copied, features=1, recipe=micro.having(network={"width": 32}).plain)
+    edited(copied, features=VERSION, recipe=micro.having(network={"width": 32}).plain)
     with pytest.raises(EstimateError, match="damaged model"):
         Estimator.load(copied)
     prior = json.loads((copied / "model.json").read_text())["prior"]
