@@ -73,7 +73,7 @@ def find_sources(
         scatter_parameters(G, parameters)
     asked: Mapping[str, Any] = {}
     if not stem_paths:
-        asked = _audio_of(folder.parent if folder.is_file() else folder, G)
+        asked = audio_of(folder.parent if folder.is_file() else folder, G)
         stem_paths, mix_path = asked["stems"], mix_path or asked["mix"]
     paths = stems_in_order(G, stem_paths, notice, asked.get("names"))
     mix = None
@@ -143,7 +143,7 @@ def stems_of_search(paths: Sequence[Path], sample_rate: int | None, metadata: Ma
     return stems, rate
 
 
-def _audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
+def audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
     """The audio that the search in a folder was given: by the names of a :class:`.Request`, stems and mix at least."""
     remedy = "give the stems, and the --mix if there is one"
     asked = folder
