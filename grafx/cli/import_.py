@@ -6,6 +6,8 @@ from ..data import GRAFX, save_grafx
 from ..errors import ExchangeError
 from ..exchange import READERS, read_graph
 from .outputs import check_folder
+from .sources import AUDIO
+from .terminal import notice
 
 
 def reader_of(source: str) -> str:
@@ -27,6 +29,8 @@ def reader_of(source: str) -> str:
 def import_graph(source: str, name: str, out: Path) -> GRAFX:
     """Read a source, and save the graph that it makes."""
     check_folder(out, ExchangeError)
-    G, metadata = read_graph(source, name)
+    G, metadata = read_graph(source, name, out / AUDIO)
+    for what in metadata.get("left_out", ()):
+        notice(f"Left out: {what}.")
     save_grafx(G, out, metadata=metadata)
     return G

@@ -16,6 +16,7 @@ COMMANDS = {
     "draw": "Draw a saved graph: as a picture, or as a page in which it can be moved, searched and folded.",
     "export": "Carry a saved graph over to another program.",
     "import": "Make a graph of what another program has.",
+    "listen": "Write a listening test that compares found graphs with a reference, for webMUSHRA.",
     "processors": "List the processors, or the controls of one: their units, ranges and defaults.",
     "invert": "Find the settings with which a synthesizer reproduces a sound.",
     "songs": "Search many songs, and make a data set of what is found.",

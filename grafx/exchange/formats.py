@@ -47,11 +47,13 @@ class Reader:
         reader: ``"module:function"`` below this package; the function is ``read(source)`` and returns the graph with
             metadata.
         suffix: That of its file; empty where it is no file.
+        plays: Whether it holds the sound of inputs; the function then takes a folder for it as ``audio``.
     """
 
     summary: str
     reader: str
     suffix: str
+    plays: bool = False
 
     def load(self) -> Callable[..., tuple["GRAFX", dict[str, Any]]]:
         """Import the function that reads it."""
@@ -60,12 +62,16 @@ class Reader:
 
 FORMATS: dict[str, Format] = {
     "csv": Format("settings with their units, a row for each value", "tables:write_csv", ".csv", hears=False),
+    "dawproject": Format(
+        "a project for DAWs: tracks, sends, faders, devices", "dawproject:write_dawproject", ".dawproject"
+    ),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
     "pedalboard": Format("a Python script with Pedalboards, and NumPy for sums", "pedalboard:write_pedalboard", ".py"),
 }
 """Name to format."""
 
 READERS: dict[str, Reader] = {
+    "dawproject": Reader("a project of a DAW", "dawproject:read_dawproject", ".dawproject", plays=True),
     "pedalboard": Reader(
         "MODULE:FUNCTION that returns a Pedalboard, or a dict of them", "pedalboard:read_pedalboard", ""
     ),
@@ -104,12 +110,13 @@ def write_graph(
     return FORMATS[format].load()(G, Path(out), sample_rate, stems=stems, processors=processors, **options)
 
 
-def read_graph(source: Any, format: str) -> tuple["GRAFX", dict[str, Any]]:
+def read_graph(source: Any, format: str, audio: Path | None = None) -> tuple["GRAFX", dict[str, Any]]:
     """Make a graph of what another program has.
 
     Args:
         source: A file, or what else the format is read from.
         format: A name of :data:`READERS`.
+        audio: Folder for the sound of inputs, where the format holds it.
 
     Returns:
         The graph, whose nodes hold physical values, and metadata to save with it: at least the ``sample_rate`` where
@@ -120,7 +127,8 @@ def read_graph(source: Any, format: str) -> tuple["GRAFX", dict[str, Any]]:
     """
     if format not in READERS:
         raise ExchangeError(f"No graph can be made of '{format}': use one of {', '.join(READERS)}.")
-    return READERS[format].load()(source)
+    reader = READERS[format]
+    return reader.load()(source, audio) if reader.plays else reader.load()(source)
 
 
 def _function(place: str) -> Any:
