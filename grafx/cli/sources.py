@@ -159,7 +159,7 @@ def audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
     else:
         stems = [folder / AUDIO / f"{name}.wav" for name in input_names(G)]
         mix = folder / AUDIO / TARGET
-        request = {"stems": stems, "mix": mix}
+        request = {"stems": stems, "mix": mix if mix.is_file() else None}  # a project of another program has none
         if not any(path.is_file() for path in (*stems, mix)):
             raise AudioError(f"{folder} does not say what its graph was made for: {remedy}.")
     stems, mix = request["stems"], request["mix"]

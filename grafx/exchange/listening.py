@@ -82,11 +82,10 @@ def write_listening_test(
         _check_name(name, "sound")
         if name.lower() in (REFERENCE, *ANCHORS):
             raise ExchangeError(f"'{name}' is what the test calls a sound of its own: name it otherwise.")
-    levels = {
-        name: _level(name, sound, reference, sample_rate) for name, sound in {REFERENCE: reference, **sounds}.items()
-    }
+    everything = {REFERENCE: reference, **sounds}
+    levels = {name: _level(name, sound, reference, sample_rate) for name, sound in everything.items()}
     gains = {name: 10 ** ((levels[REFERENCE] - level) / 20) for name, level in levels.items()}
-    matched = {name: gains[name] * sound for name, sound in {REFERENCE: reference, **sounds}.items()}
+    matched = {name: gains[name] * sound for name, sound in everything.items()}
     for name, hertz in ANCHORS.items():
         if 1.3 * hertz < sample_rate / 2:
             matched[name] = low_passed(reference, hertz, sample_rate)

@@ -59,7 +59,7 @@ class Step:
 
 
 def steps_of(device: Device, sample_rate: int) -> list[Step]:
-    """The nodes of a device in the order of the signal, but for :func:`gains_around` it; none for one that is unknown."""
+    """The nodes of a device in the order of the signal, without the gains around it; none for one that is unknown."""
     if device.kind == EQUALIZER:
         steps = _filters([band for band in device.bands if band.enabled], sample_rate)
     elif device.kind in TYPES:
