@@ -3,18 +3,12 @@
 import math
 import os
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
 import pytest
 import torch
-
-from grafx.data import GRAFX, NodeConfigs
-from grafx.errors import ExchangeError
-from grafx.exchange import level_of_difference, read_graph, write_graph
-from grafx.exchange.dawproject.fit import probe
-from grafx.exchange.dawproject.read import read_mixer
-from grafx.exchange.parts import parts_of, play
 from grafx.processors import (
     Compressor,
     MultitapDelay,
@@ -23,6 +17,13 @@ from grafx.processors import (
     StereoToMidSide,
     TanhDistortion,
 )
+
+from grafx.data import GRAFX, NodeConfigs
+from grafx.errors import ExchangeError
+from grafx.exchange import level_of_difference, read_graph, write_graph
+from grafx.exchange.dawproject.fit import probe
+from grafx.exchange.dawproject.read import read_mixer
+from grafx.exchange.parts import parts_of, play
 from grafx.search import build_console
 from grafx.search.mixing.console import console_processors
 from grafx.search.mixing.mixer import render_mix
@@ -57,12 +58,9 @@ def chain(*nodes, **config) -> GRAFX:
 
 
 def mixed(G, stems, processors=None):
-    return next(
-        sounds[part.id][0]
-        for sounds in [play(parts := parts_of(G, RATE, processors), stems)]
-        for part in parts
-        if part.type == "out"
-    )
+    parts = parts_of(G, RATE, processors)
+    (out,) = [part.id for part in parts if part.type == "out"]
+    return play(parts, stems)[out][0]
 
 
 def carried_as(written):
@@ -304,7 +302,7 @@ class TestRouting:
         pre, post = G.add("send", {"send_db": -12.0}), G.add("send", {"send_db": -6.0})
         one, two = (G.add("gain", {"left_gain_db": db, "right_gain_db": db}) for db in (-3.0, -9.0))
         for path in ((drums, pre, one, mix), (bass, two, post, mix), (bus, mix, G.add("out"))):
-            for source, dest in zip(path, path[1:], strict=False):
+            for source, dest in pairwise(path):
                 G.connect(source, dest)
         for send in (pre, post):
             G.connect(send, bus, outlet="send")

@@ -31,6 +31,7 @@ TRACK = """
 MASTER = """
     <Track contentType="audio" id="tm" name="Master"><Channel role="master" id="cm">
       <Volume unit="linear" value="1.0"/></Channel></Track>"""
+AUDIO = '<Audio channels="2" duration="2.0" sampleRate="8000"><File path="audio/drums.wav"/></Audio>'
 CLIP = """<Clip time="0.0" duration="4.0" contentTimeUnit="seconds" playStart="0.0">
   <Audio channels="2" duration="2.0" sampleRate="8000"><File path="audio/{name}.wav"/></Audio></Clip>"""
 
@@ -91,7 +92,7 @@ def by_type(G):
 
 class TestUnits:
     def test_of_devices(self, write):
-        """MIDI notes as frequencies, shares as ratios, beats as times, linear gains, as Bitwig and others write them."""
+        """MIDI notes as frequencies, shares as ratios, beats as times, linear gains, as DAWs write them."""
         devices = """
           <Compressor deviceName="Comp" deviceRole="audioFX">
             <Attack unit="seconds" value="0.02"/><OutputGain unit="linear" value="2.0"/>
@@ -167,7 +168,7 @@ class TestRouting:
                 1,
                 to="cg",
                 sends='''<Sends><Send destination="cr" type="post"><Volume unit="linear" value="0.25"/></Send>
-              <Send destination="cr" type="pre"><Enable value="false"/><Volume unit="linear" value="1"/></Send></Sends>''',
+              <Send destination="cr"><Enable value="false"/><Volume unit="linear" value="1"/></Send></Sends>''',
                 volume=0.8,
             )
         }
@@ -187,7 +188,7 @@ class TestRouting:
     def test_circles_and_missing_channels(self, write):
         a = '<Track id="t1" name="a"><Channel id="c1" destination="c2"/></Track>'
         b = '<Track id="t2" name="b"><Channel id="c2" destination="c1"/></Track>'
-        with pytest.raises(ExchangeError, match="'a' → 'b'|'b' → 'a'"):
+        with pytest.raises(ExchangeError, match=r"'a' → 'b'|'b' → 'a'"):
             read_mixer(write(project(a + b + MASTER, lane(1, CLIP.format(name="drums")))))
         with pytest.raises(ExchangeError, match=r"'drums' goes to 'c9', but project.xml has no channel"):
             read_mixer(write(project(track(1, to="c9") + MASTER, "")))
@@ -204,8 +205,8 @@ class TestClips:
 
     def test_times(self, write, sounds):
         """A clip of beats that begins later, from the middle of its file, with a fade."""
-        clip = """<Clip time="1.0" duration="2.0" contentTimeUnit="seconds" playStart="0.5" fadeTimeUnit="seconds"
-            fadeInTime="0.25"><Audio channels="2" duration="2" sampleRate="8000"><File path="audio/drums.wav"/></Audio></Clip>"""
+        clip = f"""<Clip time="1.0" duration="2.0" contentTimeUnit="seconds" playStart="0.5" fadeTimeUnit="seconds"
+            fadeInTime="0.25">{AUDIO}</Clip>"""
         _, mix = self.played(write, clip, bpm=60)
         expected = torch.zeros(2, 3 * RATE)
         expected[:, RATE : 3 * RATE - RATE // 2] = sounds[1]["drums"][:, RATE // 2 :]
@@ -213,8 +214,8 @@ class TestClips:
         torch.testing.assert_close(mix, expected[:, : mix.shape[-1]], atol=1e-5, rtol=1e-4)
 
     def test_loops(self, write, sounds):
-        clip = """<Clip time="0" duration="3.0" contentTimeUnit="seconds" playStart="0" loopStart="0.5" loopEnd="1.0">
-          <Audio channels="2" duration="2" sampleRate="8000"><File path="audio/drums.wav"/></Audio></Clip>"""
+        clip = f"""<Clip time="0" duration="3.0" contentTimeUnit="seconds" playStart="0" loopStart="0.5" loopEnd="1.0">
+          {AUDIO}</Clip>"""
         _, mix = self.played(write, clip, unit="seconds")
         drums, half = sounds[1]["drums"], RATE // 2
         expected = torch.cat([drums[:, : 2 * half], *[drums[:, half : 2 * half]] * 4], -1)
@@ -222,10 +223,10 @@ class TestClips:
 
     def test_as_bitwig_nests_them(self, write, sounds):
         """Clips in clips, and warps that do not stretch."""
-        clip = """<Clip time="2.0" duration="2.0" playStart="1.0" loopStart="0.0" loopEnd="8.0"><Clips>
+        clip = f"""<Clip time="2.0" duration="2.0" playStart="1.0" loopStart="0.0" loopEnd="8.0"><Clips>
           <Clip time="0.0" duration="4.0" contentTimeUnit="beats" playStart="0.0">
             <Warps contentTimeUnit="seconds" timeUnit="beats">
-              <Audio algorithm="stretch" channels="2" duration="2.0" sampleRate="8000"><File path="audio/drums.wav"/></Audio>
+              {AUDIO}
               <Warp time="0.0" contentTime="0.0"/><Warp time="4.0" contentTime="2.0"/></Warps></Clip></Clips></Clip>"""
         mixer, mix = self.played(write, clip)
         assert not mixer.left_out
@@ -312,7 +313,7 @@ class TestRefusals:
             read_mixer(path)
         monkeypatch.undo()
         monkeypatch.setattr("grafx.exchange.dawproject.archive.MOST_AUDIO", 1000)
-        with pytest.raises(ExchangeError, match="drums.wav has more than"):
+        with pytest.raises(ExchangeError, match=r"drums.wav has more than"):
             read_mixer(path)
 
     def test_endless_loops(self):

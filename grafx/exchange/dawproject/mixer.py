@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ...processors import Send as SendOfDesk
 from ...processors.dynamics.base import KeyedGain
 from ...text import file_name
 from ..carried import Carried, How
@@ -151,6 +152,7 @@ def _sounds(
                 done += {*before[id(strip)], *(p.id for p in strip.nodes)}
         for node in done:
             needed[node] -= 1
+        for node in (part.id, *done):
             if not needed[node]:
                 sounds.pop(node, None)
 
@@ -201,6 +203,10 @@ class _Builder:
     # What stands for a node
 
     def _translation(self, part: Part) -> Translation:
+        if isinstance(part.processor, SendOfDesk):
+            return Translation(gains=UNITY, note="its copy is a send")
+        if part.wet == 0 and part.passes_dry:
+            return Translation(gains=UNITY, note="it is bypassed")
         if len(part.inlets) > 1:
             return Translation(how="rendered", note="another signal drives it, for which the format has no place")
         signal, ours = _stereo(heard(part, self.sounds)[0]), _stereo(self.sounds[part.id][0])
@@ -370,7 +376,9 @@ def _connect(blocks: Sequence[Block]) -> tuple[list[Channel], list[Block]]:
         if max(channel.gains) > LOUDEST:
             over = max(channel.gains) / LOUDEST
             channel.devices.append(Device(EQUALIZER, "Trim", {"output_db": _db(over)}))
-            channel.gains = times(channel.gains, (1 / over, 1 / over))
+            less = 1 / over, 1 / over
+            channel.gains = times(channel.gains, less)
+            channel.sends = [replace(s, gains=times(s.gains, less)) if s.pre else s for s in channel.sends]
     for channel in channels:
         if channel.role == SUBMIX and channel.audio is None and not any(other.to is channel for other in channels):
             channel.role = EFFECT
