@@ -117,7 +117,7 @@ def low_passed(signal: Tensor, hertz: float, sample_rate: int) -> Tensor:
     from scipy.signal import firwin, oaconvolve
 
     width = hertz / 7
-    taps = math.ceil(60 / 22 * sample_rate / width) | 1
+    taps = math.ceil(3.7 * sample_rate / width) | 1
     taps = firwin(taps, hertz + width / 2, window=("kaiser", 5.65), fs=sample_rate)
     return torch.from_numpy(oaconvolve(signal.double().numpy(), taps[None], "same", -1)).to(signal.dtype)
 

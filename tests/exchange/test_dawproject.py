@@ -372,18 +372,18 @@ class TestRouting:
         assert written.distance.db < -90
 
     def test_generators(self, tmp_path):
-        from grafx.processors import Oscillator
+        from grafx.processors import SineOscillator
 
         G = GRAFX(config=NodeConfigs({"osc": {"inlets": []}, "gain": {}}))
         source, gain = G.add("osc"), G.add("gain", {"left_gain_db": -6.0})
         G.connect(source, gain), G.connect(gain, G.add("out"))
         file = tmp_path / "a.dawproject"
         written = write_graph(
-            G, "dawproject", file, RATE, processors={"osc": Oscillator(sample_rate=RATE)}, num_samples=8000
+            G, "dawproject", file, RATE, processors={"osc": SineOscillator(sample_rate=RATE)}, num_samples=8000
         )
         assert carried_as(written)[source].how == "rendered" and written.distance.db < -90
         with pytest.raises(ExchangeError, match="num_samples"):
-            write_graph(G, "dawproject", file, RATE, processors={"osc": Oscillator(sample_rate=RATE)})
+            write_graph(G, "dawproject", file, RATE, processors={"osc": SineOscillator(sample_rate=RATE)})
 
     def test_moved_and_inverted_stems(self, stems, tmp_path):
         G = chain(("peq", PEQ))

@@ -23,6 +23,7 @@ from ...processors import (
     ParametricEqualizer,
     PeakingFilter,
 )
+from ...processors.base import Control
 from ...processors.dynamics.base import KeyedGain
 from ...search.mixing.console import console_processors
 from ..parts import Part
@@ -167,14 +168,14 @@ def _step(
     """A node at these physical values, or at raw ones where a value is beyond the range of its control."""
     processor: Any = console_processors(sample_rate or 44100, [node_type])[node_type]
     controls = _controls(node_type, sample_rate)
-    known = {name: value for name, value in values.items() if name in controls}
+    known = {name: _rounded(value, controls[name]) for name, value in values.items() if name in controls}
     inside = all(
         controls[name].low <= number <= controls[name].high
         for name, value in known.items()
         for number in (value if isinstance(value, list) else [value])
     )
     if inside:
-        return Step(node_type, dict(known), dict(attributes or {}))
+        return Step(node_type, known, dict(attributes or {}))
     complete = processor.complete({}, 1, torch.zeros((), dtype=torch.float64))
     for name, value in known.items():
         limit = _finite_limits(name, sample_rate)
@@ -182,6 +183,14 @@ def _step(
         complete[name] = given.reshape(complete[name].shape)
     raw = processor.values_to_raw(complete, 1, torch.zeros((), dtype=torch.float64))
     return Step(node_type, {name: value[0].float() for name, value in raw.items()}, dict(attributes or {}))
+
+
+def _rounded(value: Any, control: Control) -> Any:
+    """Numbers at an end of the range of a control where they are beyond it by but a rounding."""
+    if isinstance(value, list):
+        return [_rounded(number, control) for number in value]
+    nearest = min(max(value, control.low), control.high)
+    return nearest if math.isclose(value, nearest, rel_tol=1e-6, abs_tol=1e-6) else value
 
 
 def _finite_limits(name: str, sample_rate: int) -> tuple[float, float]:

@@ -23,6 +23,7 @@ SAME_DB = -80.0
 WORST_DB = 2.0
 """Largest root mean square error in dB of an equalizer that stands for another."""
 BANDS = 10
+LEAST_Q, MOST_Q, MOST_DB = 0.3, 6.0, 24.0
 POINTS = 200  # of a response along the frequencies
 
 
@@ -136,50 +137,56 @@ def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name:
 def _fit_bands(hertz: Tensor, wanted: Tensor, weights: Tensor, sample_rate: int) -> tuple[Tensor, float]:
     """Frequencies, qualities and gains ``(3, K)``, and a level."""
     low, high = float(hertz[0]), float(hertz[-1])
+    span = math.log(high / low)
     centers = torch.logspace(math.log10(low * 2), math.log10(high / 1.5), BANDS, dtype=torch.float64)
-    mean = float((weights * wanted).sum())
+    mean = (weights * wanted).sum()
+    places = torch.logit((centers / low).log() / span)
+    qualities = torch.full_like(centers, math.log(0.7 / (MOST_Q - 0.7)))  # 1 for bells
+    qualities[[0, -1]] = -2.0
     nearest = (hertz.log()[:, None] - centers.log()).abs().argmin(0)
-    start = torch.cat([
-        torch.logit((centers / low).log() / math.log(high / low)),
-        torch.full((BANDS,), math.log(1.0)),
-        0.7 * (wanted[nearest] - mean),
-        torch.tensor([mean]),
-    ])  # fmt: skip
-    start[BANDS] = start[2 * BANDS - 1] = math.log(0.7)
-    root = weights.sqrt()
+    start = torch.cat([places, qualities, 0.7 * (wanted[nearest] - mean), mean[None]])
 
     def bands_at(x: Tensor) -> Tensor:
-        f, q, db = x[: 3 * BANDS].reshape(3, BANDS)
-        return torch.stack([low * (high / low) ** torch.sigmoid(f), 0.3 * (6 / 0.3) ** torch.sigmoid(q), 24 * torch.tanh(db / 24)])  # noqa: E501  # fmt: skip
+        f, q, db = x[..., :-1].unflatten(-1, (3, BANDS)).unbind(-2)
+        return torch.stack(
+            [
+                low * torch.exp(span * torch.sigmoid(f)),
+                LEAST_Q + (MOST_Q - LEAST_Q) * torch.sigmoid(q),
+                MOST_DB * torch.tanh(db / MOST_DB),
+            ],
+            -2,
+        )
 
     def residual(x: Tensor) -> Tensor:
-        error = _response_db(hertz, bands_at(x), sample_rate) + x[-1] - wanted
-        return torch.cat([root * error, 3e-3 * x[2 * BANDS : 3 * BANDS]])
+        error = _response_db(hertz, bands_at(x), sample_rate) + x[..., -1:] - wanted
+        return torch.cat([weights.sqrt() * error, 3e-3 * x[..., 2 * BANDS : 3 * BANDS]], -1)
 
-    jacobian = torch.func.jacfwd(residual)
-    found = least_squares(
-        lambda x: residual(torch.from_numpy(x)).numpy(),
-        start.numpy(),
-        lambda x: jacobian(torch.from_numpy(x)).numpy(),
-        method="trf",
-        max_nfev=60,
-    )
+    def jacobian(x: np.ndarray) -> np.ndarray:
+        steps = 1e-6 * torch.eye(len(x), dtype=torch.float64)
+        away = residual(torch.from_numpy(x) + torch.cat([steps, -steps]))
+        return ((away[: len(x)] - away[len(x) :]) / 2e-6).T.numpy()
+
+    found = least_squares(lambda x: residual(torch.from_numpy(x)).numpy(), start.numpy(), jacobian, max_nfev=80)
     x = torch.from_numpy(found.x)
     return bands_at(x), float(x[-1])
 
 
 def _response_db(hertz: Tensor, bands: Tensor, sample_rate: int) -> Tensor:
-    w0, q_inv, A = 2 * math.pi * bands[0] / sample_rate, 1 / bands[1], 10 ** (bands[2] / 40)
-    parts = (
-        cookbook.low_shelf(w0[:1], q_inv[:1], A[:1]),
-        cookbook.peak(w0[1:-1], q_inv[1:-1], A[1:-1]),
-        cookbook.high_shelf(w0[-1:], q_inv[-1:], A[-1:]),
-    )
-    b, a = (torch.cat(each) for each in zip(*parts, strict=True))
-    z = torch.exp(-2j * math.pi * hertz / sample_rate)
-    powers = torch.stack([torch.ones_like(z), z, z * z], -1)
-    up, down = (powers @ each.to(powers.dtype).T for each in (b, a))
-    return 20 * torch.log10((up.abs() / down.abs()).clamp(min=1e-9)).sum(-1)
+    """Levels ``(…, N)`` of a low shelf, bells and a high shelf ``(…, 3, K)`` at some frequencies."""
+    w0, q_inv, A = 2 * math.pi * bands[..., 0, :] / sample_rate, 1 / bands[..., 1, :], 10 ** (bands[..., 2, :] / 40)
+    kinds = (cookbook.low_shelf, slice(0, 1)), (cookbook.peak, slice(1, -1)), (cookbook.high_shelf, slice(-1, None))
+    parts = [formula(w0[..., own], q_inv[..., own], A[..., own]) for formula, own in kinds]
+    b, a = (torch.cat(each, -2) for each in zip(*parts, strict=True))
+    w = 2 * math.pi * hertz / sample_rate
+    cosines = torch.stack([torch.ones_like(w), torch.cos(w), torch.cos(2 * w)])
+    up, down = (_autocorrelation(each) @ cosines for each in (b, a))
+    return 10 * torch.log10((up / down).clamp(min=1e-18)).sum(-2)
+
+
+def _autocorrelation(c: Tensor) -> Tensor:
+    """Coefficients of the energy of a second-order polynomial ``(…, 3)`` by the cosines of multiples of the angle."""
+    first, second, third = c.unbind(-1)
+    return torch.stack([c.square().sum(-1), 2 * second * (first + third), 2 * first * third], -1)
 
 
 def _smooth_db(magnitudes: Tensor, hertz: Tensor, sample_rate: int, octaves: float = 1 / 6) -> Tensor:

@@ -1,6 +1,6 @@
 """A graph as the mixer of a DAWproject: what is carried over as it is, fitted, or recorded."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -368,8 +368,6 @@ def _connect(blocks: Sequence[Block]) -> tuple[list[Channel], list[Block]]:
     for block in blocks:
         if block.strip.nodes[-1].type == "out":
             block.channels[-1].gains = block.gains
-        if block.is_cable:
-            _tell_cable(block)
     alive = [b for b in blocks if b not in dead and not b.is_cable]
     channels = [c for block in alive for c in (*block.channels[:-1], *block.recordings, block.channels[-1])]
     for channel in channels:
@@ -383,6 +381,11 @@ def _connect(blocks: Sequence[Block]) -> tuple[list[Channel], list[Block]]:
         if channel.role == SUBMIX and channel.audio is None and not any(other.to is channel for other in channels):
             channel.role = EFFECT
     _name(channels)
+    by_end = {block.strip.nodes[-1].id: block for block in blocks}
+    for block in blocks:
+        if block.is_cable:
+            became = _cable_text(block, by_end, _resolved(block.strip.feeds, by_head, dead))
+            block.carried = [replace(each, became=became) for each in block.carried]
     return channels, dead
 
 
@@ -422,11 +425,19 @@ def _route(block: Block, cables: Sequence[tuple[Block, Gains, bool]]) -> None:
         channel.sends.append(Send(to.entry, times(block.gains, gains) if pre else gains, pre))
 
 
-def _tell_cable(block: Block) -> None:
-    """Say what became of gains between two blocks."""
-    sends = not all(part.passes_dry for part in block.strip.nodes)
-    became = f"{'send' if sends else 'send or fader'} of what feeds it"
-    block.carried = [replace(each, became=became) for each in block.carried]
+def _cable_text(block: Block, by_end: Mapping[int, Block], ends: Sequence[tuple[Block, Gains, bool]]) -> str:
+    """What became of gains between two blocks: a fader, or sends."""
+    source = by_end[block.strip.fed_by[0].source]
+    while source.is_cable:
+        source = by_end[source.strip.fed_by[0].source]
+    channel = source.channels[-1]
+    faders = [f"fader of '{channel.name}'" for end, *_ in ends if end.entry is channel.to]
+    sends = [
+        f"send of '{channel.name}' to '{end.entry.name}'"
+        for end, *_ in ends
+        if end.entry is not None and end.entry is not channel.to
+    ]
+    return ", ".join(faders + sends) or "recordings of what comes behind it"
 
 
 def _buried(block: Block) -> list[Carried]:
