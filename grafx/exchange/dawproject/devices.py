@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -92,6 +92,13 @@ def gain_steps(gains: Gains, node_type: str = "gain") -> list[Step]:
         return []
     left, right = (20 * math.log10(max(gain, 1e-6)) for gain in gains)
     return [_step(node_type, {"left_gain_db": left, "right_gain_db": right}, 0)]
+
+
+def inverse(device: Device) -> Device:
+    """The equalizer of shelves and bells that undoes another one."""
+    bands = [replace(band, db=-band.db) for band in device.bands]
+    after, before = device.values.get("input_db", 0.0), device.values.get("output_db", 0.0)
+    return Device(EQUALIZER, device.name, {"input_db": -before, "output_db": -after}, bands)
 
 
 def played(device: Device, signal: Tensor, sample_rate: int) -> Tensor:

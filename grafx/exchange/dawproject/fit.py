@@ -20,8 +20,8 @@ BEFORE = LENGTH // 4  # that zero phases need
 NEAR, FAR_DB = 0.1, -50.0
 """An equalizer's response has less than this level farther than this from its beginning, in seconds."""
 SAME_DB = -80.0
-WORST_DB = 2.0
-"""Largest root mean square error in dB of an equalizer that stands for another."""
+WORST_DB, WORST_FIRST_DB = 1.0, 3.0
+"""Largest root mean square errors in dB of an equalizer that stands for another, and of one that audio makes up for."""
 BANDS = 10
 LEAST_Q, MOST_Q, MOST_DB = 0.3, 6.0, 24.0
 POINTS = 200  # of a response along the frequencies
@@ -103,7 +103,7 @@ def impulse_response(part: Part, sample_rate: int, seconds: float = 10.0) -> Ten
 # Equalizers
 
 
-def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name: str) -> tuple[Device, float] | None:
+def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name: str) -> tuple[Device, float]:
     """A parametric equalizer with the magnitudes of a filter, where the signal has most.
 
     Args:
@@ -113,7 +113,7 @@ def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name:
         name: That of the device.
 
     Returns:
-        The device, and its root mean square error in dB; ``None`` where it would be too large.
+        The device, and its root mean square error in dB: infinite for a flat one, whose phase is all that it does.
     """
     hertz = torch.logspace(math.log10(20), math.log10(min(20000.0, 0.45 * sample_rate)), POINTS, dtype=torch.float64)
     wanted = _smooth_db(magnitudes, hertz, sample_rate)
@@ -123,9 +123,8 @@ def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name:
     bands, level = _fit_bands(hertz, wanted, weights, sample_rate)
     error = _response_db(hertz, bands, sample_rate) + level - wanted
     rms = float((weights * error.square()).sum().sqrt())
-    flat = float((wanted - wanted.mean()).abs().max()) < 0.1  # an all-pass, whose phase is all that it does
-    if rms > WORST_DB or flat:
-        return None
+    if float((wanted - wanted.mean()).abs().max()) < 0.1:
+        rms = math.inf
     kinds = ["lowShelf", *["bell"] * (BANDS - 2), "highShelf"]
     rows = zip(kinds, *(row.tolist() for row in bands), strict=True)
     device = Device(EQUALIZER, name, bands=[Band(kind, f, db, q) for kind, f, q, db in rows])

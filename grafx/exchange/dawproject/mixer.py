@@ -12,8 +12,8 @@ from ...text import file_name
 from ..carried import Carried, How
 from ..distance import level_of_difference
 from ..parts import Part, heard, play
-from .devices import device_of, played
-from .fit import Probe, fitted_compressor, fitted_equalizer, impulse_response, probe
+from .devices import device_of, inverse, played
+from .fit import WORST_DB, WORST_FIRST_DB, Probe, fitted_compressor, fitted_equalizer, impulse_response, probe
 from .model import (
     EFFECT,
     EQUALIZER,
@@ -178,13 +178,17 @@ class _Builder:
         if self.strip.plays is not None and head.processor is not None:
             what = "generates it" if not head.inlets else "has several inlets or outlets"
             self._tell(head, Translation(how="rendered", note=f"it {what}"), f"audio of '{self.name}'")
-        translations = [self._translation(part) for part in self.body]
+        translations: list[Translation] = []
+        for part in self.body:
+            is_first = self.strip.plays is not None and not any(each.device for each in translations)
+            translations.append(self._translation(part, is_first))
         start = 0
         while start < len(self.body):
             part, found = self.body[start], translations[start]
             if found.gains is not None:
                 self.result.gains = times(self.result.gains, found.gains)
-                self._tell(part, found, f"fader of '{self.channel.name}'")
+                became = "nothing, as it changes nothing" if found.gains == UNITY else f"fader of '{self.channel.name}'"
+                self._tell(part, found, became)
                 start += 1
             elif found.device is not None:
                 self._append(part, found)
@@ -202,9 +206,10 @@ class _Builder:
 
     # What stands for a node
 
-    def _translation(self, part: Part) -> Translation:
+    def _translation(self, part: Part, is_first: bool) -> Translation:
+        """What stands for a node, the first one behind the audio of a track or another."""
         if isinstance(part.processor, SendOfDesk):
-            return Translation(gains=UNITY, note="its copy is a send")
+            return Translation(gains=UNITY, note="the signal passes, and its copy is a send")
         if part.wet == 0 and part.passes_dry:
             return Translation(gains=UNITY, note="it is bypassed")
         if len(part.inlets) > 1:
@@ -220,9 +225,10 @@ class _Builder:
             if away < EXACT_DB:
                 return Translation(gains=gains, distance_db=away)
         magnitudes = response.magnitudes(self.sample_rate)
-        fitted = None if magnitudes is None else fitted_equalizer(magnitudes, signal, self.sample_rate, part.name)
-        if fitted is not None:
-            device, error = fitted
+        device, error = None, 0.0
+        if magnitudes is not None:
+            device, error = fitted_equalizer(magnitudes, signal, self.sample_rate, part.name)
+        if device is not None and error < (WORST_FIRST_DB if is_first else WORST_DB):
             away = level_of_difference(played(device, signal, self.sample_rate), ours)
             return Translation(None, device, "fitted", away, f"within {error:.2g} dB by magnitude, in another phase")
         return self._response_kept(part, Translation(how="rendered"), response)
@@ -270,8 +276,22 @@ class _Builder:
         elif left == right != 1:
             self._trim(device, left)
             self.result.gains = UNITY
+        if found.how == "fitted" and device.kind == EQUALIZER and self.channel.audio is not None:
+            found = self._made_up_for(part, found, device)
         self.channel.devices.append(device)
         self._tell(part, found, f"{device.kind} of '{self.channel.name}'")
+
+    def _made_up_for(self, part: Part, found: Translation, device: Device) -> Translation:
+        """Put into the audio of a track what its first equalizer lacks: what undoes the equalizer is one, too."""
+        audio = self.channel.audio
+        if audio is None or self.channel.devices:
+            return found
+        ours = _stereo(self.sounds[part.id][0])
+        self.channel.audio, self.result.gains = played(inverse(device), ours, self.sample_rate), UNITY
+        device.values.pop("input_db", None)
+        away = level_of_difference(played(device, self.channel.audio, self.sample_rate), ours)
+        self._bury(f"audio of '{self.channel.name}'")
+        return replace(found, distance_db=away, note=f"{found.note}; the audio makes up for both")
 
     def _trim(self, device: Device | None, gain: float) -> None:
         """Put a gain before a device: into its input gain where it has one, or as an equalizer without bands."""
