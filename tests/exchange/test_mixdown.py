@@ -78,6 +78,8 @@ def graph_of(name, std=0.4):
     torch.manual_seed(0)
     raw = create_empty_parameters_from_shape_dict(processor.parameter_size(), 1, std=std)
     G.nodes[node]["parameters"] = map_tensors(raw, lambda tensor: tensor[0].detach())
+    if name == "Waveshaper":
+        G.nodes[node]["parameters"]["bias"] = torch.zeros(1)  # others are fitted
     for inlet in processor.inlets[:1]:
         G.connect(source, node, inlet=inlet)
     if not processor.inlets:
@@ -111,12 +113,13 @@ def test_what_is_fitted_says_how_far_it_is(name, monkeypatch):
     (told,) = mixdown.carried
     assert told.how == "fitted" and told.note
     away = level_of_difference(mixdown(sound()), heard(G, sound(), processors))
-    assert told.distance_db == pytest.approx(away, abs=0.1)
+    assert told.distance_db == pytest.approx(away, abs=0.5)  # some noise is new each time
     assert away < 6
 
 
 def test_all_other_classes_are_refused_by_name():
-    for name in sorted(set(classes()) - {*EXACT, *RENDERED, *FITTED}):
+    of_mono = {"MidSideToStereo"}
+    for name in sorted(set(classes()) - {*EXACT, *RENDERED, *FITTED, *of_mono}):
         G, processors = graph_of(name)
         with pytest.raises(
             ExchangeError, match=rf"Node \d of type 'it' \({type(processors['it']).__name__}\)"
@@ -125,7 +128,9 @@ def test_all_other_classes_are_refused_by_name():
         assert any(word in str(error.value) for word in ("bypass", "render it", "remove the cable"))
 
 
-@pytest.mark.parametrize("options", [{"ratio": 2.0}, {"ratio": 6.0, "knee_db": 6.0}, {"threshold_db": -10.0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"ratio": 2.0}, {"ratio": 6.0, "knee_db": 6.0}, {"threshold_db": -24.0, "release_ms": 200.0}]
+)
 def test_a_fitted_compressor_is_nearer_than_one_that_does_nothing(options):
     compressor = library.Compressor(style="desk")
     G = GRAFX(config=NodeConfigs.from_processors({"it": compressor}))
@@ -192,6 +197,34 @@ def test_a_console_sounds_the_same():
     assert {each.how for each in mixdown.carried} == {"exact"}
     assert isinstance(mixdown(stems.numpy()), np.ndarray)
     assert mixdown.names == ("kick", "pad", "1 voice!")
+
+
+def test_mid_and_side_are_split_and_joined():
+    processors = {
+        "split": library.StereoToMidSide(),
+        "low": library.LowPassFilter(),
+        "join": library.MidSideToStereo(),
+        "send": library.Send(),
+    }
+    G = GRAFX(config=NodeConfigs.from_processors(processors))
+    source, split, low, join, send, out = (G.add(t) for t in ("in", "split", "low", "join", "send", "out"))
+    G.nodes[send]["parameters"] = {"send_db": -6}
+    G.connect(source, split)
+    G.connect(split, join, outlet="mid", inlet="mid")
+    G.connect(split, low, outlet="side")
+    G.connect(low, join, inlet="side")
+    G.connect(join, send)
+    G.connect(send, out, outlet="send")
+    mixdown = to_pedalboard(G, processors, RATE, stems=sound())
+    assert level_of_difference(mixdown(sound()), heard(G, sound(), processors)) < -60
+
+
+def test_what_cannot_be_carried_over_can_be_bypassed():
+    G = build_console(["kick", "pad"], chain=["Tremolo"], master=[], sidechains={"pad": "kick"})
+    for _, data in G.nodes(data=True):
+        if data["node_type"] in ("Tremolo", "ducker"):
+            data["bypass"] = True
+    torch.testing.assert_close(to_pedalboard(G, sample_rate=RATE, stems=sound(2))(sound(2)), sound(2).sum(0))
 
 
 def test_settings_of_a_board_can_be_changed():

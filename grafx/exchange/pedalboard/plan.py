@@ -16,13 +16,14 @@ from ...errors import ExchangeError
 from ..carried import Carried
 from ..distance import level_of_difference
 from ..parts import Part, Source, heard, parts_of, play
-from .job import Job
+from .job import Job, loudest_part
 from .live import run
 from .memory import remembered
 from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain
 from .translate import Translation, routes_of, translated
 
 NOISE_SECONDS, NOISE_DB = 4.0, -20.0
+MOST_SECONDS = 20.0
 TAKEN = {*keyword.kwlist, *dir(builtins), "np", "sys", "Path", "AudioFile", "Pedalboard", "mix", "read", "shifted"}
 """Names that signals of a script cannot have."""
 
@@ -73,7 +74,8 @@ def plan_of(
     Args:
         G: The graph.
         sample_rate: In Hz.
-        stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none.
+        stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none. Of long ones the loudest
+            20 seconds count.
         processors: Node type to processor, in addition to those of a console and the classes of processors.
 
     Raises:
@@ -89,9 +91,7 @@ def plan_of(
                 f"{part.place} ({type(part.processor).__name__}) generates sound, for which pedalboard has no plug-in:"
                 " render it into a stem, and put an 'in' node in its place."
             )
-    stems = noise(len(inputs), sample_rate) if stems is None else stems.float()
-    stems = stems.expand(-1, 2, -1) if stems.shape[1] == 1 else stems
-    sounds = play(parts, stems)
+    sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
     names = _Names()
     steps: list[Step] = []
     carried: list[Carried] = []
@@ -127,8 +127,18 @@ def plan_of(
     return Plan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
 
 
+def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
+    """The loudest 20 seconds of stems, in stereo; noise where there are none."""
+    if stems is None:
+        return noise(number, sample_rate)
+    stems = stems.detach().float()
+    stems = stems.expand(-1, 2, -1) if stems.shape[1] == 1 else stems
+    begin = loudest_part(stems.square().sum((0, 1)), int(MOST_SECONDS * sample_rate), sample_rate // 4)
+    return stems[..., begin : begin + int(MOST_SECONDS * sample_rate)]
+
+
 def noise(number: int, sample_rate: int) -> Tensor:
-    """Pink noise with pauses, that differs from stem to stem: what is fitted where there is no sound."""
+    """Pink noise that fades twice a second and differs from stem to stem, to fit to where there is no sound."""
     generator = torch.Generator().manual_seed(0)
     size = int(NOISE_SECONDS * sample_rate)
     spectrum = torch.fft.rfft(torch.randn(number, 2, size, generator=generator))
@@ -144,15 +154,14 @@ def _routes(
     """What each outlet gets of each inlet, and how well."""
     stereo = [signal.expand(2, -1) for signal in inlets]
     job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0])  # pyright: ignore
-    routes = routes_of(job)
-    if routes is None:
-        if sum(map(bool, part.inlets)) > 1:
-            raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
-        own = remembered(part, data, sample_rate)
-        found = Translation(own, note="its own settings") if own is not None else translated(job)
-        routes = [[found.stages, *[None] * (len(inlets) - 1)]]
+    others = [None] * (len(inlets) - 1)
+    if (several := routes_of(job)) is not None:
+        routes, found = several[0], Translation((), several[1])
+    elif part.wet == 0:  # nothing of it is heard
+        routes, found = [[(), *others]], Translation(())
     else:
-        found = Translation(())
+        found = _found(part, job, data)
+        routes = [[found.stages, *others]]
     dry = 1 - part.wet if part.passes_dry else 0.0
     weighted: list[list[Stages | None]] = [
         [
@@ -168,6 +177,13 @@ def _routes(
     )
     away = round(level_of_difference(theirs, ours), 2)
     return weighted, Carried(part.id, part.type, found.how, became, away, found.note)
+
+
+def _found(part: Part, job: Job, data: Mapping[str, object]) -> Translation:
+    if sum(map(bool, part.inlets)) > 1:
+        raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
+    own = remembered(part, data, job.sample_rate)
+    return translated(job) if own is None else Translation(own, note="its own settings")
 
 
 def _heard_through(route: Sequence[Stages | None], inlets: Sequence[Tensor], sample_rate: int) -> Tensor:

@@ -19,7 +19,7 @@ from ..parts import parts_of, play
 from .counterparts import counterparts
 from .live import pieces_of
 from .mixdown import Mixdown
-from .plan import Plan, noise, plan_of
+from .plan import Plan, excerpt, plan_of
 from .stages import Channels, Matrix, Plug, Response, Shift, Stages
 
 WIDTH = 120
@@ -62,8 +62,7 @@ def write_pedalboard(
 
 
 def _distance(G: GRAFX, plan: Plan, stems: Tensor | None, processors: Mapping[str, nn.Module]) -> Any:
-    stems = noise(len(plan.names), plan.sample_rate) if stems is None else stems.float()
-    stems = stems.expand(-1, 2, -1)
+    stems = excerpt(len(plan.names), plan.sample_rate, stems)
     parts = parts_of(G, plan.sample_rate, processors)
     sounds = play(parts, stems)
     outputs = sorted(part.id for part in parts if part.type == "out")
@@ -103,7 +102,7 @@ class _Script:
         head = [
             f'"""A mix of {len(stems)} {"stem" if len(stems) == 1 else "stems"}, carried over from a graph of grafx.',
             "",
-            f"    {usage}",
+            _plain(f"    {usage}"),
             "",
             *_told(plan.carried),
             '"""',

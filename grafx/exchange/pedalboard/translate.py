@@ -334,7 +334,9 @@ def _in_series(processor: library.SerialChain, job: Job) -> Translation:
 
 @_translated.register
 def _in_parallel(processor: library.ParallelMix, job: Job) -> Translation:
-    gains = (10 ** (job.values["gains_db"].double() / 20)).reshape(-1).tolist()
+    weights = job.raw["parallel_weights"].double()
+    softplus = torch.nn.functional.softplus(weights) / (len(weights) * math.log(2))
+    gains = (weights.softmax(-1) if processor.activation == "softmax" else softplus).tolist()
     members = processor.processors.items()
     found = [translated(job.member(member, job.raw.get(name, {}))) for name, member in members]
     return _joined(added(*((*each.stages, *gain(g)) for each, g in zip(found, gains, strict=True))), found)
@@ -360,17 +362,17 @@ def _joined(stages: Stages, found: Sequence[Translation]) -> Translation:
 # Processors with several plugs
 
 
-def routes_of(job: Job) -> list[list[Stages | None]] | None:
-    """What each outlet gets of each inlet, for those that have several; ``None`` for others."""
+def routes_of(job: Job) -> tuple[list[list[Stages | None]], How] | None:
+    """What each outlet gets of each inlet, and how well, for those that have several; ``None`` for others."""
     processor = job.processor
     if isinstance(processor, library.Send):
-        return [[()], [gain(math.exp(float(job.raw["log_gain"])))]]
+        return [[()], [gain(math.exp(float(job.raw["log_gain"])))]], "exact"
     if isinstance(processor, library.StereoToMidSide):
         c = processor.gain
-        return [[(Matrix(((c, c), (c, c))),)], [(Matrix(((c, -c), (c, -c))),)]]
+        return [[(Matrix(((c, c), (c, c))),)], [(Matrix(((c, -c), (c, -c))),)]], "exact"
     if isinstance(processor, library.MidSideToStereo):
         c = processor.gain
-        return [[gain(c), (Matrix(((c, 0.0), (0.0, -c))),)]]
+        return [[gain(c), (Matrix(((c, 0.0), (0.0, -c))),)]], "exact"
     if isinstance(processor, library.LinkwitzRileyCrossover):
-        return [[rendered(job, outlet)] for outlet in range(len(processor.outlets))]
+        return [[rendered(job, outlet)] for outlet in range(len(processor.outlets))], "rendered"
     return None
