@@ -33,7 +33,7 @@ REVERB_EVALUATIONS = 90
 
 
 @dataclass(frozen=True)
-class Curve:
+class FittedCurve:
     """An equalizer that was fitted.
 
     Attributes:
@@ -45,7 +45,7 @@ class Curve:
     away_db: float
 
 
-def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> Curve:
+def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedCurve:
     """Fit two shelves and peaks between them to the magnitudes of an FIR filter, most where there is sound.
 
     Args:
@@ -73,7 +73,7 @@ def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> Curve:
         for kind, (f, g, q) in zip(_kinds(len(centres)), found[1:].reshape(-1, 3), strict=True)
         if abs(g) > INAUDIBLE_DB
     )
-    return Curve((*filters, *gain(10 ** (found[0] / 20))), rms)
+    return FittedCurve((*filters, *gain(10 ** (found[0] / 20))), rms)
 
 
 def dynamics(job: Job, kind: str) -> Stages:

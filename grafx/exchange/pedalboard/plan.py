@@ -20,7 +20,7 @@ from .job import Job, loudest_part
 from .live import run
 from .memory import remembered
 from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain
-from .translate import Translation, routes_of, translated
+from .translate import Rendition, routes_of, translated
 
 NOISE_SECONDS, NOISE_DB = 4.0, -20.0
 MOST_SECONDS = 20.0
@@ -29,7 +29,7 @@ TAKEN = {*keyword.kwlist, *dir(builtins), "np", "sys", "Path", "AudioFile", "Ped
 
 
 @dataclass(frozen=True)
-class Step:
+class BoardStep:
     """A signal, ``(2, L)``.
 
     Attributes:
@@ -46,7 +46,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BoardPlan:
     """How a graph is computed.
 
     Attributes:
@@ -58,7 +58,7 @@ class Plan:
         names: Those of the stems.
     """
 
-    steps: Sequence[Step]
+    steps: Sequence[BoardStep]
     outputs: Sequence[str]
     carried: Sequence[Carried]
     ahead: int
@@ -68,7 +68,7 @@ class Plan:
 
 def plan_of(
     G: GRAFX, sample_rate: int, stems: Tensor | None = None, processors: Mapping[str, nn.Module] | None = None
-) -> Plan:
+) -> BoardPlan:
     """Carry a graph over.
 
     Args:
@@ -93,13 +93,13 @@ def plan_of(
             )
     sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
     names = _Names()
-    steps: list[Step] = []
+    steps: list[BoardStep] = []
     carried: list[Carried] = []
     of: dict[Source, str] = {}
     for number, part in enumerate(inputs):
         name = names.new(part.name)
         early = (Shift(part.placement.delay_samples),) if part.placement.delay_samples else ()
-        steps.append(Step(name, number, (*early, *(gain(-1.0) if part.placement.inverted else ())), (part.id,)))
+        steps.append(BoardStep(name, number, (*early, *(gain(-1.0) if part.placement.inverted else ())), (part.id,)))
         of[part.id, 0] = name
     for part in parts:
         if part.type == "in":
@@ -107,7 +107,7 @@ def plan_of(
         sources = [tuple(of[source] for source in inlet) for inlet in part.inlets]
         if part.processor is None:
             name = names.new(part.name)
-            steps.append(Step(name, sources[0], (), (part.id,)))
+            steps.append(BoardStep(name, sources[0], (), (part.id,)))
             of[part.id, 0] = name
             continue
         routes, told = _routes(part, heard(part, sounds), sounds[part.id], G.nodes[part.id], sample_rate)
@@ -117,14 +117,14 @@ def plan_of(
             ends = []
             for inlet, stages in branches:
                 ends.append(names.new(part.name))
-                steps.append(Step(ends[-1], sources[inlet], stages, (part.id,)))
+                steps.append(BoardStep(ends[-1], sources[inlet], stages, (part.id,)))
             if len(ends) != 1:
-                steps.append(Step(names.new(part.name), tuple(ends), (), (part.id,)))
+                steps.append(BoardStep(names.new(part.name), tuple(ends), (), (part.id,)))
             of[part.id, outlet] = steps[-1].name
     outputs = [of[part.id, 0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"]
     steps = _merged(steps, outputs)
     ahead = sum(_ahead(step.stages) for step in steps)
-    return Plan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
+    return BoardPlan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
 
 
 def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
@@ -156,9 +156,9 @@ def _routes(
     job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0])  # pyright: ignore
     others = [None] * (len(inlets) - 1)
     if (several := routes_of(job)) is not None:
-        routes, found = several[0], Translation((), several[1])
+        routes, found = several[0], Rendition((), several[1])
     elif part.wet == 0:  # nothing of it is heard
-        routes, found = [[(), *others]], Translation(())
+        routes, found = [[(), *others]], Rendition(())
     else:
         found = _found(part, job, data)
         routes = [[found.stages, *others]]
@@ -179,11 +179,11 @@ def _routes(
     return weighted, Carried(part.id, part.type, found.how, became, away, found.note)
 
 
-def _found(part: Part, job: Job, data: Mapping[str, object]) -> Translation:
+def _found(part: Part, job: Job, data: Mapping[str, object]) -> Rendition:
     if sum(map(bool, part.inlets)) > 1:
         raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
     own = remembered(part, data, job.sample_rate)
-    return translated(job) if own is None else Translation(own, note="its own settings")
+    return translated(job) if own is None else Rendition(own, note="its own settings")
 
 
 def _heard_through(route: Sequence[Stages | None], inlets: Sequence[Tensor], sample_rate: int) -> Tensor:
@@ -209,7 +209,7 @@ def _ahead(stages: Stages) -> int:
     return total
 
 
-def _merged(steps: Sequence[Step], outputs: Iterable[str]) -> list[Step]:
+def _merged(steps: Sequence[BoardStep], outputs: Iterable[str]) -> list[BoardStep]:
     """Chains as one step each, and branches that meet again as a sum in one."""
     steps = list(steps)
     while (fewer := _without_one(steps, Counter(outputs))) is not None:
@@ -217,7 +217,7 @@ def _merged(steps: Sequence[Step], outputs: Iterable[str]) -> list[Step]:
     return steps
 
 
-def _without_one(steps: list[Step], outputs: Counter[str]) -> list[Step] | None:
+def _without_one(steps: list[BoardStep], outputs: Counter[str]) -> list[BoardStep] | None:
     by_name = {step.name: step for step in steps}
     uses = outputs + Counter(name for step in steps if not isinstance(step.sources, int) for name in step.sources)
     for step in steps:
@@ -238,7 +238,7 @@ def _without_one(steps: list[Step], outputs: Counter[str]) -> list[Step] | None:
     return None
 
 
-def _parallel(step: Step, before: Sequence[Step], uses: Mapping[str, int]) -> Step | None:
+def _parallel(step: BoardStep, before: Sequence[BoardStep], uses: Mapping[str, int]) -> BoardStep | None:
     """A step of branches that come from one signal."""
     if len(before) < 2:
         return None
@@ -254,11 +254,11 @@ def _parallel(step: Step, before: Sequence[Step], uses: Mapping[str, int]) -> St
     return replace(step, sources=origin, stages=(*stages, *step.stages), nodes=(*nodes, *step.nodes))
 
 
-def _is_branch(step: Step, uses: Mapping[str, int]) -> bool:
+def _is_branch(step: BoardStep, uses: Mapping[str, int]) -> bool:
     return not isinstance(step.sources, int) and len(step.sources) == 1 and uses[step.name] == 1
 
 
-def _named(steps: Sequence[Step], outputs: Sequence[str]) -> tuple[list[Step], list[str]]:
+def _named(steps: Sequence[BoardStep], outputs: Sequence[str]) -> tuple[list[BoardStep], list[str]]:
     """Signals that replace what they are made of have its name: ``kick = kick_board(kick)``."""
     uses = Counter(outputs) + Counter(n for step in steps if not isinstance(step.sources, int) for n in step.sources)
     now: dict[str, str] = {}
