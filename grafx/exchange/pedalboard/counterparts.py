@@ -60,7 +60,7 @@ class Counterpart:
 
 
 @dataclass(frozen=True)
-class Kind:
+class PluginKind:
     """What stands for a class of plug-ins.
 
     Attributes:
@@ -273,30 +273,30 @@ def _phased(s: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-KINDS: dict[str, Kind] = {
-    "Gain": Kind("gain", lambda s: _gain(s["gain_db"])),
-    "Invert": Kind("BiquadFilter", lambda s: _biquad(-1.0, 0.0, 0.0)),
-    "LowpassFilter": Kind("BiquadFilter", lambda s: _first_order(s, 1)),
-    "HighpassFilter": Kind("BiquadFilter", lambda s: _first_order(s, -1)),
-    "LowShelfFilter": Kind("LowShelf", _filter),
-    "PeakFilter": Kind("PeakingFilter", _filter),
-    "HighShelfFilter": Kind("HighShelf", _filter),
-    "Compressor": Kind("compressor", _squeezed),
-    "NoiseGate": Kind("noisegate", _gated),
-    "Limiter": Kind("pedalboard_limiter", _limited),
-    "BrickwallLimiter": Kind(
+KINDS: dict[str, PluginKind] = {
+    "Gain": PluginKind("gain", lambda s: _gain(s["gain_db"])),
+    "Invert": PluginKind("BiquadFilter", lambda s: _biquad(-1.0, 0.0, 0.0)),
+    "LowpassFilter": PluginKind("BiquadFilter", lambda s: _first_order(s, 1)),
+    "HighpassFilter": PluginKind("BiquadFilter", lambda s: _first_order(s, -1)),
+    "LowShelfFilter": PluginKind("LowShelf", _filter),
+    "PeakFilter": PluginKind("PeakingFilter", _filter),
+    "HighShelfFilter": PluginKind("HighShelf", _filter),
+    "Compressor": PluginKind("compressor", _squeezed),
+    "NoiseGate": PluginKind("noisegate", _gated),
+    "Limiter": PluginKind("pedalboard_limiter", _limited),
+    "BrickwallLimiter": PluginKind(
         "pedalboard_brickwall", lambda s: {"threshold_db": s["ceiling_db"], "release_ms": s["release_ms"]}
     ),
-    "Distortion": Kind("Waveshaper", lambda s: {"drive_db": s["drive_db"], "post_gain_db": 0.0}),
-    "Clipping": Kind(
+    "Distortion": PluginKind("Waveshaper", lambda s: {"drive_db": s["drive_db"], "post_gain_db": 0.0}),
+    "Clipping": PluginKind(
         "pedalboard_clipping", lambda s: {"drive_db": -s["threshold_db"], "post_gain_db": s["threshold_db"]}
     ),
-    "Bitcrush": Kind("BitCrusher", lambda s: {"bits": s["bit_depth"] + 1, "downsampling": 1.0}),
-    "Delay": Kind("pedalboard_delay", _echoed),
-    "Reverb": Kind("pedalboard_reverb", _reverberated),
-    "Chorus": Kind("pedalboard_chorus", _chorus),
-    "Phaser": Kind("pedalboard_phaser", _phased),
-    "LadderFilter": Kind(
+    "Bitcrush": PluginKind("BitCrusher", lambda s: {"bits": s["bit_depth"] + 1, "downsampling": 1.0}),
+    "Delay": PluginKind("pedalboard_delay", _echoed),
+    "Reverb": PluginKind("pedalboard_reverb", _reverberated),
+    "Chorus": PluginKind("pedalboard_chorus", _chorus),
+    "Phaser": PluginKind("pedalboard_phaser", _phased),
+    "LadderFilter": PluginKind(
         lambda s: f"pedalboard_ladder_{LADDERS[s['mode']]}",
         lambda s: {
             "frequency_hz": s["cutoff_hz"],

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...search.mixing.loss import MatchLoss
-from .job import Job
+from .job import Job, loudest_part
 from .live import run
 from .stages import Stages, gain, plug
 
@@ -33,7 +33,7 @@ REVERB_EVALUATIONS = 90
 
 
 @dataclass(frozen=True)
-class Curve:
+class FittedCurve:
     """An equalizer that was fitted.
 
     Attributes:
@@ -45,7 +45,7 @@ class Curve:
     away_db: float
 
 
-def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> Curve:
+def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedCurve:
     """Fit two shelves and peaks between them to the magnitudes of an FIR filter, most where there is sound.
 
     Args:
@@ -73,7 +73,7 @@ def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> Curve:
         for kind, (f, g, q) in zip(_kinds(len(centres)), found[1:].reshape(-1, 3), strict=True)
         if abs(g) > INAUDIBLE_DB
     )
-    return Curve((*filters, *gain(10 ** (found[0] / 20))), rms)
+    return FittedCurve((*filters, *gain(10 ** (found[0] / 20))), rms)
 
 
 def dynamics(job: Job, kind: str) -> Stages:
@@ -188,14 +188,9 @@ def _distance(theirs: Tensor, ours: Tensor) -> float:
 
 
 def _loudest(job: Job) -> Tensor:
-    """The loudest excerpt of what a processor hears, from a quarter of a second before it on."""
-    size, length = int(SECONDS * job.sample_rate), job.heard.shape[-1]
-    if length <= size:
-        return job.heard
-    hop = job.sample_rate // 4
-    energy = job.heard.square().sum(0)[: length // hop * hop].reshape(-1, hop).sum(-1)
-    windows = energy.unfold(0, size // hop, 1).sum(-1)
-    begin = min(int(windows.argmax()) * hop, length - size)
+    """The loudest excerpt of what a processor hears."""
+    size = int(SECONDS * job.sample_rate)
+    begin = loudest_part(job.heard.square().sum(0), size, job.sample_rate // 4)
     return job.heard[:, begin : begin + size]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .stages import Channels, Matrix, Plug, Response, Shift, Stages, Sum
 
-Function = Callable[[np.ndarray], np.ndarray]
+Process = Callable[[np.ndarray], np.ndarray]
 
 
 def plugin_of(plug: Plug) -> Any:
@@ -40,7 +40,7 @@ def pieces_of(stages: Stages) -> list[tuple[Plug, ...] | Matrix | Channels | Sum
     return pieces
 
 
-def function_of(stages: Stages, sample_rate: int, boards: list[Any]) -> Function:
+def function_of(stages: Stages, sample_rate: int, boards: list[Any]) -> Process:
     """A function of a signal ``(2, L)``; what boards it has are added to a list, in their order."""
     functions = [_function(piece, sample_rate, boards) for piece in pieces_of(stages)]
 
@@ -68,7 +68,7 @@ def shifted(signal: np.ndarray, samples: int) -> np.ndarray:
     return moved
 
 
-def _function(piece: Any, sample_rate: int, boards: list[Any]) -> Function:
+def _function(piece: Any, sample_rate: int, boards: list[Any]) -> Process:
     if isinstance(piece, tuple):
         board = board_of(piece)
         boards.append(board)

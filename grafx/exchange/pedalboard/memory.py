@@ -8,6 +8,7 @@ import torch
 from ... import trees
 from ..parts import Part
 from .counterparts import counterpart
+from .live import plugin_of
 from .stages import Plug, Stages
 
 MEMORY = "plugin"
@@ -18,15 +19,18 @@ CLOSE = 1e-5
 def remembered(part: Part, data: Mapping[str, Any], sample_rate: int) -> Stages | None:
     """The plug-in that a node was made of, unless it has been changed since."""
     memory = data.get(MEMORY)
-    if not isinstance(memory, Mapping) or set(memory) != {"kind", "settings"} or part.wet != 1:
+    if not isinstance(memory, Mapping) or part.wet != 1:
         return None
-    try:
-        made = counterpart(memory["kind"], memory["settings"], sample_rate, part.place)
+    kind, settings = memory.get("kind"), memory.get("settings")
+    if not isinstance(kind, str) or not isinstance(settings, Mapping):
+        return None
+    own = Plug(kind, dict(settings))
+    try:  # it may come from a file that somebody has edited
+        made = counterpart(kind, settings, sample_rate, part.place)
+        plugin_of(own)
     except (ValueError, KeyError, TypeError):
         return None
-    if made.type != part.type or not _same(made.raw, part.raw):
-        return None
-    return (Plug(memory["kind"], dict(memory["settings"])),)
+    return (own,) if made.type == part.type and _same(made.raw, part.raw) else None
 
 
 def _same(raw: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

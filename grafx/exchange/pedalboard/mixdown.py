@@ -11,8 +11,8 @@ from torch import Tensor
 from ...data import GRAFX
 from ...errors import AudioError
 from ..carried import Carried
-from .live import Function, function_of
-from .plan import Plan, plan_of
+from .live import Process, function_of
+from .plan import BoardPlan, plan_of
 
 SAMPLE_RATE = 44100
 
@@ -28,12 +28,12 @@ class Mixdown:
         sample_rate: In Hz, that of what is processed.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BoardPlan) -> None:
         self.plan = plan
         self.carried: tuple[Carried, ...] = tuple(plan.carried)
         self.names, self.sample_rate = tuple(plan.names), plan.sample_rate
         self.boards: dict[str, Any] = {}
-        self._functions: list[Function] = []
+        self._functions: list[Process] = []
         for step in plan.steps:
             boards: list[Any] = []
             self._functions.append(function_of(step.stages, plan.sample_rate, boards))

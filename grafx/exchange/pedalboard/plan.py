@@ -16,19 +16,20 @@ from ...errors import ExchangeError
 from ..carried import Carried
 from ..distance import level_of_difference
 from ..parts import Part, Source, heard, parts_of, play
-from .job import Job
+from .job import Job, loudest_part
 from .live import run
 from .memory import remembered
 from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain
-from .translate import Translation, routes_of, translated
+from .translate import Rendition, routes_of, translated
 
 NOISE_SECONDS, NOISE_DB = 4.0, -20.0
+MOST_SECONDS = 20.0
 TAKEN = {*keyword.kwlist, *dir(builtins), "np", "sys", "Path", "AudioFile", "Pedalboard", "mix", "read", "shifted"}
 """Names that signals of a script cannot have."""
 
 
 @dataclass(frozen=True)
-class Step:
+class BoardStep:
     """A signal, ``(2, L)``.
 
     Attributes:
@@ -45,7 +46,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BoardPlan:
     """How a graph is computed.
 
     Attributes:
@@ -57,7 +58,7 @@ class Plan:
         names: Those of the stems.
     """
 
-    steps: Sequence[Step]
+    steps: Sequence[BoardStep]
     outputs: Sequence[str]
     carried: Sequence[Carried]
     ahead: int
@@ -67,13 +68,14 @@ class Plan:
 
 def plan_of(
     G: GRAFX, sample_rate: int, stems: Tensor | None = None, processors: Mapping[str, nn.Module] | None = None
-) -> Plan:
+) -> BoardPlan:
     """Carry a graph over.
 
     Args:
         G: The graph.
         sample_rate: In Hz.
-        stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none.
+        stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none. Of long ones the loudest
+            20 seconds count.
         processors: Node type to processor, in addition to those of a console and the classes of processors.
 
     Raises:
@@ -89,17 +91,15 @@ def plan_of(
                 f"{part.place} ({type(part.processor).__name__}) generates sound, for which pedalboard has no plug-in:"
                 " render it into a stem, and put an 'in' node in its place."
             )
-    stems = noise(len(inputs), sample_rate) if stems is None else stems.float()
-    stems = stems.expand(-1, 2, -1) if stems.shape[1] == 1 else stems
-    sounds = play(parts, stems)
+    sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
     names = _Names()
-    steps: list[Step] = []
+    steps: list[BoardStep] = []
     carried: list[Carried] = []
     of: dict[Source, str] = {}
     for number, part in enumerate(inputs):
         name = names.new(part.name)
         early = (Shift(part.placement.delay_samples),) if part.placement.delay_samples else ()
-        steps.append(Step(name, number, (*early, *(gain(-1.0) if part.placement.inverted else ())), (part.id,)))
+        steps.append(BoardStep(name, number, (*early, *(gain(-1.0) if part.placement.inverted else ())), (part.id,)))
         of[part.id, 0] = name
     for part in parts:
         if part.type == "in":
@@ -107,7 +107,7 @@ def plan_of(
         sources = [tuple(of[source] for source in inlet) for inlet in part.inlets]
         if part.processor is None:
             name = names.new(part.name)
-            steps.append(Step(name, sources[0], (), (part.id,)))
+            steps.append(BoardStep(name, sources[0], (), (part.id,)))
             of[part.id, 0] = name
             continue
         routes, told = _routes(part, heard(part, sounds), sounds[part.id], G.nodes[part.id], sample_rate)
@@ -117,18 +117,28 @@ def plan_of(
             ends = []
             for inlet, stages in branches:
                 ends.append(names.new(part.name))
-                steps.append(Step(ends[-1], sources[inlet], stages, (part.id,)))
+                steps.append(BoardStep(ends[-1], sources[inlet], stages, (part.id,)))
             if len(ends) != 1:
-                steps.append(Step(names.new(part.name), tuple(ends), (), (part.id,)))
+                steps.append(BoardStep(names.new(part.name), tuple(ends), (), (part.id,)))
             of[part.id, outlet] = steps[-1].name
     outputs = [of[part.id, 0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"]
     steps = _merged(steps, outputs)
     ahead = sum(_ahead(step.stages) for step in steps)
-    return Plan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
+    return BoardPlan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
+
+
+def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
+    """The loudest 20 seconds of stems, in stereo; noise where there are none."""
+    if stems is None:
+        return noise(number, sample_rate)
+    stems = stems.detach().float()
+    stems = stems.expand(-1, 2, -1) if stems.shape[1] == 1 else stems
+    begin = loudest_part(stems.square().sum((0, 1)), int(MOST_SECONDS * sample_rate), sample_rate // 4)
+    return stems[..., begin : begin + int(MOST_SECONDS * sample_rate)]
 
 
 def noise(number: int, sample_rate: int) -> Tensor:
-    """Pink noise with pauses, that differs from stem to stem: what is fitted where there is no sound."""
+    """Pink noise that fades twice a second and differs from stem to stem, to fit to where there is no sound."""
     generator = torch.Generator().manual_seed(0)
     size = int(NOISE_SECONDS * sample_rate)
     spectrum = torch.fft.rfft(torch.randn(number, 2, size, generator=generator))
@@ -144,15 +154,14 @@ def _routes(
     """What each outlet gets of each inlet, and how well."""
     stereo = [signal.expand(2, -1) for signal in inlets]
     job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0])  # pyright: ignore
-    routes = routes_of(job)
-    if routes is None:
-        if sum(map(bool, part.inlets)) > 1:
-            raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
-        own = remembered(part, data, sample_rate)
-        found = Translation(own, note="its own settings") if own is not None else translated(job)
-        routes = [[found.stages, *[None] * (len(inlets) - 1)]]
+    others = [None] * (len(inlets) - 1)
+    if (several := routes_of(job)) is not None:
+        routes, found = several[0], Rendition((), several[1])
+    elif part.wet == 0:  # nothing of it is heard
+        routes, found = [[(), *others]], Rendition(())
     else:
-        found = Translation(())
+        found = _found(part, job, data)
+        routes = [[found.stages, *others]]
     dry = 1 - part.wet if part.passes_dry else 0.0
     weighted: list[list[Stages | None]] = [
         [
@@ -168,6 +177,13 @@ def _routes(
     )
     away = round(level_of_difference(theirs, ours), 2)
     return weighted, Carried(part.id, part.type, found.how, became, away, found.note)
+
+
+def _found(part: Part, job: Job, data: Mapping[str, object]) -> Rendition:
+    if sum(map(bool, part.inlets)) > 1:
+        raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
+    own = remembered(part, data, job.sample_rate)
+    return translated(job) if own is None else Rendition(own, note="its own settings")
 
 
 def _heard_through(route: Sequence[Stages | None], inlets: Sequence[Tensor], sample_rate: int) -> Tensor:
@@ -193,7 +209,7 @@ def _ahead(stages: Stages) -> int:
     return total
 
 
-def _merged(steps: Sequence[Step], outputs: Iterable[str]) -> list[Step]:
+def _merged(steps: Sequence[BoardStep], outputs: Iterable[str]) -> list[BoardStep]:
     """Chains as one step each, and branches that meet again as a sum in one."""
     steps = list(steps)
     while (fewer := _without_one(steps, Counter(outputs))) is not None:
@@ -201,7 +217,7 @@ def _merged(steps: Sequence[Step], outputs: Iterable[str]) -> list[Step]:
     return steps
 
 
-def _without_one(steps: list[Step], outputs: Counter[str]) -> list[Step] | None:
+def _without_one(steps: list[BoardStep], outputs: Counter[str]) -> list[BoardStep] | None:
     by_name = {step.name: step for step in steps}
     uses = outputs + Counter(name for step in steps if not isinstance(step.sources, int) for name in step.sources)
     for step in steps:
@@ -222,7 +238,7 @@ def _without_one(steps: list[Step], outputs: Counter[str]) -> list[Step] | None:
     return None
 
 
-def _parallel(step: Step, before: Sequence[Step], uses: Mapping[str, int]) -> Step | None:
+def _parallel(step: BoardStep, before: Sequence[BoardStep], uses: Mapping[str, int]) -> BoardStep | None:
     """A step of branches that come from one signal."""
     if len(before) < 2:
         return None
@@ -238,11 +254,11 @@ def _parallel(step: Step, before: Sequence[Step], uses: Mapping[str, int]) -> St
     return replace(step, sources=origin, stages=(*stages, *step.stages), nodes=(*nodes, *step.nodes))
 
 
-def _is_branch(step: Step, uses: Mapping[str, int]) -> bool:
+def _is_branch(step: BoardStep, uses: Mapping[str, int]) -> bool:
     return not isinstance(step.sources, int) and len(step.sources) == 1 and uses[step.name] == 1
 
 
-def _named(steps: Sequence[Step], outputs: Sequence[str]) -> tuple[list[Step], list[str]]:
+def _named(steps: Sequence[BoardStep], outputs: Sequence[str]) -> tuple[list[BoardStep], list[str]]:
     """Signals that replace what they are made of have its name: ``kick = kick_board(kick)``."""
     uses = Counter(outputs) + Counter(n for step in steps if not isinstance(step.sources, int) for n in step.sources)
     now: dict[str, str] = {}

@@ -19,7 +19,7 @@ from ..parts import parts_of, play
 from .counterparts import counterparts
 from .live import pieces_of
 from .mixdown import Mixdown
-from .plan import Plan, noise, plan_of
+from .plan import BoardPlan, excerpt, plan_of
 from .stages import Channels, Matrix, Plug, Response, Shift, Stages
 
 WIDTH = 120
@@ -61,9 +61,8 @@ def write_pedalboard(
     return Written([out, *script.responses], plan.carried, _distance(G, plan, stems, processors))
 
 
-def _distance(G: GRAFX, plan: Plan, stems: Tensor | None, processors: Mapping[str, nn.Module]) -> Any:
-    stems = noise(len(plan.names), plan.sample_rate) if stems is None else stems.float()
-    stems = stems.expand(-1, 2, -1)
+def _distance(G: GRAFX, plan: BoardPlan, stems: Tensor | None, processors: Mapping[str, nn.Module]) -> Any:
+    stems = excerpt(len(plan.names), plan.sample_rate, stems)
     parts = parts_of(G, plan.sample_rate, processors)
     sounds = play(parts, stems)
     outputs = sorted(part.id for part in parts if part.type == "out")
@@ -87,7 +86,7 @@ class _Script:
         responses: Their files.
     """
 
-    def __init__(self, plan: Plan, out: Path) -> None:
+    def __init__(self, plan: BoardPlan, out: Path) -> None:
         self._plan, self._out = plan, out
         self.responses: dict[Path, np.ndarray] = {}
         self._classes: set[str] = {"Pedalboard"}
@@ -103,7 +102,7 @@ class _Script:
         head = [
             f'"""A mix of {len(stems)} {"stem" if len(stems) == 1 else "stems"}, carried over from a graph of grafx.',
             "",
-            f"    {usage}",
+            _plain(f"    {usage}"),
             "",
             *_told(plan.carried),
             '"""',
@@ -231,7 +230,7 @@ HELPERS = {
 }
 
 
-def _main(plan: Plan) -> list[str]:
+def _main(plan: BoardPlan) -> list[str]:
     ahead = plan.ahead
     last = "mix(*stems)[..., :length]" if ahead else "mix(*stems)"
     longer = f"length + {ahead}" if ahead else "length"
