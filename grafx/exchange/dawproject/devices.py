@@ -10,8 +10,11 @@ from torch import Tensor
 
 from ...data.attributes import BYPASS, WEIGHT
 from ...processors import (
+    ApproxCompressor,
+    ApproxNoiseGate,
     BandPassFilter,
     BandRejectFilter,
+    ButterworthFilter,
     Compressor,
     Expander,
     HighPassFilter,
@@ -38,7 +41,14 @@ FILTERS: Mapping[type, str] = {
     BandPassFilter: "bandPass",
     BandRejectFilter: "notch",
 }
-DYNAMICS: Mapping[type, str] = {Compressor: COMPRESSOR, NoiseGate: GATE, Expander: GATE, Limiter: LIMITER}
+DYNAMICS: Mapping[type, str] = {
+    ApproxCompressor: COMPRESSOR,
+    ApproxNoiseGate: GATE,
+    Compressor: COMPRESSOR,
+    Expander: GATE,
+    Limiter: LIMITER,
+    NoiseGate: GATE,
+}
 TYPES: Mapping[str, str] = {COMPRESSOR: "compressor", GATE: "noisegate", LIMITER: "limiter"}
 """Devices and the node types that they are read as."""
 SHELVES_AND_BELLS = 10  # filters of the "peq" of a console
@@ -214,12 +224,22 @@ def _finite_limits(name: str, sample_rate: int) -> tuple[float, float]:
 # Nodes as devices
 
 
+def short_name(part: Part) -> str:
+    """The name of a node, or its type where it has none."""
+    return part.type if part.name == f"{part.type} {part.id}" else part.name
+
+
 def device_of(part: Part) -> Device | None:
     """The device with the settings of a node, whatever its share; ``None`` for a class that none stands for."""
     processor = part.processor
     if isinstance(processor, ParametricEqualizer) or type(processor) in FILTERS:
         bands = _bands(part)
-        return None if bands is None else Device(EQUALIZER, part.name, bands=bands)
+        return None if bands is None else Device(EQUALIZER, short_name(part), bands=bands)
+    if isinstance(processor, ButterworthFilter):
+        if processor.kind == "band" or processor.order % 2:
+            return None
+        band = Band(f"{processor.kind}Pass", float(part.values["frequency_hz"]), order=processor.order)
+        return Device(EQUALIZER, short_name(part), bands=[band])
     kind = DYNAMICS.get(type(processor))  # pyright: ignore[reportArgumentType]
     if kind is None or not isinstance(processor, KeyedGain) or len(processor.inlets) > 1:
         return None
@@ -234,11 +254,10 @@ def device_of(part: Part) -> Device | None:
     if "ratio" in values and not 1 <= values["ratio"] <= 1000:
         values["ratio"] = 1000.0  # one that falls beyond infinity
     if kind == GATE:
-        values.pop("output_db", None)
         values["range_db"] = found.get("range_db", _db_of(1 - part.wet))
         if "range_db" in found:
             values["ratio"] = 20.0
-    return Device(kind, part.name, values)
+    return Device(kind, short_name(part), values)
 
 
 def _bands(part: Part) -> list[Band] | None:

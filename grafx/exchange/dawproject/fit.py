@@ -51,17 +51,24 @@ class Probe:
             return None
         return left, right
 
+    def echoes(self, sample_rate: int) -> bool:
+        """Whether it is linear and goes on for long."""
+        h = self.responses
+        if h is None:
+            return False
+        near = round(NEAR * sample_rate)
+        far = h[..., BEFORE + near :].square().sum() + h[..., : max(0, BEFORE - near)].square().sum()
+        return bool(far > 10 ** (FAR_DB / 10) * h.square().sum())
+
     def magnitudes(self, sample_rate: int) -> Tensor | None:
         """Those at :data:`LENGTH` / 2 + 1 frequencies, of what filters both channels alike and briefly."""
         h = self.responses
-        if h is None:
+        if h is None or self.echoes(sample_rate):
             return None
         whole = h.square().sum()
         crossed = h[0, 1].square().sum() + h[1, 0].square().sum()
         apart = (h[0, 0] - h[1, 1]).square().sum()
-        near = round(NEAR * sample_rate)
-        late = h[..., BEFORE + near :].square().sum() + h[..., : max(0, BEFORE - near)].square().sum()
-        if whole <= 0 or max(crossed, apart) > 10 ** (SAME_DB / 10) * whole or late > 10 ** (FAR_DB / 10) * whole:
+        if whole <= 0 or max(crossed, apart) > 10 ** (SAME_DB / 10) * whole:
             return None
         return torch.fft.rfft(h[0, 0].double()).abs()
 
@@ -210,7 +217,7 @@ def fitted_compressor(part: Part, signal: Tensor, name: str) -> Device | None:
     processor = part.processor
     if not isinstance(processor, DynamicRangeProcessor) or processor.gain_smoother is not None:
         return None
-    if len(processor.inlets) > 1 or processor.mirrored:
+    if len(processor.inlets) > 1:
         return None
     raw = trees.batch(part.raw)
     with torch.no_grad():
@@ -224,6 +231,8 @@ def fitted_compressor(part: Part, signal: Tensor, name: str) -> Device | None:
         gain = processor.static_gain(torch.from_numpy(10 ** (middle / 10)).float()[None], raw)[0].double().numpy()
     makeup = math.exp(float(part.raw["log_makeup"])) if "log_makeup" in part.raw else 1.0
     wanted = 20 * np.log10(np.maximum(1 - part.wet + part.wet * makeup * gain, 1e-6))
+    if np.diff(wanted).max() > 1e-3:  # it turns up what is louder
+        return None
     weights = np.sqrt(counts / max(counts.sum(), 1e-12))
 
     def curve(x: np.ndarray) -> np.ndarray:

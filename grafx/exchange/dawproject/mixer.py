@@ -12,8 +12,8 @@ from ...text import file_name
 from ..carried import Carried, How
 from ..distance import level_of_difference
 from ..parts import Part, heard, play
-from .devices import device_of, inverse, played
-from .fit import WORST_DB, WORST_FIRST_DB, Probe, fitted_compressor, fitted_equalizer, impulse_response, probe
+from .devices import device_of, inverse, played, short_name
+from .fit import WORST_DB, WORST_FIRST_DB, fitted_compressor, fitted_equalizer, impulse_response, probe
 from .model import (
     EFFECT,
     EQUALIZER,
@@ -40,13 +40,23 @@ LOUDEST = 2.0
 
 @dataclass
 class Translation:
-    """What stands for a node: gains, a device, or neither, and then it is recorded."""
+    """What stands for a node: gains, a device, or neither, and then it is recorded.
+
+    Attributes:
+        gains: Those of a fader.
+        device: A device.
+        how: As in :class:`.Carried`.
+        distance_db: Likewise.
+        note: Likewise.
+        echoes: Whether it is a reverb or a delay, beside which the dry sound is worth keeping.
+    """
 
     gains: Gains | None = None
     device: Device | None = None
     how: How = "exact"
     distance_db: float | None = None
     note: str = ""
+    echoes: bool = False
 
 
 @dataclass
@@ -227,11 +237,12 @@ class _Builder:
         magnitudes = response.magnitudes(self.sample_rate)
         device, error = None, 0.0
         if magnitudes is not None:
-            device, error = fitted_equalizer(magnitudes, signal, self.sample_rate, part.name)
+            device, error = fitted_equalizer(magnitudes, signal, self.sample_rate, short_name(part))
         if device is not None and error < (WORST_FIRST_DB if is_first else WORST_DB):
             away = level_of_difference(played(device, signal, self.sample_rate), ours)
             return Translation(None, device, "fitted", away, f"within {error:.2g} dB by magnitude, in another phase")
-        return self._response_kept(part, Translation(how="rendered"), response)
+        found = Translation(how="rendered", echoes=response.echoes(self.sample_rate))
+        return found if response.responses is None else self._response_kept(part, found)
 
     def _as_settings(self, part: Part, signal: Tensor, ours: Tensor) -> Translation | None:
         """A device of the kind of a node, at its settings or at others."""
@@ -242,7 +253,7 @@ class _Builder:
                 return found
         else:
             found = None
-        if (compressor := fitted_compressor(part, signal, part.name)) is not None:
+        if (compressor := fitted_compressor(part, signal, short_name(part))) is not None:
             note = f"for its share of {part.wet:.2g}" if part.wet < 1 else ""
             other = self._measured(compressor, signal, ours, note)
             if found is None or (other.distance_db or 0) < (found.distance_db or 0):
@@ -256,13 +267,11 @@ class _Builder:
             return Translation(how="rendered", distance_db=away, note=f"a {device.kind} would differ by {away:.1f} dB")
         return Translation(device=device, how="exact" if away < EXACT_DB else "fitted", distance_db=away, note=note)
 
-    def _response_kept(self, part: Part, found: Translation, response: Probe | None = None) -> Translation:
+    def _response_kept(self, part: Part, found: Translation) -> Translation:
         """Keep the impulse response of what is recorded and linear."""
-        if (response or probe(part)).responses is None:
-            return found
-        name = f"impulse responses/{file_name(f'{part.id} {part.name}')}.wav"
+        name = f"impulse responses/{file_name(f'{part.id} {short_name(part)}')}.wav"
         self.responses[name] = impulse_response(part, self.sample_rate)
-        return replace(found, note="; ".join(filter(None, (found.note, f"its impulse response is {name}"))))
+        return replace(found, note=f"its impulse response is {name}")
 
     # Channels
 
@@ -272,13 +281,16 @@ class _Builder:
         assert device is not None
         left, right = self.result.gains
         if left != right and device.kind != EQUALIZER:  # which does not care in which order they come
-            self._go_on(f"{self.name} {part.name}")
+            self._go_on(f"{self.name} {short_name(part)}")
         elif left == right != 1:
             self._trim(device, left)
             self.result.gains = UNITY
         if found.how == "fitted" and device.kind == EQUALIZER and self.channel.audio is not None:
             found = self._made_up_for(part, found, device)
         self.channel.devices.append(device)
+        if device.kind == GATE:  # which has no output gain
+            after = 10 ** (device.values.pop("output_db", 0.0) / 20)
+            self.result.gains = times(self.result.gains, (after, after))
         self._tell(part, found, f"{device.kind} of '{self.channel.name}'")
 
     def _made_up_for(self, part: Part, found: Translation, device: Device) -> Translation:
@@ -327,8 +339,9 @@ class _Builder:
         """Play what has no counterpart as a recording: into the audio of the channel, or beside it."""
         signal = _stereo(heard(run[0], self.sounds)[0])
         ours = _stereo(self.sounds[run[-1].id][0])
-        names = ", ".join(part.name for part in run)
-        if self.channel.audio is not None and not self.channel.devices:
+        names = ", ".join(map(short_name, run))
+        beside = self.channel.devices or any(found.echoes for found in translations)
+        if self.channel.audio is not None and not beside:
             self.channel.audio, self.result.gains = ours, UNITY
             where, away = f"audio of '{self.channel.name}'", level_of_difference(ours, ours)
             self._bury(where)
