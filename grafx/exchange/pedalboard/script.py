@@ -108,7 +108,7 @@ class _Script:
             '"""',
             "",
             "import sys",
-            *(["from pathlib import Path"] if self.responses else []),
+            *(["from pathlib import Path"] if self.responses or len(plan.outputs) > 1 else []),
             "",
             "import numpy as np",
             *_imported(sorted(self._classes)),
@@ -122,13 +122,14 @@ class _Script:
         result = plan.outputs[0] if len(plan.outputs) == 1 else f"np.stack([{', '.join(plan.outputs)}])"
         body = [
             "",
+            "",
             f"def mix({', '.join(stems)}):",
             '    """Mix stems, each (2, samples)."""',
             *(f"    {line}" for line in self._lines),
             f"    return {result}",
             "",
         ]
-        helpers = [line for name in sorted(self._helpers) for line in ["", *HELPERS[name], ""]]
+        helpers = [line for name in sorted(self._helpers) for line in ["", "", *HELPERS[name]]]
         return "\n".join([*head, *helpers, *body, *_main(plan)]) + "\n"
 
     def _step(self, step: Any) -> list[str]:
@@ -234,19 +235,11 @@ def _main(plan: BoardPlan) -> list[str]:
     ahead = plan.ahead
     last = "mix(*stems)[..., :length]" if ahead else "mix(*stems)"
     longer = f"length + {ahead}" if ahead else "length"
+    numbered = 'str(Path(out).with_stem(f"{Path(out).stem}-{number}"))'
     save = (
-        [
-            f"    mixed = {last}",
-            '    with AudioFile(out, "w", SAMPLE_RATE, 2, bit_depth=32 if out.endswith(".wav") else 24) as file:',
-            "        file.write(mixed.astype(np.float32))",
-        ]
+        [f"    write(out, {last})"]
         if len(plan.outputs) == 1
-        else [
-            f"    for number, mixed in enumerate({last}, 1):",
-            '        name = out.replace(".", f"-{number}.")',
-            '        with AudioFile(name, "w", SAMPLE_RATE, 2, bit_depth=32 if out.endswith(".wav") else 24) as file:',
-            "            file.write(mixed.astype(np.float32))",
-        ]
+        else [f"    for number, mixed in enumerate({last}, 1):", f"        write({numbered}, mixed)"]
     )
     return [
         "",
@@ -255,6 +248,13 @@ def _main(plan: BoardPlan) -> list[str]:
         "    with AudioFile(path).resampled_to(SAMPLE_RATE) as file:",
         "        signal = file.read(file.frames)",
         "    return np.repeat(signal, 2, axis=0) if len(signal) == 1 else signal[:2]",
+        "",
+        "",
+        "def write(path, signal):",
+        '    """Write a signal; .wav keeps 32-bit floats."""',
+        '    depth = 32 if path.lower().endswith(".wav") else 24',
+        '    with AudioFile(path, "w", SAMPLE_RATE, 2, bit_depth=depth) as file:',
+        "        file.write(signal.astype(np.float32))",
         "",
         "",
         'if __name__ == "__main__":',
