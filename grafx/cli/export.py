@@ -143,7 +143,7 @@ def _stems(
     names = None
     if not paths:
         try:
-            asked = audio_of(folder.parent if folder.is_file() else folder, G)
+            asked = audio_of(folder.parent if folder.is_file() else folder, G, metadata)
         except AudioError as error:
             notice(f"No sound goes into the graph, so that noise is taken to fit and to compare. {error}")
             return None, rate

@@ -6,7 +6,7 @@ from ..data import GRAFX, save_grafx
 from ..errors import ExchangeError
 from ..exchange import READERS, read_graph
 from .outputs import check_folder
-from .sources import AUDIO
+from .sources import AUDIO, IMPORTED
 from .terminal import notice
 
 
@@ -32,5 +32,5 @@ def import_graph(source: str, name: str, out: Path) -> GRAFX:
     G, metadata = read_graph(source, name, out / AUDIO)
     for what in metadata.get("left_out", ()):
         notice(f"Left out: {what}.")
-    save_grafx(G, out, metadata=metadata)
+    save_grafx(G, out, metadata={**metadata, IMPORTED: True})
     return G

@@ -4,6 +4,7 @@ from ..errors import ExchangeError
 from .carried import Carried, Distance, Written
 from .distance import distance_between, level_of_difference
 from .formats import FORMATS, READERS, Format, Reader, read_graph, write_graph
+from .listening import Condition, write_listening_test
 from .parts import Part, parts_of, play
 from .pedalboard import Mixdown, counterparts, from_pedalboard, to_pedalboard
 
@@ -11,6 +12,7 @@ __all__ = [
     "FORMATS",
     "READERS",
     "Carried",
+    "Condition",
     "Distance",
     "ExchangeError",
     "Format",
@@ -27,4 +29,5 @@ __all__ = [
     "read_graph",
     "to_pedalboard",
     "write_graph",
+    "write_listening_test",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -117,8 +118,9 @@ def low_passed(signal: Tensor, hertz: float, sample_rate: int) -> Tensor:
     from scipy.signal import firwin, oaconvolve
 
     width = hertz / 7
-    taps = math.ceil(3.7 * sample_rate / width) | 1
-    taps = firwin(taps, hertz + width / 2, window=("kaiser", 5.65), fs=sample_rate)
+    count = math.ceil(3.7 * sample_rate / width) | 1
+    window: Any = ("kaiser", 5.65)
+    taps = np.asarray(firwin(count, hertz + width / 2, window=window, fs=sample_rate))
     return torch.from_numpy(oaconvolve(signal.double().numpy(), taps[None], "same", -1)).to(signal.dtype)
 
 
@@ -169,7 +171,7 @@ def _page(name: str, conditions: list[str], folder: str, strict: bool) -> dict[s
 def _put_page(config: dict[str, Any], page: dict[str, Any]) -> None:
     """Add a page in place of one of the same name, and set the volume by the first one."""
     pages = config["pages"]
-    trials = next((part for part in pages if isinstance(part, list) and part[:1] == [RANDOM]), None)
+    trials: list[Any] | None = next((part for part in pages if isinstance(part, list) and part[:1] == [RANDOM]), None)
     if trials is None:
         trials = [RANDOM]
         pages.insert(max(0, len(pages) - 1), trials)

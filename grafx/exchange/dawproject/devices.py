@@ -58,7 +58,7 @@ UNLIMITED_DB = -120.0
 
 
 @dataclass(frozen=True)
-class Step:
+class DeviceNode:
     """A node that stands for a device, or for a part of one."""
 
     type: str
@@ -69,7 +69,7 @@ class Step:
 # Devices as nodes
 
 
-def steps_of(device: Device, sample_rate: int) -> list[Step]:
+def steps_of(device: Device, sample_rate: int) -> list[DeviceNode]:
     """The nodes of a device in the order of the signal, without the gains around it; none for one that is unknown."""
     if device.kind == EQUALIZER:
         steps = _filters([band for band in device.bands if band.enabled], sample_rate)
@@ -84,7 +84,7 @@ def steps_of(device: Device, sample_rate: int) -> list[Step]:
     else:
         return []
     if not device.enabled:
-        steps = [Step(step.type, step.parameters, {**step.attributes, BYPASS: True}) for step in steps]
+        steps = [DeviceNode(step.type, step.parameters, {**step.attributes, BYPASS: True}) for step in steps]
     return steps
 
 
@@ -96,7 +96,7 @@ def gains_around(device: Device) -> tuple[float, float]:
     return 10 ** (before / 20), 1.0 if device.kind == LIMITER else 10 ** (after / 20)
 
 
-def gain_steps(gains: Gains, node_type: str = "gain") -> list[Step]:
+def gain_steps(gains: Gains, node_type: str = "gain") -> list[DeviceNode]:
     """The node of gains; none where they change nothing."""
     if gains == UNITY:
         return []
@@ -127,7 +127,7 @@ def played(device: Device, signal: Tensor, sample_rate: int) -> Tensor:
     return after * signal
 
 
-def _filters(bands: Sequence[Band], sample_rate: int) -> list[Step]:
+def _filters(bands: Sequence[Band], sample_rate: int) -> list[DeviceNode]:
     """One filter as the class of its kind, several shelves and bells as parametric equalizers, and the rest."""
     simple = [band for band in bands if band.kind in ("bell", "lowShelf", "highShelf")]
     passes = [one for band in bands if band not in simple for one in _sections(band)]
@@ -142,7 +142,7 @@ def _filters(bands: Sequence[Band], sample_rate: int) -> list[Step]:
     return [*steps, *(_filter(band, sample_rate) for band in (*low, *high, *passes))]
 
 
-def _equalizer(group: Sequence[Band | None], sample_rate: int) -> Step:
+def _equalizer(group: Sequence[Band | None], sample_rate: int) -> DeviceNode:
     """A parametric equalizer of a low shelf, bells and a high shelf; filters that are missing do nothing."""
     first, *bells, last = group
     filled = [first, *bells, *[None] * (SHELVES_AND_BELLS - len(group)), last]
@@ -156,7 +156,7 @@ def _equalizer(group: Sequence[Band | None], sample_rate: int) -> Step:
     return _step("peq", values, sample_rate)
 
 
-def _filter(band: Band, sample_rate: int) -> Step:
+def _filter(band: Band, sample_rate: int) -> DeviceNode:
     kind = next(cls for cls, name in FILTERS.items() if name == band.kind)
     values = {"frequency_hz": band.hertz, "q": band.q}
     if band.kind in ("bell", "lowShelf", "highShelf"):
@@ -181,7 +181,7 @@ def _controls(node_type: str, sample_rate: int) -> Mapping[str, Any]:
 
 def _step(
     node_type: str, values: Mapping[str, Any], sample_rate: int, attributes: Mapping[str, Any] | None = None
-) -> Step:
+) -> DeviceNode:
     """A node at these physical values, or at raw ones where a value is beyond the range of its control."""
     processor: Any = console_processors(sample_rate or 44100, [node_type])[node_type]
     controls = _controls(node_type, sample_rate)
@@ -192,14 +192,14 @@ def _step(
         for number in (value if isinstance(value, list) else [value])
     )
     if inside:
-        return Step(node_type, known, dict(attributes or {}))
+        return DeviceNode(node_type, known, dict(attributes or {}))
     complete = processor.complete({}, 1, torch.zeros((), dtype=torch.float64))
     for name, value in known.items():
         limit = _finite_limits(name, sample_rate)
         given = torch.tensor(value, dtype=torch.float64).clamp(*limit)
         complete[name] = given.reshape(complete[name].shape)
     raw = processor.values_to_raw(complete, 1, torch.zeros((), dtype=torch.float64))
-    return Step(node_type, {name: value[0].float() for name, value in raw.items()}, dict(attributes or {}))
+    return DeviceNode(node_type, {name: value[0].float() for name, value in raw.items()}, dict(attributes or {}))
 
 
 def _rounded(value: Any, control: Control) -> Any:

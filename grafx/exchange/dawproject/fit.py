@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -172,7 +173,8 @@ def _fit_bands(hertz: Tensor, wanted: Tensor, weights: Tensor, sample_rate: int)
         away = residual(torch.from_numpy(x) + torch.cat([steps, -steps]))
         return ((away[: len(x)] - away[len(x) :]) / 2e-6).T.numpy()
 
-    found = least_squares(lambda x: residual(torch.from_numpy(x)).numpy(), start.numpy(), jacobian, max_nfev=80)
+    slopes: Any = jacobian
+    found = least_squares(lambda x: residual(torch.from_numpy(x)).numpy(), start.numpy(), slopes, max_nfev=80)
     x = torch.from_numpy(found.x)
     return bands_at(x), float(x[-1])
 
@@ -247,9 +249,8 @@ def fitted_compressor(part: Part, signal: Tensor, name: str) -> Device | None:
     start = [np.clip(each, np.array(bounds[0]) + 1e-6, np.array(bounds[1]) - 1e-6) for each in starts]
     tries = [least_squares(lambda x: weights * (curve(x) - wanted), each, bounds=bounds) for each in start]
     threshold, share, knee, level = min(tries, key=lambda found: found.cost).x
-    times = {key: float(part.values[key]) for key in ("attack_ms", "release_ms") if key in part.values}
-    if "smoothing_ms" in part.values:
-        times = dict.fromkeys(("attack_ms", "release_ms"), float(part.values["smoothing_ms"]))
+    names = ("attack_ms", "release_ms")
+    times = {key: float(part.values.get(key, part.values.get("smoothing_ms", 0.0))) for key in names}
     values = {"threshold_db": float(threshold), "ratio": float(1 / (1 - share)), "knee_db": float(knee), **times}
     if abs(level) > 0.01:
         values["output_db"] = float(level)

@@ -28,7 +28,7 @@ from .model import (
     Send,
     times,
 )
-from .strips import Cable, Strip, strips_of
+from .strips import Route, Strip, strips_of
 
 EXACT_DB, FITTED_DB = -90.0, -12.0
 """Distances up to which a device is what it stands for, and up to which it may stand for it."""
@@ -60,7 +60,7 @@ class Translation:
 
 
 @dataclass
-class Block:
+class StripChannels:
     """The channels of a strip.
 
     Attributes:
@@ -82,14 +82,8 @@ class Block:
     @property
     def is_cable(self) -> bool:
         """Whether it is but gains between two others."""
-        last = self.strip.nodes[-1].type == "out"
-        return (
-            self.strip.plays is None
-            and len(self.strip.fed_by) == 1
-            and len(self.channels) == 1
-            and not last
-            and (self.entry is self.channels[0] and not self.entry.devices)
-        )
+        alone = self.strip.plays is None and len(self.strip.fed_by) == 1 and self.strip.nodes[-1].type != "out"
+        return alone and self.entry is not None and len(self.channels) == 1 and not self.channels[0].devices
 
 
 @dataclass
@@ -119,7 +113,7 @@ def mixer_of(parts: Sequence[Part], stems: Tensor, sample_rate: int) -> Mixed:
     """
     strips = strips_of(parts)
     responses: dict[str, Tensor] = {}
-    blocks: dict[int, Block] = {}
+    blocks: dict[int, StripChannels] = {}
     mix = torch.zeros(0)
     for strip, sounds in _sounds(parts, strips, stems):
         blocks[id(strip)] = _Builder(strip, sounds, sample_rate, responses).block()
@@ -181,9 +175,9 @@ class _Builder:
         self.channel = Channel(self.name, MASTER if last and strip.plays is None else SUBMIX)
         if strip.plays is not None:
             self.channel = Channel(self.name, audio=_stereo(sounds[head.id][strip.plays[1]]))
-        self.result = Block(strip, [self.channel], entry=None if strip.plays else self.channel)
+        self.result = StripChannels(strip, [self.channel], entry=None if strip.plays else self.channel)
 
-    def block(self) -> Block:
+    def block(self) -> StripChannels:
         head = self.strip.nodes[0]
         if self.strip.plays is not None and head.processor is not None:
             what = "generates it" if not head.inlets else "has several inlets or outlets"
@@ -348,8 +342,9 @@ class _Builder:
         else:
             follows = _following_gains(signal, ours)
             live = torch.tensor(follows)[:, None] * signal
-            recording = Channel(f"{self.name} {names}", audio=ours - live)
-            where, away = f"recording '{recording.name}'", level_of_difference(live + recording.audio, ours)
+            rest = ours - live
+            recording = Channel(f"{self.name} {names}", audio=rest)
+            where, away = f"recording '{recording.name}'", level_of_difference(live + rest, ours)
             if any(follows):
                 self.result.gains = times(self.result.gains, follows)
                 self._go_on_with(recording)
@@ -386,10 +381,10 @@ class _Builder:
         self.result.carried.append(Carried(part.id, part.type, found.how, became, found.distance_db, found.note))
 
 
-def _connect(blocks: Sequence[Block]) -> tuple[list[Channel], list[Block]]:
+def _connect(blocks: Sequence[StripChannels]) -> tuple[list[Channel], list[StripChannels]]:
     """Lead each block to those that hear it; give those that nobody hears any more back."""
     by_head = {block.strip.nodes[0].id: block for block in blocks if block.strip.plays is None}
-    dead: list[Block] = []
+    dead: list[StripChannels] = []
     for block in reversed(blocks):
         if block.is_cable or block.strip.nodes[-1].type == "out":
             continue
@@ -423,14 +418,14 @@ def _connect(blocks: Sequence[Block]) -> tuple[list[Channel], list[Block]]:
 
 
 def _resolved(
-    feeds: Iterable[Cable],
-    by_head: dict[int, Block],
-    dead: Sequence[Block],
+    feeds: Iterable[Route],
+    by_head: dict[int, StripChannels],
+    dead: Sequence[StripChannels],
     gains: Gains = UNITY,
     is_send: bool = False,
-) -> list[tuple[Block, Gains, bool]]:
+) -> list[tuple[StripChannels, Gains, bool]]:
     """The blocks that cables lead to, through those that are but gains; what leads there twice is added up."""
-    found: dict[int, tuple[Block, Gains, bool]] = {}
+    found: dict[int, tuple[StripChannels, Gains, bool]] = {}
     for cable in feeds:
         block = by_head[cable.dest]
         through, sends = times(gains, cable.gains), is_send or cable.is_send
@@ -445,7 +440,7 @@ def _resolved(
     return list(found.values())
 
 
-def _route(block: Block, cables: Sequence[tuple[Block, Gains, bool]]) -> None:
+def _route(block: StripChannels, cables: Sequence[tuple[StripChannels, Gains, bool]]) -> None:
     """Lead the end of a block to one place by its fader, and to the others by sends."""
     direct = [each for each in cables if not each[2]] or list(cables)
     main = next((each for each in direct if each[1] == UNITY), direct[0])
@@ -458,7 +453,9 @@ def _route(block: Block, cables: Sequence[tuple[Block, Gains, bool]]) -> None:
         channel.sends.append(Send(to.entry, times(block.gains, gains) if pre else gains, pre))
 
 
-def _cable_text(block: Block, by_end: Mapping[int, Block], ends: Sequence[tuple[Block, Gains, bool]]) -> str:
+def _cable_text(
+    block: StripChannels, by_end: Mapping[int, StripChannels], ends: Sequence[tuple[StripChannels, Gains, bool]]
+) -> str:
     """What became of gains between two blocks: a fader, or sends."""
     source = by_end[block.strip.fed_by[0].source]
     while source.is_cable:
@@ -473,7 +470,7 @@ def _cable_text(block: Block, by_end: Mapping[int, Block], ends: Sequence[tuple[
     return ", ".join(faders + sends) or "recordings of what comes behind it"
 
 
-def _buried(block: Block) -> list[Carried]:
+def _buried(block: StripChannels) -> list[Carried]:
     """What became of the nodes of a block that recordings behind it stand for."""
     became = "recordings of what comes behind it"
     found = [Carried(each.node, each.type, "rendered", became) for each in block.carried]

@@ -18,18 +18,18 @@ from ...errors import ExchangeError
 from ...search.mixing.console import CHAIN
 from ...text import Notice, file_name, printable
 from .archive import METADATA, PROJECT, opened, take_out, text_of
-from .devices import Step, gain_steps, gains_around, steps_of
+from .devices import DeviceNode, gain_steps, gains_around, steps_of
 from .model import BUILT_IN, MASTER, UNITY, Channel, Clip, Project, times
 from .xml_reader import project_of, title_of
 
 MOST_SECONDS = 4 * 3600
 """Longest arrangement."""
 SEND = "send"
-_WHOLE_SEND = Step(SEND, {"left_gain_db": 0.0, "right_gain_db": 0.0})
+_WHOLE_SEND = DeviceNode(SEND, {"left_gain_db": 0.0, "right_gain_db": 0.0})
 
 
 @dataclass(frozen=True)
-class Mixer:
+class ProjectGraph:
     """A project as a graph with its sound.
 
     Attributes:
@@ -81,7 +81,7 @@ def read_dawproject(source: str | Path, audio: Path | None = None) -> tuple[GRAF
     return mixer.G, metadata
 
 
-def read_mixer(path: Path) -> Mixer:
+def read_mixer(path: Path) -> ProjectGraph:
     """Read a DAWproject with its sound."""
     with opened(path) as archive:
         project = project_of(text_of(archive, PROJECT) or b"")
@@ -93,7 +93,7 @@ def read_mixer(path: Path) -> Mixer:
     plays = [channel for channel in channels if channel.clips]
     stems = _played(plays, signals, rate)
     G = _graph(project, channels, rate)
-    return Mixer(G, stems, [file_name(channel.name) for channel in plays], rate, title, project.left_out)
+    return ProjectGraph(G, stems, [file_name(channel.name) for channel in plays], rate, title, project.left_out)
 
 
 # Channels
@@ -244,9 +244,9 @@ def _lead(G: GRAFX, end: int, to: list[int], channel: Channel) -> None:
     to.append(end if end not in to else _append(G, end, [_WHOLE_SEND], channel))
 
 
-def _chain(project: Project, channel: Channel, rate: int) -> tuple[list[Step], list[Step]]:
+def _chain(project: Project, channel: Channel, rate: int) -> tuple[list[DeviceNode], list[DeviceNode]]:
     """The nodes of the devices and of the fader; gains in series are one."""
-    steps: list[Step] = []
+    steps: list[DeviceNode] = []
     gains = UNITY
     for device in channel.devices:
         place = f"the {device.kind} '{device.name}' of '{channel.name}'"
@@ -266,7 +266,7 @@ def _chain(project: Project, channel: Channel, rate: int) -> tuple[list[Step], l
     return steps, gain_steps(times(gains, channel.gains))
 
 
-def _append(G: GRAFX, end: int, steps: list[Step], channel: Channel) -> int:
+def _append(G: GRAFX, end: int, steps: list[DeviceNode], channel: Channel) -> int:
     for step in steps:
         node = G.add(step.type, step.parameters)
         G.nodes[node].update(step.attributes, owner=channel.name)

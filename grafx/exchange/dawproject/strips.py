@@ -13,7 +13,7 @@ from .model import UNITY, Gains
 
 
 @dataclass(frozen=True)
-class Cable:
+class Route:
     """A signal from a node to the first inlet of another.
 
     Attributes:
@@ -44,8 +44,8 @@ class Strip:
 
     nodes: list[Part]
     plays: Source | None = None
-    feeds: list[Cable] = field(default_factory=list)
-    fed_by: list[Cable] = field(default_factory=list)
+    feeds: list[Route] = field(default_factory=list)
+    fed_by: list[Route] = field(default_factory=list)
 
 
 def strips_of(parts: Sequence[Part]) -> list[Strip]:
@@ -118,21 +118,21 @@ def _heard(parts: Sequence[Part], by_id: Mapping[int, Part]) -> set[int]:
     return heard
 
 
-def _cables(part: Part, by_id: Mapping[int, Part]) -> list[Cable]:
+def _cables(part: Part, by_id: Mapping[int, Part]) -> list[Route]:
     """What a node hears; what drives it is not among that, nor what it plays for itself."""
     if plays(part) or not part.inlets:
         return []
     return [_cable(by_id[source], outlet, part.id) for source, outlet in part.inlets[0]]
 
 
-def _cable(source: Part, outlet: int, dest: int) -> Cable:
+def _cable(source: Part, outlet: int, dest: int) -> Route:
     if isinstance(source.processor, Send) and outlet == 1:
         gain = math.exp(float(source.raw["log_gain"]))
-        return Cable(source.id, outlet, dest, (gain, gain), True)
-    return Cable(source.id, outlet, dest)
+        return Route(source.id, outlet, dest, (gain, gain), True)
+    return Route(source.id, outlet, dest)
 
 
-def _before(into: Sequence[Cable], ours: Sequence[Cable], by_id: Mapping[int, Part]) -> Source | None:
+def _before(into: Sequence[Route], ours: Sequence[Route], by_id: Mapping[int, Part]) -> Source | None:
     """The outlet whose strip a node goes on: the only one that it hears, as it is, where that feeds nothing else."""
     if len(into) != 1 or into[0].is_send:
         return None

@@ -108,7 +108,7 @@ def _track(parent: ET.Element, channel: Channel, project: Project, ids: _Ids) ->
 def _channel(track: ET.Element, channel: Channel, ids: _Ids) -> None:
     routing = {} if channel.to is None else {"destination": ids.channels[channel.to]}
     element = ET.SubElement(
-        track, "Channel", audioChannels="2", **routing, role=channel.role, solo="false", id=ids.channels[channel]
+        track, "Channel", routing, audioChannels="2", role=channel.role, solo="false", id=ids.channels[channel]
     )
     if channel.devices:
         devices = ET.SubElement(element, "Devices")
