@@ -500,7 +500,12 @@ def _unheard(parts: Sequence[Part], strips: Sequence[Strip]) -> list[Carried]:
 
 
 def _following_gains(signal: Tensor, ours: Tensor) -> Gains:
-    """The gains of least squares with which each channel of a sound follows a signal; both 0 where hardly."""
+    """The gains of least squares with which each channel of a sound follows a signal; both 0 where hardly.
+
+    Silence may be followed at any gain.
+    """
+    if not signal.any() and not ours.any():
+        return UNITY
     power = signal.double().square().sum(-1)
     both = (signal.double() * ours.double()).sum(-1)
     left, right = (float(b / p) if p > 0 else 0.0 for b, p in zip(both, power, strict=True))
