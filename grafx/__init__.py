@@ -20,14 +20,15 @@ Packages, and what they have first of all:
     grafx.draw        pictures: draw_grafx, grafx_to_svg
     grafx.search      graphs from stems and a mix, settings from a sound: Mixer, Search, build_console, invert
     grafx.estimate    graphs from a sound alone: load_prior, GraphDataset, Vocabulary, compare_graphs, Estimator
+    grafx.exchange    graphs in other programs: write_graph, to_pedalboard, from_pedalboard
     grafx.synth       synthesizers as graphs of their parts
     grafx.audio       audio files
     grafx.utils       making, collecting and scattering parameters
     grafx.settings    physical values of nodes
     grafx.errors      what is raised: GraphError, RenderError, AudioError, SearchError; processors.errors.ParameterError
 
-``grafx.search`` and ``grafx.audio`` need the extra ``search``, ``grafx.estimate`` needs ``estimate``, and the command
-``grafx`` needs ``cli``.
+``grafx.search`` and ``grafx.audio`` need the extra ``search``, ``grafx.estimate`` needs ``estimate``,
+``grafx.exchange`` needs ``exchange``, and the command ``grafx`` needs ``cli``.
 """
 
 from importlib import import_module
@@ -40,6 +41,7 @@ _PACKAGES = frozenset(
         "draw",
         "errors",
         "estimate",
+        "exchange",
         "parameters",
         "processors",
         "render",

@@ -21,5 +21,9 @@ class EstimateError(ValueError):
     """A prior, a data set or a model of graphs cannot be used as requested."""
 
 
+class ExchangeError(ValueError):
+    """A graph cannot be carried over to another program, or what comes from one cannot be read."""
+
+
 class GraphWarning(UserWarning):
     """A part of a graph was overridden or ignored."""

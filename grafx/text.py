@@ -24,6 +24,17 @@ def printable(text: object) -> str:
     return _HIDDEN.sub(_escape, text)
 
 
+def file_name(name: str, otherwise: str = "audio") -> str:
+    """A name without what no file of every system may be called by, and not too long for any.
+
+    Args:
+        name: Any name.
+        otherwise: What it is where nothing is left.
+    """
+    safe = re.sub(r'[<>:"/\\|?*]', "_", _HIDDEN.sub("_", name)).strip(" .")
+    return safe[:80].strip(" .") or otherwise
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:

@@ -13,8 +13,12 @@ WRONG_USAGE = 2  # as of arguments that are missing or unknown
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Print errors that the user can fix as messages without a traceback."""
+def plain_errors(extra: str = "demo") -> Iterator[None]:
+    """Print errors that the user can fix as messages without a traceback.
+
+    Args:
+        extra: Whose packages may be missing, besides those of :data:`EXTRAS`.
+    """
     try:
         with warnings_as_notices(GraphWarning):
             yield
@@ -22,7 +26,7 @@ def plain_errors() -> Iterator[None]:
         notes = " ".join(getattr(error, "__notes__", []))
         fail(f"{error} {notes}".strip())
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0], "demo")
+        extra = EXTRAS.get((error.name or "").partition(".")[0], extra)
         fail(f"This needs the package {error.name}: install grafx with its extra '{extra}'.")
     except OSError as error:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}.")

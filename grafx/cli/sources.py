@@ -26,6 +26,8 @@ from .terminal import notice
 
 AUDIO, TARGET = "audio", "target.wav"
 """Where the demo keeps its stems, and its mix among them."""
+IMPORTED = "imported"
+"""What is said in the metadata of a graph that another program's file was made into."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def find_sources(
         scatter_parameters(G, parameters)
     asked: Mapping[str, Any] = {}
     if not stem_paths:
-        asked = _audio_of(folder.parent if folder.is_file() else folder, G)
+        asked = audio_of(folder.parent if folder.is_file() else folder, G, metadata)
         stem_paths, mix_path = asked["stems"], mix_path or asked["mix"]
     paths = stems_in_order(G, stem_paths, notice, asked.get("names"))
     mix = None
@@ -143,8 +145,11 @@ def stems_of_search(paths: Sequence[Path], sample_rate: int | None, metadata: Ma
     return stems, rate
 
 
-def _audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
-    """The audio that the search in a folder was given: by the names of a :class:`.Request`, stems and mix at least."""
+def audio_of(folder: Path, G: GRAFX, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The audio that the search in a folder was given: by the names of a :class:`.Request`, stems and mix at least.
+
+    What was imported has no mix.
+    """
     remedy = "give the stems, and the --mix if there is one"
     asked = folder
     while not _says(folder) and (folder.absolute().parent / GRAPH_FILE).is_file():
@@ -159,7 +164,7 @@ def _audio_of(folder: Path, G: GRAFX) -> dict[str, Any]:
     else:
         stems = [folder / AUDIO / f"{name}.wav" for name in input_names(G)]
         mix = folder / AUDIO / TARGET
-        request = {"stems": stems, "mix": mix}
+        request = {"stems": stems, "mix": None if metadata.get(IMPORTED) else mix}
         if not any(path.is_file() for path in (*stems, mix)):
             raise AudioError(f"{folder} does not say what its graph was made for: {remedy}.")
     stems, mix = request["stems"], request["mix"]

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from ..conversion import integer_ids
 from ..graph import GRAFX
 from .document import FORMAT_VERSION, Document, parse_document
 from .strict_json import read_json
+from .strict_xml import scan_xml
 
 # Characters outside XML 1.0, and carriage returns, which parsers turn into line feeds.
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MAX_DEPTH = 100
 _JSON_ENTRIES = ("config", "type_sequence")
 # networkx reserves these names; x and y hold the position.
 _TAKEN = {"graph": ("id", "node_default", "edge_default"), "node": ("node_for_adding", "x", "y"), "edge": ()}
@@ -146,7 +145,7 @@ def _scalars(kind: str, place: str, attributes: Mapping[str, Any]) -> dict[str, 
 
 def _parse(content: bytes) -> GRAFX:
     try:
-        found = _scan(content)
+        found = scan_xml(content)
         H = nx.read_graphml(io.BytesIO(content), edge_key_type=str, force_multigraph=True)
         if not H.is_directed():
             raise GraphError('its edges have no direction: write <graph edgedefault="directed">')
@@ -164,27 +163,6 @@ def _parse(content: bytes) -> GRAFX:
         *(TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
     ) as error:
         raise GraphError(f"{type(error).__name__}: {str(error)[:200]}") from error
-
-
-def _scan(content: bytes) -> Counter:
-    """Count elements by name, and refuse malicious content."""
-    open_elements, found = [], Counter()
-
-    def enter(name: str, _: dict) -> None:
-        open_elements.append(name)
-        found[name.rpartition(" ")[2]] += 1
-        if len(open_elements) > _MAX_DEPTH:
-            raise GraphError(f"its elements are nested more than {_MAX_DEPTH} deep")
-
-    def refuse(*_) -> None:
-        raise GraphError("it has a document type declaration, which could define entities: remove <!DOCTYPE ...>")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = enter
-    parser.EndElementHandler = lambda _: open_elements.pop()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.Parse(content, True)
-    return found
 
 
 def _document(H: nx.MultiDiGraph) -> Document:

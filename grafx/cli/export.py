@@ -1,0 +1,154 @@
+"""``grafx export``."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from ..audio import read_stems
+from ..data import GRAFX, NodeConfigs
+from ..data.configs import BUILT_IN_TYPES
+from ..errors import AudioError, ExchangeError
+from ..exchange import FORMATS, Written, write_graph
+from ..parameters.tensors import scatter_parameters
+from ..processors import StereoGain
+from ..search.mixing.console import SAMPLE_RATE, known_types
+from ..text import printable
+from ..words import signed
+from .estimated import level_of, processors_of_estimate
+from .outputs import check_file, check_folder
+from .own_processors import Maker, check_own_types, made_by
+from .results import load_folder
+from .sources import audio_of, stems_in_order, stems_of_search
+from .terminal import notice, say, terminal
+
+LEVEL = "level"
+"""Node type of the gains between the level of files and that at which an estimated graph holds."""
+
+
+def check_export(to: str, out: Path) -> None:
+    """Refuse a format that is not known, and a file that cannot be written, before any work.
+
+    Raises:
+        ExchangeError: The format or the suffix is unknown.
+        OSError: The file cannot be written.
+    """
+    if to not in FORMATS:
+        raise ExchangeError(f"--to {to!r} is not known: use one of {', '.join(FORMATS)}.")
+    if FORMATS[to].suffix:
+        check_file(out, [FORMATS[to].suffix], ExchangeError)
+    else:
+        check_folder(out, ExchangeError)
+
+
+def export_folder(
+    folder: Path,
+    to: str,
+    out: Path,
+    stem_paths: Sequence[Path] = (),
+    name: str | None = None,
+    maker: Maker | None = None,
+    **options: Any,
+) -> Written:
+    """Write a saved graph in a format of another program.
+
+    Args:
+        folder: That of the graph, or its file.
+        to: A name of :data:`.FORMATS`.
+        out: File or folder to write.
+        stem_paths: Audio files, by the names of inputs or in their order; by default those of the search.
+        name: How the user's processors are named on the command line.
+        maker: The function that makes them.
+        options: Those of the format.
+    """
+    G, parameters, metadata = load_folder(folder)
+    if parameters:
+        scatter_parameters(G, parameters)
+    rate = metadata.get("sample_rate")
+    rate = rate if type(rate) is int and rate > 0 else None
+    stems, rate = _stems(folder, G, stem_paths, rate, metadata) if FORMATS[to].hears else (None, rate)
+    if rate is None:
+        rate = SAMPLE_RATE
+        notice(f"The graph was saved without a sample rate: {rate} Hz is taken.")
+    own = made_by(name, maker, rate) or processors_of_estimate(metadata) or {}
+    types = {str(data["node_type"]) for _, data in G.nodes(data=True)}
+    check_own_types(G, metadata, {t: None for t in (*known_types(types), *own)}, bool(own))
+    level = level_of(metadata)
+    if level != 1:
+        G, own = levelled(G, level), {**own, LEVEL: StereoGain()}
+    return write_graph(G, to, out, rate, stems=stems, processors=own, **options)
+
+
+def levelled(G: GRAFX, level: float) -> GRAFX:
+    """A copy of a graph for sounds at the level of files, with gains behind its inputs and before its outputs."""
+    config = None
+    if G.config is not None:
+        config = NodeConfigs({**{t: G.config[t] for t in G.config.node_types if t not in BUILT_IN_TYPES}, LEVEL: {}})
+    copy = GRAFX.like(G, G.nodes(data=True), G.edges(data=True), config)
+    for node_id, data in list(copy.nodes(data=True)):
+        if data["node_type"] == "in":
+            edges, gain = list(copy.out_edges(node_id, data=True)), level
+        elif data["node_type"] == "out":
+            edges, gain = list(copy.in_edges(node_id, data=True)), 1 / level
+        else:
+            continue
+        for source, dest, cable in edges:
+            parameters = {"log_gain": torch.full((2,), math.log(gain))}
+            copy.insert(LEVEL, source, dest, cable["outlet"], cable["inlet"], parameters)
+    return copy
+
+
+def plain(written: Written) -> dict[str, Any]:
+    """What was written, in plain data."""
+    return {
+        "files": [str(file) for file in written.files],
+        "carried": [asdict(carried) for carried in written.carried],
+        "distance": None if written.distance is None else asdict(written.distance),
+    }
+
+
+def print_written(written: Written) -> None:
+    """Print how each node was carried over."""
+    if written.carried:
+        table = Table(title="What was carried over", title_justify="left")
+        for column in ("node", "how", "as"):
+            table.add_column(column, overflow="fold")
+        table.add_column("differs by", justify="right")
+        table.add_column("note", overflow="fold")
+        for each in written.carried:
+            away = "" if each.distance_db is None else f"{signed(each.distance_db, 1)} dB"
+            table.add_row(printable(f"{each.node} {each.type}"), each.how, each.became, away, each.note)
+        terminal.print(table)
+    if written.distance is not None:
+        loss = written.distance.match_loss
+        also = "" if loss is None else f", match loss {loss:.4f}"
+        say(f"The whole differs by {signed(written.distance.db, 1)} dB{also}.")
+    for file in written.files:
+        say(f"Wrote {file}.")
+
+
+def _stems(
+    folder: Path, G: GRAFX, paths: Sequence[Path], rate: int | None, metadata: dict[str, Any]
+) -> tuple[Tensor | None, int | None]:
+    """What is given, or what the search in the folder had; None where there is neither."""
+    if not any(data["node_type"] == "in" for _, data in G.nodes(data=True)):
+        if paths:
+            raise AudioError(f"The graph has no inputs, but {len(paths)} stems were given: leave them out.")
+        return None, rate
+    names = None
+    if not paths:
+        try:
+            asked = audio_of(folder.parent if folder.is_file() else folder, G, metadata)
+        except AudioError as error:
+            notice(f"No sound goes into the graph, so that noise is taken to fit and to compare. {error}")
+            return None, rate
+        paths, names = asked["stems"], asked.get("names")
+    paths = stems_in_order(G, paths, notice, names)
+    if rate is None:
+        return read_stems(paths, None, None, notice)
+    return stems_of_search(paths, rate, metadata)

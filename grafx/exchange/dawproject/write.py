@@ -1,0 +1,110 @@
+"""A graph as a DAWproject."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from ...audio import write_audio
+from ...data import GRAFX
+from ...errors import ExchangeError
+from ...search.mixing.mixer import render_mix
+from ...text import file_name
+from ..carried import Written
+from ..distance import distance_between
+from ..parts import parts_of
+from .archive import METADATA, PROJECT, write_archive
+from .mixer import mixer_of
+from .model import Clip
+from .read import read_mixer
+from .xml_writer import metadata_xml, project_xml
+
+
+def write_dawproject(
+    G: GRAFX,
+    out: Path,
+    sample_rate: int,
+    *,
+    stems: Tensor | None = None,
+    processors: Mapping[str, nn.Module] | None = None,
+    title: str = "",
+    num_samples: int | None = None,
+) -> Written:
+    """Write a graph and its stems as a DAWproject; see :func:`.write_graph`.
+
+    Gains become faders, pans and sends, and equalizers, compressors, gates and limiters the devices of the format,
+    where these do the same, or nearly so. What has no counterpart is recorded: into the audio of a stem before its
+    first device, elsewhere as a track of its own beside what follows the input, which stays as it is.
+
+    Args:
+        G: The graph.
+        out: The file.
+        sample_rate: In Hz.
+        stems: ``(K, 1, L)`` or ``(K, 2, L)``; a graph without inputs needs none.
+        processors: Node type to processor.
+        title: That of the song.
+        num_samples: Length of what a graph without inputs plays.
+
+    Raises:
+        ExchangeError: There are no stems, or more or fewer than inputs, the graph has several outputs or a cycle.
+    """
+    parts = parts_of(G, sample_rate, processors)
+    stems = _stems(sum(part.type == "in" for part in parts), stems, num_samples)
+    mixed = mixer_of(parts, stems, sample_rate)
+    project, seconds = mixed.project, stems.shape[-1] / sample_rate
+    audio = {}
+    for channel in project.channels:
+        if channel.audio is not None:
+            path = _unique(f"audio/{file_name(channel.name)}.wav", audio)
+            audio[path] = channel.audio
+            channel.clips = [Clip(path)]
+    texts = {
+        PROJECT: project_xml(replace(project, title=title), sample_rate, seconds, _version()),
+        METADATA: metadata_xml(title),
+    }
+    files = [
+        (path, partial(write_audio, signal=signal.float().contiguous(), sample_rate=sample_rate))
+        for path, signal in (*audio.items(), *mixed.responses.items())
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        write_archive(out, texts, files, Path(scratch))
+    read = read_mixer(out)
+    again = render_mix(read.G, read.stems, sample_rate)
+    distance = distance_between(again[:, : mixed.mix.shape[-1]], mixed.mix, sample_rate)
+    return Written([out], mixed.carried, distance)
+
+
+def _stems(count: int, stems: Tensor | None, num_samples: int | None) -> Tensor:
+    """Stereo stems, one for each input; none of the length that is asked for."""
+    if count == 0 and stems is None:
+        if num_samples is None:
+            raise ExchangeError("The graph has no inputs, so that nothing says how long it plays: give num_samples.")
+        return torch.zeros(0, 2, num_samples)
+    if stems is None:
+        raise ExchangeError("A project holds the audio of its tracks: give the stems, on the command line by --stem.")
+    if stems.ndim != 3 or len(stems) != count or stems.shape[1] not in (1, 2):
+        raise ExchangeError(
+            f"The graph takes stems of shape ({count}, 2, samples), but they are of {tuple(stems.shape)}."
+        )
+    return stems.detach().cpu().expand(-1, 2, -1)
+
+
+def _unique(path: str, taken: Mapping[str, Tensor]) -> str:
+    whole, number = path, 2
+    while whole.lower() in {other.lower() for other in taken}:
+        whole, number = f"{path.removesuffix('.wav')} {number}.wav", number + 1
+    return whole
+
+
+def _version() -> str:
+    try:
+        return version("grafx")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,165 @@
+"""Listening tests: equally loud, never clipped, anchors of the recommendation, pages of webMUSHRA."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from scipy.signal import freqz
+from typer.testing import CliRunner
+
+from grafx.cli.main import app
+from grafx.data import GRAFX, NodeConfigs, save_grafx
+from grafx.errors import AudioError, ExchangeError
+from grafx.exchange.listening import ANCHORS, low_passed, write_listening_test
+from grafx.search.loudness import loudness
+
+RATE = 44100
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def noise(seed, seconds=2.0, level=0.1):
+    generator = torch.Generator().manual_seed(seed)
+    return level * torch.randn(2, round(seconds * RATE), generator=generator)
+
+
+def read(path):
+    signal, rate = soundfile.read(path, dtype="float32")
+    return torch.from_numpy(signal.T), rate
+
+
+@pytest.fixture
+def material(tmp_path):
+    """A reference, two mixes of other levels, and a folder of a search."""
+    paths = SimpleNamespace(reference=tmp_path / "song.wav", soft=tmp_path / "soft.wav", loud=tmp_path / "loud.flac")
+    soundfile.write(paths.reference, noise(0).T.numpy(), RATE, "FLOAT")
+    soundfile.write(paths.soft, noise(1, level=0.01).T.numpy(), RATE, "FLOAT")
+    soundfile.write(paths.loud, noise(2, level=0.2).T.numpy(), RATE)
+    paths.found = tmp_path / "found"
+    paths.found.mkdir()
+    soundfile.write(paths.found / "mix.wav", noise(3, level=0.05).T.numpy(), RATE, "FLOAT")
+    return paths
+
+
+def test_pages(material, tmp_path):
+    out = tmp_path / "mixes"
+    sounds = material.soft, material.loud, material.found
+    for page in ("one", "two", "one"):
+        result = run("listen", *sounds, "--reference", material.reference, "--out", out, "--page", page, "--start", 0.5)
+        assert result.exit_code == 0, result.output
+    config = yaml.safe_load((out / "listen.yaml").read_text(encoding="utf-8"))
+    volume, (word, *trials), finish = config["pages"]
+    assert (volume["type"], word, finish["type"]) == ("volume", "random", "finish")
+    assert [trial["id"] for trial in trials] == ["one", "two"]
+    assert volume["stimulus"] == trials[0]["reference"] == "configs/mixes/audio/one/reference.wav"
+    for trial in trials:
+        assert trial["type"] == "mushra" and trial["strict"] is True and trial["randomize"] is True
+        assert not trial["createAnchor35"] and not trial["createAnchor70"]
+        assert list(trial["stimuli"]) == ["soft", "loud", "found", *ANCHORS]
+        files = [trial["reference"], *trial["stimuli"].values()]
+        sounds_of_page = {name: read(tmp_path / path.removeprefix("configs/")) for path in files for name in [path]}
+        assert {(s.shape, rate) for s, rate in sounds_of_page.values()} == {((2, round(1.5 * RATE)), RATE)}
+        levels = [loudness(sounds_of_page[path][0], RATE) for path in files[:4]]
+        assert max(levels) - min(levels) < 0.01
+        assert max(float(s.abs().max()) for s, _ in sounds_of_page.values()) <= 10 ** (-1 / 20) + 1e-4
+        excerpt = noise(0)[:, RATE // 2 :]
+        one = sounds_of_page[files[0]][0]
+        torch.testing.assert_close(one / one.abs().max(), excerpt / excerpt.abs().max(), atol=1e-5, rtol=1e-3)
+
+
+def test_nothing_clips(tmp_path):
+    """What would clip takes all down with it, so that they stay equally loud."""
+    peaky = torch.zeros(2, RATE)
+    peaky[:, ::4410] = 0.9
+    sounds = {"peaky": peaky, "noise": noise(1, 1.0)}
+    found = write_listening_test(sounds, noise(0, 1.0, 0.3), RATE, tmp_path)
+    signals = {each.name: read(each.path)[0] for each in found}
+    assert max(float(s.abs().max()) for s in signals.values()) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    levels = [loudness(signals[name], RATE) for name in ("reference", "peaky", "noise")]
+    assert max(levels) - min(levels) < 0.01
+    assert found[0].gain_db < -5
+
+
+@pytest.mark.parametrize("hertz", ANCHORS.values())
+@pytest.mark.parametrize("rate", [44100, 48000, 96000])
+def test_anchors(hertz, rate):
+    """Ripple and attenuation of BS.1534-3: 0.1 dB up to 3.5 kHz, 25 dB from 4 kHz and 50 dB from 4.5 kHz on."""
+    impulse = torch.zeros(1, 2**14)
+    impulse[0, 2**13] = 1
+    taps = low_passed(impulse, hertz, rate)[0].numpy()
+    f, response = freqz(taps, worN=2**15, fs=rate)
+    db = 20 * np.log10(np.abs(response) + 1e-12)
+    assert np.abs(db[f <= hertz]).max() < 0.1
+    assert db[f >= hertz * 4 / 3.5].max() < -25 and db[f >= hertz * 4.5 / 3.5].max() < -50
+    assert taps.argmax() == 2**13  # not late
+
+
+def test_graphs_are_rendered(material, tmp_path):
+    """A folder without a mix, or with stems given: what its graph makes of them."""
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    source, gain = G.add("in", name="song"), G.add("gain", {"left_gain_db": -60.0, "right_gain_db": 0.0})
+    G.connect(source, gain)
+    G.connect(gain, G.add("out"))
+    save_grafx(G, material.found, metadata={"kind": "mixing graph", "sample_rate": RATE})
+    out = tmp_path / "test"
+    result = run(
+        "listen", material.found, "--reference", material.reference, "--out", out, "--stem", material.reference
+    )
+    assert result.exit_code == 0, result.output
+    left, right = read(out / "audio" / "song" / "found.wav")[0].abs().amax(-1)
+    assert left < 2e-3 * right
+
+
+def test_lengths_rates_and_names(material, tmp_path):
+    """Another rate is converted, the shortest decides, names differ from each other and from those of the test."""
+    other = tmp_path / "other" / "reference.wav"
+    other.parent.mkdir()
+    soundfile.write(other, noise(4, 1.5).T.numpy()[:, 0], 48000)
+    again = tmp_path / "other" / "soft.wav"
+    soundfile.write(again, noise(5, 1.0).T.numpy(), RATE)
+    out = tmp_path / "test"
+    result = run("listen", other, material.soft, again, "--reference", material.reference, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "is cut by 1.000 s" in result.stderr and "48000 to 44100" in result.stderr
+    files = sorted(path.stem for path in (out / "audio" / "song").iterdir())
+    assert files == sorted(["reference", "reference-sound", "soft", "soft-2", *ANCHORS])
+    assert {read(path)[0].shape for path in (out / "audio" / "song").iterdir()} == {(2, RATE)}
+
+
+def test_beyond_the_recommendation(material, tmp_path):
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.tile(noise(6).T.numpy(), (7, 1)), RATE)
+    result = run("listen", long, "--reference", long, "--out", tmp_path / "test", "--page", "p")
+    assert result.exit_code == 0 and "14.0 s; the recommendation takes up to 12 s" in result.stderr
+    config = yaml.safe_load((tmp_path / "test" / "listen.yaml").read_text())
+    assert config["pages"][1][1]["strict"] is False
+
+
+def test_refusals(material, tmp_path):
+    reference, silent = noise(0, 1.0), torch.zeros(2, RATE)
+    for sounds, said, kind in [
+        ({}, "nothing to compare", ExchangeError),
+        ({"a": silent}, "'a' is silent", AudioError),
+        ({"a": reference[:, 1:]}, "shape", AudioError),
+        ({"a": reference / 0 * math.nan}, "NaN", AudioError),
+        ({"anchor35": reference}, "name it otherwise", ExchangeError),
+        ({"a/b": reference}, "name of a file", ExchangeError),
+    ]:
+        with pytest.raises(kind, match=said):
+            write_listening_test(sounds, reference, RATE, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "listen.yaml").write_text("pages: 3")
+    with pytest.raises(ExchangeError, match="no configuration of webMUSHRA"):
+        write_listening_test({"a": reference}, reference, RATE, tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["listen.yaml"]
+    result = run("listen", material.soft, "--reference", material.reference, "--out", tmp_path / "t", "--start", 9)
+    assert result.exit_code == 1 and "is not in" in result.stderr
+    result = run("listen", tmp_path, "--reference", material.reference, "--out", tmp_path / "t")
+    assert result.exit_code == 1 and "graph.json does not exist" in result.stderr
