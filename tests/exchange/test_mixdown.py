@@ -142,6 +142,15 @@ def test_a_fitted_compressor_is_nearer_than_one_that_does_nothing(options):
     assert mixdown.carried[0].distance_db < -18
 
 
+@pytest.mark.parametrize("name", ["ZeroPhaseFIREqualizer", "STFTMaskedNoiseReverb", "FeedbackDelayNetwork"])
+def test_linear_processors_can_be_convolved_instead(name):
+    G, processors = graph_of(name)
+    G.nodes[1]["drywet_weight"] = 0.7
+    mixdown = to_pedalboard(G, processors, RATE, stems=sound(), responses=True)
+    assert mixdown.carried[0].how == "rendered"
+    assert level_of_difference(mixdown(sound()), heard(G, sound(), processors)) < -60
+
+
 def test_a_fitted_equalizer_has_the_curve():
     eq = library.ZeroPhaseFIREqualizer(256)
     hertz = torch.tensor(eq.leaves()[0].control.hertz)
