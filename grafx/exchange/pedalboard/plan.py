@@ -173,6 +173,9 @@ def _routes(
     part: Part, job: Job, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object]
 ) -> tuple[list[list[Stages | None]], Carried]:
     """What each outlet gets of each inlet, and how well."""
+    ours = torch.cat([each.expand(2, -1) for each in outlets])
+    if not ours.isfinite().all():
+        raise job.refused("its sound is not finite", "set its parameters to numbers")
     others = [None] * (len(inlets) - 1)
     if (several := routes_of(job)) is not None:
         found = Rendition((), several[1])
@@ -185,7 +188,6 @@ def _routes(
         found = _found(part, job, data)
         routes = [[simplified(found.stages), *others]]
     theirs = torch.cat([_heard_through(route, inlets, job.sample_rate) for route in routes])
-    ours = torch.cat([each.expand(2, -1) for each in outlets])
     became = describe(tuple(stage for route in routes for stages in route if stages for stage in stages)) or "as it is"
     away = round(level_of_difference(theirs, ours), 2)
     return routes, Carried(part.id, part.type, found.how, became, away, found.note)
@@ -248,7 +250,8 @@ def _without_one(steps: list[BoardStep], outputs: Counter[str]) -> list[BoardSte
             )
             return [whole if each is step else each for each in steps if each is not before[0]]
         if (whole := _parallel(step, before, uses)) is not None:
-            gone = {each.name for each in before if each.name not in (whole.sources or ())}
+            kept = whole.sources if isinstance(whole.sources, tuple) else ()
+            gone = {each.name for each in before} - set(kept)
             return [whole if each is step else each for each in steps if each.name not in gone]
     return None
 
