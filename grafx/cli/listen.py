@@ -1,19 +1,22 @@
 """``grafx listen``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
 from torch import Tensor
 
 from ..audio import conform, read_audio
-from ..errors import AudioError, ExchangeError
+from ..errors import AudioError, ExchangeError, SearchError
 from ..exchange.listening import ANCHORS, CONFIG_FILE, LONGEST, MOST, REFERENCE, Condition, write_listening_test
+from ..files import GRAPH_FILE
 from ..search import render_mix
 from ..text import file_name, printable
 from ..words import count, signed
+from .config import CONFIG_FILE as CONFIG
+from .config import read_config
 from .estimated import level_of
-from .material import excerpt
+from .material import ROUNDED, span_text
 from .options import refuse_missing
 from .outputs import check_folder
 from .sources import find_sources
@@ -40,25 +43,18 @@ def listening_test(
         reference: Audio file.
         out: Folder of the test.
         page: Name of the page.
-        start: Where the excerpt begins, in seconds.
+        start: Where the excerpt begins, in seconds of the song; mixes of excerpts lie where they are in it.
         end: Where it ends.
         stem_paths: Audio files for the graphs.
     """
     check_folder(out, ExchangeError)
     signal, rate = read_audio(reference, notice)
     target = conform(signal, rate, rate, printable(reference), notice)
-    names = _names(paths)
-    sounds = {name: _sound(path, rate, stem_paths) for name, path in zip(names, paths, strict=True)}
-    length = min(sound.shape[-1] for sound in (target, *sounds.values()))
-    for name, sound in {REFERENCE: target, **sounds}.items():
-        if extra := sound.shape[-1] - length:
-            notice(
-                f"'{name}' is cut by {extra / rate:.3f} s at its end, to the shortest of all, {length / rate:.3f} s."
-            )
-    cut = {name: excerpt(sound[:, :length], rate, start, end, reference) for name, sound in sounds.items()}
-    target = excerpt(target[:, :length], rate, start, end, reference)
-    if target.shape[-1] == 0:
-        raise AudioError(f"The excerpt from {start or 0:g} s to {end:g} s is empty: let it end after it begins.")
+    sounds = {REFERENCE: (target, _begin(reference, rate))}
+    for name, path in zip(_names(paths), paths, strict=True):
+        sounds[name] = _sound(path, rate, stem_paths)
+    cut = _cut(sounds, rate, start, end)
+    target = cut.pop(REFERENCE)
     found = write_listening_test(cut, target, rate, out, page or file_name(reference.stem, "mix"))
     if target.shape[-1] > LONGEST * rate:
         seconds = target.shape[-1] / rate
@@ -87,14 +83,48 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return stem_names([Path(f"{name}.wav") for name in names])
 
 
-def _sound(path: Path, rate: int, stem_paths: Sequence[Path]) -> Tensor:
-    """An audio file, or the mix of a folder, at a sample rate."""
+def _cut(
+    sounds: Mapping[str, tuple[Tensor, int]], rate: int, start: float | None, end: float | None
+) -> dict[str, Tensor]:
+    """The part of a song that is asked for, of sounds with the samples at which they begin in it.
+
+    Raises:
+        AudioError: They do not all have it.
+    """
+    first = max(begin for _, begin in sounds.values())
+    last = min(begin + sound.shape[-1] for sound, begin in sounds.values())
+    asked = first if start is None else round(start * rate), last if end is None else round(end * rate)
+    if not first <= asked[0] < min(asked[1], last) or asked[1] > last + ROUNDED * rate:
+        wanted = f"The excerpt {span_text(asked[0] / rate, asked[1] / rate)} is not in all of them"
+        common = f"what all have is {span_text(first / rate, last / rate)}"
+        raise AudioError(f"{wanted}: {common if first < last else 'they have no part in common'}.")
+    first, last = asked[0], min(asked[1], last)
+    if start is None and end is None and any(sound.shape[-1] != last - first for sound, _ in sounds.values()):
+        notice(f"Of all sounds the part is taken that they have in common, {span_text(first / rate, last / rate)}.")
+    return {name: sound[:, first - begin : last - begin] for name, (sound, begin) in sounds.items()}
+
+
+def _sound(path: Path, rate: int, stem_paths: Sequence[Path]) -> tuple[Tensor, int]:
+    """An audio file, or the mix of a folder, at a sample rate, with the sample of the song at which it begins."""
+    path = path.parent if path.name == GRAPH_FILE else path
     folder = path if path.is_dir() else None
     if folder is not None and (stem_paths or not (folder / MIX).is_file()):
         refuse_missing(folder)
         sources = find_sources(folder, stem_paths)
         mix = render_mix(sources.G, sources.stems, sources.sample_rate, sources.processors)
-        return conform(mix / level_of(sources.metadata), sources.sample_rate, rate, printable(folder), notice)
+        mix = conform(mix / level_of(sources.metadata), sources.sample_rate, rate, printable(folder), notice)
+        return mix, 0 if stem_paths else _begin(folder, rate)
     file = path if folder is None else folder / MIX
     signal, own_rate = read_audio(file, notice)
-    return conform(signal, own_rate, rate, printable(file), notice)
+    return conform(signal, own_rate, rate, printable(file), notice), _begin(file, rate)
+
+
+def _begin(path: Path, rate: int) -> int:
+    """At which sample of the song the mix of a search begins, which may have been one of an excerpt."""
+    config = (path if path.is_dir() else path.parent) / CONFIG
+    if not config.is_file() or (path.is_file() and path.name != MIX):
+        return 0
+    try:
+        return round((read_config(config).get("start") or 0) * rate)
+    except SearchError:
+        return 0

@@ -90,6 +90,7 @@ def test_formats_and_files_are_checked_before_any_work(cli, searched, tmp_path):
     refused("'midi'", *FORMATS, to="midi")
     refused(".csv", out="graph.txt")
     refused("graph.json", "does not exist", folder=tmp_path / "none", status=1)
+    refused("--responses is for pedalboard", more=["--responses"])
     refused("no module nowhere", more=["--processors", "nowhere:make"], status=2)
     assert not list(tmp_path.iterdir())
 

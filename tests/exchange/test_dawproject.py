@@ -162,6 +162,15 @@ class TestThereAndBack:
                 assert values[node_type][name] == pytest.approx(value, rel=1e-4), (node_type, name)
         assert metadata["sample_rate"] == RATE and metadata["num_samples"] == stems.shape[-1]
 
+    def test_gains_that_change_nothing(self, stems, tmp_path):
+        G = desk()
+        for _, data in G.nodes(data=True):
+            if data["node_type"] in ("gain", "send"):
+                data["parameters"] = {"left_gain_db": 0.0, "right_gain_db": 0.0}
+        write_graph(G, "dawproject", tmp_path / "a.dawproject", RATE, stems=stems)
+        check_schema(tmp_path / "a.dawproject")
+        assert same(read_mixer(tmp_path / "a.dawproject").G, G)
+
     def test_twice_is_the_same(self, stems, tmp_path):
         first, second = tmp_path / "1.dawproject", tmp_path / "2.dawproject"
         write_graph(desk(), "dawproject", first, RATE, stems=stems)

@@ -126,10 +126,28 @@ def test_lengths_rates_and_names(material, tmp_path):
     out = tmp_path / "test"
     result = run("listen", other, material.soft, again, "--reference", material.reference, "--out", out)
     assert result.exit_code == 0, result.output
-    assert "is cut by 1.000 s" in result.stderr and "48000 to 44100" in result.stderr
+    assert "in common, from 0 s to 1 s" in result.stderr and "48000 to 44100" in result.stderr
     files = sorted(path.stem for path in (out / "audio" / "song").iterdir())
     assert files == sorted(["reference", "reference-sound", "soft", "soft-2", *ANCHORS])
     assert {read(path)[0].shape for path in (out / "audio" / "song").iterdir()} == {(2, RATE)}
+
+
+def test_mixes_of_excerpts(material, tmp_path):
+    """The mix of a search of an excerpt lies where the excerpt is in the song, and so does what is asked for."""
+    song = noise(0)
+    soundfile.write(material.found / "mix.wav", song[:, RATE // 2 : RATE + RATE // 2].T.numpy(), RATE, "FLOAT")
+    audio = f'stems = ["{material.soft.as_posix()}"]\nmix = "{material.reference.as_posix()}"\n'
+    (material.found / "config.toml").write_text(audio + "start = 0.5\nend = 1.5\n")
+    for page, span, seconds in (("all", (), (0.5, 1.5)), ("part", ("--start", 0.75, "--end", 1.25), (0.75, 1.25))):
+        arguments = material.found, material.soft, "--reference", material.reference, "--out", tmp_path / "test"
+        result = run("listen", *arguments, "--page", page, *span)
+        assert result.exit_code == 0, result.output
+        files = {name: read(tmp_path / "test" / "audio" / page / f"{name}.wav")[0] for name in ("reference", "found")}
+        first, last = (round(second * RATE) for second in seconds)
+        for sound in files.values():
+            torch.testing.assert_close(sound, song[:, first:last], atol=1e-4, rtol=0)
+    result = run("listen", *arguments, "--start", 0.25)
+    assert result.exit_code == 1 and "what all have is from 0.5 s to 1.5 s" in result.stderr
 
 
 def test_beyond_the_recommendation(material, tmp_path):
@@ -160,6 +178,6 @@ def test_refusals(material, tmp_path):
         write_listening_test({"a": reference}, reference, RATE, tmp_path / "other")
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["listen.yaml"]
     result = run("listen", material.soft, "--reference", material.reference, "--out", tmp_path / "t", "--start", 9)
-    assert result.exit_code == 1 and "is not in" in result.stderr
+    assert result.exit_code == 1 and "what all have is from 0 s to 2 s" in result.stderr
     result = run("listen", tmp_path, "--reference", material.reference, "--out", tmp_path / "t")
     assert result.exit_code == 1 and "graph.json does not exist" in result.stderr

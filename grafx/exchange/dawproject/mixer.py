@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...processors import Send as SendOfDesk
+from ...processors import StereoGain
 from ...processors.dynamics.base import KeyedGain
 from ...text import file_name
 from ..carried import Carried, How
@@ -84,6 +86,27 @@ class StripChannels:
         """Whether it is but gains between two others."""
         alone = self.strip.plays is None and len(self.strip.fed_by) == 1 and self.strip.nodes[-1].type != "out"
         return alone and self.entry is not None and len(self.channels) == 1 and not self.channels[0].devices
+
+
+class Way(NamedTuple):
+    """How the end of a strip leads to another.
+
+    Attributes:
+        to: The other.
+        gains: Those on the way.
+        is_send: Whether they are those of a send.
+        is_node: Whether a node stands for them.
+    """
+
+    to: StripChannels
+    gains: Gains
+    is_send: bool
+    is_node: bool
+
+    def beside(self, other: "Way") -> "Way":
+        """Both in one."""
+        gains = self.gains[0] + other.gains[0], self.gains[1] + other.gains[1]
+        return Way(self.to, gains, self.is_send and other.is_send, True)
 
 
 @dataclass
@@ -191,6 +214,7 @@ class _Builder:
             part, found = self.body[start], translations[start]
             if found.gains is not None:
                 self.result.gains = times(self.result.gains, found.gains)
+                self.channel.is_node |= isinstance(part.processor, StereoGain)
                 became = "nothing, as it changes nothing" if found.gains == UNITY else f"fader of '{self.channel.name}'"
                 self._tell(part, found, became)
                 start += 1
@@ -276,9 +300,9 @@ class _Builder:
         left, right = self.result.gains
         if left != right and device.kind != EQUALIZER:  # which does not care in which order they come
             self._go_on(f"{self.name} {short_name(part)}")
-        elif left == right != 1:
+        elif left == right:
             self._trim(device, left)
-            self.result.gains = UNITY
+            self.result.gains, self.channel.is_node = UNITY, False
         if found.how == "fitted" and device.kind == EQUALIZER and self.channel.audio is not None:
             found = self._made_up_for(part, found, device)
         self.channel.devices.append(device)
@@ -302,6 +326,8 @@ class _Builder:
     def _trim(self, device: Device | None, gain: float) -> None:
         """Put a gain before a device: into its input gain where it has one, or as an equalizer without bands."""
         db = _db(gain)
+        if db == 0:
+            return
         if device is not None and device.kind != GATE:
             device.values["input_db"] = device.values.get("input_db", 0.0) + db
         else:
@@ -336,7 +362,7 @@ class _Builder:
         names = ", ".join(map(short_name, run))
         beside = self.channel.devices or any(found.echoes for found in translations)
         if self.channel.audio is not None and not beside:
-            self.channel.audio, self.result.gains = ours, UNITY
+            self.channel.audio, self.result.gains, self.channel.is_node = ours, UNITY, False
             where, away = f"audio of '{self.channel.name}'", level_of_difference(ours, ours)
             self._bury(where)
         else:
@@ -388,9 +414,9 @@ def _connect(blocks: Sequence[StripChannels]) -> tuple[list[Channel], list[Strip
     for block in reversed(blocks):
         if block.is_cable or block.strip.nodes[-1].type == "out":
             continue
-        cables = _resolved(block.strip.feeds, by_head, dead)
-        if cables:
-            _route(block, cables)
+        ways = _resolved(block.strip.feeds, by_head, dead)
+        if ways:
+            _route(block, ways)
         else:
             dead.append(block)
     for block in blocks:
@@ -423,50 +449,48 @@ def _resolved(
     dead: Sequence[StripChannels],
     gains: Gains = UNITY,
     is_send: bool = False,
-) -> list[tuple[StripChannels, Gains, bool]]:
-    """The blocks that cables lead to, through those that are but gains; what leads there twice is added up."""
-    found: dict[int, tuple[StripChannels, Gains, bool]] = {}
+    is_node: bool = False,
+) -> list[Way]:
+    """The ways that cables lead, through blocks that are but gains; what leads to one block twice is added up."""
+    found: dict[int, Way] = {}
     for cable in feeds:
         block = by_head[cable.dest]
         through, sends = times(gains, cable.gains), is_send or cable.is_send
         if block.is_cable:
             sends = sends or not all(part.passes_dry for part in block.strip.nodes)
-            ends = _resolved(block.strip.feeds, by_head, dead, times(through, block.gains), sends)
+            noded = is_node or block.channels[0].is_node
+            ends = _resolved(block.strip.feeds, by_head, dead, times(through, block.gains), sends, noded)
         else:
-            ends = [] if block in dead or block.entry is None else [(block, through, sends)]
-        for end, amount, sent in ends:
-            _, more, also = found.get(id(end), (end, (0.0, 0.0), True))
-            found[id(end)] = end, (more[0] + amount[0], more[1] + amount[1]), also and sent
+            ends = [] if block in dead or block.entry is None else [Way(block, through, sends, is_node)]
+        for way in ends:
+            other = found.get(id(way.to))
+            found[id(way.to)] = way if other is None else way.beside(other)
     return list(found.values())
 
 
-def _route(block: StripChannels, cables: Sequence[tuple[StripChannels, Gains, bool]]) -> None:
+def _route(block: StripChannels, ways: Sequence[Way]) -> None:
     """Lead the end of a block to one place by its fader, and to the others by sends."""
-    direct = [each for each in cables if not each[2]] or list(cables)
-    main = next((each for each in direct if each[1] == UNITY), direct[0])
+    direct = [way for way in ways if not way.is_send] or list(ways)
+    main = next((way for way in direct if way.gains == UNITY and not way.is_node), direct[0])
     channel = block.channels[-1]
-    channel.gains, channel.to = times(block.gains, main[1]), main[0].entry
-    for to, gains, _ in cables:
-        if to is main[0] or to.entry is None or not any(gains):
-            continue
-        pre = main[1] != UNITY
-        channel.sends.append(Send(to.entry, times(block.gains, gains) if pre else gains, pre))
+    channel.gains, channel.to = times(block.gains, main.gains), main.to.entry
+    channel.is_node |= main.is_node
+    pre = main.gains != UNITY or main.is_node
+    for way in ways:
+        if way.to is not main.to and way.to.entry is not None and any(way.gains):
+            gains = times(block.gains, way.gains) if pre else way.gains
+            channel.sends.append(Send(way.to.entry, gains, pre, way.is_node))
 
 
-def _cable_text(
-    block: StripChannels, by_end: Mapping[int, StripChannels], ends: Sequence[tuple[StripChannels, Gains, bool]]
-) -> str:
+def _cable_text(block: StripChannels, by_end: Mapping[int, StripChannels], ways: Sequence[Way]) -> str:
     """What became of gains between two blocks: a fader, or sends."""
     source = by_end[block.strip.fed_by[0].source]
     while source.is_cable:
         source = by_end[source.strip.fed_by[0].source]
     channel = source.channels[-1]
-    faders = [f"fader of '{channel.name}'" for end, *_ in ends if end.entry is channel.to]
-    sends = [
-        f"send of '{channel.name}' to '{end.entry.name}'"
-        for end, *_ in ends
-        if end.entry is not None and end.entry is not channel.to
-    ]
+    ends = [way.to.entry for way in ways if way.to.entry is not None]
+    faders = [f"fader of '{channel.name}'" for end in ends if end is channel.to]
+    sends = [f"send of '{channel.name}' to '{end.name}'" for end in ends if end is not channel.to]
     return ", ".join(faders + sends) or "recordings of what comes behind it"
 
 

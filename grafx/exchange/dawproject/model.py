@@ -59,11 +59,19 @@ class Device:
 
 @dataclass
 class Send:
-    """A copy of a channel's signal to another channel, before or behind its fader."""
+    """A copy of a channel's signal to another channel, before or behind its fader.
+
+    Attributes:
+        to: The other channel.
+        gains: Its level.
+        pre: Whether it is taken before the fader.
+        is_node: Whether a node stands for its level, even where that changes nothing.
+    """
 
     to: "Channel"
     gains: Gains
     pre: bool
+    is_node: bool = False
 
 
 @dataclass
@@ -98,6 +106,7 @@ class Channel:
         clips: What it plays in the file.
         devices: In the order of the signal.
         gains: Its fader, and its pan as a balance.
+        is_node: Whether a node stands for its fader, even where that changes nothing.
         to: Where it goes; ``None`` for the master.
         sends: Where copies go.
         muted: Whether it is silent.
@@ -109,6 +118,7 @@ class Channel:
     clips: list[Clip] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     gains: Gains = UNITY
+    is_node: bool = False
     to: "Channel | None" = None
     sends: list[Send] = field(default_factory=list)
     muted: bool = False

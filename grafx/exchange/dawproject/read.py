@@ -221,7 +221,7 @@ def _graph(project: Project, channels: list[Channel], rate: int) -> GRAFX:
             _lead(G, after, into[channel.to], channel)
         for send in channel.sends:
             if send.to in into:
-                sent = _append(G, before if send.pre else after, gain_steps(send.gains, SEND), channel)
+                sent = _append(G, before if send.pre else after, gain_steps(send.gains, SEND, send.is_node), channel)
                 _lead(G, sent, into[send.to], channel)
     out = G.add("out", name="mix")
     for end in ends:
@@ -263,7 +263,7 @@ def _chain(project: Project, channel: Channel, rate: int) -> tuple[list[DeviceNo
     if any(send.pre for send in channel.sends):
         steps += gain_steps(gains)
         gains = UNITY
-    return steps, gain_steps(times(gains, channel.gains))
+    return steps, gain_steps(times(gains, channel.gains), always=channel.is_node)
 
 
 def _append(G: GRAFX, end: int, steps: list[DeviceNode], channel: Channel) -> int:

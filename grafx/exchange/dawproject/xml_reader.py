@@ -24,7 +24,7 @@ from .model import (
     Send,
     gains_of,
 )
-from .xml_writer import BPM, EXTRAS, SETTINGS
+from .xml_writer import BPM, EXTRAS, NODE, SETTINGS
 
 BANDS = ("bell", "lowShelf", "highShelf", "highPass", "lowPass", "bandPass", "notch")
 MOST_RATIO = 1000.0
@@ -118,7 +118,8 @@ class _Reader:
             self.left_out.append(f"the solo of '{name}'")
         devices = [self._device(each, name) for each in element.findall("Devices/*")]
         gains = gains_of(_volume(element, name), _pan(element, name))
-        return Channel(name, role, devices=devices, gains=gains, muted=mute is not None and mute.get("value") == "true")
+        muted = mute is not None and mute.get("value") == "true"
+        return Channel(name, role, devices=devices, gains=gains, is_node=_is_node(element), muted=muted)
 
     def _routing(self, element: ET.Element, channel: Channel) -> None:
         if destination := element.get("destination"):
@@ -129,7 +130,8 @@ class _Reader:
                 continue
             gains = gains_of(_volume(send, f"a send of {channel.name}"), _pan(send, f"a send of {channel.name}"))
             if any(gains):
-                channel.sends.append(Send(self._destination(to, channel), gains, send.get("type") == "pre"))
+                pre = send.get("type") == "pre"
+                channel.sends.append(Send(self._destination(to, channel), gains, pre, _is_node(send)))
 
     def _destination(self, key: str, channel: Channel) -> Channel:
         if key not in self.by_track:
@@ -322,6 +324,12 @@ def _volume(element: ET.Element, place: str) -> float:
     if unit == "decibel":
         return min(10 ** (min(value, 200) / 20), 1e6)
     return min(max(value / 100 if unit == "percent" else value, 0.0), 1e6)
+
+
+def _is_node(element: ET.Element) -> bool:
+    """Whether a level says that a node stands for it."""
+    volume = element.find("Volume")
+    return volume is not None and volume.get("comment") == NODE
 
 
 def _pan(element: ET.Element, place: str) -> float:

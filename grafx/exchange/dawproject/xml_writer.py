@@ -41,6 +41,8 @@ EXTRAS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     GATE: (("Knee", "decibel", "knee_db"),),
     LIMITER: (("Knee", "decibel", "knee_db"), ("Ratio", "linear", "ratio")),
 }
+NODE = "a gain of the graph"
+"""Comment on levels that a node stands for, which may be 1 as those of all others."""
 GAINED = ("bell", "lowShelf", "highShelf")
 """Bands that have a gain."""
 
@@ -125,8 +127,10 @@ def _channel(track: ET.Element, channel: Channel, ids: _Ids) -> None:
             loud, place = fader_of(send.gains)
             ET.SubElement(one, "Enable", value="true")
             _real(one, "Pan", "normalized", place, None, 0, 1)
-            _real(one, "Volume", "linear", loud, None, 0, max(1.0, loud))
-    _real(element, "Volume", "linear", volume, "Volume", 0, max(2.0, volume))
+            level = _real(one, "Volume", "linear", loud, None, 0, max(1.0, loud))
+            level.attrib |= {"comment": NODE} if send.is_node else {}
+    fader = _real(element, "Volume", "linear", volume, "Volume", 0, max(2.0, volume))
+    fader.attrib |= {"comment": NODE} if channel.is_node else {}
 
 
 def _device(parent: ET.Element, device: Device, ids: _Ids) -> None:
@@ -171,10 +175,10 @@ def _real(
     name: str | None = None,
     low: float | None = None,
     high: float | None = None,
-) -> None:
+) -> ET.Element:
     limits = {} if low is None or high is None else {"max": repr(float(high)), "min": repr(float(low))}
     names = {} if name is None else {"name": name}
-    ET.SubElement(parent, tag, limits, unit=unit, value=repr(float(value)), **names)
+    return ET.SubElement(parent, tag, limits, unit=unit, value=repr(float(value)), **names)
 
 
 def _flag(value: bool) -> str:

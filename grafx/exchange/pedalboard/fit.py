@@ -61,12 +61,17 @@ def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedCurve:
     weights = _weights(heard, hertz, sample_rate)
     centres = np.geomspace(60, 0.7 * highest, PEAKS + 2)
     level = float(np.average(wanted, weights=weights))
-    start = [level, *(part for f in centres for part in (math.log(f), 0.0, math.log(1.0)))]
     low = [-90.0, *([math.log(20), -MOST_DB, math.log(Q_RANGE[0])] * len(centres))]
     high = [90.0, *([math.log(highest), MOST_DB, math.log(Q_RANGE[1])] * len(centres))]
-    away = lambda x: weights * (_equalized(x, hertz, sample_rate) - wanted)  # noqa: E731
-    pull = lambda x: np.concatenate([away(x), 0.01 * x[2::3]])  # noqa: E731 – no filter without need
-    found = least_squares(pull, start, bounds=(low, high), max_nfev=60).x
+
+    def away(x: np.ndarray) -> np.ndarray:
+        return weights * (_equalized(x, hertz, sample_rate) - wanted)
+
+    def pulled(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([away(x), 0.01 * x[2::3]])  # no filter without need
+
+    start = [level, *(part for f in centres for part in (math.log(f), 0.0, 0.0))]
+    found = least_squares(pulled, start, bounds=(low, high), max_nfev=60).x
     rms = math.sqrt(np.square(away(found)).sum() / np.square(weights).sum())
     filters = tuple(
         plug(kind, cutoff_frequency_hz=math.exp(f), gain_db=float(g), q=math.exp(q))

@@ -25,6 +25,7 @@ class Job:
         sample_rate: In Hz.
         heard: What it gets at its first inlet, ``(2, L)``.
         share: How much there is of what it makes, and of what it gets.
+        responses: Whether linear processors are convolved with their responses rather than fitted.
     """
 
     processor: nn.Module
@@ -33,6 +34,7 @@ class Job:
     sample_rate: int
     heard: Tensor
     share: tuple[float, float] = (1.0, 0.0)
+    responses: bool = False
 
     @property
     def values(self) -> dict[str, Any]:

@@ -79,7 +79,11 @@ class BoardPlan:
 
 
 def plan_of(
-    G: GRAFX, sample_rate: int, stems: Tensor | None = None, processors: Mapping[str, nn.Module] | None = None
+    G: GRAFX,
+    sample_rate: int,
+    stems: Tensor | None = None,
+    processors: Mapping[str, nn.Module] | None = None,
+    responses: bool = False,
 ) -> BoardPlan:
     """Carry a graph over.
 
@@ -89,6 +93,7 @@ def plan_of(
         stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none. Of long ones the loudest
             20 seconds count.
         processors: Node type to processor, in addition to those of a console and the classes of processors.
+        responses: Convolve with the responses of all linear processors that have no plug-in of their kind.
 
     Raises:
         ExchangeError: A node cannot be carried over.
@@ -122,7 +127,10 @@ def plan_of(
             steps.append(BoardStep(name, sources[0], (), (part.id,)))
             of[part.id, 0] = name
             continue
-        routes, told = _routes(part, heard(part, sounds), sounds[part.id], G.nodes[part.id], sample_rate)
+        stereo = [signal.expand(2, -1) for signal in heard(part, sounds)]
+        share = part.wet, 1 - part.wet if part.passes_dry else 0.0
+        job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0], share, responses)  # pyright: ignore
+        routes, told = _routes(part, job, stereo, sounds[part.id], G.nodes[part.id])
         carried.append(told)
         for outlet, route in enumerate(routes):
             branches = [(inlet, stages) for inlet, stages in enumerate(route) if stages is not None and sources[inlet]]
@@ -162,16 +170,16 @@ def noise(number: int, sample_rate: int) -> Tensor:
 
 
 def _routes(
-    part: Part, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object], sample_rate: int
+    part: Part, job: Job, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object]
 ) -> tuple[list[list[Stages | None]], Carried]:
     """What each outlet gets of each inlet, and how well."""
-    stereo = [signal.expand(2, -1) for signal in inlets]
-    share = part.wet, 1 - part.wet if part.passes_dry else 0.0
-    job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0], share)  # pyright: ignore
+    ours = torch.cat([each.expand(2, -1) for each in outlets])
+    if not ours.isfinite().all():
+        raise job.refused("its sound is not finite", "set its parameters to numbers")
     others = [None] * (len(inlets) - 1)
     if (several := routes_of(job)) is not None:
         found = Rendition((), several[1])
-        shares = [share, *[(part.wet, 0.0)] * len(others)]
+        shares = [job.share, *[(part.wet, 0.0)] * len(others)]
         routes = [
             [None if stages is None else blended(stages, *own) for stages, own in zip(route, shares, strict=True)]
             for route in several[0]
@@ -179,8 +187,7 @@ def _routes(
     else:
         found = _found(part, job, data)
         routes = [[simplified(found.stages), *others]]
-    theirs = torch.cat([_heard_through(route, stereo, sample_rate) for route in routes])
-    ours = torch.cat([each.expand(2, -1) for each in outlets])
+    theirs = torch.cat([_heard_through(route, inlets, job.sample_rate) for route in routes])
     became = describe(tuple(stage for route in routes for stages in route if stages for stage in stages)) or "as it is"
     away = round(level_of_difference(theirs, ours), 2)
     return routes, Carried(part.id, part.type, found.how, became, away, found.note)
@@ -243,7 +250,8 @@ def _without_one(steps: list[BoardStep], outputs: Counter[str]) -> list[BoardSte
             )
             return [whole if each is step else each for each in steps if each is not before[0]]
         if (whole := _parallel(step, before, uses)) is not None:
-            gone = {each.name for each in before if each.name not in (whole.sources or ())}
+            kept = whole.sources if isinstance(whole.sources, tuple) else ()
+            gone = {each.name for each in before} - set(kept)
             return [whole if each is step else each for each in steps if each.name not in gone]
     return None
 

@@ -33,6 +33,7 @@ def write_pedalboard(
     *,
     stems: Tensor | None = None,
     processors: Mapping[str, nn.Module] | None = None,
+    responses: bool = False,
 ) -> Written:
     """Write a graph as a Python script, see :func:`to_pedalboard` for what becomes of nodes.
 
@@ -45,13 +46,15 @@ def write_pedalboard(
         sample_rate: In Hz, that of the script.
         stems: ``(K, C, L)``, for the ``in`` nodes in id order.
         processors: Node type to processor.
+        responses: Whether linear processors that have no plug-in of their kind are convolutions with their impulse
+            responses, which sound the same, rather than plug-ins whose settings one can turn.
 
     Raises:
         ExchangeError: A node cannot be carried over: which one, why, what to do.
     """
     out = Path(out)
     processors = {**counterparts(sample_rate), **(processors or {})}
-    plan = plan_of(G, sample_rate, stems, processors)
+    plan = plan_of(G, sample_rate, stems, processors, responses)
     script = _Script(plan, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, samples in script.responses.items():

@@ -112,7 +112,7 @@ def _filtered(processor: RecursiveFilter, job: Job) -> Rendition:
 def _zero_phase(processor: Any, job: Job) -> Rendition:
     """An equalizer without phase, by one with the phase of its magnitudes."""
     channel = getattr(processor, "processor_channel", "mono")
-    if channel == "pseudo_midside":
+    if job.responses or channel == "pseudo_midside":
         return rendered_linear(job)
     heard = lr_to_ms(job.heard[None])[0] if channel == "midside" else job.heard
     middle, (wet, dry) = processor.latency_samples, job.share
@@ -177,6 +177,8 @@ def _freeverb(processor: library.Freeverb, job: Job) -> Rendition:
 @_translated.register(library.VelvetNoiseReverb)
 @_translated.register(library.FeedbackDelayNetwork)
 def _reverberated(processor: Any, job: Job) -> Rendition:
+    if job.responses:
+        return rendered_linear(job)
     return Rendition(fit.reverb(job), "fitted", "its decay and colour, with other reflections", whole=True)
 
 
