@@ -15,6 +15,14 @@ from sphinx.util.inspect import stringify_signature
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from reference import directives, maths, pages  # noqa: E402
+from reference.examples import PUBLIC  # noqa: E402
+from reference.once import once  # noqa: E402
+
+STATIC = HERE / "generated" / "static"  # what is made for pages to load
+STATIC.mkdir(parents=True, exist_ok=True)
+LOCAL_MATHS = maths.fetch(STATIC / "mathjax")
+
 project = "grafx"
 author = "The grafx authors"
 copyright = "The grafx authors"
@@ -27,13 +35,23 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "myst_nb",
+    "sphinx_copybutton",
 ]
 exclude_patterns = ["_build", "generated", "jupyter_execute", "images/*.py", "**.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = f"grafx {release}"
-html_static_path = ["_static"]
+html_static_path = ["_static", str(STATIC)]
 html_css_files = ["grafx.css"]
+html_js_files = [("grafx.js", {"defer": "defer"})]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/favicon.svg"
+
+mathjax_path = "mathjax/tex-svg.js" if LOCAL_MATHS else maths.ADDRESS
+mathjax3_config = maths.config(LOCAL_MATHS)  # read by later versions as well
+
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div.highlight:not(.output *) pre"
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
@@ -57,12 +75,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 
 PICTURES = "generated/processors"
-INHERITED_FROM = "Processor, Module"  # whose own members are documented once, or by torch
 IDENTITY = "(<function <lambda>>, <function <lambda>>)"  # as a default is written that a dataclass has
-DECLARATIONS = (  # what a processor is made of, and does not do for those who use it
-    "parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, values_to_raw, "
-    "curve, level, detector, gain, log_gain, formula, generate, modulate, wave, color"
-)
 
 
 def copy_notebooks(app):
@@ -75,65 +88,34 @@ def copy_notebooks(app):
             shutil.copyfile(source, copy)
 
 
-def draw_processors(app):
-    """Draw the pictures of processors; one of what cannot be made without options stops the build."""
+def make_processors(app):
+    """Draw, sound and describe all processors; one of what cannot be made without options stops the build."""
     try:
-        app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
+        made = once(HERE / "generated", [HERE / "gallery", HERE / "reference", HERE / "plots.py"])
+        pages.check(made["pictures"])
     except LookupError as error:
         raise ConfigError(str(error)) from error
+    app.pictures = made["pictures"]
+    folder = HERE / "api" / "processors"
+    folder.mkdir(exist_ok=True)
+    written = {}
+    for family, members in made["pictures"].items():
+        for name, texts in members.items():
+            shown = [(f"{PICTURES}/{name}_{i}.svg", text) for i, text in enumerate(texts)]
+            sounds = [pages.Sound(*sound) for sound in made["sounds"][name]]
+            written[folder / f"{name}.rst"] = pages.page(name, family, shown, sounds)
+    for path in {*folder.glob("*.rst")} - {*written}:
+        path.unlink()
+    for path, text in written.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def list_processors(app, docname, source):
-    """Append every public processor to its page, with its picture and its controls."""
-    if docname != "api/processors":
-        return
-    lines = [".. currentmodule:: grafx.processors"]
-    for family, pictures in app.pictures.items():
-        lines += [*heading(family), ".. autosummary::", "   :nosignatures:", ""]
-        lines += [*(f"   {name}" for name in pictures), ""]
-        for name, description in pictures.items():
-            lines += [f".. autoclass:: {name}", "   :members:", f"   :inherited-members: {INHERITED_FROM}"]
-            lines += [f"   :exclude-members: {DECLARATIONS}", ""]
-            lines += [f"   .. image:: /{PICTURES}/{name}.svg", f"      :alt: {description}", ""]
-            lines += [f"   {line}" for line in table_of_controls(name)]
-    source[0] += "\n".join(["", *lines])
-
-
-def list_gallery(app, docname, source):
-    """Append a small picture of every public processor to the overview."""
-    if docname != "guides/gallery":
-        return
-    lines = []
-    for family, pictures in app.pictures.items():
-        lines += ["", f"## {family}", "", "```{eval-rst}", ".. container:: gallery", ""]
-        for name, description in pictures.items():
-            full = f"grafx.processors.{name}"
-            lines += [f"   .. figure:: /{PICTURES}/{name}_small.svg", f"      :target: ../api/processors.html#{full}"]
-            lines += [f"      :alt: {description}", "", f"      :class:`~{full}`", ""]
-        lines += ["```"]
-    source[0] += "\n".join(["", *lines, ""])
-
-
-def table_of_controls(name):
-    """List ranges and defaults, in the order of normalized values, of a processor without required arguments."""
-    cls = getattr(importlib.import_module("grafx.processors"), name)
-    try:
-        leaves = cls().leaves()
-    except TypeError:  # it is made of other processors
-        return []
-    if not leaves:
-        return []
-    rows = [("Control", "Range", "Default", "Scale")]
-    for leaf in leaves:
-        control, shape = leaf.control, f" {leaf.shape}" if leaf.shape else ""
-        low, high = (f"{limit:g}".replace("-", "−") for limit in (control.low, control.high))
-        default = "each its own" if isinstance(control.default, tuple) else f"{control.default:g}".replace("-", "−")
-        unit = control.unit and f" {control.unit}"
-        rows.append((f"``{leaf.name}``{shape}", f"{low} to {high}{unit}", f"{default}{unit}", control.scale))
-    table = [".. list-table::", "   :header-rows: 1", "   :class: controls", ""]
-    for row in rows:
-        table += ["   * - " + row[0], *(f"     - {cell}" for cell in row[1:])]
-    return [*table, ""]
+    """Append a card of every public processor to the list of all."""
+    if docname == "api/processors":
+        first = {family: {name: texts[0] for name, texts in m.items()} for family, m in app.pictures.items()}
+        source[0] += "\n" + pages.index(first)
 
 
 def list_core(app, docname, source):
@@ -170,6 +152,13 @@ def list_raw_parameters(app, what, name, obj, options, lines):
     lines[start:end] = [*listed, ""]
 
 
+def leave_out_summary(app, what, name, obj, options, lines):
+    """Leave out the first paragraph of a processor, with which its page begins."""
+    if what == "class" and obj in PUBLIC.values() and app.env.docname.startswith("api/processors/"):
+        end = next((i for i, line in enumerate(lines) if not line), len(lines))
+        del lines[: end + 1]
+
+
 def own_signature(app, what, name, obj, options, signature, return_annotation):
     """Show the signature of a class where a base class takes ``*args``, and defaults by name."""
     if what == "class" and "<lambda>" in (signature or ""):
@@ -200,11 +189,22 @@ def resolve_by_last_name(app, env, node, contnode):
 
 
 def setup(app):
+    app.add_node(
+        directives.sound,
+        html=(directives.visit_sound, None),
+        latex=(directives.skip, None),
+        text=(directives.skip, None),
+        man=(directives.skip, None),
+        texinfo=(directives.skip, None),
+    )
+    app.add_directive("sound", directives.SoundDirective)
+    app.add_directive("filter", directives.FilterDirective)
     app.connect("builder-inited", copy_notebooks, priority=100)
-    app.connect("builder-inited", draw_processors)
+    app.connect("builder-inited", make_processors, priority=100)
     app.connect("source-read", list_processors)
-    app.connect("source-read", list_gallery)
     app.connect("source-read", list_core)
+    app.connect("autodoc-process-docstring", leave_out_summary, priority=50)
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
     app.connect("autodoc-process-signature", own_signature)
     app.connect("missing-reference", resolve_by_last_name)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

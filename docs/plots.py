@@ -23,8 +23,10 @@ from grafx.draw.style import EDGE_COLOR, PORT_COLOR, TEXT_COLOR, is_round, type_
 SAMPLE_RATE = 44100
 COLORS = ("#2878b5", "#d96b1f", "#1c9c86", "#b8437a")  # what nodes are filled with, dark enough for lines
 QUIET = "#9ca3af"
-WIDE = (7.2, 3.1)  # inches
+WHOLE = (5.4, 3.0)  # inches, of a panel that has a row of its own
+HALF = (3.9, 3.2)  # of one of two side by side, which are one above the other where there is no room
 SMALL = (2.4, 1.75)
+LETTERS = 15  # of a legend, in an inch
 REACH = 2.3  # of a goniometer
 STYLE = {
     "svg.fonttype": "none",
@@ -102,20 +104,17 @@ def _word(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {text}" + (f" {unit}" if unit else "")
 
 
-def describe(name: str, panels: Sequence[Panel]) -> str:
+def describe(name: str, panel: Panel) -> str:
     """Make the alternative text of a picture."""
-    return f"{name}: " + "; ".join(panel.text for panel in panels) + "."
+    return f"{name}: {panel.text}."
 
 
-def wide(panels: Sequence[Panel]) -> str:
-    """Draw all panels side by side, with legends, as SVG."""
+def alone(panel: Panel, inches: tuple[float, float]) -> str:
+    """Draw one panel with its legend, as SVG."""
     with rc_context(STYLE):
-        figure = Figure(WIDE, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06, wspace=0.04)
-        ratios = [panel.width for panel in panels]
-        axes = figure.subplots(1, len(panels), width_ratios=ratios, squeeze=False)[0]
-        for ax, panel in zip(axes, panels, strict=True):
-            panel.draw(ax)
+        figure = Figure(inches, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+        panel.draw(figure.subplots())
         return _svg(figure)
 
 
@@ -511,8 +510,7 @@ def _frequency_axis(ax: Axes) -> None:
 def _legend(ax: Axes, settings: Settings) -> None:
     """Place the legend above the axes, where it hides nothing."""
     labels = [setting.label for setting in settings.each]
-    alone = len(ax.figure.axes) == 1
-    room = 110 if alone else 50  # letters
+    room = round(LETTERS * ax.figure.get_figwidth())
     columns = max(1, min(len(labels), room // (max(map(len, labels)) + 7)))
     ax.legend(
         title="\n".join(textwrap.wrap(settings.title, room)) or None,
