@@ -15,7 +15,7 @@ from sphinx.util.inspect import stringify_signature
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from reference import directives, maths, pages  # noqa: E402
+from reference import directives, maths, pages, start  # noqa: E402
 from reference.examples import PUBLIC  # noqa: E402
 from reference.once import once  # noqa: E402
 
@@ -95,7 +95,7 @@ def make_processors(app):
         pages.check(made["pictures"])
     except LookupError as error:
         raise ConfigError(str(error)) from error
-    app.pictures = made["pictures"]
+    app.pictures, app.start = made["pictures"], made["start"]
     folder = HERE / "api" / "processors"
     folder.mkdir(exist_ok=True)
     written = {}
@@ -118,6 +118,13 @@ def list_processors(app, docname, source):
         source[0] += "\n" + pages.index(first)
 
 
+def show_start(app, docname, source):
+    """Place the picture of the start page."""
+    if docname == "index":
+        lines = [f"```{{image}} {PICTURES}/{start.PICTURE}", f":alt: {app.start}", ":width: 100%", "```"]
+        source[0] = source[0].replace("```{start}\n```", "\n".join(lines))
+
+
 def list_core(app, docname, source):
     """Append every module of the core to its page."""
     if docname != "api/core":
@@ -128,6 +135,20 @@ def list_core(app, docname, source):
             title = module.name.rpartition(".")[2]
             lines = [*heading(title), f".. automodule:: {module.name}", "   :members:", ""]
             source[0] += "\n".join(["", *lines])
+
+
+def list_names(app, docname, source):
+    """Open a page of the reference with a table of what the package exports, before all is said of each."""
+    found = re.search(r"^\.\. automodule:: (\S+)\n((?:   .*\n)*)", source[0], re.MULTILINE)
+    if not docname.startswith("api/") or found is None:
+        return
+    module = importlib.import_module(found[1])
+    left_out = re.findall(r":exclude-members: (.*)", found[2])
+    names = [name for name in getattr(module, "__all__", ()) if name not in ", ".join(left_out).split(", ")]
+    if len(names) > 1:
+        lines = [f".. currentmodule:: {found[1]}", "", ".. autosummary::", "   :nosignatures:", ""]
+        table = "\n".join([*lines, *(f"   {name}" for name in names), "", ""])
+        source[0] = source[0][: found.start()] + table + source[0][found.start() :]
 
 
 def defines_anything(name):
@@ -202,7 +223,9 @@ def setup(app):
     app.connect("builder-inited", copy_notebooks, priority=100)
     app.connect("builder-inited", make_processors, priority=100)
     app.connect("source-read", list_processors)
+    app.connect("source-read", show_start)
     app.connect("source-read", list_core)
+    app.connect("source-read", list_names)
     app.connect("autodoc-process-docstring", leave_out_summary, priority=50)
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
     app.connect("autodoc-process-signature", own_signature)

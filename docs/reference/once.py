@@ -22,7 +22,7 @@ def once(folder: Path, sources: Sequence[Path]) -> dict[str, Any]:
         sources: Files and folders of code that they depend on besides the library.
 
     Returns:
-        ``pictures`` by family and name, and ``sounds`` by name.
+        ``pictures`` by family and name, ``sounds`` by name, and the alternative text of the picture to ``start`` with.
     """
     state = digest([*sources, Path(grafx.processors.__file__).parent])
     record = folder / MADE
@@ -34,7 +34,8 @@ def once(folder: Path, sources: Sequence[Path]) -> dict[str, Any]:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         pictures = pool.submit(draw, folder / "processors")
         sounds = pool.submit(sound, folder / "static" / "sounds")
-        made = {"state": state, "pictures": pictures.result(), "sounds": sounds.result()}
+        shown = pool.submit(start, folder / "processors", folder / "static" / "sounds")
+        made = {"state": state, "pictures": pictures.result(), "sounds": sounds.result(), "start": shown.result()}
     record.write_text(json.dumps(made), encoding="utf-8")
     return made
 
@@ -45,6 +46,10 @@ def draw(folder: Path) -> Any:
 
 def sound(folder: Path) -> Any:
     return importlib.import_module("reference.sounds").make(folder)
+
+
+def start(pictures: Path, sounds: Path) -> str:
+    return importlib.import_module("reference.start").make(pictures, sounds)
 
 
 def digest(sources: Sequence[Path]) -> str:
