@@ -1,4 +1,4 @@
-"""Configuration of the site: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+"""Configuration of the site: ``sphinx-build -W --keep-going -j auto -b html docs docs/_build/html``."""
 
 import importlib
 import inspect
@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util.inspect import stringify_signature
 
@@ -180,6 +181,16 @@ def leave_out_summary(app, what, name, obj, options, lines):
         del lines[: end + 1]
 
 
+def describe_outputs(app, doctree, docname):
+    """Give pictures that code has drawn what the text before them says for their alternative text."""
+    said = ""
+    for node in doctree.findall():
+        if isinstance(node, nodes.paragraph):
+            said = re.split(r"(?<=[.:])\s", " ".join(node.astext().split()))[-1].rstrip(":") or said
+        elif isinstance(node, nodes.image) and node.get("alt", "") in ("", node["uri"]):
+            node["alt"] = f"Picture drawn by the code above. {said}"
+
+
 def own_signature(app, what, name, obj, options, signature, return_annotation):
     """Show the signature of a class where a base class takes ``*args``, and defaults by name."""
     if what == "class" and "<lambda>" in (signature or ""):
@@ -230,4 +241,5 @@ def setup(app):
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
     app.connect("autodoc-process-signature", own_signature)
     app.connect("missing-reference", resolve_by_last_name)
+    app.connect("doctree-resolved", describe_outputs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

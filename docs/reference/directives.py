@@ -51,7 +51,7 @@ def visit_sound(translator: Any, node: sound) -> None:
     raise nodes.SkipNode
 
 
-def skip(translator: Any, node: sound) -> None:
+def skip(translator: Any, node: sound) -> None:  # noqa: ARG001
     raise nodes.SkipNode
 
 

@@ -279,7 +279,9 @@ EXAMPLES: dict[str, list[Example]] = {
     "DelayLine": [at("DelayLine()", "guitar", "wobble", delay_ms=6, note="delay 6 ms, swinging by 1 ms: a vibrato")],
     "FeedbackDelay": [at("FeedbackDelay()", "stabs", time_ms=250, feedback=0.7, high_cut_hz=3000)],
     "PingPongDelay": [at("PingPongDelay()", "stabs", time_ms=187.5, feedback=0.75, high_cut_hz=5000)],
-    "MultitapDelay": [at("MultitapDelay()", "stabs", values=ECHOES, note="40 taps, each 2 dB softer than the one before")],
+    "MultitapDelay": [
+        at("MultitapDelay()", "stabs", values=ECHOES, note="40 taps, each 2 dB softer than the one before")
+    ],
     "SchroederAllpass": [at("SchroederAllpass(4, (31.7, 19.3, 11.9, 7.1))", "stabs", gain=0.7)],
     "ConvolutionReverb": [
         at("ConvolutionReverb(ir)", "stabs", before=HALL, low_decay=0.9, note="a response of decaying noise")
@@ -336,7 +338,9 @@ EXAMPLES: dict[str, list[Example]] = {
             note="the modes of a drum head, struck by clicks",
         )
     ],
-    "Amplifier": [at("Amplifier()", "pad", "wobble:mono", gain=1, note="opened and closed by a slow wave at its inlet")],
+    "Amplifier": [
+        at("Amplifier()", "pad", "wobble:mono", gain=1, note="opened and closed by a slow wave at its inlet")
+    ],
     "KickSynth": [
         at("KickSynth()", values='KICKS["classic"]', note="the settings classic of KICKS"),
         at("KickSynth()", values='KICKS["hard"]', note="the settings hard of KICKS"),

@@ -48,7 +48,8 @@ def page(name: str, family: str, pictures: Sequence[tuple[str, str]], sounds: Se
             "",
             ".. rst-class:: found",
             "",
-            f"In the family :doc:`{family} <../processors>`" + (f". Also found as: {', '.join(words)}." if words else "."),
+            f"In the family :doc:`{family} <../processors>`"
+            + (f". Also found as: {', '.join(words)}." if words else "."),
             "",
         ]
     )
@@ -89,8 +90,13 @@ def controls(name: str) -> list[str]:
     lines += [".. list-table::", *(f"   {option}" for option in options), ""]
     for row in [("Control", "Unit", "Range", "Default", "Meaning"), *map(cells, rows)]:
         lines += ["   * - " + row[0], *(f"     - {cell}".rstrip() for cell in row[1:])]
-    return [*lines, "", "Ranges are those of the processor above; ``param_range`` changes them. A knob goes through",
-            "those marked *log* in equal ratios.", ""]
+    return [
+        *lines,
+        "",
+        "Ranges are those of the processor above; ``param_range`` changes them. A knob goes through",
+        "those marked *log* in equal ratios.",
+        "",
+    ]
 
 
 def cells(row) -> tuple[str, ...]:

@@ -105,9 +105,7 @@ def pad() -> Tensor:
 @cache
 def stabs() -> Tensor:
     """Short chords of a synthesizer, with silence between them."""
-    note = enveloped(
-        chord(A_MINOR, BEAT, 3000), attack_ms=2, decay_ms=180, sustain=0.0, hold_ms=180, release_ms=60
-    )
+    note = enveloped(chord(A_MINOR, BEAT, 3000), attack_ms=2, decay_ms=180, sustain=0.0, hold_ms=180, release_ms=60)
     return 0.6 * stereo(*(place(note[:, i : i + 1], (0, 1.5)) for i in range(2)))
 
 

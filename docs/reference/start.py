@@ -92,4 +92,6 @@ def make(pictures: Path, sounds: Path) -> str:
         tracks = stems()
         write(sounds / "start_before.mp3", 0.5 * tracks.sum(0, keepdim=True))
         write(sounds / "start_after.mp3", Renderer(G, processors)(tracks))
-    return f"A mixing console as a graph of {G.number_of_nodes()} nodes: {', '.join(STEMS)} through processors to a mix."
+    return (
+        f"A mixing console as a graph of {G.number_of_nodes()} nodes: {', '.join(STEMS)} through processors to a mix."
+    )
