@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "4.1.3"
+RARE = (  # what few equations have, loaded by those
+    "accents arrows calligraphic double-struck fraktur greek latin marrows math monospace mshapes sans-serif script shapes "
+    "symbols variants"
+).split()
 PACKAGES = {
-    f"mathjax@{VERSION}": ("tex-svg.js",),
-    f"@mathjax/mathjax-newcm-font@{VERSION}": ("svg/dynamic/",),  # alphabets that few equations have
+    f"mathjax@{VERSION}": ("tex-svg.js", "a11y/assistive-mml.js"),
+    f"@mathjax/mathjax-newcm-font@{VERSION}": tuple(f"svg/dynamic/{alphabet}.js" for alphabet in RARE),
 }
 ADDRESS = f"https://cdn.jsdelivr.net/npm/mathjax@{VERSION}/tex-svg.js"
 CONFIG = {
@@ -21,13 +25,11 @@ CONFIG = {
     "options": {
         "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore|document",
         "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area",
-        # Its menu and its speech load more, from elsewhere.
+        # Its own menu and speech load more, from elsewhere; readers of the screen get MathML.
         "enableMenu": False,
-        "enableEnrichment": False,
-        "enableSpeech": False,
-        "enableBraille": False,
-        "enableExplorer": False,
+        "renderActions": {"enrich": [], "complexity": [], "attachSpeech": [], "explorable": []},
     },
+    "loader": {"load": ["a11y/assistive-mml"]},
     "output": {"displayOverflow": "linebreak", "linebreaks": {"inline": True, "width": "100%"}},
 }
 

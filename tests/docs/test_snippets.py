@@ -1,0 +1,73 @@
+"""The code on pages: what stands alone runs alone, and what belongs to a guide after what comes before it there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+ALONE = [
+    ROOT / "README.md",
+    DOCS / "index.md",
+    DOCS / "installation.md",
+    DOCS / "guides" / "coming_from.md",
+    *sorted((DOCS / "api").glob("*.rst")),
+]
+GUIDES = sorted(path for path in (DOCS / "guides").glob("*.md") if "{code-cell}" in path.read_text(encoding="utf-8"))
+BLOCK = re.compile(r"^```(?P<kind>python|\{code-block\} python|\{code-cell\} ipython3)\n(?P<code>.*?)^```", re.M | re.S)
+INDENTED = re.compile(r"^\.\. code-block:: python\n\n(?P<code>(?:   .*\n|\n)+)", re.M)
+# What takes hours, a trained model or the results of many songs is compiled, and its imports are run.
+TAKES_MORE = {"estimating.md", "graphbench.md", "live.md", "songs.md"}
+LONG = {("searching.md", "search_seeds(range(5)")}
+
+
+def snippets(path):
+    """Code blocks of a page, with whether each is a cell."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".rst":
+        return [(re.sub(r"^   ", "", match["code"], flags=re.M), False) for match in INDENTED.finditer(text)]
+    return [(without_options(match["code"]), "cell" in match["kind"]) for match in BLOCK.finditer(text)]
+
+
+def without_options(code):
+    """Leave out the tags of a cell and what only notebooks understand."""
+    return re.sub(r"^(?::\w.*|%\w.*)\n", "", code, flags=re.M)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    torch.manual_seed(0)
+
+
+@pytest.mark.each("page")
+@pytest.mark.parametrize("page", [page for page in ALONE if snippets(page)], ids=lambda page: page.stem)
+def test_what_stands_alone_runs(page, elsewhere):
+    for code, _ in snippets(page):
+        exec(compile(code, str(page), "exec"), {"__name__": "snippet"})
+
+
+def test_all_pages_of_the_reference_open_with_code():
+    without = {page.stem for page in (DOCS / "api").glob("*.rst") if not snippets(page)}
+    assert without == {"core", "processors", "settings"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_guides_run(page, elsewhere):
+    names = {"__name__": "snippet"}
+    for code, is_cell in snippets(page):
+        source = compile(code, str(page), "exec")
+        long = any(page.name == name and part in code for name, part in LONG)
+        if is_cell or not (page.name in TAKES_MORE or long):
+            exec(source, names)
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "guides").glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.each("page")
+def test_guides_compile(page):
+    for code, _ in snippets(page):
+        compile(code, str(page), "exec")
