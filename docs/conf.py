@@ -145,7 +145,9 @@ def list_names(app, docname, source):
         return
     module = importlib.import_module(found[1])
     left_out = re.findall(r":exclude-members: (.*)", found[2])
-    names = [name for name in getattr(module, "__all__", ()) if name not in ", ".join(left_out).split(", ")]
+    left_out = {name.strip() for name in ",".join(left_out).split(",")}
+    public = {name: getattr(module, name) for name in getattr(module, "__all__", ()) if name not in left_out}
+    names = [name for name, value in public.items() if inspect.isclass(value) or inspect.isfunction(value)]
     if len(names) > 1:
         lines = [f".. currentmodule:: {found[1]}", "", ".. autosummary::", "   :nosignatures:", ""]
         table = "\n".join([*lines, *(f"   {name}" for name in names), "", ""])

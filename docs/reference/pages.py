@@ -68,7 +68,7 @@ def player(sound: Sound) -> list[str]:
 
 
 def image(path: str, text: str) -> list[str]:
-    return [f".. image:: /{path}", f"   :alt: {text}", ""]
+    return [f".. image:: /{path}", f"   :alt: {' '.join(text.split())}", ""]
 
 
 def code(name: str) -> list[str]:
@@ -123,7 +123,7 @@ def card(name: str, text: str) -> list[str]:
     return [
         f".. figure:: /generated/processors/{name}_small.svg",
         f"   :target: processors/{name}.html",
-        f"   :alt: {text}",
+        f"   :alt: {' '.join(text.split())}",
         "   :figclass: card",
         "",
         f"   :doc:`processors/{name}`",

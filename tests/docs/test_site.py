@@ -1,7 +1,6 @@
 """The built site, where ``GRAFX_SITE`` says that there is one: what leads nowhere, breaks, or is wider than a phone."""
 
 import os
-import shutil
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,18 +81,6 @@ def test_each_processor_has_sounds_and_pictures():
     sounds = [*(SITE / "_static" / "sounds").iterdir()]
     assert sum(sound.stat().st_size for sound in sounds) < 10e6
     assert max(sound.stat().st_size for sound in sounds) < 100e3
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
