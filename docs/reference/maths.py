@@ -12,9 +12,23 @@ from typing import Any
 
 VERSION = "4.1.3"
 RARE = (  # what few equations have, loaded by those
-    "accents arrows calligraphic double-struck fraktur greek latin marrows math monospace mshapes sans-serif script shapes "
-    "symbols variants"
-).split()
+    "accents",
+    "arrows",
+    "calligraphic",
+    "double-struck",
+    "fraktur",
+    "greek",
+    "latin",
+    "marrows",
+    "math",
+    "monospace",
+    "mshapes",
+    "sans-serif",
+    "script",
+    "shapes",
+    "symbols",
+    "variants",
+)
 PACKAGES = {
     f"mathjax@{VERSION}": ("tex-svg.js", "a11y/assistive-mml.js"),
     f"@mathjax/mathjax-newcm-font@{VERSION}": tuple(f"svg/dynamic/{alphabet}.js" for alphabet in RARE),

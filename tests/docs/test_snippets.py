@@ -15,11 +15,11 @@ ALONE = [
     DOCS / "guides" / "coming_from.md",
     *sorted((DOCS / "api").glob("*.rst")),
 ]
-GUIDES = sorted(path for path in (DOCS / "guides").glob("*.md") if "{code-cell}" in path.read_text(encoding="utf-8"))
+GUIDES = sorted((DOCS / "guides").glob("*.md"))
 BLOCK = re.compile(r"^```(?P<kind>python|\{code-block\} python|\{code-cell\} ipython3)\n(?P<code>.*?)^```", re.M | re.S)
 INDENTED = re.compile(r"^\.\. code-block:: python\n\n(?P<code>(?:   .*\n|\n)+)", re.M)
-# What takes hours, a trained model or the results of many songs is compiled, and its imports are run.
-TAKES_MORE = {"estimating.md", "graphbench.md", "live.md", "songs.md"}
+# What takes hours or the results of many songs is compiled only; tests/test_pages.py runs its imports.
+TAKES_MORE = {"graphbench.md", "songs.md"}
 LONG = {("searching.md", "search_seeds(range(5)")}
 
 
@@ -55,10 +55,34 @@ def test_all_pages_of_the_reference_open_with_code():
     assert without == {"core", "processors", "settings"}
 
 
+def found():
+    """What a search leaves."""
+    from grafx.data import save_grafx
+    from grafx.search import build_console
+
+    save_grafx(build_console(["drums", "bass"]), "found", metadata={"kind": "mixing graph", "sample_rate": 44100})
+    return {}
+
+
+def model():
+    """What a training of seconds leaves, and sounds."""
+    from grafx.estimate.recipe import load_recipe
+    from grafx.estimate.train import train
+
+    small = {"width": 16, "heads": 2, "channels": 4, "encoder_layers": 1, "decoder_layers": 1}
+    steps = {"steps": 4, "batch_size": 8, "validate_every": 2, "warmup": 1}
+    data = {"examples": 8, "valid": 4, "seconds": 0.2}
+    train(load_recipe("tiny").having(data=data, network=small, training=steps), Path("model"))
+    return {"output": 0.1 * torch.randn(1, 8820), "dry": 0.1 * torch.randn(1, 8820), "sample_rate": 44100}
+
+
+BEFORE = {"live.md": found, "estimating.md": model}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_guides_run(page, elsewhere):
-    names = {"__name__": "snippet"}
+    names = {"__name__": "snippet", **BEFORE.get(page.name, dict)()}
     for code, is_cell in snippets(page):
         source = compile(code, str(page), "exec")
         long = any(page.name == name and part in code for name, part in LONG)
@@ -66,7 +90,7 @@ def test_guides_run(page, elsewhere):
             exec(source, names)
 
 
-@pytest.mark.parametrize("page", sorted((DOCS / "guides").glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 @pytest.mark.each("page")
 def test_guides_compile(page):
     for code, _ in snippets(page):
