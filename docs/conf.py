@@ -92,7 +92,7 @@ def copy_notebooks(app):
 def make_processors(app):
     """Draw, sound and describe all processors; one of what cannot be made without options stops the build."""
     try:
-        made = once(HERE / "generated", [HERE / "gallery", HERE / "reference", HERE / "plots.py"])
+        made = once(HERE / "generated")
         pages.check(made["pictures"])
     except LookupError as error:
         raise ConfigError(str(error)) from error

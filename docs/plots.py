@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from grafx.draw import draw_edge, draw_node
@@ -26,7 +27,8 @@ QUIET = "#9ca3af"
 WHOLE = (5.4, 3.0)  # inches, of a panel that has a row of its own
 HALF = (3.9, 3.2)  # of one of two side by side, which are one above the other where there is no room
 SMALL = (2.4, 1.75)
-LETTERS = 15  # of a legend, in an inch
+MOST_IN_BOX = 5  # letters of a line in a block diagram, at full size
+LETTERS = 12.5  # of a legend, in an inch
 REACH = 2.3  # of a goniometer
 STYLE = {
     "svg.fonttype": "none",
@@ -425,6 +427,7 @@ def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, yla
             ax.plot(x, values, color=color, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.margins(x=0)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
         _legend(ax, settings)
 
     return Panel(draw, _text(f"{ylabel} over {xlabel}", settings))
@@ -448,7 +451,8 @@ def diagram(
     def draw(ax: Axes) -> None:
         for name, (_, _, node_type) in nodes.items():
             inside = "" if is_round(node_type) and node_type != "mix" else name
-            options = {"inside_fontsize": 0.85 * ax.xaxis.label.get_fontsize()}
+            fitting = min(1, MOST_IN_BOX / max(map(len, inside.split("\n"))))
+            options = {"inside_fontsize": 0.85 * fitting * ax.xaxis.label.get_fontsize()}
             draw_node(ax, graph, name, centers[name], sizes[name], type_color(node_type), inside, "", **options)
         starts = [start for start, _, _ in edges]
         for start, end, label in edges:
@@ -458,7 +462,7 @@ def diagram(
             # Beside a curve's end that no other edge shares, and below a straight line.
             fans_out = starts.count(start) > 1
             near = 0.75 if fans_out and (y != v or len(edges) > 3) else 0.5 if y == v else 0.25
-            above = (v >= y if fans_out else y >= v) and near != 0.5
+            above = (v > y if fans_out else y >= v) and near != 0.5
             place = (
                 points[0][0] + near * (points[1][0] - points[0][0]),
                 (y if near <= 0.5 else v) + (4 if above else -4),
@@ -512,7 +516,10 @@ def _legend(ax: Axes, settings: Settings) -> None:
     labels = [setting.label for setting in settings.each]
     room = round(LETTERS * ax.figure.get_figwidth())
     columns = max(1, min(len(labels), room // (max(map(len, labels)) + 7)))
+    handles, said = ax.get_legend_handles_labels()
     ax.legend(
+        handles,
+        [textwrap.fill(label, room - 6) for label in said],
         title="\n".join(textwrap.wrap(settings.title, room)) or None,
         alignment="left",
         loc="lower left",

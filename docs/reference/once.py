@@ -11,45 +11,53 @@ from typing import Any
 
 import grafx.processors
 
+DOCS = Path(__file__).parents[1]
 MADE = "made.json"
 
 
-def once(folder: Path, sources: Sequence[Path]) -> dict[str, Any]:
+def draw(folder: Path) -> Any:
+    return importlib.import_module("gallery").draw(folder / "processors")
+
+
+def sound(folder: Path) -> Any:
+    return importlib.import_module("reference.sounds").make(folder / "static" / "sounds")
+
+
+def start(folder: Path) -> Any:
+    return importlib.import_module("reference.start").make(folder / "processors", folder / "static" / "sounds")
+
+
+SOUNDING = ("reference/examples.py", "reference/sources.py", "reference/sounds.py")
+JOBS = {
+    "pictures": (draw, ("gallery", "plots.py")),
+    "sounds": (sound, (*SOUNDING, "plots.py")),
+    "start": (start, (*SOUNDING, "reference/start.py")),
+}
+"""What is made, by whom, and the files and folders of code beside the library's that it depends on."""
+
+
+def once(folder: Path) -> dict[str, Any]:
     """Make pictures and sounds of all processors, or read what was said of them when they were made.
 
     Args:
         folder: Where they are.
-        sources: Files and folders of code that they depend on besides the library.
 
     Returns:
         ``pictures`` by family and name, ``sounds`` by name, and the alternative text of the picture to ``start`` with.
     """
-    state = digest([*sources, Path(grafx.processors.__file__).parent])
+    folder.mkdir(parents=True, exist_ok=True)
     record = folder / MADE
-    if record.exists():
-        made = json.loads(record.read_text(encoding="utf-8"))
-        if made["state"] == state:
-            return made
-    # Side by side, in processes of their own: neither leaves anything in this one, from which others are forked.
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        pictures = pool.submit(draw, folder / "processors")
-        sounds = pool.submit(sound, folder / "static" / "sounds")
-        shown = pool.submit(start, folder / "processors", folder / "static" / "sounds")
-        made = {"state": state, "pictures": pictures.result(), "sounds": sounds.result(), "start": shown.result()}
-    record.write_text(json.dumps(made), encoding="utf-8")
-    return made
-
-
-def draw(folder: Path) -> Any:
-    return importlib.import_module("gallery").draw(folder)
-
-
-def sound(folder: Path) -> Any:
-    return importlib.import_module("reference.sounds").make(folder)
-
-
-def start(pictures: Path, sounds: Path) -> str:
-    return importlib.import_module("reference.start").make(pictures, sounds)
+    made = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    library = Path(grafx.processors.__file__).parent
+    states = {name: digest([library, *(DOCS / source for source in sources)]) for name, (_, sources) in JOBS.items()}
+    due = [name for name in JOBS if made.get(name, {}).get("state") != states[name]]
+    if due:
+        # Side by side, in processes of their own: they leave nothing in this one, from which others are forked.
+        with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+            running = {name: pool.submit(JOBS[name][0], folder) for name in due}
+            made |= {name: {"state": states[name], "said": running[name].result()} for name in due}
+        record.write_text(json.dumps(made), encoding="utf-8")
+    return {name: made[name]["said"] for name in JOBS}
 
 
 def digest(sources: Sequence[Path]) -> str:

@@ -8,7 +8,7 @@ from .sounds import Sound
 
 MEMBERS = (
     ":members:",
-    ":inherited-members: Processor, Module",  # whose own members are documented once, or by torch
+    ":inherited-members: Processor, Contract, Constants, Module",  # whose members are documented once, or by torch
     # What a processor is made of, and does not do for those who use it.
     ":exclude-members: parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, "
     "values_to_raw, curve, level, detector, gain, log_gain, formula, generate, modulate, wave, color",

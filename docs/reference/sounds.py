@@ -40,18 +40,16 @@ def make(folder: Path) -> dict[str, list[Sound]]:
     for name in PUBLIC:
         made[name] = []
         for i, example in enumerate(examples_of(name)):
+            made[name] += [sound for sound in dry(example) if sound not in made[name]]
             for sound, signal in zip(sounds_of(name, i, example), run(example, signals), strict=True):
                 write(folder / f"{sound.file}.mp3", signal)
                 made[name].append(sound)
-        made[name] = [*dry(name), *made[name]]
     return made
 
 
-def dry(name: str) -> list[Sound]:
-    """What goes into the examples of a processor, each once."""
-    sources = dict.fromkeys(
-        source.partition(":")[0] for example in examples_of(name) if not example.heard for source in example.inputs
-    )
+def dry(example: Example) -> list[Sound]:
+    """What goes into an example, except for what is no sound."""
+    sources = [] if example.heard else [source.partition(":")[0] for source in example.inputs]
     return [Sound(f"in_{source}", "Before", titled(source)) for source in sources if source != "wobble"]
 
 
