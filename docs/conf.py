@@ -183,6 +183,25 @@ def leave_out_summary(app, what, name, obj, options, lines):
         del lines[: end + 1]
 
 
+def mend_back_links(app, pagename, templatename, context, doctree):
+    """Lead from code to where it is documented, for modules of which other packages export parts."""
+    if not pagename.startswith("_modules/"):
+        return
+    module = pagename.removeprefix("_modules/").replace("/", ".")
+    objects = app.env.domains["py"].objects
+
+    def mend(match):
+        parts = match[1].split(".")
+        names = [match[1], *(f"{module}.{'.'.join(parts[i:])}" for i in range(1, len(parts)))]
+        known = next((name for name in names if name in objects), None)
+        if known is None:
+            return ""
+        page = app.builder.get_relative_uri(pagename, objects[known].docname)
+        return f'<a class="viewcode-back" href="{page}#{known}">{match[2]}</a>'
+
+    context["body"] = re.sub(r'<a class="viewcode-back" href="[^"#]*#([^"]*)">(.*?)</a>', mend, context["body"])
+
+
 def describe_outputs(app, doctree, docname):
     """Give pictures that code has drawn what the text before them says for their alternative text."""
     said = ""
@@ -244,4 +263,5 @@ def setup(app):
     app.connect("autodoc-process-signature", own_signature)
     app.connect("missing-reference", resolve_by_last_name)
     app.connect("doctree-resolved", describe_outputs)
+    app.connect("html-page-context", mend_back_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
