@@ -97,19 +97,13 @@ def make_processors(app):
     except LookupError as error:
         raise ConfigError(str(error)) from error
     app.pictures, app.start = made["pictures"], made["start"]
-    folder = HERE / "api" / "processors"
-    folder.mkdir(exist_ok=True)
     written = {}
     for family, members in made["pictures"].items():
         for name, texts in members.items():
             shown = [(f"{PICTURES}/{name}_{i}.svg", text) for i, text in enumerate(texts)]
             sounds = [pages.Sound(*sound) for sound in made["sounds"][name]]
-            written[folder / f"{name}.rst"] = pages.page(name, family, shown, sounds)
-    for path in {*folder.glob("*.rst")} - {*written}:
-        path.unlink()
-    for path, text in written.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+            written[name] = pages.page(name, family, shown, sounds)
+    pages.write_all(HERE / "api" / "processors", written)
 
 
 def list_processors(app, docname, source):
@@ -126,16 +120,31 @@ def show_start(app, docname, source):
         source[0] = source[0].replace("```{start}\n```", "\n".join(lines))
 
 
-def list_core(app, docname, source):
-    """Append every module of the core to its page."""
-    if docname != "api/core":
-        return
+def write_core(app):
+    """Write a page for each module of the core."""
     package = importlib.import_module("grafx.processors.core")
-    for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
-        if not module.name.rpartition(".")[2].startswith("_") and defines_anything(module.name):
-            title = module.name.rpartition(".")[2]
-            lines = [*heading(title), f".. automodule:: {module.name}", "   :members:", ""]
-            source[0] += "\n".join(["", *lines])
+    app.core = {}
+    for found in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
+        name = found.name.rpartition(".")[2]
+        if not name.startswith("_") and defines_anything(found.name):
+            app.core[name] = (inspect.getdoc(importlib.import_module(found.name)) or "").partition("\n\n")[0]
+    pages.write_all(
+        HERE / "api" / "core",
+        {
+            name: "\n".join(
+                [*pages.heading(name, "="), f".. automodule:: grafx.processors.core.{name}", "   :members:", ""]
+            )
+            for name in app.core
+        },
+    )
+
+
+def list_core(app, docname, source):
+    """List the modules of the core on their page."""
+    if docname == "api/core":
+        lines = ["", ".. toctree::", "   :hidden:", "", *(f"   core/{name}" for name in app.core), ""]
+        lines += [f":doc:`core/{name}`\n   {' '.join(said.split())}\n" for name, said in app.core.items()]
+        source[0] += "\n".join([".. currentmodule:: grafx.processors", *lines])
 
 
 def list_names(app, docname, source):
@@ -157,10 +166,6 @@ def list_names(app, docname, source):
 def defines_anything(name):
     """Whether a module defines functions or classes of its own, rather than importing them."""
     return any(getattr(value, "__module__", None) == name for value in vars(importlib.import_module(name)).values())
-
-
-def heading(title):
-    return ["", title, "-" * len(title), ""]
 
 
 def list_raw_parameters(app, what, name, obj, options, lines):
@@ -254,6 +259,7 @@ def setup(app):
     app.add_directive("filter", directives.FilterDirective)
     app.connect("builder-inited", copy_notebooks, priority=100)
     app.connect("builder-inited", make_processors, priority=100)
+    app.connect("builder-inited", write_core, priority=100)
     app.connect("source-read", list_processors)
     app.connect("source-read", show_start)
     app.connect("source-read", list_core)

@@ -1,10 +1,23 @@
-// What pages do besides being read: one player at a time, and a filter of the list of processors.
+// What pages do besides being read: one player at a time, equations that fit, a filter of the list of processors.
 
 document.addEventListener("play", (event) => {
   for (const player of document.querySelectorAll("audio")) {
     if (player !== event.target) player.pause();
   }
 }, true);
+
+// An equation that cannot be broken into lines gets smaller, where there is too little room.
+window.addEventListener("load", () => window.MathJax?.startup?.promise.then(() => {
+  const fit = () => {
+    for (const box of document.querySelectorAll("div.math")) {
+      box.style.fontSize = "";
+      const most = box.clientWidth / box.scrollWidth;
+      if (most < 1) box.style.fontSize = `${Math.max(60, Math.floor(97 * most))}%`;
+    }
+  };
+  fit();
+  window.addEventListener("resize", fit);
+}));
 
 const field = document.getElementById("filter");
 if (field) {

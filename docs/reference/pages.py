@@ -1,6 +1,7 @@
 """The page of each processor, and the list of all, in reStructuredText."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from .examples import PUBLIC, examples_of, snippet
 from .facts import plain_summary, rows_of, summary, words_of
@@ -103,6 +104,18 @@ def cells(row) -> tuple[str, ...]:
     shape = f" ({row.shape})" if row.shape else ""
     span = row.range + (", *log*" if row.scale == "log" else "")
     return (f"``{row.name}``{shape}", row.unit or "–", span, row.default, row.meaning)
+
+
+def write_all(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write pages by name unless they are unchanged, so that they are read only if necessary; others there go."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.rst"):
+        if path.stem not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / f"{name}.rst"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def index(families: Mapping[str, Mapping[str, str]]) -> str:

@@ -13,7 +13,7 @@ PAGES = [
     *(p for p in sorted(DOCS.rglob("*")) if p.suffix in (".md", ".rst") and not {"_build", "notebooks"} & {*p.parts}),
     *sorted((ROOT / "notebooks").glob("*.md")),
 ]
-PAGES = [p for p in PAGES if p.parent != DOCS / "api" / "processors"]
+PAGES = [p for p in PAGES if p.parent.parent != DOCS / "api"]  # those are written when the site is built
 CODE = [*sorted(DOCS.rglob("*.py")), *PAGES]
 MODULES = [*sorted((ROOT / "processors").rglob("*.py")), *sorted((ROOT / "grafx").glob("[!p]*/**/*.py"))]
 UNITS = "s|ms|Hz|kHz|dB|cents|seconds|decibels|°"
