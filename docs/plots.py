@@ -451,7 +451,7 @@ def diagram(
     def draw(ax: Axes) -> None:
         for name, (_, _, node_type) in nodes.items():
             inside = "" if is_round(node_type) and node_type != "mix" else name
-            fitting = min(1, MOST_IN_BOX / max(map(len, inside.split("\n"))))
+            fitting = min(1, MOST_IN_BOX / max(1, *map(len, inside.split("\n"))))
             options = {"inside_fontsize": 0.85 * fitting * ax.xaxis.label.get_fontsize()}
             draw_node(ax, graph, name, centers[name], sizes[name], type_color(node_type), inside, "", **options)
         starts = [start for start, _, _ in edges]

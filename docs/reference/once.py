@@ -55,8 +55,9 @@ def once(folder: Path) -> dict[str, Any]:
         # Side by side, in processes of their own: they leave nothing in this one, from which others are forked.
         with ProcessPoolExecutor(2, get_context("spawn")) as pool:
             running = {name: pool.submit(JOBS[name][0], folder) for name in due}
-            made |= {name: {"state": states[name], "said": running[name].result()} for name in due}
-        record.write_text(json.dumps(made), encoding="utf-8")
+            for name, job in running.items():
+                made[name] = {"state": states[name], "said": job.result()}
+                record.write_text(json.dumps(made), encoding="utf-8")
     return {name: made[name]["said"] for name in JOBS}
 
 
