@@ -5,7 +5,7 @@ One without an entry is made without arguments, and heard with its controls betw
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ PUBLIC = {
     if isinstance(getattr(processors, name), type) and issubclass(getattr(processors, name), Processor)
 }
 SECONDS = 1.5  # of a generator
+FEW = 64  # samples, to see what is returned
 SHORT = 88  # letters of a line of code
 
 
@@ -37,7 +38,6 @@ class Example:
         note: Caption, in place of its values.
         before: Code that ``made`` and ``values`` need.
         heard: How its output becomes audible, if it is a control signal.
-        extra: Whether the output has intermediates as well.
     """
 
     made: str
@@ -46,7 +46,6 @@ class Example:
     note: str = ""
     before: str = ""
     heard: Callable[[Tensor], Tensor] | None = None
-    extra: bool = False
 
     def make(self) -> tuple[Processor, dict[str, Any]]:
         """The processor and its physical values."""
@@ -62,12 +61,11 @@ def at(
     values: str = "",
     before: str = "",
     heard: Callable[[Tensor], Tensor] | None = None,
-    extra: bool = False,
     **numbers: Any,
 ) -> Example:
     """An example whose values are given by name, or as code."""
     code = values or "{" + ", ".join(f'"{name}": {value!r}' for name, value in numbers.items()) + "}"
-    return Example(made, inputs, code, note, before, heard, extra)
+    return Example(made, inputs, code, note, before, heard)
 
 
 DESK = 'Compressor(style="desk")'
@@ -374,7 +372,7 @@ EXAMPLES: dict[str, list[Example]] = {
         )
     ],
     "GainStagingRegularization": [
-        at("GainStagingRegularization(StereoGain())", "guitar", left_gain_db=-6, right_gain_db=-6, extra=True)
+        at("GainStagingRegularization(StereoGain())", "guitar", left_gain_db=-6, right_gain_db=-6)
     ],
     "MultiBand": [
         at(
@@ -420,14 +418,19 @@ def plain(cls: type[Processor]) -> Example:
     return at(f"{cls.__name__}()", *inputs, **values)
 
 
-def run(example: Example, signals: Mapping[str, Tensor]) -> list[Tensor]:
-    """The signals at the outlets of an example."""
+def results(example: Example, inlets: Sequence[Tensor], num_samples: int) -> list[Any]:
+    """What an example returns, for signals at its inlets or so many samples."""
     processor, values = example.make()
-    inlets = [signals[source] for source in example.inputs]
-    length = {} if inlets else {"num_samples": round(SECONDS * 44100)}
+    length = {} if inlets else {"num_samples": num_samples}
     with torch.no_grad():
         result = processor(*inlets, dsp_params=values, **length)
-    outlets = [result] if isinstance(result, Tensor) else [part for part in result if isinstance(part, Tensor)]
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def run(example: Example, signals: Mapping[str, Tensor]) -> list[Tensor]:
+    """The signals at the outlets of an example."""
+    returned = results(example, [signals[source] for source in example.inputs], round(SECONDS * 44100))
+    outlets = [part for part in returned if isinstance(part, Tensor)]
     return [example.heard(outlet) for outlet in outlets] if example.heard else outlets
 
 
@@ -442,13 +445,17 @@ def snippet(example: Example) -> str:
     lines += [f"{name} = {example.made}"]
     variables = ["x" if inlet == "main" else inlet for inlet in processor.inlets]
     for variable, source in zip(variables, example.inputs, strict=True):
-        channels = 1 if source.endswith(":mono") or source in ("steps", "wobble") else 2
         comment = "  # (batch, channels, samples)" if variable == variables[0] else ""
-        lines += [f"{variable} = 0.3 * torch.randn(1, {channels}, 44100){comment}"]
+        lines += [f"{variable} = 0.3 * torch.randn(1, {channels_of(source)}, 44100){comment}"]
     outlets = ["y" if outlet == "main" and len(processor.outlets) == 1 else outlet for outlet in processor.outlets]
-    outlets += ["intermediates"] * example.extra
+    few = results(example, [torch.zeros(1, channels_of(source), FEW) for source in example.inputs], FEW)
+    outlets += ["intermediates"] * (len(few) - len(outlets))
     arguments = variables or ["num_samples=44100"]
     return "\n".join(lines + _call(f"{', '.join(outlets)} = {name}", arguments, example.values))
+
+
+def channels_of(source: str) -> int:
+    return 1 if source.endswith(":mono") or source in ("steps", "wobble") else 2
 
 
 def _call(start: str, arguments: list[str], values: str) -> list[str]:
