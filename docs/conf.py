@@ -1,5 +1,6 @@
 """Configuration of the site: ``sphinx-build -W --keep-going -j auto -b html docs docs/_build/html``."""
 
+import html
 import importlib
 import inspect
 import pkgutil
@@ -208,13 +209,19 @@ def mend_back_links(app, pagename, templatename, context, doctree):
 
 
 def describe_outputs(app, doctree, docname):
-    """Give pictures that code has drawn what the text before them says for their alternative text."""
+    """Give what code has drawn or played a text in its place, from what was said or printed before it."""
     said = ""
     for node in doctree.findall():
         if isinstance(node, nodes.paragraph):
             said = re.split(r"(?<=[.:])\s", " ".join(node.astext().split()))[-1].rstrip(":") or said
+        elif isinstance(node, nodes.literal_block) and "output" in node.get("classes", ()):
+            said = node.astext().strip().rpartition("\n")[2] or said
         elif isinstance(node, nodes.image) and node.get("alt", "") in ("", node["uri"]):
             node["alt"] = f"Picture drawn by the code above. {said}"
+        elif isinstance(node, nodes.raw) and "<audio" in node.astext():
+            caption = html.escape(said, quote=True)
+            player = node.astext().replace("<audio", f'<audio preload="none" aria-label="{caption}"')
+            node.children = [nodes.Text(f'<p class="caption heard">{caption}</p>{player}')]
 
 
 def own_signature(app, what, name, obj, options, signature, return_annotation):
