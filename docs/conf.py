@@ -221,7 +221,8 @@ def describe_outputs(app, doctree, docname):
         elif isinstance(node, nodes.raw) and "<audio" in node.astext():
             caption = html.escape(said, quote=True)
             player = node.astext().replace("<audio", f'<audio preload="none" aria-label="{caption}"')
-            node.children = [nodes.Text(f'<p class="caption heard">{caption}</p>{player}')]
+            node.clear()
+            node += nodes.Text(f'<p class="caption heard">{caption}</p>{player}')
 
 
 def own_signature(app, what, name, obj, options, signature, return_annotation):
