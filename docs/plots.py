@@ -427,7 +427,7 @@ def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, yla
             ax.plot(x, values, color=color, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.margins(x=0)
-        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)))
         _legend(ax, settings)
 
     return Panel(draw, _text(f"{ylabel} over {xlabel}", settings))

@@ -96,7 +96,8 @@ def visit(browser):
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.goto((SITE / name).as_uri())
+        address = urlsplit(name)
+        page.goto((SITE / address.path).as_uri() + name.removeprefix(address.path))
         page.wait_for_load_state("load")
         return page
 
