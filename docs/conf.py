@@ -1,5 +1,6 @@
-"""Configuration of the site: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+"""Configuration of the site: ``sphinx-build -W --keep-going -j auto -b html docs docs/_build/html``."""
 
+import html
 import importlib
 import inspect
 import pkgutil
@@ -9,11 +10,20 @@ import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+
+from reference import directives, maths, pages, start  # noqa: E402
+from reference.examples import PUBLIC  # noqa: E402
+from reference.once import once  # noqa: E402
+
+STATIC = HERE / "generated" / "static"  # what is made for pages to load
+STATIC.mkdir(parents=True, exist_ok=True)
+LOCAL_MATHS = maths.fetch(STATIC / "mathjax")
 
 project = "grafx"
 author = "The grafx authors"
@@ -27,13 +37,23 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "myst_nb",
+    "sphinx_copybutton",
 ]
 exclude_patterns = ["_build", "generated", "jupyter_execute", "images/*.py", "**.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = f"grafx {release}"
-html_static_path = ["_static"]
+html_static_path = ["_static", str(STATIC)]
 html_css_files = ["grafx.css"]
+html_js_files = [("grafx.js", {"defer": "defer"})]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/favicon.svg"
+
+mathjax_path = "mathjax/tex-svg.js" if LOCAL_MATHS else maths.ADDRESS
+mathjax3_config = maths.config(LOCAL_MATHS)  # read by later versions as well
+
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div.highlight:not(.output *) pre"
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
@@ -57,12 +77,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 
 PICTURES = "generated/processors"
-INHERITED_FROM = "Processor, Module"  # whose own members are documented once, or by torch
 IDENTITY = "(<function <lambda>>, <function <lambda>>)"  # as a default is written that a dataclass has
-DECLARATIONS = (  # what a processor is made of, and does not do for those who use it
-    "parameter_size, declare_controls, declare_leaves, leaves, own_size, members, raw_to_dsp, values_to_raw, "
-    "curve, level, detector, gain, log_gain, formula, generate, modulate, wave, color"
-)
 
 
 def copy_notebooks(app):
@@ -75,86 +90,83 @@ def copy_notebooks(app):
             shutil.copyfile(source, copy)
 
 
-def draw_processors(app):
-    """Draw the pictures of processors; one of what cannot be made without options stops the build."""
+def make_processors(app):
+    """Draw, sound and describe all processors; one of what cannot be made without options stops the build."""
     try:
-        app.pictures = importlib.import_module("gallery").draw(HERE / PICTURES)
+        made = once(HERE / "generated")
+        pages.check(made["pictures"])
     except LookupError as error:
         raise ConfigError(str(error)) from error
+    app.pictures, app.start = made["pictures"], made["start"]
+    written = {}
+    for family, members in made["pictures"].items():
+        for name, texts in members.items():
+            shown = [(f"{PICTURES}/{name}_{i}.svg", text) for i, text in enumerate(texts)]
+            sounds = [pages.Sound(*sound) for sound in made["sounds"][name]]
+            written[name] = pages.page(name, family, shown, sounds)
+    pages.write_all(HERE / "api" / "processors", written)
 
 
 def list_processors(app, docname, source):
-    """Append every public processor to its page, with its picture and its controls."""
-    if docname != "api/processors":
-        return
-    lines = [".. currentmodule:: grafx.processors"]
-    for family, pictures in app.pictures.items():
-        lines += [*heading(family), ".. autosummary::", "   :nosignatures:", ""]
-        lines += [*(f"   {name}" for name in pictures), ""]
-        for name, description in pictures.items():
-            lines += [f".. autoclass:: {name}", "   :members:", f"   :inherited-members: {INHERITED_FROM}"]
-            lines += [f"   :exclude-members: {DECLARATIONS}", ""]
-            lines += [f"   .. image:: /{PICTURES}/{name}.svg", f"      :alt: {description}", ""]
-            lines += [f"   {line}" for line in table_of_controls(name)]
-    source[0] += "\n".join(["", *lines])
+    """Append a card of every public processor to the list of all."""
+    if docname == "api/processors":
+        first = {family: {name: texts[0] for name, texts in m.items()} for family, m in app.pictures.items()}
+        source[0] += "\n" + pages.index(first)
 
 
-def list_gallery(app, docname, source):
-    """Append a small picture of every public processor to the overview."""
-    if docname != "guides/gallery":
-        return
-    lines = []
-    for family, pictures in app.pictures.items():
-        lines += ["", f"## {family}", "", "```{eval-rst}", ".. container:: gallery", ""]
-        for name, description in pictures.items():
-            full = f"grafx.processors.{name}"
-            lines += [f"   .. figure:: /{PICTURES}/{name}_small.svg", f"      :target: ../api/processors.html#{full}"]
-            lines += [f"      :alt: {description}", "", f"      :class:`~{full}`", ""]
-        lines += ["```"]
-    source[0] += "\n".join(["", *lines, ""])
+def show_start(app, docname, source):
+    """Place the picture of the start page."""
+    if docname == "index":
+        lines = [f"```{{image}} {PICTURES}/{start.PICTURE}", f":alt: {app.start}", ":width: 100%", "```"]
+        source[0] = source[0].replace("```{start}\n```", "\n".join(lines))
 
 
-def table_of_controls(name):
-    """List ranges and defaults, in the order of normalized values, of a processor without required arguments."""
-    cls = getattr(importlib.import_module("grafx.processors"), name)
-    try:
-        leaves = cls().leaves()
-    except TypeError:  # it is made of other processors
-        return []
-    if not leaves:
-        return []
-    rows = [("Control", "Range", "Default", "Scale")]
-    for leaf in leaves:
-        control, shape = leaf.control, f" {leaf.shape}" if leaf.shape else ""
-        low, high = (f"{limit:g}".replace("-", "−") for limit in (control.low, control.high))
-        default = "each its own" if isinstance(control.default, tuple) else f"{control.default:g}".replace("-", "−")
-        unit = control.unit and f" {control.unit}"
-        rows.append((f"``{leaf.name}``{shape}", f"{low} to {high}{unit}", f"{default}{unit}", control.scale))
-    table = [".. list-table::", "   :header-rows: 1", "   :class: controls", ""]
-    for row in rows:
-        table += ["   * - " + row[0], *(f"     - {cell}" for cell in row[1:])]
-    return [*table, ""]
+def write_core(app):
+    """Write a page for each module of the core."""
+    package = importlib.import_module("grafx.processors.core")
+    app.core = {}
+    for found in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
+        name = found.name.rpartition(".")[2]
+        if not name.startswith("_") and defines_anything(found.name):
+            app.core[name] = (inspect.getdoc(importlib.import_module(found.name)) or "").partition("\n\n")[0]
+    pages.write_all(
+        HERE / "api" / "core",
+        {
+            name: "\n".join(
+                [*pages.heading(name, "="), f".. automodule:: grafx.processors.core.{name}", "   :members:", ""]
+            )
+            for name in app.core
+        },
+    )
 
 
 def list_core(app, docname, source):
-    """Append every module of the core to its page."""
-    if docname != "api/core":
+    """List the modules of the core on their page."""
+    if docname == "api/core":
+        lines = ["", ".. toctree::", "   :hidden:", "", *(f"   core/{name}" for name in app.core), ""]
+        lines += [f":doc:`core/{name}`\n   {' '.join(said.split())}\n" for name, said in app.core.items()]
+        source[0] += "\n".join([".. currentmodule:: grafx.processors", *lines])
+
+
+def list_names(app, docname, source):
+    """Open a page of the reference with a table of what the package exports, before all is said of each."""
+    found = re.search(r"^\.\. automodule:: (\S+)\n((?:   .*\n)*)", source[0], re.MULTILINE)
+    if not docname.startswith("api/") or found is None:
         return
-    package = importlib.import_module("grafx.processors.core")
-    for module in pkgutil.iter_modules(package.__path__, "grafx.processors.core."):
-        if not module.name.rpartition(".")[2].startswith("_") and defines_anything(module.name):
-            title = module.name.rpartition(".")[2]
-            lines = [*heading(title), f".. automodule:: {module.name}", "   :members:", ""]
-            source[0] += "\n".join(["", *lines])
+    module = importlib.import_module(found[1])
+    left_out = re.findall(r":exclude-members: (.*)", found[2])
+    left_out = {name.strip() for name in ",".join(left_out).split(",")}
+    public = {name: getattr(module, name) for name in getattr(module, "__all__", ()) if name not in left_out}
+    names = [name for name, value in public.items() if inspect.isclass(value) or inspect.isfunction(value)]
+    if len(names) > 1:
+        lines = [f".. currentmodule:: {found[1]}", "", ".. autosummary::", "   :nosignatures:", ""]
+        table = "\n".join([*lines, *(f"   {name}" for name in names), "", ""])
+        source[0] = source[0][: found.start()] + table + source[0][found.start() :]
 
 
 def defines_anything(name):
     """Whether a module defines functions or classes of its own, rather than importing them."""
     return any(getattr(value, "__module__", None) == name for value in vars(importlib.import_module(name)).values())
-
-
-def heading(title):
-    return ["", title, "-" * len(title), ""]
 
 
 def list_raw_parameters(app, what, name, obj, options, lines):
@@ -168,6 +180,49 @@ def list_raw_parameters(app, what, name, obj, options, lines):
         entry = re.match(r"    (\w[\w, ]*?)( ``.*|: .*)$", line)
         listed.append(f"* ``{entry[1]}``{entry[2]}" if entry else f"  {line.strip()}".rstrip())
     lines[start:end] = [*listed, ""]
+
+
+def leave_out_summary(app, what, name, obj, options, lines):
+    """Leave out the first paragraph of a processor, with which its page begins."""
+    if what == "class" and obj in PUBLIC.values() and app.env.docname.startswith("api/processors/"):
+        end = next((i for i, line in enumerate(lines) if not line), len(lines))
+        del lines[: end + 1]
+
+
+def mend_back_links(app, pagename, templatename, context, doctree):
+    """Lead from code to where it is documented, for modules of which other packages export parts."""
+    if not pagename.startswith("_modules/"):
+        return
+    module = pagename.removeprefix("_modules/").replace("/", ".")
+    objects = app.env.domains["py"].objects
+
+    def mend(match):
+        parts = match[1].split(".")
+        names = [match[1], *(f"{module}.{'.'.join(parts[i:])}" for i in range(1, len(parts)))]
+        known = next((name for name in names if name in objects), None)
+        if known is None:
+            return ""
+        page = app.builder.get_relative_uri(pagename, objects[known].docname)
+        return f'<a class="viewcode-back" href="{page}#{known}">{match[2]}</a>'
+
+    context["body"] = re.sub(r'<a class="viewcode-back" href="[^"#]*#([^"]*)">(.*?)</a>', mend, context["body"])
+
+
+def describe_outputs(app, doctree, docname):
+    """Give what code has drawn or played a text in its place, from what was said or printed before it."""
+    said = ""
+    for node in doctree.findall():
+        if isinstance(node, nodes.paragraph):
+            said = re.split(r"(?<=[.:])\s", " ".join(node.astext().split()))[-1].rstrip(":") or said
+        elif isinstance(node, nodes.literal_block) and "output" in node.get("classes", ()):
+            said = node.astext().strip().rpartition("\n")[2] or said
+        elif isinstance(node, nodes.image) and node.get("alt", "") in ("", node["uri"]):
+            node["alt"] = f"Picture drawn by the code above. {said}"
+        elif isinstance(node, nodes.raw) and "<audio" in node.astext():
+            caption = html.escape(said, quote=True)
+            player = node.astext().replace("<audio", f'<audio preload="none" aria-label="{caption}"')
+            node.clear()
+            node += nodes.Text(f'<p class="caption heard">{caption}</p>{player}')
 
 
 def own_signature(app, what, name, obj, options, signature, return_annotation):
@@ -200,11 +255,27 @@ def resolve_by_last_name(app, env, node, contnode):
 
 
 def setup(app):
+    app.add_node(
+        directives.sound,
+        html=(directives.visit_sound, None),
+        latex=(directives.skip, None),
+        text=(directives.skip, None),
+        man=(directives.skip, None),
+        texinfo=(directives.skip, None),
+    )
+    app.add_directive("sound", directives.SoundDirective)
+    app.add_directive("filter", directives.FilterDirective)
     app.connect("builder-inited", copy_notebooks, priority=100)
-    app.connect("builder-inited", draw_processors)
+    app.connect("builder-inited", make_processors, priority=100)
+    app.connect("builder-inited", write_core, priority=100)
     app.connect("source-read", list_processors)
-    app.connect("source-read", list_gallery)
+    app.connect("source-read", show_start)
     app.connect("source-read", list_core)
+    app.connect("source-read", list_names)
+    app.connect("autodoc-process-docstring", leave_out_summary, priority=50)
     app.connect("autodoc-process-docstring", list_raw_parameters, priority=100)
     app.connect("autodoc-process-signature", own_signature)
     app.connect("missing-reference", resolve_by_last_name)
+    app.connect("doctree-resolved", describe_outputs)
+    app.connect("html-page-context", mend_back_links)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

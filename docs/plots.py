@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from grafx.draw import draw_edge, draw_node
@@ -23,8 +24,11 @@ from grafx.draw.style import EDGE_COLOR, PORT_COLOR, TEXT_COLOR, is_round, type_
 SAMPLE_RATE = 44100
 COLORS = ("#2878b5", "#d96b1f", "#1c9c86", "#b8437a")  # what nodes are filled with, dark enough for lines
 QUIET = "#9ca3af"
-WIDE = (7.2, 3.1)  # inches
+WHOLE = (5.4, 3.0)  # inches, of a panel that has a row of its own
+HALF = (3.9, 3.2)  # of one of two side by side, which are one above the other where there is no room
 SMALL = (2.4, 1.75)
+MOST_IN_BOX = 5  # letters of a line in a block diagram, at full size
+LETTERS = 12.5  # of a legend, in an inch
 REACH = 2.3  # of a goniometer
 STYLE = {
     "svg.fonttype": "none",
@@ -102,20 +106,17 @@ def _word(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {text}" + (f" {unit}" if unit else "")
 
 
-def describe(name: str, panels: Sequence[Panel]) -> str:
+def describe(name: str, panel: Panel) -> str:
     """Make the alternative text of a picture."""
-    return f"{name}: " + "; ".join(panel.text for panel in panels) + "."
+    return f"{name}: {panel.text}."
 
 
-def wide(panels: Sequence[Panel]) -> str:
-    """Draw all panels side by side, with legends, as SVG."""
+def alone(panel: Panel, inches: tuple[float, float]) -> str:
+    """Draw one panel with its legend, as SVG."""
     with rc_context(STYLE):
-        figure = Figure(WIDE, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06, wspace=0.04)
-        ratios = [panel.width for panel in panels]
-        axes = figure.subplots(1, len(panels), width_ratios=ratios, squeeze=False)[0]
-        for ax, panel in zip(axes, panels, strict=True):
-            panel.draw(ax)
+        figure = Figure(inches, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+        panel.draw(figure.subplots())
         return _svg(figure)
 
 
@@ -426,6 +427,7 @@ def lines(x: Sequence[float], y: Mapping[str, Sequence[float]], xlabel: str, yla
             ax.plot(x, values, color=color, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.margins(x=0)
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)))
         _legend(ax, settings)
 
     return Panel(draw, _text(f"{ylabel} over {xlabel}", settings))
@@ -449,7 +451,8 @@ def diagram(
     def draw(ax: Axes) -> None:
         for name, (_, _, node_type) in nodes.items():
             inside = "" if is_round(node_type) and node_type != "mix" else name
-            options = {"inside_fontsize": 0.85 * ax.xaxis.label.get_fontsize()}
+            fitting = min(1, MOST_IN_BOX / max(1, *map(len, inside.split("\n"))))
+            options = {"inside_fontsize": 0.85 * fitting * ax.xaxis.label.get_fontsize()}
             draw_node(ax, graph, name, centers[name], sizes[name], type_color(node_type), inside, "", **options)
         starts = [start for start, _, _ in edges]
         for start, end, label in edges:
@@ -459,7 +462,7 @@ def diagram(
             # Beside a curve's end that no other edge shares, and below a straight line.
             fans_out = starts.count(start) > 1
             near = 0.75 if fans_out and (y != v or len(edges) > 3) else 0.5 if y == v else 0.25
-            above = (v >= y if fans_out else y >= v) and near != 0.5
+            above = (v > y if fans_out else y >= v) and near != 0.5
             place = (
                 points[0][0] + near * (points[1][0] - points[0][0]),
                 (y if near <= 0.5 else v) + (4 if above else -4),
@@ -511,10 +514,12 @@ def _frequency_axis(ax: Axes) -> None:
 def _legend(ax: Axes, settings: Settings) -> None:
     """Place the legend above the axes, where it hides nothing."""
     labels = [setting.label for setting in settings.each]
-    alone = len(ax.figure.axes) == 1
-    room = 110 if alone else 50  # letters
+    room = round(LETTERS * ax.figure.get_figwidth())
     columns = max(1, min(len(labels), room // (max(map(len, labels)) + 7)))
+    handles, said = ax.get_legend_handles_labels()
     ax.legend(
+        handles,
+        [textwrap.fill(label, room - 6) for label in said],
         title="\n".join(textwrap.wrap(settings.title, room)) or None,
         alignment="left",
         loc="lower left",

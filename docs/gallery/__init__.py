@@ -7,7 +7,7 @@ import inspect
 from pathlib import Path
 
 from grafx.processors.base import Processor
-from plots import Panel, describe, small, wide
+from plots import HALF, WHOLE, Panel, alone, describe, small
 
 from grafx import processors
 
@@ -53,11 +53,11 @@ FAMILIES = {
 """Family on the page of those in a room of the code that have no picture of their own."""
 
 
-def draw(folder: Path) -> dict[str, dict[str, str]]:
-    """Draw every public processor, wide for its documentation and small for the overview.
+def draw(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Draw every public processor: each panel for its page, ``NAME_0.svg``, and the first one small for the overview.
 
     Returns:
-        Family to name to an alternative text of the picture.
+        Family to name to the alternative text of each panel.
 
     Raises:
         LookupError: A picture is of a processor that there is not, or a processor without one cannot be made or called
@@ -67,10 +67,12 @@ def draw(folder: Path) -> dict[str, dict[str, str]]:
     folder.mkdir(parents=True, exist_ok=True)
     for family in pictures.values():
         for name, panels in family.items():
-            write(folder / f"{name}.svg", wide(panels))
+            for i, panel in enumerate(panels):
+                write(folder / f"{name}_{i}.svg", alone(panel, HALF if len(panels) > 1 else WHOLE))
             write(folder / f"{name}_small.svg", small(panels[0]))
     return {
-        family: {name: describe(name, panels) for name, panels in drawn.items()} for family, drawn in pictures.items()
+        family: {name: [describe(name, panel) for panel in panels] for name, panels in drawn.items()}
+        for family, drawn in pictures.items()
     }
 
 

@@ -100,10 +100,10 @@ def send() -> list[Panel]:
     nodes = {
         "in": (0, 0, "in"),
         "send": (1, 0, "gain"),
-        "fader": (2.5, 0.6, "gain"),
-        "reverb": (2.5, -0.6, "reverb"),
-        "+": (3.8, 0, "mix"),
-        "out": (4.6, 0, "out"),
+        "fader": (2.9, 0.6, "gain"),
+        "reverb": (2.9, -0.6, "reverb"),
+        "+": (4.1, 0, "mix"),
+        "out": (4.9, 0, "out"),
     }
     edges = [("in", "send", ""), ("send", "fader", "main"), ("send", "reverb", "send"), ("fader", "+", "")]
     edges += [("reverb", "+", ""), ("+", "out", "")]

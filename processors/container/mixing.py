@@ -100,9 +100,12 @@ class DryWet(Wrapper):
 
 
 class GainStagingRegularization(Wrapper):
-    """Wrapper that also returns how much a processor changes the loudness, to be penalized in training.
+    r"""Wrapper that also returns how much a processor changes the loudness, to be penalized in training.
 
-    Adds the intermediate ``key``: :func:`.rms_difference` of input and output, summed over the batch.
+    .. math:: y = f(u), \quad r = \sum_b \left| \ln\left(\overline{u_b^2} + 10^{-7}\right)
+        - \ln\left(\overline{y_b^2} + 10^{-7}\right) \right|
+
+    Adds r as the intermediate ``key``: :func:`.rms_difference` of input and output, summed over the batch.
 
     Args:
         processor: The wrapped processor.
@@ -143,7 +146,9 @@ class GainStagingRegularization(Wrapper):
 
 
 class SerialChain(Group):
-    """Processors one after another, in the order of the dict.
+    r"""Processors one after another, in the order of the dict.
+
+    .. math:: y = f_K(\dots f_2(f_1(u)))
 
     Raw parameters: for each name, those of its processor.
 

@@ -64,7 +64,9 @@ def high_shelf(w0: Tensor, q_inv: Tensor, gain: Tensor) -> Coefficients:
     r"""High shelf with the gain A² at the Nyquist frequency, 1 at zero frequency, A at ω₀.
 
     .. math::
-        b &= (A + 1 + (A - 1) c + 2 \sqrt{A} \alpha,\; -2 (A - 1 + (A + 1) c),\; A + 1 + (A - 1) c - 2 \sqrt{A} \alpha)
+        b = \bigl(& A + 1 + (A - 1)\,c + 2 \sqrt{A}\,\alpha, \\
+        & -2\,(A - 1 + (A + 1)\,c), \\
+        & A + 1 + (A - 1)\,c - 2 \sqrt{A}\,\alpha\bigr)
 
     and a is the same with 1/A in place of A.
     """

@@ -67,7 +67,11 @@ class _HardKneedInBands(_InBands):
 
 
 class MultiBandCompressor(_InBands):
-    """Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
+    r"""Compressor in each of K frequency bands: :class:`MultiBand` of :class:`Compressor`.
+
+    .. math:: y = \sum_{k=0}^{K-1} f_k(b_k)
+
+    with the bands b of a :class:`LinkwitzRileyCrossover` and a compressor f for each.
 
     Controls of each band k are ``band{k}_threshold_db``, ``band{k}_ratio``, ``band{k}_knee_db``, ``band{k}_attack_ms``,
     ``band{k}_release_ms`` and ``band{k}_makeup_db``. With the crossovers ``crossover{i}_freq``, there are 6 K + K − 1.
@@ -92,7 +96,11 @@ class MultiBandCompressor(_InBands):
 
 
 class MultiBandLimiter(_HardKneedInBands):
-    """Limiter in each of K frequency bands: :class:`MultiBand` of :class:`Limiter`.
+    r"""Limiter in each of K frequency bands: :class:`MultiBand` of :class:`Limiter`.
+
+    .. math:: y = \sum_{k=0}^{K-1} f_k(b_k)
+
+    with the bands b of a :class:`LinkwitzRileyCrossover` and a limiter f for each.
 
     The sum of bands that stay below a threshold may exceed it.
 
@@ -106,7 +114,11 @@ class MultiBandLimiter(_HardKneedInBands):
 
 
 class MultiBandExpander(_InBands):
-    """Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
+    r"""Expander in each of K frequency bands: :class:`MultiBand` of :class:`Expander`.
+
+    .. math:: y = \sum_{k=0}^{K-1} f_k(b_k)
+
+    with the bands b of a :class:`LinkwitzRileyCrossover` and a expander f for each.
 
     Controls, raw parameters, options and errors are those of :class:`MultiBandCompressor`.
     """
@@ -115,7 +127,11 @@ class MultiBandExpander(_InBands):
 
 
 class MultiBandNoiseGate(_HardKneedInBands):
-    """Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
+    r"""Noise gate in each of K frequency bands: :class:`MultiBand` of :class:`NoiseGate`.
+
+    .. math:: y = \sum_{k=0}^{K-1} f_k(b_k)
+
+    with the bands b of a :class:`LinkwitzRileyCrossover` and a gate f for each.
 
     Controls of each band k are ``band{k}_threshold_db``, ``band{k}_range_db``, ``band{k}_knee_db``,
     ``band{k}_attack_ms`` and ``band{k}_release_ms``. With the crossovers ``crossover{i}_freq``, there are 5 K + K − 1.

@@ -85,7 +85,9 @@ class WhiteNoise(Generator):
 class PinkNoise(WhiteNoise):
     r"""Pink noise: its power density falls by 3 dB per octave, so that all octaves have equal power.
 
-    It is the noise of :class:`WhiteNoise` with the same seed and the same total power, :math:`a^2 / 3`, after
+    .. math:: y = h * u, \quad |H(f)|^2 \propto 1/f
+
+    where u is the noise of :class:`WhiteNoise` with the same seed and the same total power, :math:`a^2 / 3`, and h is
     :func:`~grafx.processors.core.noise.pink_filter`: from 20 Hz to 20 kHz the spectrum is within 0.15 dB of
     :math:`1/\sqrt f`. Single samples may exceed a by up to a factor of three.
 
