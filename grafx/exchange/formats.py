@@ -61,6 +61,7 @@ class Reader:
 FORMATS: dict[str, Format] = {
     "csv": Format("settings with their units, a row for each value", "tables:write_csv", ".csv", hears=False),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
+    "faust": Format("a program in Faust, with sliders", "faust:write_faust", ".dsp"),
     "pedalboard": Format("a Python script with Pedalboards, and NumPy for sums", "pedalboard:write_pedalboard", ".py"),
 }
 """Name to format."""

@@ -1,0 +1,7 @@
+"""Graphs as programs in Faust: from there they become plug-ins, web pages and diagrams."""
+
+from .engine import Engine, available
+from .kinds import REFUSED, WRITERS
+from .write import Program, to_faust, write_faust
+
+__all__ = ["REFUSED", "WRITERS", "Engine", "Program", "available", "to_faust", "write_faust"]

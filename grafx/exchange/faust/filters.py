@@ -1,0 +1,393 @@
+"""Recursive filters in Faust."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ...processors.core.bounds import soft_bound, soft_bound_sum
+from ...processors.core.butterworth import _inverse_qualities
+from ...processors.filter.ladder import MODES, MOST, NUMERATORS
+from ...processors.filter.stacked_svf import feedback_limit
+from .block import Block, Signal, in_series, number, total
+
+MOST_TAPS = 4096  # of a finite response
+
+
+# Filters of the cookbook.
+
+
+def bounded(block: Block) -> None:
+    """Take raw parameters of cookbook filters within the bounds of these."""
+    raw = block.raw
+    within = {"w0": soft_bound(raw["w0"], 9, 2), "q_inv": soft_bound(raw["q_inv"], 8, 4)}
+    if "log_gain" in raw:
+        within["log_gain"] = soft_bound_sum(soft_bound(raw["log_gain"], 5, 5), 15, 5)
+    block.hear(**within)
+
+
+def recursive(block: Block) -> None:
+    """Refuse a filter whose response is sampled, and so not that of a recursion."""
+    if block.processor.iir.backend == "fsm":
+        block.refuse("its backend 'fsm' samples the response", "Make it with backend='lfilter', the exact recursion.")
+
+
+def cookbook(kind: str) -> Callable[[Block], list[Signal]]:
+    """A writer of filters in series without a gain."""
+
+    def write(block: Block) -> list[Signal]:
+        recursive(block)
+        bounded(block)
+        return [block.through(kind, in_series([_section(block, kind, k) for k in range(block.processor.num_filters)]))]
+
+    return write
+
+
+def with_gain(kind: str) -> Callable[[Block], list[Signal]]:
+    """A writer of filters in series with a gain."""
+
+    def write(block: Block) -> list[Signal]:
+        recursive(block)
+        bounded(block)
+        count = range(block.processor.num_filters)
+        return [block.through(kind, in_series([_section(block, kind, k, gain=True) for k in count]))]
+
+    return write
+
+
+def _section(block: Block, kind: str, *index: int, gain: bool = False) -> str:
+    index = index if block.values["q"].ndim else ()
+    names = ("frequency_hz", "q", "gain_db") if gain else ("frequency_hz", "q")
+    return f"{kind}({', '.join(block.slider(name, *index) for name in names)})"
+
+
+def parametric(block: Block) -> list[Signal]:
+    recursive(block)
+    bounded(block)
+    channels, count = block.processor._size
+    kinds = ["peaking"] * count
+    if block.processor.use_shelving_filters:
+        kinds[0], kinds[-1] = "lowshelf", "highshelf"
+
+    def filter_of(channel: int) -> str:
+        at = [(*([channel] if channels > 1 else []), *([k] if count > 1 else [])) for k in range(count)]
+        return in_series([_section(block, kind, *index, gain=True) for kind, index in zip(kinds, at, strict=True)])
+
+    return [by_channel(block, filter_of)]
+
+
+def graphic(block: Block) -> list[Signal]:
+    recursive(block)
+    block.check_rate(always=True)
+    channels, bands = block.processor.num_channels, block.processor.bands
+    block.hear(log_gains=soft_bound_sum(soft_bound(block.raw["log_gains"], 10, 5), 90, 10))
+    turn = block.scope.sample_rate / (2 * math.pi)
+
+    def filter_of(channel: int) -> str:
+        return in_series(
+            [
+                f"graphic({number(centre)}, {number(width)}, "
+                f"{block.slider('gain_db', *([channel] if channels > 1 else []), k)})"
+                for k, (centre, width) in enumerate(zip(_hertz(bands.centres, turn), _hertz(bands.widths, turn)))
+            ]
+        )
+
+    return [by_channel(block, filter_of)]
+
+
+def _hertz(angles: Tensor, turn: float) -> list[float]:
+    return (angles.double() * turn).tolist()
+
+
+def by_channel(block: Block, filter_of: Callable[[int], str]) -> Signal:
+    """Send channels through filters as the processor's ``processor_channel`` says."""
+    mode, x = block.processor.processor_channel, block.x
+    if mode == "mono":
+        return block.through("all", filter_of(0))
+    if mode == "stereo":
+        if len(x) > 2:
+            block.refuse(f"it has filters for left and right, but gets {len(x)} channels", "Give it stereo.")
+        x = x if len(x) == 2 else x * 2
+        return block.defined("side", [f"{channel} : {filter_of(side)}" for side, channel in enumerate(x)])
+    if len(x) != 2:
+        block.refuse(f"it needs a stereo signal, not {len(x)} channel(s)", "Put a MonoToStereo before it.")
+    left, right = x
+    middle = block.define("middle", f"({left} + {right})/2 : {filter_of(0)}")
+    side = block.define("side", f"({left} - {right})/2 : {filter_of(1)}")
+    return [f"{middle} + {side}", f"{middle} - {side}"]
+
+
+# Filters of other kinds.
+
+
+def butterworth(block: Block) -> list[Signal]:
+    recursive(block)
+    kind, order = block.processor.kind, block.processor.order
+    if kind == "band":
+        return [block.through("band", _butterworth_band(block, order))]
+    block.hear(w0=soft_bound(block.raw["w0"], 9, 2))
+    return [block.through(kind, butterworth_sections(kind, block.slider("frequency_hz"), order))]
+
+
+def butterworth_sections(kind: str, frequency: str, order: int) -> str:
+    """Sections in series of a low-, a high- or an all-pass."""
+    name = {"low": "lowpass", "high": "highpass", "all": "allpass"}[kind]
+    sections = [f"{name}({frequency}, {number(1 / q_inv)})" for q_inv in _inverse_qualities(order)]
+    return in_series(sections + [f"{name}1({frequency})"] * (order % 2))
+
+
+def _butterworth_band(block: Block, order: int) -> str:
+    block.hear(
+        w_low=soft_bound(block.raw["w_low"] - 1, 9, 2) + 1, w_high=soft_bound(block.raw["w_high"] + 1, 9, 2) - 1
+    )
+    low, high = block.slider("low_hz"), block.slider("high_hz")
+    edges = [block.define(f"edge_{side}", f"band_edge({low}, {high}, {side})") for side in ("(0-1)", "1")]
+    pairs = [
+        f"band_pair({edges[0]}, {edges[1]}, {number(q_inv)}, {side})"
+        for q_inv in _inverse_qualities(order)
+        for side in ("1", "(0-1)")
+    ]
+    return in_series(pairs + [f"band_single({edges[0]}, {edges[1]})"] * (order % 2))
+
+
+def dc_blocker(block: Block) -> list[Signal]:
+    return [block.through("block", f"dc_blocker({block.slider('cutoff_hz')})")]
+
+
+def ladder(block: Block) -> list[Signal]:
+    block.hear(w0=soft_bound(block.raw["w0"], 9, 2))
+    mode, frequency = block.processor.mode, block.slider("frequency_hz")
+    g = block.define("g", f"tan(angle({frequency})/2)")
+    resonance = block.slider("resonance")
+    if not block.processor.saturate:
+        r = block.define("r", f"sqrt(sqrt(min({number(MOST)}, max(0, {resonance})) + 0.00000001))")
+        sections = [
+            f"bilinear({', '.join(map(number, top))}, 1, 2*(1 + {side}*{r}), (1 + {side}*{r})*(1 + {side}*{r}) + "
+            f"{r}*{r}, {g})"
+            for top, side in zip(NUMERATORS[mode], ("1", "(0-1)"), strict=True)
+        ]
+        return [block.through("ladder", in_series(sections))]
+    drive = block.define("drive", f"amplitude({block.slider('drive_db')})")
+    mix = ", ".join(map(number, MODES[mode]))
+    filter_ = f"*({drive}) : saturating_ladder({g}/(1 + {g}), 4*max(0, {resonance}), {mix}) : /({drive})"
+    return [block.through("ladder", filter_)]
+
+
+def stacked(block: Block) -> list[Signal]:
+    block.hear(w0=soft_bound(block.raw["w0"], 9, 2), log_damping=soft_bound(block.raw["log_damping"], 3, 1))
+    count = block.processor.num_filters
+    g = block.define("g", f"tan(angle({block.slider('frequency_hz')})/2)")
+    if count == 2:
+        damping = [block.slider("damping", k) for k in range(count)]
+        limit = f"4*{damping[0]}*{damping[1]}"
+    else:
+        damping = [number(block.value("damping", k)) for k in range(count)]
+        limit = number(float(feedback_limit(block.values["damping"].double())))
+        block.note("its damping is fixed, as the limit of the feedback is found by a search")
+    feedback = block.define("feedback", f"max(0, {block.slider('resonance')})*{limit}")
+    return [block.defined("stack", [f"{channel} : {_stack(block, g, damping, feedback)}" for channel in block.x])]
+
+
+def _stack(block: Block, g: str, damping: Sequence[str], feedback: str) -> str:
+    """State-variable filters in a loop without delay, solved at each sample from their states."""
+    states = [f"{kind}{k}" for k in range(len(damping)) for kind in ("b", "l")]
+    # Each low-pass is a gain times its input, and a rest of its states alone.
+    lines, gains, rests = [], [], []
+    for k, r in enumerate(damping):
+        lines.append(f"d{k} = 1/(1 + 2*{r}*{g} + {g}*{g});")
+        gains.append(f"{g}*{g}*d{k}")
+        lines.append(f"rest{k} = {g}*d{k}*b{k} + (1 + 2*{r}*{g})*d{k}*l{k};")
+        rests.append(f"rest{k}")
+    silent = rests[0]
+    for k in range(1, len(damping)):
+        silent = f"({silent})*{gains[k]} + {rests[k]}"
+    lines.append(f"whole = {'*'.join(gains)};")
+    lines.append(f"silent = {silent};")
+    lines.append(f"y = (whole*u + silent)/(1 + whole*{feedback});")
+    lines.append(f"in0 = u - {feedback}*y;")
+    after = []
+    for k, r in enumerate(damping):
+        lines.append(f"band{k} = ({g}*(in{k} - l{k}) + b{k})*d{k};")
+        lines.append(f"low{k} = l{k} + {g}*band{k};")
+        lines.append(f"in{k + 1} = low{k};")
+        after += [f"2*band{k} - b{k}", f"2*low{k} - l{k}"]
+    body = f"\\({', '.join(states)}, u).({', '.join(after)}, y with {{ {' '.join(lines)} }})"
+    return f"({body}) ~ si.bus({len(states)}) : {', '.join(['!'] * len(states))}, _"
+
+
+def tone_stack(block: Block) -> list[Signal]:
+    components = ", ".join(number(value) for value in block.processor.components)
+    knobs = ", ".join(block.slider(name) for name in ("bass", "mid", "treble"))
+    block.check_rate(always=True)
+    return [block.through("tone", f"tone_stack({components}, {knobs})")]
+
+
+def crossover(block: Block) -> list[Signal]:
+    count = block.processor.num_bands - 1
+    frequencies = [block.slider(f"crossover{i}_freq") for i in range(count)]
+    return bands_of(block, block.x, frequencies, block.processor.order)
+
+
+def bands_of(block: Block, x: Signal, frequencies: Sequence[str], order: int) -> list[Signal]:
+    """The bands of a Linkwitz-Riley crossover, from the lowest to the highest."""
+    half = order // 2
+    sign = " : *(0-1)" if half % 2 else ""
+    sides = {}
+    for i, frequency in enumerate(frequencies):
+        low, high = (butterworth_sections(kind, frequency, half) for kind in ("low", "high"))
+        sides[i, "low"] = block.define(f"lower{i}", f"{low} : {low}")
+        sides[i, "high"] = block.define(f"upper{i}", f"{high} : {high}{sign}")
+        sides[i, "all"] = block.define(f"both{i}", butterworth_sections("all", frequency, half))
+    bands = []
+    for band in range(len(frequencies) + 1):
+        kinds = ["low" if i == band else "high" if i < band else "all" for i in range(len(frequencies))]
+        path = in_series([sides[i, kind] for i, kind in enumerate(kinds)])
+        bands.append(block.defined(f"band{band}_", [f"{channel} : {path}" for channel in x]))
+    return bands
+
+
+# Allpass filters.
+
+
+def lattice(block: Block) -> list[Signal]:
+    block.hear(z_reflection=soft_bound(block.raw["z_reflection"], 4, 2))
+    order = block.processor.order
+    index = [(n,) if order > 1 else () for n in range(order)]
+    k = [block.slider("reflection", *i) for i in index]
+    states = [f"s{n}" for n in range(order)]
+    # From the last stage, which the signal enters, down to the first, and back up.
+    lines = [f"f{order} = u;"]
+    for n in range(order - 1, -1, -1):
+        lines.append(f"c{n} = sqrt(1 - {k[n]}*{k[n]});")
+        lines.append(f"f{n} = c{n}*f{n + 1} - {k[n]}*s{n};")
+        lines.append(f"b{n + 1} = {k[n]}*f{n + 1} + c{n}*s{n};")
+    forward = ["f0", *(f"b{n}" for n in range(1, order))]
+    body = f"\\({', '.join(states)}, u).({', '.join(forward)}, b{order} with {{ {' '.join(lines)} }})"
+    own = block.define("lattice", f"({body}) ~ si.bus({order}) : {', '.join(['!'] * order)}, _")
+    return [block.defined("y", [f"{channel} : {own}" for channel in block.x])]
+
+
+def schroeder(block: Block) -> list[Signal]:
+    p = block.processor
+    stages = []
+    for k in range(p.num_stages):
+        index = (k,) if p.num_stages > 1 else ()
+        if p.fixed:
+            time = number(p.fixed[k])
+        else:
+            longest = number(p.longest)
+            time = block.define(f"time{k}", f"min({longest}, max(1.5, samples({block.slider('delay_ms', *index)})))")
+        if p.frequency_dependent:
+            low, high, hertz = (block.slider(n, *index) for n in ("gain_low", "gain_high", "crossover_hz"))
+            stages.append(f"damped_schroeder({p.longest}, {time}, {low}, {high}, {hertz})")
+        else:
+            stages.append(f"schroeder({p.longest}, {time}, {block.slider('gain', *index)})")
+    return [block.through("echoes", in_series(stages))]
+
+
+# Learned filters.
+
+
+def biquads(block: Block) -> list[Signal]:
+    recursive(block)
+    raw, p = block.raw, block.processor
+    b = soft_bound(raw["Bs"], 1e3, 1e3)
+    block.hear(Bs=b, A1_pre=soft_bound(raw["A1_pre"], 5, 2.5), A2_pre=soft_bound(raw["A2_pre"], 5, 2.5))
+    sections = []
+    for k in range(p.num_filters):
+        index = (k,) if p.num_filters > 1 else ()
+        names = ("b0", "b1", "b2", "a1", "a2_position")
+        numbers = ", ".join(block.slider(name, *index) for name in names)
+        gain = f" : normalized({block.slider('a0', *index)})" if p.normalized else ""
+        sections.append(f"free_biquad({numbers}){gain}")
+    return [block.through("biquads", in_series(sections))]
+
+
+def pole_zero(block: Block) -> list[Signal]:
+    recursive(block)
+    count = block.processor.num_filters
+    radius = block.raw["poles"].norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    poles = block.raw["poles"] * (soft_bound(radius, 5, 2.5) / radius)
+    block.hear(poles=poles, zeros=soft_bound(block.raw["zeros"], 1e3, 1e3))
+    sections = []
+    for k in range(count):
+        index = (k,) if count > 1 else ()
+        names = ("zero_radius", "zero_hz", "pole_radius", "pole_hz")
+        sections.append(f"pole_zero({', '.join(block.slider(name, *index) for name in names)})")
+    return [block.through("poles", f"{in_series(sections)} : *(amplitude({block.slider('gain_db')}))")]
+
+
+def state_variable(block: Block) -> list[Signal]:
+    recursive(block)
+    count = block.processor.num_filters
+    block.hear(G=soft_bound(block.raw["G"], 10, 5))
+    sections = []
+    for k in range(count):
+        index = (k,) if count > 1 else ()
+        f, q, hp, bp, lp = (
+            block.slider(name, *index) for name in ("frequency_hz", "q", "highpass", "bandpass", "lowpass")
+        )
+        sections.append(f"bilinear({hp}, {bp}, {lp}, 1, 1/{q}, 1, tan(angle({f})/2))")
+    return [block.through("states", in_series(sections))]
+
+
+def learned_fir(block: Block) -> list[Signal]:
+    p = block.processor
+    with torch.no_grad():
+        responses = p._response(block.raw["fir"][None])[0]
+    block.note("its taps are fixed")
+    return [finite(block, responses, p.processor_channel)]
+
+
+def finite(block: Block, responses: Tensor, mode: str) -> Signal:
+    """Filter by responses ``(1 or 2, N)``, from whose zeros nothing comes."""
+    taps = max(int((response != 0).sum()) for response in responses)
+    if taps > MOST_TAPS:
+        block.refuse(
+            f"its response has {taps} taps, and Faust computes no more than {MOST_TAPS} in time",
+            "Use a shorter one, or a recursive processor in its place.",
+        )
+    filters = [block.define(f"fir{c}", _taps(response.tolist())) for c, response in enumerate(responses)]
+    if mode == "midside":
+        left, right = block.x
+        middle, side = (
+            block.define(name, f"({left} {sign} {right})/2 : {fir}")
+            for name, sign, fir in zip(("middle", "side"), "+-", filters, strict=True)
+        )
+        return [f"{middle} + {side}", f"{middle} - {side}"]
+    channels = max(len(block.x), len(filters))
+    x, filters = (each if len(each) == channels else each * channels for each in (block.x, filters))
+    return block.defined("y", [f"{channel} : {fir}" for channel, fir in zip(x, filters, strict=True)])
+
+
+def _taps(response: Sequence[float]) -> str:
+    terms = [f"{number(tap)}*(u @ {time})" for time, tap in enumerate(response) if tap]
+    return f"\\(u).({total(terms)})"
+
+
+def zero_phase(block: Block) -> list[Signal]:
+    p = block.processor
+    block.check_rate(always=True)
+    with torch.no_grad():
+        responses = p._response(block.raw["log_magnitude"][None])[0]
+    block.note("its taps are fixed")
+    block.scope.latency += p.latency_samples
+    return [finite(block, responses, getattr(p, "processor_channel", "mono"))]
+
+
+# Smoothers of control signals.
+
+
+def one_pole(block: Block) -> list[Signal]:
+    pole = block.define("pole", f"coefficient({block.slider('smoothing_ms')})")
+    return [block.through("smooth", f"*(1 - {pole}) : + ~ *({pole})")]
+
+
+def ramp(block: Block) -> list[Signal]:
+    return [block.through("ramp", f"ramp(max(1, samples({block.slider('duration_ms')})))")]
+
+
+def allpass_smoother(block: Block) -> list[Signal]:
+    a = block.slider("coefficient")
+    return [block.through("smooth", f"biquad({a}, 1, 0, 1, {a}, 0)")]

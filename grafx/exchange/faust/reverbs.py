@@ -1,0 +1,73 @@
+"""Recursive reverbs in Faust."""
+
+import math
+
+import torch
+
+from ...processors.core.bounds import soft_bound
+from ...processors.reverb.fdn import LEVEL
+from ...processors.reverb.freeverb import ALLPASSES, COMBS, FEEDBACK, INPUT_GAIN, MOST_DAMPING
+from .block import Block, Signal, in_series, number, total
+from .gains import mono_or_stereo, stereo
+
+
+def freeverb(block: Block) -> list[Signal]:
+    block.check_rate(always=True)
+    left, right = stereo(mono_or_stereo(block))
+    u = block.define("u", f"({left} + {right})*{number(INPUT_GAIN)}")
+    least, more = FEEDBACK
+    loop = block.define("loop", f"{number(least)} + {number(more)}*{block.slider('room_size')}")
+    pole = block.define("pole", f"freeverb_pole({number(MOST_DAMPING)}*{block.slider('damping')})")
+    sides = []
+    for side, delays in zip(("left", "right"), block.processor.delays, strict=True):
+        combs = total([f"({u} : comb({m}, {loop}, {pole}))" for m in delays[: len(COMBS)]])
+        allpasses = in_series([f"freeverb_allpass({m})" for m in delays[-len(ALLPASSES) :]])
+        sides.append(block.define(side, f"({combs}) : {allpasses}"))
+    left, right = sides
+    width = block.slider("width")
+    mix = "(1 + {0})/2*{1} + (1 - {0})/2*{2}"
+    return [[mix.format(width, left, right), mix.format(width, right, left)]]
+
+
+def network(block: Block) -> list[Signal]:
+    p = block.processor
+    block.check_rate(always=True)
+    block.note("its filters and its matrix are fixed, as they are solved for decay, level and rotation")
+    block.hear(z_input=_within(block, "z_input", p.inputs), z_output=_within(block, "z_output", p.outputs))
+    raw = {name: value[None] for name, value in block.raw.items()}
+    with torch.no_grad():
+        given = [raw.get(name) for name in ("log_decay", "log_level", "z_input", "z_output", "skew", "normal")]
+        sos, matrix, _, _, tone = (part[0] for part in p._parts(*given))
+    scale = number(LEVEL / math.sqrt(p.num_lines))
+    lines = range(p.num_lines)
+    left, right = stereo(mono_or_stereo(block))
+    names = ", ".join(f"s{i}" for i in lines)
+    rows = []
+    for i in lines:
+        heard = [f"{number(a)}*s{j}" for j, a in enumerate(matrix[i].tolist()) if a]
+        heard += [f"{block.slider('input_gain', i, side)}*{scale}*{u}" for side, u in enumerate("lr")]
+        rows.append(total(heard))
+    loops = [
+        block.define(f"line{i}", in_series([f"@({p.delays[i] - 1})", *_sections(sos[i].tolist())])) for i in lines
+    ]
+    outs = [total([f"{block.slider('output_gain', side, i)}*s{i}" for i in lines]) for side in range(2)]
+    after = ", ".join(f"(mem : {line})" for line in loops)
+    network = block.define(
+        "network",
+        f"((\\({names}, l, r).({', '.join(rows)})) ~ ({', '.join(loops)})) : {after} : \\({names}).({', '.join(outs)})",
+    )
+    filters = block.define("tone", in_series(_sections(tone[0].tolist())))
+    both = block.define("both", f"({left}, {right}) : {network} : {filters}, {filters}")
+    return [[f"({both} : _, !)", f"({both} : !, _)"]]
+
+
+def _within(block: Block, name: str, start: torch.Tensor) -> torch.Tensor:
+    return soft_bound(block.raw[name] + start, 10, 10) - start
+
+
+def _sections(sections: list[list[float]]) -> list[str]:
+    made = []
+    for b0, b1, b2, a0, a1, a2 in sections:
+        numbers = [b0 / a0, b1 / a0, b2 / a0, a1 / a0, a2 / a0]
+        made.append(f"*({number(numbers[0])})" if not any(numbers[1:]) else f"fi.tf2({', '.join(map(number, numbers))})")
+    return made
