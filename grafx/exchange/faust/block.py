@@ -19,6 +19,8 @@ Signal = list[str]
 TIMED = ("Hz", "ms", "s", "1/s", "cents")
 """Units of controls whose raw parameters stand for other values at another sample rate."""
 
+DIGITS = 12
+
 
 @dataclass
 class Scope:
@@ -102,7 +104,7 @@ class Block:
     def slider(self, name: str, *index: int) -> str:
         """The name of a slider for a control, or for one of its values: from its setting, within its range."""
         if (name, index) not in self._sliders:
-            control, value = self._controls[name], single(self.value(name, *index))
+            control, value = self._controls[name], self.value(name, *index)
             own = "_".join([*self.path, name, *map(str, index)])
             label = [*(f"v:{plain(part)}" for part in self.path), *([f"h:{plain(name)}"] if index else [])]
             label.append(" ".join(str(i + 1) for i in index) if index else plain(name))
@@ -174,29 +176,21 @@ def slider(
         unit: That of its value.
         scale: ``"log"`` for one whose ratios are even.
     """
-    low, high = min(single(low), value), max(single(high), value)
+    low, high = min(low, value), max(high, value)
     *groups, own = label
     order = f"[{len(scope.definitions):03d}]"
     meta = (f"[unit:{unit}]" if unit else "") + ("[scale:log]" if scale == "log" and low > 0 else "")
     path = "/".join([f"v:{scope.group}", *groups, f"{order}{own}{meta}"])
-    step = single(float(f"{(high - low) / 1e4:.1g}")) or 1e-6
+    step = float(f"{(high - low) / 1e4:.1g}") or 1e-6
     return f'hslider("{path}", {", ".join(map(number, (value, low, high, step)))})'
 
 
-def single(value: float) -> float:
-    """Round to single precision, which sliders have."""
-    return float(torch.tensor(value, dtype=torch.float32))
-
-
 def number(value: float) -> str:
-    """A number as Faust reads it: as few digits as tell it apart, without the sign of a negative zero."""
+    """A number as Faust reads it, without the sign of a negative zero."""
     value = float(value)
     if value == 0:
         return "0.0"
-    rounded = single(value)
-    text = repr(float(f"{value:.9g}")) if rounded == value else repr(value)
-    if rounded == value:
-        text = next(t for t in (repr(float(f"{value:.{n}g}")) for n in range(1, 18)) if single(float(t)) == value)
+    text = repr(float(f"{value:.{DIGITS}g}"))
     return f"({text})" if value < 0 else text
 
 

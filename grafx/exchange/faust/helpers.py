@@ -70,9 +70,8 @@ with {
 band_pair(lower, upper, q, side) = bilinear(0, width, 0, 1, 0 - 2*re, re*re + im*im, 1)
 with {
     width = upper - lower; pr = 0 - q*width/4; pi = sqrt(4 - q*q)*width/4;
-    dr = pr*pr - pi*pi - lower*upper; di = 2*pr*pi; size = sqrt(dr*dr + di*di);
-    larger = sqrt((size + abs(dr))/2); smaller = di/(2*larger);
-    re = pr + side*select2(dr < 0, larger, 0 - smaller); im = pi + side*select2(dr < 0, smaller, 0 - larger);
+    dr = pr*pr - pi*pi - lower*upper; di = 2*pr*pi; root = sqrt(sqrt(dr*dr + di*di)); turned = atan2(di, dr)/2;
+    re = pr + side*root*cos(turned); im = pi + side*root*sin(turned);
 };
 band_single(lower, upper) = bilinear(0, upper - lower, 0, 1, upper - lower, lower*upper, 1);
 

@@ -189,7 +189,7 @@ def _function(part: Part, counts: Sequence[int], sample_rate: int) -> tuple[str,
             for i, outlet in enumerate(outlets)
         ]
     arguments = [channel for inlet in inlets for channel in inlet]
-    ends = ", ".join(channel for outlet in outlets for channel in outlet)
+    ends = ", ".join(f"({channel})" if ":" in channel else channel for outlet in outlets for channel in outlet)
     head = f"// {part.name}: {type(part.processor).__name__}.\n{_called(name, arguments)}"
     lines = [f"    {own} = {expression};" for own, expression in scope.definitions.items()]
     body = "\n".join(["", "with {", *lines, "};"]) if lines else ";"
