@@ -1,11 +1,13 @@
 """Dynamics in Faust: level, smoothing, static curve, gain."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import torch
 
 from ...processors.core.bounds import soft_bound, soft_bound_sum
 from ...processors.core.envelope import MAX_ALPHA, Ballistics
-from ...processors.core.maps import NEPER
+from ...processors.core.maps import NEPER, logit_of
 from ...processors.dynamics.approx import ApproxNoiseGate
 from ...processors.dynamics.base import HEARD_COMPRESSION, HEARD_EXPANSION, LOW_FLOOR, DynamicRangeProcessor
 from ...processors.dynamics.de_esser import WIDTH
@@ -223,6 +225,7 @@ def _per_frame(block: Block, name: str, hop: int) -> str:
 def dynamic_equalizer(block: Block) -> list[Signal]:
     p, raw = block.processor, block.raw
     most = raw["log_range"] - 6.0 / NEPER
+    _bounded(block, p._usual(), "q_inv" in raw)
     block.hear(
         log_gain=soft_bound_sum(soft_bound(raw["log_gain"], 10, 5), 15, 5),
         log_range=soft_bound_sum(soft_bound(most, 10, 5), 15, 5) + 6.0 / NEPER,
@@ -245,6 +248,14 @@ def dynamic_equalizer(block: Block) -> list[Signal]:
         change = block.define(f"change{k}", f"exp({moving} + {block.slider('gain_db', *index)}/{number(NEPER)}) - 1")
         y = block.defined(f"after{k}_", [f"{channel} + {change}*({channel} : {band})" for channel in y])
     return [y]
+
+
+def _bounded(block: Block, usual: Sequence[float], has_quality: bool) -> None:
+    """Take frequencies around usual ones, and qualities, within the bounds of the cookbook."""
+    middles = torch.tensor([logit_of(hertz, block.scope.sample_rate) for hertz in usual], dtype=torch.float64)
+    block.hear(w0=soft_bound(block.raw["w0"] + middles, 9, 2) - middles)
+    if has_quality:
+        block.hear(q_inv=soft_bound(block.raw["q_inv"], 8, 4))
 
 
 def ballistics(block: Block, *index: int) -> str:
@@ -275,6 +286,7 @@ def ranged(block: Block, name: str, energy: str, index: tuple[int, ...], directi
 
 def de_esser(block: Block) -> list[Signal]:
     p = block.processor
+    _bounded(block, [p._usual], False)
     block.hear(log_range=soft_bound(block.raw["log_range"], 7, 1))
     frequency = block.slider("frequency_hz")
 

@@ -64,7 +64,7 @@ class Engine:
         length = (x.shape[-1] if len(x) else num_samples) + latency
         given = np.zeros((max(1, len(x)), length), self.type)
         given[: len(x), : x.shape[-1]] = x.numpy()
-        made = np.zeros((max(1, self.dsp.get_numoutputs()), length), self.type)
+        made = np.zeros((self.dsp.get_numoutputs(), length), self.type)
         self.dsp.instance_clear()
         for begin in range(0, length, BLOCK):
             part = np.ascontiguousarray(given[:, begin : begin + BLOCK])

@@ -16,7 +16,7 @@ samples(ms) = ms*ma.SR/1000;
 pan_linear(p) = (1 - p)/2;
 pan_power(p) = sin(ma.PI/4*(1 - p));
 pan_balance(p) = min(1, 1 - p);
-pan_between(p) = sqrt(max(0, pan_linear(p)*pan_power(p)));
+pan_between(p) = ma.signum(pan_linear(p))*sqrt(max(0, pan_linear(p)*pan_power(p)));
 
 // A number that is whole but for rounding, rounded.
 whole(t) = select2(abs(t - near) <= min(0.02, 0.000001*abs(near)), t, near) with { near = rint(t); };
@@ -165,10 +165,16 @@ sine_fold(x) = sin(x);
 sine_fold_first(x) = 0 - cos(x);
 triangle_fold(x) = select2(abs(t) <= 1, ma.signum(t)*2 - t, t) with { t = x - 4*rint(x/4); };
 triangle_fold_first(x) = (y*y - 1)/2*select2(abs(t) <= 1, 0-1, 1) with { t = x - 4*rint(x/4); y = triangle_fold(x); };
-mean_of(f, first, near, v, before) = select2(close, (first(v) - first(before))/select2(close, step, 1), points)
+smooth_piece(x) = 0;
+clipped_piece(x) = int(clipped(x));
+cubic_piece(x) = int(clipped(x/1.5));
+tube_piece(x) = x < 0;
+triangle_fold_piece(x) = rint(x/2);
+mean_of(f, first, piece, v, before) = select2(close, (first(v) - first(before))/select2(close, step, 1), points)
 with {
-    step = v - before; close = abs(step) < near; at(p) = f(before + step*p);
-    points = (5*at(0.5 - sqrt(0.15)) + 8*at(0.5) + 5*at(0.5 + sqrt(0.15)))/18;
+    step = v - before; scale = sqrt(1 + abs(first(v)));
+    close = ((abs(step) < 0.01*scale) & (piece(v) == piece(before))) | (abs(step) < 0.000001*scale);
+    points = (5*at(0.5 - sqrt(0.15)) + 8*at(0.5) + 5*at(0.5 + sqrt(0.15)))/18; at(p) = f(before + step*p);
 };
 piecewise_tanh(hp, kp, hn, kn, v) = hyperbolic(min(kp, max(0 - kn, v))) + beyond(hp, kp, v - kp)
     - beyond(hn, kn, 0 - kn - v)

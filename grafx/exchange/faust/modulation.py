@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from ...processors.core.maps import NEPER
 from ...processors.modulation.phaser import HIGHEST
 from ...processors.modulation.rotary import DIRECTIONS, ROTORS
@@ -134,6 +136,8 @@ def rotary(block: Block) -> list[Signal]:
     most, interpolation = p._line
     mono = block.define("mono", f"({total(block.x)})/{len(block.x)}")
     added = f" + {block.inlets[1][0]}" if p.external else ""
+    heard_at = p.crossover._frequencies(block.raw["log_freq"][None])[0]
+    block.hear(log_freq=torch.log(heard_at / p.crossover._fraction(0.5)))
     bands = bands_of(block, [mono], [block.slider("crossover_hz")], 4)
     heard: list[list[str]] = [[], []]
     for rotor, direction, (band,) in zip(ROTORS, DIRECTIONS, bands, strict=True):

@@ -76,8 +76,8 @@ def waveshaper(block: Block) -> list[Signal]:
     if p.antialiasing is None:
         curve = f"\\(u).({name}(u*{drive} + {offset}))"
     else:
-        near = CORNERED if p.shape in ("hard", "cubic", "tube", "triangle_fold") else SMOOTH
-        curve = f"\\(u).(mean_of({name}, {name}_first, {near}, u*{drive} + {offset}, u'*{drive} + {offset}))"
+        piece = f"{name}_piece" if p.shape in CORNERED else "smooth_piece"
+        curve = f"\\(u).(mean_of({name}, {name}_first, {piece}, u*{drive} + {offset}, u'*{drive} + {offset}))"
     return [block.through("shape", f"({curve}) : -({name}({offset})) : *(amplitude({after}))")]
 
 
@@ -90,8 +90,8 @@ CURVES = {
     "sine_fold": "sine_fold",
     "triangle_fold": "triangle_fold",
 }
-SMOOTH, CORNERED = 0.01, 0.00001
-"""From which difference of samples on the mean between them is one of antiderivatives."""
+CORNERED = "hard", "cubic", "tube", "triangle_fold"
+"""Shapes of pieces, between which the mean is one of antiderivatives however close samples are."""
 
 
 def _at_its_rate(block: Block) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 import torch.nn as nn
 from torch import Tensor
 
@@ -13,16 +12,44 @@ from ...data import GRAFX
 from ...errors import ExchangeError
 from ...files import replacing
 from ..carried import Carried, Written
-from ..distance import distance_between
-from ..parts import Part, parts_of, play
+from ..parts import Part, parts_of
 from .block import Block, Scope, Signal, identifier, plain, slider, total
+from .compare import compared, excerpt
 from .containers import aligned, crossfaded, late
-from .engine import Engine, available
+from .engine import available
 from .helpers import helpers_for
 from .kinds import write
 
-COMPARED = 2.0  # seconds of sound, by which a program is compared with the graph
-NOISE = 0.1  # level of it in place of stems
+LETTERS = "xyzuv"  # of the arguments of functions, one for each inlet
+WIRE = re.compile(r"\b(?:in\d+_\d+|n\d+(?:_\d+)+)\b")
+
+
+@dataclass(frozen=True)
+class Function:
+    """The function of a node.
+
+    Attributes:
+        part: The node.
+        name: Its name.
+        code: Its definition.
+        inlets: Numbers of channels of its inlets.
+        outlets: Those of its outlets.
+        latency: By how many samples these are late.
+        note: What else there is to know about it.
+    """
+
+    part: Part
+    name: str
+    code: str
+    inlets: Sequence[int]
+    outlets: Sequence[int]
+    latency: int
+    note: str
+
+    @property
+    def alone(self) -> str:
+        """A program of this function only."""
+        return f'import("stdfaust.lib");\n{helpers_for(self.code)}\n{self.code}\nprocess = {self.name};\n'
 
 
 @dataclass(frozen=True)
@@ -31,15 +58,23 @@ class Program:
 
     Attributes:
         code: The program.
-        carried: What became of each node.
+        functions: Those of the nodes, each behind those that it hears.
         latency: By how many samples its sound is later than that of the graph.
         outs: The numbers of channels of the ``out`` nodes, in id order.
     """
 
     code: str
-    carried: Sequence[Carried]
+    functions: Sequence[Function]
     latency: int
     outs: Sequence[int]
+
+    @property
+    def carried(self) -> list[Carried]:
+        """What became of each node."""
+        return [
+            Carried(f.part.id, f.part.type, "exact", f"{type(f.part.processor).__name__} in Faust", note=f.note)
+            for f in self.functions
+        ]
 
 
 def to_faust(
@@ -53,7 +88,7 @@ def to_faust(
 
     Args:
         G: The graph, whose nodes hold their parameters: raw tensors, physical values or both.
-        sample_rate: In Hz, of the processors, and what the program has to run at where its header says so.
+        sample_rate: In Hz, for which the processors were made.
         processors: As of :func:`~grafx.exchange.write_graph`.
         channels: Number of channels of each ``in`` node, or one for each in id order.
         name: That of the program.
@@ -61,7 +96,7 @@ def to_faust(
     Raises:
         ExchangeError: A node has no exact form in Faust: which, why, what to do.
     """
-    return _program(parts_of(G, sample_rate, processors), sample_rate, channels, name)
+    return program_of(parts_of(G, sample_rate, processors), sample_rate, channels, name)
 
 
 def write_faust(
@@ -74,112 +109,91 @@ def write_faust(
 ) -> Written:
     """Write a graph as a ``.dsp`` file in Faust, see :func:`~grafx.exchange.write_graph`.
 
-    Where cyfaust is installed, the program is played, and compared with the graph.
+    Where cyfaust is installed, each node and the whole are played, and compared with the graph.
 
     Raises:
         ExchangeError: A node has no exact form in Faust: which, why, what to do.
     """
     parts = parts_of(G, sample_rate, processors)
     inputs = sum(part.type == "in" for part in parts)
-    if stems is None:
-        stems = NOISE * torch.randn(inputs, 2, int(COMPARED * sample_rate), generator=torch.Generator().manual_seed(0))
-    program = _program(parts, sample_rate, stems.shape[1], out.stem)
+    program = program_of(parts, sample_rate, 2 if stems is None else stems.shape[1], out.stem)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial:
         partial.write_text(program.code, encoding="utf-8", newline="\n")
     if not available():
         return Written([out], program.carried)
-    ours, theirs = _both(parts, program, stems[..., : int(COMPARED * sample_rate)], sample_rate)
-    return Written([out], program.carried, distance_between(theirs, ours, sample_rate))
+    sound = excerpt(stems, inputs, len(program.code), sample_rate)
+    return Written([out], *compared(parts, program, sound, sample_rate))
 
 
-def _both(parts: Sequence[Part], program: Program, stems: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
-    """The sound of the graph and of the program, all outs one after another, ``(C, L)``."""
-    sounds = play(parts, stems)
-    ours = torch.cat([sounds[part.id][0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"])
-    return ours, Engine(program.code, sample_rate).play(stems.flatten(0, 1), program.latency)
-
-
-def _program(parts: Sequence[Part], sample_rate: int, channels: int | Sequence[int], name: str) -> Program:
+def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence[int], name: str) -> Program:
+    """Write the nodes of a graph, each behind those that it hears, see :func:`to_faust`."""
     inputs = sorted(part.id for part in parts if part.type == "in")
     counts = [channels] * len(inputs) if isinstance(channels, int) else list(channels)
     if len(counts) != len(inputs):
         raise ExchangeError(f"The graph has {len(inputs)} inputs, but there are {len(counts)} numbers of channels.")
     arguments = {i: [f"in{i}_{c}" for c in range(count)] for i, count in zip(inputs, counts, strict=True)}
     earliest = min([0, *(part.placement.delay_samples for part in parts if part.type == "in")])
-    functions, wires, carried = [], [], []
+    steps, functions = [], []
     signals: dict[tuple[int, int], tuple[Signal, int]] = {}
     for part in parts:
         if part.type == "in":
-            placement = part.placement
-            x = late(arguments[part.id], placement.delay_samples - earliest)
-            x = ["0"] * len(x) if placement.left_out else [f"(0 - {c})" for c in x] if placement.inverted else x
-            signals[part.id, 0] = x, -earliest
+            signals[part.id, 0] = _placed(part, arguments[part.id], earliest), -earliest
             continue
         inlets, latency = _heard(part, signals)
         if part.processor is None:
-            signals[part.id, 0] = [f"w{part.id}_{c}" for c in range(len(inlets[0]))], latency
-            wires += [f"{wire} = {sum_};" for wire, sum_ in zip(signals[part.id, 0][0], inlets[0], strict=True)]
+            steps.append(step := Step([f"n{part.id}_{c}" for c in range(len(inlets[0]))], inlets[0]))
+            signals[part.id, 0] = step.makes, latency
             continue
-        function, made, own = _function(part, [len(each) for each in inlets], sample_rate)
-        functions.append(function)
-        carried.append(made)
-        wires += _wired(part, inlets, own.outlets)
-        for outlet, count in enumerate(own.outlets):
-            signals[part.id, outlet] = [f"w{part.id}_{outlet}_{c}" for c in range(count)], latency + own.latency
+        functions.append(function := _function(part, [len(each) for each in inlets], sample_rate))
+        call = _called(function.name, [channel for inlet in inlets for channel in inlet])
+        names = [[f"n{part.id}_{i}_{c}" for c in range(count)] for i, count in enumerate(function.outlets)]
+        steps.append(Step([name for outlet in names for name in outlet], [call]))
+        signals |= {(part.id, i): (outlet, latency + function.latency) for i, outlet in enumerate(names)}
     outs = sorted(part.id for part in parts if part.type == "out")
     heard, latest = aligned([signals[i, 0] for i in outs])
     ends = [channel for signal in heard for channel in signal]
-    given = [name for i in inputs for name in arguments[i]]
-    process = f"{_called('process', given)} = {', '.join(ends)}"
-    body = "\n".join(["with {", *(f"    {wire}" for wire in wires), "};"])
-    code = "\n\n".join(["\n".join(functions), f"{process}\n{body}" if wires else f"{process};"])
-    header = _header(name, sample_rate, latest, carried)
-    return Program(
-        "\n".join([header, helpers_for(code), "", code, ""]), carried, latest, [len(signal) for signal in heard]
-    )
+    process = _process([channel for i in inputs for channel in arguments[i]], [*steps, Step([], ends)])
+    code = "\n\n".join([*(function.code for function in functions), process])
+    header = _header(name, sample_rate, latest, functions)
+    whole = "\n\n".join(piece for piece in (header, helpers_for(code), code) if piece)
+    return Program(f"{whole}\n", functions, latest, [len(signal) for signal in heard])
 
 
-def _header(name: str, sample_rate: int, latency: int, carried: Sequence[Carried]) -> str:
-    lines = [f'declare name "{plain(name)}";', f'declare sample_rate "{sample_rate}";']
-    if latency:
-        lines.append(f'declare latency_samples "{latency}";')
-    lines.append("// Compile it in double precision (-double).")
-    lines += [f"// Node {each.node} ({each.type}): {each.note}." for each in carried if each.note]
-    if any(each.note for each in carried):
-        lines.append(f"// What is fixed is so for {sample_rate} Hz.")
-    return "\n".join([*lines, 'import("stdfaust.lib");', ""])
+def _placed(part: Part, x: Signal, earliest: int) -> Signal:
+    """The stem of an input: later than the earliest of all, inverted, or left out."""
+    if part.placement.left_out:
+        return ["0"] * len(x)
+    delay = part.placement.delay_samples
+    if delay < 0:  # What would be heard before the beginning is not heard at all.
+        x = [f"({channel}*(ba.time >= {-delay}))" for channel in x]
+    x = late(x, delay - earliest)
+    return [f"(0 - {channel})" for channel in x] if part.placement.inverted else x
 
 
 def _heard(part: Part, signals: Mapping[tuple[int, int], tuple[Signal, int]]) -> tuple[list[Signal], int]:
     """What the inlets of a node sum, all as late as the latest, and how late that is."""
-    every = [signals[source] for inlet in part.inlets for source in inlet]
-    delayed, latency = aligned(every)
+    delayed, latency = aligned([signals[source] for inlet in part.inlets for source in inlet])
     heard = iter(delayed)
-    inlets = [_sum([next(heard) for _ in inlet]) for inlet in part.inlets]
-    if inlets and not inlets[0]:
-        raise ExchangeError(f"{part.place} has nothing at its first inlet: connect it, or remove the node.")
+    inlets = [_sum(part, [next(heard) for _ in inlet]) for inlet in part.inlets]
     return [each or ["0"] * len(inlets[0]) for each in inlets], latency
 
 
-def _sum(signals: Sequence[Signal]) -> Signal:
+def _sum(part: Part, signals: Sequence[Signal]) -> Signal:
     count = max(map(len, signals), default=0)
+    if others := {len(signal) for signal in signals} - {1, count}:
+        raise ExchangeError(
+            f"{part.place} sums signals of {min(others)} and of {count} channels, which do not fit together: give all"
+            " inputs as many channels, or one."
+        )
     signals = [signal if len(signal) == count else signal * count for signal in signals]
     return [total(list(channels)) for channels in zip(*signals, strict=True)]
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What the function of a node gives: the channels of its outlets, and how late they are."""
-
-    outlets: Sequence[int]
-    latency: int
-
-
-def _function(part: Part, counts: Sequence[int], sample_rate: int) -> tuple[str, Carried, _Made]:
-    name = _function_name(part)
+def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
+    name = re.sub(r"^(?=\d)", "n", identifier(f"{part.type}_{part.id}"))
     scope = Scope(part.place, f"[{part.id:03d}]{plain(part.name)}", sample_rate, write)
-    inlets = [[f"{'xyzuvw'[i % 6]}{i // 6 or ''}{c}" for c in range(count)] for i, count in enumerate(counts)]
+    inlets = [[f"{LETTERS[i % 5] * (1 + i // 5)}{c}" for c in range(count)] for i, count in enumerate(counts)]
     outlets = write(Block(scope, part.processor, part.raw, inlets))
     if part.wet != 1:
         share = scope.define("wet", slider(scope, ["wet"], part.wet, 0.0, 1.0))
@@ -188,32 +202,60 @@ def _function(part: Part, counts: Sequence[int], sample_rate: int) -> tuple[str,
             crossfaded(dry, [scope.define(f"wet{i}_{c}", each) for c, each in enumerate(outlet)], share)
             for i, outlet in enumerate(outlets)
         ]
-    arguments = [channel for inlet in inlets for channel in inlet]
     ends = ", ".join(f"({channel})" if ":" in channel else channel for outlet in outlets for channel in outlet)
-    head = f"// {part.name}: {type(part.processor).__name__}.\n{_called(name, arguments)}"
     lines = [f"    {own} = {expression};" for own, expression in scope.definitions.items()]
+    head = f"// {plain(part.name)}: {type(part.processor).__name__}."
     body = "\n".join(["", "with {", *lines, "};"]) if lines else ";"
-    note = "; ".join(scope.notes)
-    carried = Carried(part.id, part.type, "exact", f"{type(part.processor).__name__} in Faust", note=note)
-    return f"{head} = {ends}{body}", carried, _Made([len(outlet) for outlet in outlets], scope.latency)
+    code = f"{head}\n{_called(name, [channel for inlet in inlets for channel in inlet])} = {ends}{body}"
+    return Function(part, name, code, counts, [len(outlet) for outlet in outlets], scope.latency, "; ".join(scope.notes))
 
 
-def _function_name(part: Part) -> str:
-    return re.sub(r"^(?=\d)", "n", identifier(f"{part.type}_{part.id}"))
+@dataclass(frozen=True)
+class Step:
+    """What is computed of the wires before.
+
+    Attributes:
+        makes: Names of the wires that it makes.
+        expressions: What they are, together.
+    """
+
+    makes: Signal
+    expressions: Signal
+
+    @property
+    def reads(self) -> set[str]:
+        """The wires that it reads."""
+        return set(WIRE.findall(" ".join(self.expressions)))
 
 
-def _wired(part: Part, inlets: Sequence[Signal], outlets: Sequence[int]) -> list[str]:
-    """The call of the function of a node, and its channels one by one."""
-    whole = f"w{part.id}"
-    lines = [f"{whole} = {_called(_function_name(part), [channel for inlet in inlets for channel in inlet])};"]
-    count, place = sum(outlets), 0
-    for outlet, channels in enumerate(outlets):
-        for c in range(channels):
-            chosen = ", ".join("_" if k == place else "!" for k in range(count))
-            lines.append(f"w{part.id}_{outlet}_{c} = {whole} : {chosen};" if count > 1 else f"w{part.id}_0_0 = {whole};")
-            place += 1
-    return lines
+def _process(inputs: Signal, steps: Sequence[Step]) -> str:
+    """One step after another, each of which gets the wires that it or a later one reads.
+
+    A step is written once, as Faust would go through it again for each of its outputs that is picked.
+    """
+    later: list[set[str]] = [set()]
+    for step in reversed(steps):
+        later.append(later[-1] | step.reads)
+    later = later[::-1][1:]
+    lines, live = [], inputs
+    for step, read in zip(steps, later, strict=True):
+        kept = [wire for wire in live if wire in read]
+        made = ", ".join([*kept, *step.expressions])
+        lines.append(f"\\({', '.join(live)}).({made})" if live else f"({made})")
+        live = [*kept, *step.makes]
+    return "process = " + "\n    : ".join(lines) + ";"
 
 
 def _called(name: str, arguments: Sequence[str]) -> str:
     return f"{name}({', '.join(arguments)})" if arguments else name
+
+
+def _header(name: str, sample_rate: int, latency: int, functions: Sequence[Function]) -> str:
+    lines = [f'declare name "{plain(name)}";', f'declare sample_rate "{sample_rate}";']
+    if latency:
+        lines.append(f'declare latency_samples "{latency}";')
+    lines.append("// To be compiled in double precision (-double).")
+    noted = [f"// {plain(f.part.name)}: {f.note}." for f in functions if f.note]
+    if noted:
+        lines += [*noted, f"// What is fixed is so for {sample_rate} Hz; all sliders hold at any sample rate."]
+    return "\n".join([*lines, 'import("stdfaust.lib");'])

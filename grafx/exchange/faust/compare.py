@@ -1,0 +1,75 @@
+"""How far a program in Faust is from the graph that it was written from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..carried import Carried, Distance
+from ..distance import distance_between, level_of_difference
+from ..parts import Part, heard, play
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from .write import Function, Program
+
+SECONDS = 2.0  # of sound, at most
+SECONDS_OF_NODE = 0.25
+WORK = 2e10  # characters of a program times samples, which take a few seconds
+NOISE = 0.1  # level of it in place of stems
+
+
+def excerpt(stems: Tensor | None, inputs: int, characters: int, sample_rate: int) -> Tensor:
+    """The loudest part of stems ``(K, C, L)``, or noise, as long as it can soon be played.
+
+    Args:
+        stems: Those of the graph, if there are any.
+        inputs: K.
+        characters: Length of the program.
+        sample_rate: In Hz.
+    """
+    length = max(1, int(min(SECONDS * sample_rate, WORK / characters)))
+    if stems is None:
+        return NOISE * torch.randn(inputs, 2, length, generator=torch.Generator().manual_seed(0))
+    if stems.shape[-1] <= length:
+        return stems
+    power = stems.square().sum((0, 1)).double().cumsum(0)
+    begin = int((power[length:] - power[:-length]).argmax())
+    return stems[..., begin : begin + length]
+
+
+def compared(
+    parts: Sequence[Part], program: Program, stems: Tensor, sample_rate: int
+) -> tuple[list[Carried], Distance]:
+    """Play a program, and each of its functions alone with what the node hears in the graph.
+
+    Args:
+        parts: The nodes of the graph.
+        program: The program.
+        stems: ``(K, C, L)``.
+        sample_rate: In Hz.
+
+    Returns:
+        What became of each node, with its distance, and that of the whole.
+    """
+    sounds = play(parts, stems)
+    ours = torch.cat([sounds[part.id][0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"])
+    theirs = Engine(program.code, sample_rate).play(stems.flatten(0, 1), program.latency, stems.shape[-1])
+    short = int(SECONDS_OF_NODE * sample_rate)
+    away = [_distance(function, sounds, min(short, stems.shape[-1]), sample_rate) for function in program.functions]
+    carried = [replace(each, distance_db=db) for each, db in zip(program.carried, away, strict=True)]
+    return carried, distance_between(theirs, ours, sample_rate)
+
+
+def _distance(function: Function, sounds: dict[int, list[Tensor]], length: int, sample_rate: int) -> float:
+    part = function.part
+    x = torch.cat([signal[..., :length] for signal in heard(part, sounds)]) if part.inlets else torch.zeros(0, length)
+    ours = torch.cat(sounds[part.id])[..., :length]
+    theirs = Engine(function.alone, sample_rate).play(x, function.latency, length)
+    # The end of what looks ahead depends on what follows.
+    whole = max(1, length - function.latency)
+    return level_of_difference(theirs[..., :whole], ours[..., :whole])
