@@ -109,7 +109,8 @@ class Block:
             label = [*(f"v:{plain(part)}" for part in self.path), *([f"h:{plain(name)}"] if index else [])]
             label.append(" ".join(str(i + 1) for i in index) if index else plain(name))
             self._sliders[name, index] = self.scope.define(
-                identifier(own), slider(self.scope, label, value, control.low, control.high, control.unit, control.scale)
+                identifier(own),
+                slider(self.scope, label, value, control.low, control.high, control.unit, control.scale),
             )
         return self._sliders[name, index]
 
@@ -155,7 +156,8 @@ class Block:
     def check_rate(self, always: bool = False) -> None:
         """Refuse a processor made for another sample rate, where its sound depends on it."""
         rate = getattr(self.processor, "sample_rate", self.scope.sample_rate)
-        timed = always or any(control.unit in TIMED for control in self._controls.values())
+        own = getattr(self.processor, "declare_controls", list)()  # not those of members, which have their own rates
+        timed = always or any(control.unit in TIMED for control in own)
         if timed and rate != self.scope.sample_rate:
             self.refuse(
                 f"it was made for {rate:g} Hz, but the graph is written for {self.scope.sample_rate:g} Hz",

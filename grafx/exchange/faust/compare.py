@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0  # of sound, at most
 SECONDS_OF_NODE = 0.25
-WORK = 2e10  # characters of a program times samples, which take a few seconds
+WORK = 4e9  # characters of a program times samples, which take a few seconds
 NOISE = 0.1  # level of it in place of stems
 
 

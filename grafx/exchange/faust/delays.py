@@ -17,7 +17,9 @@ def delay_line(block: Block) -> list[Signal]:
     delay = block.slider("delay_ms")
     channels = max(len(x), len(time))
     x, time = (each if len(each) == channels else each * channels for each in (x, time))
-    times = block.defined("time", [f"min({most!r}, max(0, whole(samples({delay})) + samples({swing})))" for swing in time])
+    times = block.defined(
+        "time", [f"min({most!r}, max(0, whole(samples({delay})) + samples({swing})))" for swing in time]
+    )
     read = f"{DELAYS[interpolation]}({int(most)}, "
     return [[f"{channel} : {read}{own})" for channel, own in zip(x, times, strict=True)]]
 

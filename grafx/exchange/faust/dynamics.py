@@ -156,7 +156,8 @@ def _ahead(block: Block) -> str:
 def transient_gain(block: Block) -> str:
     energy = block.define("energy", mean_square(block.inlets[-1]))
     fast, slow = (
-        block.define(speed, smoothed(block, energy, block.processor.smoother, f"{speed}_")) for speed in ("fast", "slow")
+        block.define(speed, smoothed(block, energy, block.processor.smoother, f"{speed}_"))
+        for speed in ("fast", "slow")
     )
     lead = block.define("lead", f"({fast} - {slow})/({fast} + {slow} + {number(2 * LOW_FLOOR)})")
     attack, sustain = (f"{block.slider(f'{name}_db')}/{number(NEPER)}" for name in ("attack", "sustain"))
@@ -168,7 +169,9 @@ def transient_gain(block: Block) -> str:
 
 def factorized_compressor_gain(block: Block) -> str:
     p = block.processor
-    frame = block.define("frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})"))
+    frame = block.define(
+        "frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})")
+    )
     if p.transient is None:
         return frame
     key = block.define("key_energy", f"({mean_square(block.inlets[-1])})*{frame}*{frame}")
@@ -179,10 +182,14 @@ def factorized_compressor_gain(block: Block) -> str:
 
 def factorized_gate_gain(block: Block) -> str:
     p = block.processor
-    frame = block.define("frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})"))
+    frame = block.define(
+        "frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})")
+    )
     if p.transient is None:
         return frame
-    energy = block.define("transient_energy", smoothed(block, mean_square(block.inlets[-1]), p.transient.energy_smoother, TRANSIENT))
+    energy = block.define(
+        "transient_energy", smoothed(block, mean_square(block.inlets[-1]), p.transient.energy_smoother, TRANSIENT)
+    )
     level = f"log(max(0, {energy}) + {number(p.transient.floor)})"
     threshold = f"{block.slider(TRANSIENT + 'threshold_db')}*{PER_DB}"
     over = block.define("transient_over", f"{threshold} - {level}")
@@ -279,9 +286,7 @@ def ranged(block: Block, name: str, energy: str, index: tuple[int, ...], directi
     own = block.define(f"{name}_slope", f"{excess}/(1 + {excess})/2")
     most = block.define(f"{name}_most", f"{block.slider('range_db', *index)}/{number(NEPER)}")
     ends = f"quadratic_knee({number(KNEE)}, {over} - abs({most})/{own})"
-    return block.define(
-        name, f"ma.signum({most})*{own}*(quadratic_knee({number(KNEE)}, {over}) - {ends})"
-    )
+    return block.define(name, f"ma.signum({most})*{own}*(quadratic_knee({number(KNEE)}, {over}) - {ends})")
 
 
 def de_esser(block: Block) -> list[Signal]:

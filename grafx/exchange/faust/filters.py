@@ -13,6 +13,7 @@ from ...processors.filter.stacked_svf import feedback_limit
 from .block import Block, Signal, in_series, number, total
 
 MOST_TAPS = 4096  # of a finite response
+PIECE = 64  # of them
 
 
 # Filters of the cookbook.
@@ -138,9 +139,7 @@ def butterworth_sections(kind: str, frequency: str, order: int) -> str:
 
 
 def _butterworth_band(block: Block, order: int) -> str:
-    block.hear(
-        w_low=soft_bound(block.raw["w_low"] - 1, 9, 2) + 1, w_high=soft_bound(block.raw["w_high"] + 1, 9, 2) - 1
-    )
+    block.hear(w_low=soft_bound(block.raw["w_low"] - 1, 9, 2) + 1, w_high=soft_bound(block.raw["w_high"] + 1, 9, 2) - 1)
     low, high = block.slider("low_hz"), block.slider("high_hz")
     edges = [block.define(f"edge_{side}", f"band_edge({low}, {high}, {side})") for side in ("(0-1)", "1")]
     pairs = [
@@ -362,8 +361,13 @@ def finite(block: Block, responses: Tensor, mode: str) -> Signal:
 
 
 def _taps(response: Sequence[float]) -> str:
-    terms = [f"{number(tap)}*(u @ {time})" for time, tap in enumerate(response) if tap]
-    return f"\\(u).({total(terms)})"
+    """A finite response in pieces, which Faust takes much less time for than for a whole."""
+    pieces = []
+    for begin in range(0, len(response), PIECE):
+        taps = enumerate(response[begin : begin + PIECE])
+        if terms := [f"{number(tap)}*(u @ {time})" for time, tap in taps if tap]:
+            pieces.append(f"(({total(terms)}) @ {begin})")
+    return f"\\(u).({total(pieces)})"
 
 
 def zero_phase(block: Block) -> list[Signal]:

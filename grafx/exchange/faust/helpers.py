@@ -2,7 +2,7 @@
 
 import re
 
-HELPERS = """
+HELPERS = r"""
 // Angular frequency in radians per sample.
 angle(f) = 2*ma.PI*f/ma.SR;
 
@@ -150,6 +150,10 @@ exponential_knee(s, x) = (max(0, v) + log(1 + exp(0 - abs(v))))/s with { v = x*s
 guarded_knee(w, x) = select2(abs(x) <= w/2, max(0, x), (x + w/2)*(x + w/2)/(2*(w + 0.001)));
 quadratic_step(w, x) = select2(c <= 0.5, 1 - 2*(1 - c)*(1 - c), 2*c*c) with { c = min(1, max(0, x/w + 0.5)); };
 
+// Numbers beyond a limit, bounded softly to it and a margin.
+soft_bound(limit, margin, x) = select2(e > 0, x, ma.signum(x)*(limit + margin*e/(margin + e)))
+with { e = abs(x) - limit; };
+
 // Curves of distortions, and their antiderivatives.
 hyperbolic(x) = 1 - 2/(exp(2*max(0-30, min(30, x))) + 1);
 hyperbolic_first(x) = abs(x) + log(1 + exp(0 - 2*abs(x))) - log(2);
@@ -181,7 +185,7 @@ piecewise_tanh(hp, kp, hn, kn, v) = hyperbolic(min(kp, max(0 - kn, v))) + beyond
 with { beyond(h, k, x) = (1 - hyperbolic(k)*hyperbolic(k))/h*hyperbolic(h*max(0, x)); };
 
 // Each sample held for a number of samples, which are counted by a phase that wraps at 32 bits.
-hold(h) = (\\(y, x).(select2((h <= 1) | (shifted(passed) < shifted(ticks)), y, x))) ~ _
+hold(h) = (\(y, x).(select2((h <= 1) | (shifted(passed) < shifted(ticks)), y, x))) ~ _
 with {
     all = ceil(4294967296.0/h); ticks = int(select2(all >= 2147483648.0, all, all - 4294967296.0));
     passed = ticks : + ~ _ : mem; shifted(i) = i xor (0 - 2147483647 - 1);
@@ -197,7 +201,7 @@ with {
     w0 = a*b*select2(usual, 0.5, c/(0-6)); w1 = f*b*select2(usual, 0-1, c/2);
     w2 = f*a*select2(usual, 0.5, c/(0-2)); w3 = f*a*select2(usual, 0, b/6);
 };
-allpass_delay(most, t, x) = (at_age(most + 2, d, x)*w0 + at_age(most + 2, d + 1, x)*w1) : (\\(y, u).(u + y*p)) ~ _
+allpass_delay(most, t, x) = (at_age(most + 2, d, x)*w0 + at_age(most + 2, d + 1, x)*w1) : (\(y, u).(u + y*p)) ~ _
 with {
     d = max(0, floor(t - 0.5)); f = t - d; usual = f >= 0.5; scale = 1/select2(usual, 2 - f, 1 + f);
     w0 = select2(usual, 2 - 3*f, 1 - f)*scale; w1 = select2(usual, 3*f*scale, 1);
@@ -225,7 +229,7 @@ freeverb_pole(d) = 2*k/(2*k + 1 + sqrt(4*k + 1))
 with { k = max(0-0.2, d/((1 - d)*(1 - d))*(ma.SR/44100)*(ma.SR/44100)); };
 
 // Phase in cycles from 0 to 1: the sum of all frequencies before.
-phase(f) = f/ma.SR : (\\(p, i).(ma.frac(p + i)) ~ _) : mem;
+phase(f) = f/ma.SR : (\(p, i).(ma.frac(p + i)) ~ _) : mem;
 
 // Waveforms over a phase in cycles.
 turn(p) = p - floor(p);
@@ -240,6 +244,8 @@ square_wave(p, i) = select2(turn(p) < 0.5, 0-1, 1) + rounding(turn(p), i) - roun
 fade(most, i) = x*x*(3 - 2*x) with { x = min(1, max(0, (0.5/abs(i)/most - 1)/(pow(2, 1/12) - 1))); };
 harmonics(weight, p, i, most, least) = seq(j, most - least, one(most - j))
 with { one(k, b, before) = weight(k)*fade(most, i) + 2*cos(2*ma.PI*p)*b - before, b; };
+between(sine, triangle, saw, square, k) =
+    sine*sine_weight(k) + triangle*triangle_weight(k) + saw*saw_weight(k) + square*square_weight(k);
 saw_weight(k) = (0-2)/ma.PI/k;
 square_weight(k) = (k % 2)*4/ma.PI/k;
 triangle_weight(k) = (k % 2)*(2 - k % 4)*8/ma.PI/ma.PI/k/k;

@@ -1,6 +1,7 @@
 """Memoryless nonlinearities in Faust."""
 
 from ...processors.core.bounds import soft_bound
+from ...processors.core.series import _range
 from ...processors.nonlinear.waveshaper import SLOPE_BOUNDS
 from .block import Block, Signal, number, total
 
@@ -18,9 +19,7 @@ def _with_gains(block: Block, curve: str) -> list[Signal]:
 
 def _steady(block: Block) -> None:
     if block.processor.remove_dc:
-        block.refuse(
-            "it subtracts the mean of the whole signal", "Make it with remove_dc=False, behind a DCBlocker."
-        )
+        block.refuse("it subtracts the mean of the whole signal", "Make it with remove_dc=False, behind a DCBlocker.")
 
 
 def tanh(block: Block) -> list[Signal]:
@@ -52,6 +51,7 @@ def series(basis: str):
     def write(block: Block) -> list[Signal]:
         _steady(block)
         order = block.raw["basis_weights"].shape[-1]
+        bounds = ", ".join(map(number, _range(order - 1, basis)))
         weights = [block.slider("weights", *((k,) if order > 1 else ())) for k in range(order)]
         lines = ["p0 = 1;", "p1 = v;"]
         for k in range(2, order):
@@ -59,7 +59,7 @@ def series(basis: str):
         shaped = "hyperbolic(p{})" if block.processor.use_tanh else "p{}"
         terms = total([f"{weight}*{shaped.format(k)}" for k, weight in enumerate(weights)])
         gain = f"*(amplitude({block.slider('pre_gain_db')}))" if "log_pre_gain" in block.raw else "_"
-        curve = f"\\(v).({terms} with {{ {' '.join(lines)} }})"
+        curve = f"soft_bound({bounds}) : \\(v).({terms} with {{ {' '.join(lines)} }})"
         return [block.through("curve", f"{gain} : {curve}")]
 
     return write

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from ...processors.core.wavetable import harmonic_counts
 from ...processors.synth.oscillator import NUM_HARMONICS, SERIES
-from .block import Block, Signal, total
+from .block import Block, Signal
 
 WAVES = {
     "SineOscillator": "sine",
@@ -40,27 +40,28 @@ def oscillator(block: Block) -> list[Signal]:
 
 
 def waveform(block: Block, phase: str, step: str, position: str = "") -> str:
+    """The waveform of an oscillator."""
     kind = type(block.processor).__name__
     if kind in WAVES:
         return wave(block, WAVES[kind], phase, step)
-    names = list(SERIES)
-    place = block.define("place", f"min({len(names) - 1}, max(0, ({block.slider('position')}{position})*{len(names) - 1}))")
-    shares = [f"max(0, 1 - abs({place} - {k}))*{wave(block, name, phase, step)}" for k, name in enumerate(names)]
-    return f"({total(shares)})"
+    last = len(SERIES) - 1
+    place = block.define("place", f"min({last}, max(0, ({block.slider('position')}{position})*{last}))")
+    shares = ", ".join(f"max(0, 1 - abs({place} - {k}))" for k in range(len(SERIES)))
+    return summed(block, f"between({shares})", phase, step)
 
 
 def wave(block: Block, name: str, phase: str, step: str) -> str:
-    """A waveform with the harmonics below half the sample rate."""
-    if name == "sine":
-        return f"sin(2*ma.PI*{phase})" if type(block.processor).__name__ == "SineOscillator" else _limited_sine(phase, step)
-    counts = harmonic_counts(NUM_HARMONICS)
-    groups = [f"harmonics({name}_weight, {phase}, {step}, {most}, {least})" for least, most in pairwise(counts)]
-    summed = f"(0, 0) : {' : '.join(reversed(groups))} : *(sin(2*ma.PI*{phase})), !"
-    return block.define(f"{name}", summed)
+    """A basic waveform, with the harmonics below half the sample rate."""
+    return f"sin(2*ma.PI*{phase})" if name == "sine" else summed(block, f"{name}_weight", phase, step)
 
 
-def _limited_sine(phase: str, step: str) -> str:
-    return f"sin(2*ma.PI*{phase})*fade(1, {step})"
+def summed(block: Block, weights: str, phase: str, step: str) -> str:
+    """The sum of harmonics of some weights, from the highest group down, by Clenshaw's recurrence."""
+    groups = [
+        f"harmonics({weights}, {phase}, {step}, {most}, {least})"
+        for least, most in pairwise(harmonic_counts(NUM_HARMONICS))
+    ]
+    return block.define("sum", f"(0, 0) : {' : '.join(reversed(groups))} : *(sin(2*ma.PI*{phase})), !")
 
 
 def wavetable(block: Block) -> list[Signal]:

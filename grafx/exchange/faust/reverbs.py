@@ -47,9 +47,7 @@ def network(block: Block) -> list[Signal]:
         heard = [f"{number(a)}*s{j}" for j, a in enumerate(matrix[i].tolist()) if a]
         heard += [f"{block.slider('input_gain', i, side)}*{scale}*{u}" for side, u in enumerate("lr")]
         rows.append(total(heard))
-    loops = [
-        block.define(f"line{i}", in_series([f"@({p.delays[i] - 1})", *_sections(sos[i].tolist())])) for i in lines
-    ]
+    loops = [block.define(f"line{i}", in_series([f"@({p.delays[i] - 1})", *_sections(sos[i].tolist())])) for i in lines]
     outs = [total([f"{block.slider('output_gain', side, i)}*s{i}" for i in lines]) for side in range(2)]
     after = ", ".join(f"(mem : {line})" for line in loops)
     network = block.define(
@@ -69,5 +67,7 @@ def _sections(sections: list[list[float]]) -> list[str]:
     made = []
     for b0, b1, b2, a0, a1, a2 in sections:
         numbers = [b0 / a0, b1 / a0, b2 / a0, a1 / a0, a2 / a0]
-        made.append(f"*({number(numbers[0])})" if not any(numbers[1:]) else f"fi.tf2({', '.join(map(number, numbers))})")
+        made.append(
+            f"*({number(numbers[0])})" if not any(numbers[1:]) else f"fi.tf2({', '.join(map(number, numbers))})"
+        )
     return made

@@ -207,7 +207,9 @@ def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
     head = f"// {plain(part.name)}: {type(part.processor).__name__}."
     body = "\n".join(["", "with {", *lines, "};"]) if lines else ";"
     code = f"{head}\n{_called(name, [channel for inlet in inlets for channel in inlet])} = {ends}{body}"
-    return Function(part, name, code, counts, [len(outlet) for outlet in outlets], scope.latency, "; ".join(scope.notes))
+    return Function(
+        part, name, code, counts, [len(outlet) for outlet in outlets], scope.latency, "; ".join(scope.notes)
+    )
 
 
 @dataclass(frozen=True)
