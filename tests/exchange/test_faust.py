@@ -8,15 +8,14 @@ from itertools import product
 
 import pytest
 import torch
+from grafx.processors.base import Processor
 
 from grafx import processors as library
 from grafx import trees
 from grafx.data import GRAFX, NodeConfigs
-from grafx.errors import ExchangeError
 from grafx.exchange import level_of_difference, play
 from grafx.exchange.faust import REFUSED, WRITERS, Engine, to_faust
 from grafx.exchange.parts import parts_of
-from grafx.processors.base import Processor
 from grafx.search.mixing.weighted import KeyedDryWet
 
 pytest.importorskip("cyfaust")

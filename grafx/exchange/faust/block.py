@@ -12,6 +12,7 @@ from ... import trees
 from ...errors import ExchangeError
 from ...processors.contract import contract_of
 from ...processors.controls import Control
+from .helpers import PIECES
 
 Signal = list[str]
 """Expressions of the channels of a signal."""
@@ -20,6 +21,8 @@ TIMED = ("Hz", "ms", "s", "1/s", "cents")
 """Units of controls whose raw parameters stand for other values at another sample rate."""
 
 DIGITS = 12
+RESERVED = {"ba", "fi", "float", "int", "ma", "mem", "par", "prod", "seq", "si", "sum", "xor"}
+"""Words of Faust, and of the libraries that are used, which a control could be called."""
 
 
 @dataclass
@@ -46,7 +49,8 @@ class Scope:
 
     def define(self, name: str, expression: str) -> str:
         """Add a definition, and return its name, which is another one where that is taken."""
-        free = name if name not in self.definitions else f"{name}_{len(self.definitions)}"
+        taken = name in self.definitions or name in PIECES or name in RESERVED
+        free = f"{name}_{len(self.definitions)}" if taken else name
         self.definitions[free] = expression
         return free
 

@@ -56,20 +56,22 @@ def compared(
     Returns:
         What became of each node, with its distance, and that of the whole.
     """
+    # In a graph, nothing sounds before the beginning, and what looks ahead does not see what sounds after the end.
+    stems = torch.nn.functional.pad(stems, (program.latency, program.latency))
+    kept = stems.shape[-1] - program.latency
     sounds = play(parts, stems)
     ours = torch.cat([sounds[part.id][0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"])
     theirs = Engine(program.code, sample_rate).play(stems.flatten(0, 1), program.latency, stems.shape[-1])
     short = int(SECONDS_OF_NODE * sample_rate)
-    away = [_distance(function, sounds, min(short, stems.shape[-1]), sample_rate) for function in program.functions]
+    length = min(program.latency + short, stems.shape[-1])
+    away = [_distance(function, sounds, length, sample_rate) for function in program.functions]
     carried = [replace(each, distance_db=db) for each, db in zip(program.carried, away, strict=True)]
-    return carried, distance_between(theirs, ours, sample_rate)
+    return carried, distance_between(theirs[..., :kept], ours[..., :kept], sample_rate)
 
 
 def _distance(function: Function, sounds: dict[int, list[Tensor]], length: int, sample_rate: int) -> float:
     part = function.part
-    x = torch.cat([signal[..., :length] for signal in heard(part, sounds)]) if part.inlets else torch.zeros(0, length)
-    ours = torch.cat(sounds[part.id])[..., :length]
-    theirs = Engine(function.alone, sample_rate).play(x, function.latency, length)
-    # The end of what looks ahead depends on what follows.
-    whole = max(1, length - function.latency)
-    return level_of_difference(theirs[..., :whole], ours[..., :whole])
+    x = [signal[..., :length] for signal in heard(part, sounds)]
+    ours = torch.cat(part.sound(*x) if x else [signal[..., :length] for signal in sounds[part.id]])
+    given = torch.cat(x) if x else torch.zeros(0, length)
+    return level_of_difference(Engine(function.alone, sample_rate).play(given, function.latency, length), ours)

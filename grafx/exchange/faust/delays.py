@@ -14,12 +14,10 @@ def delay_line(block: Block) -> list[Signal]:
     p = block.processor
     most, interpolation = p._line
     x, time = block.inlets
-    delay = block.slider("delay_ms")
+    delay = f"whole(samples({block.slider('delay_ms')}))"
     channels = max(len(x), len(time))
     x, time = (each if len(each) == channels else each * channels for each in (x, time))
-    times = block.defined(
-        "time", [f"min({most!r}, max(0, whole(samples({delay})) + samples({swing})))" for swing in time]
-    )
+    times = block.defined("time", [f"min({most!r}, max(0, {delay} + samples({swing})))" for swing in time])
     read = f"{DELAYS[interpolation]}({int(most)}, "
     return [[f"{channel} : {read}{own})" for channel, own in zip(x, times, strict=True)]]
 

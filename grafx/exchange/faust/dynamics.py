@@ -169,9 +169,7 @@ def transient_gain(block: Block) -> str:
 
 def factorized_compressor_gain(block: Block) -> str:
     p = block.processor
-    frame = block.define(
-        "frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})")
-    )
+    frame = _frame_gain(block)
     if p.transient is None:
         return frame
     key = block.define("key_energy", f"({mean_square(block.inlets[-1])})*{frame}*{frame}")
@@ -182,18 +180,22 @@ def factorized_compressor_gain(block: Block) -> str:
 
 def factorized_gate_gain(block: Block) -> str:
     p = block.processor
-    frame = block.define(
-        "frame_gain", _between_frames(block, lambda level: f"exp({static_log_gain(block, p.frame, level)})")
-    )
+    frame = _frame_gain(block)
     if p.transient is None:
         return frame
-    energy = block.define(
-        "transient_energy", smoothed(block, mean_square(block.inlets[-1]), p.transient.energy_smoother, TRANSIENT)
-    )
+    energy = smoothed(block, mean_square(block.inlets[-1]), p.transient.energy_smoother, TRANSIENT)
+    energy = block.define("transient_energy", energy)
     level = f"log(max(0, {energy}) + {number(p.transient.floor)})"
     threshold = f"{block.slider(TRANSIENT + 'threshold_db')}*{PER_DB}"
     over = block.define("transient_over", f"{threshold} - {level}")
     return f"pow({frame}, {step(block, p.transient, over, TRANSIENT)})"
+
+
+def _frame_gain(block: Block) -> str:
+    def gain_of(level: str) -> str:
+        return f"exp({static_log_gain(block, block.processor.frame, level)})"
+
+    return block.define("frame_gain", _between_frames(block, gain_of))
 
 
 def _between_frames(block: Block, gain_of: Callable[[str], str]) -> str:

@@ -84,21 +84,15 @@ def graphic(block: Block) -> list[Signal]:
     channels, bands = block.processor.num_channels, block.processor.bands
     block.hear(log_gains=soft_bound_sum(soft_bound(block.raw["log_gains"], 10, 5), 90, 10))
     turn = block.scope.sample_rate / (2 * math.pi)
+    centres, widths = ((each.double() * turn).tolist() for each in (bands.centres, bands.widths))
 
     def filter_of(channel: int) -> str:
-        return in_series(
-            [
-                f"graphic({number(centre)}, {number(width)}, "
-                f"{block.slider('gain_db', *([channel] if channels > 1 else []), k)})"
-                for k, (centre, width) in enumerate(zip(_hertz(bands.centres, turn), _hertz(bands.widths, turn)))
-            ]
-        )
+        at = [(channel, k) if channels > 1 else (k,) for k in range(len(bands))]
+        gains = [block.slider("gain_db", *index) for index in at]
+        bank = zip(map(number, centres), map(number, widths), gains, strict=True)
+        return in_series([f"graphic({', '.join(peak)})" for peak in bank])
 
     return [by_channel(block, filter_of)]
-
-
-def _hertz(angles: Tensor, turn: float) -> list[float]:
-    return (angles.double() * turn).tolist()
 
 
 def by_channel(block: Block, filter_of: Callable[[int], str]) -> Signal:
@@ -185,10 +179,10 @@ def stacked(block: Block) -> list[Signal]:
         limit = number(float(feedback_limit(block.values["damping"].double())))
         block.note("its damping is fixed, as the limit of the feedback is found by a search")
     feedback = block.define("feedback", f"max(0, {block.slider('resonance')})*{limit}")
-    return [block.defined("stack", [f"{channel} : {_stack(block, g, damping, feedback)}" for channel in block.x])]
+    return [block.defined("stack", [f"{channel} : {_stack(g, damping, feedback)}" for channel in block.x])]
 
 
-def _stack(block: Block, g: str, damping: Sequence[str], feedback: str) -> str:
+def _stack(g: str, damping: Sequence[str], feedback: str) -> str:
     """State-variable filters in a loop without delay, solved at each sample from their states."""
     states = [f"{kind}{k}" for k in range(len(damping)) for kind in ("b", "l")]
     # Each low-pass is a gain times its input, and a rest of its states alone.
@@ -206,7 +200,7 @@ def _stack(block: Block, g: str, damping: Sequence[str], feedback: str) -> str:
     lines.append(f"y = (whole*u + silent)/(1 + whole*{feedback});")
     lines.append(f"in0 = u - {feedback}*y;")
     after = []
-    for k, r in enumerate(damping):
+    for k in range(len(damping)):
         lines.append(f"band{k} = ({g}*(in{k} - l{k}) + b{k})*d{k};")
         lines.append(f"low{k} = l{k} + {g}*band{k};")
         lines.append(f"in{k + 1} = low{k};")

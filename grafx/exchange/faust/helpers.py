@@ -193,7 +193,8 @@ with {
 
 // Delay by a time in samples within a range, interpolated.
 at_age(most, d, x) = x @ int(min(most, max(0, d)));
-linear_delay(most, t, x) = at_age(most + 1, d, x)*(1 - f) + at_age(most + 1, d + 1, x)*f with { d = floor(t); f = t - d; };
+linear_delay(most, t, x) = at_age(most + 1, d, x)*(1 - f) + at_age(most + 1, d + 1, x)*f
+with { d = floor(t); f = t - d; };
 cubic_delay(most, t, x) = at_age(most + 3, d, x)*w0 + at_age(most + 3, d + 1, x)*w1 + at_age(most + 3, d + 2, x)*w2
     + at_age(most + 3, d + 3, x)*w3
 with {

@@ -61,7 +61,7 @@ def summed(block: Block, weights: str, phase: str, step: str) -> str:
         f"harmonics({weights}, {phase}, {step}, {most}, {least})"
         for least, most in pairwise(harmonic_counts(NUM_HARMONICS))
     ]
-    return block.define("sum", f"(0, 0) : {' : '.join(reversed(groups))} : *(sin(2*ma.PI*{phase})), !")
+    return block.define("wave", f"(0, 0) : {' : '.join(reversed(groups))} : *(sin(2*ma.PI*{phase})), !")
 
 
 def wavetable(block: Block) -> list[Signal]:

@@ -66,8 +66,6 @@ def _within(block: Block, name: str, start: torch.Tensor) -> torch.Tensor:
 def _sections(sections: list[list[float]]) -> list[str]:
     made = []
     for b0, b1, b2, a0, a1, a2 in sections:
-        numbers = [b0 / a0, b1 / a0, b2 / a0, a1 / a0, a2 / a0]
-        made.append(
-            f"*({number(numbers[0])})" if not any(numbers[1:]) else f"fi.tf2({', '.join(map(number, numbers))})"
-        )
+        gain, *rest = (value / a0 for value in (b0, b1, b2, a1, a2))
+        made.append(f"fi.tf2({', '.join(map(number, (gain, *rest)))})" if any(rest) else f"*({number(gain)})")
     return made
