@@ -82,7 +82,6 @@ class Block:
         self._controls = {leaf.path[-1]: leaf.control for leaf in contract_of(processor).leaves()} | dict(ranges or {})
         self._values: Mapping[str, Any] | None = None
         self._sliders: dict[tuple[str, tuple[int, ...]], str] = {}
-        self.check_rate()
 
     @property
     def x(self) -> Signal:

@@ -152,4 +152,5 @@ def write(block: Block) -> list[Signal]:
         block.refuse(
             "it is none of the classes that can be", f"{remedy}Use one of grafx.processors, or render it as a stem."
         )
+    block.check_rate()
     return WRITERS[kind](block)
