@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 import torch
+from grafx.processors import desk
 from grafx.processors.base import Processor
 
 from grafx import processors as library
@@ -152,19 +153,27 @@ def made(cls, choice, sample_rate):
     return cls(**choice)
 
 
+def options_of(cls):
+    if cls.__module__ == desk.__name__:
+        return [{}] if cls is desk.TransientShaper else [{}, {"smooth_type": "iir"}]
+    return OPTIONS.get(cls.__name__, [{}])
+
+
 def cases():
     found = []
     for cls in WRITERS:
-        own = containers(44100).get(cls.__name__)
-        count = len(own or OPTIONS.get(cls.__name__, [{}]))
-        found += [pytest.param(cls, i, id=f"{cls.__name__}-{i}") for i in range(count)]
+        count = len(containers(44100).get(cls.__name__, options_of(cls)))
+        found += [pytest.param(cls, i, id=f"{name_of(cls)}-{i}") for i in range(count)]
     return found
 
 
+def name_of(cls):
+    return f"desk.{cls.__name__}" if cls.__module__ == desk.__name__ else cls.__name__
+
+
 def processor_of(cls, i, sample_rate):
-    if own := containers(sample_rate).get(cls.__name__):
-        return own[i]
-    return made(cls, OPTIONS.get(cls.__name__, [{}])[i], sample_rate)
+    own = containers(sample_rate).get(cls.__name__)
+    return own[i] if own else made(cls, options_of(cls)[i], sample_rate)
 
 
 def graph_of(processor, seed):
@@ -233,7 +242,7 @@ def test_sounds_as_ours(cls, i):
 
 
 @pytest.mark.each("cls")
-@pytest.mark.parametrize("cls", [cls for cls in WRITERS if cls.__name__ not in SUMMED], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [cls for cls in WRITERS if cls.__name__ not in SUMMED], ids=name_of)
 def test_sliders_sound_as_settings(cls):
     rate = 48000
     processor = processor_of(cls, 0, rate)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from grafx.processors.base import Processor
 from typer.testing import CliRunner
 
 from grafx import processors as library
@@ -15,7 +16,6 @@ from grafx.errors import ExchangeError
 from grafx.exchange import level_of_difference, play, write_graph
 from grafx.exchange.faust import REFUSED, Engine, to_faust
 from grafx.exchange.parts import parts_of
-from grafx.processors.base import Processor
 from grafx.search.mixing.console import build_console
 
 RATE = 44100

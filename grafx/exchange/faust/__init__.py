@@ -2,6 +2,7 @@
 
 from .engine import Engine, available
 from .kinds import REFUSED, WRITERS
-from .write import Program, to_faust, write_faust
+from .program import Function, Program
+from .write import to_faust, write_faust
 
-__all__ = ["REFUSED", "WRITERS", "Engine", "Program", "available", "to_faust", "write_faust"]
+__all__ = ["REFUSED", "WRITERS", "Engine", "Function", "Program", "available", "to_faust", "write_faust"]

@@ -1,10 +1,7 @@
 """How far a program in Faust is from the graph that it was written from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,9 +10,7 @@ from ..carried import Carried, Distance
 from ..distance import distance_between, level_of_difference
 from ..parts import Part, heard, play
 from .engine import Engine
-
-if TYPE_CHECKING:
-    from .write import Function, Program
+from .program import Function, Program
 
 SECONDS = 2.0  # of sound, at most
 SECONDS_OF_NODE = 0.25

@@ -3,21 +3,21 @@
 from ...data.attributes import WEIGHT
 from ...processors.contract import contract_of
 from ...processors.controls import at
-from .block import Block, Signal, slider, total
+from .draft import Draft, Signal, slider, total
 
 
-def dry_wet(block: Block) -> list[Signal]:
-    own = {name: value for name, value in block.raw.items() if name != WEIGHT}
-    if block.processor.external_param:
-        weight = float(block.raw[WEIGHT])
-        share = block.define("wet", slider(block.scope, ["wet"], weight, 0.0, 1.0))
-        own = {**own, WEIGHT: block.raw[WEIGHT]} if block.processor.shared else own
+def dry_wet(draft: Draft) -> list[Signal]:
+    own = {name: value for name, value in draft.raw.items() if name != WEIGHT}
+    if draft.processor.external_param:
+        weight = float(draft.raw[WEIGHT])
+        share = draft.define("wet", slider(draft.scope, ["wet"], weight, 0.0, 1.0))
+        own = {**own, WEIGHT: draft.raw[WEIGHT]} if draft.processor.shared else own
     else:
-        share = block.slider("drywet")
-    before = block.scope.latency
-    (wet,) = block.member(block.processor.processor, own, block.inlets)
-    dry = late(block.x, block.scope.latency - before)
-    return [crossfaded(dry, block.defined("inside", wet), share)]
+        share = draft.slider("drywet")
+    before = draft.scope.latency
+    (wet,) = draft.member(draft.processor.processor, own, draft.inlets)
+    dry = late(draft.x, draft.scope.latency - before)
+    return [crossfaded(dry, draft.defined("inside", wet), share)]
 
 
 def crossfaded(dry: Signal, wet: Signal, share: str) -> Signal:
@@ -37,26 +37,26 @@ def aligned(signals: list[tuple[Signal, int]]) -> tuple[list[Signal], int]:
     return [late(signal, latest - samples) for signal, samples in signals], latest
 
 
-def wrapper(block: Block) -> list[Signal]:
-    return block.member(block.processor.processor, block.raw, block.inlets)
+def wrapper(draft: Draft) -> list[Signal]:
+    return draft.member(draft.processor.processor, draft.raw, draft.inlets)
 
 
-def chain(block: Block) -> list[Signal]:
-    signal = block.x
-    for name, processor, raw in _members(block):
-        (signal,) = block.member(processor, raw, [signal], name)
-        signal = block.defined(f"{name}_out", signal)
+def chain(draft: Draft) -> list[Signal]:
+    signal = draft.x
+    for name, processor, raw in _members(draft):
+        (signal,) = draft.member(processor, raw, [signal], name)
+        signal = draft.defined(f"{name}_out", signal)
     return [signal]
 
 
-def parallel(block: Block) -> list[Signal]:
-    p = block.processor
-    outputs = _side_by_side(block, [(*member, block.inlets, None) for member in _members(block)])
+def parallel(draft: Draft) -> list[Signal]:
+    p = draft.processor
+    outputs = _side_by_side(draft, [(*member, draft.inlets, None) for member in _members(draft)])
     count = len(outputs)
     index = [(k,) if count > 1 else () for k in range(count)]
-    gains = [block.define(f"gain{k}", f"amplitude({block.slider('gains_db', *i)})") for k, i in enumerate(index)]
+    gains = [draft.define(f"gain{k}", f"amplitude({draft.slider('gains_db', *i)})") for k, i in enumerate(index)]
     if p.activation == "softmax":
-        whole = block.define("whole", total(gains))
+        whole = draft.define("whole", total(gains))
         gains = [f"{gain}/{whole}" for gain in gains]
     channels = max(map(len, outputs))
     outputs = [each if len(each) == channels else each * channels for each in outputs]
@@ -65,37 +65,37 @@ def parallel(block: Block) -> list[Signal]:
     ]
 
 
-def in_bands(block: Block) -> list[Signal]:
-    p = block.processor
-    crossover = block.member(p.crossover, {"log_freq": block.raw["log_freq"]}, [block.x])
+def in_bands(draft: Draft) -> list[Signal]:
+    p = draft.processor
+    crossover = draft.member(p.crossover, {"log_freq": draft.raw["log_freq"]}, [draft.x])
     members = []
-    for (name, processor, raw), band in zip(_members(block), crossover, strict=True):
+    for (name, processor, raw), band in zip(_members(draft), crossover, strict=True):
         limits = {
             leaf.path[-1].removeprefix(f"{name}_"): leaf.control
             for leaf in p.leaves()
             if leaf.path[0].startswith(f"{name}_")
         }
-        members.append((name, processor, raw, [block.defined(f"{name}_in", band), *block.inlets[1:]], limits))
-    return [[total(list(each)) for each in zip(*_side_by_side(block, members), strict=True)]]
+        members.append((name, processor, raw, [draft.defined(f"{name}_in", band), *draft.inlets[1:]], limits))
+    return [[total(list(each)) for each in zip(*_side_by_side(draft, members), strict=True)]]
 
 
-def _side_by_side(block: Block, members: list[tuple]) -> list[Signal]:
+def _side_by_side(draft: Draft, members: list[tuple]) -> list[Signal]:
     """Write members, and delay what they give to the latest of them."""
-    before, outputs = block.scope.latency, []
+    before, outputs = draft.scope.latency, []
     for name, processor, raw, inlets, limits in members:
-        block.scope.latency = before
-        (signal,) = block.member(processor, raw, inlets, name, limits)
-        outputs.append((block.defined(f"{name}_out", signal), block.scope.latency - before))
+        draft.scope.latency = before
+        (signal,) = draft.member(processor, raw, inlets, name, limits)
+        outputs.append((draft.defined(f"{name}_out", signal), draft.scope.latency - before))
     signals, latest = aligned(outputs)
-    block.scope.latency = before + latest
+    draft.scope.latency = before + latest
     return signals
 
 
-def _members(block: Block):
+def _members(draft: Draft):
     """Name, processor and raw parameters of each member."""
-    for name, processor in block.processor.processors.items():
-        raw = at(block.raw, (name,)) or {}
-        taken = {WEIGHT: block.raw[WEIGHT]} if WEIGHT in block.raw and _takes_weight(processor) else {}
+    for name, processor in draft.processor.processors.items():
+        raw = at(draft.raw, (name,)) or {}
+        taken = {WEIGHT: draft.raw[WEIGHT]} if WEIGHT in draft.raw and _takes_weight(processor) else {}
         yield name, processor, {**taken, **raw}
 
 

@@ -69,7 +69,13 @@ class Engine:
         for begin in range(0, length, BLOCK):
             part = np.ascontiguousarray(given[:, begin : begin + BLOCK])
             out = np.zeros((len(made), part.shape[-1]), self.type)
-            # cyfaust knows buffers of single precision alone; a program of double precision takes pairs of these.
-            self.dsp.compute(part.shape[-1], part.view(np.float32), out.view(np.float32))
+            self._compute(part, out)
             made[:, begin : begin + BLOCK] = out
         return torch.from_numpy(made[:, latency:])
+
+    def _compute(self, x: np.ndarray, y: np.ndarray) -> None:
+        try:
+            self.dsp.compute(x.shape[-1], x, y)
+        except ValueError:
+            # cyfaust takes buffers of single precision alone, and hands on where they are: each number is a pair there.
+            self.dsp.compute(x.shape[-1], x.view(np.float32), y.view(np.float32))

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from ... import processors as library
+from ...processors import desk
 from ...processors.dynamics.multiband import BandCompressor, BandExpander
 from ...search.mixing.weighted import KeyedDryWet, SendGain
 from . import containers, delays, dynamics, filters, gains, modulation, nonlinear, oscillators, reverbs, synths
-from .block import Block, Signal
+from .draft import Draft, Signal
 
-Writer = Callable[[Block], list[Signal]]
+Writer = Callable[[Draft], list[Signal]]
 
 _compressor = dynamics.keyed(dynamics.compressor_gain)
 
@@ -118,6 +119,11 @@ WRITERS: dict[type, Writer] = {
     library.TriangleOscillator: oscillators.oscillator,
     library.WavetableOscillator: oscillators.wavetable,
 }
+WRITERS |= {
+    face: next(WRITERS[base] for base in face.__mro__ if base in WRITERS)
+    for face in vars(desk).values()
+    if isinstance(face, type) and any(base in WRITERS for base in face.__mro__)
+}
 """Class to the function that writes it. Classes derived from it may compute something else, and are not written."""
 
 _LONG = "it convolves with a response of many thousand taps, which Faust does not compute in time"
@@ -137,20 +143,20 @@ REFUSED: dict[type, tuple[str, str]] = {
 """Class to why it has no exact form in Faust, and what to do."""
 
 
-def write(block: Block) -> list[Signal]:
+def write(draft: Draft) -> list[Signal]:
     """Write a processor into the function of its node.
 
     Raises:
         ExchangeError: It has no exact form, or there is none for its options.
     """
-    kind = type(block.processor)
+    kind = type(draft.processor)
     if kind in REFUSED:
-        block.refuse(*REFUSED[kind])
+        draft.refuse(*REFUSED[kind])
     if kind not in WRITERS:
         known = ", ".join(base.__name__ for base in kind.__mro__ if base in WRITERS)
         remedy = f"It derives from {known}, which is. " if known else ""
-        block.refuse(
+        draft.refuse(
             "it is none of the classes that can be", f"{remedy}Use one of grafx.processors, or render it as a stem."
         )
-    block.check_rate()
-    return WRITERS[kind](block)
+    draft.check_rate()
+    return WRITERS[kind](draft)

@@ -11,70 +11,18 @@ from torch import Tensor
 from ...data import GRAFX
 from ...errors import ExchangeError
 from ...files import replacing
-from ..carried import Carried, Written
+from ..carried import Written
 from ..parts import Part, parts_of
-from .block import Block, Scope, Signal, identifier, plain, slider, total
 from .compare import compared, excerpt
 from .containers import aligned, crossfaded, late
+from .draft import Draft, Scope, Signal, identifier, plain, slider, total
 from .engine import available
 from .helpers import helpers_for
 from .kinds import write
+from .program import Function, Program
 
 LETTERS = "xyzuv"  # of the arguments of functions, one for each inlet
 WIRE = re.compile(r"\b(?:in\d+_\d+|n\d+(?:_\d+)+)\b")
-
-
-@dataclass(frozen=True)
-class Function:
-    """The function of a node.
-
-    Attributes:
-        part: The node.
-        name: Its name.
-        code: Its definition.
-        inlets: Numbers of channels of its inlets.
-        outlets: Those of its outlets.
-        latency: By how many samples these are late.
-        note: What else there is to know about it.
-    """
-
-    part: Part
-    name: str
-    code: str
-    inlets: Sequence[int]
-    outlets: Sequence[int]
-    latency: int
-    note: str
-
-    @property
-    def alone(self) -> str:
-        """A program of this function only."""
-        return f'import("stdfaust.lib");\n{helpers_for(self.code)}\n{self.code}\nprocess = {self.name};\n'
-
-
-@dataclass(frozen=True)
-class Program:
-    """A graph in Faust.
-
-    Attributes:
-        code: The program.
-        functions: Those of the nodes, each behind those that it hears.
-        latency: By how many samples its sound is later than that of the graph.
-        outs: The numbers of channels of the ``out`` nodes, in id order.
-    """
-
-    code: str
-    functions: Sequence[Function]
-    latency: int
-    outs: Sequence[int]
-
-    @property
-    def carried(self) -> list[Carried]:
-        """What became of each node."""
-        return [
-            Carried(f.part.id, f.part.type, "exact", f"{type(f.part.processor).__name__} in Faust", note=f.note)
-            for f in self.functions
-        ]
 
 
 def to_faust(
@@ -142,18 +90,18 @@ def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence
             continue
         inlets, latency = _heard(part, signals)
         if part.processor is None:
-            steps.append(step := Step([f"n{part.id}_{c}" for c in range(len(inlets[0]))], inlets[0]))
+            steps.append(step := Wiring([f"n{part.id}_{c}" for c in range(len(inlets[0]))], inlets[0]))
             signals[part.id, 0] = step.makes, latency
             continue
         functions.append(function := _function(part, [len(each) for each in inlets], sample_rate))
         call = _called(function.name, [channel for inlet in inlets for channel in inlet])
         names = [[f"n{part.id}_{i}_{c}" for c in range(count)] for i, count in enumerate(function.outlets)]
-        steps.append(Step([name for outlet in names for name in outlet], [call]))
+        steps.append(Wiring([name for outlet in names for name in outlet], [call]))
         signals |= {(part.id, i): (outlet, latency + function.latency) for i, outlet in enumerate(names)}
     outs = sorted(part.id for part in parts if part.type == "out")
     heard, latest = aligned([signals[i, 0] for i in outs])
     ends = [channel for signal in heard for channel in signal]
-    process = _process([channel for i in inputs for channel in arguments[i]], [*steps, Step([], ends)])
+    process = _process([channel for i in inputs for channel in arguments[i]], [*steps, Wiring([], ends)])
     code = "\n\n".join([*(function.code for function in functions), process])
     header = _header(name, sample_rate, latest, functions)
     whole = "\n\n".join(piece for piece in (header, helpers_for(code), code) if piece)
@@ -194,7 +142,7 @@ def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
     name = re.sub(r"^(?=\d)", "n", identifier(f"{part.type}_{part.id}"))
     scope = Scope(part.place, f"[{part.id:03d}]{plain(part.name)}", sample_rate, write)
     inlets = [[f"{LETTERS[i % 5] * (1 + i // 5)}{c}" for c in range(count)] for i, count in enumerate(counts)]
-    outlets = write(Block(scope, part.processor, part.raw, inlets))
+    outlets = write(Draft(scope, part.processor, part.raw, inlets))
     if part.wet != 1:
         share = scope.define("wet", slider(scope, ["wet"], part.wet, 0.0, 1.0))
         dry = late(inlets[0], scope.latency) if part.passes_dry else ["0"] * len(inlets[0])
@@ -213,7 +161,7 @@ def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
 
 
 @dataclass(frozen=True)
-class Step:
+class Wiring:
     """What is computed of the wires before.
 
     Attributes:
@@ -230,7 +178,7 @@ class Step:
         return set(WIRE.findall(" ".join(self.expressions)))
 
 
-def _process(inputs: Signal, steps: Sequence[Step]) -> str:
+def _process(inputs: Signal, steps: Sequence[Wiring]) -> str:
     """One step after another, each of which gets the wires that it or a later one reads.
 
     A step is written once, as Faust would go through it again for each of its outputs that is picked.

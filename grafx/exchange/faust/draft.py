@@ -42,7 +42,7 @@ class Scope:
     place: str
     group: str
     sample_rate: float
-    write: Callable[["Block"], list[Signal]]
+    write: Callable[["Draft"], list[Signal]]
     definitions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     latency: int = 0
@@ -55,7 +55,7 @@ class Scope:
         return free
 
 
-class Block:
+class Draft:
     """A processor with its values, one row, within the function of a node.
 
     Args:
@@ -140,7 +140,7 @@ class Block:
     ) -> list[Signal]:
         """Write a processor that is part of this one, and return what it gives."""
         path = self.path if name is None else (*self.path, name)
-        return self.scope.write(Block(self.scope, processor, raw, inlets, path, ranges))
+        return self.scope.write(Draft(self.scope, processor, raw, inlets, path, ranges))
 
     def note(self, text: str) -> None:
         if text not in self.scope.notes:
