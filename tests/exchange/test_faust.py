@@ -205,7 +205,8 @@ def ours(G, processor, stems, sample_rate):
 
 def channels_for(processor, wanted):
     """How many channels a processor takes, where it does not take those that are wanted."""
-    if type(processor).__name__ in MONO or {"speed", "lfo", "carrier"} & {*processor.inlets}:
+    summed = type(processor).__name__ in SUMMED  # which takes a while to compile for each channel
+    if summed or type(processor).__name__ in MONO or {"speed", "lfo", "carrier"} & {*processor.inlets}:
         return 1
     mode = getattr(processor, "processor_channel", "mono")
     return 2 if type(processor).__name__ in STEREO or mode == "midside" else wanted

@@ -21,6 +21,8 @@ TIMED = ("Hz", "ms", "s", "1/s", "cents")
 """Units of controls whose raw parameters stand for other values at another sample rate."""
 
 DIGITS = 12
+ROUNDING = 1e-9  # of a range, which a setting at its end may miss
+STEPS = 10000  # of a slider
 RESERVED = {"ba", "fi", "float", "int", "ma", "mem", "par", "prod", "seq", "si", "sum", "xor"}
 """Words of Faust, and of the libraries that are used, which a control could be called."""
 
@@ -181,13 +183,16 @@ def slider(
         unit: That of its value.
         scale: ``"log"`` for one whose ratios are even.
     """
+    slack = ROUNDING * (high - low)
+    value = min(max(value, low), high) if low - slack < value < high + slack else value
     low, high = min(low, value), max(high, value)
     *groups, own = label
     order = f"[{len(scope.definitions):03d}]"
     meta = (f"[unit:{unit}]" if unit else "") + ("[scale:log]" if scale == "log" and low > 0 else "")
     path = "/".join([f"v:{scope.group}", *groups, f"{order}{own}{meta}"])
-    step = float(f"{(high - low) / 1e4:.1g}") or 1e-6
-    return f'hslider("{path}", {", ".join(map(number, (value, low, high, step)))})'
+    step = (high - low) / STEPS
+    step = min(step, low / 100) if scale == "log" and low > 0 else step
+    return f'hslider("{path}", {", ".join(map(number, (value, low, high, float(f"{step:.1g}"))))})'
 
 
 def number(value: float) -> str:
