@@ -68,6 +68,7 @@ FORMATS: dict[str, Format] = {
         "a project for DAWs: tracks, sends, faders, devices", "dawproject:write_dawproject", ".dawproject"
     ),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
+    "faust": Format("a program in Faust, with sliders", "faust:write_faust", ".dsp"),
     "pedalboard": Format(
         "a Python script with Pedalboards, and NumPy for sums",
         "pedalboard:write_pedalboard",
