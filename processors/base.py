@@ -20,6 +20,7 @@ from .core.streaming import State, in_blocks, remember
 from .errors import ParameterError
 from .options import Options, options_of_call, written
 from .rows import share_rows
+from .shown import remark, table
 from .stream import Stream, flat, resolution_of_part
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
@@ -147,7 +148,10 @@ class Processor(Contract, Constants, metaclass=Construction):
         return Stream(self)(blocks, state, parameters)
 
     def __repr__(self) -> str:
-        return written(type(self), self._options)
+        return written(type(self), self._options) + remark(self)
+
+    def _repr_html_(self) -> str:
+        return table(self)
 
     def count_num_parameters(self) -> int:
         """Return the number of normalized values for each signal of a batch."""
