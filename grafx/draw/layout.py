@@ -111,7 +111,12 @@ def layered_layout(
     spacing = scales(node_spacing, USUAL_SPACING)
     parts, loners = place_parts(G, blocks, spacing, find_backward_edges(G))
     if loners:
-        parts.append(place_loners(G, loners, blocks, max((part.length for part in parts), default=0.0), spacing))
+        longest = max((part.length for part in parts), default=0.0)
+
+        def count(pitch: float, _: float) -> int:
+            return max(int(longest / pitch), round(sqrt(2 * len(loners))))
+
+        parts.append(place_loners(G, loners, blocks, spacing, count))
     return turned(stacked(parts, spacing), vertical)
 
 
@@ -361,13 +366,25 @@ def turned(layout: Layout, vertical: bool) -> Layout:
 
 
 def place_loners(
-    G: nx.MultiDiGraph, loners: list, blocks: Mapping[Hashable, Block], longest: float, spacing: tuple[float, float]
+    G: nx.MultiDiGraph,
+    loners: list,
+    blocks: Mapping[Hashable, Block],
+    spacing: tuple[float, float],
+    count: Callable[[float, float], int],
 ) -> Part:
-    """Place nodes without edges in rows of some length."""
+    """Place nodes without edges in rows.
+
+    Args:
+        G: The graph.
+        loners: The nodes.
+        blocks: The space of each node.
+        spacing: Scales of the gaps along and across the flow.
+        count: How many there are in a row along the flow, given their distances along and across it.
+    """
     placed = Layout({}, {})
     pitch = max(blocks[n].lead + blocks[n].length + blocks[n].tail for n in loners) + NODE_GAP * spacing[0]
     width = max(blocks[n].near + blocks[n].width + blocks[n].far for n in loners) + NODE_GAP * spacing[1]
-    columns = max(int(longest / pitch), round(sqrt(2 * len(loners))), 1)
+    columns = max(count(pitch, width), 1)
     for i, n in enumerate(loners):
         b = blocks[n]
         along = (i % columns) * pitch + b.lead + b.length / 2

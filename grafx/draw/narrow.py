@@ -5,9 +5,9 @@ beside each other, and others begin beneath them.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 from typing import NamedTuple
 
 import networkx as nx
@@ -22,7 +22,6 @@ from .layout import (
     Block,
     Layout,
     Pairs,
-    Part,
     Point,
     Spacing,
     find_backward_edges,
@@ -92,26 +91,23 @@ def _packed(
     room: float,
     banks: Banks | None = None,
 ) -> Layout:
-    parts = _parts(G, blocks, spacing, find_backward_edges(G), banks)
-    return turned(_in_shelves(parts, room, vertical, spacing), vertical)
-
-
-def _parts(
-    G: nx.MultiDiGraph,
-    blocks: Blocks,
-    spacing: tuple[float, float],
-    backward: Pairs,
-    banks: Banks | None = None,
-) -> list[Part]:
-    parts, loners = place_parts(G, blocks, spacing, backward, banks)
-    return [*parts, *(place_loners(G, [n], blocks, 0.0, spacing) for n in loners)]
+    return turned(_in_shelves(G, blocks, spacing, find_backward_edges(G), room, vertical, banks), vertical)
 
 
 # --- Parts in shelves ---------------------------------------------------------------------------------------
 
 
-def _in_shelves(parts: Iterable[Part], room: float, vertical: bool, spacing: tuple[float, float]) -> Layout:
-    """Place parts in rows of a page, each as high as the highest of its parts."""
+def _in_shelves(
+    G: nx.MultiDiGraph,
+    blocks: Blocks,
+    spacing: tuple[float, float],
+    backward: Pairs,
+    room: float,
+    vertical: bool = False,
+    banks: Banks | None = None,
+) -> Layout:
+    """Place parts in rows of a page, each as high as the highest of its parts, and nodes without edges below them."""
+    parts, loners = place_parts(G, blocks, spacing, backward, banks)
     whole = Layout({}, {})
     across, down = (spacing[1], spacing[0]) if vertical else (spacing[0], spacing[1])
     x = y = height = 0.0
@@ -121,6 +117,13 @@ def _in_shelves(parts: Iterable[Part], room: float, vertical: bool, spacing: tup
             x, y, height = 0.0, y + height + PART_GAP * down, 0.0
         merge(whole, layout, (y, x) if vertical else (x, y))
         x, height = x + size[0] + PART_GAP * across, max(height, size[1])
+    if loners:
+
+        def count(pitch: float, width: float) -> int:
+            return ceil(len(loners) / max(1, int(room / width))) if vertical else int(room / pitch)
+
+        y += (height + PART_GAP * down) if parts else 0.0
+        merge(whole, place_loners(G, loners, blocks, spacing, count).layout, (y, 0.0) if vertical else (0.0, y))
     return whole
 
 
@@ -168,8 +171,8 @@ def _folded(G: nx.MultiDiGraph, blocks: Blocks, spacing: tuple[float, float], ro
     while True:
         folds = _folds(G, blocks, backward, spacing, rows)
         H = _with_folds(G, folds)
-        parts = _parts(H, {n: folds[n].block if n in folds else blocks[n] for n in H}, spacing, backward)
-        yield turned(_unfolded(blocks, _in_shelves(parts, room, False, spacing), folds), False)
+        spaces = {n: folds[n].block if n in folds else blocks[n] for n in H}
+        yield turned(_unfolded(blocks, _in_shelves(H, spaces, spacing, backward, room), folds), False)
         if rows >= longest:
             return
         rows = min(longest, rows + max(1, rows // 3))

@@ -56,7 +56,8 @@ def test_areas_are_numbers_of_nodes(graphs, count):
 
 def test_a_console_is_wide_where_its_stems_are(graphs):
     svg, areas = read(outline(graphs.console(50)))
-    assert areas[0] == pytest.approx(areas[1]) and areas[0] > 40 * areas[-1]
+    assert areas[1] / areas[0] == pytest.approx(51 / 50)  # one of them is the master's
+    assert areas[0] / areas[-1] == pytest.approx(50)
     assert float(svg.get("height")) < 200 and float(svg.get("width")) < 700
 
 
@@ -77,7 +78,7 @@ def test_notebooks_show_an_outline_of_what_is_too_large(graphs, monkeypatch):
     chain = GRAFX()
     chain.add_serial_chain(["eq"] * 500)
     dense = graphs.make(["eq"] * 90, [(i, j) for j in range(90) for i in range(j)])
-    for G in (chain, dense, graphs.dag(300, span=300)):
+    for G in (chain, dense):
         assert "<svg" in notebook.notebook_html(G) and "Too large" in notebook.notebook_html(G)
         assert notebook.notebook_svg(G) is None
     assert notebook.is_shown(graphs.console(30))
