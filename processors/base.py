@@ -16,11 +16,11 @@ from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
 from .core.lasting import Lasting
 from .core.precision import REAL
+from .core.shown import remark, table
 from .core.streaming import State, in_blocks, remember
 from .errors import ParameterError
 from .options import Options, options_of_call, written
 from .rows import share_rows
-from .shown import remark, table
 from .stream import Stream, flat, resolution_of_part
 
 __all__ = ["Control", "ParameterError", "ParameterSize", "Processor", "run"]
@@ -151,7 +151,7 @@ class Processor(Contract, Constants, metaclass=Construction):
         return written(type(self), self._options) + remark(self)
 
     def _repr_html_(self) -> str:
-        return table(self)
+        return table(self, written(type(self), self._options))
 
     def count_num_parameters(self) -> int:
         """Return the number of normalized values for each signal of a batch."""

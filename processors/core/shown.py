@@ -7,9 +7,6 @@ from typing import Any
 
 import torch
 
-from .controls import Control, Leaf
-from .options import written
-
 MOST = 100  # characters of the names of controls
 
 
@@ -17,14 +14,14 @@ def remark(processor: Any) -> str:
     """What a processor has, as a comment: its plugs where there are more than one in and one out, and its controls."""
     try:
         parts = [_plugs(processor), _named(list(_names(processor)))]
-    except Exception:
+    except Exception:  # what is half made, or badly made, is printed nevertheless
         return ""
     return "".join(f"  # {text}" for text in [": ".join(filter(None, parts))] if text)
 
 
-def table(processor: Any) -> str:
+def table(processor: Any, code: str) -> str:
     """A processor as HTML: its code, what it does, and its controls with their ranges and defaults."""
-    lines = [f"<pre>{html.escape(written(type(processor), processor._options))}</pre>"]
+    lines = [f"<pre>{html.escape(code)}</pre>"]
     about = (inspect.getdoc(type(processor)) or "").partition("\n\n")[0].replace("\n", " ")
     plugs = _plugs(processor)
     lines += [f"<div>{html.escape(text)}</div>" for text in (about, plugs) if text]
@@ -72,7 +69,7 @@ def _named(names: list[str]) -> str:
     return ", ".join([*shown, f"… {left} more"] if left else shown)
 
 
-def _row(leaf: Leaf) -> str:
+def _row(leaf: Any) -> str:
     control = leaf.control
     numbers = (f"{control.low:g}", f"{control.high:g}", _default(control))
     values = " × ".join(map(str, leaf.shape)) or "1"
@@ -80,7 +77,7 @@ def _row(leaf: Leaf) -> str:
     return f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
 
 
-def _default(control: Control) -> str:
+def _default(control: Any) -> str:
     values = torch.tensor(control.default, dtype=torch.double).flatten().tolist()
     if len(set(values)) == 1:
         return f"{values[0]:.4g}"
