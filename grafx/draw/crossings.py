@@ -236,17 +236,26 @@ def _side(layer: list[int], ends: Ends) -> _Side | None:
 
 
 def _sift(order: np.ndarray, costs: np.ndarray) -> np.ndarray:
-    """Move the item that gains most to where it costs least, while one gains; the same array where none does."""
-    rows = np.arange(len(order))
+    """Move items to where they cost least, first those that gain most, while any gain; the same array where none do."""
+    places = np.arange(len(order))
     saved = np.zeros((len(order), len(order) + 1), np.float32)  # by an item behind so many of the others
     while True:
         costs[order[:, None], order].cumsum(axis=1, out=saved[:, 1:])
-        gains = saved.max(axis=1) - saved[rows, rows]
-        row = int(gains.argmax())
-        if gains[row] < LEAST_GAIN:
+        gains = saved.max(axis=1) - saved[places, places]
+        movable = np.flatnonzero(gains >= LEAST_GAIN)
+        if not len(movable):
             return order
-        target = int(saved[row].argmax())
-        if target > row:
-            order = np.concatenate([order[:row], order[row + 1 : target], order[row : row + 1], order[target:]])
-        else:
-            order = np.concatenate([order[:target], order[row : row + 1], order[target:row], order[row + 1 :]])
+        for item in order[movable[gains[movable].argsort()[::-1]]]:
+            order = _moved(order, item, costs[item])
+
+
+def _moved(order: np.ndarray, item: int, costs: np.ndarray) -> np.ndarray:
+    """An order with one item where it costs least."""
+    saved = np.zeros(len(order) + 1, np.float32)
+    costs[order].cumsum(out=saved[1:])
+    here, there = int((order == item).argmax()), int(saved.argmax())
+    if saved[there] - saved[here] < LEAST_GAIN:
+        return order
+    if there > here:
+        return np.concatenate([order[:here], order[here + 1 : there], order[here : here + 1], order[there:]])
+    return np.concatenate([order[:there], order[here : here + 1], order[there:here], order[here + 1 :]])

@@ -54,6 +54,7 @@ EDGE_OPTIONS = {"linewidth": 1.0}
 POSITION_OPTIONS = {"node_spacing": 1.0}
 
 SETTINGS = RLock()  # matplotlib's are those of all threads
+LARGE = 1e7  # pixels, of which PNG files are written in less time rather than in fewer bytes
 WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -70,6 +71,8 @@ class Drawing(Figure):
         suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
         kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
         kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
+        if kind.lower() == "png" and self.get_figwidth() * self.get_figheight() * self.dpi**2 > LARGE:
+            kwargs.setdefault("pil_kwargs", {"compress_level": 1})
         with SETTINGS, rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
