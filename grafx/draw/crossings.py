@@ -92,7 +92,11 @@ def _sort_by_neighbours(layer: list[int], neighbours: Ends, place: dict[int, int
     keys = {}
     for k, i in enumerate(layer):
         links = neighbours[i]
-        keys[i] = sum(place[j] + port - own for own, j, port in links) / len(links) if links else k
+        if len(links) == 1:
+            ((own, j, port),) = links
+            keys[i] = place[j] + port - own
+        else:
+            keys[i] = sum(place[j] + port - own for own, j, port in links) / len(links) if links else k
     layer.sort(key=keys.__getitem__)
     place.update({i: k for k, i in enumerate(layer)})
 
@@ -101,15 +105,19 @@ def _swap_neighbours(layers: Layers, sides: tuple[Ends, Ends], place: dict[int, 
     for layer in layers:
         for k in range(len(layer) - 1):
             a, b = layer[k], layer[k + 1]
-            gain = 0
-            for neighbours in sides:
-                at = [place[j] + port for _, j, port in neighbours[a]]
-                for _, j, port in neighbours[b]:
-                    other = place[j] + port
-                    gain += sum((x > other) - (x < other) for x in at)
-            if gain > 0:
+            if sum(_saved(neighbours[a], neighbours[b], place) for neighbours in sides) > 0:
                 layer[k], layer[k + 1] = b, a
                 place[a], place[b] = k + 1, k
+
+
+def _saved(first: list, second: list, place: dict[int, int]) -> int:
+    """How many crossings it saves that an item with these links is behind another rather than before it."""
+    if len(first) == len(second) == 1:
+        ((_, i, port),), ((_, j, other),) = first, second
+        x, y = place[i] + port, place[j] + other
+        return (x > y) - (x < y)
+    ends = [place[j] + port for _, j, port in second]
+    return sum((x > y) - (x < y) for _, i, port in first for x in (place[i] + port,) for y in ends)
 
 
 # --- Sifting ------------------------------------------------------------------------------------------------
