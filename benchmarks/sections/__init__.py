@@ -40,6 +40,7 @@ SECTIONS = (
     "settings",
     "graph_data",
     "graphbench",
+    "drawings",
 )
 """All sections in the order of the page."""
 

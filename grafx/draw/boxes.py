@@ -15,7 +15,7 @@ def draw_box(
 ) -> None:
     """Draw a box of a shape, see :data:`.shapes.CORNERS`, with an outline in points."""
     outline = {"facecolor": color, "edgecolor": outline_color(color), "linewidth": linewidth}
-    ax.add_patch(ScaledPath(box(center, size, shape), **outline, zorder=2, gid=gid))
+    ax.add_artist(ScaledPath(box(center, size, shape), **outline, zorder=2, gid=gid))
 
 
 def write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:

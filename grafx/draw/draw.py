@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from io import StringIO
 from math import inf
 from numbers import Real
@@ -29,6 +30,7 @@ from .layout import (
     layered_layout,
     scales,
 )
+from .narrow import READABLE, narrowed_layout, packed_layout
 from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, find_bounds, fit, show
 from .scaled import ScaledPath, ScaledPolygon, root_of
 from .shapes import course, direction
@@ -52,6 +54,7 @@ EDGE_OPTIONS = {"linewidth": 1.0}
 POSITION_OPTIONS = {"node_spacing": 1.0}
 
 SETTINGS = RLock()  # matplotlib's are those of all threads
+LARGE = 1e7  # pixels, of which PNG files are written in less time rather than in fewer bytes
 WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -68,6 +71,10 @@ class Drawing(Figure):
         suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
         kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
         kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
+        if rcParams["savefig.dpi"] == "figure":  # which else is what the figure had at first
+            kwargs.setdefault("dpi", self.dpi)
+        if kind.lower() == "png" and self.get_figwidth() * self.get_figheight() * self.dpi**2 > LARGE:
+            kwargs.setdefault("pil_kwargs", {"compress_level": 1})
         with SETTINGS, rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
@@ -153,10 +160,10 @@ def draw_edge(
     color, style = (ink.backward, (0, (4, 2))) if closes_cycle else (ink.edge, "solid")
     name = "edge-{}-{}-{}".format(*edge)
     line = {"edgecolor": color, "linewidth": linewidth, "linestyle": style}
-    ax.add_patch(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
+    ax.add_artist(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
     side = (half_width * arrival[1], -half_width * arrival[0])
     corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
-    ax.add_patch(ScaledPolygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
+    ax.add_artist(ScaledPolygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
 
 
 def draw_grafx(
@@ -192,7 +199,8 @@ def draw_grafx(
         colors: Node type to colour, for types with another colour than the default; or a list of colours for the types
             in their order.
         width: Of the figure in inches, such as that of a column of a paper. A larger drawing closes its gaps, and then
-            shrinks as a whole, texts included; a smaller one stands in the middle.
+            shrinks as a whole, texts included; before it could no longer be read, long chains are folded into rows, or
+            begin beneath each other where signals flow downwards. A smaller one stands in the middle.
         ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
         legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
             ``"right"``, or ``False``.
@@ -258,7 +266,9 @@ def _surround(
     bounds = find_bounds(arranged.layout, arranged.blocks, vertical)
     if legend:
         rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
-        bounds = draw_legend(ax, fills, shorts, bounds, legend, rows, max(arranged.density, 0.75))
+        shrunk = 1.0 if room is None else min(1.0, room / max(bounds[2] - bounds[0], 1.0))
+        size = max(arranged.density, 0.75) / max(shrunk, READABLE)  # which shrinks with the drawing
+        bounds = draw_legend(ax, fills, shorts, bounds, legend, rows, size)
     return draw_title(ax, title, bounds) if title else bounds
 
 
@@ -309,20 +319,24 @@ def _arranged(
     """Place nodes, closer to each other where there is less room."""
     along, across = scales(node_options.pop("size"), USUAL_SIZE)
     fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
-    place = position_function(function)
-    for density in (1.0,) if room is None or function is not layered_layout else DENSITIES:
+    closes = room is not None and function is layered_layout
+    place = partial(packed_layout, room=room) if closes else position_function(function)
+    for density in DENSITIES if closes else (1.0,):
         sides = NODE_SIDE * along * density, NODE_SIDE * across * density
         blocks = make_blocks(G, *texts, sides, fonts, vertical, density)
         closer = {}
         if density < 1:
             spacing = scales(position_options["node_spacing"], USUAL_SPACING)
             closer = {"node_spacing": tuple(density * USUAL_SPACING * each for each in spacing)}
-        layout = place(G, blocks, vertical=vertical, **{**position_options, **closer})
+        options = {**position_options, **closer}
+        layout = place(G, blocks, vertical=vertical, **options)
         if not isinstance(layout, Layout):
             layout = _with_direct_routes(G, blocks, layout, vertical)
         left, _, right, _ = find_bounds(layout, blocks, vertical)
         if room is None or right - left <= room:
             break
+    if closes and (right - left) * READABLE > room:
+        layout = narrowed_layout(G, blocks, vertical=vertical, **options, room=room)
     return _Arranged(blocks, layout, density)
 
 
