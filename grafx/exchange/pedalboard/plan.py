@@ -15,7 +15,7 @@ from ...data import GRAFX
 from ...errors import ExchangeError
 from ..carried import Carried
 from ..distance import level_of_difference
-from ..parts import Part, Source, heard, parts_of, play
+from ..parts import Part, heard, parts_of, play
 from .job import Job, loudest_part
 from .live import run
 from .memory import remembered
@@ -99,6 +99,29 @@ def plan_of(
         ExchangeError: A node cannot be carried over.
     """
     parts = parts_of(G, sample_rate, processors)
+    inputs = _inputs(parts)
+    sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
+    steps = [_stem_step(part, number) for number, part in enumerate(inputs)]
+    carried: list[Carried] = []
+    for part in parts:
+        if part.processor is None:
+            steps += [] if part.type == "in" else [BoardStep(_outlet(part.id, 0), _sources(part)[0], (), (part.id,))]
+            continue
+        stereo = [signal.expand(2, -1) for signal in heard(part, sounds)]
+        share = part.wet, 1 - part.wet if part.passes_dry else 0.0
+        job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0], share, responses)
+        routes, told = _routes(part, job, stereo, sounds[part.id], G.nodes[part.id])
+        carried.append(told)
+        steps += _steps(part, routes)
+    outputs = [_outlet(part.id, 0) for part in sorted(parts, key=lambda part: part.id) if part.type == "out"]
+    merged = _merged(steps, outputs)
+    ahead = sum(_ahead(step.stages) for step in merged)
+    texts = {part.id: _text(part, G.nodes[part.id]) for part in parts}
+    return BoardPlan(*_named(merged, outputs, texts), carried, ahead, sample_rate, [part.name for part in inputs])
+
+
+def _inputs(parts: Sequence[Part]) -> list[Part]:
+    """The ``in`` nodes, in id order, of a graph that has no other sources."""
     inputs = sorted((part for part in parts if part.type == "in"), key=lambda part: part.id)
     if not inputs:
         raise ExchangeError("The graph has no input: pedalboard processes sound, and has no synthesizers of its own.")
@@ -108,44 +131,37 @@ def plan_of(
                 f"{part.place} ({type(part.processor).__name__}) generates sound, for which pedalboard has no plug-in:"
                 " render it into a stem, and put an 'in' node in its place."
             )
-    sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
-    names = _Names()
-    steps: list[BoardStep] = []
-    carried: list[Carried] = []
-    of: dict[Source, str] = {}
-    for number, part in enumerate(inputs):
-        name = names.new(part.name)
-        early = (Shift(part.placement.delay_samples),) if part.placement.delay_samples else ()
-        steps.append(BoardStep(name, number, (*early, *(gain(-1.0) if part.placement.inverted else ())), (part.id,)))
-        of[part.id, 0] = name
-    for part in parts:
-        if part.type == "in":
+    return inputs
+
+
+def _stem_step(part: Part, number: int) -> BoardStep:
+    late = (Shift(part.placement.delay_samples),) if part.placement.delay_samples else ()
+    stages = (*late, *(gain(-1.0) if part.placement.inverted else ()))
+    return BoardStep(_outlet(part.id, 0), number, stages, (part.id,))
+
+
+def _steps(part: Part, routes: Sequence[Sequence[Stages | None]]) -> list[BoardStep]:
+    """A step for each outlet of a processor, behind one for each inlet where it hears several."""
+    steps = []
+    for outlet, route in enumerate(routes):
+        name, sources = _outlet(part.id, outlet), _sources(part)
+        branches = [(sources[k], stages) for k, stages in enumerate(route) if stages is not None and sources[k]]
+        if len(branches) == 1:
+            steps.append(BoardStep(name, *branches[0], (part.id,)))
             continue
-        sources = [tuple(of[source] for source in inlet) for inlet in part.inlets]
-        if part.processor is None:
-            name = names.new(part.name)
-            steps.append(BoardStep(name, sources[0], (), (part.id,)))
-            of[part.id, 0] = name
-            continue
-        stereo = [signal.expand(2, -1) for signal in heard(part, sounds)]
-        share = part.wet, 1 - part.wet if part.passes_dry else 0.0
-        job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0], share, responses)  # pyright: ignore
-        routes, told = _routes(part, job, stereo, sounds[part.id], G.nodes[part.id])
-        carried.append(told)
-        for outlet, route in enumerate(routes):
-            branches = [(inlet, stages) for inlet, stages in enumerate(route) if stages is not None and sources[inlet]]
-            ends = []
-            for inlet, stages in branches:
-                ends.append(names.new(part.name))
-                steps.append(BoardStep(ends[-1], sources[inlet], stages, (part.id,)))
-            if len(ends) != 1:
-                steps.append(BoardStep(names.new(part.name), tuple(ends), (), (part.id,)))
-            of[part.id, outlet] = steps[-1].name
-    outputs = [of[part.id, 0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"]
-    steps = _merged(steps, outputs)
-    ahead = sum(_ahead(step.stages) for step in steps)
-    texts = {part.id: _text(part, G.nodes[part.id]) for part in parts}
-    return BoardPlan(*_named(steps, outputs, texts), carried, ahead, sample_rate, [part.name for part in inputs])
+        ends = [BoardStep(f"{name} {k}", *branch, (part.id,)) for k, branch in enumerate(branches)]
+        steps += [*ends, BoardStep(name, tuple(end.name for end in ends), (), (part.id,))]
+    return steps
+
+
+def _sources(part: Part) -> list[tuple[str, ...]]:
+    """Names of the signals at each inlet."""
+    return [tuple(_outlet(*source) for source in inlet) for inlet in part.inlets]
+
+
+def _outlet(node: int, outlet: int) -> str:
+    """The name of a signal until all are named."""
+    return f"{node}.{outlet}"
 
 
 def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
