@@ -429,6 +429,8 @@ class TestRefusals:
             write_graph(G, "dawproject", file, RATE)
         with pytest.raises(ExchangeError, match=r"\(1, 2, samples\)"):
             write_graph(G, "dawproject", file, RATE, stems=stems)
+        with pytest.raises(ExchangeError, match=r"Node 0 of type 'in' gives NaN"):
+            write_graph(G, "dawproject", file, RATE, stems=stems[:1] / 0)
         G.connect(1, G.add("out"))
         with pytest.raises(ExchangeError, match=r"2 outputs \(2, 3\)"):
             write_graph(G, "dawproject", file, RATE, stems=stems[:1])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...errors import ExchangeError
 from ...processors import Send as SendOfDesk
 from ...processors import StereoGain
 from ...processors.dynamics.base import KeyedGain
@@ -171,6 +172,8 @@ def _sounds(
             sounds |= play([part], own)
         else:
             sounds[part.id] = part.sound(*heard(part, sounds))
+        if not all(sound.isfinite().all() for sound in sounds[part.id]):
+            raise ExchangeError(f"{part.place} gives NaN or infinity: look at its settings, and at what it gets.")
         done = list({source for inlet in part.inlets for source, _ in inlet})
         for strip in holders[part.id]:
             waiting[id(strip)].discard(part.id)
