@@ -174,7 +174,8 @@ class TestThereAndBack:
     def test_twice_is_the_same(self, stems, tmp_path):
         first, second = tmp_path / "1.dawproject", tmp_path / "2.dawproject"
         write_graph(desk(), "dawproject", first, RATE, stems=stems)
-        write_graph(desk(), "dawproject", second, RATE, stems=stems)
+        write_graph(desk(), "dawproject", second, RATE, stems=stems, title="1")
+        assert read_mixer(first).title == "1"
         assert first.read_bytes() == second.read_bytes()
 
     @pytest.mark.parametrize("gains", [(0.0, -60.0), (9.0, 20.0), (-3.0, -3.0), (-20.0, 5.0)])
