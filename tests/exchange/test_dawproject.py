@@ -174,7 +174,8 @@ class TestThereAndBack:
     def test_twice_is_the_same(self, stems, tmp_path):
         first, second = tmp_path / "1.dawproject", tmp_path / "2.dawproject"
         write_graph(desk(), "dawproject", first, RATE, stems=stems)
-        write_graph(desk(), "dawproject", second, RATE, stems=stems)
+        write_graph(desk(), "dawproject", second, RATE, stems=stems, title="1")
+        assert read_mixer(first).title == "1"
         assert first.read_bytes() == second.read_bytes()
 
     @pytest.mark.parametrize("gains", [(0.0, -60.0), (9.0, 20.0), (-3.0, -3.0), (-20.0, 5.0)])
@@ -429,6 +430,8 @@ class TestRefusals:
             write_graph(G, "dawproject", file, RATE)
         with pytest.raises(ExchangeError, match=r"\(1, 2, samples\)"):
             write_graph(G, "dawproject", file, RATE, stems=stems)
+        with pytest.raises(ExchangeError, match=r"Node 0 of type 'in' gives NaN"):
+            write_graph(G, "dawproject", file, RATE, stems=stems[:1] / 0)
         G.connect(1, G.add("out"))
         with pytest.raises(ExchangeError, match=r"2 outputs \(2, 3\)"):
             write_graph(G, "dawproject", file, RATE, stems=stems[:1])

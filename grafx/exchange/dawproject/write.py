@@ -33,7 +33,7 @@ def write_dawproject(
     *,
     stems: Tensor | None = None,
     processors: Mapping[str, nn.Module] | None = None,
-    title: str = "",
+    title: str | None = None,
     num_samples: int | None = None,
 ) -> Written:
     """Write a graph and its stems as a DAWproject; see :func:`.write_graph`.
@@ -48,12 +48,13 @@ def write_dawproject(
         sample_rate: In Hz.
         stems: ``(K, 1, L)`` or ``(K, 2, L)``; a graph without inputs needs none.
         processors: Node type to processor.
-        title: That of the song.
+        title: That of the song; by default the name of the file.
         num_samples: Length of what a graph without inputs plays.
 
     Raises:
         ExchangeError: There are no stems, or more or fewer than inputs, the graph has several outputs or a cycle.
     """
+    title = out.stem if title is None else title
     parts = parts_of(G, sample_rate, processors)
     stems = _stems(sum(part.type == "in" for part in parts), stems, num_samples)
     mixed = mixer_of(parts, stems, sample_rate)
