@@ -26,12 +26,14 @@ class Format:
             processors=None, **options)`` and returns a :class:`.Written`.
         suffix: That of its main file; empty where it is a folder.
         hears: Whether what it writes depends on the sound of stems.
+        options: Names of the further arguments of its writer that are options of the command line.
     """
 
     summary: str
     writer: str
     suffix: str
     hears: bool = True
+    options: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., "Written"]:
         """Import the function that writes it."""
@@ -62,7 +64,12 @@ FORMATS: dict[str, Format] = {
     "csv": Format("settings with their units, a row for each value", "tables:write_csv", ".csv", hears=False),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
     "faust": Format("a program in Faust, with sliders", "faust:write_faust", ".dsp"),
-    "pedalboard": Format("a Python script with Pedalboards, and NumPy for sums", "pedalboard:write_pedalboard", ".py"),
+    "pedalboard": Format(
+        "a Python script with Pedalboards, and NumPy for sums",
+        "pedalboard:write_pedalboard",
+        ".py",
+        options=("responses",),
+    ),
 }
 """Name to format."""
 

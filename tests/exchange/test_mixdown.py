@@ -142,6 +142,15 @@ def test_a_fitted_compressor_is_nearer_than_one_that_does_nothing(options):
     assert mixdown.carried[0].distance_db < -18
 
 
+@pytest.mark.parametrize("name", ["ZeroPhaseFIREqualizer", "STFTMaskedNoiseReverb", "FeedbackDelayNetwork"])
+def test_linear_processors_can_be_convolved_instead(name):
+    G, processors = graph_of(name)
+    G.nodes[1]["drywet_weight"] = 0.7
+    mixdown = to_pedalboard(G, processors, RATE, stems=sound(), responses=True)
+    assert mixdown.carried[0].how == "rendered"
+    assert level_of_difference(mixdown(sound()), heard(G, sound(), processors)) < -60
+
+
 def test_a_fitted_equalizer_has_the_curve():
     eq = library.ZeroPhaseFIREqualizer(256)
     hertz = torch.tensor(eq.leaves()[0].control.hertz)
@@ -338,6 +347,34 @@ def test_a_script_takes_mono_files_of_other_rates_and_lengths(tmp_path):
     mixed, _ = soundfile.read(tmp_path / "mix.wav")
     assert mixed.shape == (44100, 2)
     assert mixed[500] == pytest.approx([0.75, 0.75], abs=0.02) and mixed[20000] == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+def test_parameters_that_are_no_numbers_are_refused():
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    G.add_serial_chain(["in", {"node_type": "gain", "parameters": {"log_gain": torch.tensor([0.0, torch.nan])}}, "out"])
+    with pytest.raises(ExchangeError, match=r"Node 1 .*not finite"):
+        to_pedalboard(G, sample_rate=RATE, stems=sound())
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {"kind": "Gain", "settings": {"gain_db": -6.0, "x=1); import os; (y": 1}},
+        {"kind": "Gain", "settings": {"gain_db": "-6"}},
+        {"kind": "os.system", "settings": {}},
+        {"kind": ["Gain"], "settings": 3},
+        {"kind": "Gain"},
+        "Gain",
+    ],
+)
+def test_what_a_file_says_of_plugins_is_not_believed(memory, tmp_path):
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    level = torch.full((2,), -6 * np.log(10) / 20)
+    G.add_serial_chain(["in", {"node_type": "gain", "parameters": {"log_gain": level}}, "out"])
+    G.nodes[1]["plugin"] = memory
+    (script,) = write_graph(G, "pedalboard", tmp_path / "mix.py", RATE, stems=sound()).files
+    assert "Pedalboard([Gain(gain_db=-6.0)])" in script.read_text()
+    assert "import os" not in script.read_text()
 
 
 def test_sidechains_and_generators_are_refused_with_a_remedy():

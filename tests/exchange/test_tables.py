@@ -92,17 +92,17 @@ def test_the_table_has_a_row_for_each_value(tmp_path):
         ]
     )
     G.nodes[0].update(delay_samples=80, inverted=True)
-    G.nodes[1].update(drywet_weight=0.25)
+    G.nodes[1].update(drywet_weight=0.25, owner="kick")
     write_graph(G, "csv", tmp_path / "new" / "graph.csv", 8000, processors={"eq": eq})
     rows = list(csv.reader((tmp_path / "new" / "graph.csv").open(encoding="utf-8")))
-    assert rows[0] == ["node", "name", "type", "control", "at", "value", "unit", "low", "high"]
+    assert rows[0] == ["node", "name", "chain", "type", "control", "at", "value", "unit", "low", "high"]
     assert rows[1:3] == [
-        ["0", "a, b", "in", "delay", "", "10.0", "ms", "", ""],
-        ["0", "a, b", "in", "inverted", "", "1", "", "0", "1"],
+        ["0", "a, b", "", "in", "delay", "", "10.0", "ms", "", ""],
+        ["0", "a, b", "", "in", "inverted", "", "1", "", "0", "1"],
     ]
-    values = {row[4]: float(row[5]) for row in rows if row[3] == "magnitude_db"}
+    values = {row[5]: float(row[6]) for row in rows if row[4] == "magnitude_db"}
     assert values == {"0 Hz": 1, "1142.86 Hz": -2, "2285.71 Hz": 3, "3428.57 Hz": -4}
-    assert [row[5] for row in rows if row[3] == "wet"] == ["0.25"]
+    assert [(row[2], row[6]) for row in rows if row[4] == "wet"] == [("kick", "0.25")]
 
 
 def test_edges_tell_their_plugs(tmp_path):

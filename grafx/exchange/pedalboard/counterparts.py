@@ -20,7 +20,7 @@ LONGEST_DELAY_S = 30.0
 FIRST_STAGE = {"threshold_db": -10.0, "ratio": 4.0, "attack_ms": 2.0, "release_ms": 200.0}
 SECOND_RATIO, SECOND_ATTACK_MS, MAKEUP_DB = 1000.0, 1e-3, 3.75
 """Those of the limiter's second stage, and its gain at a threshold of 0 dB."""
-LADDERS = {
+LADDERS: dict[str, Any] = {
     "LPF12": "low12",
     "LPF24": "low24",
     "HPF12": "high12",

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...search.mixing.loss import MatchLoss
 from .job import Job, loudest_part
 from .live import run
-from .stages import Stages, gain, plug
+from .stages import Stages, blended, gain, plug
 
 SECONDS = 4.0
 """Length of the excerpt that is fitted to: the loudest."""
@@ -29,7 +29,7 @@ INAUDIBLE_DB = 0.05
 
 # Searches of single settings
 EVALUATIONS = 240
-REVERB_EVALUATIONS = 90
+REVERB_EVALUATIONS = 120
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,17 @@ def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedCurve:
     weights = _weights(heard, hertz, sample_rate)
     centres = np.geomspace(60, 0.7 * highest, PEAKS + 2)
     level = float(np.average(wanted, weights=weights))
-    start = [level, *(part for f in centres for part in (math.log(f), 0.0, math.log(1.0)))]
     low = [-90.0, *([math.log(20), -MOST_DB, math.log(Q_RANGE[0])] * len(centres))]
     high = [90.0, *([math.log(highest), MOST_DB, math.log(Q_RANGE[1])] * len(centres))]
-    away = lambda x: weights * (_equalized(x, hertz, sample_rate) - wanted)  # noqa: E731
-    pull = lambda x: np.concatenate([away(x), 0.01 * x[2::3]])  # noqa: E731 – no filter without need
-    found = least_squares(pull, start, bounds=(low, high), max_nfev=60).x
+
+    def away(x: np.ndarray) -> np.ndarray:
+        return weights * (_equalized(x, hertz, sample_rate) - wanted)
+
+    def pulled(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([away(x), 0.01 * x[2::3]])  # no filter without need
+
+    start = [level, *(part for f in centres for part in (math.log(f), 0.0, 0.0))]
+    found = least_squares(pulled, start, bounds=(low, high), max_nfev=60).x
     rms = math.sqrt(np.square(away(found)).sum() / np.square(weights).sum())
     filters = tuple(
         plug(kind, cutoff_frequency_hz=math.exp(f), gain_db=float(g), q=math.exp(q))
@@ -129,13 +134,14 @@ def distortion(job: Job) -> Stages:
 
 
 def reverb(job: Job) -> Stages:
-    """Fit a ``Reverb`` and two shelves by the match loss, at the level of ours."""
+    """Fit a ``Reverb`` and two shelves by the match loss, together with the dry sound."""
     heard = _loudest(job)
-    wanted = job.sound(heard)
-    if _is_silent(wanted):
-        return gain(0.0)
+    if _is_silent(heard):
+        return gain(1.0)
+    ours = job.sound(heard)
+    wanted = job.mixed(ours, heard)
 
-    def make(x: Sequence[float], level: float = 1.0) -> Stages:
+    def wet(x: Sequence[float], level: float = 1.0) -> Stages:
         room, damping, width = (1 / (1 + math.exp(-each)) for each in x[:3])
         room = plug("Reverb", room_size=room, damping=damping, width=width, wet_level=1 / 3, dry_level=0.0)
         low = plug("LowShelfFilter", cutoff_frequency_hz=250.0, gain_db=float(x[3]), q=0.7071)
@@ -149,17 +155,18 @@ def reverb(job: Job) -> Stages:
         reference = loss.reference(wanted)
         away = lambda theirs: float(loss(theirs, reference))  # noqa: E731
 
-    def level_of(x: Sequence[float]) -> tuple[Tensor, float]:
-        theirs = run(make(x), heard, job.sample_rate)
-        return theirs, math.sqrt(float(wanted.square().sum() / theirs.square().sum().clamp(min=1e-20)))
+    def sound_of(x: Sequence[float]) -> tuple[Tensor, float]:
+        theirs = run(wet(x), heard, job.sample_rate)
+        same = math.sqrt(float(ours.square().sum() / theirs.square().sum().clamp(min=1e-20)))
+        return theirs, same * 10 ** (x[5] / 20)
 
     def cost(x: Sequence[float]) -> float:
-        theirs, level = level_of(x)
-        return away(level * theirs) + 1e-3 * float(np.square(x).sum())
+        theirs, level = sound_of(x)
+        return away(job.mixed(level * theirs, heard)) + 1e-3 * float(np.square(x).mean())
 
     with torch.no_grad():
-        found = _searched(cost, [0.0, 0.0, 2.0, 0.0, 0.0], (1.0, 1.0, 1.0, 4.0, 4.0), REVERB_EVALUATIONS)
-        return make(found, level_of(found)[1])
+        found = _searched(cost, [0.0, 0.0, 2.0, 0.0, 0.0, 0.0], (1.0, 1.0, 1.0, 4.0, 4.0, 3.0), REVERB_EVALUATIONS)
+        return blended(wet(found, sound_of(found)[1]), *job.share)
 
 
 def _nearest(

@@ -24,6 +24,8 @@ class Job:
         place: The node, for messages.
         sample_rate: In Hz.
         heard: What it gets at its first inlet, ``(2, L)``.
+        share: How much there is of what it makes, and of what it gets.
+        responses: Whether linear processors are convolved with their responses rather than fitted.
     """
 
     processor: nn.Module
@@ -31,6 +33,8 @@ class Job:
     place: str
     sample_rate: int
     heard: Tensor
+    share: tuple[float, float] = (1.0, 0.0)
+    responses: bool = False
 
     @property
     def values(self) -> dict[str, Any]:
@@ -54,11 +58,23 @@ class Job:
         signal = self.heard if signal is None else signal
         return self.sounds(signal)[0].expand(2, -1)
 
-    def member(self, processor: nn.Module, raw: Mapping[str, Any], heard: Tensor | None = None) -> "Job":
+    def mixed(self, wet: Tensor, heard: Tensor) -> Tensor:
+        """The shares of what it makes and of what it gets."""
+        return self.share[0] * wet + self.share[1] * heard
+
+    def member(
+        self,
+        processor: nn.Module,
+        raw: Mapping[str, Any],
+        heard: Tensor | None = None,
+        share: tuple[float, float] = (1.0, 0.0),
+    ) -> "Job":
         """The job of a member."""
         taken = contract_of(processor).external_parameters()
         shared = {WEIGHT: self.raw[WEIGHT]} if WEIGHT in taken and WEIGHT in self.raw and WEIGHT not in raw else {}
-        return replace(self, processor=processor, raw={**shared, **raw}, heard=self.heard if heard is None else heard)
+        return replace(
+            self, processor=processor, raw={**shared, **raw}, heard=self.heard if heard is None else heard, share=share
+        )
 
     def refused(self, why: str, remedy: str) -> ExchangeError:
         """The error that it cannot be carried over."""

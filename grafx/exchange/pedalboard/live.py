@@ -24,7 +24,7 @@ def plugin_of(plug: Plug) -> Any:
 
 def board_of(plugs: tuple[Plug, ...]) -> Any:
     """Make a ``Pedalboard``."""
-    from pedalboard import Pedalboard
+    from pedalboard import Pedalboard  # pyright: ignore[reportPrivateImportUsage]
 
     return Pedalboard([plugin_of(plug) for plug in plugs])
 

@@ -76,6 +76,7 @@ def to_pedalboard(
     sample_rate: int = SAMPLE_RATE,
     *,
     stems: Tensor | None = None,
+    responses: bool = False,
 ) -> Mixdown:
     """Carry a graph over to boards of pedalboard.
 
@@ -90,6 +91,8 @@ def to_pedalboard(
         sample_rate: In Hz.
         stems: ``(K, C, L)``, for the ``in`` nodes in id order: what is fitted is fitted to what each node hears of
             them; by default of noise.
+        responses: Whether linear processors that have no plug-in of their kind are convolutions with their impulse
+            responses, which sound the same, rather than plug-ins whose settings one can turn.
 
     Returns:
         A function of stems, with the boards that it runs.
@@ -99,7 +102,7 @@ def to_pedalboard(
     """
     from .counterparts import counterparts
 
-    return Mixdown(plan_of(G, sample_rate, stems, {**counterparts(sample_rate), **(processors or {})}))
+    return Mixdown(plan_of(G, sample_rate, stems, {**counterparts(sample_rate), **(processors or {})}, responses))
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

@@ -19,12 +19,24 @@ from ..parts import Part, Source, heard, parts_of, play
 from .job import Job, loudest_part
 from .live import run
 from .memory import remembered
-from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain
+from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain, simplified
 from .translate import Rendition, routes_of, translated
 
 NOISE_SECONDS, NOISE_DB = 4.0, -20.0
 MOST_SECONDS = 20.0
-TAKEN = {*keyword.kwlist, *dir(builtins), "np", "sys", "Path", "AudioFile", "Pedalboard", "mix", "read", "shifted"}
+TAKEN = {
+    *keyword.kwlist,
+    *dir(builtins),
+    "np",
+    "sys",
+    "Path",
+    "AudioFile",
+    "Pedalboard",
+    "mix",
+    "read",
+    "write",
+    "shifted",
+}
 """Names that signals of a script cannot have."""
 
 
@@ -67,7 +79,11 @@ class BoardPlan:
 
 
 def plan_of(
-    G: GRAFX, sample_rate: int, stems: Tensor | None = None, processors: Mapping[str, nn.Module] | None = None
+    G: GRAFX,
+    sample_rate: int,
+    stems: Tensor | None = None,
+    processors: Mapping[str, nn.Module] | None = None,
+    responses: bool = False,
 ) -> BoardPlan:
     """Carry a graph over.
 
@@ -77,6 +93,7 @@ def plan_of(
         stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none. Of long ones the loudest
             20 seconds count.
         processors: Node type to processor, in addition to those of a console and the classes of processors.
+        responses: Convolve with the responses of all linear processors that have no plug-in of their kind.
 
     Raises:
         ExchangeError: A node cannot be carried over.
@@ -110,7 +127,10 @@ def plan_of(
             steps.append(BoardStep(name, sources[0], (), (part.id,)))
             of[part.id, 0] = name
             continue
-        routes, told = _routes(part, heard(part, sounds), sounds[part.id], G.nodes[part.id], sample_rate)
+        stereo = [signal.expand(2, -1) for signal in heard(part, sounds)]
+        share = part.wet, 1 - part.wet if part.passes_dry else 0.0
+        job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0], share, responses)  # pyright: ignore
+        routes, told = _routes(part, job, stereo, sounds[part.id], G.nodes[part.id])
         carried.append(told)
         for outlet, route in enumerate(routes):
             branches = [(inlet, stages) for inlet, stages in enumerate(route) if stages is not None and sources[inlet]]
@@ -124,7 +144,8 @@ def plan_of(
     outputs = [of[part.id, 0] for part in sorted(parts, key=lambda part: part.id) if part.type == "out"]
     steps = _merged(steps, outputs)
     ahead = sum(_ahead(step.stages) for step in steps)
-    return BoardPlan(*_named(steps, outputs), carried, ahead, sample_rate, [part.name for part in inputs])
+    texts = {part.id: _text(part, G.nodes[part.id]) for part in parts}
+    return BoardPlan(*_named(steps, outputs, texts), carried, ahead, sample_rate, [part.name for part in inputs])
 
 
 def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
@@ -149,37 +170,33 @@ def noise(number: int, sample_rate: int) -> Tensor:
 
 
 def _routes(
-    part: Part, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object], sample_rate: int
+    part: Part, job: Job, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object]
 ) -> tuple[list[list[Stages | None]], Carried]:
     """What each outlet gets of each inlet, and how well."""
-    stereo = [signal.expand(2, -1) for signal in inlets]
-    job = Job(part.processor, part.raw, part.place, sample_rate, stereo[0])  # pyright: ignore
+    ours = torch.cat([each.expand(2, -1) for each in outlets])
+    if not ours.isfinite().all():
+        raise job.refused("its sound is not finite", "set its parameters to numbers")
     others = [None] * (len(inlets) - 1)
     if (several := routes_of(job)) is not None:
-        routes, found = several[0], Rendition((), several[1])
-    elif part.wet == 0:  # nothing of it is heard
-        routes, found = [[(), *others]], Rendition(())
+        found = Rendition((), several[1])
+        shares = [job.share, *[(part.wet, 0.0)] * len(others)]
+        routes = [
+            [None if stages is None else blended(stages, *own) for stages, own in zip(route, shares, strict=True)]
+            for route in several[0]
+        ]
     else:
         found = _found(part, job, data)
-        routes = [[found.stages, *others]]
-    dry = 1 - part.wet if part.passes_dry else 0.0
-    weighted: list[list[Stages | None]] = [
-        [
-            blended(stages, part.wet, dry if inlet == 0 else 0.0) if stages is not None else None
-            for inlet, stages in enumerate(route)
-        ]
-        for route in routes
-    ]
-    theirs = torch.cat([_heard_through(route, stereo, sample_rate) for route in weighted])
-    ours = torch.cat([each.expand(2, -1) for each in outlets])
-    became = (
-        describe(tuple(stage for route in weighted for stages in route if stages for stage in stages)) or "as it is"
-    )
+        routes = [[simplified(found.stages), *others]]
+    theirs = torch.cat([_heard_through(route, inlets, job.sample_rate) for route in routes])
+    became = describe(tuple(stage for route in routes for stages in route if stages for stage in stages)) or "as it is"
     away = round(level_of_difference(theirs, ours), 2)
-    return weighted, Carried(part.id, part.type, found.how, became, away, found.note)
+    return routes, Carried(part.id, part.type, found.how, became, away, found.note)
 
 
 def _found(part: Part, job: Job, data: Mapping[str, object]) -> Rendition:
+    """What stands for a node with one outlet."""
+    if part.wet == 0:  # nothing of it is heard
+        return Rendition(blended((), *job.share))
     if sum(map(bool, part.inlets)) > 1:
         raise job.refused("it hears another signal, and plug-ins have one input", "remove the cable to that inlet")
     own = remembered(part, data, job.sample_rate)
@@ -233,7 +250,8 @@ def _without_one(steps: list[BoardStep], outputs: Counter[str]) -> list[BoardSte
             )
             return [whole if each is step else each for each in steps if each is not before[0]]
         if (whole := _parallel(step, before, uses)) is not None:
-            gone = {each.name for each in before if each.name not in (whole.sources or ())}
+            kept = whole.sources if isinstance(whole.sources, tuple) else ()
+            gone = {each.name for each in before} - set(kept)
             return [whole if each is step else each for each in steps if each.name not in gone]
     return None
 
@@ -258,17 +276,28 @@ def _is_branch(step: BoardStep, uses: Mapping[str, int]) -> bool:
     return not isinstance(step.sources, int) and len(step.sources) == 1 and uses[step.name] == 1
 
 
-def _named(steps: Sequence[BoardStep], outputs: Sequence[str]) -> tuple[list[BoardStep], list[str]]:
-    """Signals that replace what they are made of have its name: ``kick = kick_board(kick)``."""
+def _named(
+    steps: Sequence[BoardStep], outputs: Sequence[str], texts: Mapping[int, str]
+) -> tuple[list[BoardStep], list[str]]:
+    """Signals by where they begin; those that replace what they are made of have its name: ``kick = …(kick)``."""
     uses = Counter(outputs) + Counter(n for step in steps if not isinstance(step.sources, int) for n in step.sources)
     now: dict[str, str] = {}
-    renamed = []
+    names, renamed = _Names(), []
     for step in steps:
         sources = step.sources if isinstance(step.sources, int) else tuple(now[name] for name in step.sources)
         only = step.sources[0] if not isinstance(step.sources, int) and len(step.sources) == 1 else None
-        now[step.name] = now[only] if only is not None and uses[only] == 1 else step.name
+        kept = only is not None and uses[only] == 1
+        now[step.name] = now[only] if kept and only else names.new(texts[step.nodes[0]])
         renamed.append(replace(step, name=now[step.name], sources=sources))
     return renamed, [now[name] for name in outputs]
+
+
+def _text(part: Part, data: Mapping[str, object]) -> str:
+    """What a signal is called that begins at a node."""
+    if part.type == "out":
+        return "output"
+    owner = data.get("owner")
+    return f"{owner}_{part.type}" if part.processor is not None and owner and not data.get("name") else part.name
 
 
 class _Names:

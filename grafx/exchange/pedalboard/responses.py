@@ -24,14 +24,16 @@ SWAP = (0.0, 1.0), (1.0, 0.0)
 
 
 def rendered(job: Job, outlet: int = 0) -> Stages:
-    """A linear processor by its answers to an impulse on the left and one on the right."""
+    """A linear processor, with its shares, by its answers to an impulse on the left and one on the right."""
     latency = contract_of(job.processor).latency_samples
     ahead = UNKNOWN_AHEAD if latency is None else latency
     tail = min(tail_of(job.processor, trees.batch(job.raw)), int(LONGEST_S * job.sample_rate))
     impulses = torch.zeros(2, 2, ahead + tail + 1)
     impulses[0, 0, ahead] = impulses[1, 1, ahead] = 1.0
     left, right = (job.sounds(impulse)[outlet].expand(2, -1) for impulse in impulses)
-    within, across = torch.stack([left[0], right[1]]), torch.stack([right[0], left[1]])
+    wet, dry = job.share
+    within, across = wet * torch.stack([left[0], right[1]]), wet * torch.stack([right[0], left[1]])
+    within[:, ahead] += dry
     straight = _convolved(within, ahead, job.sample_rate)
     if across.square().sum() <= APART * within.square().sum():
         return straight

@@ -33,6 +33,7 @@ def write_pedalboard(
     *,
     stems: Tensor | None = None,
     processors: Mapping[str, nn.Module] | None = None,
+    responses: bool = False,
 ) -> Written:
     """Write a graph as a Python script, see :func:`to_pedalboard` for what becomes of nodes.
 
@@ -45,13 +46,15 @@ def write_pedalboard(
         sample_rate: In Hz, that of the script.
         stems: ``(K, C, L)``, for the ``in`` nodes in id order.
         processors: Node type to processor.
+        responses: Whether linear processors that have no plug-in of their kind are convolutions with their impulse
+            responses, which sound the same, rather than plug-ins whose settings one can turn.
 
     Raises:
         ExchangeError: A node cannot be carried over: which one, why, what to do.
     """
     out = Path(out)
     processors = {**counterparts(sample_rate), **(processors or {})}
-    plan = plan_of(G, sample_rate, stems, processors)
+    plan = plan_of(G, sample_rate, stems, processors, responses)
     script = _Script(plan, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, samples in script.responses.items():
@@ -108,7 +111,7 @@ class _Script:
             '"""',
             "",
             "import sys",
-            *(["from pathlib import Path"] if self.responses else []),
+            *(["from pathlib import Path"] if self.responses or len(plan.outputs) > 1 else []),
             "",
             "import numpy as np",
             *_imported(sorted(self._classes)),
@@ -122,13 +125,14 @@ class _Script:
         result = plan.outputs[0] if len(plan.outputs) == 1 else f"np.stack([{', '.join(plan.outputs)}])"
         body = [
             "",
+            "",
             f"def mix({', '.join(stems)}):",
             '    """Mix stems, each (2, samples)."""',
             *(f"    {line}" for line in self._lines),
             f"    return {result}",
             "",
         ]
-        helpers = [line for name in sorted(self._helpers) for line in ["", *HELPERS[name], ""]]
+        helpers = [line for name in sorted(self._helpers) for line in ["", "", *HELPERS[name]]]
         return "\n".join([*head, *helpers, *body, *_main(plan)]) + "\n"
 
     def _step(self, step: Any) -> list[str]:
@@ -234,19 +238,11 @@ def _main(plan: BoardPlan) -> list[str]:
     ahead = plan.ahead
     last = "mix(*stems)[..., :length]" if ahead else "mix(*stems)"
     longer = f"length + {ahead}" if ahead else "length"
+    numbered = 'str(Path(out).with_stem(f"{Path(out).stem}-{number}"))'
     save = (
-        [
-            f"    mixed = {last}",
-            '    with AudioFile(out, "w", SAMPLE_RATE, 2, bit_depth=32 if out.endswith(".wav") else 24) as file:',
-            "        file.write(mixed.astype(np.float32))",
-        ]
+        [f"    write(out, {last})"]
         if len(plan.outputs) == 1
-        else [
-            f"    for number, mixed in enumerate({last}, 1):",
-            '        name = out.replace(".", f"-{number}.")',
-            '        with AudioFile(name, "w", SAMPLE_RATE, 2, bit_depth=32 if out.endswith(".wav") else 24) as file:',
-            "            file.write(mixed.astype(np.float32))",
-        ]
+        else [f"    for number, mixed in enumerate({last}, 1):", f"        write({numbered}, mixed)"]
     )
     return [
         "",
@@ -255,6 +251,13 @@ def _main(plan: BoardPlan) -> list[str]:
         "    with AudioFile(path).resampled_to(SAMPLE_RATE) as file:",
         "        signal = file.read(file.frames)",
         "    return np.repeat(signal, 2, axis=0) if len(signal) == 1 else signal[:2]",
+        "",
+        "",
+        "def write(path, signal):",
+        '    """Write a signal; .wav keeps 32-bit floats."""',
+        '    depth = 32 if path.lower().endswith(".wav") else 24',
+        '    with AudioFile(path, "w", SAMPLE_RATE, 2, bit_depth=depth) as file:',
+        "        file.write(signal.astype(np.float32))",
         "",
         "",
         'if __name__ == "__main__":',

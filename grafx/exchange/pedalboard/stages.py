@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-IDENTITY = (1.0, 0.0), (0.0, 1.0)
 SILENT_DB = -300.0
 SAME = 1e-9
 
@@ -121,9 +120,26 @@ def added(*branches: Stages) -> Stages:
 
 def blended(wet: Stages, share: float, dry: float) -> Stages:
     """A share of what stages make, and one of what they got."""
-    if dry == 0:
-        return (*wet, *gain(share))
-    return added((*wet, *gain(share)), gain(dry))
+    if len(wet) == 1 and isinstance(wet[0], Matrix):
+        (a, b), (c, d) = wet[0].rows
+        return matrix(((share * a + dry, share * b), (share * c, share * d + dry)))
+    scaled = _scaled(wet, share)
+    return scaled if dry == 0 else added(scaled, gain(dry))
+
+
+def simplified(stages: Stages) -> Stages:
+    """Stages with a plug-in for each matrix that is only a gain."""
+    return tuple(each for stage in stages for each in (matrix(stage.rows) if isinstance(stage, Matrix) else (stage,)))
+
+
+def _scaled(stages: Stages, factor: float) -> Stages:
+    """Stages and a gain, in one with theirs if they end in a gain."""
+    if factor == 1:
+        return stages
+    last = stages[-1] if stages else None
+    if isinstance(last, Plug) and last.kind == "Gain" and factor > 0:
+        return (*stages[:-1], *gain(factor * 10 ** (last.settings["gain_db"] / 20)))
+    return (*stages, *gain(factor))
 
 
 def plugs_of(stages: Stages) -> tuple[Plug, ...] | None:

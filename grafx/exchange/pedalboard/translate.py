@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
@@ -21,7 +21,7 @@ from .counterparts import OCTAVES, SWING_MS
 from .filters import cascade
 from .job import Job
 from .responses import rendered
-from .stages import Matrix, Plug, Stages, added, blended, channels, gain, matrix, mid_side, plug
+from .stages import Matrix, Plug, Stages, added, blended, channels, gain, mid_side, plug
 
 OSCILLATOR = "by its settings; its oscillator begins at another phase there"
 BYPASS = "bypass the node (attribute 'bypass'), or replace it"
@@ -36,11 +36,13 @@ class Rendition:
         stages: Those of its only outlet.
         how: How well it does, see :class:`.Carried`.
         note: What there is to know.
+        whole: Whether the stages have the shares of wet and dry sound in them.
     """
 
     stages: Stages
     how: How = "exact"
     note: str = ""
+    whole: bool = False
 
 
 @singledispatch
@@ -49,12 +51,13 @@ def _translated(processor: Any, job: Job) -> Rendition:
 
 
 def translated(job: Job) -> Rendition:
-    """Translate a processor with one inlet and one outlet.
+    """Translate a processor with one inlet and one outlet, with its shares of wet and dry sound.
 
     Raises:
         ExchangeError: There is no way to carry it over.
     """
-    return _translated(job.processor, job)
+    found = _translated(job.processor, job)
+    return found if found.whole else replace(found, stages=blended(found.stages, *job.share), whole=True)
 
 
 # Gains and matrices
@@ -66,8 +69,8 @@ def translated(job: Job) -> Rendition:
 @_translated.register(library.MonoToStereo)
 def _mixed(processor: Any, job: Job) -> Rendition:
     """What mixes the channels of each sample: its answers to a sample on the left and one on the right."""
-    rows = job.sounds(torch.eye(2, dtype=torch.float64))[0]
-    return Rendition(matrix(rows.tolist()))
+    (a, b), (c, d) = job.sounds(torch.eye(2, dtype=torch.float64))[0].tolist()
+    return Rendition((Matrix(((a, b), (c, d))),))
 
 
 @_translated.register
@@ -109,21 +112,18 @@ def _filtered(processor: RecursiveFilter, job: Job) -> Rendition:
 def _zero_phase(processor: Any, job: Job) -> Rendition:
     """An equalizer without phase, by one with the phase of its magnitudes."""
     channel = getattr(processor, "processor_channel", "mono")
-    if channel == "pseudo_midside":
+    if job.responses or channel == "pseudo_midside":
         return rendered_linear(job)
     heard = lr_to_ms(job.heard[None])[0] if channel == "midside" else job.heard
-    log = processor.fir(job.raw["log_magnitude"].double()[None])[0].reshape(-1, processor.latency_samples * 2 + 1)
-    curves = [
-        fit.equalizer(row, power, job.sample_rate) for row, power in zip(log, _powers(heard, len(log)), strict=True)
-    ]
+    middle, (wet, dry) = processor.latency_samples, job.share
+    taps = wet * processor.fir(job.raw["log_magnitude"].double()[None])[0].reshape(-1, 2 * middle + 1)
+    taps[:, middle] += dry  # without phase, it adds up
+    sides = [heard] if len(taps) == 1 else heard.split(1)
+    curves = [fit.equalizer(row, side, job.sample_rate) for row, side in zip(taps, sides, strict=True)]
     note = f"magnitudes within {max(curve.away_db for curve in curves):.1f} dB, with other phases"
-    sides = [curve.stages for curve in curves]
-    stages = sides[0] if channel == "mono" else channels(*sides) if channel == "stereo" else mid_side(*sides)
-    return Rendition(stages, "fitted", note)
-
-
-def _powers(heard: torch.Tensor, number: int) -> Sequence[torch.Tensor]:
-    return [heard] if number == 1 else [heard[:1], heard[1:]]
+    found = [curve.stages for curve in curves]
+    stages = found[0] if channel == "mono" else channels(*found) if channel == "stereo" else mid_side(*found)
+    return Rendition(stages, "fitted", note, whole=True)
 
 
 @_translated.register(library.MultitapDelay)
@@ -142,7 +142,7 @@ def _linear(processor: Any, job: Job) -> Rendition:
 
 def rendered_linear(job: Job) -> Rendition:
     """A linear processor, by its impulse responses."""
-    return Rendition(rendered(job), "rendered", "by its impulse response")
+    return Rendition(rendered(job), "rendered", "by its impulse response", whole=True)
 
 
 # Delays and reverbs
@@ -177,7 +177,9 @@ def _freeverb(processor: library.Freeverb, job: Job) -> Rendition:
 @_translated.register(library.VelvetNoiseReverb)
 @_translated.register(library.FeedbackDelayNetwork)
 def _reverberated(processor: Any, job: Job) -> Rendition:
-    return Rendition(fit.reverb(job), "fitted", "its decay and colour, with other reflections")
+    if job.responses:
+        return rendered_linear(job)
+    return Rendition(fit.reverb(job), "fitted", "its decay and colour, with other reflections", whole=True)
 
 
 # Dynamics
@@ -311,15 +313,14 @@ def _refuse_other_waves(processor: Any, job: Job, several: bool = False) -> None
 
 @_translated.register
 def _wrapped(processor: Wrapper, job: Job) -> Rendition:
-    return translated(job.member(processor.processor, job.raw))
+    return translated(job.member(processor.processor, job.raw, share=job.share))
 
 
 @_translated.register
 def _blended(processor: library.DryWet, job: Job) -> Rendition:
     weight = float(job.raw[WEIGHT])
     raw = job.raw if processor.shared else {name: value for name, value in job.raw.items() if name != WEIGHT}
-    found = translated(job.member(processor.processor, raw))
-    return Rendition(blended(found.stages, weight, 1 - weight), found.how, found.note)
+    return replace(translated(job.member(processor.processor, raw, share=(weight, 1 - weight))), whole=False)
 
 
 @_translated.register
@@ -374,5 +375,6 @@ def routes_of(job: Job) -> tuple[list[list[Stages | None]], How] | None:
         c = processor.gain
         return [[gain(c), (Matrix(((c, 0.0), (0.0, -c))),)]], "exact"
     if isinstance(processor, library.LinkwitzRileyCrossover):
-        return [[rendered(job, outlet)] for outlet in range(len(processor.outlets))], "rendered"
+        wet = replace(job, share=(1.0, 0.0))
+        return [[rendered(wet, outlet)] for outlet in range(len(processor.outlets))], "rendered"
     return None
