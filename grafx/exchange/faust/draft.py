@@ -93,10 +93,11 @@ class Draft:
     @property
     def values(self) -> Mapping[str, Any]:
         """Physical values of its controls, nested tensors without a batch axis."""
-        if self._values is None:
+        values = self._values
+        if values is None:
             with torch.no_grad():
-                self._values = trees.row(contract_of(self.processor).raw_to_dsp(trees.batch(self.raw)))
-        return self._values
+                values = self._values = trees.row(contract_of(self.processor).raw_to_dsp(trees.batch(self.raw)))
+        return values
 
     def hear(self, **raw: torch.Tensor) -> None:
         """Replace raw parameters by those within bounds that sound the same."""
