@@ -262,3 +262,13 @@ def test_sliders_sound_as_settings(cls):
         engine.move(path, value)
     x = stems.flatten(0, 1).float()
     assert torch.equal(*(e.play(x, program.latency, LENGTH) for e in (engine, fresh)))
+
+
+@pytest.mark.parametrize("choice", [{}, {"knee": "hard"}, {"knee": "exponential"}, {"style": "desk"}, None])
+def test_gates_that_act(choice):
+    processor = library.ApproxNoiseGate() if choice is None else made(library.NoiseGate, choice, 44100)
+    G, stems = graph_of(processor, 0), stems_of(processor, 2)
+    G.nodes[1]["parameters"] = {"threshold_db": -25.0}
+    sound = ours(G, processor, stems, 44100)
+    assert level_of_difference(sound, stems[0]) > -40
+    assert level_of_difference(theirs(to_faust(G, 44100, {"it": processor}), stems, 44100), sound) < EXACT

@@ -63,7 +63,7 @@ def desk():
     G = GRAFX(config=NodeConfigs.from_processors(processors))
     first, second = G.add("in", name='bäss/"1" [x]:y'), G.add("in")
     G.nodes[first]["inverted"], G.nodes[second]["delay_samples"] = True, 13
-    eq = G.add("eq", {"gain_db": [3.0, -2.0]}, name='E "Q" [x]/y: ä')
+    eq = G.add("eq", {"gain_db": [3.0, -2.0]}, name='E "Q" [x]/y:\n ä')
     spectrum, ducker = G.add("spectrum", {"magnitude_db": 3.0}), G.add("ducker", {"threshold_db": -30.0})
     send, split, join, room = (G.add(each) for each in ("send", "split", "join", "room"))
     tone, mix, limiter, mixed = (G.add(each) for each in ("tone", "mix", "limiter", "mixed"))
@@ -177,6 +177,15 @@ def test_sliders_are_grouped_named_and_in_units():
     assert len({*paths}) == len(paths)
     eq = [path for path in paths if "ä" in path]
     assert len(eq) == 3 * 2  # frequency, quality and gain of two filters
+
+
+@pytest.mark.usefixtures("faust")
+@pytest.mark.parametrize("name", ["1st", "sum", "amplitude", "ä", "with"])
+def test_members_may_have_any_name(name):
+    processor = library.SerialChain({name: library.Compressor(style="desk"), "gain": library.StereoGain()})
+    G = one(processor)
+    ours, theirs = heard_in(G, to_faust(G, RATE, {"it": processor}), noise(1), {"it": processor})
+    assert level_of_difference(theirs, ours) < -110
 
 
 # Channels.

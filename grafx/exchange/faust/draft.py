@@ -66,7 +66,6 @@ class Draft:
         raw: Its nested raw parameters, without a batch axis.
         inlets: What comes in.
         path: Names of the members that lead to it.
-        heard: Raw parameters to those that sound the same within the bounds of the processor.
         ranges: Controls by name in place of its own, which are those of a container.
     """
 
@@ -79,7 +78,8 @@ class Draft:
         path: Sequence[str] = (),
         ranges: Mapping[str, Control] | None = None,
     ) -> None:
-        self.scope, self.processor, self.inlets, self.path = scope, processor, list(inlets), tuple(path)
+        self.scope, self.inlets, self.path = scope, list(inlets), tuple(path)
+        self.processor: Any = processor  # of which writers know what class it is
         self.raw = trees.map_tensors(raw, torch.Tensor.double)
         self._controls = {leaf.path[-1]: leaf.control for leaf in contract_of(processor).leaves()} | dict(ranges or {})
         self._values: Mapping[str, Any] | None = None
@@ -93,10 +93,11 @@ class Draft:
     @property
     def values(self) -> Mapping[str, Any]:
         """Physical values of its controls, nested tensors without a batch axis."""
-        if self._values is None:
+        values = self._values
+        if values is None:
             with torch.no_grad():
-                self._values = trees.row(contract_of(self.processor).raw_to_dsp(trees.batch(self.raw)))
-        return self._values
+                values = self._values = trees.row(contract_of(self.processor).raw_to_dsp(trees.batch(self.raw)))
+        return values
 
     def hear(self, **raw: torch.Tensor) -> None:
         """Replace raw parameters by those within bounds that sound the same."""
@@ -206,12 +207,12 @@ def number(value: float) -> str:
 
 def plain(name: str) -> str:
     """A label without the characters that mean something to Faust."""
-    return re.sub(r"""[/\\"'\[\]:]""", "_", name)
+    return re.sub(r"""[/\\"'\[\]:]|[^\S ]""", "_", name)
 
 
 def identifier(name: str) -> str:
     """A name as Faust takes it."""
-    return re.sub(r"\W", "_", name, flags=re.ASCII)
+    return re.sub(r"^(?=\d)", "n", re.sub(r"\W", "_", name, flags=re.ASCII))
 
 
 def total(terms: Sequence[str]) -> str:

@@ -139,7 +139,8 @@ def _sum(part: Part, signals: Sequence[Signal]) -> Signal:
 
 
 def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
-    name = re.sub(r"^(?=\d)", "n", identifier(f"{part.type}_{part.id}"))
+    assert part.processor is not None, "it is no input, output or sum"
+    name = identifier(f"{part.type}_{part.id}")
     scope = Scope(part.place, f"[{part.id:03d}]{plain(part.name)}", sample_rate, write)
     inlets = [[f"{LETTERS[i % 5] * (1 + i // 5)}{c}" for c in range(count)] for i, count in enumerate(counts)]
     outlets = write(Draft(scope, part.processor, part.raw, inlets))
