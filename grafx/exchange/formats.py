@@ -61,6 +61,10 @@ class Reader:
 FORMATS: dict[str, Format] = {
     "csv": Format("settings with their units, a row for each value", "tables:write_csv", ".csv", hears=False),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
+    "dot": Format("a drawing for Graphviz", "drawings:write_dot", ".dot", hears=False),
+    "mermaid": Format("a flowchart for Markdown", "drawings:write_mermaid", ".mmd", hears=False),
+    "cytoscape": Format("JSON for Cytoscape and Cytoscape.js", "drawings:write_cytoscape", ".cyjs", hears=False),
+    "tikz": Format("a drawing for LaTeX", "drawings:write_tikz", ".tex", hears=False),
     "pedalboard": Format("a Python script with Pedalboards, and NumPy for sums", "pedalboard:write_pedalboard", ".py"),
 }
 """Name to format."""
