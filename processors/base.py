@@ -16,6 +16,7 @@ from .core.autocast import autocast_of, in_full_precision
 from .core.constants import Constants
 from .core.lasting import Lasting
 from .core.precision import REAL
+from .core.shown import remark, table
 from .core.streaming import State, in_blocks, remember
 from .errors import ParameterError
 from .options import Options, options_of_call, written
@@ -147,7 +148,10 @@ class Processor(Contract, Constants, metaclass=Construction):
         return Stream(self)(blocks, state, parameters)
 
     def __repr__(self) -> str:
-        return written(type(self), self._options)
+        return written(type(self), self._options) + remark(self)
+
+    def _repr_html_(self) -> str:
+        return table(self, written(type(self), self._options))
 
     def count_num_parameters(self) -> int:
         """Return the number of normalized values for each signal of a batch."""

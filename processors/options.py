@@ -20,6 +20,8 @@ Place = tuple[str, ...]
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 LEFT_OUT = "<left out>"
 LONGEST = 60  # characters of a value in print
+LINE = 88  # characters of what is printed before it is broken into lines
+INDENT = "    "
 
 
 @cache
@@ -109,7 +111,7 @@ def written(cls: type, options: Options) -> str:
             parts.append(f"{name}={_brief(value)}")
         else:
             parts.append(_brief(value))
-    return f"{cls.__name__}({', '.join(parts)})"
+    return in_lines(parts, f"{cls.__name__}(", ")")
 
 
 def _plain(value: Any) -> Any:
@@ -161,13 +163,27 @@ def _fingerprint(value: Tensor | np.ndarray) -> Any:
 
 
 def _brief(value: Any) -> str:
-    """A value in one line; members as they are printed themselves."""
+    """A value in one line, or members in one each; members as they are made themselves."""
     if isinstance(value, nn.Module):
+        options = vars(value).get("_options")
+        if options is not None and "__repr__" not in vars(type(value)):
+            return written(type(value), options)
         text = repr(value)
         return text if "\n" not in text else f"{type(value).__name__}(…)"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{name!r}: {_brief(part)}' for name, part in value.items())}}}"
+        return in_lines([f"{name!r}: {_brief(part)}" for name, part in value.items()], "{", "}")
     if isinstance(value, tuple) and any(isinstance(part, nn.Module | Mapping) for part in value):
-        return f"({', '.join(map(_brief, value))},)"
+        return in_lines([*map(_brief, value)], "(", ",)")
     text = value if isinstance(value, str) and value[:1] == "<" else repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def in_lines(parts: list[str], start: str, end: str) -> str:
+    """Parts in one line, or in one each where they are long; a single one begins in the first."""
+    line = f"{start}{', '.join(parts)}{end}"
+    if (len(line) <= LINE and "\n" not in line) or not parts:
+        return line
+    if len(parts) == 1:
+        return line
+    inner = ",\n".join(parts).replace("\n", f"\n{INDENT}")
+    return f"{start}\n{INDENT}{inner},\n{end.lstrip(',')}"

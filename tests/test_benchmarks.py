@@ -89,6 +89,7 @@ def sections_run(quick):
         "## Settings",
         "## Data for blind estimation",
         "## GraphBench",
+        "## Drawings",
     ]
     assert "fails" not in quick.stdout, quick.stderr
     assert "Error" not in quick.stderr

@@ -7,6 +7,7 @@ from . import both
 from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .desk import desk
+from .drawings import drawing
 from .filters import filtering
 from .fitting import fitting
 from .kernels import kernel, repair
@@ -17,6 +18,7 @@ __all__ = [
     "about",
     "compressing",
     "desk",
+    "drawing",
     "filtering",
     "fitting",
     "fitting_repaired",

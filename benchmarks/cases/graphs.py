@@ -79,3 +79,36 @@ def matrix(tracks: int, buses: int) -> GRAFX:
             G.connect(source, bus)
         G.connect(bus, out)
     return G
+
+
+def pruned(tracks: int, keep: float, seed: int = 0) -> GRAFX:
+    """Build a console of channel strips and a master, of whose processors a share is left."""
+    rng = random.Random(seed)
+    G = GRAFX(config=NodeConfigs(sorted(CHANNEL_STRIP)))
+
+    def left() -> list[str]:
+        return [node_type for node_type in CHANNEL_STRIP if rng.random() < keep]
+
+    ends = [G.add_serial_chain(["in", *left()])[1] for _ in range(tracks)]
+    master, _ = G.add_serial_chain(["mix", *left(), "out"])
+    for end in ends:
+        G.connect(end, master)
+    return G
+
+
+def sidechained(tracks: int) -> GRAFX:
+    """Build tracks whose compressors hear the next track, and whose reverb is shared."""
+    inlets = {"compressor": {"inlets": ["main", "sidechain"]}}
+    G = GRAFX(config=NodeConfigs({"eq": {}, "reverb": {}, **inlets}))
+    starts = [G.add_serial_chain(["in", "eq"])[1] for _ in range(tracks)]
+    ends = [G.add("compressor") for _ in starts]
+    mix, send = G.add("mix"), G.add("mix")
+    for track, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        G.connect(start, end)
+        G.connect(starts[(track + 1) % tracks], end, inlet="sidechain")
+        G.connect(end, mix)
+        G.connect(end, send)
+    first, last = G.add_serial_chain(["reverb", "out"])
+    G.connect(send, first)
+    G.connect(mix, last)
+    return G

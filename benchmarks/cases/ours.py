@@ -7,6 +7,7 @@ from . import both
 from .both import about, only_import, preparation, rendering, schedules
 from .compressors import compressing
 from .desk import desk
+from .drawings import drawing
 from .filters import filtering
 from .fitting import fitting
 from .floor import copying, transforms
@@ -33,6 +34,7 @@ __all__ = [
     "compressing",
     "copying",
     "desk",
+    "drawing",
     "filtering",
     "fitting",
     "graph_data",

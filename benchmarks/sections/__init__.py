@@ -39,6 +39,7 @@ SECTIONS = (
     "settings",
     "graph_data",
     "graphbench",
+    "drawings",
 )
 """All sections in the order of the page."""
 

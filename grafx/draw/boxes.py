@@ -23,7 +23,7 @@ def draw_area(
 ) -> None:
     """Fill an area, with an outline in points."""
     look = {"facecolor": color, "edgecolor": outline, "linewidth": linewidth}
-    ax.add_patch(ScaledPath(path, **look, zorder=zorder, gid=gid))
+    ax.add_artist(ScaledPath(path, **look, zorder=zorder, gid=gid))
 
 
 def write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:

@@ -23,6 +23,7 @@ from .groups import Group, buses, draw_group
 from .kinds import FEEDBACK, STYLES, edge_kinds
 from .labels import THUMBNAIL, edge_labels, labels, parts, with_inputs
 from .layout import Layout, Point, layered_layout, scales
+from .narrow import READABLE
 from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, fit, show
 from .placing import Placed, Written, place_all
 from .ports import port_texts, write_at_ports, write_on_edges
@@ -47,6 +48,7 @@ EDGE_OPTIONS = {"linewidth": 1.0, "label": None}
 POSITION_OPTIONS = {"node_spacing": 1.0}
 
 SETTINGS = RLock()  # matplotlib's are those of all threads
+LARGE = 1e7  # pixels, of which PNG files are written in less time rather than in fewer bytes
 WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -63,6 +65,8 @@ class Drawing(Figure):
         suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
         kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
         kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
+        if kind.lower() == "png" and self.get_figwidth() * self.get_figheight() * self.dpi**2 > LARGE:
+            kwargs.setdefault("pil_kwargs", {"compress_level": 1})
         with SETTINGS, rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):
             super().savefig(fname, **kwargs)
 
@@ -157,10 +161,10 @@ def draw_edge(
     style = STYLES.get(kind or "", "solid")
     name = "edge-{}-{}-{}".format(*edge)
     line = {"edgecolor": color, "linewidth": linewidth, "linestyle": style}
-    ax.add_patch(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
+    ax.add_artist(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
     side = (half_width * arrival[1], -half_width * arrival[0])
     corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
-    ax.add_patch(ScaledPolygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
+    ax.add_artist(ScaledPolygon(corners, closed=True, facecolor=color, linewidth=0, zorder=1.5))
 
 
 def draw_grafx(
@@ -198,7 +202,8 @@ def draw_grafx(
         colors: Node type to colour, for types with another colour than the default; or a list of colours for the types
             in their order.
         width: Of the figure in inches, such as that of a column of a paper. A larger drawing closes its gaps, and then
-            shrinks as a whole, texts included; a smaller one stands in the middle.
+            shrinks as a whole, texts included; before it could no longer be read, long chains are folded into rows, or
+            begin beneath each other where signals flow downwards. A smaller one stands in the middle.
         ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
         legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
             ``"right"``, or ``False``.
@@ -348,7 +353,7 @@ def surround(ax: Axes, plan: Plan, legend: bool | str, title: str | None, room: 
     if where:
         rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
         kinds = [kind for kind in STYLES if kind in plan.kinds.values()]
-        size = max(plan.placed.density, 0.75)
+        size = max(plan.placed.density, 0.75) / max(plan.placed.scale(room), READABLE)  # which shrinks with the drawing
         bounds = draw_legend(ax, plan.fills, plan.chips, bounds, where, rows, size, kinds)
     return draw_title(ax, title, bounds) if title else bounds
 

@@ -8,13 +8,12 @@ waypoints keep their distance from nodes, and edges bend only between layers, so
 Lengths are in points. Positions are first (along the flow, across the flow) and are converted to (x, y) at the end.
 """
 
-from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isfinite, nan, sqrt
-from typing import Any
+from math import inf, isfinite, nan, sqrt
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -24,26 +23,27 @@ from scipy.sparse import block_array, coo_array, eye_array
 from ..data.cables import EdgeId
 from ..errors import GraphError
 from .alignment import aligned_positions
+from .crossings import ordered
 
 Point = tuple[float, float]
 Port = tuple[str, str]  # ("in", inlet) or ("out", outlet)
 Spacing = float | tuple[float, float]
+Pairs = set[tuple[Hashable, Hashable]]
 
 LAYER_GAP = 16.0  # between the rooms of two layers
 NODE_GAP = 12.0  # between two nodes of a layer
 WAYPOINT_GAP = 8.0  # between two edges, and between an edge and a node
 PART_GAP = 24.0  # between disconnected parts
 SLANT = 0.16  # of the widest step across the flow, added to the gap it is made in, up to MAX_SLANT
-MAX_SLANT = 140.0
+MAX_SLANT = 40.0
 CHAIN_WEIGHT = 16.0  # how much the only edge between two centred ports wants to be straight, a usual edge being 1
 LONG_WEIGHT = 8.0  # the inner part of a long edge
 LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without other edges, and at any other
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow, or one that only holds nodes together
 HOLDS = "_holds"  # attribute of such an edge
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
-MAX_SWEEPS = 24
+MANY_CROSSINGS, WORTHWHILE = 10, 0.75  # for which inputs leave the first layer, and what share of them may be left
 MOST_PAIRS = 20_000  # of nodes that edges join, for the linear program along the flow
-MOST_SORTED = 200_000  # nodes and waypoints in all sweeps together
 MOST_EXACT = 4000  # nodes, waypoints and links of a part, for the linear program across the flow
 MOST_WAYPOINTS = 300_000  # of a whole drawing, which takes some twenty seconds
 USUAL_SPACING = 0.8  # where a spacing is given as two lengths
@@ -93,9 +93,9 @@ def layered_layout(
 ) -> Layout:
     """Place nodes in layers along the flow and route the edges around them.
 
-    Nodes of type ``in`` without predecessors are in the first layer. Chains are straight wherever nothing crosses them.
-    Disconnected parts are placed next to each other, across the flow; nodes without edges come last, in rows. Edges
-    that close a cycle run against the flow.
+    Nodes of type ``in`` without predecessors are in the first layer, unless far fewer edges cross where each stands
+    right before what it feeds. Chains are straight wherever nothing crosses them. Disconnected parts are placed next to
+    each other, across the flow; nodes without edges come last, in rows. Edges that close a cycle run against the flow.
 
     Args:
         G: The graph.
@@ -109,23 +109,73 @@ def layered_layout(
     Raises:
         GraphError: The edges of a huge graph are so long that routing them would take minutes.
     """
-    layers, backward = find_layers(G), find_backward_edges(G)
-    _check_size(G, layers)
     spacing = scales(node_spacing, USUAL_SPACING)
-    spread = Layout({}, {})
-    top, longest, loners = 0.0, 0.0, []
+    parts, loners = place_parts(G, blocks, spacing, find_backward_edges(G))
+    if loners:
+        longest = max((part.length for part in parts), default=0.0)
+
+        def count(pitch: float, _: float) -> int:
+            return max(int(longest / pitch), round(sqrt(2 * len(loners))))
+
+        parts.append(place_loners(G, loners, blocks, spacing, count))
+    return turned(stacked(parts, spacing), vertical)
+
+
+class Banks(NamedTuple):
+    """Layers of all nodes, such that edges with the flow lead to later ones, and how wide the drawing should be."""
+
+    layers: Mapping[Hashable, int]
+    width: float
+
+
+class Part(NamedTuple):
+    """A part of a drawing: its layout along and across the flow, and how far it reaches from (0, 0)."""
+
+    layout: Layout
+    length: float
+    width: float
+
+
+def place_parts(
+    G: nx.MultiDiGraph,
+    blocks: Mapping[Hashable, Block],
+    spacing: tuple[float, float],
+    backward: Pairs,
+    banks: Banks | None = None,
+) -> tuple[list[Part], list[Hashable]]:
+    """Lay out each connected part by itself.
+
+    Args:
+        G: The graph.
+        blocks: The space of each node.
+        spacing: Scales of the gaps along and across the flow.
+        backward: What :func:`find_backward_edges` found.
+        banks: Layers to take and a width to stay within, rather than layers with short edges and straight edges.
+
+    Returns:
+        The parts, and the nodes that are connected to no other.
+    """
+    layers = find_layers(G, backward) if banks is None else banks.layers
+    _check_size(G, layers)
+    parts: list[Part] = []
+    loners: list[Hashable] = []
     place = {n: i for i, n in enumerate(G)}
     for part in nx.weakly_connected_components(G):
         if len(part) == 1:
             loners.extend(part)
             continue
         nodes = sorted(part, key=place.__getitem__)
-        placed, length, width = _place_part(_take_part(G, nodes), blocks, layers, backward, spacing)
-        _merge(spread, placed, (0.0, top))
+        parts.append(_place_part(_take_part(G, nodes), blocks, layers, backward, spacing, banks))
+    return parts, loners
+
+
+def stacked(parts: Iterable[Part], spacing: tuple[float, float]) -> Layout:
+    """Place parts beneath each other, across the flow."""
+    whole, top = Layout({}, {}), 0.0
+    for layout, _, width in parts:
+        merge(whole, layout, (0.0, top))
         top += width + PART_GAP * spacing[1]
-        longest = max(longest, length)
-    _merge(spread, _place_loners(G, loners, blocks, longest, spacing), (0.0, top))
-    return _turn(spread, vertical)
+    return whole
 
 
 def _check_size(G: nx.MultiDiGraph, layers: Mapping[Hashable, int]) -> None:
@@ -190,7 +240,7 @@ def scales(given: Spacing, usual: float) -> tuple[float, float]:
         raise GraphError(f"A size or a spacing is a number, or two of them, not {given!r}.") from None
 
 
-def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
+def find_backward_edges(G: nx.MultiDiGraph) -> Pairs:
     """Find pairs (source, dest) whose edges close a cycle in a depth-first search, excluding self-loops."""
     starts = [n for n in G if G.in_degree(n) == 0]
     state, backward = {}, set()
@@ -214,15 +264,22 @@ def find_backward_edges(G: nx.MultiDiGraph) -> set[tuple[Hashable, Hashable]]:
     return backward
 
 
-def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
+def find_layers(
+    G: nx.MultiDiGraph, backward: Pairs | None = None, inputs_first: bool = True, last: int | None = None
+) -> dict[Hashable, int]:
     """Find the layer of each node, such that edges lead to later layers with the least total length.
 
-    Inputs are in the first layer. Ties are resolved towards the first layer. In a graph with a huge number of edges,
-    nodes are in the first layer that they may be in, whatever the length.
+    In a graph with a huge number of edges, nodes are in the first layer that they may be in, whatever the length.
+
+    Args:
+        G: The graph.
+        backward: What :func:`find_backward_edges` found, if it is known.
+        inputs_first: Put nodes of type ``in`` without predecessors into the first layer.
+        last: The last layer there may be, towards which ties are resolved; by default, they are towards the first.
     """
     nodes = list(G)
     index = {n: i for i, n in enumerate(nodes)}
-    pairs = _forward_pairs(G, find_backward_edges(G))
+    pairs = _forward_pairs(G, find_backward_edges(G) if backward is None else backward)
     if not pairs:
         return dict.fromkeys(nodes, 0)
     tails, heads = ([index[p[side]] for p in pairs] for side in (0, 1))
@@ -233,9 +290,10 @@ def find_layers(G: nx.MultiDiGraph) -> dict[Hashable, int]:
         (np.repeat([1.0, -1.0], len(pairs)), (np.tile(rows, 2), tails + heads)),
         shape=(len(pairs), len(nodes)),
     ).tocsr()
-    upper = [0 if G.nodes[n]["node_type"] == "in" and G.in_degree(n) == 0 else None for n in nodes]
+    first = {n for n in nodes if inputs_first and G.nodes[n]["node_type"] == "in" and G.in_degree(n) == 0}
+    upper = [0 if n in first else last for n in nodes]
     solution = linprog(
-        -steps.sum(axis=0) + 0.5 / len(nodes),
+        -steps.sum(axis=0) + (0.5 if last is None else -0.5) / len(nodes),
         A_ub=steps,
         b_ub=-np.ones(len(pairs)),
         bounds=[(0, u) for u in upper],
@@ -285,7 +343,9 @@ def _take_part(G: nx.MultiDiGraph, nodes: list) -> nx.MultiDiGraph:
     return part
 
 
-def _merge(whole: Layout, part: Layout, shift: Point) -> None:
+def merge(whole: Layout, part: Layout, shift: Point) -> None:
+    """Take a layout, moved along and across the flow, into another."""
+
     def moved(point: Point) -> Point:
         return point[0] + shift[0], point[1] + shift[1]
 
@@ -293,36 +353,51 @@ def _merge(whole: Layout, part: Layout, shift: Point) -> None:
     whole.routes.update({e: [moved(p) for p in route] for e, route in part.routes.items()})
 
 
-def _turn(layout: Layout, vertical: bool) -> Layout:
-    def turned(point: Point) -> Point:
+def turned(layout: Layout, vertical: bool) -> Layout:
+    """Positions (along, across) as (x, y)."""
+
+    def turn(point: Point) -> Point:
         along, across = point
         return (across, -along) if vertical else (along, -across)
 
     return Layout(
-        {n: turned(p) for n, p in layout.positions.items()},
-        {e: [turned(p) for p in route] for e, route in layout.routes.items()},
+        {n: turn(p) for n, p in layout.positions.items()},
+        {e: [turn(p) for p in route] for e, route in layout.routes.items()},
     )
 
 
-def _place_loners(
-    G: nx.MultiDiGraph, loners: list, blocks: Mapping[Hashable, Block], longest: float, spacing: tuple[float, float]
-) -> Layout:
+def place_loners(
+    G: nx.MultiDiGraph,
+    loners: list,
+    blocks: Mapping[Hashable, Block],
+    spacing: tuple[float, float],
+    count: Callable[[float, float], int],
+) -> Part:
+    """Place nodes without edges in rows.
+
+    Args:
+        G: The graph.
+        loners: The nodes.
+        blocks: The space of each node.
+        spacing: Scales of the gaps along and across the flow.
+        count: How many there are in a row along the flow, given their distances along and across it.
+    """
     placed = Layout({}, {})
-    if not loners:
-        return placed
     pitch = max(blocks[n].lead + blocks[n].length + blocks[n].tail for n in loners) + NODE_GAP * spacing[0]
     width = max(blocks[n].near + blocks[n].width + blocks[n].far for n in loners) + NODE_GAP * spacing[1]
-    columns = max(int(longest / pitch), round(sqrt(2 * len(loners))), 1)
+    columns = max(count(pitch, width), 1)
     for i, n in enumerate(loners):
         b = blocks[n]
         along = (i % columns) * pitch + b.lead + b.length / 2
         across = (i // columns) * width + b.near + b.width / 2
         placed.positions[n] = (along, across)
-        _route_self_edges(G, n, b, placed)
-    return placed
+        route_self_edges(G, n, b, placed)
+    rows = -(-len(loners) // columns)
+    return Part(placed, min(len(loners), columns) * pitch, rows * width)
 
 
-def _route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: Layout) -> None:
+def route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: Layout) -> None:
+    """Route the edges from a node to itself, beside it."""
     along, across = placed.positions[node]
     side = across - block.width / 2
     for key in G.succ[node].get(node, ()):
@@ -334,7 +409,7 @@ def _route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: 
 
 
 @dataclass
-class _Part:
+class _Graph:
     blocks: list[Block | None]  # None for a waypoint
     layers: list[list[int]]  # each in its order across the flow
     links: list[tuple[int, int, float, float, float]]  # tail, head, their ports' offsets, weight
@@ -346,14 +421,13 @@ class _Part:
         return block
 
 
-def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, float]:
+def _place_part(G, blocks, layers, backward, spacing, banks) -> Part:
     nodes = list(G)
-    part = _split_edges(G, nodes, blocks, layers, backward)
-    _reduce_crossings(part)
+    part = _ordered_part(G, nodes, blocks, layers, backward, banks is None)
     if len(part.links) == len(part.layers) - 1 == len(part.blocks) - 1:
         across = _find_row(part)
     elif len(part.blocks) + len(part.links) <= MOST_EXACT:
-        across = _find_across(part, spacing[1])
+        across = _find_across(part, spacing[1], banks.width if banks else inf)
     else:
         across = aligned_positions(part.layers, part.links, _find_gaps(part, spacing[1]), END_WEIGHT)
     starts, centres, ends = _find_along(part, across, spacing[0])
@@ -375,17 +449,39 @@ def _place_part(G, blocks, layers, backward, spacing) -> tuple[Layout, float, fl
             route += [(starts[layer_of[i]], across[i]), (ends[layer_of[i]], across[i])]
         route.append((starts[layer_of[head]], across[head] + offset_head))
         route.append((centres[layer_of[head]] - part.node(head).length / 2, route[-1][1]))
-        placed.routes[u, v, key] = _without_needless_points(route)[:: -1 if is_back else 1]
+        placed.routes[u, v, key] = without_needless_points(route)[:: -1 if is_back else 1]
     for n in nodes:
-        _route_self_edges(G, n, blocks[n], placed)
+        route_self_edges(G, n, blocks[n], placed)
     tops = [across[i] - _near(b) for i, b in enumerate(part.blocks)]
     bottoms = [across[i] + _far(b) for i, b in enumerate(part.blocks)]
     whole = Layout({}, {})
-    _merge(whole, placed, (-starts[0], -min(tops)))
-    return whole, ends[-1] - starts[0], max(bottoms) - min(tops)
+    merge(whole, placed, (-starts[0], -min(tops)))
+    return Part(whole, ends[-1] - starts[0], max(bottoms) - min(tops))
 
 
-def _without_needless_points(route: list[Point]) -> list[Point]:
+def _ordered_part(G, nodes, blocks, layers, backward, is_free) -> _Graph:
+    """Order a part; where layers are free and many edges cross, try other layers, and inputs next to what they feed."""
+    part = _split_edges(G, nodes, blocks, layers, backward)
+    fewest = _reduce_crossings(part)
+    if not is_free or fewest < MANY_CROSSINGS or len(part.blocks) + len(part.links) > MOST_EXACT:
+        return part
+    tried = [{n: layers[n] for n in nodes}]
+    for first, late in ((True, True), (False, False), (False, True)):
+        if first or not late:
+            bar = fewest if first else WORTHWHILE * fewest
+        others = find_layers(G, backward, first, max(tried[-1].values()) if late else None)
+        if others in tried:
+            continue
+        tried.append(others)
+        other = _split_edges(G, nodes, blocks, others, backward)
+        crossings = _reduce_crossings(other)
+        if crossings < bar:
+            part, bar, fewest = other, crossings, crossings
+    return part
+
+
+def without_needless_points(route: list[Point]) -> list[Point]:
+    """A route without the points that lie on a line along the flow."""
     kept = [route[0]]
     for before, point, after in zip(route, route[1:], route[2:], strict=False):
         if not abs(before[1] - point[1]) + abs(after[1] - point[1]) < 1e-6:
@@ -401,9 +497,9 @@ def _far(block: Block | None) -> float:
     return block.width / 2 + block.far if block else 0.0
 
 
-def _split_edges(G, nodes, blocks, layers, backward) -> _Part:
+def _split_edges(G, nodes, blocks, layers, backward) -> _Graph:
     index = {n: i for i, n in enumerate(nodes)}
-    part = _Part([blocks[n] for n in nodes], [], [], {})
+    part = _Graph([blocks[n] for n in nodes], [], [], {})
     layer_of = [layers[n] for n in nodes]
     for u, v, key, data in G.edges(keys=True, data=True):
         if u == v:
@@ -429,7 +525,7 @@ def _split_edges(G, nodes, blocks, layers, backward) -> _Part:
     return part
 
 
-def _weigh_links(part: _Part, num_nodes: int) -> None:
+def _weigh_links(part: _Graph, num_nodes: int) -> None:
     forward = [link for link in part.links if link[-1] == 1.0]
     leaving = Counter((a, port) for a, _, port, _, _ in forward)
     arriving = Counter((b, port) for _, b, _, port, _ in forward)
@@ -468,75 +564,18 @@ def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
 # --- Order within the layers --------------------------------------------------------------------------------
 
 
-def _reduce_crossings(part: _Part) -> None:
-    """Sweep back and forth, sorting each layer by the mean position of its neighbours, and keep the best order."""
-    place = {i: k for layer in part.layers for k, i in enumerate(layer)}
-    sides = _neighbours(part)
-    best, best_order = _count_crossings(part, place, sides[1]), [list(layer) for layer in part.layers]
-    stale = 0
-    for sweep in range(min(MAX_SWEEPS, max(MOST_SORTED // len(part.blocks), 1))):
-        if best == 0 or stale == 6:
-            break
-        towards_end = sweep % 2 == 0
-        for layer in part.layers if towards_end else part.layers[::-1]:
-            _sort_by_neighbours(layer, sides[0 if towards_end else 1], place)
-        _swap_neighbours(part.layers, sides, place)
-        crossings = _count_crossings(part, place, sides[1])
-        stale += 1
-        if crossings < best:
-            best, best_order, stale = crossings, [list(layer) for layer in part.layers], 0
-    part.layers[:] = best_order
-
-
-def _neighbours(part: _Part) -> tuple[list, list]:
-    """Return the links of each item to the previous and to the next layer: (own port, other item, other's port)."""
-    before, after = ([[] for _ in part.blocks] for _ in range(2))
+def _reduce_crossings(part: _Graph) -> int:
+    """Order the layers, and return how many links cross."""
     scale = [2.2 * max(_near(b), _far(b), 1.0) for b in part.blocks]  # ports of a node stay within its place
-    for a, b, port_a, port_b, _ in part.links:
-        before[b].append((port_b / scale[b], a, port_a / scale[a]))
-        after[a].append((port_a / scale[a], b, port_b / scale[b]))
-    return before, after
-
-
-def _sort_by_neighbours(layer: list[int], neighbours: list, place: dict[int, int]) -> None:
-    keys = {}
-    for k, i in enumerate(layer):
-        links = neighbours[i]
-        keys[i] = sum(place[j] + port - own for own, j, port in links) / len(links) if links else k
-    layer.sort(key=keys.__getitem__)
-    place.update({i: k for k, i in enumerate(layer)})
-
-
-def _swap_neighbours(layers: list[list[int]], sides: tuple[list, list], place: dict[int, int]) -> None:
-    for layer in layers:
-        for k in range(len(layer) - 1):
-            a, b = layer[k], layer[k + 1]
-            gain = 0
-            for neighbours in sides:
-                at = [place[j] + port for _, j, port in neighbours[a]]
-                for _, j, port in neighbours[b]:
-                    other = place[j] + port
-                    gain += sum((x > other) - (x < other) for x in at)
-            if gain > 0:
-                layer[k], layer[k + 1] = b, a
-                place[a], place[b] = k + 1, k
-
-
-def _count_crossings(part: _Part, place: dict[int, int], after: list) -> int:
-    crossings = 0
-    for layer in part.layers:
-        ends = sorted((place[i] + own, place[j] + port) for i in layer for own, j, port in after[i])
-        seen = []
-        for _, end in ends:
-            crossings += len(seen) - bisect_right(seen, end)
-            insort(seen, end)
+    links = [(a, b, port_a / scale[a], port_b / scale[b]) for a, b, port_a, port_b, _ in part.links]
+    part.layers[:], crossings = ordered(part.layers, links)
     return crossings
 
 
 # --- Coordinates --------------------------------------------------------------------------------------------
 
 
-def _find_across(part: _Part, spacing: float) -> list[float]:
+def _find_across(part: _Graph, spacing: float, room: float = inf) -> list[float]:
     r"""Positions across the flow that bend the links least and keep everything apart.
 
     .. math:: \min_x \sum_k w_k |(A x - p)_k|
@@ -544,7 +583,7 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
         \text{ for neighbours } i, j \text{ of one layer}
 
     The rows of A are the links and the centres from :func:`_find_middles`. Of all solutions, one with small positions
-    is taken.
+    is taken; none is larger than a room, if all layers fit there.
     """
     bends = [([(a, 1.0), (b, -1.0)], port_b - port_a, w) for a, b, port_a, port_b, w in part.links]
     bends += _find_middles(part)
@@ -565,12 +604,20 @@ def _find_across(part: _Part, spacing: float) -> list[float]:
         np.concatenate([np.full(count, 0.5 / count), weights]),
         A_ub=block_array([[A, -slack], [-A, -slack], [S, None]], format="csr"),
         b_ub=np.concatenate([targets, -targets, -distances]),
-        bounds=(0, None),
+        bounds=[(0, max(room, _widest(part, spacing)))] * count + [(0, None)] * len(bends),
     )
     return solution.x[:count].tolist()
 
 
-def _find_row(part: _Part) -> list[float]:
+def _widest(part: _Graph, spacing: float) -> float:
+    """How far apart the ends of a layer are at least."""
+    start = {layer[0]: 0.0 for layer in part.layers}
+    for i, j, distance in _find_gaps(part, spacing):
+        start[j] = start.pop(i) + distance
+    return max(start.values())
+
+
+def _find_row(part: _Graph) -> list[float]:
     """Positions across the flow of a single chain, whose links are straight."""
     across = [0.0] * len(part.blocks)
     for a, b, port_a, port_b, _ in sorted(part.links, key=_layers_of_tails(part)):
@@ -578,12 +625,12 @@ def _find_row(part: _Part) -> list[float]:
     return across
 
 
-def _layers_of_tails(part: _Part) -> Callable[[tuple], int]:
+def _layers_of_tails(part: _Graph) -> Callable[[tuple], int]:
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
     return lambda link: layer_of[link[0]]
 
 
-def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, float]]:
+def _find_middles(part: _Graph) -> list[tuple[list[tuple[int, float]], float, float]]:
     """Find ports shared by several links, which should be at the median of their other ends."""
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     shared = defaultdict(list)
@@ -600,14 +647,14 @@ def _find_middles(part: _Part) -> list[tuple[list[tuple[int, float]], float, flo
     return middles
 
 
-def _find_gaps(part: _Part, spacing: float) -> Iterator[tuple[int, int, float]]:
+def _find_gaps(part: _Graph, spacing: float) -> Iterator[tuple[int, int, float]]:
     for layer in part.layers:
         for i, j in pairwise(layer):
             a, b = part.blocks[i], part.blocks[j]
             yield i, j, _far(a) + (NODE_GAP if a and b else WAYPOINT_GAP) * spacing + _near(b)
 
 
-def _find_along(part: _Part, across: list[float], spacing: float) -> tuple[list, list, list]:
+def _find_along(part: _Graph, across: list[float], spacing: float) -> tuple[list, list, list]:
     """Compute start, centre line and end of each layer. Gaps grow with the steps of their edges."""
     reach = [0.0] * len(part.layers)
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
@@ -621,5 +668,5 @@ def _find_along(part: _Part, across: list[float], spacing: float) -> tuple[list,
         starts.append(position)
         centres.append(position + max(b.lead + b.length / 2 for b in shapes))
         ends.append(centres[-1] + max(b.tail + b.length / 2 for b in shapes))
-        position = ends[-1] + LAYER_GAP * spacing + min(SLANT * reach[number], MAX_SLANT)
+        position = ends[-1] + LAYER_GAP * spacing + min(SLANT * reach[number], MAX_SLANT) * min(spacing, 1.0)
     return starts, centres, ends

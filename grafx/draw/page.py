@@ -23,7 +23,7 @@ ENTRY_GAP, ROW_GAP = 14.0, 6.0
 TITLE_GAP = 10.0
 MARGIN = 10.0
 SCREEN_DPI = 120
-MOST_PIXELS = 60_000, 1e8  # along a side, where matplotlib refuses 2**16 and more, and in all
+MOST_PIXELS = 60_000, 2e7  # along a side, where matplotlib refuses 2**16 and more, and in all
 
 Bounds = list[float]
 """Left, bottom, right and top."""
@@ -105,7 +105,7 @@ def _draw_line(ax: Axes, kind: str, start: Point, length: float) -> None:
     ink = inks(ax)
     color = ink.backward if kind == FEEDBACK else ink.edge
     path = Path([start, (start[0] + length, start[1])])
-    ax.add_patch(ScaledPath(path, fill=False, edgecolor=color, linewidth=1.2, linestyle=STYLES[kind], zorder=2))
+    ax.add_artist(ScaledPath(path, fill=False, edgecolor=color, linewidth=1.2, linestyle=STYLES[kind], zorder=2))
 
 
 def _rows(widths: Sequence[float], room: float, gap: float, pitch: float) -> list[Point]:

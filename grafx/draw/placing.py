@@ -1,7 +1,8 @@
 """Where all is: the room that a drawing has decides how dense it is, and what is written in it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -10,6 +11,7 @@ from .blocks import make_blocks
 from .callbacks import position_function
 from .groups import Group, GroupBox, group_boxes, together, with_rooms
 from .layout import USUAL_SPACING, Block, Layout, layered_layout, scales
+from .narrow import READABLE, narrowed_layout, packed_layout
 from .page import find_bounds
 from .ports import PortTexts
 from .routes import with_direct_routes
@@ -99,11 +101,13 @@ def _fitted(
     fonts: tuple[float, float],
     options: Mapping[str, Any],
 ) -> Placed:
-    """Close gaps as far as they must be."""
-    place = together(layered_layout, groups) if groups and function is layered_layout else position_function(function)
-    closes = function is layered_layout or getattr(function, "closes_gaps", False)
+    """Close gaps as far as they must be, and then move nodes along the flow."""
+    is_ours = function is layered_layout
+    place = partial(packed_layout, room=room) if is_ours and room is not None else position_function(function)
+    place = together(place, groups) if is_ours and groups else place
+    closes = room is not None and (is_ours or getattr(function, "closes_gaps", False))
     pictures = dict.fromkeys(written.thumbnails, (SIZE[0] + ROOM[0], SIZE[1] + ROOM[1]))
-    for density in (1.0,) if room is None or not closes else DENSITIES:
+    for density in DENSITIES if closes else (1.0,):
         sides = NODE_SIDE * size[0] * density, NODE_SIDE * size[1] * density
         texts = written.inside, written.above
         plain = make_blocks(G, *texts, sides, fonts, vertical, density, pictures, written.ports.at_ports)
@@ -121,4 +125,6 @@ def _fitted(
         found = Placed(written, blocks, layout, boxes, density, vertical)
         if found.scale(room) == 1:
             break
+    if room is not None and is_ours and not groups and found.scale(room) < READABLE:
+        return replace(found, layout=narrowed_layout(G, blocks, vertical=vertical, **closer, room=room))
     return found

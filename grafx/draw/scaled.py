@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.patches import PathPatch, Polygon
+from matplotlib.patches import PathPatch, Polygon, Rectangle
 from matplotlib.text import Text
 
 SAME = 1e-6
@@ -19,8 +19,8 @@ def root_of(ax: Axes) -> Any:
 
 def scale_of(ax: Axes) -> float:
     """How many points one unit of the axes takes; 1 where the drawing has its own size."""
-    (x, _), (to_x, _) = ax.transData.transform([(0.0, 0.0), (1.0, 0.0)])
-    scale = abs(to_x - x) * 72 / root_of(ax).dpi
+    left, right = ax.get_xlim()
+    scale = ax.bbox.width / abs(right - left) * 72 / root_of(ax).dpi
     return 1.0 if abs(scale - 1) < SAME else scale
 
 
@@ -47,6 +47,14 @@ class ScaledText(Text):
 
 class _ScaledLine(Artist):
     """What has a line of a width in units of the axes."""
+
+    def set_clip_path(self, path: Any, transform: Any = None) -> None:
+        """Clip by a path; where this is that of the axes, their box does it with less work."""
+        ax: Any = self.axes
+        if transform is None and ax is not None and path is ax.patch and isinstance(path, Rectangle):
+            self.set_clip_box(ax.bbox)
+        else:
+            super().set_clip_path(path, transform)
 
     def draw(self, renderer: Any) -> None:
         with self._followed():

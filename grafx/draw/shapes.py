@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import hypot
+from math import dist
 from typing import Any
 
 from matplotlib.path import Path
@@ -11,6 +11,7 @@ from ..data.cables import EdgeId
 from .layout import Point
 
 QUARTER = 0.5523  # of the radius: handles of the cubic that is closest to a quarter circle
+CORNER = 4.0  # points: radius where an edge turns into a lane
 CORNERS = {
     "round": (("arc", 0.5),) * 4,
     "rounded": (("arc", 0.22),) * 4,
@@ -41,8 +42,7 @@ def rounded(corners: Sequence[Point], radius: float) -> Path:
     for before, here, after in zip((corners[-1], *corners[:-1]), corners, (*corners[1:], corners[0]), strict=True):
         ends = []
         for other in (before, after):
-            length = hypot(other[0] - here[0], other[1] - here[1])
-            share = min(radius / length, 0.5)
+            share = min(radius / dist(here, other), 0.5)
             ends.append((here[0] + share * (other[0] - here[0]), here[1] + share * (other[1] - here[1])))
         handles = [tuple(e + QUARTER * (h - e) for e, h in zip(end, here, strict=True)) for end in ends]
         vertices += [ends[0], *handles, ends[1]]
@@ -68,7 +68,26 @@ def course(edge: EdgeId, points: list[Point], arrival: Point, vertical: bool) ->
         reach = points[1][along] + (points[1][along] - (points[0][along] + points[2][along]) / 2) / 3
         handles = [(p[0], reach) if vertical else (reach, p[1]) for p in (points[0], points[2])]
         return Path([points[0], *handles, points[2]], [Path.MOVETO] + [Path.CURVE4] * 3)
+    if any(a[along] == b[along] for a, b in pairwise(points)):
+        return _rounded(points)
     return _curve(points, vertical)
+
+
+def _rounded(points: list[Point]) -> Path:
+    """Lines along and across the flow, joined by round corners."""
+    vertices: list[Point] = [points[0]]
+    codes: list[Any] = [Path.MOVETO]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        radius = min(CORNER, dist(before, corner) / 2, dist(corner, after) / 2)
+        ends = [_towards(corner, other, radius) for other in (before, after)]
+        vertices += [ends[0], corner, ends[1]]
+        codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
+    return Path([*vertices, points[-1]], [*codes, Path.LINETO])
+
+
+def _towards(point: Point, other: Point, step: float) -> Point:
+    share = step / (dist(point, other) or 1.0)
+    return point[0] + share * (other[0] - point[0]), point[1] + share * (other[1] - point[1])
 
 
 def _curve(points: list[Point], vertical: bool) -> Path:

@@ -62,7 +62,7 @@ def draw_thumbnail(ax: Axes, thumbnail: Thumbnail, center: Point, height: float,
     """Draw a thumbnail at the bottom of a node of some height."""
     for path, width, alpha in thumbnail_paths(thumbnail, center, height):
         look = {"edgecolor": color, "linewidth": width, "alpha": alpha, "joinstyle": "round"}
-        ax.add_patch(ScaledPath(path, fill=False, **look, zorder=2.5))
+        ax.add_artist(ScaledPath(path, fill=False, **look, zorder=2.5))
 
 
 def thumbnail_paths(thumbnail: Thumbnail, center: Point, height: float) -> Iterator[tuple[Path, float, float]]:

@@ -1,5 +1,6 @@
 """Render plan of a graph, worked out once: :class:`RenderData`."""
 
+import html
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -12,6 +13,9 @@ from ..data.graph import GRAFX
 from ..data.tensor import GRAFXTensor
 from ..errors import RenderError
 from ..words import count, tally
+
+MOST_STEPS, LAST_STEPS, MOST_PARTS = 60, 10, 8
+"""How much is printed: steps in all and at the end, and what an inlet reads."""
 
 
 class Read(NamedTuple):
@@ -111,13 +115,38 @@ class RenderData:
 
     def __str__(self) -> str:
         lines = [f"Rendering of {self.num_nodes} nodes in {len(self.iter_list)} steps (method: {self.method})."]
-        for index, step in enumerate(self.iter_list):
+        steps = list(enumerate(self.iter_list))
+        left = len(steps) - MOST_STEPS
+        shown = steps if left <= 0 else [*steps[: MOST_STEPS - LAST_STEPS], *steps[-LAST_STEPS:]]
+        for number, (index, step) in enumerate(shown):
+            if left > 0 and number == MOST_STEPS - LAST_STEPS:
+                lines.append(f"\n… {count(left, 'more step')}")
             lines.append(f"\nStep #{index}: {step.num_nodes} x {step.node_type}")
             lines += [f"- Inlet {i}: {_describe_parts(parts)}" for i, parts in enumerate(step.inlets)]
             lines.append(f"- Nodes: {step.nodes[0]} to {step.nodes[1] - 1}, parameters from row {step.rows[0]}")
             if step.frees:
                 lines.append(f"- Frees the signals of step {', '.join(map(str, step.frees))}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{name}</th>" for name in ("step", "type", "nodes", "ids", "reads"))
+        rows = [_row(index, step) for index, step in enumerate(self.iter_list[:MOST_STEPS])]
+        if len(self.iter_list) > MOST_STEPS:
+            rows.append(f'<tr><td colspan="5">… {count(len(self.iter_list) - MOST_STEPS, "more step")}</td></tr>')
+        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return f"<div>{html.escape(repr(self))}</div>{table}"
+
+
+def _row(index: int, step: RenderStep) -> str:
+    reads = sorted({read.step for parts in step.inlets for part in parts for read in part.reads})
+    ids = f"{step.nodes[0]}" if step.num_nodes == 1 else f"{step.nodes[0]} to {step.nodes[1] - 1}"
+    steps = _shortened([f"{read}" for read in reads])
+    cells = (index, step.node_type, step.num_nodes, ids, ", ".join(steps))
+    return f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in cells)}</tr>"
+
+
+def _shortened(words: list[str]) -> list[str]:
+    return words if len(words) <= MOST_PARTS else [*words[:MOST_PARTS], f"{len(words) - MOST_PARTS} more"]
 
 
 def prepare_render(G_t: GRAFXTensor | GRAFX) -> RenderData:
@@ -302,7 +331,7 @@ def _lengths(points: list[int]) -> tuple[int, ...]:
 
 def _describe_parts(parts: tuple[Part, ...]) -> str:
     words = []
-    for part in parts:
-        names = [f"step {read.step}, outlet {read.outlet}, segment {read.segment}" for read in part.reads]
+    for part in parts[: MOST_PARTS + 1]:
+        names = _shortened([f"step {r.step}, outlet {r.outlet}, segment {r.segment}" for r in part.reads])
         words.append("; ".join(names) if not part.summed else f"sum of ({' + '.join(names)})" if names else "silence")
-    return " | ".join(words)
+    return " | ".join(_shortened(words + [""] * (len(parts) - len(words))))

@@ -1,4 +1,5 @@
 import pickle
+import re
 
 import networkx as nx
 import pytest
@@ -68,6 +69,34 @@ def test_text(connected):
         assert part in text
     assert ("silence" in text) == (not connected)
     assert "sum of ()" not in text
+
+
+def test_what_is_printed_of_a_long_plan_is_short():
+    G = GRAFX(config=CONFIG)
+    _, last = G.add_serial_chain(["in", *["eq"] * 200])
+    mix = G.add("mix")
+    for _ in range(300):
+        G.connect(G.add("in"), mix)
+    G.connect(last, mix)
+    G.connect(mix, G.add("out"))
+    render_data = prepare_render(reorder_for_fast_render(G))
+    text, table = str(render_data), render_data._repr_html_()
+    assert "… 143 more steps" in text and text.count("\nStep #") == 60
+    assert "Step #0: " in text and "Step #202: 1 x out" in text
+    assert len(text) < 15_000 and len(table) < 15_000
+    assert "143 more steps" in table and table.count("<tr>") == 62
+
+
+def test_a_notebook_has_a_table_of_steps():
+    render_data = prepare_render(reorder_for_fast_render(side_chain()))
+    table = render_data._repr_html_()
+    rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", table)[1:]]
+    assert [row[:3] for row in rows] == [
+        [str(k), step.node_type, str(step.num_nodes)] for k, step in enumerate(render_data.iter_list)
+    ]
+    for row, step in zip(rows, render_data.iter_list, strict=True):
+        read = {read.step for parts in step.inlets for part in parts for read in part.reads}
+        assert {int(word) for word in row[4].split(", ") if word} == read
 
 
 def test_every_signal_is_freed_once_after_its_last_reader():

@@ -7,10 +7,13 @@ import networkx as nx
 from ...errors import GraphError
 from ...text import printable
 from ..draw import grafx_to_svg
+from ..outline import depths, outline
 from .html import to_html
 
-MOST_SHOWN = 2000
-"""Nodes and edges of a graph that is drawn without being asked for: it takes less than three seconds."""
+MOST_SHOWN = 400
+"""Nodes of a graph that is drawn without being asked for."""
+MOST_PASSED = 4000
+"""Layers that its edges pass, in all."""
 HEIGHT = 420
 """Of the frame, in pixels."""
 
@@ -21,10 +24,10 @@ _FRAME = (
 
 
 def notebook_html(G: nx.MultiDiGraph) -> str:
-    """The page of a graph in a frame, or a line of text where it is too large.
+    """The page of a graph in a frame, or what it has and a picture of its outline where it is too large.
 
-    The frame is a sandbox: its scripts do not reach the notebook. Where frames are left out, as on GitHub, the line
-    of text is left.
+    The frame is a sandbox: its scripts do not reach the notebook. Where frames are left out, as on GitHub, a line of
+    text is left.
     """
     summary = html.escape(printable(repr(G)))
     try:
@@ -32,7 +35,7 @@ def notebook_html(G: nx.MultiDiGraph) -> str:
     except GraphError as error:
         return f"<p>{summary}: {html.escape(printable(error))}</p>"
     if page is None:
-        return f"<p>{summary}: too large to be drawn here. <code>G.to_html()</code> makes a page of it.</p>"
+        return f"<p>{summary}. Too large to be drawn here: <code>G.to_html()</code> makes a page of it.</p>{outline(G)}"
     return _FRAME.format(page=html.escape(page), summary=summary, height=HEIGHT)
 
 
@@ -42,5 +45,8 @@ def notebook_svg(G: nx.MultiDiGraph) -> str | None:
 
 
 def is_shown(G: nx.MultiDiGraph) -> bool:
-    """Whether a graph is drawn by being displayed."""
-    return len(G) + G.number_of_edges() <= MOST_SHOWN
+    """Whether a graph is drawn by being displayed: it takes a second or two at most."""
+    if len(G) > MOST_SHOWN or G.number_of_edges() > MOST_PASSED:
+        return False
+    depth = depths(G)
+    return sum(abs(depth[v] - depth[u]) for u, v in G.edges()) <= MOST_PASSED
