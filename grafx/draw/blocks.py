@@ -19,8 +19,7 @@ LOOP_ROOM = 14.0  # next to a node with a self-loop
 
 def make_blocks(
     G: nx.MultiDiGraph,
-    inside: Mapping[Hashable, str],
-    above: Mapping[Hashable, str],
+    texts: tuple[Mapping[Hashable, str], Mapping[Hashable, str]],
     sides: tuple[float, float],
     fonts: tuple[float, float],
     vertical: bool,
@@ -34,16 +33,17 @@ def make_blocks(
     stands below the text inside, and ``at_ports`` what is written at ports, by default the names of those that are not
     ``main``.
     """
+    inside, above = texts
     entries, exits = _find_ports(G)
     blocks = {}
     for n in G:
         ports = _order_ports(G, n, entries[n]), _order_ports(G, n, exits[n])
-        texts = {port: port[1] for side in ports for port in side if port[1] != "main"} | dict(
+        named = {port: port[1] for side in ports for port in side if port[1] != "main"} | dict(
             (at_ports or {}).get(n, {})
         )
         size = _inner_size(inside[n], fonts[0], density, (pictures or {}).get(n))
         block = _make_block(
-            size, above[n], sides[::-1] if vertical else sides, fonts[1], ports, texts, vertical, density
+            size, above[n], sides[::-1] if vertical else sides, fonts[1], ports, named, vertical, density
         )
         blocks[n] = replace(block, near=max(block.near, LOOP_ROOM)) if G.has_edge(n, n) else block
     return blocks

@@ -19,13 +19,13 @@ from ..errors import GraphError
 from .blocks import ARROW
 from .boxes import draw_area, draw_box, write
 from .callbacks import edge_function, node_function
-from .groups import Group, buses, draw_group
+from .groups import Grouping, buses, draw_group
 from .kinds import FEEDBACK, STYLES, edge_kinds
 from .labels import THUMBNAIL, edge_labels, labels, parts, with_inputs
 from .layout import Layout, Point, layered_layout, scales
 from .narrow import READABLE
 from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, fit, show
-from .placing import Placed, Written, place_all
+from .placing import Lettering, Placed, Sheet, place_all
 from .ports import port_texts, write_at_ports, write_on_edges
 from .scaled import ScaledPath, ScaledPolygon, root_of
 from .shapes import box, course, direction
@@ -207,7 +207,7 @@ def draw_grafx(
         ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
         legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
             ``"right"``, or ``False``.
-        title: Written above all.
+        title: Lettering above all.
         theme: ``"light"``; ``"dark"``, on a dark background; or ``"print"``, in grey. On axes of one's own, the
             background is that of their figure, whose lightness lines and texts follow.
         groups: Draw boxes with their names around subgroups: what is mixed into a bus, with its chain. Chains belong to
@@ -239,9 +239,10 @@ def draw_grafx(
     place = new_axes(theme) if ax is None else ax
     functions = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
     room = room_of(place, width, ax is not None)
-    plan = make_plan(G, vertical, functions, colors, theme, buses(G) if groups else [], processors, room, kwargs)
-    paint(place, plan)
-    bounds = surround(place, plan, legend, title, room)
+    boxes = buses(G) if groups else []
+    scene = make_scene(G, functions, Sheet(vertical, room), colors, theme, boxes, processors, kwargs)
+    paint(place, scene)
+    bounds = surround(place, scene, legend, title, room)
     fig = root_of(place)
     show(place, bounds) if ax is not None else fit(fig, place, bounds, width)
     return fig, place
@@ -253,7 +254,7 @@ def new_axes(theme: str) -> Axes:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Scene:
     """All that there is to paint, and where."""
 
     G: nx.MultiDiGraph
@@ -271,24 +272,23 @@ class Plan:
         return self.placed.layout
 
     @property
-    def written(self) -> Written:
+    def written(self) -> Lettering:
         return self.placed.written
 
 
 OWN = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
 
 
-def make_plan(
+def make_scene(
     G: nx.MultiDiGraph,
-    vertical: bool,
     functions: Mapping[str, Callable[..., Any]],
+    sheet: Sheet,
     colors: Any,
     theme: str,
-    groups: Sequence[Group],
+    groups: Sequence[Grouping],
     processors: Mapping[str, Any] | None,
-    room: float | None,
     options: Mapping[str, Any],
-) -> Plan:
+) -> Scene:
     """Choose texts and colours, and place all. Arguments are as those of :func:`draw_grafx`.
 
     Raises:
@@ -303,15 +303,15 @@ def make_plan(
     written = _written(G, node_options, edge_options, shorts, processors)
     chips = shorts if "short_type" in parts(node_options.pop("inside")) else None
     del node_options["above"], edge_options["label"]
-    placed = place_all(G, written, groups, functions["position"], room, vertical, size, fonts, position_options)
+    placed = place_all(G, written, groups, functions["position"], sheet, size, fonts, position_options)
     fills = fills_of(shorts, theme, _given(G, colors))
     if functions["edge"] is draw_edge:
         edge_options["arrow"] = max(placed.density, 0.6)
     adapted = {
         "node": node_function(functions["node"], placed.layout, fills),
-        "edge": edge_function(functions["edge"], G, placed.layout, placed.blocks, vertical),
+        "edge": edge_function(functions["edge"], G, placed.layout, placed.blocks, sheet.vertical),
     }
-    return Plan(G, vertical, placed, fills, chips, edge_kinds(G), adapted, node_options, edge_options)
+    return Scene(G, sheet.vertical, placed, fills, chips, edge_kinds(G), adapted, node_options, edge_options)
 
 
 def _written(
@@ -320,7 +320,7 @@ def _written(
     edge_options: Mapping[str, Any],
     shorts: Mapping[str, str],
     processors: Mapping[str, Any] | None,
-) -> list[Written]:
+) -> list[Lettering]:
     """What may be written, with thumbnails and names of inputs as long as there is room for them."""
     within = parts(node_options["inside"])
     above = labels(G, node_options["above"], shorts, "node_above")
@@ -328,33 +328,35 @@ def _written(
     inside = with_inputs(G, plain, above) if within and within != ["node_type"] else plain
     ports = port_texts(G, edge_labels(G, edge_options["label"], "edge_label"))
     small = thumbnails(G, processors) if THUMBNAIL in within else {}
-    with_thumbnails = [Written(inside, above, ports, small)] if small else []
-    return [*with_thumbnails, Written(inside, above, ports, {}), Written(plain, above, ports, {})]
+    with_thumbnails = [Lettering(inside, above, ports, small)] if small else []
+    return [*with_thumbnails, Lettering(inside, above, ports, {}), Lettering(plain, above, ports, {})]
 
 
-def paint(ax: Axes, plan: Plan, faded: Collection[Hashable] = (), marked: Collection[Hashable] = ()) -> None:
+def paint(ax: Axes, scene: Scene, faded: Collection[Hashable] = (), marked: Collection[Hashable] = ()) -> None:
     """Draw groups, edges and nodes, of which ``faded`` ones are pale and ``marked`` ones stand out.
 
     Edges are known by ``(source, dest, key)``.
     """
-    for group in plan.placed.boxes:
-        draw_group(ax, group, plan.vertical)
-    _paint_edges(ax, plan, faded)
-    _paint_nodes(ax, plan, faded, marked)
+    for group in scene.placed.boxes:
+        draw_group(ax, group, scene.vertical)
+    _paint_edges(ax, scene, faded)
+    _paint_nodes(ax, scene, faded, marked)
     write_on_edges(
-        ax, plan.layout, {e: t for e, t in plan.written.ports.on_edges.items() if e not in faded}, inks(ax).port
+        ax, scene.layout, {e: t for e, t in scene.written.ports.on_edges.items() if e not in faded}, inks(ax).port
     )
 
 
-def surround(ax: Axes, plan: Plan, legend: bool | str, title: str | None, room: float | None) -> list[float]:
+def surround(ax: Axes, scene: Scene, legend: bool | str, title: str | None, room: float | None) -> list[float]:
     """Draw the legend and the title, and return the bounds of all that is drawn."""
-    where = legend if isinstance(legend, str) else ("right" if plan.vertical else "above") if legend else None
-    bounds = plan.placed.bounds()
+    where = legend if isinstance(legend, str) else ("right" if scene.vertical else "above") if legend else None
+    bounds = scene.placed.bounds()
     if where:
         rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
-        kinds = [kind for kind in STYLES if kind in plan.kinds.values()]
-        size = max(plan.placed.density, 0.75) / max(plan.placed.scale(room), READABLE)  # which shrinks with the drawing
-        bounds = draw_legend(ax, plan.fills, plan.chips, bounds, where, rows, size, kinds)
+        kinds = [kind for kind in STYLES if kind in scene.kinds.values()]
+        size = max(scene.placed.density, 0.75) / max(
+            scene.placed.scale(room), READABLE
+        )  # which shrinks with the drawing
+        bounds = draw_legend(ax, scene.fills, scene.chips, bounds, where, rows, size, kinds)
     return draw_title(ax, title, bounds) if title else bounds
 
 
@@ -389,49 +391,49 @@ def room_of(ax: Axes, width: float | None, is_given: bool) -> float | None:
     return None if width is None else max(72 * width - 2 * MARGIN, 1.0)
 
 
-def _paint_edges(ax: Axes, plan: Plan, faded: Collection[Hashable]) -> None:
-    draw, known = plan.functions["edge"], "arrow" in plan.edge_options
+def _paint_edges(ax: Axes, scene: Scene, faded: Collection[Hashable]) -> None:
+    draw, known = scene.functions["edge"], "arrow" in scene.edge_options
     pale = blend(background(ax), inks(ax).edge, 2 * FADED[0])
-    for edge, points in plan.layout.routes.items():
-        looks = {"kind": plan.kinds.get(edge, "")} if known else {}
+    for edge, points in scene.layout.routes.items():
+        looks = {"kind": scene.kinds.get(edge, "")} if known else {}
         looks |= {"color": pale} if known and edge in faded else {}
-        draw(ax, plan.G, edge, points, vertical=plan.vertical, **plan.edge_options, **looks)
+        draw(ax, scene.G, edge, points, vertical=scene.vertical, **scene.edge_options, **looks)
 
 
-def _paint_nodes(ax: Axes, plan: Plan, faded: Collection[Hashable], marked: Collection[Hashable]) -> None:
+def _paint_nodes(ax: Axes, scene: Scene, faded: Collection[Hashable], marked: Collection[Hashable]) -> None:
     ink, ground = inks(ax), background(ax)
-    draw, font = plan.functions["node"], plan.node_options["inside_fontsize"]
-    for node, center in plan.layout.positions.items():
-        block, small = plan.placed.blocks[node], plan.written.thumbnails.get(node)
-        size = (block.width, block.length) if plan.vertical else (block.length, block.width)
-        fill, is_faded = plan.fills[plan.G.nodes[node]["node_type"]], node in faded
-        texts = plan.written.inside[node], plan.written.above[node]
+    draw, font = scene.functions["node"], scene.node_options["inside_fontsize"]
+    for node, center in scene.layout.positions.items():
+        block, small = scene.placed.blocks[node], scene.written.thumbnails.get(node)
+        size = (block.width, block.length) if scene.vertical else (block.length, block.width)
+        fill, is_faded = scene.fills[scene.G.nodes[node]["node_type"]], node in faded
+        texts = scene.written.inside[node], scene.written.above[node]
         if is_faded:
-            _paint_faded(ax, plan, node, center, size, fill)
+            _paint_faded(ax, scene, node, center, size, fill)
         else:
             own = small is not None and draw is draw_node  # which lets the text make room
             shown = ("", texts[1]) if own else texts
-            draw(ax, plan.G, node, center, size, fill, *shown, vertical=plan.vertical, **plan.node_options)
+            draw(ax, scene.G, node, center, size, fill, *shown, vertical=scene.vertical, **scene.node_options)
             if own:
                 top = center[1] + size[1] / 2 - ROOM[1] / 2
                 write(ax, center[0], top, texts[0], font, text_color(fill), "center", "top")
         if small and not is_faded:
             draw_thumbnail(ax, small, center, size[1], text_color(fill))
         if node in marked:
-            around = box(center, size, shape_of(plan.G.nodes[node]["node_type"]))
+            around = box(center, size, shape_of(scene.G.nodes[node]["node_type"]))
             draw_area(ax, around, fill, ink.backward, 4.0, 1.9)
         color = blend(ground, ink.port, FADED[1]) if is_faded else ink.port
-        write_at_ports(ax, center, block, plan.written.ports.at_ports.get(node, {}), plan.vertical, color)
+        write_at_ports(ax, center, block, scene.written.ports.at_ports.get(node, {}), scene.vertical, color)
 
 
-def _paint_faded(ax: Axes, plan: Plan, node: Hashable, center: Point, size: tuple[float, float], fill: str) -> None:
+def _paint_faded(ax: Axes, scene: Scene, node: Hashable, center: Point, size: tuple[float, float], fill: str) -> None:
     """What is gone: a pale box in which its text can still be read."""
     ground, ink = background(ax), inks(ax).text
-    shape = shape_of(plan.G.nodes[node]["node_type"])
+    shape = shape_of(scene.G.nodes[node]["node_type"])
     pale, line = blend(ground, grey(fill), FADED[0]), blend(ground, ink, 2 * FADED[0])
     draw_area(ax, box(center, size, shape), pale, line, 0.6, 2, f"node-{node}")
-    if text := plan.written.inside[node].split("\n")[0]:
-        size_of_text = plan.node_options["inside_fontsize"]
+    if text := scene.written.inside[node].split("\n")[0]:
+        size_of_text = scene.node_options["inside_fontsize"]
         write(ax, *center, text, size_of_text, blend(ground, ink, FADED[1]), "center", "center")
 
 

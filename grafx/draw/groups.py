@@ -69,11 +69,11 @@ def parents(G: nx.MultiDiGraph, groups: Mapping[Hashable, str]) -> dict[str, str
     return {name: found.get(name) for name in names}
 
 
-Group = tuple[str, set[Hashable]]
+Grouping = tuple[str, set[Hashable]]
 """A name and nodes."""
 
 
-def buses(G: nx.MultiDiGraph) -> list[Group]:
+def buses(G: nx.MultiDiGraph) -> list[Grouping]:
     """The nodes of each subgroup, with those of all that is mixed into it."""
     groups = owners(G, bare=True)
     parent_of = parents(G, groups)
@@ -122,7 +122,7 @@ class GroupBox(NamedTuple):
         return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def together(place: Callable[..., Layout], groups: Sequence[Group]) -> Callable[..., Layout]:
+def together(place: Callable[..., Layout], groups: Sequence[Grouping]) -> Callable[..., Layout]:
     """A layout in which chains of a group stand beside each other, as if each group had sources of all its inputs.
 
     Edges from the same source rather do not cross those from others, so no others stand between.
@@ -182,7 +182,7 @@ def with_rooms(
 
 def group_boxes(
     G: nx.MultiDiGraph,
-    groups: Sequence[Group],
+    groups: Sequence[Grouping],
     layout: Layout,
     blocks: Mapping[Hashable, Block],
     vertical: bool,
@@ -319,7 +319,7 @@ def _union(one: Rectangle, other: Rectangle) -> Rectangle:
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
-def _depth(groups: Sequence[Group], members: set[Hashable]) -> int:
+def _depth(groups: Sequence[Grouping], members: set[Hashable]) -> int:
     return sum(members < other for _, other in groups)
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 
 from .blocks import make_blocks
 from .callbacks import position_function
-from .groups import Group, GroupBox, group_boxes, together, with_rooms
+from .groups import GroupBox, Grouping, group_boxes, together, with_rooms
 from .layout import USUAL_SPACING, Block, Layout, layered_layout, scales
 from .narrow import READABLE, narrowed_layout, packed_layout
 from .page import find_bounds
@@ -23,7 +23,7 @@ LEAST_FONT = 6.0  # on paper, below which names of inputs go, so that the rest c
 
 
 @dataclass(frozen=True)
-class Written:
+class Lettering:
     """What is in and around nodes."""
 
     inside: Mapping[Hashable, str]
@@ -32,11 +32,18 @@ class Written:
     thumbnails: Mapping[Hashable, Thumbnail]
 
 
+class Sheet(NamedTuple):
+    """Whether signals flow downwards, and how wide a drawing may be in points."""
+
+    vertical: bool
+    room: float | None
+
+
 @dataclass(frozen=True)
 class Placed:
     """Where all is, how dense, and what is written in it."""
 
-    written: Written
+    written: Lettering
     blocks: dict[Hashable, Block]
     layout: Layout
     boxes: list[GroupBox]
@@ -57,11 +64,10 @@ class Placed:
 
 def place_all(
     G: nx.MultiDiGraph,
-    choices: Sequence[Written],
-    groups: Sequence[Group],
+    choices: Sequence[Lettering],
+    groups: Sequence[Grouping],
     function: Callable[..., Any],
-    room: float | None,
-    vertical: bool,
+    sheet: Sheet,
     size: tuple[float, float],
     fonts: tuple[float, float],
     options: Mapping[str, Any],
@@ -74,16 +80,15 @@ def place_all(
             nor names that were not asked for.
         groups: Names and nodes of groups.
         function: The layout.
-        room: How wide it may be in points.
-        vertical: Whether signals flow downwards.
+        sheet: Which way signals flow, and how much room there is.
         size: Of nodes, relative, along and across the flow.
         fonts: Sizes of the texts inside and above.
         options: Of the layout.
     """
     last = choices[-1]
     for written in choices:
-        found = _fitted(G, written, groups, function, room, vertical, size, fonts, options)
-        scale = found.scale(room)
+        found = _fitted(G, written, groups, function, sheet, size, fonts, options)
+        scale = found.scale(sheet.room)
         is_seen = not written.thumbnails or scale * SIZE[1] >= SMALLEST
         if written is last or (is_seen and (written.inside == last.inside or scale * fonts[0] >= LEAST_FONT)):
             break
@@ -92,16 +97,16 @@ def place_all(
 
 def _fitted(
     G: nx.MultiDiGraph,
-    written: Written,
-    groups: Sequence[Group],
+    written: Lettering,
+    groups: Sequence[Grouping],
     function: Callable[..., Any],
-    room: float | None,
-    vertical: bool,
+    sheet: Sheet,
     size: tuple[float, float],
     fonts: tuple[float, float],
     options: Mapping[str, Any],
 ) -> Placed:
     """Close gaps as far as they must be, and then move nodes along the flow."""
+    vertical, room = sheet
     is_ours = function is layered_layout
     place = partial(packed_layout, room=room) if is_ours and room is not None else position_function(function)
     place = together(place, groups) if is_ours and groups else place
@@ -110,7 +115,7 @@ def _fitted(
     for density in DENSITIES if closes else (1.0,):
         sides = NODE_SIDE * size[0] * density, NODE_SIDE * size[1] * density
         texts = written.inside, written.above
-        plain = make_blocks(G, *texts, sides, fonts, vertical, density, pictures, written.ports.at_ports)
+        plain = make_blocks(G, texts, sides, fonts, vertical, density, pictures, written.ports.at_ports)
         closer = dict(options)
         if density < 1:
             spacing = scales(options["node_spacing"], USUAL_SPACING)

@@ -15,11 +15,12 @@ from ..data.cables import EdgeId
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import GraphError
 from ..words import count as counted
-from .draw import OWN, Drawing, Plan, check_graph, check_look, fills_of, make_plan, new_axes, paint, room_of, surround
-from .groups import Group, buses, together
+from .draw import OWN, Drawing, Scene, check_graph, check_look, fills_of, make_scene, new_axes, paint, room_of, surround
+from .groups import Grouping, buses, together
 from .kinds import is_send
 from .layout import Block, Layout, Spacing, layered_layout
 from .page import find_bounds, fit
+from .placing import Sheet
 
 PANEL_GAP = 26.0  # points between two drawings
 FRAMES_PER_SECOND = 1.25
@@ -54,7 +55,7 @@ def draw_pruning(
         vertical: As all others, see :func:`~grafx.draw.draw_grafx`.
         width: Of the figure in inches.
         legend: Where it stands, if there is one.
-        title: Written above all.
+        title: Lettering above all.
         theme: ``"light"``, ``"dark"`` or ``"print"``.
         groups: Draw boxes around subgroups.
         processors: Node type to processor, for thumbnails.
@@ -89,9 +90,9 @@ def draw_pruning(
     room = room_of(ax, width, False)
     functions = {**OWN, "position": _apart(room, boxes[2:])}
     boxes = [box for box in boxes if box[1]]
-    plan = make_plan(both, vertical, functions, None, theme, boxes, processors, room, kwargs)
-    paint(ax, plan, faded=set(faded))
-    fit(ax.figure, ax, surround(ax, plan, legend, title, room), width)
+    scene = make_scene(both, functions, Sheet(vertical, room), None, theme, boxes, processors, kwargs)
+    paint(ax, scene, faded=set(faded))
+    fit(ax.figure, ax, surround(ax, scene, legend, title, room), width)
     return ax.figure, ax
 
 
@@ -123,7 +124,7 @@ def film_pruning(
         vertical: As all others, see :func:`draw_pruning`.
         width: Of the film in inches, 100 pixels each.
         legend: Where it stands, if there is one.
-        title: Written above all.
+        title: Lettering above all.
         theme: ``"light"``, ``"dark"`` or ``"print"``.
         groups: Draw boxes around subgroups.
         processors: Node type to processor, for thumbnails.
@@ -140,18 +141,19 @@ def film_pruning(
     check_look(width, None, legend, theme)
     if Path(path).suffix.lower() != ".gif":
         raise GraphError(f"A film is a GIF: let its name end in .gif, unlike {os.fspath(path)}.")
-    scenes = _scenes(before, rounds, after)
+    moments = _moments(before, rounds, after)
     ax = new_axes(theme)
     room = room_of(ax, width, False)
-    plan = make_plan(before, vertical, OWN, None, theme, buses(before) if groups else [], processors, room, kwargs)
-    last = plan if after is None else _as_found(plan, after, theme)
-    titles = [caption if title is None else f"{title}\n{caption}" for caption, *_ in scenes]
+    boxes = buses(before) if groups else []
+    scene = make_scene(before, OWN, Sheet(vertical, room), None, theme, boxes, processors, kwargs)
+    last = scene if after is None else _as_found(scene, after, theme)
+    titles = [caption if title is None else f"{title}\n{caption}" for caption, *_ in moments]
     longest = max(titles, key=len)
     frames = [
-        (text, last if number == len(scenes) - 1 else plan, gone, going)
-        for number, (text, (_, gone, going)) in enumerate(zip(titles, scenes, strict=True))
+        (text, last if number == len(moments) - 1 else scene, gone, going)
+        for number, (text, (_, gone, going)) in enumerate(zip(titles, moments, strict=True))
     ]
-    bounds = surround(ax, plan, legend, longest, room)
+    bounds = surround(ax, scene, legend, longest, room)
     fit(ax.figure, ax, bounds, width)
     _write_gif(ax, path, [*frames, *frames[-1:] * (LAST_FRAMES - 1)], legend, room)
 
@@ -195,7 +197,7 @@ def _side_by_side(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> nx.MultiDi
     return both
 
 
-def _apart(room: float | None, groups: Sequence[Group]) -> Any:
+def _apart(room: float | None, groups: Sequence[Grouping]) -> Any:
     """A layout for :func:`_side_by_side`: one beside the other, or below it where there is no room."""
 
     def place(
@@ -229,7 +231,7 @@ def _apart(room: float | None, groups: Sequence[Group]) -> Any:
 # --- Films --------------------------------------------------------------------------------------------------
 
 
-def _scenes(
+def _moments(
     before: nx.MultiDiGraph, rounds: Sequence[Round], after: nx.MultiDiGraph | None
 ) -> list[tuple[str, set[Any], set[Hashable]]]:
     """Caption, what is gone, with the edges that are, and what is about to go."""
@@ -247,23 +249,23 @@ def _scenes(
     def gone(left: set[Hashable]) -> set[Any]:
         return _with_silent(before, everything - left)
 
-    scenes = [(f"Before: {counted(len(lefts[0]), 'processor')}", gone(lefts[0]), set())]
+    moments = [(f"Before: {counted(len(lefts[0]), 'processor')}", gone(lefts[0]), set())]
     current = lefts[0]
     for number, left in zip(count(1), lefts[1:]):
         text = f"Round {number}: {counted(len(left), 'processor')} left"
         if going := current - left:
-            scenes.append((f"Round {number}: {len(going)} of {len(current)} go", gone(current), going))
-        scenes.append((text, gone(left), set()))
+            moments.append((f"Round {number}: {len(going)} of {len(current)} go", gone(current), going))
+        moments.append((text, gone(left), set()))
         entry = rounds[number]
         back = entry.get("back_to") if isinstance(entry, Mapping) else None
         current = lefts[back] if isinstance(back, int) and 0 <= back < number else left
         if current != left:
-            scenes.append((f"Too far: back to round {back}", gone(current), set()))
+            moments.append((f"Too far: back to round {back}", gone(current), set()))
     if after is not None:
         found = set(origins(before, after).values())
         text = f"Found: {counted(_processors(after), 'processor')}"
-        scenes.append((text, _with_silent(before, {node for node in before if node not in found}), set()))
-    return scenes
+        moments.append((text, _with_silent(before, {node for node in before if node not in found}), set()))
+    return moments
 
 
 def _with_silent(before: nx.MultiDiGraph, gone: set[Hashable]) -> set[Any]:
@@ -274,25 +276,25 @@ def _with_silent(before: nx.MultiDiGraph, gone: set[Hashable]) -> set[Any]:
     return gone | edges | sums
 
 
-def _as_found(plan: Plan, after: nx.MultiDiGraph, theme: str) -> Plan:
+def _as_found(scene: Scene, after: nx.MultiDiGraph, theme: str) -> Scene:
     """The same places with the types that nodes have at last, such as of an equalizer that became a gain."""
-    G, inside = plan.G.copy(), dict(plan.written.inside)
-    for node, origin in origins(plan.G, after).items():
+    G, inside = scene.G.copy(), dict(scene.written.inside)
+    for node, origin in origins(scene.G, after).items():
         now = after.nodes[node]["node_type"]
         if now != G.nodes[origin]["node_type"]:
             G.nodes[origin]["node_type"] = now
-            if plan.chips is not None:
-                inside[origin] = plan.chips.get(now, now[:3])
+            if scene.chips is not None:
+                inside[origin] = scene.chips.get(now, now[:3])
     types = {data["node_type"] for _, data in G.nodes(data=True)}
-    fills = {**fills_of(types - set(plan.fills), theme), **plan.fills}
-    placed = replace(plan.placed, written=replace(plan.written, inside=inside))
-    return replace(plan, G=G, placed=placed, fills=fills)
+    fills = {**fills_of(types - set(scene.fills), theme), **scene.fills}
+    placed = replace(scene.placed, written=replace(scene.written, inside=inside))
+    return replace(scene, G=G, placed=placed, fills=fills)
 
 
 def _write_gif(
     ax: Axes,
     path: str | os.PathLike,
-    frames: Sequence[tuple[str, Plan, set[Any], set[Hashable]]],
+    frames: Sequence[tuple[str, Scene, set[Any], set[Hashable]]],
     legend: bool | str,
     room: float | None,
 ) -> None:
@@ -302,12 +304,12 @@ def _write_gif(
     dpi = min(100.0, MOST_PIXELS / max(figure.get_size_inches()))
     writer = PillowWriter(fps=FRAMES_PER_SECOND)
     with writer.saving(figure, os.fspath(path), dpi):
-        for text, plan, gone, going in frames:
+        for text, scene, gone, going in frames:
             ax.clear()
             ax.set(xlim=limits[0], ylim=limits[1], aspect="equal")
             ax.set_axis_off()
-            paint(ax, plan, gone, going)
-            surround(ax, plan, legend, text, room)
+            paint(ax, scene, gone, going)
+            surround(ax, scene, legend, text, room)
             writer.grab_frame()
 
 

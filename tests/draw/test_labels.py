@@ -47,8 +47,8 @@ def test_names_go_where_a_drawing_is_so_narrow_that_the_rest_could_not_be_read(g
     G = graphs.console(2)
     names = {"stem number 0", "stem number 1"}
     assert names <= set(texts_of(G)) and names <= set(texts_of(G, width=7))
-    assert not names & set(texts_of(G, width=1.5))
-    assert names <= set(texts_of(G, width=1.5, node_above="name"))
+    assert not names & set(texts_of(G, width=0.5))
+    assert names <= set(texts_of(G, width=0.5, node_above="name"))
 
 
 @pytest.mark.parametrize("name", [None, "", 5])

@@ -132,7 +132,7 @@ def test_a_film_shows_every_round_with_all_in_its_place(tmp_path, options):
 
 
 def test_a_film_shows_that_a_round_went_too_far(tmp_path):
-    from grafx.draw.pruning import _scenes
+    from grafx.draw.pruning import _moments
 
     G = console()
     everything = sorted(of_type(G, "eq", "compressor"))
@@ -142,7 +142,7 @@ def test_a_film_shows_that_a_round_went_too_far(tmp_path):
         {"left": everything[:1], "back_to": 1},
         {"left": everything[:4]},
     ]
-    captions = [caption for caption, *_ in _scenes(G, rounds, None)]
+    captions = [caption for caption, *_ in _moments(G, rounds, None)]
     assert captions == [
         "Before: 8 processors",
         "Round 1: 3 of 8 go",
@@ -153,7 +153,7 @@ def test_a_film_shows_that_a_round_went_too_far(tmp_path):
         "Round 3: 1 of 5 go",
         "Round 3: 4 processors left",
     ]
-    gone = [len({node for node in gone if not isinstance(node, tuple)}) for _, gone, _ in _scenes(G, rounds, None)]
+    gone = [len({node for node in gone if not isinstance(node, tuple)}) for _, gone, _ in _moments(G, rounds, None)]
     assert gone == [0, 0, 3, 3, 7, 3, 3, 4]
 
 

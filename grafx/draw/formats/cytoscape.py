@@ -5,7 +5,7 @@ from typing import Any
 import networkx as nx
 
 from ..web.picture import picture
-from .outline import Group, outline
+from .description import GroupDescription, describe
 
 
 def to_cytoscape(G: nx.MultiDiGraph, *, settings: bool = False, groups: bool = False) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def to_cytoscape(G: nx.MultiDiGraph, *, settings: bool = False, groups: bool = F
     Examples:
         >>> Path("graph.cyjs").write_text(json.dumps(to_cytoscape(G)), encoding="utf-8")
     """
-    drawn = outline(G, "to_cytoscape", settings, groups)
+    drawn = describe(G, "to_cytoscape", settings, groups)
     H = nx.MultiDiGraph()
     for node in drawn.nodes:
         data: dict[str, Any] = {"node_type": node.type, "name": node.name or node.type, "color": node.fill}
@@ -53,7 +53,7 @@ def to_cytoscape(G: nx.MultiDiGraph, *, settings: bool = False, groups: bool = F
     return written
 
 
-def _add_groups(H: nx.MultiDiGraph, group: Group, parent: str | None) -> None:
+def _add_groups(H: nx.MultiDiGraph, group: GroupDescription, parent: str | None) -> None:
     for key in group.keys if parent is not None else ():
         H.nodes[key]["parent"] = parent
     for inner in group.groups:

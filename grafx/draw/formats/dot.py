@@ -6,7 +6,7 @@ import networkx as nx
 
 from ..kinds import FEEDBACK, SEND, SIDECHAIN
 from ..style import BACKWARD_COLOR, EDGE_COLOR, outline_color, text_color
-from .outline import Edge, Group, Node, outline
+from .description import EdgeDescription, GroupDescription, NodeDescription, describe
 
 SHAPES = {"round": "box", "rounded": "box", "cut": "octagon", "sharp": "box", "leaf": "note"}
 STYLES = {FEEDBACK: "dashed", SIDECHAIN: "dotted", SEND: "dashed"}
@@ -37,7 +37,7 @@ def to_dot(G: nx.MultiDiGraph, vertical: bool = False, *, settings: bool = False
     Examples:
         >>> Path("graph.dot").write_text(to_dot(G), encoding="utf-8")
     """
-    drawn = outline(G, "to_dot", settings, groups)
+    drawn = describe(G, "to_dot", settings, groups)
     lines = [
         "digraph grafx {",
         f'  graph [rankdir={"TB" if vertical else "LR"}, fontname="Helvetica", fontsize=10];',
@@ -50,7 +50,9 @@ def to_dot(G: nx.MultiDiGraph, vertical: bool = False, *, settings: bool = False
     return "\n".join(lines) + "\n"
 
 
-def _written(nodes: Mapping[str, Node], group: Group, indent: str, numbers: Iterator[int]) -> Iterator[str]:
+def _written(
+    nodes: Mapping[str, NodeDescription], group: GroupDescription, indent: str, numbers: Iterator[int]
+) -> Iterator[str]:
     for key in group.keys:
         yield f"{indent}{key} [{_attributes(_of_node(nodes[key]))}];"
     for inner in group.groups:
@@ -60,7 +62,7 @@ def _written(nodes: Mapping[str, Node], group: Group, indent: str, numbers: Iter
         yield f"{indent}}}"
 
 
-def _of_node(node: Node) -> dict[str, str]:
+def _of_node(node: NodeDescription) -> dict[str, str]:
     rounded = node.shape in ("round", "rounded")
     attributes = {
         "label": _label(node.label),
@@ -78,7 +80,7 @@ def _of_node(node: Node) -> dict[str, str]:
     return attributes
 
 
-def _of_edge(edge: Edge) -> dict[str, str]:
+def _of_edge(edge: EdgeDescription) -> dict[str, str]:
     attributes = {"outlet": _quoted(edge.outlet), "inlet": _quoted(edge.inlet)}
     attributes |= {"taillabel": _label([edge.outlet])} if edge.outlet != "main" else {}
     attributes |= {"headlabel": _label([edge.inlet])} if edge.inlet != "main" else {}

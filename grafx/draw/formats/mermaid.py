@@ -7,7 +7,7 @@ import networkx as nx
 
 from ..kinds import FEEDBACK
 from ..style import BACKWARD_COLOR, outline_color, text_color
-from .outline import Group, Node, outline
+from .description import GroupDescription, NodeDescription, describe
 
 SHAPES = {"round": '(["{}"])', "rounded": '("{}")', "cut": '{{{{"{}"}}}}', "sharp": '["{}"]', "leaf": '[/"{}"/]'}
 JOINER = "\u2060"
@@ -35,7 +35,7 @@ def to_mermaid(G: nx.MultiDiGraph, vertical: bool = False, *, settings: bool = F
     References:
         Mermaid, "Flowcharts syntax", https://mermaid.js.org/syntax/flowchart.html.
     """
-    drawn = outline(G, "to_mermaid", settings, groups)
+    drawn = describe(G, "to_mermaid", settings, groups)
     nodes = {node.key: node for node in drawn.nodes}
     lines = [f"flowchart {'TB' if vertical else 'LR'}"]
     lines += _written(nodes, drawn.top, "  ", iter(range(len(nodes) + 1)))
@@ -53,7 +53,9 @@ def to_mermaid(G: nx.MultiDiGraph, vertical: bool = False, *, settings: bool = F
     return "\n".join(lines) + "\n"
 
 
-def _written(nodes: Mapping[str, Node], group: Group, indent: str, numbers: Iterator[int]) -> Iterator[str]:
+def _written(
+    nodes: Mapping[str, NodeDescription], group: GroupDescription, indent: str, numbers: Iterator[int]
+) -> Iterator[str]:
     for key in group.keys:
         node = nodes[key]
         text = "\n".join([*node.label, *node.settings])

@@ -9,15 +9,16 @@ from matplotlib.path import Path
 
 from ...errors import GraphError
 from ..blocks import ARROW, PORT_FONT
-from ..draw import OWN, Plan, check_graph, check_look, make_plan
+from ..draw import OWN, Scene, check_graph, check_look, make_scene
 from ..groups import NAME_FONT, GroupBox, buses
 from ..kinds import FEEDBACK, SEND, SIDECHAIN
 from ..page import MARGIN
+from ..placing import Sheet
 from ..ports import port_places
 from ..shapes import box, course, direction
 from ..style import ON_LIGHT, blend, outline_color, shape_of, text_color
 from ..thumbnails import ROOM, thumbnail_paths
-from .outline import node_keys
+from .description import node_keys
 
 THEMES = ("light", "print")
 DASHES = {
@@ -68,7 +69,7 @@ def to_tikz(
         width: Of the picture in inches; by default that of the graph.
         theme: ``"light"``, or ``"print"``, in grey.
         groups: Draw boxes with their names around subgroups.
-        processors: Node type to processor, for thumbnails.
+        processors: NodeDescription type to processor, for thumbnails.
         **kwargs: As of :func:`~grafx.draw.draw_grafx`.
 
     Returns:
@@ -88,24 +89,25 @@ def to_tikz(
         raise GraphError(f"theme of a picture for LaTeX is one of {', '.join(map(repr, THEMES))}, not {theme!r}.")
     check_look(width, None, False, theme)
     room = None if width is None else max(72 * width - 2 * MARGIN, 1.0)
-    plan = make_plan(G, vertical, OWN, None, theme, buses(G) if groups else [], processors, room, kwargs)
-    left, _, right, _ = plan.placed.bounds()
+    boxes = buses(G) if groups else []
+    scene = make_scene(G, OWN, Sheet(vertical, room), None, theme, boxes, processors, kwargs)
+    left, _, right, _ = scene.placed.bounds()
     scale = 1.0 if width is None else min(1.0, 72 * width / max(right - left, 1.0))
     lines = [
         r"% Needs \usepackage{tikz,textcomp} in the preamble.",
         rf"\begin{{tikzpicture}}[x=1bp, y=1bp, scale={scale:.4g}, transform shape, inner sep=0pt, outer sep=0pt,",
         r"  every node/.style={align=center, font=\sffamily}]",
-        *_colors(plan),
-        *(line for group in plan.placed.boxes for line in _group(group, vertical)),
-        *_edges(plan),
-        *_nodes(plan),
+        *_colors(scene),
+        *(line for group in scene.placed.boxes for line in _group(group, vertical)),
+        *_edges(scene),
+        *_nodes(scene),
         r"\end{tikzpicture}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _colors(plan: Plan) -> Iterator[str]:
-    for place, fill in enumerate(plan.fills.values()):
+def _colors(scene: Scene) -> Iterator[str]:
+    for place, fill in enumerate(scene.fills.values()):
         for name, color in (("fill", fill), ("line", outline_color(fill)), ("text", text_color(fill))):
             yield _color(f"grafx{name}{place}", color)
     for name, color in (
@@ -129,57 +131,57 @@ def _group(group: GroupBox, vertical: bool) -> Iterator[str]:
         yield rf"  \node[{look}] at {_at(group.corner)} {{{escaped(group.name)}}};"
 
 
-def _edges(plan: Plan) -> Iterator[str]:
-    keys = node_keys(plan.G)
-    for edge, points in plan.layout.routes.items():
-        arrival = direction(edge, points, plan.vertical)
-        length = ARROW[0] * plan.edge_options["arrow"]
+def _edges(scene: Scene) -> Iterator[str]:
+    keys = node_keys(scene.G)
+    for edge, points in scene.layout.routes.items():
+        arrival = direction(edge, points, scene.vertical)
+        length = ARROW[0] * scene.edge_options["arrow"]
         tip = points[-1]
         base = (tip[0] - length * arrival[0], tip[1] - length * arrival[1])
-        kind = plan.kinds.get(edge, "")
+        kind = scene.kinds.get(edge, "")
         color = "grafxfeedback" if kind == FEEDBACK else "grafxedge"
-        look = ", ".join(filter(None, [f"draw={color}", _width(plan.edge_options["linewidth"]), DASHES.get(kind)]))
+        look = ", ".join(filter(None, [f"draw={color}", _width(scene.edge_options["linewidth"]), DASHES.get(kind)]))
         yield f"  % {keys[edge[0]]} -> {keys[edge[1]]}"
-        yield rf"  \draw[{look}] {_path(course(edge, [*points[:-1], base], arrival, plan.vertical))};"
-        half = ARROW[1] * plan.edge_options["arrow"]
+        yield rf"  \draw[{look}] {_path(course(edge, [*points[:-1], base], arrival, scene.vertical))};"
+        half = ARROW[1] * scene.edge_options["arrow"]
         side = half * arrival[1], -half * arrival[0]
         corners = [tip, (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])]
         yield rf"  \fill[{color}] {' -- '.join(map(_at, corners))} -- cycle;"
-    for edge, text in plan.written.ports.on_edges.items():
-        points = plan.layout.routes[edge]
+    for edge, text in scene.written.ports.on_edges.items():
+        points = scene.layout.routes[edge]
         one, other = points[(len(points) - 1) // 2], points[len(points) // 2]
         middle = (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
         yield rf"  \node[fill=white, text=grafxport, {_font(PORT_FONT)}] at {_at(middle)} {{{escaped(text)}}};"
 
 
-def _nodes(plan: Plan) -> Iterator[str]:
-    keys, places = node_keys(plan.G), {node_type: place for place, node_type in enumerate(plan.fills)}
-    options = plan.node_options
-    for node, center in plan.layout.positions.items():
-        block, node_type = plan.placed.blocks[node], plan.G.nodes[node]["node_type"]
-        size = (block.width, block.length) if plan.vertical else (block.length, block.width)
+def _nodes(scene: Scene) -> Iterator[str]:
+    keys, places = node_keys(scene.G), {node_type: place for place, node_type in enumerate(scene.fills)}
+    options = scene.node_options
+    for node, center in scene.layout.positions.items():
+        block, node_type = scene.placed.blocks[node], scene.G.nodes[node]["node_type"]
+        size = (block.width, block.length) if scene.vertical else (block.length, block.width)
         place, outline = places[node_type], _path(box(center, size, shape_of(node_type)))
         look = f"fill=grafxfill{place}, draw=grafxline{place}, {_width(options['linewidth'])}"
         yield rf"  \filldraw[{look}] {outline};"
         room = f"minimum width={size[0]:.2f}bp, minimum height={size[1]:.2f}bp"
-        text, words = f"text=grafxtext{place}, {_font(options['inside_fontsize'])}", escaped(plan.written.inside[node])
-        small = plan.written.thumbnails.get(node)
+        text, words = f"text=grafxtext{place}, {_font(options['inside_fontsize'])}", escaped(scene.written.inside[node])
+        small = scene.written.thumbnails.get(node)
         yield rf"  \node[{text}, {room}] ({keys[node]}) at {_at(center)} {{{'' if small else words}}};"
         if small:
             top = center[0], center[1] + size[1] / 2 - ROOM[1] / 2
             yield rf"  \node[{text}, anchor=north] at {_at(top)} {{{words}}};"
             for path, width, alpha in thumbnail_paths(small, center, size[1]):
                 yield rf"  \draw[draw=grafxtext{place}, {_width(width)}, opacity={alpha:g}] {_path(path)};"
-        if above := plan.written.above[node]:
+        if above := scene.written.above[node]:
             x, y = (
-                (center[0] + size[0] / 2 + 4, center[1]) if plan.vertical else (center[0], center[1] + size[1] / 2 + 3)
+                (center[0] + size[0] / 2 + 4, center[1]) if scene.vertical else (center[0], center[1] + size[1] / 2 + 3)
             )
-            anchor = "west" if plan.vertical else "south"
+            anchor = "west" if scene.vertical else "south"
             look = f"anchor={anchor}, text=grafxink, {_font(options['above_fontsize'])}"
             yield rf"  \node[{look}] at {_at((x, y))} {{{escaped(above)}}};"
-        texts = plan.written.ports.at_ports.get(node, {})
-        for (x, y), written, side in port_places(center, block, texts, plan.vertical):
-            anchor = "west" if plan.vertical else f"base {'west' if side > 0 else 'east'}"
+        texts = scene.written.ports.at_ports.get(node, {})
+        for (x, y), written, side in port_places(center, block, texts, scene.vertical):
+            anchor = "west" if scene.vertical else f"base {'west' if side > 0 else 'east'}"
             look = f"anchor={anchor}, text=grafxport, {_font(PORT_FONT)}"
             yield rf"  \node[{look}] at {_at((x, y))} {{{escaped(written)}}};"
 

@@ -56,7 +56,7 @@ def picture(G: nx.MultiDiGraph, names: bool = True) -> dict[str, Any]:
     above = {n: _label(data["name"]) if names else "" for n, data in H.nodes(data=True)}
     fonts = NODE_OPTIONS["inside_fontsize"], NODE_OPTIONS["above_fontsize"]
     inside = {n: shorts[t] for n, t in types.items()}
-    blocks = make_blocks(H, inside, above, (NODE_SIDE, NODE_SIDE), fonts, vertical=False)
+    blocks = make_blocks(H, (inside, above), (NODE_SIDE, NODE_SIDE), fonts, vertical=False)
     layout = layered_layout(H, blocks)
     left, bottom, right, top = find_bounds(layout, blocks, vertical=False)
 

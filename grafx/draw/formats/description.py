@@ -10,13 +10,13 @@ from ...data.attributes import BYPASS, WEIGHT
 from ...parameters.words import node_lines
 from ...text import printable
 from ..draw import check_graph
-from ..groups import buses
+from ..groups import Grouping, buses
 from ..kinds import edge_kinds
 from ..style import shape_of, type_color
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeDescription:
     """A node: ``key`` is an identifier in any language."""
 
     key: str
@@ -36,7 +36,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Edge:
+class EdgeDescription:
     """An edge between two keys."""
 
     source: str
@@ -56,24 +56,24 @@ class Edge:
 
 
 @dataclass
-class Group:
+class GroupDescription:
     """A group with the keys of the nodes that are in no group in it."""
 
     name: str
     keys: list[str] = field(default_factory=list)
-    groups: list["Group"] = field(default_factory=list)
+    groups: list["GroupDescription"] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Outline:
+class Description:
     """A graph as languages write it; ``top`` has the groups that are in no other."""
 
-    nodes: list[Node]
-    edges: list[Edge]
-    top: Group
+    nodes: list[NodeDescription]
+    edges: list[EdgeDescription]
+    top: GroupDescription
 
 
-def outline(G: nx.MultiDiGraph, caller: str, settings: bool, groups: bool) -> Outline:
+def describe(G: nx.MultiDiGraph, caller: str, settings: bool, groups: bool) -> Description:
     """Describe a graph.
 
     Args:
@@ -90,10 +90,10 @@ def outline(G: nx.MultiDiGraph, caller: str, settings: bool, groups: bool) -> Ou
     nodes = [_node(keys[n], n, data, settings) for n, data in G.nodes(data=True)]
     kinds = edge_kinds(G)
     edges = [
-        Edge(keys[u], keys[v], _plug(data, "outlet"), _plug(data, "inlet"), kinds.get((u, v, key), ""))
+        EdgeDescription(keys[u], keys[v], _plug(data, "outlet"), _plug(data, "inlet"), kinds.get((u, v, key), ""))
         for u, v, key, data in G.edges(keys=True, data=True)
     ]
-    return Outline(nodes, edges, _nested(G, keys, buses(G) if groups else []))
+    return Description(nodes, edges, _nested(G, keys, buses(G) if groups else []))
 
 
 def node_keys(G: nx.MultiDiGraph) -> dict[Hashable, str]:
@@ -102,10 +102,10 @@ def node_keys(G: nx.MultiDiGraph) -> dict[Hashable, str]:
     return {n: f"n{n if are_numbers else place}" for place, n in enumerate(G)}
 
 
-def _node(key: str, node: Hashable, data: dict[str, Any], settings: bool) -> Node:
+def _node(key: str, node: Hashable, data: dict[str, Any], settings: bool) -> NodeDescription:
     node_type, name, weight = data["node_type"], data.get("name"), data.get(WEIGHT)
     is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    return Node(
+    return NodeDescription(
         key,
         node,
         _text(node_type),
@@ -118,11 +118,11 @@ def _node(key: str, node: Hashable, data: dict[str, Any], settings: bool) -> Nod
     )
 
 
-def _nested(G: nx.MultiDiGraph, keys: dict[Hashable, str], groups: Sequence[tuple[str, set[Hashable]]]) -> Group:
+def _nested(G: nx.MultiDiGraph, keys: dict[Hashable, str], groups: Sequence[Grouping]) -> GroupDescription:
     """Groups in groups; a node is in the smallest that it belongs to."""
-    top = Group("")
+    top = GroupDescription("")
     ordered = sorted(groups, key=lambda group: -len(group[1]))
-    made = [(members, Group(_text(name))) for name, members in ordered]
+    made = [(members, GroupDescription(_text(name))) for name, members in ordered]
     for place, (members, group) in enumerate(made):
         around = [other for outer, other in made[:place] if members < outer]
         (around[-1] if around else top).groups.append(group)
