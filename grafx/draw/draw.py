@@ -65,6 +65,8 @@ class Drawing(Figure):
         suffix = os.path.splitext(fname)[1] if isinstance(fname, str | os.PathLike) else ""  # noqa: PTH122 – Path is taken
         kind = kwargs.get("format") or suffix[1:] or rcParams["savefig.format"]
         kwargs.setdefault("metadata", WITHOUT_TIME.get(kind.lower()))
+        if rcParams["savefig.dpi"] == "figure":  # which else is what the figure had at first
+            kwargs.setdefault("dpi", self.dpi)
         if kind.lower() == "png" and self.get_figwidth() * self.get_figheight() * self.dpi**2 > LARGE:
             kwargs.setdefault("pil_kwargs", {"compress_level": 1})
         with SETTINGS, rc_context({"svg.fonttype": "none", "svg.hashsalt": "grafx", "pdf.fonttype": 42}):

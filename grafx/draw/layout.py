@@ -42,7 +42,8 @@ LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without ot
 BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow, or one that only holds nodes together
 HOLDS = "_holds"  # attribute of such an edge
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
-MANY_CROSSINGS, WORTHWHILE = 10, 0.75  # for which inputs leave the first layer, and what share of them may be left
+MANY_CROSSINGS = 10  # for which other layers are tried
+WORTHWHILE = 0.9, 5  # inputs leave the first layer if this share of crossings is left at most, and so many fewer
 MOST_PAIRS = 20_000  # of nodes that edges join, for the linear program along the flow
 MOST_EXACT = 4000  # nodes, waypoints and links of a part, for the linear program across the flow
 MOST_WAYPOINTS = 300_000  # of a whole drawing, which takes some twenty seconds
@@ -468,7 +469,7 @@ def _ordered_part(G, nodes, blocks, layers, backward, is_free) -> _Graph:
     tried = [{n: layers[n] for n in nodes}]
     for first, late in ((True, True), (False, False), (False, True)):
         if first or not late:
-            bar = fewest if first else WORTHWHILE * fewest
+            bar = fewest if first else min(WORTHWHILE[0] * fewest, fewest - WORTHWHILE[1])
         others = find_layers(G, backward, first, max(tried[-1].values()) if late else None)
         if others in tried:
             continue

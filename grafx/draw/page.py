@@ -23,7 +23,7 @@ ENTRY_GAP, ROW_GAP = 14.0, 6.0
 TITLE_GAP = 10.0
 MARGIN = 10.0
 SCREEN_DPI = 120
-MOST_PIXELS = 60_000, 2e7  # along a side, where matplotlib refuses 2**16 and more, and in all
+MOST_PIXELS = 60_000, 3e7  # along a side, where matplotlib refuses 2**16 and more, and in all
 
 Bounds = list[float]
 """Left, bottom, right and top."""
