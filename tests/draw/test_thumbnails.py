@@ -128,7 +128,7 @@ def test_thumbnails_go_where_they_would_be_too_small(graphs):
         return sum(patch.get_zorder() == 2.5 for patch in ax.patches)
 
     assert number() == number(width=12) == 24
-    assert number(width=3.3) == 0
+    assert number(width=0.5) == 0
 
 
 def test_own_functions_draw_nodes_with_thumbnails():
