@@ -55,7 +55,7 @@ def test_the_map_of_the_package_is_true():
     exec(compile(example, "help(grafx)", "exec"), names)
     assert names["mix"].shape == (1, 2, 2000)
     rows = re.findall(r"^ +grafx\.(\w+) +(.*)$", doc, re.M)
-    assert len(rows) == 11
+    assert len(rows) == 12
     for package, text in rows:
         module = getattr(grafx, package)
         for name in re.findall(r"\b[A-Z]\w+|\b[a-z]+_[a-z_]+|\binvert\b", text.partition(";")[0].partition(":")[2]):

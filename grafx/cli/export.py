@@ -1,7 +1,7 @@
 """``grafx export``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ LEVEL = "level"
 """Node type of the gains between the level of files and that at which an estimated graph holds."""
 
 
-def check_export(to: str, out: Path) -> None:
-    """Refuse a format that is not known, and a file that cannot be written, before any work.
+def check_export(to: str, out: Path, options: Collection[str] = ()) -> None:
+    """Refuse a format or an option of it that is not known, and a file that cannot be written, before any work.
 
     Raises:
         ExchangeError: The format or the suffix is unknown.
@@ -40,6 +40,9 @@ def check_export(to: str, out: Path) -> None:
     """
     if to not in FORMATS:
         raise ExchangeError(f"--to {to!r} is not known: use one of {', '.join(FORMATS)}.")
+    if others := [name for name in options if name not in FORMATS[to].options]:
+        formats = " and ".join(name for name, format in FORMATS.items() if others[0] in format.options)
+        raise ExchangeError(f"--{others[0]} is for {formats}, not for {to}: leave it out.")
     if FORMATS[to].suffix:
         check_file(out, [FORMATS[to].suffix], ExchangeError)
     else:

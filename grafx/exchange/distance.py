@@ -7,6 +7,8 @@ from .carried import Distance
 
 EQUAL_DB = -200.0
 """What counts as equal, and the level of no difference at all."""
+SILENT = 1e-16
+"""Energy of a difference that nothing can hold."""
 
 
 def level_of_difference(theirs: Tensor, ours: Tensor) -> float:
@@ -23,7 +25,7 @@ def level_of_difference(theirs: Tensor, ours: Tensor) -> float:
     """
     theirs, ours = theirs.double(), ours.double()
     away, whole = (theirs - ours).square().sum(), ours.square().sum()
-    if away <= 0:
+    if away <= SILENT:
         return EQUAL_DB
     return max(EQUAL_DB, 10 * float(torch.log10(away / whole))) if whole > 0 else 0.0
 

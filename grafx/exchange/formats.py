@@ -26,12 +26,14 @@ class Format:
             processors=None, **options)`` and returns a :class:`.Written`.
         suffix: That of its main file; empty where it is a folder.
         hears: Whether what it writes depends on the sound of stems.
+        options: Names of the further arguments of its writer that are options of the command line.
     """
 
     summary: str
     writer: str
     suffix: str
     hears: bool = True
+    options: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., "Written"]:
         """Import the function that writes it."""
@@ -65,7 +67,12 @@ FORMATS: dict[str, Format] = {
     "mermaid": Format("a flowchart for Markdown", "drawings:write_mermaid", ".mmd", hears=False),
     "cytoscape": Format("JSON for Cytoscape and Cytoscape.js", "drawings:write_cytoscape", ".cyjs", hears=False),
     "tikz": Format("a drawing for LaTeX", "drawings:write_tikz", ".tex", hears=False),
-    "pedalboard": Format("a Python script with Pedalboards, and NumPy for sums", "pedalboard:write_pedalboard", ".py"),
+    "pedalboard": Format(
+        "a Python script with Pedalboards, and NumPy for sums",
+        "pedalboard:write_pedalboard",
+        ".py",
+        options=("responses",),
+    ),
 }
 """Name to format."""
 

@@ -18,8 +18,9 @@ from ..processors.controls import Leaf
 from .carried import Written
 from .parts import Part, parts_of
 
-COLUMNS = "node", "name", "type", "control", "at", "value", "unit", "low", "high"
-"""Those of the CSV: ``at`` is the index of one of several values, counted from 0, or its frequency in Hz."""
+COLUMNS = "node", "name", "chain", "type", "control", "at", "value", "unit", "low", "high"
+"""Those of the CSV: ``chain`` is whose chain of a console a node is in, and ``at`` is the index of one of several
+values, counted from 0, or its frequency in Hz."""
 WET, DELAY, INVERTED = "wet", "delay", "inverted"
 """What a node is set to besides its controls: its share of the processed sound, and how a stem takes part."""
 
@@ -41,7 +42,10 @@ def write_csv(
             for control in controls_of(part, sample_rate):
                 for at, value in _values(control):
                     row = control["control"], at, value, control["unit"], control["low"], control["high"]
-                    table.writerow([part.id, part.name, part.type, *("" if cell is None else cell for cell in row)])
+                    owner = G.nodes[part.id].get("owner", "")
+                    table.writerow(
+                        [part.id, part.name, owner, part.type, *("" if cell is None else cell for cell in row)]
+                    )
     return Written([out])
 
 
@@ -59,6 +63,7 @@ def write_json(
         {
             "id": part.id,
             "name": part.name,
+            "chain": _chain(G, part),
             "type": part.type,
             "class": None if part.processor is None else type(part.processor).__name__,
             "controls": controls_of(part, sample_rate),
@@ -99,6 +104,11 @@ def controls_of(part: Part, sample_rate: int) -> list[dict[str, Any]]:
     return [*found, _control(WET, part.wet, "", 0, 1)]
 
 
+def _chain(G: GRAFX, part: Part) -> str | None:
+    owner = G.nodes[part.id].get("owner")
+    return None if owner is None else str(owner)
+
+
 def _of_leaf(leaf: Leaf, value: Tensor) -> dict[str, Any]:
     control = leaf.control
     made = _control(leaf.name, _plain(value), control.unit, control.low, control.high)
@@ -106,6 +116,7 @@ def _of_leaf(leaf: Leaf, value: Tensor) -> dict[str, Any]:
 
 
 def _control(name: str, value: Any, unit: str, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    value = _plain(value) if isinstance(value, float) else value
     return {"control": name, "value": value, "unit": unit, "low": low, "high": high}
 
 

@@ -26,7 +26,7 @@ class Read(NamedTuple):
     segment: int
 
 
-class Part(NamedTuple):
+class InletPart(NamedTuple):
     """Rows of an inlet's signal.
 
     Either one read whose rows are taken unchanged, or one row that is the sum of all rows of all its reads. A part
@@ -56,7 +56,7 @@ class RenderStep:
     outlet_names: tuple[str, ...]
     nodes: tuple[int, int]
     rows: tuple[int, int]
-    inlets: tuple[tuple[Part, ...], ...]
+    inlets: tuple[tuple[InletPart, ...], ...]
     segments: tuple[tuple[int, ...], ...]
     frees: tuple[int, ...]
 
@@ -313,10 +313,10 @@ def _frees(types: list[str], runs: list) -> list[tuple[int, ...]]:
     return frees
 
 
-def _part(part, cuts: dict[tuple[int, int], list[int]]) -> Part:
+def _part(part, cuts: dict[tuple[int, int], list[int]]) -> InletPart:
     summed = not isinstance(part, _Run)
     reads = tuple(read for run in (part if summed else [part]) for read in _segments(run, cuts))
-    return Part(reads, summed)
+    return InletPart(reads, summed)
 
 
 def _segments(run: _Run, cuts: dict[tuple[int, int], list[int]]) -> list[Read]:
@@ -329,7 +329,7 @@ def _lengths(points: list[int]) -> tuple[int, ...]:
     return tuple(stop - start for start, stop in itertools.pairwise(points))
 
 
-def _describe_parts(parts: tuple[Part, ...]) -> str:
+def _describe_parts(parts: tuple[InletPart, ...]) -> str:
     words = []
     for part in parts[: MOST_PARTS + 1]:
         names = _shortened([f"step {r.step}, outlet {r.outlet}, segment {r.segment}" for r in part.reads])

@@ -1,6 +1,8 @@
 """Estimated graphs go through the commands for graphs of searches: their processors and their level are saved."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +61,24 @@ def test_render(cli, folder, dry, expected, tmp_path, options):
     sound = torch.from_numpy(soundfile.read(tmp_path / "out.wav", dtype="float32")[0].T)
     assert sound.shape[1] > 5001 if options == ("--tail",) else sound.shape[1] == 5001
     torch.testing.assert_close(sound[:, :5001], expected, atol=1e-6, rtol=1e-5)
+
+
+def test_export(cli, folder, dry, expected, tmp_path):
+    pytest.importorskip("pedalboard")
+    source, script = cli.write(tmp_path / "dry.wav", dry), tmp_path / "mix.py"
+    result = cli.run("export", folder[0], "--to", "pedalboard", "--out", script, "--stem", source, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert {each["type"]: each["how"] for each in told["carried"]} == {
+        "level": "exact",
+        "compressor": "fitted",
+        "bell": "exact",
+        "echo": "rendered",
+    }
+    subprocess.run([sys.executable, script, source, tmp_path / "out.wav"], check=True, timeout=100)
+    sound = torch.from_numpy(soundfile.read(tmp_path / "out.wav", dtype="float32")[0].T)
+    away = 10 * ((sound - expected).square().sum() / expected.square().sum()).log10()
+    assert away == pytest.approx(told["distance"]["db"], abs=0.5) and away < -15
 
 
 def test_report(cli, folder, dry, expected, tmp_path):

@@ -25,6 +25,12 @@ def export(
         ),
     ] = None,
     processors: OwnProcessors = None,
+    responses: Annotated[
+        bool,
+        typer.Option(
+            "--responses", help="For pedalboard: impulse responses of all that is linear, in place of fitted settings."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was carried over how as JSON.")] = False,
 ) -> None:
     """Carry a saved graph over to another program.
@@ -33,12 +39,13 @@ def export(
     """
     from ..export import check_export, export_folder, plain, print_written
 
+    options = {name: True for name, given in {"responses": responses}.items() if given}
     with plain_errors("exchange"):
         with usage():
-            check_export(to, out)
+            check_export(to, out, options)
             maker = find_maker(processors) if processors else None
         refuse_missing(folder)
-        written = export_folder(folder, to, out, stem or [], processors, maker)
+        written = export_folder(folder, to, out, stem or [], processors, maker, **options)
         if as_json:
             print(json.dumps(plain(written), indent=1))
         else:
