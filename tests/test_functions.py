@@ -8,6 +8,7 @@ MOST_LINES, MOST_ARGUMENTS = 45, 8
 
 LONG = {
     ("cli/commands/data.py", "data"),  # options of a command
+    ("cli/commands/draw.py", "draw"),  # options of a command
     ("cli/commands/search.py", "search"),  # options of a command
     ("cli/commands/train.py", "train"),  # options of a command
     ("render/stream.py", "_render"),  # a block, from its sources to the state that it leaves
@@ -19,9 +20,12 @@ MANY_ARGUMENTS = {
     ("cli/commands/songs/search.py", "search"),  # options of a command
     ("cli/commands/train.py", "train"),  # options of a command
     ("draw/callbacks.py", "_draw_node"),  # called as draw_node is
+    ("draw/draw.py", "draw_edge"),  # handed over to those who draw edges otherwise
     ("draw/draw.py", "draw_grafx"),  # options with defaults
     ("draw/draw.py", "draw_node"),  # handed over to those who draw nodes otherwise
     ("draw/node.py", "draw_node"),  # as GRAFX has it
+    ("draw/pruning.py", "draw_pruning"),  # options with defaults
+    ("draw/pruning.py", "film_pruning"),  # options with defaults
     ("estimate/dataset.py", "__init__"),  # options with defaults
     ("render/render.py", "render_grafx"),  # as GRAFX has it
     ("report/write.py", "write_report"),  # options with defaults

@@ -17,6 +17,10 @@ BYPASS = "bypass"
 """Node attribute that is true where a processor is bypassed, whatever its dry/wet weight."""
 
 
+CONSOLE_ID = "console_id"
+"""Node attribute for the id of a node in the graph that a search began with; those of what it finds are others."""
+
+
 class Settings(dict):
     """Physical values of a node, with the digest of the tensors that they describe."""
 

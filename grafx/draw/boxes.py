@@ -1,6 +1,7 @@
 """Boxes and texts on axes."""
 
 from matplotlib.axes import Axes
+from matplotlib.path import Path
 
 from ..text import printable
 from .fonts import font_of, writable
@@ -14,8 +15,15 @@ def draw_box(
     ax: Axes, center: Point, size: tuple[float, float], color: str, shape: str, linewidth: float, gid: str | None = None
 ) -> None:
     """Draw a box of a shape, see :data:`.shapes.CORNERS`, with an outline in points."""
-    outline = {"facecolor": color, "edgecolor": outline_color(color), "linewidth": linewidth}
-    ax.add_artist(ScaledPath(box(center, size, shape), **outline, zorder=2, gid=gid))
+    draw_area(ax, box(center, size, shape), color, outline_color(color), linewidth, 2, gid)
+
+
+def draw_area(
+    ax: Axes, path: Path, color: str, outline: str, linewidth: float, zorder: float, gid: str | None = None
+) -> None:
+    """Fill an area, with an outline in points."""
+    look = {"facecolor": color, "edgecolor": outline, "linewidth": linewidth}
+    ax.add_artist(ScaledPath(path, **look, zorder=zorder, gid=gid))
 
 
 def write(ax: Axes, x: float, y: float, text: str, size: float, color: str, ha: str, va: str) -> None:

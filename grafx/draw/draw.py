@@ -1,13 +1,13 @@
 """Drawing a graph with matplotlib."""
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from math import inf
 from numbers import Real
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import networkx as nx
 from matplotlib import rc_context, rcParams
@@ -16,31 +16,25 @@ from matplotlib.figure import Figure
 
 from ..data.cables import EdgeId
 from ..errors import GraphError
-from .blocks import ARROW, PORT_FONT, make_blocks
-from .boxes import draw_box, write
-from .callbacks import edge_function, node_function, position_function
-from .labels import labels
-from .layout import (
-    USUAL_SPACING,
-    Block,
-    Layout,
-    Point,
-    Port,
-    find_backward_edges,
-    layered_layout,
-    scales,
-)
-from .narrow import READABLE, narrowed_layout, packed_layout
-from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, find_bounds, fit, show
+from .blocks import ARROW
+from .boxes import draw_area, draw_box, write
+from .callbacks import edge_function, node_function
+from .groups import Grouping, buses, draw_group
+from .kinds import FEEDBACK, STYLES, edge_kinds
+from .labels import THUMBNAIL, edge_labels, labels, parts, with_inputs
+from .layout import Layout, Point, layered_layout, scales
+from .narrow import READABLE
+from .page import LEGEND_WIDTH, MARGIN, SCREEN_DPI, draw_legend, draw_title, fit, show
+from .placing import Lettering, Placed, Sheet, place_all
+from .ports import port_texts, write_at_ports, write_on_edges
 from .scaled import ScaledPath, ScaledPolygon, root_of
-from .shapes import course, direction
-from .style import THEMES, grey, inks, shape_of, short_names, text_color, type_color
+from .shapes import box, course, direction
+from .style import THEMES, background, blend, grey, inks, shape_of, short_names, text_color, type_color
+from .thumbnails import ROOM, draw_thumbnail, thumbnails
 
-NODE_SIDE = 26.0  # points, as all lengths here
 USUAL_SIZE = 0.5  # where a size is given as two lengths
-DENSITIES = (1.0, 0.8, 0.6, 0.45, 0.3)  # of gaps and of what is around texts
 LEGENDS = ("above", "below", "right")
-TURN = 14.0  # how far an edge reaches to get round
+FADED = 0.16, 0.45  # how much of the ink is left in boxes and lines, and in texts, of what is gone
 
 NODE_OPTIONS = {
     "inside": "short_type",
@@ -50,7 +44,7 @@ NODE_OPTIONS = {
     "inside_fontsize": 8.5,
     "above_fontsize": 7.5,
 }
-EDGE_OPTIONS = {"linewidth": 1.0}
+EDGE_OPTIONS = {"linewidth": 1.0, "label": None}
 POSITION_OPTIONS = {"node_spacing": 1.0}
 
 SETTINGS = RLock()  # matplotlib's are those of all threads
@@ -134,8 +128,12 @@ def draw_edge(
     linewidth: float = 1.0,
     closes_cycle: bool | None = None,
     arrow: float = 1.0,
+    kind: str | None = None,
+    color: str | None = None,
 ) -> None:
-    """Draw one edge with an arrowhead at its destination; edges that close a cycle are red and dashed.
+    """Draw one edge with an arrowhead at its destination.
+
+    Edges that close a cycle are red and dashed, sidechains are dotted, and sends are dashed and dotted.
 
     Args:
         ax: Axes to draw on; one unit is one point.
@@ -148,16 +146,21 @@ def draw_edge(
         linewidth: Width of the line in points.
         closes_cycle: Whether it closes a cycle; by default it is looked for in the graph.
         arrow: Size of the arrowhead, relative.
+        kind: ``"feedback"``, ``"sidechain"``, ``"send"``, or ``""``; by default it is looked for in the graph.
+        color: Of the line; by default that of its kind.
     """
-    if closes_cycle is None:
-        closes_cycle = edge[0] == edge[1] or edge[:2] in find_backward_edges(G)
+    if closes_cycle is not None:
+        kind = FEEDBACK if closes_cycle else kind or ""
+    elif kind is None:
+        kind = edge_kinds(G).get(edge, "")
     length, half_width = (side * arrow * max(1.0, linewidth**0.5) for side in ARROW)
     arrival = direction(edge, points, vertical)
     tip = points[-1]
     base = (tip[0] - length * arrival[0], tip[1] - length * arrival[1])
     path = course(edge, [*points[:-1], base], arrival, vertical)
     ink = inks(ax)
-    color, style = (ink.backward, (0, (4, 2))) if closes_cycle else (ink.edge, "solid")
+    color = color or (ink.backward if kind == FEEDBACK else ink.edge)
+    style = STYLES.get(kind or "", "solid")
     name = "edge-{}-{}-{}".format(*edge)
     line = {"edgecolor": color, "linewidth": linewidth, "linestyle": style}
     ax.add_artist(ScaledPath(path, fill=False, **line, zorder=1, gid=name))
@@ -179,6 +182,8 @@ def draw_grafx(
     legend: bool | str = True,
     title: str | None = None,
     theme: str = "light",
+    groups: bool = False,
+    processors: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> tuple[Drawing, Axes]:
     """Draw a graph: nodes in layers along the flow, coloured by type, with a legend.
@@ -204,15 +209,24 @@ def draw_grafx(
         ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
         legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
             ``"right"``, or ``False``.
-        title: Written above all.
+        title: Lettering above all.
         theme: ``"light"``; ``"dark"``, on a dark background; or ``"print"``, in grey. On axes of one's own, the
             background is that of their figure, whose lightness lines and texts follow.
+        groups: Draw boxes with their names around subgroups: what is mixed into a bus, with its chain. Chains belong to
+            the owners of their nodes, as in :func:`~grafx.search.build_console`.
+        processors: Node type to processor, for thumbnails; others are those that go by the names of their types: the
+            usual ones of a console, and classes of :mod:`grafx.processors`.
         **kwargs: ``node_inside`` and ``node_above`` choose the text in and above each node: ``"short_type"``
             (explained in the legend; the default inside), ``"node_type"``, ``"node_id"``, ``"name"``,
             ``"rendering_order"``, ``"chain"`` (number of the serial chain), ``"level"`` (layer along the flow),
-            ``"settings"`` (physical values, one per line, and the dry/wet weight), any node attribute, or ``None``. A
-            node without the attribute gets no text. ``node_size`` (1.0, relative, or width and height with the default
-            0.5), ``node_linewidth``, ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
+            ``"settings"`` (physical values, one per line, and the dry/wet weight), ``"wet"`` (that weight alone), any
+            node attribute, or ``None``; or several, such as ``("name", "settings")``. A node without the attribute gets
+            no text, but inputs have their names in place of nothing, or of their short type. Inside,
+            ``"thumbnail"`` is the curve of an equalizer, the static curve of a compressor, or the echoes of a delay,
+            unless it would be too small to be seen. ``edge_label`` is ``"wet"`` or ``"level"``, the dry/wet weight or
+            the gain of the node that an edge comes from, ``"outlet"``, ``"inlet"``, any attribute of edges, or several.
+            ``node_size`` (1.0, relative, or width and height with the default 0.5), ``node_linewidth``,
+            ``node_inside_fontsize``, ``node_above_fontsize``, ``edge_linewidth`` (in points),
             ``position_node_spacing`` (1.0, relative, or along and across the flow with the default 0.8).
 
     Returns:
@@ -223,56 +237,132 @@ def draw_grafx(
             no node has.
     """
     check_graph(G, "draw_grafx")
-    _check(width, ax, legend, theme)
-    given = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
-    own = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
-    free = {part: function is not own[part] for part, function in given.items()}
-    node_options, edge_options, position_options = _sort_options(kwargs, free)
-    shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
-    by_short_names = node_options["inside"] == "short_type"
-    inside, above = (labels(G, node_options.pop(at), shorts, f"node_{at}") for at in ("inside", "above"))
-    texts = inside, above
-    fills = _fills(G, shorts, colors, theme)
-
-    place = Drawing(facecolor=THEMES[theme], dpi=SCREEN_DPI).add_axes((0, 0, 1, 1)) if ax is None else ax
+    check_look(width, ax, legend, theme)
+    place = new_axes(theme) if ax is None else ax
+    functions = {"node": draw_node_fn, "edge": draw_edge_fn, "position": compute_node_position_fn}
+    room = room_of(place, width, ax is not None)
+    boxes = buses(G) if groups else []
+    scene = make_scene(G, functions, Sheet(vertical, room), colors, theme, boxes, processors, kwargs)
+    paint(place, scene)
+    bounds = surround(place, scene, legend, title, room)
     fig = root_of(place)
-    room = _room(place, width, ax is not None)
-    arranged = _arranged(G, texts, compute_node_position_fn, room, vertical, node_options, position_options)
-    if not free["edge"]:
-        edge_options |= {"arrow": max(arranged.density, 0.6)}
-    draw_node_fn = node_function(draw_node_fn, arranged.layout, fills)
-    draw_edge_fn = edge_function(draw_edge_fn, G, arranged.layout, arranged.blocks, vertical)
-    _draw_edges(place, G, arranged.layout, draw_edge_fn, vertical, edge_options, known=not free["edge"])
-    _draw_nodes(place, G, arranged, texts, fills, draw_node_fn, vertical, node_options)
-
-    where = legend if isinstance(legend, str) else ("right" if vertical else "above") if legend else None
-    chips = shorts if by_short_names else None
-    bounds = _surround(place, arranged, vertical, fills, chips, where, title, room)
     show(place, bounds) if ax is not None else fit(fig, place, bounds, width)
     return fig, place
 
 
-def _surround(
-    ax: Axes,
-    arranged: "_Arranged",
-    vertical: bool,
-    fills: Mapping[str, str],
-    shorts: Mapping[str, str] | None,
-    legend: str | None,
-    title: str | None,
-    room: float | None,
-) -> list[float]:
+def new_axes(theme: str) -> Axes:
+    """Axes that fill a drawing on the background of a theme."""
+    return Drawing(facecolor=THEMES[theme], dpi=SCREEN_DPI).add_axes((0, 0, 1, 1))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that there is to paint, and where."""
+
+    G: nx.MultiDiGraph
+    vertical: bool
+    placed: Placed
+    fills: Mapping[str, str]
+    chips: Mapping[str, str] | None
+    kinds: Mapping[EdgeId, str]
+    functions: Mapping[str, Callable[..., Any]]
+    node_options: Mapping[str, Any]
+    edge_options: Mapping[str, Any]
+
+    @property
+    def layout(self) -> Layout:
+        return self.placed.layout
+
+    @property
+    def written(self) -> Lettering:
+        return self.placed.written
+
+
+OWN = {"node": draw_node, "edge": draw_edge, "position": layered_layout}
+
+
+def make_scene(
+    G: nx.MultiDiGraph,
+    functions: Mapping[str, Callable[..., Any]],
+    sheet: Sheet,
+    colors: Any,
+    theme: str,
+    groups: Sequence[Grouping],
+    processors: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> Scene:
+    """Choose texts and colours, and place all. Arguments are as those of :func:`draw_grafx`.
+
+    Raises:
+        GraphError: An option is unknown, or a text names an attribute that no node has.
+    """
+    node_options, edge_options, position_options = _sort_options(
+        options, {part: function is not OWN[part] for part, function in functions.items()}
+    )
+    shorts = short_names(data["node_type"] for _, data in G.nodes(data=True))
+    size = scales(node_options.pop("size"), USUAL_SIZE)
+    fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
+    written = _written(G, node_options, edge_options, shorts, processors)
+    chips = shorts if "short_type" in parts(node_options.pop("inside")) else None
+    del node_options["above"], edge_options["label"]
+    placed = place_all(G, written, groups, functions["position"], sheet, size, fonts, position_options)
+    fills = fills_of(shorts, theme, _given(G, colors))
+    if functions["edge"] is draw_edge:
+        edge_options["arrow"] = max(placed.density, 0.6)
+    adapted = {
+        "node": node_function(functions["node"], placed.layout, fills),
+        "edge": edge_function(functions["edge"], G, placed.layout, placed.blocks, sheet.vertical),
+    }
+    return Scene(G, sheet.vertical, placed, fills, chips, edge_kinds(G), adapted, node_options, edge_options)
+
+
+def _written(
+    G: nx.MultiDiGraph,
+    node_options: Mapping[str, Any],
+    edge_options: Mapping[str, Any],
+    shorts: Mapping[str, str],
+    processors: Mapping[str, Any] | None,
+) -> list[Lettering]:
+    """What may be written, with thumbnails and names of inputs as long as there is room for them."""
+    within = parts(node_options["inside"])
+    above = labels(G, node_options["above"], shorts, "node_above")
+    plain = labels(G, [part for part in within if part != THUMBNAIL], shorts, "node_inside")
+    inside = with_inputs(G, plain, above) if within and within != ["node_type"] else plain
+    ports = port_texts(G, edge_labels(G, edge_options["label"], "edge_label"))
+    small = thumbnails(G, processors) if THUMBNAIL in within else {}
+    with_thumbnails = [Lettering(inside, above, ports, small)] if small else []
+    return [*with_thumbnails, Lettering(inside, above, ports, {}), Lettering(plain, above, ports, {})]
+
+
+def paint(ax: Axes, scene: Scene, faded: Collection[Hashable] = (), marked: Collection[Hashable] = ()) -> None:
+    """Draw groups, edges and nodes, of which ``faded`` ones are pale and ``marked`` ones stand out.
+
+    Edges are known by ``(source, dest, key)``.
+    """
+    for group in scene.placed.boxes:
+        draw_group(ax, group, scene.vertical)
+    _paint_edges(ax, scene, faded)
+    _paint_nodes(ax, scene, faded, marked)
+    write_on_edges(
+        ax, scene.layout, {e: t for e, t in scene.written.ports.on_edges.items() if e not in faded}, inks(ax).port
+    )
+
+
+def surround(ax: Axes, scene: Scene, legend: bool | str, title: str | None, room: float | None) -> list[float]:
     """Draw the legend and the title, and return the bounds of all that is drawn."""
-    bounds = find_bounds(arranged.layout, arranged.blocks, vertical)
-    if legend:
+    where = legend if isinstance(legend, str) else ("right" if scene.vertical else "above") if legend else None
+    bounds = scene.placed.bounds()
+    if where:
         rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
-        shrunk = 1.0 if room is None else min(1.0, room / max(bounds[2] - bounds[0], 1.0))
-        size = max(arranged.density, 0.75) / max(shrunk, READABLE)  # which shrinks with the drawing
-        bounds = draw_legend(ax, fills, shorts, bounds, legend, rows, size)
+        kinds = [kind for kind in STYLES if kind in scene.kinds.values()]
+        size = max(scene.placed.density, 0.75) / max(
+            scene.placed.scale(room), READABLE
+        )  # which shrinks with the drawing
+        bounds = draw_legend(ax, scene.fills, scene.chips, bounds, where, rows, size, kinds)
     return draw_title(ax, title, bounds) if title else bounds
 
 
-def _check(width: float | None, ax: Axes | None, legend: bool | str, theme: str) -> None:
+def check_look(width: float | None, ax: Axes | None, legend: bool | str, theme: str) -> None:
     if width is not None and not (isinstance(width, Real) and 0 < width < inf):
         raise GraphError(f"width is a positive number of inches, not {width!r}.")
     if width is not None and ax is not None:
@@ -285,93 +375,68 @@ def _check(width: float | None, ax: Axes | None, legend: bool | str, theme: str)
         raise GraphError(f"theme is one of {', '.join(map(repr, THEMES))}, not {theme!r}.")
 
 
-def _fills(G: nx.MultiDiGraph, types: Iterable[str], colors: Any, theme: str) -> dict[str, str]:
+def _given(G: nx.MultiDiGraph, colors: Any) -> Mapping[str, Any] | None:
+    """Colours by type, of a list those of the types in their order."""
+    return colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))
+
+
+def fills_of(types: Iterable[str], theme: str, colors: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Node type to the colour of its boxes."""
-    colors = colors if colors is None or hasattr(colors, "keys") else dict(zip(_types(G), colors, strict=False))
     fills = {node_type: type_color(node_type, colors) for node_type in types}
     return {t: grey(fill) for t, fill in fills.items()} if theme == "print" else fills
 
 
-def _room(ax: Axes, width: float | None, is_given: bool) -> float | None:
+def room_of(ax: Axes, width: float | None, is_given: bool) -> float | None:
     """How wide a drawing may be, in points; ``None`` for as wide as it is."""
     if is_given:
         return max(ax.get_window_extent().width * 72 / root_of(ax).dpi - 2 * MARGIN, 1.0)
     return None if width is None else max(72 * width - 2 * MARGIN, 1.0)
 
 
-class _Arranged(NamedTuple):
-    """Where all is, and how dense."""
-
-    blocks: dict[Hashable, Block]
-    layout: Layout
-    density: float
-
-
-def _arranged(
-    G: nx.MultiDiGraph,
-    texts: tuple[Mapping[Hashable, str], Mapping[Hashable, str]],
-    function: Callable[..., Any],
-    room: float | None,
-    vertical: bool,
-    node_options: dict[str, Any],
-    position_options: Mapping[str, Any],
-) -> _Arranged:
-    """Place nodes, closer to each other where there is less room."""
-    along, across = scales(node_options.pop("size"), USUAL_SIZE)
-    fonts = node_options["inside_fontsize"], node_options["above_fontsize"]
-    closes = room is not None and function is layered_layout
-    place = partial(packed_layout, room=room) if closes else position_function(function)
-    for density in DENSITIES if closes else (1.0,):
-        sides = NODE_SIDE * along * density, NODE_SIDE * across * density
-        blocks = make_blocks(G, *texts, sides, fonts, vertical, density)
-        closer = {}
-        if density < 1:
-            spacing = scales(position_options["node_spacing"], USUAL_SPACING)
-            closer = {"node_spacing": tuple(density * USUAL_SPACING * each for each in spacing)}
-        options = {**position_options, **closer}
-        layout = place(G, blocks, vertical=vertical, **options)
-        if not isinstance(layout, Layout):
-            layout = _with_direct_routes(G, blocks, layout, vertical)
-        left, _, right, _ = find_bounds(layout, blocks, vertical)
-        if room is None or right - left <= room:
-            break
-    if closes and (right - left) * READABLE > room:
-        layout = narrowed_layout(G, blocks, vertical=vertical, **options, room=room)
-    return _Arranged(blocks, layout, density)
+def _paint_edges(ax: Axes, scene: Scene, faded: Collection[Hashable]) -> None:
+    draw, known = scene.functions["edge"], "arrow" in scene.edge_options
+    pale = blend(background(ax), inks(ax).edge, 2 * FADED[0])
+    for edge, points in scene.layout.routes.items():
+        looks = {"kind": scene.kinds.get(edge, "")} if known else {}
+        looks |= {"color": pale} if known and edge in faded else {}
+        draw(ax, scene.G, edge, points, vertical=scene.vertical, **scene.edge_options, **looks)
 
 
-def _draw_edges(
-    ax: Axes,
-    G: nx.MultiDiGraph,
-    layout: Layout,
-    draw: Callable[..., None],
-    vertical: bool,
-    options: Mapping[str, Any],
-    known: bool,
-) -> None:
-    """Draw all edges; ``known``: whether the function takes whether they close a cycle."""
-    backward = find_backward_edges(G)
-    for edge, points in layout.routes.items():
-        closes = {"closes_cycle": edge[0] == edge[1] or edge[:2] in backward} if known else {}
-        draw(ax, G, edge, points, vertical=vertical, **options, **closes)
+def _paint_nodes(ax: Axes, scene: Scene, faded: Collection[Hashable], marked: Collection[Hashable]) -> None:
+    ink, ground = inks(ax), background(ax)
+    draw, font = scene.functions["node"], scene.node_options["inside_fontsize"]
+    for node, center in scene.layout.positions.items():
+        block, small = scene.placed.blocks[node], scene.written.thumbnails.get(node)
+        size = (block.width, block.length) if scene.vertical else (block.length, block.width)
+        fill, is_faded = scene.fills[scene.G.nodes[node]["node_type"]], node in faded
+        texts = scene.written.inside[node], scene.written.above[node]
+        if is_faded:
+            _paint_faded(ax, scene, node, center, size, fill)
+        else:
+            own = small is not None and draw is draw_node  # which lets the text make room
+            shown = ("", texts[1]) if own else texts
+            draw(ax, scene.G, node, center, size, fill, *shown, vertical=scene.vertical, **scene.node_options)
+            if own:
+                top = center[1] + size[1] / 2 - ROOM[1] / 2
+                write(ax, center[0], top, texts[0], font, text_color(fill), "center", "top")
+        if small and not is_faded:
+            draw_thumbnail(ax, small, center, size[1], text_color(fill))
+        if node in marked:
+            around = box(center, size, shape_of(scene.G.nodes[node]["node_type"]))
+            draw_area(ax, around, fill, ink.backward, 4.0, 1.9)
+        color = blend(ground, ink.port, FADED[1]) if is_faded else ink.port
+        write_at_ports(ax, center, block, scene.written.ports.at_ports.get(node, {}), scene.vertical, color)
 
 
-def _draw_nodes(
-    ax: Axes,
-    G: nx.MultiDiGraph,
-    arranged: _Arranged,
-    texts: tuple[Mapping[Hashable, str], Mapping[Hashable, str]],
-    fills: Mapping[str, str],
-    draw: Callable[..., None],
-    vertical: bool,
-    options: Mapping[str, Any],
-) -> None:
-    for node, center in arranged.layout.positions.items():
-        block = arranged.blocks[node]
-        size = (block.width, block.length) if vertical else (block.length, block.width)
-        fill = fills[G.nodes[node]["node_type"]]
-        draw(ax, G, node, center, size, fill, *(text[node] for text in texts), vertical=vertical, **options)
-        _write_port_names(ax, center, block, vertical)
+def _paint_faded(ax: Axes, scene: Scene, node: Hashable, center: Point, size: tuple[float, float], fill: str) -> None:
+    """What is gone: a pale box in which its text can still be read."""
+    ground, ink = background(ax), inks(ax).text
+    shape = shape_of(scene.G.nodes[node]["node_type"])
+    pale, line = blend(ground, grey(fill), FADED[0]), blend(ground, ink, 2 * FADED[0])
+    draw_area(ax, box(center, size, shape), pale, line, 0.6, 2, f"node-{node}")
+    if text := scene.written.inside[node].split("\n")[0]:
+        size_of_text = scene.node_options["inside_fontsize"]
+        write(ax, *center, text, size_of_text, blend(ground, ink, FADED[1]), "center", "center")
 
 
 def check_graph(G: nx.MultiDiGraph, caller: str) -> None:
@@ -417,61 +482,3 @@ def _sort_options(kwargs: Mapping[str, Any], free: Mapping[str, bool]) -> tuple[
             raise GraphError(f"draw_grafx has no keyword {key!r}. It accepts {', '.join(allowed)}.")
         groups[prefix][name] = value
     return groups["node"], groups["edge"], groups["position"]
-
-
-# --- Ports --------------------------------------------------------------------------------------------------
-
-
-def _write_port_names(ax: Axes, center: Point, block: Block, vertical: bool) -> None:
-    ink = inks(ax).port
-    for ports, sign in ((block.entry, -1), (block.exit, 1)):
-        for (_, name), offset in ports.items():
-            if name == "main":
-                continue
-            if vertical:
-                x, y = center[0] + offset + 4, center[1] - sign * (block.length / 2 + 1 + PORT_FONT / 2)
-                write(ax, x, y, name, PORT_FONT, ink, "left", "center")
-            else:
-                x, y = center[0] + sign * (block.length / 2 + 4), center[1] - offset + 3
-                write(ax, x, y, name, PORT_FONT, ink, "left" if sign > 0 else "right", "baseline")
-
-
-class _End(NamedTuple):
-    """Where an edge ends: a node, its centre, and a port."""
-
-    block: Block
-    center: Point
-    port: Port
-
-
-def _with_direct_routes(G, blocks, positions: Mapping[Hashable, Point], vertical: bool) -> Layout:
-    missing = [n for n in G if n not in positions]
-    if missing:
-        raise GraphError(f"compute_node_position_fn gave no position for node {missing[0]}.")
-    positions = {n: (float(positions[n][0]), float(positions[n][1])) for n in G}
-    routes = {}
-    for u, v, key, data in G.edges(keys=True, data=True):
-        source = _End(blocks[u], positions[u], ("out", data.get("outlet", "main")))
-        dest = _End(blocks[v], positions[v], ("in", data.get("inlet", "main")))
-        routes[u, v, key] = _direct_route(source, dest, vertical)
-    return Layout(positions, routes)
-
-
-def _direct_route(source: _End, dest: _End, vertical: bool) -> list[Point]:
-    """Join two nodes by the sides that face each other, or around the later ends of two that stand side by side."""
-    step = source.center[1] - dest.center[1] if vertical else dest.center[0] - source.center[0]
-    beside = abs(step) < (source.block.length + dest.block.length) / 2
-    sides = (1, 1) if beside else (1, -1) if step > 0 else (-1, 1)
-    first, last = (_port_place(end, side, vertical) for end, side in zip((source, dest), sides, strict=True))
-    if not beside:
-        return [first, last]
-    reach = TURN + max((-e.center[1] if vertical else e.center[0]) + e.block.length / 2 for e in (source, dest))
-    across = (first[0] + last[0]) / 2 if vertical else (first[1] + last[1]) / 2
-    return [first, (across, -reach) if vertical else (reach, across), last]
-
-
-def _port_place(end: _End, side: int, vertical: bool) -> Point:
-    """Where an edge meets a node: at the place of its port, on one side or the other."""
-    (x, y), block = end.center, end.block
-    along, across = side * block.length / 2, {**block.entry, **block.exit}.get(end.port, 0.0)
-    return (x + across, y - along) if vertical else (x + along, y - across)

@@ -39,7 +39,8 @@ MAX_SLANT = 40.0
 CHAIN_WEIGHT = 16.0  # how much the only edge between two centred ports wants to be straight, a usual edge being 1
 LONG_WEIGHT = 8.0  # the inner part of a long edge
 LONE_END_WEIGHT, END_WEIGHT = 6.0, 2.0  # its ends, at a centred port without other edges, and at any other
-BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow
+BACKWARD_WEIGHT = 0.02  # the share of that for an edge against the flow, or one that only holds nodes together
+HOLDS = "_holds"  # attribute of such an edge
 CENTER_WEIGHT = 3.0  # how much a node where edges meet or part wants to stand in their middle
 MANY_CROSSINGS = 10  # for which other layers are tried
 WORTHWHILE = 0.9, 5  # inputs leave the first layer if this share of crossings is left at most, and so many fewer
@@ -518,7 +519,8 @@ def _split_edges(G, nodes, blocks, layers, backward) -> _Graph:
         for a, b in pairwise(path):
             port_a = part.node(a).exit[out_port] if a == tail else 0.0
             port_b = part.node(b).entry[in_port] if b == head else 0.0
-            part.links.append((a, b, port_a, port_b, BACKWARD_WEIGHT if (u, v) in backward else 1.0))
+            is_light = (u, v) in backward or data.get(HOLDS, False)
+            part.links.append((a, b, port_a, port_b, BACKWARD_WEIGHT if is_light else 1.0))
     _weigh_links(part, len(nodes))
     part.layers = _order_by_search(layer_of, part.links)
     return part

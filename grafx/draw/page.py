@@ -6,10 +6,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 
 from .blocks import measure
 from .boxes import draw_box, write
+from .kinds import FEEDBACK, LEGEND_NAMES, STYLES
 from .layout import Block, Layout, Point
+from .scaled import ScaledPath
 from .style import inks, shape_of, text_color
 
 LEGEND_FONT, CHIP_FONT, TITLE_FONT = 8.5, 7.5, 10.0
@@ -48,8 +51,9 @@ def draw_legend(
     place: str,
     room: float,
     size: float = 1.0,
+    kinds: Sequence[str] = (),
 ) -> Bounds:
-    """Draw a chip and a name for each type.
+    """Draw a chip and a name for each type, and a line for each kind of edge that is not a usual one.
 
     Args:
         ax: Axes to draw on.
@@ -59,6 +63,7 @@ def draw_legend(
         place: ``"above"``, ``"below"``, or ``"right"``, in a column.
         room: How wide rows may be, if the drawing is not wider.
         size: Of all in it, relative.
+        kinds: Of :data:`.kinds.STYLES`.
 
     Returns:
         The bounds with the legend.
@@ -70,10 +75,11 @@ def draw_legend(
     types = sorted(fills, key=lambda t: order.get(t, 1))
     across, height = (size * side for side in (LEGEND_CHIP if shorts else (LEGEND_CHIP[1],) * 2))
     font, gap = size * LEGEND_FONT, size * LEGEND_GAP
-    widths = [across + 5 * size + measure(t, font) for t in types]
+    names = [*types, *(LEGEND_NAMES[kind] for kind in kinds)]
+    widths = [across + 5 * size + measure(name, font) for name in names]
     pitch = height + size * ROW_GAP
     if place == "right":
-        places = [(right + gap, top - height / 2 - pitch * row) for row in range(len(types))]
+        places = [(right + gap, top - height / 2 - pitch * row) for row in range(len(widths))]
     else:
         places = _rows(widths, max(right - left, room), size * ENTRY_GAP, pitch)
         above = place == "above"
@@ -81,14 +87,25 @@ def draw_legend(
         half = height / 2 if above else -height / 2
         places = [(left + x, y + lift + half) for x, y in places]
     ink = inks(ax)
-    for node_type, (x, y), width in zip(types, places, widths, strict=True):
-        fill = fills[node_type]
-        draw_box(ax, (x + across / 2, y), (across, height), fill, shape_of(node_type), 1.0)
-        if shorts:
-            write(ax, x + across / 2, y, shorts[node_type], size * CHIP_FONT, text_color(fill), "center", "center")
-        write(ax, x + across + 5 * size, y, node_type, font, ink.text, "left", "center")
+    for number, (name, (x, y), width) in enumerate(zip(names, places, widths, strict=True)):
+        if number >= len(types):
+            _draw_line(ax, kinds[number - len(types)], (x, y), across)
+        else:
+            fill = fills[name]
+            draw_box(ax, (x + across / 2, y), (across, height), fill, shape_of(name), 1.0)
+            if shorts:
+                write(ax, x + across / 2, y, shorts[name], size * CHIP_FONT, text_color(fill), "center", "center")
+        write(ax, x + across + 5 * size, y, name, font, ink.text, "left", "center")
         right, bottom, top = max(right, x + width), min(bottom, y - height / 2), max(top, y + height / 2)
     return [left, bottom, right, top]
+
+
+def _draw_line(ax: Axes, kind: str, start: Point, length: float) -> None:
+    """A piece of an edge of a kind."""
+    ink = inks(ax)
+    color = ink.backward if kind == FEEDBACK else ink.edge
+    path = Path([start, (start[0] + length, start[1])])
+    ax.add_artist(ScaledPath(path, fill=False, edgecolor=color, linewidth=1.2, linestyle=STYLES[kind], zorder=2))
 
 
 def _rows(widths: Sequence[float], room: float, gap: float, pitch: float) -> list[Point]:

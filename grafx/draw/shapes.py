@@ -1,5 +1,6 @@
 """Outlines of boxes and courses of edges."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import dist
 from typing import Any
@@ -32,6 +33,20 @@ def box(center: Point, size: tuple[float, float], shape: str) -> Path:
         corner = corner if sx * sy > 0 else corner[::-1]
         vertices += corner if form == "arc" else corner[::3]
         codes += [Path.LINETO] + [Path.CURVE4] * 3 if form == "arc" else [Path.LINETO] * 2
+    return Path([*vertices, vertices[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
+
+
+def rounded(corners: Sequence[Point], radius: float) -> Path:
+    """The outline through corners between straight sides, each rounded with at most a radius."""
+    vertices: list[Point] = []
+    for before, here, after in zip((corners[-1], *corners[:-1]), corners, (*corners[1:], corners[0]), strict=True):
+        ends = []
+        for other in (before, after):
+            share = min(radius / dist(here, other), 0.5)
+            ends.append((here[0] + share * (other[0] - here[0]), here[1] + share * (other[1] - here[1])))
+        handles = [tuple(e + QUARTER * (h - e) for e, h in zip(end, here, strict=True)) for end in ends]
+        vertices += [ends[0], *handles, ends[1]]
+    codes: list[Any] = ([Path.LINETO] + [Path.CURVE4] * 3) * len(corners)
     return Path([*vertices, vertices[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
 
 

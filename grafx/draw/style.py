@@ -133,9 +133,19 @@ def grey(color: str) -> str:
 
 
 def inks(ax: Axes) -> Inks:
-    """Colours that can be seen on the background of a figure; what has none is taken for paper."""
+    """Colours that can be seen on the background of a figure."""
+    return ON_DARK if _luminance(background(ax)) < 0.2 else ON_LIGHT
+
+
+def background(ax: Axes) -> str:
+    """The background of a figure; what has none is taken for paper."""
     red, green, blue, opacity = to_rgba(root_of(ax).get_facecolor())
-    return ON_DARK if opacity > 0.5 and _luminance((red, green, blue)) < 0.2 else ON_LIGHT
+    return to_hex((red, green, blue)) if opacity > 0.5 else THEMES["light"]
+
+
+def blend(ground: str, ink: str, share: float) -> str:
+    """A colour with so much of the ink over the ground."""
+    return to_hex([(1 - share) * g + share * i for g, i in zip(to_rgb(ground), to_rgb(ink), strict=True)])
 
 
 def text_color(fill: str) -> str:

@@ -69,6 +69,10 @@ FORMATS: dict[str, Format] = {
     ),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
     "faust": Format("a program in Faust, with sliders", "faust:write_faust", ".dsp"),
+    "dot": Format("a drawing for Graphviz", "drawings:write_dot", ".dot", hears=False),
+    "mermaid": Format("a flowchart for Markdown", "drawings:write_mermaid", ".mmd", hears=False),
+    "cytoscape": Format("JSON for Cytoscape and Cytoscape.js", "drawings:write_cytoscape", ".cyjs", hears=False),
+    "tikz": Format("a drawing for LaTeX", "drawings:write_tikz", ".tex", hears=False),
     "pedalboard": Format(
         "a Python script with Pedalboards, and NumPy for sums",
         "pedalboard:write_pedalboard",

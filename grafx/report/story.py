@@ -25,14 +25,11 @@ def story_of(metrics: Mapping[str, Any] | None, picture: Callable[..., Picture])
     """
     if not metrics or not metrics.get("console") or not metrics.get("rounds"):
         return None
+    console = console_of(metrics)
     try:
-        console = _graph(metrics["console"])
         rounds = list(_rounds(metrics, console))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SearchError(
-            f"The metrics do not tell the rounds of a search as it writes them ({type(error).__name__}: {error}): take"
-            " them as they are in metrics.json, or leave out 'console' and 'rounds'."
-        ) from None
+        raise _untold(error) from None
     return {"plain_loss": metrics.get("plain_loss"), "picture": picture(console), "rounds": rounds}
 
 
@@ -54,15 +51,31 @@ def check_metrics(metrics: Any) -> None:
     story_of(metrics, lambda _: {})
 
 
-def _graph(structure: Mapping[str, Any]) -> nx.MultiDiGraph:
+def console_of(metrics: Mapping[str, Any]) -> nx.MultiDiGraph:
+    """The graph that a search began with, without settings, by the ids of then.
+
+    Raises:
+        SearchError: The metrics tell something else than a search writes.
+    """
     G = nx.MultiDiGraph()
-    for node in structure["nodes"]:
-        G.add_node(node["id"], node_type=node["type"], owner=node.get("owner"), name=node.get("name"))
-    for source, dest, outlet, inlet in structure["edges"]:
-        if source not in G or dest not in G:
-            raise ValueError(f"an edge joins {source} and {dest}, which are not among its nodes")
-        G.add_edge(source, dest, outlet=outlet, inlet=inlet)
+    try:
+        structure = metrics["console"]
+        for node in structure["nodes"]:
+            G.add_node(node["id"], node_type=node["type"], owner=node.get("owner"), name=node.get("name"))
+        for source, dest, outlet, inlet in structure["edges"]:
+            if source not in G or dest not in G:
+                raise ValueError(f"an edge joins {source} and {dest}, which are not among its nodes")
+            G.add_edge(source, dest, outlet=outlet, inlet=inlet)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _untold(error) from None
     return G
+
+
+def _untold(error: Exception) -> SearchError:
+    return SearchError(
+        f"The metrics do not tell the rounds of a search as it writes them ({type(error).__name__}: {error}): take"
+        " them as they are in metrics.json, or leave out 'console' and 'rounds'."
+    )
 
 
 def _rounds(metrics: Mapping[str, Any], console: nx.MultiDiGraph):

@@ -626,8 +626,7 @@ def test_draw_attributes(cli, searched, tmp_path):
     out = tmp_path / "a.svg"
     result = cli.run("draw", searched.folder, "--out", out, "--inside", "node_id", "--above", "name")
     assert result.exit_code == 0
-    texts = {"".join(node.itertext()).strip() for node in ElementTree.parse(out).iter() if node.tag.endswith("text")}
-    assert {"0", "1", "kick", "pad"} <= texts
+    assert {"0", "1", "kick", "pad"} <= texts_in(out)
 
 
 def test_draw_for_a_paper(cli, searched, tmp_path):
@@ -646,10 +645,66 @@ def test_draw_a_page(cli, searched, tmp_path):
     assert out.read_text(encoding="utf-8") == load_grafx(searched.folder)[0].to_html()
 
 
+def texts_in(path):
+    return {"".join(node.itertext()).strip() for node in ElementTree.parse(path).iter() if node.tag.endswith("text")}
+
+
+def test_draw_several_texts_on_nodes_edges_and_groups(cli, searched, tmp_path):
+    out = tmp_path / "a.svg"
+    options = ["--inside", "short_type, thumbnail", "--above", "name,wet", "--edges", "wet,level", "--groups"]
+    result = cli.run("draw", searched.folder, "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    texts = texts_in(out)
+    assert {"kick", "pad"} <= texts and any(text.endswith(" %") for text in texts)
+
+
+def test_draw_what_was_before(cli, searched, tmp_path):
+    metrics = json.loads((searched.folder / "metrics.json").read_text(encoding="utf-8"))
+    out = tmp_path / "a.svg"
+    for source in (searched.folder, searched.folder / "graph.json"):
+        assert cli.run("draw", source, "--out", out, "--before", "--width", 5).exit_code == 0
+        numbers = metrics["console_processors"], metrics["found_processors"]
+        assert {f"Before: {numbers[0]} processors", f"After: {numbers[1]} processors"} <= texts_in(out)
+
+
+def test_draw_a_film_of_the_pruning(cli, searched, tmp_path):
+    from PIL import Image
+
+    out = tmp_path / "new" / "a.gif"
+    result = cli.run("draw", searched.folder, "--out", out, "--width", 4, "--theme", "dark", "--title", "Kick")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((searched.folder / "metrics.json").read_text(encoding="utf-8"))
+    with Image.open(out) as film:
+        assert film.format == "GIF" and film.n_frames > len(metrics["rounds"])
+        assert film.size[0] == 400
+
+
+@pytest.mark.parametrize("out, options", [("a.gif", []), ("a.svg", ["--before"])])
+@pytest.mark.parametrize("lacking", ["metrics", "rounds", "console"])
+def test_results_that_do_not_tell_the_pruning_say_so(cli, result_folder, tmp_path, out, options, lacking):
+    metrics = result_folder / "metrics.json"
+    if lacking == "metrics":
+        metrics.unlink()
+    else:
+        told = json.loads(metrics.read_text(encoding="utf-8"))
+        del told[lacking]
+        metrics.write_text(json.dumps(told), encoding="utf-8")
+    result = cli.run("draw", result_folder, "--out", tmp_path / out, *options)
+    cli.refused(result, "what each round of pruning removed is not among the results")
+    assert not (tmp_path / out).exists()
+    assert cli.run("draw", result_folder, "--out", tmp_path / "b.svg").exit_code == 0
+
+
 @pytest.mark.parametrize(
     "out, options, word",
     [
         ("a.bmp", [], ".svg, .pdf or .png"),
+        ("a.svg", ["--edges", "wet,color"], "--edges 'color'"),
+        ("a.svg", ["--inside", "name,color"], "--inside 'color'"),
+        ("a.svg", ["--above", "thumbnail"], "--above 'thumbnail'"),
+        ("a.html", ["--groups"], "--groups"),
+        ("a.html", ["--before"], "--before"),
+        ("a.gif", ["--before"], "--before"),
         ("a", [], ".svg, .pdf or .png"),
         ("a.htm", [], ".html"),
         ("a.html", ["--vertical"], "--vertical"),

@@ -93,6 +93,18 @@ def test_what_the_rounds_of_pruning_left_is_told(written, finished):
     assert any(set(entry["left"]) == found for entry in metrics["rounds"])
 
 
+def test_a_search_that_went_back_says_to_which_round(new_search):
+    """A bound that no pruned graph keeps: each round fails, fine-tunes once more, and goes back to the console."""
+    search = new_search(tolerance=1e-6, rounds=5)
+    search._bound = lambda: search.console.loss if search.round == 0 else -1.0
+    search._prune = lambda: search._log("prune", 0.0)
+    for _ in search.run():
+        pass
+    kept = [entry.get("back_to") for entry in search.rounds]
+    assert kept == [None, None, 0, None, 0, None]
+    assert [entry["round"] for entry in search.rounds] == list(range(6))
+
+
 def test_the_loss_without_each_processor_is_that_of_the_graph_without_it(written, finished):
     from grafx.search.mixing.bypass import level_changes, without
 

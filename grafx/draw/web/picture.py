@@ -10,8 +10,11 @@ from ...data.attributes import BYPASS, WEIGHT
 from ...parameters.words import node_lines
 from ...text import printable
 from ..blocks import make_blocks
-from ..draw import NODE_OPTIONS, NODE_SIDE, check_graph, find_bounds
+from ..draw import NODE_OPTIONS, check_graph
+from ..groups import owners, parents
 from ..layout import Layout, find_backward_edges, find_chains, layered_layout
+from ..page import find_bounds
+from ..placing import NODE_SIDE
 from ..style import is_round, outline_color, short_names, text_color, type_color
 
 LONGEST_NAME = 500  # characters, of names and types
@@ -53,7 +56,7 @@ def picture(G: nx.MultiDiGraph, names: bool = True) -> dict[str, Any]:
     above = {n: _label(data["name"]) if names else "" for n, data in H.nodes(data=True)}
     fonts = NODE_OPTIONS["inside_fontsize"], NODE_OPTIONS["above_fontsize"]
     inside = {n: shorts[t] for n, t in types.items()}
-    blocks = make_blocks(H, inside, above, (NODE_SIDE, NODE_SIDE), fonts, vertical=False)
+    blocks = make_blocks(H, (inside, above), (NODE_SIDE, NODE_SIDE), fonts, vertical=False)
     layout = layered_layout(H, blocks)
     left, bottom, right, top = find_bounds(layout, blocks, vertical=False)
 
@@ -61,7 +64,7 @@ def picture(G: nx.MultiDiGraph, names: bool = True) -> dict[str, Any]:
         return round(point[0] - left + MARGIN, 2), round(top - point[1] + MARGIN, 2)
 
     ids, chains = _plain_ids(G), find_chains(H)
-    groups = _groups(G, H)
+    groups = owners(G)
     return {
         "width": round(right - left + 2 * MARGIN, 2),
         "height": round(top - bottom + 2 * MARGIN, 2),
@@ -86,7 +89,7 @@ def picture(G: nx.MultiDiGraph, names: bool = True) -> dict[str, Any]:
             for n, data in H.nodes(data=True)
         ],
         "edges": _edges(H, ids, layout, place),
-        "groups": _nested(H, groups),
+        "groups": [{"name": name, "parent": parent} for name, parent in parents(H, groups).items()],
         "legend": [{"type": t, "short": shorts[t], **_look(t)} for t in _in_order(types.values())],
     }
 
@@ -172,37 +175,3 @@ def _edges(H: nx.MultiDiGraph, ids: Mapping[Hashable, int | str], layout: Layout
 def _in_order(types: Iterable[str]) -> list[str]:
     order = {"in": 0, "out": 2}
     return sorted(dict.fromkeys(types), key=lambda t: order.get(t, 1))
-
-
-# --- Groups -------------------------------------------------------------------------------------------------
-
-
-def _groups(G: nx.MultiDiGraph, H: nx.MultiDiGraph) -> dict[Hashable, str]:
-    """The owner of each node's chain; that of an input or a sum is its own name, if it has a chain."""
-    owners = {n: _text(owner, LONGEST_NAME) for n, owner in G.nodes(data="owner") if isinstance(owner, str) and owner}
-    known = set(owners.values())
-    heads = {n: name for n, name in H.nodes(data="name") if H.nodes[n]["node_type"] in ("in", "mix") and name in known}
-    return {**heads, **owners}
-
-
-def _nested(H: nx.MultiDiGraph, groups: Mapping[Hashable, str]) -> list[dict[str, Any]]:
-    """All groups, and the subgroup that each is mixed into: that of the sum that it feeds.
-
-    Neither what all end in is a subgroup, nor a return, of which some source also reaches by itself what it feeds.
-    """
-    flow = nx.DiGraph()
-    flow.add_nodes_from(dict.fromkeys(groups.values()))
-    flow.add_edges_from((groups[u], groups[v]) for u, v in H.edges() if {u, v} <= groups.keys() and u != v)
-    flow.remove_edges_from(list(nx.selfloop_edges(flow)))
-    names = list(flow)
-    if not nx.is_directed_acyclic_graph(flow):
-        return [{"name": name, "parent": None} for name in names]
-    ends = {name for name in names if not flow.succ[name]}
-    for name in reversed(list(nx.topological_sort(flow))):
-        sources = list(flow.pred[name])
-        if any(set(flow.succ[name]) & set(flow.succ[source]) for source in sources):
-            flow.remove_edges_from([(source, name) for source in sources])
-    parents = {name: following[0] for name in names if len(following := list(flow.succ[name])) == 1}
-    mixed = {(groups.get(u), groups.get(v)) for u, v in H.edges() if H.nodes[v]["node_type"] == "mix"}
-    parents = {pair[0]: pair[1] for pair in parents.items() if pair[1] not in ends and pair in mixed}
-    return [{"name": name, "parent": parents.get(name)} for name in names]

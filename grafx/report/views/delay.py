@@ -6,18 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import processors as library
+from ...parameters.curves import DELAYS
 from ..heard import Heard
 from .plots import POINTS, View, axis, channel_names, decibels, plot, series
 from .reverb import impulse_response
 
-CLASSES = (library.DelayLine, library.FeedbackDelay, library.MultitapDelay, library.PingPongDelay)
 RANGE_DB = 60
 PARTS = 4000
 
 
 def handles(processor: Any) -> bool:
-    return isinstance(processor, CLASSES)
+    return isinstance(processor, DELAYS)
 
 
 def views(heard: Heard, node_id: int) -> list[View]:

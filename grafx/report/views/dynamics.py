@@ -1,16 +1,15 @@
 """Compressors, gates and their kin: the static curve, and the gain over time."""
 
 import math
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ... import processors as library
+from ...parameters.curves import curved, static_gain
 from ...processors.contract import contract_of
-from ...processors.core.bounds import safe_exp
-from ...processors.dynamics.base import DynamicRangeProcessor, KeyedGain, threshold
+from ...processors.dynamics.base import KeyedGain
 from ..heard import Heard
 from . import other
 from .plots import View, axis, bounds, decibels, plot, rms_over_time, series, times
@@ -25,7 +24,7 @@ SECONDS = 1.0  # until a gain has settled
 def handles(processor: Any) -> bool:
     if isinstance(processor, KeyedGain | library.DeEsser | library.DynamicEqualizer):
         return True
-    return any(_curved(processor, {}))
+    return any(curved(processor, {}))
 
 
 def views(heard: Heard, node_id: int) -> list[View]:
@@ -34,7 +33,7 @@ def views(heard: Heard, node_id: int) -> list[View]:
     levels = torch.arange(LOWEST_DB, 1, STEP_DB, dtype=torch.float64)
     weight = heard.weights.get(node_id, 1.0)
     lines = []
-    for name, member, raw in _curved(processor, heard.parameters[node_id]):
+    for name, member, raw in curved(processor, heard.parameters[node_id]):
         gain = 1 - weight + weight * static_gain(member, raw, levels)
         lines.append(series(name or "output", levels, levels + decibels(gain)))
     if not lines and not isinstance(processor, library.TransientShaper):
@@ -49,15 +48,6 @@ def views(heard: Heard, node_id: int) -> list[View]:
     return [*found, gain_over_time(heard, node_id)]
 
 
-def static_gain(processor: DynamicRangeProcessor, raw: Mapping[str, Tensor], levels: Tensor) -> Tensor:
-    """The gain at levels in dB, 10·log₁₀ of energies, that have lasted long."""
-    raw = {name: value.double().cpu() for name, value in raw.items()}
-    energies = 10 ** (levels[None] / 10)
-    log_gain = processor.log_gain(processor.level(energies), threshold(raw), raw)
-    makeup = safe_exp(raw["log_makeup"])[0] if "log_makeup" in raw else 1.0
-    return log_gain.exp()[0] * makeup
-
-
 def gain_over_time(heard: Heard, node_id: int) -> View:
     """A plot of the RMS of the output over that of the input, in short times."""
     before, after = next(iter(heard.inputs[node_id].values())), heard.outputs[node_id][0]
@@ -67,18 +57,6 @@ def gain_over_time(heard: Heard, node_id: int) -> View:
     low, high = bounds([line], 3.0, (-90.0, 60.0))
     seconds = axis("Time", "s", 0, heard.num_samples / heard.sample_rate)
     return plot("Gain over time", seconds, axis("Gain", "dB", low, high), [line])
-
-
-def _curved(processor: Any, raw: Any, name: str = "") -> Iterator[tuple[str, DynamicRangeProcessor, Any]]:
-    """The processors with a static curve that one is or has, by the names of bands, with their raw parameters."""
-    if isinstance(processor, DynamicRangeProcessor):
-        yield name, processor, raw
-        return
-    for path, member in contract_of(processor).members().items():
-        own = raw
-        for part in path:
-            own = own[part] if hasattr(own, "items") and part in own else {}
-        yield from _curved(member, own, " ".join((name, *path)).strip())
 
 
 def _measured(heard: Heard, node_id: int, processor: Any, levels: Tensor) -> list[dict[str, Any]]:

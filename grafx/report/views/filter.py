@@ -6,32 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import processors as library
-from ...processors.filter.base import RecursiveFilter
+from ...parameters.curves import FILTERS, SMALL
 from ..heard import Heard
 from .plots import View, axis, bounds, decibels, hertz_axis, log_bins, plot, series
 from .probe import IMPULSE, answer, is_linear, num_channels
 
-SMALL = 1e-4  # a level at which what distorts loud signals is linear
-CLASSES = (
-    RecursiveFilter,
-    library.ZeroPhaseFIREqualizer,
-    library.NewZeroPhaseFIREqualizer,
-    library.FIRFilter,
-    library.AllpassLattice,
-    library.AllpassSmoother,
-    library.SchroederAllpass,
-    library.LinkwitzRileyCrossover,
-    library.OnePoleSmoother,
-    library.RampSmoother,
-    library.StackedStateVariableFilter,
-    library.ToneStack,
-    library.ModalResonators,
-)
-
 
 def handles(processor: Any) -> bool:
-    return isinstance(processor, CLASSES)
+    return isinstance(processor, FILTERS)
 
 
 def views(heard: Heard, node_id: int) -> list[View]:

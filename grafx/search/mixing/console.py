@@ -1,10 +1,7 @@
 """The mixing console that a search starts from."""
 
 import difflib
-import inspect
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -14,52 +11,19 @@ from ... import processors as library
 from ...data import GRAFX, GraphError, NodeConfigs
 from ...data.attributes import BYPASS, WEIGHT
 from ...data.configs import BUILT_IN_TYPES
-from ...processors import (
-    Compressor,
-    Limiter,
-    MultitapDelay,
-    NoiseGate,
-    ParametricEqualizer,
-    SideGainImager,
-    StereoGain,
-    STFTMaskedNoiseReverb,
-    TanhDistortion,
-    ZeroPhaseFIREqualizer,
-)
-from ...processors.base import Processor
+from ...parameters.usual import SAMPLE_RATE as SAMPLE_RATE
+from ...parameters.usual import USUAL, is_class, made_by_name
 from ...processors.contract import contract_of
-from ...processors.dynamics.base import LOW_FLOOR, DynamicRangeProcessor
 from ..arguments import text_groups, texts
 from .options import CHAIN as CHAIN
 from .weighted import SendGain, has_own_weight, weighted
 
 MASTER, SEND, DUCKER = "master", "send", "ducker"
 
-SAMPLE_RATE = 44100
-"""Default sample rate in Hz for controls in Hz and ms. Raw parameters sound the same at any rate."""
-
-
-def _sensitive(kind: type[DynamicRangeProcessor], **options: Any) -> DynamicRangeProcessor:
-    processor = kind(**options)
-    processor.floor = LOW_FLOOR
-    return processor
-
-
-_SMOOTH: dict[str, Any] = {"energy_smoother": "ballistics", "knee": "quadratic"}
-
 ROLES: dict[str, Callable[..., nn.Module]] = {
-    "eq": ZeroPhaseFIREqualizer,
-    "compressor": partial(_sensitive, Compressor, **_SMOOTH),
-    "noisegate": partial(_sensitive, NoiseGate, **_SMOOTH),
-    "imager": SideGainImager,
-    "gain": StereoGain,
-    "delay": MultitapDelay,
-    "reverb": STFTMaskedNoiseReverb,
-    "peq": ParametricEqualizer,
-    "limiter": partial(_sensitive, Limiter),
-    "saturation": TanhDistortion,
+    **{name: make for name, make in USUAL.items() if name != DUCKER},
     SEND: SendGain,
-    DUCKER: partial(_sensitive, Compressor, sidechain=True, **_SMOOTH),
+    DUCKER: USUAL[DUCKER],
 }
 """What can stand in a console besides the classes of :mod:`grafx.processors`, which go by their names."""
 
@@ -124,19 +88,14 @@ def hearing_processors(
 
 def known_types(types: Iterable[Any]) -> list[str]:
     """Those of some node types that :func:`console_processors` knows, sorted."""
-    return sorted(node_type for node_type in types if node_type in ROLES or _is_class(node_type))
-
-
-def _is_class(name: Any) -> bool:
-    kind = getattr(library, name, None) if isinstance(name, str) and name in library.__all__ else None
-    return inspect.isclass(kind) and issubclass(kind, Processor)
+    return sorted(node_type for node_type in types if node_type in ROLES or is_class(node_type))
 
 
 def _make(node_type: str, sample_rate: float) -> Any:
     if node_type in ROLES:
         return ROLES[node_type](sample_rate=sample_rate)
-    if not _is_class(node_type):
-        near = difflib.get_close_matches(node_type, [*ROLES, *filter(_is_class, library.__all__)], 1)
+    if not is_class(node_type):
+        near = difflib.get_close_matches(node_type, [*ROLES, *filter(is_class, library.__all__)], 1)
         hint = f"did you mean '{near[0]}'? There are" if near else "there are"
         raise GraphError(
             f"A console knows no '{node_type}': {hint} {', '.join(ROLES)}, the classes of grafx.processors by their"
@@ -149,24 +108,6 @@ def _make(node_type: str, sample_rate: float) -> Any:
             f" {', '.join(processor.inlets) or 'none'} and the outlets {', '.join(processor.outlets)}."
         )
     return processor
-
-
-def made_by_name(name: str, sample_rate: float) -> Processor:
-    """Make a processor of a class of :mod:`grafx.processors`, with its defaults.
-
-    Raises:
-        GraphError: It cannot be made from its name alone.
-    """
-    kind = getattr(library, name)
-    options = {"sample_rate": sample_rate} if "sample_rate" in inspect.signature(kind).parameters else {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of styles, between which a name cannot choose
-            return kind(**options)
-    except TypeError as error:
-        raise GraphError(
-            f"'{name}' cannot be made from its name alone ({error}): give one by the argument 'processors'."
-        ) from None
 
 
 def build_console(

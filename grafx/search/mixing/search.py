@@ -374,12 +374,16 @@ class Search:
         state.second_chance = loss > self._bound() and not state.second_chance
         if loss > self._bound() and not state.second_chance:
             state.headroom /= 2
+            state.rounds[-1]["back_to"] = self._round_of(state.best)
             self.take(state.best.G)
         state.round += 1
         state.step_in_round = 0
         state.pruned = state.second_chance
         if self.finished and self.options.rounds:
             state.best = self._simplified(state.best)
+
+    def _round_of(self, found: Found) -> int:
+        return next(e["round"] for e in self.rounds if (e["step"], e["loss"]) == (found.step, found.loss))
 
     def _simplified(self, found: Found) -> Found:
         known = processors_for(found.G, self.sample_rate, self.processors)

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from ...data import GRAFX
+from ...data.attributes import CONSOLE_ID as CONSOLE_ID
 from .mixer import Mixer
-
-CONSOLE_ID = "console_id"
-"""Node attribute for the id of a node in the graph that the search began with; mixers renumber theirs."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,9 @@ class SearchState:
         second_chance: Whether this round only fine-tunes what the last one pruned too far.
         seconds: How long it has run, where someone measures it.
         history: One entry for each gradient step and each pruning.
-        rounds: One entry for each round that has ended: its number, the gradient steps so far, the loss, and which
-            processors are left, by :data:`CONSOLE_ID`.
+        rounds: One entry for each round that has ended: its number, the gradient steps so far, the loss, which
+            processors are left, by :data:`CONSOLE_ID`, and where it went too far, ``back_to`` which round the search
+            went back.
         console: The fitted console, once it is.
         best: The best graph so far.
     """
