@@ -203,7 +203,7 @@ def mend_back_links(app, pagename, templatename, context, doctree):
         if known is None:
             return ""
         page = app.builder.get_relative_uri(pagename, objects[known].docname)
-        return f'<a class="viewcode-back" href="{page}#{known}">{match[2]}</a>'
+        return f'<a class="viewcode-back" href="{page}#{objects[known].node_id}">{match[2]}</a>'
 
     context["body"] = re.sub(r'<a class="viewcode-back" href="[^"#]*#([^"]*)">(.*?)</a>', mend, context["body"])
 

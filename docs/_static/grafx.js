@@ -11,8 +11,11 @@ window.addEventListener("load", () => window.MathJax?.startup?.promise.then(() =
   const fit = () => {
     for (const box of document.querySelectorAll("div.math")) {
       box.style.fontSize = "";
-      const most = box.clientWidth / box.scrollWidth;
-      if (most < 1) box.style.fontSize = `${Math.max(60, Math.floor(97 * most))}%`;
+      // Not all of its parts shrink alike, so once may not be enough.
+      for (let size = 100, tries = 0; tries < 4 && size > 60 && box.scrollWidth > box.clientWidth; tries++) {
+        size = Math.max(60, Math.floor((0.98 * size * box.clientWidth) / box.scrollWidth));
+        box.style.fontSize = `${size}%`;
+      }
     }
   };
   fit();

@@ -71,7 +71,7 @@ def default_of(control: Control) -> str:
 
 
 def number(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")
+    return f"{float(f'{value:.4g}'):g}".replace("-", "−")  # 20000 rather than 2e+04
 
 
 def from_docstring(name: str, control: Control) -> str:

@@ -72,7 +72,7 @@ def test_rows_are_those_that_are_declared():
     row = next(row for row in facts.rows_of("Compressor") if row.name == "attack_ms")
     control = examples.PUBLIC["Compressor"](style="desk").controls["attack_ms"]
     assert (row.unit, row.range, row.default) == ("ms", f"{control.low:g} to {control.high:g}", f"{control.default:g}")
-    assert facts.number(-12.0) == "−12" and facts.number(632.4555) == "632.5"
+    assert facts.number(-12.0) == "−12" and facts.number(632.4555) == "632.5" and facts.number(20000) == "20000"
 
 
 def test_meanings_of_parts():
