@@ -30,6 +30,8 @@ def drawing(shape: str, arguments: dict[str, Any], options: dict[str, Any]) -> C
     import matplotlib as mpl
 
     mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
     from grafx.draw import draw_grafx
 
     G = getattr(graphs, shape)(**arguments)
@@ -42,7 +44,7 @@ def drawing(shape: str, arguments: dict[str, Any], options: dict[str, Any]) -> C
         found["cpu"] = time.process_time() - start
         if "inches" not in found:
             found.update(_measured(fig, ax, G), nodes=G.number_of_nodes(), edges=G.number_of_edges())
-        mpl.pyplot.close("all")
+        plt.close("all")
         return found
 
     return run

@@ -98,8 +98,9 @@ def pruned(tracks: int, keep: float, seed: int = 0) -> GRAFX:
 
 def sidechained(tracks: int) -> GRAFX:
     """Build tracks whose compressors hear the next track, and whose reverb is shared."""
-    inlets = {"compressor": {"inlets": ["main", "sidechain"]}}
-    G = GRAFX(config=NodeConfigs({"eq": {}, "reverb": {}, **inlets}))
+    plain = {"inlets": ["main"], "outlets": ["main"]}
+    compressor = {"inlets": ["main", "sidechain"], "outlets": ["main"]}
+    G = GRAFX(config=NodeConfigs({"eq": plain, "reverb": plain, "compressor": compressor}))
     starts = [G.add_serial_chain(["in", "eq"])[1] for _ in range(tracks)]
     ends = [G.add("compressor") for _ in starts]
     mix, send = G.add("mix"), G.add("mix")

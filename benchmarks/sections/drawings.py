@@ -51,7 +51,7 @@ def run(bench: Bench) -> Iterator[Table]:
         shape, arguments = GRAPHS[name]
         free, column = ({"shape": shape, "arguments": arguments, "options": options} for options in ({}, COLUMN))
         runs = [Run(worker, "drawing", free) for worker in (bench.ours, bench.theirs)]
-        ours, theirs = alternate(*runs, repeats=1 if bench.quick else 3)
+        ours, theirs = alternate(*runs, repeats=1)
         (narrow,) = alternate(Run(bench.ours, "drawing", column), repeats=1)
         cells = [(_inches(ours), _inches(theirs)), *((ours[key], theirs[key]) for key in MEASURES)]
         height = _inches(narrow).partition(" × ")[2]

@@ -1,6 +1,8 @@
 """Drawings for papers and screens: their size, legend, title and colours."""
 
+import struct
 import threading
+from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from grafx.data import GraphError
-from grafx.draw import draw_edge, draw_grafx, held_positions
+from grafx.draw import draw_edge, draw_grafx, held_positions, page
 
 
 @pytest.fixture
@@ -185,6 +187,22 @@ def test_own_functions_draw_at_every_width(console):
         console.nodes[node]["position"] = (40 * node, 17 * (node % 5))
     fig, _ = draw_grafx(console, compute_node_position_fn=held_positions, width=3.3)
     assert fig.get_size_inches()[0] == pytest.approx(3.3)
+
+
+def test_pictures_have_as_many_pixels_as_the_figure_says(console, monkeypatch):
+    def pixels(fig, **options):
+        file = BytesIO()
+        fig.savefig(file, format="png", **options)
+        return struct.unpack(">II", file.getvalue()[16:24])
+
+    fig, _ = draw_grafx(console, width=3.3)
+    assert pixels(fig) == tuple((fig.get_size_inches() * fig.dpi).astype(int))
+    assert pixels(fig, dpi=50)[0] == 165
+    monkeypatch.setattr(page, "MOST_PIXELS", (60_000, 20_000))
+    small = pixels(draw_grafx(console)[0])
+    assert 15_000 < small[0] * small[1] <= 20_000
+    with plt.rc_context({"savefig.dpi": 40}):
+        assert pixels(fig)[0] == 132
 
 
 def test_the_empty_graph_and_a_node(graphs):
