@@ -43,7 +43,7 @@ def make_blocks(
         )
         size = _inner_size(inside[n], fonts[0], density, (pictures or {}).get(n))
         block = _make_block(
-            size, above[n], sides[::-1] if vertical else sides, fonts[1], ports, named, vertical, density
+            size, above[n], (sides[1], sides[0]) if vertical else sides, fonts[1], ports, named, vertical, density
         )
         blocks[n] = replace(block, near=max(block.near, LOOP_ROOM)) if G.has_edge(n, n) else block
     return blocks

@@ -16,8 +16,8 @@ import numpy as np
 
 Layers = list[list[int]]
 Orders = list[np.ndarray]
-Link = tuple[int, int, float, float]  # tail, head, and their ports in shares of the place of an item, within ±0.5
-Ends = list[list[tuple[float, int, float]]]  # of each item: own port, the other item, its port
+Crossable = tuple[int, int, float, float]  # tail, head, and their ports in shares of the place of an item, within ±0.5
+LinksOf = list[list[tuple[float, int, float]]]  # of each item: own port, the other item, its port
 
 MAX_SWEEPS = 24
 MOST_SORTED = 200_000  # items in all sweeps together
@@ -29,7 +29,7 @@ LEAST_GAIN = 1e-3  # crossings; less is rounding
 LAYER_EFFORT = 2e5  # what a layer takes in a round, whatever its size, in multiplications
 
 
-def ordered(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> tuple[Layers, int]:
+def ordered(layers: Sequence[Sequence[int]], links: Sequence[Crossable]) -> tuple[Layers, int]:
     """Find an order with few crossings of the links between neighbouring layers.
 
     Args:
@@ -44,7 +44,7 @@ def ordered(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> tuple[Lay
     return _sifted(found, crossings, before, after) if crossings else (found, 0)
 
 
-def _neighbours(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> tuple[Ends, Ends]:
+def _neighbours(layers: Sequence[Sequence[int]], links: Sequence[Crossable]) -> tuple[LinksOf, LinksOf]:
     before, after = ([[] for layer in layers for _ in layer] for _ in range(2))
     for a, b, port_a, port_b in links:
         before[b].append((port_b, a, port_a))
@@ -52,7 +52,7 @@ def _neighbours(layers: Sequence[Sequence[int]], links: Sequence[Link]) -> tuple
     return before, after
 
 
-def count_crossings(layers: Sequence[Sequence[int]], after: Ends) -> int:
+def count_crossings(layers: Sequence[Sequence[int]], after: LinksOf) -> int:
     """How many links cross."""
     place = {i: k for layer in layers for k, i in enumerate(layer)}
     crossings = 0
@@ -68,7 +68,7 @@ def count_crossings(layers: Sequence[Sequence[int]], after: Ends) -> int:
 # --- Sweeps -------------------------------------------------------------------------------------------------
 
 
-def _swept(layers: Sequence[Sequence[int]], before: Ends, after: Ends) -> tuple[Layers, int]:
+def _swept(layers: Sequence[Sequence[int]], before: LinksOf, after: LinksOf) -> tuple[Layers, int]:
     """Sort each layer by the mean position of its neighbours, back and forth; return the best order."""
     order = [list(layer) for layer in layers]
     place = {i: k for layer in order for k, i in enumerate(layer)}
@@ -88,7 +88,7 @@ def _swept(layers: Sequence[Sequence[int]], before: Ends, after: Ends) -> tuple[
     return best_order, best
 
 
-def _sort_by_neighbours(layer: list[int], neighbours: Ends, place: dict[int, int]) -> None:
+def _sort_by_neighbours(layer: list[int], neighbours: LinksOf, place: dict[int, int]) -> None:
     keys = {}
     for k, i in enumerate(layer):
         links = neighbours[i]
@@ -101,7 +101,7 @@ def _sort_by_neighbours(layer: list[int], neighbours: Ends, place: dict[int, int
     place.update({i: k for k, i in enumerate(layer)})
 
 
-def _swap_neighbours(layers: Layers, sides: tuple[Ends, Ends], place: dict[int, int]) -> None:
+def _swap_neighbours(layers: Layers, sides: tuple[LinksOf, LinksOf], place: dict[int, int]) -> None:
     for layer in layers:
         for k in range(len(layer) - 1):
             a, b = layer[k], layer[k + 1]
@@ -124,7 +124,7 @@ def _swap_neighbours(layers: Layers, sides: tuple[Ends, Ends], place: dict[int, 
 # --- Sifting ------------------------------------------------------------------------------------------------
 
 
-def _sifted(layers: Layers, crossings: int, before: Ends, after: Ends) -> tuple[Layers, int]:
+def _sifted(layers: Layers, crossings: int, before: LinksOf, after: LinksOf) -> tuple[Layers, int]:
     rounds = min(int(MOST_EFFORT / _effort(layers, before, after)), MAX_ROUNDS)
     if rounds == 0:
         return layers, crossings
@@ -147,7 +147,7 @@ def _sifted(layers: Layers, crossings: int, before: Ends, after: Ends) -> tuple[
     return found, crossings
 
 
-def _effort(layers: Layers, before: Ends, after: Ends) -> float:
+def _effort(layers: Layers, before: LinksOf, after: LinksOf) -> float:
     """What a round of sifting takes, in multiplications."""
     ends = (sum(len(side[i]) for i in layer for side in (before, after)) for layer in layers)
     return sum(LAYER_EFFORT + len(layer) ** 2 * count for layer, count in zip(layers, ends, strict=True))
@@ -173,7 +173,7 @@ class _Side(NamedTuple):
 class _Sifting:
     """Layers whose order changes; items are numbered from 0 in each."""
 
-    def __init__(self, layers: Layers, before: Ends, after: Ends) -> None:
+    def __init__(self, layers: Layers, before: LinksOf, after: LinksOf) -> None:
         self.orders = [np.arange(len(layer)) for layer in layers]
         self._items = [np.array(layer) for layer in layers]
         self._sides = [(_side(layer, before), _side(layer, after)) for layer in layers]
@@ -233,7 +233,7 @@ class _Sifting:
         return order[np.argsort(keys[order], kind="stable")]
 
 
-def _side(layer: list[int], ends: Ends) -> _Side | None:
+def _side(layer: list[int], ends: LinksOf) -> _Side | None:
     columns: dict[tuple[int, float], int] = {}
     at = [(row, columns.setdefault(end[1:], len(columns))) for row, i in enumerate(layer) for end in ends[i]]
     if not at:

@@ -122,7 +122,7 @@ class GroupBox(NamedTuple):
         return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def together(place: Callable[..., Layout], groups: Sequence[Grouping]) -> Callable[..., Layout]:
+def together(place: Callable[..., Any], groups: Sequence[Grouping]) -> Callable[..., Layout]:
     """A layout in which chains of a group stand beside each other, as if each group had sources of all its inputs.
 
     Edges from the same source rather do not cross those from others, so no others stand between.
@@ -131,7 +131,8 @@ def together(place: Callable[..., Layout], groups: Sequence[Grouping]) -> Callab
     def placed(G: nx.MultiDiGraph, blocks: Mapping[Hashable, Block], **options: Any) -> Layout:
         H = nx.MultiDiGraph(**{key: value for key, value in G.graph.items() if key == "config"})
         H.add_nodes_from(G.nodes(data=True))
-        H.add_edges_from(G.edges(keys=True, data=True))
+        for tail, head, key, data in G.edges(keys=True, data=True):
+            H.add_edge(tail, head, key, **data)
         sources: dict[Hashable, Block] = {}
         held = {"outlet": "main", "inlet": "main", HOLDS: True}
         for node in [node for node in G if G.in_degree(node) == 0]:

@@ -85,8 +85,9 @@ def edge_labels(G: nx.MultiDiGraph, by: str | Iterable[str] | None, option: str)
 def wet_text(data: Mapping[str, Any]) -> str | None:
     """The dry/wet share of a node: ``"60 %"``."""
     weight = data.get(WEIGHT)
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    return f"{100 * weight:.0f} %" if is_number and isfinite(weight) else None
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not isfinite(weight):
+        return None
+    return f"{100 * weight:.0f} %"
 
 
 def level_text(data: Mapping[str, Any], outlet: str) -> str | None:

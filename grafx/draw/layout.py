@@ -129,7 +129,7 @@ class Banks(NamedTuple):
     width: float
 
 
-class Part(NamedTuple):
+class PlacedPart(NamedTuple):
     """A part of a drawing: its layout along and across the flow, and how far it reaches from (0, 0)."""
 
     layout: Layout
@@ -143,7 +143,7 @@ def place_parts(
     spacing: tuple[float, float],
     backward: Pairs,
     banks: Banks | None = None,
-) -> tuple[list[Part], list[Hashable]]:
+) -> tuple[list[PlacedPart], list[Hashable]]:
     """Lay out each connected part by itself.
 
     Args:
@@ -158,7 +158,7 @@ def place_parts(
     """
     layers = find_layers(G, backward) if banks is None else banks.layers
     _check_size(G, layers)
-    parts: list[Part] = []
+    parts: list[PlacedPart] = []
     loners: list[Hashable] = []
     place = {n: i for i, n in enumerate(G)}
     for part in nx.weakly_connected_components(G):
@@ -170,7 +170,7 @@ def place_parts(
     return parts, loners
 
 
-def stacked(parts: Iterable[Part], spacing: tuple[float, float]) -> Layout:
+def stacked(parts: Iterable[PlacedPart], spacing: tuple[float, float]) -> Layout:
     """Place parts beneath each other, across the flow."""
     whole, top = Layout({}, {}), 0.0
     for layout, _, width in parts:
@@ -373,7 +373,7 @@ def place_loners(
     blocks: Mapping[Hashable, Block],
     spacing: tuple[float, float],
     count: Callable[[float, float], int],
-) -> Part:
+) -> PlacedPart:
     """Place nodes without edges in rows.
 
     Args:
@@ -394,7 +394,7 @@ def place_loners(
         placed.positions[n] = (along, across)
         route_self_edges(G, n, b, placed)
     rows = -(-len(loners) // columns)
-    return Part(placed, min(len(loners), columns) * pitch, rows * width)
+    return PlacedPart(placed, min(len(loners), columns) * pitch, rows * width)
 
 
 def route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: Layout) -> None:
@@ -410,7 +410,7 @@ def route_self_edges(G: nx.MultiDiGraph, node: Hashable, block: Block, placed: L
 
 
 @dataclass
-class _Graph:
+class _Layered:
     blocks: list[Block | None]  # None for a waypoint
     layers: list[list[int]]  # each in its order across the flow
     links: list[tuple[int, int, float, float, float]]  # tail, head, their ports' offsets, weight
@@ -422,7 +422,7 @@ class _Graph:
         return block
 
 
-def _place_part(G, blocks, layers, backward, spacing, banks) -> Part:
+def _place_part(G, blocks, layers, backward, spacing, banks) -> PlacedPart:
     nodes = list(G)
     part = _ordered_part(G, nodes, blocks, layers, backward, banks is None)
     if len(part.links) == len(part.layers) - 1 == len(part.blocks) - 1:
@@ -457,10 +457,10 @@ def _place_part(G, blocks, layers, backward, spacing, banks) -> Part:
     bottoms = [across[i] + _far(b) for i, b in enumerate(part.blocks)]
     whole = Layout({}, {})
     merge(whole, placed, (-starts[0], -min(tops)))
-    return Part(whole, ends[-1] - starts[0], max(bottoms) - min(tops))
+    return PlacedPart(whole, ends[-1] - starts[0], max(bottoms) - min(tops))
 
 
-def _ordered_part(G, nodes, blocks, layers, backward, is_free) -> _Graph:
+def _ordered_part(G, nodes, blocks, layers, backward, is_free) -> _Layered:
     """Order a part; where layers are free and many edges cross, try other layers, and inputs next to what they feed."""
     part = _split_edges(G, nodes, blocks, layers, backward)
     fewest = _reduce_crossings(part)
@@ -498,9 +498,9 @@ def _far(block: Block | None) -> float:
     return block.width / 2 + block.far if block else 0.0
 
 
-def _split_edges(G, nodes, blocks, layers, backward) -> _Graph:
+def _split_edges(G, nodes, blocks, layers, backward) -> _Layered:
     index = {n: i for i, n in enumerate(nodes)}
-    part = _Graph([blocks[n] for n in nodes], [], [], {})
+    part = _Layered([blocks[n] for n in nodes], [], [], {})
     layer_of = [layers[n] for n in nodes]
     for u, v, key, data in G.edges(keys=True, data=True):
         if u == v:
@@ -526,7 +526,7 @@ def _split_edges(G, nodes, blocks, layers, backward) -> _Graph:
     return part
 
 
-def _weigh_links(part: _Graph, num_nodes: int) -> None:
+def _weigh_links(part: _Layered, num_nodes: int) -> None:
     forward = [link for link in part.links if link[-1] == 1.0]
     leaving = Counter((a, port) for a, _, port, _, _ in forward)
     arriving = Counter((b, port) for _, b, _, port, _ in forward)
@@ -565,7 +565,7 @@ def _order_by_search(layer_of: list[int], links: list) -> list[list[int]]:
 # --- Order within the layers --------------------------------------------------------------------------------
 
 
-def _reduce_crossings(part: _Graph) -> int:
+def _reduce_crossings(part: _Layered) -> int:
     """Order the layers, and return how many links cross."""
     scale = [2.2 * max(_near(b), _far(b), 1.0) for b in part.blocks]  # ports of a node stay within its place
     links = [(a, b, port_a / scale[a], port_b / scale[b]) for a, b, port_a, port_b, _ in part.links]
@@ -576,7 +576,7 @@ def _reduce_crossings(part: _Graph) -> int:
 # --- Coordinates --------------------------------------------------------------------------------------------
 
 
-def _find_across(part: _Graph, spacing: float, room: float = inf) -> list[float]:
+def _find_across(part: _Layered, spacing: float, room: float = inf) -> list[float]:
     r"""Positions across the flow that bend the links least and keep everything apart.
 
     .. math:: \min_x \sum_k w_k |(A x - p)_k|
@@ -610,7 +610,7 @@ def _find_across(part: _Graph, spacing: float, room: float = inf) -> list[float]
     return solution.x[:count].tolist()
 
 
-def _widest(part: _Graph, spacing: float) -> float:
+def _widest(part: _Layered, spacing: float) -> float:
     """How far apart the ends of a layer are at least."""
     start = {layer[0]: 0.0 for layer in part.layers}
     for i, j, distance in _find_gaps(part, spacing):
@@ -618,7 +618,7 @@ def _widest(part: _Graph, spacing: float) -> float:
     return max(start.values())
 
 
-def _find_row(part: _Graph) -> list[float]:
+def _find_row(part: _Layered) -> list[float]:
     """Positions across the flow of a single chain, whose links are straight."""
     across = [0.0] * len(part.blocks)
     for a, b, port_a, port_b, _ in sorted(part.links, key=_layers_of_tails(part)):
@@ -626,12 +626,12 @@ def _find_row(part: _Graph) -> list[float]:
     return across
 
 
-def _layers_of_tails(part: _Graph) -> Callable[[tuple], int]:
+def _layers_of_tails(part: _Layered) -> Callable[[tuple], int]:
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}
     return lambda link: layer_of[link[0]]
 
 
-def _find_middles(part: _Graph) -> list[tuple[list[tuple[int, float]], float, float]]:
+def _find_middles(part: _Layered) -> list[tuple[list[tuple[int, float]], float, float]]:
     """Find ports shared by several links, which should be at the median of their other ends."""
     place = {i: k for layer in part.layers for k, i in enumerate(layer)}
     shared = defaultdict(list)
@@ -648,14 +648,14 @@ def _find_middles(part: _Graph) -> list[tuple[list[tuple[int, float]], float, fl
     return middles
 
 
-def _find_gaps(part: _Graph, spacing: float) -> Iterator[tuple[int, int, float]]:
+def _find_gaps(part: _Layered, spacing: float) -> Iterator[tuple[int, int, float]]:
     for layer in part.layers:
         for i, j in pairwise(layer):
             a, b = part.blocks[i], part.blocks[j]
             yield i, j, _far(a) + (NODE_GAP if a and b else WAYPOINT_GAP) * spacing + _near(b)
 
 
-def _find_along(part: _Graph, across: list[float], spacing: float) -> tuple[list, list, list]:
+def _find_along(part: _Layered, across: list[float], spacing: float) -> tuple[list, list, list]:
     """Compute start, centre line and end of each layer. Gaps grow with the steps of their edges."""
     reach = [0.0] * len(part.layers)
     layer_of = {i: number for number, layer in enumerate(part.layers) for i in layer}

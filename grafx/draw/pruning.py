@@ -21,6 +21,7 @@ from .kinds import is_send
 from .layout import Block, Layout, Spacing, layered_layout
 from .page import find_bounds, fit
 from .placing import Sheet
+from .scaled import root_of
 
 PANEL_GAP = 26.0  # points between two drawings
 FRAMES_PER_SECOND = 1.25
@@ -92,8 +93,8 @@ def draw_pruning(
     boxes = [box for box in boxes if box[1]]
     scene = make_scene(both, functions, Sheet(vertical, room), None, theme, boxes, processors, kwargs)
     paint(ax, scene, faded=set(faded))
-    fit(ax.figure, ax, surround(ax, scene, legend, title, room), width)
-    return ax.figure, ax
+    fit(root_of(ax), ax, surround(ax, scene, legend, title, room), width)
+    return root_of(ax), ax
 
 
 def film_pruning(
@@ -154,7 +155,7 @@ def film_pruning(
         for number, (text, (_, gone, going)) in enumerate(zip(titles, moments, strict=True))
     ]
     bounds = surround(ax, scene, legend, longest, room)
-    fit(ax.figure, ax, bounds, width)
+    fit(root_of(ax), ax, bounds, width)
     _write_gif(ax, path, [*frames, *frames[-1:] * (LAST_FRAMES - 1)], legend, room)
 
 
@@ -189,7 +190,8 @@ def _side_by_side(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> nx.MultiDi
     both = nx.MultiDiGraph()
     for side, G in (("before", before), ("after", after)):
         both.add_nodes_from(((side, node), data) for node, data in G.nodes(data=True))
-        both.add_edges_from(((side, u), (side, v), key, data) for u, v, key, data in G.edges(keys=True, data=True))
+        for u, v, key, data in G.edges(keys=True, data=True):
+            both.add_edge((side, u), (side, v), key, **data)
     types = {data["node_type"] for _, data in both.nodes(data=True)}
     configs = [G.graph["config"] for G in (before, after) if G.graph.get("config") is not None]
     if known := [config for config in configs if all(node_type in config for node_type in types)]:
@@ -208,7 +210,8 @@ def _apart(room: float | None, groups: Sequence[Grouping]) -> Any:
         for side in ("before", "after"):
             part = nx.MultiDiGraph(**{key: value for key, value in G.graph.items() if key == "config"})
             part.add_nodes_from((node, data) for node, data in G.nodes(data=True) if node[0] == side)
-            part.add_edges_from(edge for edge in G.edges(keys=True, data=True) if edge[0][0] == side)
+            for tail, head, key, data in G.edges(part, keys=True, data=True):
+                part.add_edge(tail, head, key, **data)
             inner = [(name, members) for name, members in groups if members <= set(part)]
             layout = (together(layered_layout, inner) if inner else layered_layout)(
                 part, {node: blocks[node] for node in part}, vertical=vertical, node_spacing=node_spacing
@@ -300,9 +303,9 @@ def _write_gif(
 ) -> None:
     from matplotlib.animation import PillowWriter
 
-    figure, limits = ax.figure, (ax.get_xlim(), ax.get_ylim())
+    figure, limits = root_of(ax), (ax.get_xlim(), ax.get_ylim())
     dpi = min(100.0, MOST_PIXELS / max(figure.get_size_inches()))
-    writer = PillowWriter(fps=FRAMES_PER_SECOND)
+    writer = PillowWriter(fps=FRAMES_PER_SECOND)  # pyright: ignore[reportArgumentType]  it is a float in truth
     with writer.saving(figure, os.fspath(path), dpi):
         for text, scene, gone, going in frames:
             ax.clear()

@@ -145,7 +145,8 @@ def background(ax: Axes) -> str:
 
 def blend(ground: str, ink: str, share: float) -> str:
     """A colour with so much of the ink over the ground."""
-    return to_hex([(1 - share) * g + share * i for g, i in zip(to_rgb(ground), to_rgb(ink), strict=True)])
+    red, green, blue = ((1 - share) * g + share * i for g, i in zip(to_rgb(ground), to_rgb(ink), strict=True))
+    return to_hex((red, green, blue))
 
 
 def text_color(fill: str) -> str:

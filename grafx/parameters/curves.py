@@ -1,6 +1,7 @@
 """Curves that show what a processor does: magnitudes of filters, static curves of dynamics, echoes of delays."""
 
 from collections.abc import Iterator, Mapping
+from math import log10
 from typing import Any, NamedTuple
 
 import torch
@@ -99,7 +100,7 @@ def decibels(amplitudes: Tensor, floor: float = -120.0) -> Tensor:
 
 def _responses(processor: Any, raw: Mapping[str, Any]) -> list[tuple[Tensor, Tensor]]:
     rate = float(getattr(processor, "sample_rate", None) or SAMPLE_RATE)
-    hertz = torch.logspace(*torch.tensor([LOWEST_HZ, min(HIGHEST_HZ, 0.45 * rate)]).log10().tolist(), POINTS)
+    hertz = torch.logspace(log10(LOWEST_HZ), log10(min(HIGHEST_HZ, 0.45 * rate)), POINTS)
     bins = (hertz * LENGTH / rate).round().long()
     lines = []
     for outlet in _answers(processor, raw, LENGTH, LENGTH // 4)[:MOST_LINES]:

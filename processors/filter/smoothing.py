@@ -253,8 +253,9 @@ class RampSmoother(Processor):
 
     .. math:: y[n] = y[m - 1] + \min\Bigl(1, \frac{n - m + 1}{d}\Bigr) (u[n] - y[m - 1])
 
-    where m is the sample at which the target u changed last, and d the duration in samples. It is for signals that stay constant for a while. One that moves with every sample starts a ramp with each, which
-    smooths it as :func:`onepole_smoother_process` does with α = 1/d.
+    where m is the sample at which the target u changed last, and d the duration in samples. It is for signals that stay
+    constant for a while. One that moves with every sample starts a ramp with each, which smooths it as
+    :func:`onepole_smoother_process` does with α = 1/d.
 
     The control ``duration_ms`` is the length of a ramp.
 

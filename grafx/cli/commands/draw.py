@@ -59,7 +59,7 @@ def draw(
     with usage():
         check_texts(G, **texts)
     with plain_errors():
-        page["processors"] = processors_of_estimate(metadata) if "thumbnail" in texts["inside"] else None
+        page["processors"] = processors_of_estimate(metadata) if "thumbnail" in (texts["inside"] or ()) else None
         labels = {"node_inside": texts["inside"], "node_above": texts["above"], "edge_label": texts["edges"]}
         metrics = metrics_beside(folder if folder.is_dir() else folder.parent)
         draw_folder(G, out, metrics, before, vertical=vertical, title=title, groups=groups, **labels, **page)

@@ -104,7 +104,6 @@ def node_keys(G: nx.MultiDiGraph) -> dict[Hashable, str]:
 
 def _node(key: str, node: Hashable, data: dict[str, Any], settings: bool) -> NodeDescription:
     node_type, name, weight = data["node_type"], data.get("name"), data.get(WEIGHT)
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
     return NodeDescription(
         key,
         node,
@@ -113,7 +112,7 @@ def _node(key: str, node: Hashable, data: dict[str, Any], settings: bool) -> Nod
         [_text(line) for line in node_lines(data)] if settings else [],
         type_color(str(node_type)),
         shape_of(str(node_type)),
-        float(weight) if is_number else None,
+        float(weight) if isinstance(weight, int | float) and not isinstance(weight, bool) else None,
         data.get(BYPASS) is True,
     )
 

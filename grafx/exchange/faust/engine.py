@@ -31,7 +31,7 @@ class Engine:
 
     def __init__(self, code: str, sample_rate: int, double: bool = True) -> None:
         try:
-            import cyfaust.cyfaust as faust
+            import cyfaust.cyfaust as faust  # pyright: ignore[reportMissingImports]  a compiled module
         except ImportError:
             raise ExchangeError("Programs in Faust are played by cyfaust: pip install 'grafx[exchange]'.") from None
         self.factory = faust.create_dsp_factory_from_string("grafx", code, *(["-double"] if double else []))
