@@ -74,7 +74,9 @@ def only_board(G, stems=None):
     return board
 
 
-@pytest.mark.parametrize("make, away", PLUGINS, ids=lambda value: str(value() if callable(value) else value)[12:60])
+@pytest.mark.parametrize(
+    "make, away", PLUGINS, ids=lambda value: type(value()).__name__ if callable(value) else str(value)
+)
 def test_a_plugin_has_its_settings_and_its_sound_again(make, away, tmp_path):
     plugin = make()
     G = from_pedalboard(pb.Pedalboard([plugin]), RATE)
