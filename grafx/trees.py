@@ -19,6 +19,12 @@ def items(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield (*path, name), value
 
 
+def content_of(tensor: Tensor) -> bytes:
+    """The bytes of what a tensor holds, in its order, whatever its strides."""
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+    return plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
 def paths(tree: Any) -> Iterator[Path]:
     return (path for path, _ in items(tree))
 

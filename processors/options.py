@@ -153,7 +153,8 @@ def _fingerprint(value: Tensor | np.ndarray) -> Any:
             return _plain(value.item())
         kind = f"{kind} {' × '.join(map(str, value.shape))}"
         if isinstance(value, Tensor):
-            value = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy()
+            plain = value.detach().cpu().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+            value = plain.reshape(-1).view(torch.uint8).numpy()  # of whatever strides it had
         if value.dtype == object:
             return f"<{kind}>"
         content = np.ascontiguousarray(value).tobytes()

@@ -1,5 +1,7 @@
 """Nested dicts: what one function takes apart another puts together."""
 
+import numpy as np
+import pytest
 import torch
 import torch.nn as nn
 
@@ -48,3 +50,21 @@ def test_what_did_not_change_stays_as_it_was_to_the_bit():
     raw = {"a": torch.tensor([0.1, 0.2, float("nan")])}
     before, after = {"a": torch.tensor([[1.0, 2.0, float("nan")]])}, {"a": torch.tensor([[1.0, 3.0, 9.0]])}
     assert trees.changed(before, after, raw)["a"].tolist()[:2] == [*raw["a"].tolist()[:1], 3.0]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor(1.5).expand(1),
+        torch.tensor(1.5).expand(2, 3),
+        torch.arange(12.0).reshape(3, 4).T,
+        torch.arange(12)[::5],
+        torch.empty(0),
+        torch.tensor([1 + 2j]).conj(),
+        torch.tensor([True, False]),
+        torch.randn(3, requires_grad=True),
+    ],
+    ids=["one of stride 0", "of stride 0", "transposed", "steps", "empty", "conjugate", "bool", "with gradients"],
+)
+def test_content_is_that_of_numpy(tensor):
+    assert trees.content_of(tensor) == np.ascontiguousarray(tensor.detach().resolve_conj().numpy()).tobytes()

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .. import trees
@@ -43,5 +42,5 @@ def _digest(tree: Any) -> str:
     for path, value in sorted(trees.items(tree or {})) if hasattr(tree, "items") else ():
         if isinstance(value, Tensor):
             digest.update(repr((path, tuple(value.shape), value.dtype)).encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(trees.content_of(value))
     return digest.hexdigest()

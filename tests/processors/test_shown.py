@@ -5,6 +5,7 @@ import re
 
 import grafx.processors as P
 import pytest
+import torch
 import torch.nn as nn
 from grafx.processors import Compressor, DryWet, NoiseGate, ParallelMix, ParametricEqualizer, SerialChain
 from grafx.processors.base import Processor
@@ -97,3 +98,10 @@ def test_what_is_half_made_is_printed_too():
     assert repr(Broken()) == "Broken()"
     assert repr(Broken.__new__(Broken)) == "Broken()"
     assert repr(DryWet(Own())).startswith("DryWet(mine)")
+
+
+def test_tensors_are_told_apart_whatever_their_strides():
+    shown = [repr(P.ConvolutionReverb(torch.tensor(value).expand(1, 4))) for value in (0.5, 1.5)]
+    assert len({*shown}) == 2
+    assert shown[1] == repr(P.ConvolutionReverb(torch.full((1, 4), 1.5)))
+    assert repr(P.ConvolutionReverb(torch.tensor(1.5).expand(1, 1))) == repr(P.ConvolutionReverb(torch.tensor([[1.5]])))

@@ -104,7 +104,7 @@ def _digest(module: nn.Module) -> str:
     for name, weight in sorted(module.state_dict().items()):
         if isinstance(weight, Tensor):
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-            digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(trees.content_of(weight))
     return digest.hexdigest()
 
 
