@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import blake2b
 from numbers import Integral, Real
@@ -93,7 +93,7 @@ def difference(own: Any, other: Any, place: Place = ()) -> str | None:
             has, needs = other, own
         return f"{'.'.join(names[1:]) or 'it'} is that of a {has}, not of a {needs}"
     name = ".".join([*names[1:], last]) if names else "class"
-    return f"its {name} is {_brief(other)}, not {_brief(own)}"
+    return f"its {name} is {_brief(other, in_line)}, not {_brief(own, in_line)}"
 
 
 def written(cls: type, options: Options) -> str:
@@ -163,8 +163,9 @@ def _fingerprint(value: Tensor | np.ndarray) -> Any:
     return f"<{kind} {blake2b(content, digest_size=6).hexdigest()}>"
 
 
-def _brief(value: Any) -> str:
+def _brief(value: Any, arranged: Callable[[list[str], str, str], str] | None = None) -> str:
     """A value in one line, or members in one each; members as they are made themselves."""
+    arranged = arranged or in_lines
     if isinstance(value, nn.Module):
         options = vars(value).get("_options")
         if options is not None and "__repr__" not in vars(type(value)):
@@ -172,16 +173,20 @@ def _brief(value: Any) -> str:
         text = repr(value)
         return text if "\n" not in text else f"{type(value).__name__}(…)"
     if isinstance(value, Mapping):
-        return in_lines([f"{name!r}: {_brief(part)}" for name, part in value.items()], "{", "}")
+        return arranged([f"{name!r}: {_brief(part, arranged)}" for name, part in value.items()], "{", "}")
     if isinstance(value, tuple) and any(isinstance(part, nn.Module | Mapping) for part in value):
-        return in_lines([*map(_brief, value)], "(", ",)")
+        return arranged([_brief(part, arranged) for part in value], "(", ",)")
     text = value if isinstance(value, str) and value[:1] == "<" else repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def in_line(parts: list[str], start: str, end: str) -> str:
+    return f"{start}{', '.join(parts)}{end}"
+
+
 def in_lines(parts: list[str], start: str, end: str) -> str:
     """Parts in one line, or in one each where they are long; a single one begins in the first."""
-    line = f"{start}{', '.join(parts)}{end}"
+    line = in_line(parts, start, end)
     if (len(line) <= LINE and "\n" not in line) or not parts:
         return line
     if len(parts) == 1:

@@ -87,7 +87,11 @@ def test_a_hangup_stops_a_search_as_an_interrupt_does(cli, search_arguments, tmp
 
     step = Search._gradient_step
     monkeypatch.setattr(Search, "_gradient_step", lambda search: (os.kill(os.getpid(), signal.SIGHUP), step(search))[1])
-    result = cli.run(*search_arguments, tmp_path / "out")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, and then it stays so
+    try:
+        result = cli.run(*search_arguments, tmp_path / "out")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert result.exit_code == 130
     assert (tmp_path / "out" / "mix.wav").exists() and (tmp_path / "out" / "checkpoint").is_dir()
 
