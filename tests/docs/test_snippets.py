@@ -76,7 +76,19 @@ def model():
     return {"output": 0.1 * torch.randn(1, 8820), "dry": 0.1 * torch.randn(1, 8820), "sample_rate": 44100}
 
 
-BEFORE = {"live.md": found, "estimating.md": model}
+def searched():
+    """A search that has ended."""
+    from grafx.search import Options, Search, build_console
+
+    stems = 0.1 * torch.randn(2, 2, 3 * 44100)
+    console = build_console(["drums", "bass"], chain=["eq", "gain"])
+    options = Options(fit_steps=2, rounds=1, tune_steps=1)
+    search = Search(stems, 0.5 * stems.sum(0), 44100, ["drums", "bass"], graph=console, options=options)
+    list(search.run())
+    return {"search": search}
+
+
+BEFORE = {"drawing.md": searched, "live.md": found, "estimating.md": model}
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def to_mermaid(G: nx.MultiDiGraph, vertical: bool = False, *, settings: bool = F
         groups: Whether subgroups are subgraphs, as boxes in :func:`~grafx.draw.draw_grafx`.
 
     Returns:
-        The text; in Markdown it stands between ```` ```mermaid ```` and ```` ``` ````.
+        The text; in Markdown it stands in a fence of the language ``mermaid``.
 
     Raises:
         GraphError: ``G`` is not a graph, or a node has no type.
