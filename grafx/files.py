@@ -59,6 +59,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all, with the same bytes on every system, in a folder that is made if missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
 @contextlib.contextmanager
 def replacing_all(folder: str | os.PathLike, names: Sequence[str]) -> Iterator[Path]:
     """Yield an empty folder for files, and move those of these names, in their order, to a folder on success.

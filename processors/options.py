@@ -187,9 +187,7 @@ def in_line(parts: list[str], start: str, end: str) -> str:
 def in_lines(parts: list[str], start: str, end: str) -> str:
     """Parts in one line, or in one each where they are long; a single one begins in the first."""
     line = in_line(parts, start, end)
-    if (len(line) <= LINE and "\n" not in line) or not parts:
-        return line
-    if len(parts) == 1:
+    if len(parts) < 2 or (len(line) <= LINE and "\n" not in line):
         return line
     inner = ",\n".join(parts).replace("\n", f"\n{INDENT}")
     return f"{start}\n{INDENT}{inner},\n{end.lstrip(',')}"

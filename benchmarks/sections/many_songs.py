@@ -5,7 +5,7 @@ other, with all threads or with one. The songs are excerpts of one second, mixed
 (`tests/search/songs/make_songs.py`), from the stems of the songs in `--songs FOLDER` or of the demo. Searches are
 short, six steps and one round of pruning, so that what a song costs beside them counts too. All write their results
 with a page; *the same* are songs for which both wrote the same bytes, seconds in their metrics apart. A third of the
-songs are searched one by one, evenly chosen, and their times scaled to all.
+songs are searched one by one, and a sixth with one thread, evenly chosen, and their times scaled to all.
 
 ```bash
 python -m benchmarks many_songs --songs songs --peer path/to/python

@@ -209,7 +209,7 @@ def draw_grafx(
         ax: Axes to draw on, which keep their place in their figure; by default there is a new figure.
         legend: ``True`` puts it above, or to the right where signals flow downwards; ``"above"``, ``"below"``,
             ``"right"``, or ``False``.
-        title: Lettering above all.
+        title: Written above all.
         theme: ``"light"``; ``"dark"``, on a dark background; or ``"print"``, in grey. On axes of one's own, the
             background is that of their figure, whose lightness lines and texts follow.
         groups: Draw boxes with their names around subgroups: what is mixed into a bus, with its chain. Chains belong to
@@ -355,9 +355,8 @@ def surround(ax: Axes, scene: Scene, legend: bool | str, title: str | None, room
     if where:
         rows = LEGEND_WIDTH if room is None else min(room, LEGEND_WIDTH)
         kinds = [kind for kind in STYLES if kind in scene.kinds.values()]
-        size = max(scene.placed.density, 0.75) / max(
-            scene.placed.scale(room), READABLE
-        )  # which shrinks with the drawing
+        shrinks = max(scene.placed.scale(room), READABLE)  # and the legend with the drawing
+        size = max(scene.placed.density, 0.75) / shrinks
         bounds = draw_legend(ax, scene.fills, scene.chips, bounds, where, rows, size, kinds)
     return draw_title(ax, title, bounds) if title else bounds
 

@@ -56,7 +56,7 @@ def draw_pruning(
         vertical: As all others, see :func:`~grafx.draw.draw_grafx`.
         width: Of the figure in inches.
         legend: Where it stands, if there is one.
-        title: Lettering above all.
+        title: Written above all.
         theme: ``"light"``, ``"dark"`` or ``"print"``.
         groups: Draw boxes around subgroups.
         processors: Node type to processor, for thumbnails.
@@ -125,7 +125,7 @@ def film_pruning(
         vertical: As all others, see :func:`draw_pruning`.
         width: Of the film in inches, 100 pixels each.
         legend: Where it stands, if there is one.
-        title: Lettering above all.
+        title: Written above all.
         theme: ``"light"``, ``"dark"`` or ``"print"``.
         groups: Draw boxes around subgroups.
         processors: Node type to processor, for thumbnails.

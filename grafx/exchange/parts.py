@@ -65,10 +65,7 @@ class Part:
 
     def wet_sound(self, *signals: Tensor) -> list[Tensor]:
         """What the processor makes of ``(C, L)`` signals, one for each inlet: those of its outlets."""
-        with torch.no_grad():
-            given = trees.map_tensors(trees.batch(self.raw), lambda t: t.to(signals[0].dtype))
-            made: Any = self.processor(*(signal[None] for signal in signals), **given)  # pyright: ignore
-        return _outlets(made)
+        return outputs_of(self.processor, self.raw, *signals)  # pyright: ignore[reportArgumentType]  it is no sum
 
     def sound(self, *signals: Tensor) -> list[Tensor]:
         """What the node makes of ``(C, L)`` signals, one for each inlet: those of its outlets."""
@@ -147,6 +144,13 @@ def heard(part: Part, sounds: Mapping[int, Sequence[Tensor]]) -> list[Tensor]:
 def _generated(part: Part, like: Tensor) -> list[Tensor]:
     with torch.no_grad():
         return _outlets(part.processor(num_samples=like.shape[-1], **trees.batch(part.raw)))  # pyright: ignore
+
+
+@torch.no_grad()
+def outputs_of(processor: nn.Module, raw: Mapping[str, Any], *signals: Tensor) -> list[Tensor]:
+    """What a processor makes of ``(C, L)`` signals, one for each inlet: those of its outlets."""
+    given = trees.map_tensors(trees.batch(raw), lambda tensor: tensor.to(signals[0].dtype))
+    return _outlets(processor(*(signal[None] for signal in signals), **given))
 
 
 def _outlets(made: Any) -> list[Tensor]:

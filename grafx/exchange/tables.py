@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import trees
 from ..data import GRAFX
-from ..files import replacing
+from ..files import replacing, write_text
 from ..processors.contract import contract_of
 from ..processors.controls import Leaf
 from .carried import Written
@@ -42,10 +42,7 @@ def write_csv(
             for control in controls_of(part, sample_rate):
                 for at, value in _values(control):
                     row = control["control"], at, value, control["unit"], control["low"], control["high"]
-                    owner = G.nodes[part.id].get("owner", "")
-                    table.writerow(
-                        [part.id, part.name, owner, part.type, *("" if cell is None else cell for cell in row)]
-                    )
+                    table.writerow([part.id, part.name, _chain(G, part), part.type, *row])
     return Written([out])
 
 
@@ -75,9 +72,7 @@ def write_json(
         for source, dest, data in sorted(G.edges(data=True), key=lambda edge: (edge[:2], edge[2]["inlet"]))
     ]
     text = json.dumps({"sample_rate": sample_rate, "nodes": nodes, "edges": edges}, indent=1, ensure_ascii=False)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as partial:
-        partial.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_text(out, text + "\n")
     return Written([out])
 
 

@@ -96,11 +96,16 @@ def gains_around(device: Device) -> tuple[float, float]:
     return 10 ** (before / 20), 1.0 if device.kind == LIMITER else 10 ** (after / 20)
 
 
+def decibels(gain: float) -> float:
+    """Those of an amplitude."""
+    return 20 * math.log10(max(gain, 1e-6))
+
+
 def gain_steps(gains: Gains, node_type: str = "gain", always: bool = False) -> list[DeviceNode]:
     """The node of gains; none where they change nothing, unless it is wanted in any case."""
     if gains == UNITY and not always:
         return []
-    left, right = (20 * math.log10(max(gain, 1e-6)) for gain in gains)
+    left, right = map(decibels, gains)
     return [_step(node_type, {"left_gain_db": left, "right_gain_db": right}, 0)]
 
 

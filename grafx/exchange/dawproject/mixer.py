@@ -11,9 +11,9 @@ from ...processors import StereoGain
 from ..carried import Carried
 from ..distance import level_of_difference
 from ..parts import Part, heard, play
-from .devices import inverse, played, short_name
+from .devices import decibels, inverse, played, short_name
 from .model import EQUALIZER, GATE, MASTER, SUBMIX, UNITY, Channel, Device, Gains, Project, times
-from .routing import StripChannels, buried, connected, decibels
+from .routing import StripChannels, buried, connected
 from .strips import Strip, strips_of
 from .translations import Translation, Translator, stereo
 

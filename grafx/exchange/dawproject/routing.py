@@ -1,11 +1,11 @@
 """Channels of strips, led to each other by faders and sends."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..carried import Carried
+from .devices import decibels
 from .model import EFFECT, EQUALIZER, SUBMIX, UNITY, Channel, Device, Gains, Send, times
 from .strips import Route, Strip
 
@@ -165,8 +165,3 @@ def _name(channels: Sequence[Channel]) -> None:
         while channel.name.lower() in taken:
             channel.name, number = f"{name} {number}", number + 1
         taken.add(channel.name.lower())
-
-
-def decibels(gain: float) -> float:
-    """Those of an amplitude."""
-    return 20 * math.log10(max(gain, 1e-6))

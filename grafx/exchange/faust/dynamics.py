@@ -169,14 +169,19 @@ def transient_gain(draft: Draft) -> str:
 # Two factors.
 
 
+def _transient_level(draft: Draft, energy: str) -> str:
+    transient = draft.processor.transient
+    smooth = draft.define("transient_energy", smoothed(draft, energy, transient.energy_smoother, TRANSIENT))
+    return f"log(max(0, {smooth}) + {number(transient.floor)})"
+
+
 def factorized_compressor_gain(draft: Draft) -> str:
     p = draft.processor
     frame = _frame_gain(draft)
     if p.transient is None:
         return frame
     key = draft.define("key_energy", f"({mean_square(draft.inlets[-1])})*{frame}*{frame}")
-    energy = draft.define("transient_energy", smoothed(draft, key, p.transient.energy_smoother, TRANSIENT))
-    level = f"log(max(0, {energy}) + {number(p.transient.floor)})"
+    level = _transient_level(draft, key)
     return f"{frame}*exp({static_log_gain(draft, p.transient, level, TRANSIENT)})"
 
 
@@ -185,9 +190,7 @@ def factorized_gate_gain(draft: Draft) -> str:
     frame = _frame_gain(draft)
     if p.transient is None:
         return frame
-    energy = smoothed(draft, mean_square(draft.inlets[-1]), p.transient.energy_smoother, TRANSIENT)
-    energy = draft.define("transient_energy", energy)
-    level = f"log(max(0, {energy}) + {number(p.transient.floor)})"
+    level = _transient_level(draft, mean_square(draft.inlets[-1]))
     threshold = f"{draft.slider(TRANSIENT + 'threshold_db')}*{PER_DB}"
     over = draft.define("transient_over", f"{threshold} - {level}")
     return f"pow({frame}, {step(draft, p.transient, over, TRANSIENT)})"

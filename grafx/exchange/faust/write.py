@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ...errors import ExchangeError
-from ...files import replacing
+from ...files import write_text
 from ..carried import Written
 from ..parts import Part, parts_of
 from .compare import compared, excerpt
@@ -65,9 +65,7 @@ def write_faust(
     parts = parts_of(G, sample_rate, processors)
     inputs = sum(part.type == "in" for part in parts)
     program = program_of(parts, sample_rate, 2 if stems is None else stems.shape[1], out.stem)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as partial:
-        partial.write_text(program.code, encoding="utf-8", newline="\n")
+    write_text(out, program.code)
     if not available():
         return Written([out], program.carried)
     sound = excerpt(stems, inputs, len(program.code), sample_rate)

@@ -12,6 +12,7 @@ from ... import trees
 from ...data.attributes import WEIGHT
 from ...errors import ExchangeError
 from ...processors.contract import contract_of
+from ..parts import outputs_of
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,7 @@ class Job:
 
     def sounds(self, signal: Tensor) -> list[Tensor]:
         """What it makes of a signal ``(C, L)``: those of its outlets."""
-        with torch.no_grad():
-            raw = trees.map_tensors(trees.batch(self.raw), lambda tensor: tensor.to(signal.dtype))
-            made: Any = self.processor(signal[None], **raw)
-        return [each[0] for each in ([made] if isinstance(made, Tensor) else made) if isinstance(each, Tensor)]
+        return outputs_of(self.processor, self.raw, signal)
 
     def sound(self, signal: Tensor | None = None) -> Tensor:
         """What it makes of a signal, or of what it hears, ``(2, L)``."""

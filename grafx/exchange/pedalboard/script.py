@@ -12,7 +12,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
-from ...files import replacing
+from ...files import replacing, write_text
 from ..carried import Carried, Written
 from ..distance import distance_between
 from ..parts import parts_of, play
@@ -56,11 +56,9 @@ def write_pedalboard(
     processors = {**counterparts(sample_rate), **(processors or {})}
     plan = plan_of(G, sample_rate, stems, processors, responses)
     script = _Script(plan, out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     for path, samples in script.responses.items():
         _write_response(path, samples, sample_rate)
-    with replacing(out) as partial:
-        partial.write_text(script.text(), encoding="utf-8", newline="\n")
+    write_text(out, script.text())
     return Written([out, *script.responses], plan.carried, _distance(G, plan, stems, processors))
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...parameters.curves import DELAYS
+from ...parameters.curves import DELAYS, decibels
 from ..heard import Heard
-from .plots import POINTS, View, axis, channel_names, decibels, plot, series
+from .plots import POINTS, View, axis, channel_names, plot, series
 from .reverb import impulse_response
 
 RANGE_DB = 60

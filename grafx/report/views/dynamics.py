@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ... import processors as library
-from ...parameters.curves import curved, static_gain
+from ...parameters.curves import curved, decibels, static_gain
 from ...processors.contract import contract_of
 from ...processors.dynamics.base import KeyedGain
 from ..heard import Heard
 from . import other
-from .plots import View, axis, bounds, decibels, plot, rms_over_time, series, times
+from .plots import View, axis, bounds, plot, rms_over_time, series, times
 from .probe import answers, num_channels
 
 LOWEST_DB, STEP_DB = -80, 1

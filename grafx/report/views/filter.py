@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...parameters.curves import FILTERS, SMALL
+from ...parameters.curves import FILTERS, SMALL, decibels
 from ..heard import Heard
-from .plots import View, axis, bounds, decibels, hertz_axis, log_bins, plot, series
+from .plots import View, axis, bounds, hertz_axis, log_bins, plot, series
 from .probe import IMPULSE, answer, is_linear, num_channels
 
 

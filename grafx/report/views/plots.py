@@ -43,10 +43,6 @@ def rounded_all(values: Any) -> list[float | None]:
     return [rounded(float(value)) for value in values]
 
 
-def decibels(amplitudes: Tensor, floor: float = FLOOR_DB) -> Tensor:
-    return 20 * amplitudes.abs().double().clamp(min=10 ** (floor / 20)).log10()
-
-
 def bounds(lines: Sequence[Series], least: float, most: tuple[float, float] = (-math.inf, math.inf)) -> tuple:
     """Lowest and highest value on an axis that shows all lines, and at least a range around 0 of so much."""
     values = [y for line in lines for y in line["y"] if y is not None]

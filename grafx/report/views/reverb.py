@@ -9,10 +9,11 @@ from scipy.signal import butter, sosfilt
 from torch import Tensor
 
 from ... import processors as library
+from ...parameters.curves import decibels
 from ...processors.contract import tail_of
 from ..heard import Heard
 from . import other
-from .plots import View, axis, channel_names, decibels, hertz_axis, plot, series, spectrum
+from .plots import View, axis, channel_names, hertz_axis, plot, series, spectrum
 from .probe import answer, num_channels
 
 CLASSES = (
