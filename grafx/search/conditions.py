@@ -8,15 +8,21 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from ..processors.core.backends.threads import sums_in_one_order
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @contextmanager
 def usual_torch() -> Iterator[None]:
-    """Enable gradients, disable inference mode and autocast, default to float32 on the CPU; restore all afterwards."""
+    """Enable gradients, disable inference mode and autocast, default to float32 on the CPU, and sum in one order.
+
+    All is restored afterwards. The order of sums makes results the same on any number of threads.
+    """
     dtype = torch.get_default_dtype()
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), ExitStack() as stack:
+        stack.enter_context(sums_in_one_order())
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))

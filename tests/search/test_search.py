@@ -121,6 +121,18 @@ def test_the_same_seed_gives_the_same_bits(new_search, finished, stems, mix):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_number_of_threads_changes_no_bit(new_search, finished):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        again = new_search(rounds=2)
+        list(again.run())
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert outcome(again) == outcome(finished)
+
+
 def test_another_seed_begins_elsewhere(new_search, finished):
     search = new_search(seed=1)
     assert next(search.run()).loss != finished.history[0]["loss"]

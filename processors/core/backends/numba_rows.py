@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .numba_cache import KernelCache
 from .numba_vectors import LANES, below, load, load_rows, splat, store, store_rows, where
-from .threads import run_concurrently
+from .threads import kernel_threads, run_concurrently
 
 MIN_WORK_PER_THREAD = 1 << 15  # samples; below that, handing work over takes longer than the work
 
@@ -45,7 +45,7 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float | tuple[Any, ...],
     """
     arrays = [_array(a) if isinstance(a, Tensor) else a for a in arguments]
     rows, length = arrays[0].shape
-    most = torch.get_num_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
+    most = kernel_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
     num_threads = max(1, min(most))
     bounds = [rows * i // num_threads for i in range(num_threads + 1)]
     run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arrays), num_threads)

@@ -3,7 +3,9 @@
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -14,6 +16,29 @@ from .switches import is_on
 
 PROCESS = os.getpid()
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_kept: ContextVar[int | None] = ContextVar("kept", default=None)
+
+
+def kernel_threads() -> int:
+    """How many threads kernels may run on: as many as torch's operators, or as before :func:`sums_in_one_order`."""
+    return _kept.get() or torch.get_num_threads()
+
+
+@contextmanager
+def sums_in_one_order() -> Iterator[None]:
+    """Give torch's own operators one thread, and kernels as many as before.
+
+    Torch shares out a long sum among its threads, so that its rounding depends on their number. Kernels share out whole
+    rows, which does not change what they compute.
+    """
+    threads = torch.get_num_threads()
+    token = _kept.set(kernel_threads())
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _kept.reset(token)
 
 
 @cache

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..backends.addresses import row_at
 from ..backends.mkl import backward, forward, plan
 from ..backends.numba_rows import inline, kernel
-from ..backends.threads import run_concurrently
+from ..backends.threads import kernel_threads, run_concurrently
 from . import _torch as fallback
 from .kept import Inputs, Kept, Level, Rows
 
@@ -57,7 +57,7 @@ def _run(row_kernel: Callable, work: int, start: int, stop: int, *arguments: Any
     """Call a kernel on ranges of the signal's rows, concurrently. Where tensors are, it gets as addresses."""
     *others, places, transforms = arguments
     arguments = *others, np.array(places, np.int64), transforms.handles
-    count = min(torch.get_num_threads(), stop - start, (stop - start) * work // WORK_PER_THREAD)
+    count = min(kernel_threads(), stop - start, (stop - start) * work // WORK_PER_THREAD)
     if count < 2:
         row_kernel(start, stop, *arguments)
         return

@@ -61,6 +61,22 @@ def test_every_number_of_threads(name, dtype, threads):
         assert identical(results(FUNCTIONS[name], u, c), expected)
 
 
+def test_long_sums_have_one_order():
+    """Torch's own depend on the number of threads; kernels are given the threads that there were."""
+    before, signal = torch.get_num_threads(), torch.randn(1_000_003)
+    sums = set()
+    try:
+        for num_threads in (1, 2, 8):
+            torch.set_num_threads(num_threads)
+            with pool.sums_in_one_order(), pool.sums_in_one_order():
+                sums.add(signal.sum().item())
+                assert torch.get_num_threads() == 1 and pool.kernel_threads() == num_threads
+            assert torch.get_num_threads() == pool.kernel_threads() == num_threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(sums) == 1
+
+
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_callers_side_by_side(threads, num_threads):
     """Different operators and signals at once, more of them than cores."""
