@@ -61,6 +61,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 
 autosummary_generate = False  # its tables link to what the pages of the reference document
 autodoc_member_order = "bysource"
@@ -210,16 +212,20 @@ def mend_back_links(app, pagename, templatename, context, doctree):
 
 def describe_outputs(app, doctree, docname):
     """Give what code has drawn or played a text in its place, from what was said or printed before it."""
-    said = ""
-    for node in doctree.findall():
+    said, title = "", None
+    for node in list(doctree.findall()):
         if isinstance(node, nodes.paragraph):
             said = re.split(r"(?<=[.:])\s", " ".join(node.astext().split()))[-1].rstrip(":") or said
+            title = node if "cell_output" in node.parent.get("classes", ()) else None
         elif isinstance(node, nodes.literal_block) and "output" in node.get("classes", ()):
             said = node.astext().strip().rpartition("\n")[2] or said
         elif isinstance(node, nodes.image) and node.get("alt", "") in ("", node["uri"]):
             node["alt"] = f"Picture drawn by the code above. {said}"
         elif isinstance(node, nodes.raw) and "<audio" in node.astext():
             caption = html.escape(said, quote=True)
+            if title is not None:  # which the caption takes the place of
+                title.parent.remove(title)
+                title = None
             player = node.astext().replace("<audio", f'<audio preload="none" aria-label="{caption}"')
             node.clear()
             node += nodes.Text(f'<p class="caption heard">{caption}</p>{player}')

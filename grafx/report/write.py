@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data import GRAFX
 from ..errors import GraphError, SearchError
 from ..files import replacing
+from ..search.arguments import whole_number
 from ..words import count
 from .heard import Heard, hear, nodes_of
 from .losses import losses_of
@@ -21,7 +22,7 @@ from .story import check_metrics
 from .truth import truth_texts
 
 MOST_BYTES = 10_000_000  # of a page
-OF_PAGE = 400_000  # bytes for its own scripts and styles
+OF_PAGE = 250_000  # bytes for its own scripts and styles
 SUFFIXES = (".html", ".htm")
 MOST_NODES = 400
 
@@ -39,11 +40,12 @@ def write_report(
     metrics: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     title: str | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> Path:
     """Write a page on which a graph can be seen and heard, as one file that needs no other and no network.
 
-    It has at most 10 MB however long the song is: sounds are as compressed as that takes, and of long songs there are
-    excerpts of what nodes, and then single stems, sound like.
+    It has at most 10 MB, or ``most_bytes``, however long the song is: sounds are as compressed as that takes, and of
+    long songs there are excerpts of what nodes, and then single stems, sound like.
 
     Args:
         file: Where it goes, an ``.html`` file in an existing folder. One that is there is replaced when all is done.
@@ -58,6 +60,7 @@ def write_report(
         metrics: Those of a search, for its losses and the story of its pruning.
         truth: What is known of how the target was made, see :func:`.read_truth`.
         title: Of the page.
+        most_bytes: How large it may get, such as 1,000,000 for a page that is shown within another.
 
     Returns:
         The file.
@@ -65,16 +68,16 @@ def write_report(
     Raises:
         GraphError: The graph has a cycle, no output, more than 400 nodes, or attributes that do not fit.
         RenderError: A processor is missing, or what comes out of a node is not finite.
-        AudioError: Sources or target do not fit the graph.
-        SearchError: Names, metrics or the ground truth are of another form.
+        AudioError: Sources or target do not fit the graph, or ``most_bytes`` have no room for the sounds.
+        SearchError: Names, metrics, the ground truth or ``most_bytes`` are of another form.
         OSError: The file cannot be written.
     """
-    path = _checked_path(file)
+    path, most_bytes = _checked_path(file), whole_number("most_bytes", most_bytes)
     texts = truth_texts(truth)
     G = named(G, names)
     _check_size(G)
     check_metrics(metrics)
-    model, sounds = report_of(hear(G, sources, sample_rate, processors, target), metrics, texts, title)
+    model, sounds = report_of(hear(G, sources, sample_rate, processors, target), metrics, texts, title, most_bytes)
     from .page import page_html
 
     with replacing(path) as partial:
