@@ -130,6 +130,23 @@ def test_a_page_has_at_most_so_many_bytes():
     assert sizes[560_000] < sizes[10_000_000]
 
 
+def test_a_file_has_at_most_so_many_bytes(tmp_path):
+    G = build_console(["a"], chain=["gain"], master=())
+    file, sources = tmp_path / "report.html", stems(1, 3.0)
+    sizes = []
+    for options in ({}, {"most_bytes": 500_000}):
+        write_report(file, G, sources, RATE, target=0.5 * sources[0], **options)
+        sizes.append(file.stat().st_size)
+    assert sizes[1] <= 500_000 < sizes[0]
+    before = file.read_bytes()
+    for wrong in (-1, 5e5, "1 MB", True):
+        with pytest.raises(SearchError, match="most_bytes is"):
+            write_report(file, G, sources, RATE, most_bytes=wrong)
+    with pytest.raises(AudioError, match="fit into"):
+        write_report(file, G, sources, RATE, most_bytes=1000)
+    assert file.read_bytes() == before
+
+
 # The file
 
 
