@@ -10,13 +10,17 @@ from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType, Segment
 
+LONGEST = 58
+"""Cells of a line: on every terminal of 60 columns and more it takes one row, however often that is resized."""
+
 
 class SteadyLive(Live):
-    """A live display that is erased whole although its lines may take more rows than when they were printed.
+    """A live display that leaves nothing behind when the terminal is resized.
 
-    Terminals break lines anew when they get narrower. Where the cursor then is follows from the lengths of the lines
-    that were printed, so that nothing has to be asked of the terminal, and no resize can be missed. The cursor stays
-    visible, so that no end, however sudden, leaves a terminal without one.
+    Terminals break lines anew when they get narrower, and tell of it only later: what is printed meanwhile cannot know
+    how many rows lie above it. So lines are short. On terminals that are narrower still, the number of rows follows
+    from the lengths of the lines that were printed. The cursor stays visible, so that no end, however sudden, leaves a
+    terminal without one.
     """
 
     def __init__(self, seen: RenderableType, console: Console, transient: bool = False) -> None:
@@ -49,7 +53,7 @@ class SteadyLive(Live):
 
 
 class _Lines:
-    """The lines of what is seen, no longer than the terminal is wide, nor more than it is high."""
+    """The lines of what is seen, as short as they have to be, and no more than the terminal is high."""
 
     def __init__(self, seen: RenderableType) -> None:
         self.seen = seen
@@ -62,7 +66,8 @@ class _Lines:
         return sum(max(1, -(-each // width)) for each in self.widths)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        narrower = options.update_width(max(options.max_width - 1, 1))  # a full line would leave the cursor undecided
+        width = min(options.max_width - 1, LONGEST)  # a full line would leave the cursor undecided
+        narrower = options.update_width(max(width, 1))
         lines = console.render_lines(self.seen, narrower, pad=False)[: max(options.size.height - 1, 1)]
         lines = [_without_end(line) for line in lines]
         self.widths = [Segment.get_line_length(line) for line in lines]

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..text import printable
 from ..words import clock, count, duration
-from .live import SteadyLive
+from .live import LONGEST, SteadyLive
 from .pace import Pace
 from .terminal import error_terminal, notice, remark
 from .wrapping import wrapped
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 20
 SECONDS_BETWEEN_LINES = 10
-WIDEST_BAR, NARROWEST_BAR = 60, 4
+NARROWEST_BAR = 4
 PHASES = {"fit": "fitting the console", "prune": "pruning", "tune": "fine-tuning"}
 
 
@@ -101,7 +101,7 @@ def shown_progress(beginning: str = "") -> Iterator[Show]:
         yield audience
     elif is_seen():
         bar = Bar(beginning)
-        with SteadyLive(bar, error_terminal) as live:
+        with SteadyLive(bar, error_terminal, transient=True) as live:
             try:
                 yield bar.show
             finally:
@@ -151,7 +151,7 @@ class Bar:
         share = f"{pace.done / pace.total:4.0%}  " if pace.total else ""
         left = f", {clock(pace.seconds_left)} left" if pace.total > pace.done else ""
         beside = f"{share}{clock(pace.seconds)}{left}"
-        room = min(width - len(beside) - 2, WIDEST_BAR)
+        room = min(width, LONGEST) - len(beside) - 2
         if room < NARROWEST_BAR:
             yield Text("\n".join(wrapped(beside, width)))
             return

@@ -16,7 +16,7 @@ from ...search.songs.state import DONE, FAILED, RUNNING, WAITING
 from ...text import printable
 from ...words import clock, count, duration
 from ..config import Request
-from ..live import SteadyLive
+from ..live import LONGEST, SteadyLive
 from ..progress import is_seen, is_wanted
 from ..search import print_json
 from ..terminal import error_terminal, notice, remark, say
@@ -25,8 +25,6 @@ from ..wrapping import wrapped
 SECONDS_BETWEEN_LINES = 60
 """How often a line tells how far the songs are that run, where none ends."""
 FAILURES_SHOWN = 10
-WIDE, WIDEST_BAR = 80, 60
-"""From so many columns on each song has a bar, and so long is that of all."""
 
 
 @dataclass
@@ -108,18 +106,17 @@ class Tally:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, most = options.max_width, max((options.size.height - 4) // 2, 1)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(max_width=max(width // 3, 8), overflow="fold")
         for name, told in sorted(self.running.items())[:most]:
-            place = f"{told.get('step', 0)} of {told['total']}" if "total" in told else "reading"
-            bar = ProgressBar(told.get("total"), told.get("step", 0), width=12, pulse="total" not in told)
+            yield Text("\n".join(wrapped(printable(name), width)), "bold")
             words = ", ".join(text for text in (told.get("phase", ""), told.get("words", "")) if text)
-            table.add_row(Text(printable(name)), *([bar] if width >= WIDE else []), Text(place), Text(words))
-        yield table
+            place = f"{_share(told):4.0%}  {words}" if "total" in told else "      reading"
+            yield Text("\n".join(wrapped(place, width)))
         if len(self.running) > most:
             yield Text(f"and {count(len(self.running) - most, 'other song')}")
         ended = self.kept + self.done + len(self.failed)
-        yield ProgressBar(self.total, ended, width=min(width, WIDEST_BAR), pulse=not self.where)
+        whole = Table.grid()
+        whole.add_row(ProgressBar(self.total, ended, width=min(width, LONGEST), pulse=not self.where))
+        yield whole
         words = f"{self.words()}; {self.where or 'starting workers'}; {clock(time.monotonic() - self.started)}"
         yield Text("\n".join(wrapped(words, width)))
 
