@@ -19,22 +19,20 @@ class HelpingCommand(TyperCommand):
     """A command with help that no terminal breaks."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(_help_of(self, ctx))
+        _print_help(self, ctx)
 
 
 class HelpingGroup(TyperGroup):
     """Commands with help that no terminal breaks."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(_help_of(self, ctx))
+        _print_help(self, ctx)
 
 
-def _help_of(command: Any, ctx: Any) -> str:
-    """The help as it is printed, with the colors of the terminal."""
-    with terminal.capture() as captured:
-        for line in _lines(command, ctx, min(terminal.width, WIDEST)):
-            terminal.print(line, soft_wrap=True)
-    return captured.get()
+def _print_help(command: Any, ctx: Any) -> None:
+    """Print the help, as Typer does with Rich: what it is formatted into stays empty."""
+    for line in _lines(command, ctx, min(terminal.width, WIDEST)):
+        terminal.print(line, soft_wrap=True)
 
 
 def _lines(command: Any, ctx: Any, width: int) -> Iterator[Text]:

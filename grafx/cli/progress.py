@@ -66,6 +66,7 @@ def run_with_progress(search: "Search", out: Path, interrupted: Callable[[], boo
 
 
 _audience: ContextVar[Show | None] = ContextVar("_audience", default=None)
+_in_lines: ContextVar[bool] = ContextVar("_in_lines", default=False)
 
 
 @contextmanager
@@ -79,13 +80,13 @@ def shown_to(show: Show) -> Iterator[None]:
 
 
 @contextmanager
-def unshown(wanted: bool) -> Iterator[None]:
-    """Show no progress, where this is wanted."""
-    if not wanted:
+def in_lines(wanted: bool) -> Iterator[None]:
+    """Show progress in lines even on a terminal, where this is wanted, as beside what programs read."""
+    token = _in_lines.set(wanted or _in_lines.get())
+    try:
         yield
-        return
-    with shown_to(_to_nobody):
-        yield
+    finally:
+        _in_lines.reset(token)
 
 
 @contextmanager
@@ -111,15 +112,10 @@ def shown_progress(beginning: str = "") -> Iterator[Show]:
             yield show
 
 
-def is_wanted() -> bool:
-    """Whether anybody wants to know of progress."""
-    return _audience.get() is not _to_nobody
-
-
 def is_seen() -> bool:
     """Whether somebody sees what changes in place, and wants it."""
     seen = error_terminal.is_interactive and not error_terminal.quiet and parent_process() is None
-    return seen and _audience.get() is None
+    return seen and not _in_lines.get() and _audience.get() is None
 
 
 @contextmanager
@@ -164,10 +160,6 @@ class Bar:
 
 def _words(phase: str, pace: Pace, words: str) -> str:
     return ", ".join([f"{phase}: {pace.done} of {pace.total}", *([words] if words else [])])
-
-
-def _to_nobody(_phase: str, _done: int, _total: int, _words: str) -> None:
-    """A :data:`Show`."""
 
 
 @contextmanager

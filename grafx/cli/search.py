@@ -17,7 +17,7 @@ from .material import Material, read_material
 from .outputs import check_folder
 from .own_processors import Maker, find_maker, made_by
 from .prior import starts_for
-from .progress import CHECKPOINT, busy, interrupts, run_with_progress, unshown
+from .progress import CHECKPOINT, busy, interrupts, run_with_progress
 from .results import alone_in, finished_metrics, refuse_results, result_files
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
 from .summary import print_summary
@@ -187,7 +187,7 @@ def _search_seeds(
 def _search_elsewhere(tasks: Sequence[tuple[Request, str]], config: Path | None) -> None:
     """Search with some of the seeds in a process of its own, from the files."""
     request, _ = tasks[0]
-    with plain_errors(), silence(request.quiet), unshown(request.json), interrupts() as interrupted:
+    with plain_errors(), silence(request.quiet), interrupts() as interrupted:
         maker = check_request(request, *folders_of(config))
         with silence(True):  # what is to be said of the files has been said
             new_search = read_searches(request, maker)

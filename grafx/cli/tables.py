@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich import box
 from rich.cells import cell_len
 from rich.table import Column, Table
 from rich.text import Text
@@ -10,14 +11,16 @@ from rich.text import Text
 from .terminal import say, terminal
 from .wrapping import column_widths, longest_word, wrapped
 
-PADDING, EDGE = 3, 1
-"""Cells beside each column, and besides."""
+FRAMED = {"box": box.HEAVY_HEAD}
+BARE = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
 
 
 def print_table(
     title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[str]], ruled: bool = False
 ) -> None:
-    """Print a table whose columns break between words; where the terminal is too narrow for that, row by row.
+    """Print a table whose columns break between words.
+
+    Where the terminal is too narrow for that, it goes without a frame, and then row by row.
 
     Args:
         title: Stands above it.
@@ -29,21 +32,23 @@ def print_table(
     columns = [column if isinstance(column, Column) else Column(column) for column in columns]
     headers = [str(column.header) for column in columns]
     cells = list(zip(headers, *rows, strict=True))
-    widths = column_widths(
-        [max(map(longest_word, each)) for each in cells],
-        [max(cell_len(line) for cell in each for line in cell.split("\n")) for each in cells],
-        terminal.width - PADDING * len(columns) - EDGE,
-    )
-    if widths is None:
-        for line in _in_lines(headers, rows):
-            terminal.print(line, soft_wrap=True)
-        return
-    table = Table(show_lines=ruled)
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column(Text("\n".join(wrapped(str(column.header), width))), justify=column.justify, width=width)
-    for row in rows:
-        table.add_row(*(Text("\n".join(wrapped(cell, width))) for cell, width in zip(row, widths, strict=True)))
-    terminal.print(table)
+    least = [max(map(longest_word, each)) for each in cells]
+    most = [max(cell_len(line) for cell in each for line in cell.split("\n")) for each in cells]
+    for style, taken in ((FRAMED, 3 * len(columns) + 1), (BARE, 2 * len(columns) - 2)):
+        if (widths := column_widths(least, most, terminal.width - taken)) is not None:
+            table = Table(show_lines=ruled, **style)
+            for column, width in zip(columns, widths, strict=True):
+                table.add_column(_cell(str(column.header), width), justify=column.justify, width=width)
+            for row in rows:
+                table.add_row(*map(_cell, row, widths))
+            terminal.print(table)
+            return
+    for line in _in_lines(headers, rows):
+        terminal.print(line, soft_wrap=True)
+
+
+def _cell(text: str, width: int) -> Text:
+    return Text("\n".join(wrapped(text, width)))
 
 
 def _in_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from grafx.cli import pace, progress, terminal
+from grafx.cli import pace, progress
 from grafx.cli.live import SteadyLive, breaks_lines_anew
 from grafx.cli.progress import Bar
 from grafx.cli.songs.view import Tally
@@ -331,11 +331,12 @@ def test_a_search_in_a_terminal(search_arguments, tmp_path, width):
 
 @UNIX
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [["--json"], ["--quiet"]])
-def test_json_and_quiet_have_no_bar(search_arguments, tmp_path, options):
-    shown = Terminal(80, *search_arguments, tmp_path / "out", *options).until(None)
+def test_json_has_no_bar_but_lines_and_quiet_has_neither(search_arguments, tmp_path):
+    shown = Terminal(80, *search_arguments, tmp_path / "out", "--json").until(None)
     assert shown.process.returncode == 0
-    assert "━" not in shown.seen_plainly and "fitting" not in shown.seen_plainly
+    assert "━" not in shown.seen_plainly and "fitting the console: 1 of" in shown.seen_plainly
+    shown = Terminal(80, *search_arguments, tmp_path / "quiet", "--quiet").until(None)
+    assert shown.process.returncode == 0 and "━" not in shown.seen_plainly and "fitting" not in shown.seen_plainly
 
 
 @UNIX
@@ -375,11 +376,11 @@ def test_a_killed_command_leaves_the_cursor(search_arguments, tmp_path):
     assert not shown.screen.cursor.hidden
 
 
-def test_progress_is_for_nobody_where_it_is_not_wanted(capsys, monkeypatch):
-    monkeypatch.setattr(terminal.error_terminal, "_file", None)
-    with progress.unshown(True), progress.shown_progress("begins") as show:
-        show("fitting", 1, 2, "loss 0.5")
-    assert capsys.readouterr().err == ""
-    with progress.unshown(False), progress.shown_progress("begins") as show:
-        show("fitting", 1, 2, "loss 0.5")
-    assert capsys.readouterr().err == "fitting: 1 of 2, loss 0.5, 0 s\n"
+def test_lines_may_be_wanted_on_a_terminal(monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(progress, "error_terminal", console)
+    assert progress.is_seen()
+    with progress.in_lines(True), progress.in_lines(False):
+        assert not progress.is_seen()
+    with progress.in_lines(False):
+        assert progress.is_seen()

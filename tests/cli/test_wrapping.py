@@ -11,8 +11,7 @@ from rich.cells import cell_len
 from grafx.cli import tables, terminal
 from grafx.cli.wrapping import column_widths, described, longest_word, wrapped
 
-WORDS = st.text("abcdeäß水🎛/\\,=|.-", min_size=1, max_size=14)
-TEXTS = st.lists(WORDS, max_size=8).map(" ".join)
+TEXTS = st.text("abcdeäß水🎛/\\,=|.-  ", max_size=90).map(lambda text: " ".join(text.split()))
 
 
 @given(TEXTS, st.integers(2, 90))

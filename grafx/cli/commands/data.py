@@ -12,7 +12,7 @@ from ...errors import EstimateError
 from ...words import count as counted
 from ..faults import INTERRUPTED, RESUMES, plain_errors
 from ..outputs import check_folder
-from ..progress import busy, unshown
+from ..progress import busy, in_lines
 from ..terminal import notice, say, silence, warnings_as_notices
 
 By = Enum("By", {name: name for name in BY}, type=str)
@@ -54,7 +54,7 @@ def data(
 
     Interrupt it at any time: the same command resumes.
     """
-    with plain_errors(stopped=RESUMES), silence(quiet), unshown(json), warnings_as_notices(UserWarning):
+    with plain_errors(stopped=RESUMES), silence(quiet), in_lines(json), warnings_as_notices(UserWarning):
         with busy("reading the sounds"):
             from ...estimate.prior import load_prior
             from ...estimate.sounds import sounds_named

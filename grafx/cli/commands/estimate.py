@@ -9,7 +9,7 @@ import typer
 from ...errors import EstimateError
 from ..faults import plain_errors
 from ..outputs import check_folder
-from ..progress import busy, unshown
+from ..progress import busy, in_lines
 from ..terminal import say, silence
 
 KEPT = "Stopped. Estimates of files that were done are kept; give the others to go on."
@@ -32,7 +32,7 @@ def estimate(
     Writes the most likely graph with its settings and a drawing, all that were found with their probabilities, and
     where the dry sound is given, what it sounds like through the graph, and a page.
     """
-    with plain_errors(stopped=KEPT), silence(quiet), unshown(json):
+    with plain_errors(stopped=KEPT), silence(quiet), in_lines(json):
         with busy("reading the model"):
             from ...estimate.estimator import Estimator
             from ..estimate import refuse_results, run_estimates, tasks_of

@@ -9,7 +9,7 @@ import typer
 from ..faults import plain_errors, usage
 from ..options import OwnProcessors, ResultFolder, refuse_missing
 from ..own_processors import find_maker
-from ..progress import busy, unshown
+from ..progress import busy, in_lines
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     Prints how each node was carried over, and how far its sound is from ours.
     """
     options = {name: True for name, given in {"responses": responses}.items() if given}
-    with plain_errors("exchange"), unshown(as_json):
+    with plain_errors("exchange"), in_lines(as_json):
         with busy("starting"):
             from ..export import check_export, export_folder, plain, print_written
         with usage():

@@ -7,7 +7,7 @@ import typer
 
 from ..config import NOT_ASKED, make_request
 from ..faults import INTERRUPTED, RESUMES, plain_errors, usage
-from ..progress import busy, unshown
+from ..progress import busy, in_lines
 from ..search_options import given, with_search_options
 from ..terminal import silence
 
@@ -85,7 +85,7 @@ def search(
     """
     with plain_errors(), usage():
         request = make_request(given(ctx, *NOT_ASKED), config)
-    with plain_errors(stopped=RESUMES), silence(request.quiet), unshown(request.json):
+    with plain_errors(stopped=RESUMES), silence(request.quiet), in_lines(request.json):
         with busy("reading the stems and the mix"):
             from ..report import leave_report
             from ..search import check_request, folders_of, read_searches, run_search, run_seeds

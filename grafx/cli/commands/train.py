@@ -11,7 +11,7 @@ from ...choices import DRY
 from ...errors import EstimateError
 from ..faults import RESUMES, plain_errors, usage
 from ..outputs import check_folder
-from ..progress import busy, unshown
+from ..progress import busy, in_lines
 from ..terminal import silence, warnings_as_notices
 
 Dry = Enum("Dry", {name: name for name in DRY}, type=str)
@@ -59,7 +59,7 @@ def train(
     Makes random graphs and their sounds, and learns to read the graphs off them. Interrupt it at any time: the same
     command resumes. Several devices or machines run the same command.
     """
-    with plain_errors(stopped=RESUMES), silence(quiet), unshown(json), warnings_as_notices(UserWarning):
+    with plain_errors(stopped=RESUMES), silence(quiet), in_lines(json), warnings_as_notices(UserWarning):
         for folder in (out, *([tensorboard] if tensorboard else [])):
             check_folder(folder, EstimateError)
         _refuse_making(data, prior=prior, sounds=sounds, examples=examples)

@@ -17,7 +17,7 @@ from ...text import printable
 from ...words import clock, count, duration
 from ..config import Request
 from ..live import LONGEST, SteadyLive
-from ..progress import is_seen, is_wanted
+from ..progress import is_seen
 from ..search import print_json
 from ..terminal import error_terminal, notice, remark, say
 from ..wrapping import wrapped
@@ -64,7 +64,7 @@ class Tally:
         self.where = count(sum(worker["nthreads"] for worker in workers), "worker")
         if not workers:
             notice(f"The scheduler at {client.scheduler.address} has no workers yet; songs begin when one comes.")
-        if not self.live and is_wanted():
+        if not self.live:
             remark(f"{count(self.total, 'song')}, {self.kept} of them done before; {self.where}.")
 
     def take(self, event: Event) -> None:
@@ -89,8 +89,7 @@ class Tally:
 
     def _line(self, text: str) -> None:
         self.said = time.monotonic()
-        if is_wanted():
-            remark(text if self.live else f"{text} [{self.words()}]")
+        remark(text if self.live else f"{text} [{self.words()}]")
 
     def words(self) -> str:
         """How far all is, in words."""
