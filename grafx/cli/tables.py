@@ -11,8 +11,8 @@ from rich.text import Text
 from .terminal import say, terminal
 from .wrapping import column_widths, longest_word, wrapped
 
-FRAMED = {"box": box.HEAVY_HEAD}
-BARE = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
+FRAMED: dict[str, Any] = {"box": box.HEAVY_HEAD}
+BARE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
 
 
 def print_table(
