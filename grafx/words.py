@@ -29,3 +29,12 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def clock(seconds: float | None) -> str:
+    """Format a time as it is shown while it passes: ``"0:12"``, ``"1:02:03"``, and ``"–:––"`` where it is not known."""
+    if seconds is None:
+        return "–:––"
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

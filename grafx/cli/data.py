@@ -22,11 +22,11 @@ def make_datasets(
 
 def write_datasets(datasets: list[GraphDataset], out: Path, workers: int) -> bool:
     """Write all splits, with a progress bar, and return whether they are complete."""
-    with interrupts() as interrupted, shown_progress() as show:
+    with interrupts() as interrupted, shown_progress("looking for what is made already") as show:
         for dataset in datasets:
 
             def tell(done: int, total: int, split: str = dataset.split) -> None:
-                show(split, done, total, "examples")
+                show(f"examples for {split}", done, total, "")
 
             if not write_shards(dataset, out, workers, tell, interrupted):
                 return False

@@ -11,6 +11,8 @@ from ..audio import write_audio
 from ..errors import AudioError
 from ..files import write_through
 from ..search import Options, Search
+from ..text import printable
+from .progress import busy
 from .report import TRUTH_FILE, leave_report
 from .search import run_search
 from .sources import AUDIO, TARGET
@@ -20,6 +22,15 @@ SOURCE = "The Easton Ellises, “Falcon 69”"
 NAMES = ("drums", "bass", "other", "vocals")
 MASTER_GAIN_DB = -8.0
 OPTIONS = Options(fit_steps=160)
+
+PLAN = (
+    "The demo mixes four real stems with effects that are not ours, searches for a graph that makes the same mix, and"
+    " leaves the graph, its drawing, sounds and a page to compare all."
+)
+TIME = (
+    "That takes about five minutes on two cores, less on more; soon the bar tells how long it is here. Ctrl-C stops it,"
+    " and the same command resumes."
+)
 
 TRUTH = {
     "drums": ["compressor over -24 dB, 3:1", "gain -3.0 dB left, -3.0 dB right"],
@@ -37,10 +48,13 @@ def run_demo(out: Path) -> bool:
     Returns:
         True if the search finished, false if it was interrupted.
     """
-    stems, sample_rate = read_excerpt()
-    mix = mix_elsewhere(stems, sample_rate)
+    notice(f"{PLAN} They go to {printable(out)}. {TIME}")
+    with busy("mixing the stems"):
+        stems, sample_rate = read_excerpt()
+        mix = mix_elsewhere(stems, sample_rate)
+        search = Search(stems, mix, sample_rate, NAMES, options=OPTIONS)
     notice(f"{len(NAMES)} stems of {SOURCE}, {stems.shape[-1] / sample_rate:.1f} s, mixed with pedalboard.")
-    finished = run_search(Search(stems, mix, sample_rate, NAMES, options=OPTIONS), out, TRUTH)
+    finished = run_search(search, out, TRUTH)
     for name, signal in (*zip(NAMES, stems, strict=True), (Path(TARGET).stem, mix)):
         write_audio(out / AUDIO / f"{name}.wav", signal, sample_rate)
     write_through(out / TRUTH_FILE, (json.dumps(TRUTH, indent=1, ensure_ascii=False) + "\n").encode())

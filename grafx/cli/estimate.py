@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
+from rich.table import Column
 from torch import Tensor
 
 from ..audio import audio_writer, conform, read_audio
@@ -24,9 +24,11 @@ from ..parameters.words import node_text
 from ..search.songs.names import folder_key
 from ..text import printable
 from .estimated import about_estimate
+from .progress import shown_progress
 from .report import REPORT_FILE
 from .results import alone_in
-from .terminal import notice, remark, silence, terminal
+from .tables import print_table
+from .terminal import complain, notice, remark, silence
 
 ESTIMATES_FILE, DRAWING_FILE, SOUND_FILE = "estimates.json", "graph.svg", "estimate.wav"
 FILES = DRAWING_FILE, ESTIMATES_FILE
@@ -63,6 +65,23 @@ def refuse_results(out: Path) -> None:
         raise EstimateError(
             f"{printable(out)} already holds {', '.join(present)}, which is left as it is: give another folder."
         )
+
+
+def run_estimates(model: Estimator, tasks: Sequence[Task], k: int, quiet: bool) -> tuple[list[dict[str, Any]], int]:
+    """Estimate graphs of files, and return what was found, and how many could not be estimated, if there are others."""
+    found, failed = [], 0
+    with shown_progress("estimating") as show:
+        for place, task in enumerate(tasks):
+            if len(tasks) > 1:
+                show("estimating", place, len(tasks), printable(task.file.name))
+            try:
+                found.append(run_estimate(model, task, k, quiet))
+            except AudioError as error:
+                if len(tasks) == 1:
+                    raise
+                failed += 1
+                complain(str(error))
+    return found, failed
 
 
 def run_estimate(model: Estimator, task: Task, k: int, quiet: bool = False) -> dict[str, Any]:
@@ -115,13 +134,11 @@ def _cables(G: GRAFX) -> list[dict[str, Any]]:
 
 
 def _print(task: Task, found: Sequence[Estimate], graphs: Sequence[GRAFX]) -> None:
-    table = Table(title=printable(task.file.name), title_justify="left", show_lines=True)
-    table.add_column("probability", justify="right")
-    table.add_column("graph", overflow="fold")
+    rows = []
     for one, G in zip(found, graphs, strict=True):
         lines = [node_text(data) for _, data in G.nodes(data=True) if data["node_type"] not in ("in", "out")]
-        table.add_row(f"{one.probability:.1%}", "\n".join(map(printable, lines)) or "–")
-    terminal.print(table)
+        rows.append((f"{one.probability:.1%}", "\n".join(map(printable, lines)) or "–"))
+    print_table(printable(task.file.name), (Column("probability", justify="right"), "graph"), rows, ruled=True)
 
 
 def _write(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
+from rich.table import Column
 from torch import Tensor
 
 from ..audio import read_stems
@@ -25,7 +25,8 @@ from .outputs import check_file, check_folder
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
 from .sources import audio_of, stems_in_order, stems_of_search
-from .terminal import notice, say, terminal
+from .tables import print_table
+from .terminal import notice, say
 
 LEVEL = "level"
 """Node type of the gains between the level of files and that at which an estimated graph holds."""
@@ -118,15 +119,12 @@ def plain(written: Written) -> dict[str, Any]:
 def print_written(written: Written) -> None:
     """Print how each node was carried over."""
     if written.carried:
-        table = Table(title="What was carried over", title_justify="left")
-        for column in ("node", "how", "as"):
-            table.add_column(column, overflow="fold")
-        table.add_column("differs by", justify="right")
-        table.add_column("note", overflow="fold")
+        rows = []
         for each in written.carried:
             away = "" if each.distance_db is None else f"{signed(each.distance_db, 1)} dB"
-            table.add_row(printable(f"{each.node} {each.type}"), each.how, each.became, away, each.note)
-        terminal.print(table)
+            rows.append((printable(f"{each.node} {each.type}"), each.how, each.became, away, each.note))
+        columns = ("node", "how", "as", Column("differs by", justify="right"), "note")
+        print_table("What was carried over", columns, rows)
     if written.distance is not None:
         loss = written.distance.match_loss
         also = "" if loss is None else f", match loss {loss:.4f}"

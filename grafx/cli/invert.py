@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column
 from torch import Tensor
 
 from ..audio import audio_digest, read_audio
@@ -23,7 +23,8 @@ from ..words import signed
 from .outputs import check_folder
 from .progress import CHECKPOINT, SECONDS_BETWEEN_CHECKPOINTS, interrupts, shown_progress
 from .results import alone_in
-from .terminal import notice, say, terminal
+from .tables import print_table
+from .terminal import notice, say
 
 PHASES = {
     "scan": "scanning all settings",
@@ -105,7 +106,7 @@ def _run_with_progress(
 ) -> bool:
     """Run an inversion until it ends or is interrupted, and return whether it was interrupted."""
     saved = time.monotonic()
-    with shown_progress() as show:
+    with shown_progress(PHASES["scan"]) as show:
         for step in inverting.run():
             show(PHASES[step.phase], step.step, step.total, f"loss {step.loss:.4f}")
             if interrupted():
@@ -131,17 +132,13 @@ def _is_finished(out: Path, fingerprint: str) -> bool:
 
 def print_inversion(found: Inversion, processor: Processor) -> None:
     """Print the settings found next to the defaults."""
-    table = Table(title="Settings", title_justify="left")
-    table.add_column("")
-    for column in ("default", "found"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for leaf in processor.leaves():
-        control = leaf.control
-        table.add_row(leaf.name, number(control.default), number(found.settings[leaf.name]), control.unit)
-    table.add_section()
-    table.add_row("spectral loss", number(found.starting_loss), number(found.loss), "")
-    terminal.print(table)
+    rows = [
+        (leaf.name, number(leaf.control.default), number(found.settings[leaf.name]), leaf.control.unit)
+        for leaf in processor.leaves()
+    ]
+    rows.append(("spectral loss", number(found.starting_loss), number(found.loss), ""))
+    numbers = (Column(header, justify="right") for header in ("default", "found"))
+    print_table("Settings", ("", *numbers, "unit"), rows)
     if found.starting_loss > 0:
         say(f"The loss is {found.loss / found.starting_loss:.3f} of that of the default settings.")
     level = 20 * math.log10(max(found.gain, 1e-9))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column
 from torch import Tensor
 
 from ..audio import conform, read_audio
@@ -19,9 +19,11 @@ from .estimated import level_of
 from .material import ROUNDED, span_text
 from .options import refuse_missing
 from .outputs import check_folder
+from .progress import shown_progress
 from .sources import find_sources
 from .stems import stem_names
-from .terminal import notice, say, terminal
+from .tables import print_table
+from .terminal import notice, say
 
 MIX = "mix.wav"
 
@@ -51,8 +53,10 @@ def listening_test(
     signal, rate = read_audio(reference, notice)
     target = conform(signal, rate, rate, printable(reference), notice)
     sounds = {REFERENCE: (target, _begin(reference, rate))}
-    for name, path in zip(_names(paths), paths, strict=True):
-        sounds[name] = _sound(path, rate, stem_paths)
+    with shown_progress("reading the sounds") as show:
+        for place, (name, path) in enumerate(zip(_names(paths), paths, strict=True)):
+            show("mixing and reading sounds", place, len(paths), printable(name))
+            sounds[name] = _sound(path, rate, stem_paths)
     cut = _cut(sounds, rate, start, end)
     target = cut.pop(REFERENCE)
     found = write_listening_test(cut, target, rate, out, page or file_name(reference.stem, "mix"))
@@ -66,13 +70,11 @@ def listening_test(
 
 def print_test(conditions: Sequence[Condition], out: Path) -> None:
     """Print what was written."""
-    table = Table(title="Sounds, equally loud", title_justify="left")
-    table.add_column("sound", overflow="fold")
-    table.add_column("was", justify="right")
-    table.add_column("changed by", justify="right")
-    for each in conditions:
-        table.add_row(printable(each.name), f"{signed(each.lufs, 1)} LUFS", f"{signed(each.gain_db, 1)} dB")
-    terminal.print(table)
+    rows = [
+        (printable(each.name), f"{signed(each.lufs, 1)} LUFS", f"{signed(each.gain_db, 1)} dB") for each in conditions
+    ]
+    numbers = (Column(header, justify="right") for header in ("was", "changed by"))
+    print_table("Sounds, equally loud", ("sound", *numbers), rows)
     say(f"Wrote {out / CONFIG_FILE}. In the folder configs of webMUSHRA, it is ?config={out.name}/{CONFIG_FILE}.")
 
 

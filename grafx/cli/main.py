@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from .helping import HelpingCommand, HelpingGroup
 from .terminal import say
 
 COMMANDS = {
@@ -28,7 +28,7 @@ COMMANDS = {
 """Name to summary, the first sentence of the function that the module of this name has."""
 
 
-class Commands(TyperGroup):
+class Commands(HelpingGroup):
     """Commands that are known by name and summary until one is called, as their imports take seconds."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -51,7 +51,7 @@ def load(name: str) -> Any:
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
     alone = typer.Typer(add_completion=False)
-    alone.command(name)(found)
+    alone.command(name, cls=HelpingCommand)(found)
     return typer.main.get_command(alone)
 
 

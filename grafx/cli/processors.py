@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch.nn as nn
-from rich.table import Table
+from rich.table import Column
+from rich.text import Text
 
 from .. import processors as library
 from ..processors.contract import contract_of
@@ -16,7 +17,9 @@ from ..search import console_processors
 from ..search.mixing.console import ROLES
 from ..search.mixing.weighted import inner
 from ..words import count
+from .tables import print_table
 from .terminal import say, terminal
+from .wrapping import described
 
 
 def console_types() -> dict[str, nn.Module]:
@@ -99,12 +102,10 @@ def _control(leaf: Leaf) -> dict[str, Any]:
 
 
 def print_all(title: str, processors: Mapping[str, Any]) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("what it is", overflow="fold")
-    for name, processor in processors.items():
-        table.add_row(name, _summary(processor if inspect.isclass(processor) else type(processor)))
-    terminal.print(table)
+    classes = {name: each if inspect.isclass(each) else type(each) for name, each in processors.items()}
+    say(title, style="bold")
+    for name, text in described([(name, _summary(cls)) for name, cls in classes.items()], terminal.width):
+        terminal.print(Text(name, "cyan") + Text(text), soft_wrap=True)
     terminal.print()
 
 
@@ -120,17 +121,13 @@ def print_one(name: str, processor: Any) -> None:
     if not about["controls"]:
         say("It has no controls.")
         return
-    table = Table(title=count(len(about["controls"]), "control"), title_justify="left")
-    table.add_column("name", overflow="fold")
-    for column in ("lowest", "highest", "default"):
-        table.add_column(column, justify="right")
-    for column in ("unit", "scale"):
-        table.add_column(column)
+    rows = []
     for control in about["controls"]:
         shape = f" × {' × '.join(map(str, control['shape']))}" if control["shape"] else ""
         limits = (_number(control[limit]) for limit in ("low", "high", "default"))
-        table.add_row(control["name"] + shape, *limits, control["unit"], control["scale"])
-    terminal.print(table)
+        rows.append((control["name"] + shape, *limits, control["unit"], control["scale"]))
+    numbers = (Column(header, justify="right") for header in ("lowest", "highest", "default"))
+    print_table(count(len(rows), "control"), ("name", *numbers, "unit", "scale"), rows)
 
 
 def _number(value: Any) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch.nn as nn
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 
 from ..audio import StemStream, audio_writer
 from ..data import GRAFX
@@ -15,9 +13,10 @@ from ..search.mixing.console import hearing_processors
 from .estimated import level_of, processors_of_estimate
 from .outputs import check_audio_file
 from .own_processors import Maker, check_own_types, made_by
+from .progress import busy, shown_progress
 from .results import load_folder
 from .sources import check_mixing_graph, stems_in_order, stems_of_search
-from .terminal import error_terminal, notice
+from .terminal import notice
 
 BLOCK = 65536
 MOST_SECONDS_OF_TAIL = 100
@@ -56,9 +55,10 @@ def render_folder(
         stream = StemStream(stem_paths, metadata["sample_rate"], notice)
         _render_blocks(G, stream, out, block or BLOCK, tail, own, level)
         return
-    stems, sample_rate = stems_of_search(stem_paths, metadata["sample_rate"], metadata)
-    with audio_writer(out, 2, sample_rate, stems.shape[-1], notice) as write:
-        write(render_mix(G, stems.mul_(level), sample_rate, own) / level)
+    with busy("mixing"):
+        stems, sample_rate = stems_of_search(stem_paths, metadata["sample_rate"], metadata)
+        with audio_writer(out, 2, sample_rate, stems.shape[-1], notice) as write:
+            write(render_mix(G, stems.mul_(level), sample_rate, own) / level)
 
 
 def _render_blocks(
@@ -66,15 +66,14 @@ def _render_blocks(
 ) -> None:
     """Mix stems of any length in constant memory, with a progress bar."""
     mixer = MixStream(G, stems.sample_rate, own)
-    late = mixer.latency_samples
-    columns = TextColumn("mixing"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    late, done = mixer.latency_samples, 0
     most = stems.num_samples + MOST_SECONDS_OF_TAIL * stems.sample_rate
-    progress = ProgressBar(*columns, console=error_terminal)
-    with audio_writer(out, 2, stems.sample_rate, most, notice) as write, progress as bar:
-        task = bar.add_task("mixing", total=stems.num_samples)
+    with audio_writer(out, 2, stems.sample_rate, most, notice) as write, shown_progress("mixing") as show:
+        show("mixing", 0, stems.num_samples, "samples")
         for block in stems.blocks(size):
             mixed = mixer(level * block) / level
             write(mixed[:, late:])
             late = max(0, late - mixed.shape[1])
-            bar.advance(task, block.shape[-1])
+            done += block.shape[-1]
+            show("mixing", done, stems.num_samples, "samples")
         write(mixer.finish(tail)[:, late:] / level)

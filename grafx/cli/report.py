@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .options import REPORT_FILE as REPORT_FILE
+from .progress import busy
 from .results import metrics_beside
 from .sources import Sources, find_sources
 from .terminal import notice, remark, silence
@@ -13,6 +14,11 @@ TRUTH_FILE = "truth.json"
 
 def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None) -> None:
     """Write the report of a folder's graph, with what lies beside it: its metrics and the ground truth."""
+    with busy("writing the page"):
+        _write_page(folder, out, sources, truth)
+
+
+def _write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None) -> None:
     from ..report import read_truth, write_report
 
     if truth is None and (folder / TRUTH_FILE).is_file():

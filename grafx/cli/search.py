@@ -17,7 +17,7 @@ from .material import Material, read_material
 from .outputs import check_folder
 from .own_processors import Maker, find_maker, made_by
 from .prior import starts_for
-from .progress import CHECKPOINT, interrupts, run_with_progress
+from .progress import CHECKPOINT, busy, interrupts, run_with_progress
 from .results import alone_in, finished_metrics, refuse_results, result_files
 from .seeds import has_results, num_processes, refuse_others, requests_of_seeds, write_best
 from .summary import print_summary
@@ -225,7 +225,8 @@ def search_into(
         save_checkpoint(search, out / CHECKPOINT)
         if request is not None and not is_own_config(out, config):
             write_config(request, out)
-        metrics = write_results(search, out, _about(request))
+        with busy("writing the results"):
+            metrics = write_results(search, out, _about(request))
         if not stopped:
             remove_checkpoint(out / CHECKPOINT)
     return metrics

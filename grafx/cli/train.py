@@ -28,7 +28,7 @@ def run_train(
 
     fabric = make_fabric(**where)
     with silence(not fabric.is_global_zero), interrupts() as interrupted:
-        with shown_progress() as show:
+        with shown_progress("looking for what is made already") as show:
             finished = train(recipe, out, data, workers, fabric, tensorboard, show, interrupted)
         if not finished:
             notice(f"Stopped. What is done is in {out}; the same command resumes.")

@@ -89,6 +89,7 @@ def train(
             show("measuring", 0, 1, "the model")
             save_model(replace(model, about={**model.about, "measures": measure(model, corpora[1])}), out)
             (out / CHECKPOINT_FILE).unlink(missing_ok=True)
+            show("measuring", 1, 1, "the model")
         fabric.barrier()
         return finished
 

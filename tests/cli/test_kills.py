@@ -1,6 +1,7 @@
 """A search that is killed at any moment, and goes on, leaves the same bytes as one that was not."""
 
 import json
+import re
 import signal
 import time
 
@@ -111,20 +112,25 @@ def test_each_phase_is_a_line(searched):
         "pruning, round 1",
         "fine-tuning, round 1",
     ]
-    assert "loss" in lines[1] and "processors" in lines[1] and lines[1].endswith(" s")
+    assert "plain sum" in lines[0] and "loss" in lines[1] and "processors" in lines[1]
+    assert re.search(r"\d s, (\d+ min )?\d+ s left$", lines[1]) and re.search(r"\d s( left)?$", lines[-1])
 
 
 def test_lines_come_now_and_then(monkeypatch, capsys):
-    now = iter([0.0, 1.0, 9.9, 11.1, 12.0, 21.2])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(terminal.error_terminal, "_file", None)
-    with progress.shown_progress() as show:
-        for step in range(1, 6):
-            show("fitting", step, 5, f"loss {1 / step:.2f}")
+    with progress.shown_progress("not for lines") as show:
+        for step, now[0] in enumerate([0.0, 2.0, 9.0, 12.0, 13.0, 22.4]):
+            show("fitting", step, 5, f"loss {1 / (step + 1):.2f}")
+        now[0] = 23.0
+        show("measuring", 5, 5, "")
     assert capsys.readouterr().err.splitlines() == [
-        "fitting: 1 of 5, loss 1.00, 1 s",
-        "fitting: 3 of 5, loss 0.33, 11 s",
-        "fitting: 5 of 5, loss 0.20, 21 s",
+        "fitting: 0 of 5, loss 1.00, 0 s",
+        "fitting: 1 of 5, loss 0.50, 2 s, 8 s left",  # the first loss, and the first time
+        "fitting: 3 of 5, loss 0.25, 12 s, 8 s left",
+        "fitting: 5 of 5, loss 0.17, 22 s",
+        "measuring: 5 of 5, 23 s",
     ]
 
 

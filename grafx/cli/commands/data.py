@@ -10,8 +10,9 @@ import typer
 from ...choices import AUDIBLE_DB, BY
 from ...errors import EstimateError
 from ...words import count as counted
-from ..faults import INTERRUPTED, plain_errors
+from ..faults import INTERRUPTED, RESUMES, plain_errors
 from ..outputs import check_folder
+from ..progress import busy, in_lines
 from ..terminal import notice, say, silence, warnings_as_notices
 
 By = Enum("By", {name: name for name in BY}, type=str)
@@ -53,15 +54,16 @@ def data(
 
     Interrupt it at any time: the same command resumes.
     """
-    from ...estimate.prior import load_prior
-    from ...estimate.sounds import sounds_named
-    from ...estimate.splits import SPLITS
-    from ..data import a_tenth, make_datasets, write_datasets
+    with plain_errors(stopped=RESUMES), silence(quiet), in_lines(json), warnings_as_notices(UserWarning):
+        with busy("reading the sounds"):
+            from ...estimate.prior import load_prior
+            from ...estimate.sounds import sounds_named
+            from ...estimate.splits import SPLITS
+            from ..data import a_tenth, make_datasets, write_datasets
 
-    with plain_errors(), silence(quiet), warnings_as_notices(UserWarning):
-        check_folder(out, EstimateError)
-        graphs = load_prior(prior)
-        dry = sounds_named(sounds, graphs.sample_rate, notice)
+            check_folder(out, EstimateError)
+            graphs = load_prior(prior)
+            dry = sounds_named(sounds, graphs.sample_rate, notice)
         sizes = dict(zip(SPLITS, (count, *(a_tenth(count) if n is None else n for n in (valid, test))), strict=True))
         options = {
             "seconds": seconds,

@@ -8,6 +8,7 @@ import typer
 from ..draw import check_picture, check_texts, draw_folder, page_options, texts_of
 from ..faults import plain_errors, usage
 from ..options import ResultFolder, refuse_missing
+from ..progress import busy
 from ..terminal import say
 
 TEXTS = "short_type, node_type, node_id, name, chain, level, settings, wet, or an attribute of the nodes"
@@ -52,15 +53,17 @@ def draw(
     texts = {"inside": texts_of(inside), "above": texts_of(above), "edges": texts_of(edges)}
     with plain_errors():
         refuse_missing(folder)
-        from ..estimated import processors_of_estimate
-        from ..results import load_folder, metrics_beside
+        with busy("reading the graph"):
+            from ..estimated import processors_of_estimate
+            from ..results import load_folder, metrics_beside
 
-        G, _, metadata = load_folder(folder)
+            G, _, metadata = load_folder(folder)
     with usage():
         check_texts(G, **texts)
     with plain_errors():
         page["processors"] = processors_of_estimate(metadata) if "thumbnail" in (texts["inside"] or ()) else None
         labels = {"node_inside": texts["inside"], "node_above": texts["above"], "edge_label": texts["edges"]}
         metrics = metrics_beside(folder if folder.is_dir() else folder.parent)
-        draw_folder(G, out, metrics, before, vertical=vertical, title=title, groups=groups, **labels, **page)
+        with busy("drawing"):
+            draw_folder(G, out, metrics, before, vertical=vertical, title=title, groups=groups, **labels, **page)
         say(f"Wrote {out}.")

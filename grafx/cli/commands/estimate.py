@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ...errors import AudioError, EstimateError
+from ...errors import EstimateError
 from ..faults import plain_errors
 from ..outputs import check_folder
-from ..terminal import complain, say, silence
+from ..progress import busy, in_lines
+from ..terminal import say, silence
+
+KEPT = "Stopped. Estimates of files that were done are kept; give the others to go on."
 
 
 def estimate(
@@ -29,24 +32,17 @@ def estimate(
     Writes the most likely graph with its settings and a drawing, all that were found with their probabilities, and
     where the dry sound is given, what it sounds like through the graph, and a page.
     """
-    from ...estimate.estimator import Estimator
-    from ..estimate import refuse_results, run_estimate, tasks_of
+    with plain_errors(stopped=KEPT), silence(quiet), in_lines(json):
+        with busy("reading the model"):
+            from ...estimate.estimator import Estimator
+            from ..estimate import refuse_results, run_estimates, tasks_of
 
-    with plain_errors(), silence(quiet):
-        tasks = tasks_of(files, dry or [], out)
-        check_folder(out, EstimateError)
-        estimator = Estimator.load(model)
-        for task in tasks:
-            refuse_results(task.out)
-        said, failed = [], 0
-        for task in tasks:
-            try:
-                said.append(run_estimate(estimator, task, k, json))
-            except AudioError as error:
-                if len(tasks) == 1:
-                    raise
-                failed += 1
-                complain(str(error))
+            tasks = tasks_of(files, dry or [], out)
+            check_folder(out, EstimateError)
+            estimator = Estimator.load(model)
+            for task in tasks:
+                refuse_results(task.out)
+        said, failed = run_estimates(estimator, tasks, k, json)
         if json:
             print(json_format.dumps(said, indent=1))
         elif failed:

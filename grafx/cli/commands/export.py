@@ -9,6 +9,7 @@ import typer
 from ..faults import plain_errors, usage
 from ..options import OwnProcessors, ResultFolder, refuse_missing
 from ..own_processors import find_maker
+from ..progress import busy, in_lines
 
 
 def export(
@@ -37,15 +38,16 @@ def export(
 
     Prints how each node was carried over, and how far its sound is from ours.
     """
-    from ..export import check_export, export_folder, plain, print_written
-
     options = {name: True for name, given in {"responses": responses}.items() if given}
-    with plain_errors("exchange"):
+    with plain_errors("exchange"), in_lines(as_json):
+        with busy("starting"):
+            from ..export import check_export, export_folder, plain, print_written
         with usage():
             check_export(to, out, options)
             maker = find_maker(processors) if processors else None
         refuse_missing(folder)
-        written = export_folder(folder, to, out, stem or [], processors, maker, **options)
+        with busy(f"carrying over and comparing: {to}"):
+            written = export_folder(folder, to, out, stem or [], processors, maker, **options)
         if as_json:
             print(json.dumps(plain(written), indent=1))
         else:

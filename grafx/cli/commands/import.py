@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..faults import plain_errors, usage
+from ..progress import busy
 from ..terminal import say
 
 
@@ -20,10 +21,11 @@ def import_(
     out: Annotated[Path, typer.Option(help="Folder to save the graph to.", show_default=False)],
 ) -> None:
     """Make a graph of what another program has."""
-    from ..import_ import import_graph, reader_of
-
     with plain_errors("exchange"):
-        with usage():
-            name = reader_of(source)
-        G = import_graph(source, name, out)
+        with busy("making a graph"):
+            from ..import_ import import_graph, reader_of
+
+            with usage():
+                name = reader_of(source)
+            G = import_graph(source, name, out)
         say(f"Wrote {out}: {G.number_of_nodes()} nodes.")

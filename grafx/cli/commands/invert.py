@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..faults import INTERRUPTED, plain_errors
+from ..faults import INTERRUPTED, RESUMES, plain_errors
+from ..progress import busy
 
 Synth = Enum("Synth", {name: name for name in ("kick",)}, type=str)
 """Those of :data:`grafx.cli.invert.SYNTHS`."""
@@ -26,11 +27,12 @@ def invert(
     Writes the settings, their sound, spectrograms before and after, and a page. Interrupt it at any time: the best
     settings so far are saved, and the same command resumes.
     """
-    from ..inversions import sources_of_inversion
-    from ..invert import run_invert
-    from ..report import leave_report
+    with plain_errors(stopped=RESUMES):
+        with busy("starting"):
+            from ..inversions import sources_of_inversion
+            from ..invert import run_invert
+            from ..report import leave_report
 
-    with plain_errors():
         if not run_invert(file, synth.value, out, seed):
             raise typer.Exit(INTERRUPTED)
         leave_report(out, lambda folder: sources_of_inversion(folder, file))

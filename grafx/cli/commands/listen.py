@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..faults import plain_errors
+from ..progress import busy
 
 
 def listen(
@@ -38,7 +39,8 @@ def listen(
     By the method of ITU-R BS.1534 (MUSHRA): the sounds are equally loud, the reference is hidden among them, and so
     are low-passed anchors.
     """
-    from ..listen import listening_test, print_test
-
     with plain_errors("exchange"):
+        with busy("starting"):
+            from ..listen import listening_test, print_test
+
         print_test(listening_test(sounds, reference, out, page, start, end, stem or []), out)

@@ -7,6 +7,7 @@ import typer
 from ..faults import plain_errors, usage
 from ..options import Mix, OwnProcessors, ResultFolder, Stems, refuse_missing
 from ..own_processors import find_maker
+from ..progress import busy
 
 
 def open_(
@@ -27,7 +28,8 @@ def open_(
         with usage():
             maker = find_maker(processors) if processors else None
         refuse_missing(folder)
-        from ..open import desk_of, open_desk
+        with busy("reading the graph and its sound"):
+            from ..open import desk_of, open_desk
 
-        desk = desk_of(folder, stems or [], mix, processors, maker)
+            desk = desk_of(folder, stems or [], mix, processors, maker)
         open_desk(desk, port, browser)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..faults import plain_errors, usage
+from ..progress import busy
 from ..terminal import say
 
 JSON = "Print the same as JSON, with all controls."
@@ -18,10 +19,11 @@ def processors(
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
 ) -> None:
     """List the processors, or the controls of one: their units, ranges and defaults."""
-    from ..processors import console_types, describe, describe_all, find, library_classes, print_all, print_one
-
     with plain_errors():
-        types, classes = console_types(), library_classes()
+        with busy("looking for processors"):
+            from ..processors import console_types, describe, describe_all, find, library_classes, print_all, print_one
+
+            types, classes = console_types(), library_classes()
         with usage():
             chosen = None if name is None else find(name, {**classes, **types})
         if as_json:

@@ -8,6 +8,7 @@ import typer
 from ..faults import plain_errors, usage
 from ..options import ResultFolder, StemPaths, refuse_missing
 from ..own_processors import find_maker
+from ..progress import busy
 from ..terminal import say
 
 
@@ -29,7 +30,8 @@ def render(
         with usage():
             maker = find_maker(processors) if processors else None
         refuse_missing(folder)
-        from ..render import render_folder
+        with busy("reading the graph"):
+            from ..render import render_folder
 
         render_folder(folder, stems, out, block, tail, processors, maker)
         say(f"Wrote {out}.")

@@ -11,6 +11,7 @@ from ..faults import plain_errors, usage
 from ..options import PAGES, REPORT_FILE, SETTINGS_FILE, Mix, OwnProcessors, ResultFolder, Stems, refuse_missing
 from ..outputs import check_file
 from ..own_processors import find_maker
+from ..progress import busy
 from ..terminal import say
 
 
@@ -36,15 +37,16 @@ def report(
             maker = find_maker(processors) if processors else None
             check_file(out, PAGES, GraphError)
         refuse_missing(folder, SETTINGS_FILE)
-        from ...report import read_truth
-        from ..inversions import is_inversion, sources_of_inversion
-        from ..report import write_page
-        from ..sources import find_sources
+        with busy("reading the graph and its sound"):
+            from ...report import read_truth
+            from ..inversions import is_inversion, sources_of_inversion
+            from ..report import write_page
+            from ..sources import find_sources
 
-        known = read_truth(truth) if truth else None  # before the audio is read
-        if is_inversion(folder) and not (folder / GRAPH_FILE).exists():
-            sources = sources_of_inversion(folder, mix)
-        else:
-            sources = find_sources(folder, stems or (), mix, processors, maker)
+            known = read_truth(truth) if truth else None  # before the audio is read
+            if is_inversion(folder) and not (folder / GRAPH_FILE).exists():
+                sources = sources_of_inversion(folder, mix)
+            else:
+                sources = find_sources(folder, stems or (), mix, processors, maker)
         write_page(folder, out, sources, known)
         say(f"Wrote {out}.")

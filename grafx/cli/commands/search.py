@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from ..config import NOT_ASKED, make_request
-from ..faults import INTERRUPTED, plain_errors, usage
+from ..faults import INTERRUPTED, RESUMES, plain_errors, usage
+from ..progress import busy, in_lines
 from ..search_options import given, with_search_options
 from ..terminal import silence
 
@@ -84,14 +85,16 @@ def search(
     """
     with plain_errors(), usage():
         request = make_request(given(ctx, *NOT_ASKED), config)
-        from ..report import leave_report
-        from ..search import check_request, folders_of, read_searches, run_search, run_seeds
-        from ..sources import find_sources
+    with plain_errors(stopped=RESUMES), silence(request.quiet), in_lines(request.json):
+        with busy("reading the stems and the mix"):
+            from ..report import leave_report
+            from ..search import check_request, folders_of, read_searches, run_search, run_seeds
+            from ..sources import find_sources
 
-        maker = check_request(request, *folders_of(config))
-    with plain_errors(), silence(request.quiet):
-        new_search = read_searches(request, maker)
-        found = new_search(request)
+            with usage():
+                maker = check_request(request, *folders_of(config))
+            new_search = read_searches(request, maker)
+            found = new_search(request)
         if request.seeds > 1:
             finished = run_seeds(found, new_search, request, config)
         else:

@@ -9,8 +9,9 @@ import typer
 
 from ...choices import DRY
 from ...errors import EstimateError
-from ..faults import plain_errors, usage
+from ..faults import RESUMES, plain_errors, usage
 from ..outputs import check_folder
+from ..progress import busy, in_lines
 from ..terminal import silence, warnings_as_notices
 
 Dry = Enum("Dry", {name: name for name in DRY}, type=str)
@@ -58,7 +59,7 @@ def train(
     Makes random graphs and their sounds, and learns to read the graphs off them. Interrupt it at any time: the same
     command resumes. Several devices or machines run the same command.
     """
-    with plain_errors(), silence(quiet), warnings_as_notices(UserWarning):
+    with plain_errors(stopped=RESUMES), silence(quiet), in_lines(json), warnings_as_notices(UserWarning):
         for folder in (out, *([tensorboard] if tensorboard else [])):
             check_folder(folder, EstimateError)
         _refuse_making(data, prior=prior, sounds=sounds, examples=examples)
@@ -66,12 +67,13 @@ def train(
             "data": {"prior": prior, "sounds": sounds, "examples": examples, "dry": dry and dry.value, "seed": seed},
             "training": {"steps": steps, "seed": seed},
         }
-        from ...estimate.recipe import load_recipe
-        from ..train import run_train
+        with busy("starting"):
+            from ...estimate.recipe import load_recipe
+            from ..train import run_train
 
-        recipe = load_recipe(preset).having(
-            **{part: {k: v for k, v in values.items() if v is not None} for part, values in changes.items()}
-        )
+            recipe = load_recipe(preset).having(
+                **{part: {k: v for k, v in values.items() if v is not None} for part, values in changes.items()}
+            )
         where = {
             "accelerator": accelerator,
             "devices": devices,

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Group
-from rich.live import Live
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,10 +14,13 @@ from rich.text import Text
 from ...search.songs.run import Event
 from ...search.songs.state import DONE, FAILED, RUNNING, WAITING
 from ...text import printable
-from ...words import count, duration
+from ...words import clock, count, duration
 from ..config import Request
+from ..live import LONGEST, SteadyLive
+from ..progress import is_seen
 from ..search import print_json
 from ..terminal import error_terminal, notice, remark, say
+from ..wrapping import wrapped
 
 SECONDS_BETWEEN_LINES = 60
 """How often a line tells how far the songs are that run, where none ends."""
@@ -101,17 +103,21 @@ class Tally:
             words += [f"{duration(seconds * max(self.total - self.kept - worked, 0) / worked)} left"]
         return ", ".join(words)
 
-    def __rich__(self) -> Group:
-        table = Table(box=None, padding=(0, 1))
-        for column in ("song", "", "", ""):
-            table.add_column(column)
-        for name, told in sorted(self.running.items()):
-            place = f"{told.get('step', 0)} of {told['total']}" if "total" in told else "reading"
-            bar = ProgressBar(told.get("total", 1), told.get("step", 0), width=20)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, most = options.max_width, max((options.size.height - 4) // 2, 1)
+        for name, told in sorted(self.running.items())[:most]:
+            yield Text("\n".join(wrapped(printable(name), width)), "bold")
             words = ", ".join(text for text in (told.get("phase", ""), told.get("words", "")) if text)
-            table.add_row(Text(printable(name)), bar, place, Text(words))
+            place = f"{_share(told):4.0%}  {words}" if "total" in told else "      reading"
+            yield Text("\n".join(wrapped(place, width)))
+        if len(self.running) > most:
+            yield Text(f"and {count(len(self.running) - most, 'other song')}")
         ended = self.kept + self.done + len(self.failed)
-        return Group(table, ProgressBar(self.total, ended, width=60), Text(f"{self.words()}; {self.where}"))
+        whole = Table.grid()
+        whole.add_row(ProgressBar(self.total, ended, width=min(width, LONGEST), pulse=not self.where))
+        yield whole
+        words = f"{self.words()}; {self.where or 'starting workers'}; {clock(time.monotonic() - self.started)}"
+        yield Text("\n".join(wrapped(words, width)))
 
     def tell(self, request: Request) -> None:
         """Print the result as it is asked for."""
@@ -145,10 +151,10 @@ class Tally:
 @contextmanager
 def shown(tally: Tally) -> Iterator[None]:
     """Show a tally while it changes, where there is a terminal."""
-    if not error_terminal.is_terminal or error_terminal.quiet:
+    if not is_seen():
         yield
         return
-    with Live(get_renderable=lambda: tally, console=error_terminal, refresh_per_second=2, transient=True):
+    with SteadyLive(tally, error_terminal, transient=True):
         tally.live = True
         yield
     tally.live = False

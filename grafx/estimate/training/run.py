@@ -94,9 +94,13 @@ class TrainingRun:
         """Train to the end, or until stopped; the return value says which."""
         write = writer_of(tensorboard, self.state.step) if tensorboard and self.fabric.is_global_zero else None
         sums, saved = torch.zeros(1 + len(PARTS), device=self.fabric.device), time.monotonic()
+        began = self.state.step
+        show("training", began, self.options.steps, "")
         while self.state.step < self.options.steps and self.state.since < self.options.patience:
             sums += self._step()
             self.state.step += 1
+            if self.state.step == began + 1:
+                show("training", self.state.step, self.options.steps, f"loss {sums[0].item():.3f}")
             if self.state.step % ROWS_OF_CURVE == 0 or self.state.step == self.options.steps:
                 self._log(sums, write, show)
                 sums.zero_()

@@ -2,6 +2,7 @@
 
 import typer
 
+from ...helping import HelpingCommand, HelpingGroup
 from .check import check
 from .collect import collect
 from .prior import prior
@@ -10,10 +11,11 @@ from .search import search
 from .status import status
 
 songs = typer.Typer(
+    cls=HelpingGroup,
     add_completion=False,
     no_args_is_help=True,
     help="Search many songs, and make a data set of what is found.",
 )
 
 for command in (scan, check, search, status, collect, prior):
-    songs.command(command.__name__)(command)
+    songs.command(command.__name__, cls=HelpingCommand)(command)

@@ -7,6 +7,7 @@ import typer
 
 from ....words import count
 from ...faults import plain_errors
+from ...progress import busy
 from ...terminal import say
 
 
@@ -17,18 +18,16 @@ def check(
 
     The status is 1 where there is something.
     """
-    from ....search.songs.check import check_songs
-
     problems, lines = 0, set()
     with plain_errors():
-        for problem in check_songs(manifest):
-            problems += 1
-            lines.add(problem.line)
-            say(
-                f"line {problem.line}, {problem.name}: {problem.text}"
-                if problem.name
-                else f"line {problem.line}: {problem.text}"
-            )
+        with busy("looking at the files of all songs"):
+            from ....search.songs.check import check_songs
+
+            for problem in check_songs(manifest):
+                problems += 1
+                lines.add(problem.line)
+                name = f", {problem.name}" if problem.name else ""
+                say(f"line {problem.line}{name}: {problem.text}")
         if problems:
             say(f"{count(problems, 'problem')} in {count(len(lines), 'line')}.")
             raise typer.Exit(1)

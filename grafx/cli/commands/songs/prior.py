@@ -11,6 +11,7 @@ from ....words import count
 from ...faults import plain_errors, usage
 from ...options import Runs
 from ...outputs import check_file
+from ...progress import busy
 from ...terminal import notice, say
 
 
@@ -23,11 +24,12 @@ def prior(
     grafx search --prior starts from it, and graphs are drawn from it.
     """
     with plain_errors():
-        from ....estimate.prior.fit import fit_prior
-
         with usage():
             check_file(out, (".toml",), EstimateError)
-        found = fit_prior(runs, out.stem, notice)
+        with busy("fitting the prior"):
+            from ....estimate.prior.fit import fit_prior
+
+            found = fit_prior(runs, out.stem, notice)
         with replacing(out) as partial:
             partial.write_text(found.to_toml(), encoding="utf-8")
         say(f"Fitted {count(len(found.kinds), 'kind')} of processors ({', '.join(found.kinds)}): wrote {out}.")

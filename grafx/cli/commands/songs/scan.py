@@ -9,6 +9,7 @@ from ....errors import SearchError
 from ....words import count
 from ...faults import plain_errors, usage
 from ...outputs import check_file
+from ...progress import busy
 from ...terminal import notice, say
 
 NOTES_SHOWN = 10
@@ -23,16 +24,18 @@ def scan(
     A song is a folder with a file mix or mixture and its stems; and what MUSDB18-HQ, MedleyDB and the Mixing Secrets
     library have.
     """
-    from ....search.songs.manifest import CSV_SUFFIX, JSON_SUFFIXES, write_manifest
-    from ....search.songs.scan import scan_songs
-
     with plain_errors():
+        with busy("starting"):
+            from ....search.songs.manifest import CSV_SUFFIX, JSON_SUFFIXES, write_manifest
+            from ....search.songs.scan import scan_songs
+
         with usage():
             check_file(out, (*JSON_SUFFIXES, CSV_SUFFIX), SearchError)
             if out.exists():
                 raise SearchError(f"{out} is there already, and is left as it is: give another --out, or remove it.")
         notes: list[str] = []
-        songs = scan_songs(folder, notes.append)
+        with busy("looking for songs"):
+            songs = scan_songs(folder, notes.append)
         for text in notes[:NOTES_SHOWN]:
             notice(text)
         if len(notes) > NOTES_SHOWN:

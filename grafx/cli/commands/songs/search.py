@@ -7,7 +7,8 @@ import typer
 
 from ....errors import SearchError
 from ...config import NOT_ASKED, make_template
-from ...faults import INTERRUPTED, plain_errors, usage
+from ...faults import INTERRUPTED, RESUMES, plain_errors, usage
+from ...progress import busy, in_lines
 from ...search_options import given, with_options_of
 from ...terminal import silence
 from ..search import search as search_one
@@ -48,6 +49,7 @@ def search(
     """
     with plain_errors(), usage():
         template = make_template(given(ctx, *NOT_ASKED, *OF_RUNNING), ctx.params["config"])
+    with plain_errors(stopped=RESUMES), usage(), silence(template.quiet), in_lines(template.json), busy("starting"):
         if scheduler and workers:
             raise SearchError("The workers of a scheduler are its own: leave --workers out, or --scheduler.")
         from ...songs.search import absolute, check_template, folders_of, search_songs, songs_in
@@ -55,7 +57,7 @@ def search(
         template, folders = absolute(template), folders_of(ctx.params["config"])
         check_template(template, folders)
         total = songs_in(manifest)
-    with plain_errors(), silence(template.quiet):
+    with plain_errors(stopped=RESUMES), silence(template.quiet), in_lines(template.json):
         work = {"folders": folders, "threads": threads, "report": report}
         tally, stopped = search_songs(template, manifest, total, work, scheduler, workers, retries)
         if stopped and tally.left:

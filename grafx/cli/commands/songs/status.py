@@ -5,12 +5,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Column
 
 from ....text import printable
 from ....words import count, duration
 from ...faults import plain_errors
 from ...options import Runs
-from ...terminal import say, terminal
+from ...tables import print_table
+from ...terminal import say
 
 if TYPE_CHECKING:
     from ....search.songs.status import Status
@@ -35,8 +37,6 @@ def status(
 
 
 def _print(found: "Status") -> None:
-    from rich.table import Table
-
     from ....search.songs.state import DONE, FAILED, RUNNING, WAITING
 
     songs, total = found.songs, sum(found.songs.values())
@@ -53,12 +53,8 @@ def _print(found: "Status") -> None:
     elif songs[WAITING] and not found.active:
         say("Nobody runs them on this machine; the command that began resumes.")
     if found.failed:
-        table = Table(title="Failures", title_justify="left", show_lines=True)
-        table.add_column("song", overflow="fold")
-        table.add_column("tried", justify="right")
-        table.add_column("reason", overflow="fold")
-        for state in found.failed[:FAILURES_SHOWN]:
-            table.add_row(printable(state.name), str(state.attempts), printable(state.reason))
-        terminal.print(table)
+        shown = found.failed[:FAILURES_SHOWN]
+        rows = [(printable(state.name), str(state.attempts), printable(state.reason)) for state in shown]
+        print_table("Failures", ("song", Column("tried", justify="right"), "reason"), rows, ruled=True)
         if len(found.failed) > FAILURES_SHOWN:
             say(f"{count(len(found.failed) - FAILURES_SHOWN, 'other song')} failed: --json has all.")
