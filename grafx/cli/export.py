@@ -74,7 +74,7 @@ def export_folder(
         scatter_parameters(G, parameters)
     rate = metadata.get("sample_rate")
     rate = rate if type(rate) is int and rate > 0 else None
-    stems, rate = _stems(folder, G, stem_paths, rate, metadata) if FORMATS[to].hears else (None, rate)
+    stems, rate = _stems(folder, G, stem_paths, rate, metadata, to) if FORMATS[to].hears else (None, rate)
     if rate is None:
         rate = SAMPLE_RATE
         notice(f"The graph was saved without a sample rate: {rate} Hz is taken.")
@@ -136,7 +136,7 @@ def print_written(written: Written) -> None:
 
 
 def _stems(
-    folder: Path, G: GRAFX, paths: Sequence[Path], rate: int | None, metadata: dict[str, Any]
+    folder: Path, G: GRAFX, paths: Sequence[Path], rate: int | None, metadata: dict[str, Any], to: str
 ) -> tuple[Tensor | None, int | None]:
     """What is given, or what the search in the folder had; None where there is neither."""
     if not any(data["node_type"] == "in" for _, data in G.nodes(data=True)):
@@ -148,6 +148,8 @@ def _stems(
         try:
             asked = audio_of(folder.parent if folder.is_file() else folder, G, metadata)
         except AudioError as error:
+            if FORMATS[to].plays:
+                raise ExchangeError(f"The {to} holds the sound of the inputs. {error}") from None
             notice(f"No sound goes into the graph, so that noise is taken to fit and to compare. {error}")
             return None, rate
         paths, names = asked["stems"], asked.get("names")

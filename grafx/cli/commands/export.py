@@ -31,6 +31,9 @@ def export(
             "--responses", help="For pedalboard: impulse responses of all that is linear, in place of fitted settings."
         ),
     ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="For dawproject: how long a graph without inputs plays.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was carried over how as JSON.")] = False,
 ) -> None:
     """Carry a saved graph over to another program.
@@ -39,7 +42,7 @@ def export(
     """
     from ..export import check_export, export_folder, plain, print_written
 
-    options = {name: True for name, given in {"responses": responses}.items() if given}
+    options = {name: given for name, given in {"responses": responses, "seconds": seconds}.items() if given}
     with plain_errors("exchange"):
         with usage():
             check_export(to, out, options)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..carried import Carried, Distance
 from ..distance import distance_between, level_of_difference
+from ..excerpts import excerpt
 from ..parts import Part, heard, play
 from .engine import Engine
 from .program import Function, Program
@@ -15,42 +16,24 @@ from .program import Function, Program
 SECONDS = 2.0  # of sound, at most
 SECONDS_OF_NODE = 0.25
 WORK = 4e9  # characters of a program times samples, which take a few seconds
-NOISE = 0.1  # level of it in place of stems
-
-
-def excerpt(stems: Tensor | None, inputs: int, characters: int, sample_rate: int) -> Tensor:
-    """The loudest part of stems ``(K, C, L)``, or noise, as long as it can soon be played.
-
-    Args:
-        stems: Those of the graph, if there are any.
-        inputs: K.
-        characters: Length of the program.
-        sample_rate: In Hz.
-    """
-    length = max(1, int(min(SECONDS * sample_rate, WORK / characters)))
-    if stems is None:
-        return NOISE * torch.randn(inputs, 2, length, generator=torch.Generator().manual_seed(0))
-    if stems.shape[-1] <= length:
-        return stems
-    power = stems.square().sum((0, 1)).double().cumsum(0)
-    begin = int((power[length:] - power[:-length]).argmax())
-    return stems[..., begin : begin + length]
 
 
 def compared(
-    parts: Sequence[Part], program: Program, stems: Tensor, sample_rate: int
+    parts: Sequence[Part], program: Program, stems: Tensor | None, sample_rate: int
 ) -> tuple[list[Carried], Distance]:
     """Play a program, and each of its functions alone with what the node hears in the graph.
 
     Args:
         parts: The nodes of the graph.
         program: The program.
-        stems: ``(K, C, L)``.
+        stems: ``(K, C, L)``, of which as much is played as is soon done; ``None`` for noise.
         sample_rate: In Hz.
 
     Returns:
         What became of each node, with its distance, and that of the whole.
     """
+    length = max(1, int(min(SECONDS * sample_rate, WORK / len(program.code))))
+    stems = excerpt(stems, sum(part.type == "in" for part in parts), length, sample_rate)
     # In a graph, nothing sounds before the beginning, and what looks ahead does not see what sounds after the end.
     stems = torch.nn.functional.pad(stems, (program.latency, program.latency))
     kept = stems.shape[-1] - program.latency

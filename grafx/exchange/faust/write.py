@@ -13,7 +13,7 @@ from ...errors import ExchangeError
 from ...files import write_text
 from ..carried import Written
 from ..parts import Part, parts_of
-from .compare import compared, excerpt
+from .compare import compared
 from .containers import aligned, crossfaded, late
 from .draft import Draft, Scope, Signal, identifier, plain, slider, total
 from .engine import available
@@ -63,13 +63,10 @@ def write_faust(
         ExchangeError: A node has no exact form in Faust: which, why, what to do.
     """
     parts = parts_of(G, sample_rate, processors)
-    inputs = sum(part.type == "in" for part in parts)
     program = program_of(parts, sample_rate, 2 if stems is None else stems.shape[1], out.stem)
+    carried = compared(parts, program, stems, sample_rate) if available() else (program.carried,)
     write_text(out, program.code)
-    if not available():
-        return Written([out], program.carried)
-    sound = excerpt(stems, inputs, len(program.code), sample_rate)
-    return Written([out], *compared(parts, program, sound, sample_rate))
+    return Written([out], *carried)
 
 
 def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence[int], name: str) -> Program:

@@ -110,7 +110,7 @@ def _filtered(processor: RecursiveFilter, job: Job) -> Rendition:
 @_translated.register(library.ZeroPhaseFIREqualizer)
 @_translated.register(library.NewZeroPhaseFIREqualizer)
 def _zero_phase(processor: Any, job: Job) -> Rendition:
-    """An equalizer without phase, by one with the phase of its magnitudes."""
+    """An equalizer without phase, by one that is played forwards and backwards."""
     channel = getattr(processor, "processor_channel", "mono")
     if job.responses or channel == "pseudo_midside":
         return rendered_linear(job)
@@ -119,9 +119,9 @@ def _zero_phase(processor: Any, job: Job) -> Rendition:
     taps = wet * processor.fir(job.raw["log_magnitude"].double()[None])[0].reshape(-1, 2 * middle + 1)
     taps[:, middle] += dry  # without phase, it adds up
     sides = [heard] if len(taps) == 1 else heard.split(1)
-    curves = [fit.equalizer(row, side, job.sample_rate) for row, side in zip(taps, sides, strict=True)]
-    note = f"magnitudes within {max(curve.away_db for curve in curves):.1f} dB, with other phases"
-    found = [curve.stages for curve in curves]
+    fitted = [fit.zero_phase(row, side, job.sample_rate) for row, side in zip(taps, sides, strict=True)]
+    note = f"magnitudes within {max(each.away_db for each in fitted):.1f} dB, forwards and backwards"
+    found = [each.stages for each in fitted]
     stages = found[0] if channel == "mono" else channels(*found) if channel == "stereo" else mid_side(*found)
     return Rendition(stages, "fitted", note, whole=True)
 
