@@ -83,9 +83,8 @@ def print_test(conditions: Sequence[Condition], out: Path) -> None:
     for each in conditions:
         table.add_row(printable(each.name), f"{signed(each.lufs, 1)} LUFS", f"{signed(each.gain_db, 1)} dB")
     terminal.print(table)
-    say(
-        f"Wrote {out / CONFIG_FILE}. In the folder configs of webMUSHRA, it is ?config={quote(out.absolute().name)}/{CONFIG_FILE}."
-    )
+    address = f"?config={quote(out.absolute().name)}/{CONFIG_FILE}"
+    say(f"Wrote {out / CONFIG_FILE}. In the folder configs of webMUSHRA, it is {address}.")
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

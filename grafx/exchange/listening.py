@@ -130,7 +130,8 @@ def low_passed(signal: Tensor, hertz: float, sample_rate: int) -> Tensor:
 def _check_name(name: str, what: str) -> None:
     if file_name(name) != name or set(name) & MARKUP:
         raise ExchangeError(
-            f"The {what} {name!r} cannot be the name of a file on every system, or of a sound in webMUSHRA: name it otherwise."
+            f"The {what} {name!r} cannot be the name of a file on every system, or has ' or & in it, of which webMUSHRA"
+            " makes something else: name it otherwise."
         )
 
 

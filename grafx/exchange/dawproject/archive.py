@@ -17,6 +17,7 @@ MOST_GROWTH, GROWN = 500, 256 * 2**20
 """How many times its compressed size a file may have, unless it is smaller than the second in bytes: silence alone
 shrinks as much."""
 PIECE = 2**20
+REMEDY = "take the clips that play it out of the project, or export the project again"
 
 
 @contextmanager
@@ -53,9 +54,13 @@ def take_out(archive: zipfile.ZipFile, name: str, to: Path) -> None:
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name.split("/")[0]:
-        raise ExchangeError(f"The project names the file {printable(name)!r}, which leads out of its archive.")
+        raise ExchangeError(
+            f"The project names the file {printable(name)!r}, which leads out of its archive: {REMEDY}."
+        )
     if name not in archive.namelist():
-        raise ExchangeError(f"The project names the file {printable(name)!r}, which its archive does not have.")
+        raise ExchangeError(
+            f"The project names the file {printable(name)!r}, which its archive does not have: {REMEDY}."
+        )
     with open(to, "wb") as file:
         for piece in _pieces(archive, name, MOST_AUDIO):
             file.write(piece)
@@ -102,6 +107,6 @@ def _pieces(archive: zipfile.ZipFile, name: str, most: int) -> Iterator[bytes]:
             if left < 0:
                 raise ExchangeError(
                     f"{printable(name)} has more than {most} bytes when it is unpacked, too many for what it is packed"
-                    " in: take it out of the project, or export the project again."
+                    f" in: {REMEDY}."
                 )
             yield piece
