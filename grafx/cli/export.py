@@ -15,12 +15,14 @@ from ..data import GRAFX, NodeConfigs
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError, ExchangeError
 from ..exchange import FORMATS, Written, write_graph
+from ..files import GRAPH_FILE
 from ..parameters.tensors import scatter_parameters
 from ..processors import StereoGain
 from ..search.mixing.console import SAMPLE_RATE, known_types
 from ..text import printable
 from ..words import signed
 from .estimated import level_of, processors_of_estimate
+from .inversions import is_inversion, sources_of_inversion
 from .outputs import check_file, check_folder
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
@@ -58,7 +60,7 @@ def export_folder(
     maker: Maker | None = None,
     **options: Any,
 ) -> Written:
-    """Write a saved graph in a format of another program.
+    """Write a saved graph, or the settings of an inversion, in a format of another program.
 
     Args:
         folder: That of the graph, or its file.
@@ -69,6 +71,8 @@ def export_folder(
         maker: The function that makes them.
         options: Those of the format.
     """
+    if is_inversion(folder) and not (folder / GRAPH_FILE).is_file():
+        return _export_inversion(folder, to, out, stem_paths, **options)
     G, parameters, metadata = load_folder(folder)
     if parameters:
         scatter_parameters(G, parameters)
@@ -85,6 +89,17 @@ def export_folder(
     if level != 1:
         G, own = levelled(G, level), {**own, LEVEL: StereoGain()}
     return write_graph(G, to, out, rate, stems=stems, processors=own, **options)
+
+
+def _export_inversion(folder: Path, to: str, out: Path, stem_paths: Sequence[Path], **options: Any) -> Written:
+    """Write the graph of the synthesizer that an inversion has set, at the level of the sound that it reproduces."""
+    if stem_paths:
+        raise AudioError(f"The graph has no inputs, but {len(stem_paths)} stems were given: leave them out.")
+    sources = sources_of_inversion(folder)
+    if FORMATS[to].plays:
+        options = {"seconds": sources.stems.shape[-1] / sources.sample_rate, **options}
+    G, own = levelled(sources.G, 1 / sources.metadata["gain"]), {**(sources.processors or {}), LEVEL: StereoGain()}
+    return write_graph(G, to, out, sources.sample_rate, processors=own, **options)
 
 
 def levelled(G: GRAFX, level: float) -> GRAFX:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..faults import plain_errors, usage
-from ..options import OwnProcessors, ResultFolder, refuse_missing
+from ..options import SETTINGS_FILE, OwnProcessors, ResultFolder, refuse_missing
 from ..own_processors import find_maker
 
 
@@ -47,7 +47,7 @@ def export(
         with usage():
             check_export(to, out, options)
             maker = find_maker(processors) if processors else None
-        refuse_missing(folder)
+        refuse_missing(folder, SETTINGS_FILE)
         written = export_folder(folder, to, out, stem or [], processors, maker, **options)
         if as_json:
             print(json.dumps(plain(written), indent=1))

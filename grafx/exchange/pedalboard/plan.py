@@ -143,14 +143,14 @@ def plan_of(G: GRAFX, parts: Sequence[Part], sounds: Sounds, sample_rate: int, r
 def _inputs(parts: Sequence[Part]) -> list[Part]:
     """The ``in`` nodes, in id order, of a graph that has no other sources."""
     inputs = sorted((part for part in parts if part.type == "in"), key=lambda part: part.id)
-    if not inputs:
-        raise ExchangeError("The graph has no input: pedalboard processes sound, and has no synthesizers of its own.")
     for part in parts:
         if part.processor is not None and not part.inlets:
             raise ExchangeError(
                 f"{part.place} ({type(part.processor).__name__}) generates sound, for which pedalboard has no plug-in:"
                 " render it into a stem, and put an 'in' node in its place."
             )
+    if not inputs:
+        raise ExchangeError("The graph has no input, and pedalboard processes sound: put an 'in' node into it.")
     return inputs
 
 
