@@ -23,7 +23,7 @@ KINDS = ("low shelf", *["peak"] * (BANDS - 2), "high shelf")
 
 
 @dataclass(frozen=True)
-class Curve:
+class BandCurve:
     """A low shelf, peaks and a high shelf.
 
     Attributes:
@@ -47,7 +47,7 @@ class Curve:
         return zip(KINDS, self.hertz, self.q, self.db, strict=True)
 
 
-def fitted_curve(magnitudes: Tensor, heard: Tensor, sample_rate: int) -> Curve:
+def fitted_curve(magnitudes: Tensor, heard: Tensor, sample_rate: int) -> BandCurve:
     """Fit an equalizer to the magnitudes of a filter, most where a signal is loud.
 
     Args:
@@ -66,7 +66,8 @@ def fitted_curve(magnitudes: Tensor, heard: Tensor, sample_rate: int) -> Curve:
     error = _response_db(hertz, bands, sample_rate) + level - wanted
     rms = float((weights * error.square()).sum().sqrt())
     is_flat = float((wanted - wanted.mean()).abs().max()) < FLAT_DB
-    return Curve(*bands.tolist(), level, rms, is_flat)
+    f, q, db = bands.tolist()
+    return BandCurve(f, q, db, level, rms, is_flat)
 
 
 def _energies(heard: Tensor, size: int) -> Tensor:

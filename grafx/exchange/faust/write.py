@@ -64,9 +64,9 @@ def write_faust(
     """
     parts = parts_of(G, sample_rate, processors)
     program = program_of(parts, sample_rate, 2 if stems is None else stems.shape[1], out.stem)
-    carried = compared(parts, program, stems, sample_rate) if available() else (program.carried,)
+    heard = compared(parts, program, stems, sample_rate) if available() else None
     write_text(out, program.code)
-    return Written([out], *carried)
+    return Written([out], program.carried) if heard is None else Written([out], *heard)
 
 
 def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence[int], name: str) -> Program:
