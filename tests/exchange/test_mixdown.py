@@ -188,6 +188,19 @@ def test_an_equalizer_without_phase_has_none_there_either(channel, tmp_path):
     assert level_of_difference(mixed, heard(G, sound(), {"it": eq})) < -30
 
 
+@pytest.mark.parametrize("raw, how", [("z_width", "exact"), ("z_room", "fitted"), ("z_damping", "fitted")])
+def test_a_freeverb_beyond_the_knobs_of_a_plugin(raw, how):
+    """What a search may find; its width is a matrix of the channels."""
+    reverb = library.Freeverb()
+    parameters = {name: torch.full((1,), 9.0 if name == raw else 0.0) for name in reverb.parameter_size()}
+    assert max(reverb.raw_to_dsp({n: v[None] for n, v in parameters.items()}).values()) > 1
+    G = GRAFX(config=NodeConfigs.from_processors({"it": reverb}))
+    G.add_serial_chain(["in", {"node_type": "it", "parameters": parameters}, "out"])
+    G.nodes[1]["drywet_weight"] = 0.4
+    (told,) = to_pedalboard(G, {"it": reverb}, RATE, stems=sound()).carried
+    assert told.how == how and (told.distance_db < -80) == (how == "exact")
+
+
 def test_a_fitted_reverb_decays_as_ours():
     reverb = library.STFTMaskedNoiseReverb(ir_len=30000)
     G = GRAFX(config=NodeConfigs.from_processors({"it": reverb}))
