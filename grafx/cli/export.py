@@ -15,12 +15,14 @@ from ..data import GRAFX, NodeConfigs
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError, ExchangeError
 from ..exchange import FORMATS, Written, write_graph
+from ..files import GRAPH_FILE
 from ..parameters.tensors import scatter_parameters
 from ..processors import StereoGain
 from ..search.mixing.console import SAMPLE_RATE, known_types
 from ..text import printable
 from ..words import signed
 from .estimated import level_of, processors_of_estimate
+from .inversions import is_inversion, sources_of_inversion
 from .outputs import check_file, check_folder
 from .own_processors import Maker, check_own_types, made_by
 from .results import load_folder
@@ -59,7 +61,7 @@ def export_folder(
     maker: Maker | None = None,
     **options: Any,
 ) -> Written:
-    """Write a saved graph in a format of another program.
+    """Write a saved graph, or the settings of an inversion, in a format of another program.
 
     Args:
         folder: That of the graph, or its file.
@@ -70,12 +72,14 @@ def export_folder(
         maker: The function that makes them.
         options: Those of the format.
     """
+    if is_inversion(folder) and not (folder / GRAPH_FILE).is_file():
+        return _export_inversion(folder, to, out, stem_paths, **options)
     G, parameters, metadata = load_folder(folder)
     if parameters:
         scatter_parameters(G, parameters)
     rate = metadata.get("sample_rate")
     rate = rate if type(rate) is int and rate > 0 else None
-    stems, rate = _stems(folder, G, stem_paths, rate, metadata) if FORMATS[to].hears else (None, rate)
+    stems, rate = _stems(folder, G, stem_paths, rate, metadata, to) if FORMATS[to].hears else (None, rate)
     if rate is None:
         rate = SAMPLE_RATE
         notice(f"The graph was saved without a sample rate: {rate} Hz is taken.")
@@ -86,6 +90,17 @@ def export_folder(
     if level != 1:
         G, own = levelled(G, level), {**own, LEVEL: StereoGain()}
     return write_graph(G, to, out, rate, stems=stems, processors=own, **options)
+
+
+def _export_inversion(folder: Path, to: str, out: Path, stem_paths: Sequence[Path], **options: Any) -> Written:
+    """Write the graph of the synthesizer that an inversion has set, at the level of the sound that it reproduces."""
+    if stem_paths:
+        raise AudioError(f"The graph has no inputs, but {len(stem_paths)} stems were given: leave them out.")
+    sources = sources_of_inversion(folder)
+    if FORMATS[to].plays:
+        options = {"seconds": sources.stems.shape[-1] / sources.sample_rate, **options}
+    G, own = levelled(sources.G, 1 / sources.metadata["gain"]), {**(sources.processors or {}), LEVEL: StereoGain()}
+    return write_graph(G, to, out, sources.sample_rate, processors=own, **options)
 
 
 def levelled(G: GRAFX, level: float) -> GRAFX:
@@ -134,7 +149,7 @@ def print_written(written: Written) -> None:
 
 
 def _stems(
-    folder: Path, G: GRAFX, paths: Sequence[Path], rate: int | None, metadata: dict[str, Any]
+    folder: Path, G: GRAFX, paths: Sequence[Path], rate: int | None, metadata: dict[str, Any], to: str
 ) -> tuple[Tensor | None, int | None]:
     """What is given, or what the search in the folder had; None where there is neither."""
     if not any(data["node_type"] == "in" for _, data in G.nodes(data=True)):
@@ -146,6 +161,8 @@ def _stems(
         try:
             asked = audio_of(folder.parent if folder.is_file() else folder, G, metadata)
         except AudioError as error:
+            if FORMATS[to].plays:
+                raise ExchangeError(f"The {to} holds the sound of the inputs. {error}") from None
             notice(f"No sound goes into the graph, so that noise is taken to fit and to compare. {error}")
             return None, rate
         paths, names = asked["stems"], asked.get("names")

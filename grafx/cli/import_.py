@@ -5,6 +5,7 @@ from pathlib import Path
 from ..data import GRAFX, save_grafx
 from ..errors import ExchangeError
 from ..exchange import READERS, read_graph
+from ..files import GRAPH_FILE
 from .outputs import check_folder
 from .sources import AUDIO, IMPORTED
 from .terminal import notice
@@ -29,6 +30,8 @@ def reader_of(source: str) -> str:
 def import_graph(source: str, name: str, out: Path) -> GRAFX:
     """Read a source, and save the graph that it makes."""
     check_folder(out, ExchangeError)
+    if (out / GRAPH_FILE).exists():
+        raise ExchangeError(f"{out} holds a graph already, which is left as it is: give another folder, or remove it.")
     G, metadata = read_graph(source, name, out / AUDIO)
     for what in metadata.get("left_out", ()):
         notice(f"Left out: {what}.")

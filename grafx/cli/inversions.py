@@ -57,4 +57,5 @@ def sources_of_inversion(folder: Path, target_path: Path | None = None) -> Sourc
                 f" sound of {length} at {rate} Hz: give the file that was inverted."
             )
         target = signal.mean(0, keepdim=True)[:, lead:] / gain
-    return Sources(G, silence, target, rate, [], processors, printable((target_path or folder.resolve()).stem))
+    title = printable((target_path or folder.resolve()).stem)
+    return Sources(G, silence, target, rate, [], processors, title, {"gain": gain})

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.table import Column
 from torch import Tensor
 
 from ..audio import conform, read_audio
 from ..errors import AudioError, ExchangeError, SearchError
-from ..exchange.listening import ANCHORS, CONFIG_FILE, LONGEST, MOST, REFERENCE, Condition, write_listening_test
+from ..exchange.listening import (
+    ANCHORS,
+    CONFIG_FILE,
+    LONGEST,
+    MARKUP,
+    MOST,
+    REFERENCE,
+    Condition,
+    write_listening_test,
+)
 from ..files import GRAPH_FILE
 from ..search import render_mix
 from ..text import file_name, printable
@@ -59,7 +69,7 @@ def listening_test(
             sounds[name] = _sound(path, rate, stem_paths)
     cut = _cut(sounds, rate, start, end)
     target = cut.pop(REFERENCE)
-    found = write_listening_test(cut, target, rate, out, page or file_name(reference.stem, "mix"))
+    found = write_listening_test(cut, target, rate, out, page or _plain(reference.stem, "mix"))
     if target.shape[-1] > LONGEST * rate:
         seconds = target.shape[-1] / rate
         notice(f"The excerpt lasts {seconds:.1f} s; the recommendation takes up to {LONGEST:g} s: give --start, --end.")
@@ -75,14 +85,20 @@ def print_test(conditions: Sequence[Condition], out: Path) -> None:
     ]
     numbers = (Column(header, justify="right") for header in ("was", "changed by"))
     print_table("Sounds, equally loud", ("sound", *numbers), rows)
-    say(f"Wrote {out / CONFIG_FILE}. In the folder configs of webMUSHRA, it is ?config={out.name}/{CONFIG_FILE}.")
+    address = f"?config={quote(out.absolute().name)}/{CONFIG_FILE}"
+    say(f"Wrote {out / CONFIG_FILE}. In the folder configs of webMUSHRA, it is {address}.")
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Names that no two have, nor the test itself."""
-    names = [file_name(name, "sound") for name in stem_names([path.absolute() for path in paths])]
+    names = [_plain(name, "sound") for name in stem_names([path.absolute() for path in paths])]
     names = [f"{name}-sound" if name.lower() in (REFERENCE, *ANCHORS) else name for name in names]
     return stem_names([Path(f"{name}.wav") for name in names])
+
+
+def _plain(name: str, otherwise: str) -> str:
+    """A name without what no file, or no sound of webMUSHRA, may be called by."""
+    return "".join("_" if each in MARKUP else each for each in file_name(name, otherwise))
 
 
 def _cut(

@@ -26,6 +26,7 @@ class Format:
             processors=None, **options)`` and returns a :class:`.Written`.
         suffix: That of its main file; empty where it is a folder.
         hears: Whether what it writes depends on the sound of stems.
+        plays: Whether it holds the sound of inputs, and so cannot be written without.
         options: Names of the further arguments of its writer that are options of the command line.
     """
 
@@ -33,6 +34,7 @@ class Format:
     writer: str
     suffix: str
     hears: bool = True
+    plays: bool = False
     options: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., "Written"]:
@@ -65,7 +67,11 @@ class Reader:
 FORMATS: dict[str, Format] = {
     "csv": Format("settings with their units, a row for each value", "tables:write_csv", ".csv", hears=False),
     "dawproject": Format(
-        "a project for DAWs: tracks, sends, faders, devices", "dawproject:write_dawproject", ".dawproject"
+        "a project for DAWs: tracks, sends, faders, devices",
+        "dawproject:write_dawproject",
+        ".dawproject",
+        plays=True,
+        options=("seconds",),
     ),
     "json": Format("settings with their units, and the edges", "tables:write_json", ".json", hears=False),
     "faust": Format("a program in Faust, with sliders", "faust:write_faust", ".dsp"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ PEAK = 10 ** (-1 / 20)
 LONGEST, MOST = 12.0, 12
 """Seconds of an excerpt, and conditions with reference and anchors, up to which the recommendation goes."""
 RANDOM = "random"
+MARKUP = {"'", "&"}
+"""What names cannot have besides, as webMUSHRA makes HTML of them."""
 INSTRUCTIONS = (
     "Compare each sound with the reference, and rate how much it differs from it, from 100 (not at all) down to 0."
     " One of them is the reference itself: at least one has to be rated 100."
@@ -93,14 +96,14 @@ def write_listening_test(
     down = min(1.0, PEAK / max(float(sound.abs().max()) for sound in matched.values()))
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
-        config = _read(out / CONFIG_FILE, out.name)
+        config = _read(out / CONFIG_FILE, out.absolute().name)
         folder = out / "audio" / page
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name, sound in matched.items():
             _write_wav(folder / f"{name}.wav", down * sound, sample_rate)
         strict = reference.shape[-1] <= LONGEST * sample_rate and len(matched) <= MOST
-        _put_page(config, _page(page, [name for name in matched if name != REFERENCE], out.name, strict))
+        _put_page(config, _page(page, [name for name in matched if name != REFERENCE], out.absolute().name, strict))
         _write(config, out / CONFIG_FILE)
     return [
         Condition(
@@ -125,8 +128,11 @@ def low_passed(signal: Tensor, hertz: float, sample_rate: int) -> Tensor:
 
 
 def _check_name(name: str, what: str) -> None:
-    if file_name(name) != name:
-        raise ExchangeError(f"The {what} {name!r} cannot be the name of a file on every system: name it otherwise.")
+    if file_name(name) != name or set(name) & MARKUP:
+        raise ExchangeError(
+            f"The {what} {name!r} cannot be the name of a file on every system, or has ' or & in it, of which webMUSHRA"
+            " makes something else: name it otherwise."
+        )
 
 
 def _level(name: str, sound: Tensor, reference: Tensor, sample_rate: int) -> float:
@@ -150,7 +156,7 @@ def _write_wav(path: Path, sound: Tensor, sample_rate: int) -> None:
 
 def _page(name: str, conditions: list[str], folder: str, strict: bool) -> dict[str, Any]:
     """A trial; paths count from the root of webMUSHRA."""
-    where = f"configs/{folder}/audio/{name}"
+    where = f"configs/{quote(folder)}/audio/{quote(name)}"  # browsers take them as addresses
     return {
         "type": "mushra",
         "id": name,
@@ -164,7 +170,7 @@ def _page(name: str, conditions: list[str], folder: str, strict: bool) -> dict[s
         "createAnchor70": False,
         "randomize": True,
         "showConditionNames": False,
-        "stimuli": {condition: f"{where}/{condition}.wav" for condition in conditions},
+        "stimuli": {condition: f"{where}/{quote(condition)}.wav" for condition in conditions},
     }
 
 

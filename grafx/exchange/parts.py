@@ -22,6 +22,7 @@ from ..search.mixing.console import ROLES, console_processors, known_types, made
 from ..search.mixing.mixer import weight_of
 from ..search.mixing.placement import Placement, placed, placements_of
 from ..search.mixing.weighted import passes_dry
+from ..text import printable
 
 Source = tuple[int, int]
 """A node and the number of its outlet."""
@@ -186,7 +187,7 @@ def _part(
     data: Mapping[str, Any], node_id: int, processor: nn.Module | None, inlets: list[list[Source]], placement: Placement
 ) -> Part:
     node_type = data["node_type"]
-    name = data.get("name") or f"{node_type} {node_id}"
+    name = printable(data.get("name") or f"{node_type} {node_id}")
     if processor is None:
         return Part(node_id, node_type, name, inlets=inlets, placement=placement)
     raw = raw_row(processor, data, f"Node {node_id} of type '{node_type}'")

@@ -81,6 +81,25 @@ def test_export(cli, folder, dry, expected, tmp_path):
     assert away == pytest.approx(told["distance"]["db"], abs=0.5) and away < -15
 
 
+@pytest.mark.parametrize("to", ["faust", "dawproject"])
+def test_export_to_what_has_the_level_of_files(cli, folder, dry, expected, tmp_path, to):
+    if to == "faust":
+        pytest.importorskip("cyfaust")
+    source, out = cli.write(tmp_path / "dry.wav", dry), tmp_path / f"mix.{'dsp' if to == 'faust' else to}"
+    result = cli.run("export", folder[0], "--to", to, "--out", out, "--stem", source, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["distance"]["db"] < -80
+    if to == "dawproject":
+        assert cli.run("import", out, "--out", tmp_path / "again").exit_code == 0
+        audio = sorted((tmp_path / "again" / "audio").iterdir())
+        assert cli.run("render", tmp_path / "again", *audio, "--out", tmp_path / "again.wav").exit_code == 0
+        sound = torch.from_numpy(soundfile.read(tmp_path / "again.wav", dtype="float32")[0].T)
+        torch.testing.assert_close(sound[:, :5001], expected, atol=1e-4, rtol=1e-3)
+    else:
+        assert [each["how"] for each in told["carried"]] == ["exact"] * 5
+
+
 def test_report(cli, folder, dry, expected, tmp_path):
     files = [cli.write(tmp_path / f"{name}.wav", signal) for name, signal in (("dry", dry), ("mix", expected))]
     result = cli.run("report", folder[0], files[0], "--mix", files[1], "--out", tmp_path / "page.html")

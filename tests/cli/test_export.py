@@ -111,6 +111,62 @@ def test_a_node_that_cannot_be_carried_over_is_named(cli, tmp_path):
     assert not (tmp_path / "mix.py").exists()
 
 
+def test_a_project_without_stems_is_refused_with_the_remedy(cli, tmp_path):
+    save_chain(tmp_path / "graph", "gain")
+    result = cli.run("export", tmp_path / "graph", "--to", "dawproject", "--out", tmp_path / "a.dawproject")
+    cli.refused(result, "holds the sound of the inputs", "give the stems")
+    assert "noise" not in result.stderr and not (tmp_path / "a.dawproject").exists()
+
+
+def test_settings_of_an_inversion(cli, tmp_path):
+    """The synthesizer that they set, at the level of the sound that was inverted."""
+    from grafx.processors import KickSynth
+
+    said = {"synth": "kick", "settings": {}, "sample_rate": 44100, "lead": 0, "num_samples": 4000, "gain": 0.5}
+    (tmp_path / "kick").mkdir()
+    (tmp_path / "kick" / "settings.json").write_text(json.dumps(said))
+    result = cli.run("export", tmp_path / "kick", "--to", "dawproject", "--out", tmp_path / "kick.dawproject", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["distance"]["db"] < -90
+    assert cli.run("import", tmp_path / "kick.dawproject", "--out", tmp_path / "again").exit_code == 0
+    audio = sorted((tmp_path / "again" / "audio").iterdir())
+    assert cli.run("render", tmp_path / "again", *audio, "--out", tmp_path / "again.wav").exit_code == 0
+    synth = KickSynth(use_modal=True, sample_rate=44100)
+    with torch.no_grad():
+        ours = 0.5 * synth(num_samples=4000, **synth.dsp_to_raw({}, 1))[0]
+    theirs = torch.from_numpy(soundfile.read(tmp_path / "again.wav", dtype="float32")[0].T)
+    torch.testing.assert_close(theirs, ours.expand(2, -1), atol=1e-5, rtol=1e-4)
+    arguments = ["export", tmp_path / "kick", "--to", "csv", "--out", tmp_path / "kick.csv"]
+    cli.refused(cli.run(*arguments, "--stem", audio[0]), "has no inputs", "leave them out")
+    assert cli.run(*arguments).exit_code == 0 and "exponential" in (tmp_path / "kick.csv").read_text()
+    cli.refused(
+        cli.run("export", tmp_path / "kick", "--to", "faust", "--out", tmp_path / "kick.dsp"), "WhiteNoise", "stem"
+    )
+    assert not (tmp_path / "kick.dsp").exists()
+
+
+def test_how_long_a_graph_without_inputs_plays(cli, tmp_path):
+    G = GRAFX(config=NodeConfigs({"SineOscillator": {"inlets": []}}))
+    G.connect(G.add("SineOscillator"), G.add("out"))
+    save_grafx(G, tmp_path / "graph", metadata={"sample_rate": 44100})
+    arguments = ["export", tmp_path / "graph", "--to", "dawproject", "--out", tmp_path / "a.dawproject"]
+    cli.refused(cli.run(*arguments), "--seconds")
+    assert not (tmp_path / "a.dawproject").exists()
+    assert cli.run(*arguments, "--seconds", "0.25").exit_code == 0
+    assert cli.run("import", tmp_path / "a.dawproject", "--out", tmp_path / "again").exit_code == 0
+    (audio,) = (tmp_path / "again" / "audio").iterdir()
+    assert soundfile.info(audio).frames == 11025
+    csv_arguments = ["export", tmp_path / "graph", "--to", "csv", "--out", tmp_path / "a.csv", "--seconds", "1"]
+    cli.refused(cli.run(*csv_arguments), "--seconds is for dawproject", status=2)
+
+
+def test_imports_keep_graphs_that_are_there(cli, boards):
+    assert cli.run("import", "my_boards:strip", "--out", "graph").exit_code == 0
+    before = cli.snapshot(boards / "graph")
+    cli.refused(cli.run("import", "my_boards:board", "--out", "graph"), "holds a graph already", "another folder")
+    assert cli.snapshot(boards / "graph") == before
+
+
 def test_without_the_package_the_extra_is_named(cli, searched, tmp_path):
     prelude = "import sys\nsys.modules['pedalboard'] = None"
     arguments = ["export", searched.folder, "--to", "pedalboard", "--out", tmp_path / "mix.py"]

@@ -399,10 +399,10 @@ class TestRouting:
         G.connect(source, gain), G.connect(gain, G.add("out"))
         file = tmp_path / "a.dawproject"
         written = write_graph(
-            G, "dawproject", file, RATE, processors={"osc": SineOscillator(sample_rate=RATE)}, num_samples=8000
+            G, "dawproject", file, RATE, processors={"osc": SineOscillator(sample_rate=RATE)}, seconds=8000 / RATE
         )
         assert carried_as(written)[source].how == "rendered" and written.distance.db < -90
-        with pytest.raises(ExchangeError, match="num_samples"):
+        with pytest.raises(ExchangeError, match="seconds"):
             write_graph(G, "dawproject", file, RATE, processors={"osc": SineOscillator(sample_rate=RATE)})
 
     def test_moved_and_inverted_stems(self, stems, tmp_path):

@@ -315,6 +315,17 @@ class TestRefusals:
         with pytest.raises(ExchangeError, match=r"drums.wav has more than"):
             read_mixer(path)
 
+    def test_files_that_grow_too_much(self, write, monkeypatch):
+        path = write(project(track(1) + MASTER, lane(1, CLIP.format(name="zeros"))))
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("audio/zeros.wav", bytes(200_000))
+        monkeypatch.setattr("grafx.exchange.dawproject.archive.MOST_GROWTH", 10)
+        with pytest.raises(ValueError, match=r"zeros.wav in the archive cannot be read as audio.*export the project"):
+            read_mixer(path)  # small enough
+        monkeypatch.setattr("grafx.exchange.dawproject.archive.GROWN", 100_000)
+        with pytest.raises(ExchangeError, match=r"zeros.wav has more than 100000 bytes.*take the clips"):
+            read_mixer(path)
+
     def test_endless_loops(self):
         clip = CLIP.format(name="drums").replace('playStart="0.0"', 'playStart="0" loopStart="0" loopEnd="1e-9"')
         with pytest.raises(ExchangeError, match="loops more than"):

@@ -108,6 +108,43 @@ def test_everything_in_one_graph():
 
 
 @pytest.mark.usefixtures("faust")
+def test_nodes_of_one_name_have_sliders_of_their_own(tmp_path):
+    G = GRAFX(config=NodeConfigs(["gain"]))
+    bus = G.add("mix")
+    for name in ("dup", "dup", "dup 2", "a/b", "a:b", "x\x01", "\udcff"):
+        G.connect(G.add_serial_chain(["in", {"node_type": "gain", "parameters": {"left_gain_db": -6.0}}])[1], bus)
+        G.nodes[max(G.nodes)]["name"] = name
+    G.connect(bus, G.add("out"))
+    written = write_graph(G, "faust", tmp_path / "mix.dsp", RATE, stems=noise(7).float())
+    assert written.distance.db < -100
+    groups = re.findall(r"v:\[\d+\]([^/]*)/\[\d+\]left_gain_db", (tmp_path / "mix.dsp").read_text(encoding="utf-8"))
+    assert len(groups) == len(set(groups)) == 7 and groups[:3] == ["dup", "dup 2", "dup 2 2"]
+
+
+@pytest.mark.usefixtures("faust")
+def test_it_is_said_where_rounding_is_heard(tmp_path):
+    """Halfway between two steps, the last bit of single precision decides."""
+    G = GRAFX(config=NodeConfigs(["BitCrusher"]))
+    G.add_serial_chain(["in", {"node_type": "BitCrusher", "parameters": {"bits": 4.0}}, "out"])
+    _, processors = one(library.BitCrusher()), {"BitCrusher": library.BitCrusher()}
+    steps = torch.arange(-8, 8) / 8 + 1 / 16
+    stems = steps.repeat_interleave(100).expand(1, 2, -1) * (1 + 1e-7 * torch.randn(1, 2, 1600).sign())
+    (told,) = write_graph(G, "faust", tmp_path / "mix.dsp", RATE, stems=stems.float(), processors=processors).carried
+    assert told.distance_db < -80 or "double precision" in told.note
+
+
+@pytest.mark.usefixtures("faust")
+def test_nothing_is_written_that_does_not_play(tmp_path, monkeypatch):
+    monkeypatch.setattr("grafx.exchange.faust.write.helpers_for", lambda _: "this is no Faust;")
+    G = one(library.StereoGain())
+    with pytest.raises(ExchangeError, match="does not compile"):
+        write_graph(
+            G, "faust", tmp_path / "mix.dsp", RATE, stems=noise(1).float(), processors={"it": library.StereoGain()}
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("faust")
 def test_a_stem_that_is_earlier_makes_the_rest_late():
     G = GRAFX()
     early, usual, out = G.add("in"), G.add("in"), G.add("out")

@@ -2,6 +2,7 @@
 
 import math
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -148,6 +149,49 @@ def test_mixes_of_excerpts(material, tmp_path):
             torch.testing.assert_close(sound, song[:, first:last], atol=1e-4, rtol=0)
     result = run("listen", *arguments, "--start", 0.25)
     assert result.exit_code == 1 and "what all have is from 0.5 s to 1.5 s" in result.stderr
+
+
+def test_names_are_addresses_and_markup(material, tmp_path):
+    """webMUSHRA takes paths as addresses, and writes names into HTML."""
+    named = tmp_path / "it's #1 100% & über.wav"
+    material.soft.rename(named)
+    out = tmp_path / "tests #2 ü"
+    result = run("listen", named, "--reference", material.reference, "--out", out, "--page", "page #3")
+    assert result.exit_code == 0, result.output
+    assert "?config=tests%20%232%20%C3%BC/listen.yaml" in result.stdout.replace("\n", "")
+    trial = yaml.safe_load((out / "listen.yaml").read_text(encoding="utf-8"))["pages"][1][1]
+    name, path = next(iter(trial["stimuli"].items()))
+    assert not set(name) & set("'\"&<>") and not set(path) & set("#?& ")
+    for address in (trial["reference"], path):
+        assert (tmp_path / unquote(address).removeprefix("configs/")).is_file()
+    result = run("listen", named, "--reference", material.reference, "--out", out, "--page", "it's")
+    assert result.exit_code == 1 and "webMUSHRA" in result.stderr
+
+
+def test_a_test_in_the_working_directory_has_its_name(material, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("listen", material.soft, "--reference", material.reference, "--out", ".").exit_code == 0
+    config = yaml.safe_load((tmp_path / "here" / "listen.yaml").read_text(encoding="utf-8"))
+    assert config["testId"] == "here" and config["pages"][0]["stimulus"].startswith("configs/here/audio/")
+
+
+def test_only_documented_keys(material, tmp_path):
+    """Those of doc/experimenter.md of webMUSHRA."""
+    assert run("listen", material.soft, "--reference", material.reference, "--out", tmp_path / "t").exit_code == 0
+    config = yaml.safe_load((tmp_path / "t" / "listen.yaml").read_text(encoding="utf-8"))
+    general = "testname testId bufferSize stopOnErrors showButtonPreviousPage remoteService pages"
+    pages = {
+        "volume": "type id name content stimulus defaultVolume",
+        "mushra": "type id name content showWaveform enableLooping strict reference createAnchor35 createAnchor70"
+        " randomize showConditionNames stimuli",
+        "finish": "type name content showResults writeResults",
+    }
+    assert set(config) == set(general.split())
+    volume, (_, trial), finish = config["pages"]
+    for page in (volume, trial, finish):
+        assert set(page) == set(pages[page["type"]].split())
+    assert config["bufferSize"] in (256, 512, 1024, 2048, 4096, 8192, 16384) and 0 <= volume["defaultVolume"] <= 1
 
 
 def test_beyond_the_recommendation(material, tmp_path):

@@ -167,6 +167,40 @@ def test_a_fitted_equalizer_has_the_curve():
     assert (found - expected)[audible].abs().max() < 1.0
 
 
+@pytest.mark.parametrize("channel", ["mono", "stereo", "midside"])
+def test_an_equalizer_without_phase_has_none_there_either(channel, tmp_path):
+    """Played forwards and backwards, live and by a script: what is left is what the bands miss."""
+    eq = library.NewZeroPhaseFIREqualizer(256, channel)
+    octaves = torch.log2(torch.tensor(eq.leaves()[0].control.hertz).clamp(min=1) / 1000)
+    wanted = torch.stack(
+        [8 * torch.exp(-((octaves - shift) ** 2)) for shift in (0, 2)][: 2 if channel != "mono" else 1]
+    )
+    G = GRAFX(config=NodeConfigs.from_processors({"it": eq}))
+    G.add_serial_chain(["in", {"node_type": "it", "parameters": {"magnitude_db": wanted}}, "out"])
+    G.nodes[1]["drywet_weight"] = 0.8
+    written = write_graph(G, "pedalboard", tmp_path / "mix.py", RATE, stems=sound(), processors={"it": eq})
+    assert written.carried[0].how == "fitted" and "backwards" in written.carried[0].note
+    assert written.carried[0].distance_db < -30 and written.distance.db < -30
+    (stem,) = write_stems(tmp_path, sound(), ["kick"])
+    result = run_script(tmp_path / "mix.py", stem, tmp_path / "out.wav")
+    assert result.returncode == 0, result.stderr
+    mixed = torch.from_numpy(soundfile.read(tmp_path / "out.wav", dtype="float32")[0].T)
+    assert level_of_difference(mixed, heard(G, sound(), {"it": eq})) < -30
+
+
+@pytest.mark.parametrize("raw, how", [("z_width", "exact"), ("z_room", "fitted"), ("z_damping", "fitted")])
+def test_a_freeverb_beyond_the_knobs_of_a_plugin(raw, how):
+    """What a search may find; its width is a matrix of the channels."""
+    reverb = library.Freeverb()
+    parameters = {name: torch.full((1,), 9.0 if name == raw else 0.0) for name in reverb.parameter_size()}
+    assert max(reverb.raw_to_dsp({n: v[None] for n, v in parameters.items()}).values()) > 1
+    G = GRAFX(config=NodeConfigs.from_processors({"it": reverb}))
+    G.add_serial_chain(["in", {"node_type": "it", "parameters": parameters}, "out"])
+    G.nodes[1]["drywet_weight"] = 0.4
+    (told,) = to_pedalboard(G, {"it": reverb}, RATE, stems=sound()).carried
+    assert told.how == how and (told.distance_db < -80) == (how == "exact")
+
+
 def test_a_fitted_reverb_decays_as_ours():
     reverb = library.STFTMaskedNoiseReverb(ir_len=30000)
     G = GRAFX(config=NodeConfigs.from_processors({"it": reverb}))
@@ -349,6 +383,30 @@ def test_a_script_takes_mono_files_of_other_rates_and_lengths(tmp_path):
     assert mixed[500] == pytest.approx([0.75, 0.75], abs=0.02) and mixed[20000] == pytest.approx([0.5, 0.5], abs=0.01)
 
 
+def test_responses_of_a_script_before_are_removed(tmp_path):
+    def write(*types):
+        G = GRAFX(config=NodeConfigs(list(dict.fromkeys(types))))
+        G.add_serial_chain(["in", *types, "out"])
+        return write_graph(G, "pedalboard", tmp_path / "mix.py", RATE, stems=sound()).files
+
+    G_files = write("MultitapDelay", "ToneStack")
+    assert len(G_files) > 2 and all(file.exists() for file in G_files)
+    fewer = write("ToneStack")
+    assert set((tmp_path / "mix_responses").iterdir()) == set(fewer[1:]) < set(G_files)
+
+
+def test_nothing_is_left_where_responses_cannot_be_written(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    G = GRAFX(config=NodeConfigs(["ToneStack"]))
+    G.add_serial_chain(["in", "ToneStack", "out"])
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        write_graph(G, "pedalboard", tmp_path / "mix.py", RATE, stems=sound())
+    assert not list(tmp_path.iterdir())
+
+
 def test_parameters_that_are_no_numbers_are_refused():
     G = GRAFX(config=NodeConfigs(["gain"]))
     G.add_serial_chain(["in", {"node_type": "gain", "parameters": {"log_gain": torch.tensor([0.0, torch.nan])}}, "out"])
@@ -385,5 +443,5 @@ def test_sidechains_and_generators_are_refused_with_a_remedy():
     G = GRAFX(config=NodeConfigs.from_processors({"osc": osc}))
     node, out = G.add("osc"), G.add("out")
     G.connect(node, out)
-    with pytest.raises(ExchangeError, match="no input"):
+    with pytest.raises(ExchangeError, match=r"Node 0 of type 'osc'.*put an 'in' node"):
         to_pedalboard(G, {"osc": osc}, RATE)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..faults import plain_errors, usage
-from ..options import OwnProcessors, ResultFolder, refuse_missing
+from ..options import SETTINGS_FILE, OwnProcessors, ResultFolder, refuse_missing
 from ..own_processors import find_maker
 from ..progress import busy, in_lines
 
@@ -32,20 +32,23 @@ def export(
             "--responses", help="For pedalboard: impulse responses of all that is linear, in place of fitted settings."
         ),
     ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="For dawproject: how long a graph without inputs plays.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was carried over how as JSON.")] = False,
 ) -> None:
     """Carry a saved graph over to another program.
 
     Prints how each node was carried over, and how far its sound is from ours.
     """
-    options = {name: True for name, given in {"responses": responses}.items() if given}
+    options = {name: given for name, given in {"responses": responses, "seconds": seconds}.items() if given}
     with plain_errors("exchange"), in_lines(as_json):
         with busy("starting"):
             from ..export import check_export, export_folder, plain, print_written
         with usage():
             check_export(to, out, options)
             maker = find_maker(processors) if processors else None
-        refuse_missing(folder)
+        refuse_missing(folder, SETTINGS_FILE)
         with busy(f"carrying over and comparing: {to}"):
             written = export_folder(folder, to, out, stem or [], processors, maker, **options)
         if as_json:

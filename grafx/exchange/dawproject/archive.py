@@ -7,14 +7,17 @@ from pathlib import Path, PurePosixPath
 from zlib import error as ZlibError
 
 from ...errors import ExchangeError
-from ...files import replacing
 from ...text import printable
 
 PROJECT, METADATA = "project.xml", "metadata.xml"
 MOST_XML = 64 * 2**20
 MOST_AUDIO = 4 * 2**30
 """Largest files in bytes that are taken out of an archive."""
+MOST_GROWTH, GROWN = 500, 256 * 2**20
+"""How many times its compressed size a file may have, unless it is smaller than the second in bytes: silence alone
+shrinks as much."""
 PIECE = 2**20
+REMEDY = "take the clips that play it out of the project, or export the project again"
 
 
 @contextmanager
@@ -51,9 +54,13 @@ def take_out(archive: zipfile.ZipFile, name: str, to: Path) -> None:
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name.split("/")[0]:
-        raise ExchangeError(f"The project names the file {printable(name)!r}, which leads out of its archive.")
+        raise ExchangeError(
+            f"The project names the file {printable(name)!r}, which leads out of its archive: {REMEDY}."
+        )
     if name not in archive.namelist():
-        raise ExchangeError(f"The project names the file {printable(name)!r}, which its archive does not have.")
+        raise ExchangeError(
+            f"The project names the file {printable(name)!r}, which its archive does not have: {REMEDY}."
+        )
     with open(to, "wb") as file:
         for piece in _pieces(archive, name, MOST_AUDIO):
             file.write(piece)
@@ -62,7 +69,7 @@ def take_out(archive: zipfile.ZipFile, name: str, to: Path) -> None:
 def write_archive(
     out: Path, texts: Mapping[str, bytes], audio: Iterable[tuple[str, Callable[[Path], None]]], scratch: Path
 ) -> None:
-    """Write an archive; it appears when it is complete.
+    """Write an archive.
 
     Args:
         out: The file.
@@ -70,7 +77,7 @@ def write_archive(
         audio: Names of files, and what writes them.
         scratch: Folder for one of them at a time.
     """
-    with replacing(out) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in texts.items():
             archive.writestr(_entry(name, zipfile.ZIP_DEFLATED), content)
         for name, write in audio:
@@ -92,10 +99,14 @@ def _entry(name: str, compression: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:
 
 def _pieces(archive: zipfile.ZipFile, name: str, most: int) -> Iterator[bytes]:
     """Read a file, but no more than it may have, whatever it says it has."""
+    most = min(most, max(GROWN, MOST_GROWTH * archive.getinfo(name).compress_size))
     left = most
     with archive.open(name) as file:
         while piece := file.read(PIECE):
             left -= len(piece)
             if left < 0:
-                raise ExchangeError(f"{printable(name)} has more than {most} bytes, too many for a project.")
+                raise ExchangeError(
+                    f"{printable(name)} has more than {most} bytes when it is unpacked, too many for what it is packed"
+                    f" in: {REMEDY}."
+                )
             yield piece

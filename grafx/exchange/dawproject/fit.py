@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +9,8 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from ... import trees
-from ...processors.core import cookbook
 from ...processors.dynamics.base import DynamicRangeProcessor
+from ..curves import fitted_curve
 from ..parts import Part
 from .model import COMPRESSOR, EQUALIZER, Band, Device
 
@@ -23,9 +22,7 @@ NEAR, FAR_DB = 0.1, -50.0
 SAME_DB = -80.0
 WORST_DB, WORST_FIRST_DB = 1.0, 3.0
 """Largest root mean square errors in dB of an equalizer that stands for another, and of one that audio makes up for."""
-BANDS = 10
-LEAST_Q, MOST_Q, MOST_DB = 0.3, 6.0, 24.0
-POINTS = 200  # of a response along the frequencies
+BANDS = {"low shelf": "lowShelf", "peak": "bell", "high shelf": "highShelf"}
 
 
 @dataclass(frozen=True)
@@ -123,88 +120,11 @@ def fitted_equalizer(magnitudes: Tensor, signal: Tensor, sample_rate: int, name:
     Returns:
         The device, and its root mean square error in dB: infinite for a flat one, whose phase is all that it does.
     """
-    hertz = torch.logspace(math.log10(20), math.log10(min(20000.0, 0.45 * sample_rate)), POINTS, dtype=torch.float64)
-    wanted = _smooth_db(magnitudes, hertz, sample_rate)
-    spectrum = _smooth_db(torch.fft.rfft(signal.double(), 2 * (len(magnitudes) - 1)).abs().mean(0), hertz, sample_rate)
-    weights = 10 ** ((spectrum - spectrum.max()).clamp(min=-60) / 40)
-    weights = weights / weights.sum()
-    bands, level = _fit_bands(hertz, wanted, weights, sample_rate)
-    error = _response_db(hertz, bands, sample_rate) + level - wanted
-    rms = float((weights * error.square()).sum().sqrt())
-    if float((wanted - wanted.mean()).abs().max()) < 0.1:
-        rms = math.inf
-    kinds = ["lowShelf", *["bell"] * (BANDS - 2), "highShelf"]
-    rows = zip(kinds, *(row.tolist() for row in bands), strict=True)
-    device = Device(EQUALIZER, name, bands=[Band(kind, f, db, q) for kind, f, q, db in rows])
-    if abs(level) > 0.05:
-        device.values["output_db"] = level
-    return device, rms
-
-
-def _fit_bands(hertz: Tensor, wanted: Tensor, weights: Tensor, sample_rate: int) -> tuple[Tensor, float]:
-    """Frequencies, qualities and gains ``(3, K)``, and a level."""
-    low, high = float(hertz[0]), float(hertz[-1])
-    span = math.log(high / low)
-    centers = torch.logspace(math.log10(low * 2), math.log10(high / 1.5), BANDS, dtype=torch.float64)
-    mean = (weights * wanted).sum()
-    places = torch.logit((centers / low).log() / span)
-    qualities = torch.full_like(centers, math.log(0.7 / (MOST_Q - 0.7)))  # 1 for bells
-    qualities[[0, -1]] = -2.0
-    nearest = (hertz.log()[:, None] - centers.log()).abs().argmin(0)
-    start = torch.cat([places, qualities, 0.7 * (wanted[nearest] - mean), mean[None]])
-
-    def bands_at(x: Tensor) -> Tensor:
-        f, q, db = x[..., :-1].unflatten(-1, (3, BANDS)).unbind(-2)
-        return torch.stack(
-            [
-                low * torch.exp(span * torch.sigmoid(f)),
-                LEAST_Q + (MOST_Q - LEAST_Q) * torch.sigmoid(q),
-                MOST_DB * torch.tanh(db / MOST_DB),
-            ],
-            -2,
-        )
-
-    def residual(x: Tensor) -> Tensor:
-        error = _response_db(hertz, bands_at(x), sample_rate) + x[..., -1:] - wanted
-        return torch.cat([weights.sqrt() * error, 3e-3 * x[..., 2 * BANDS : 3 * BANDS]], -1)
-
-    def jacobian(x: np.ndarray) -> np.ndarray:
-        steps = 1e-6 * torch.eye(len(x), dtype=torch.float64)
-        away = residual(torch.from_numpy(x) + torch.cat([steps, -steps]))
-        return ((away[: len(x)] - away[len(x) :]) / 2e-6).T.numpy()
-
-    slopes: Any = jacobian
-    found = least_squares(lambda x: residual(torch.from_numpy(x)).numpy(), start.numpy(), slopes, max_nfev=80)
-    x = torch.from_numpy(found.x)
-    return bands_at(x), float(x[-1])
-
-
-def _response_db(hertz: Tensor, bands: Tensor, sample_rate: int) -> Tensor:
-    """Levels ``(…, N)`` of a low shelf, bells and a high shelf ``(…, 3, K)`` at some frequencies."""
-    w0, q_inv, A = 2 * math.pi * bands[..., 0, :] / sample_rate, 1 / bands[..., 1, :], 10 ** (bands[..., 2, :] / 40)
-    kinds = (cookbook.low_shelf, slice(0, 1)), (cookbook.peak, slice(1, -1)), (cookbook.high_shelf, slice(-1, None))
-    parts = [formula(w0[..., own], q_inv[..., own], A[..., own]) for formula, own in kinds]
-    b, a = (torch.cat(each, -2) for each in zip(*parts, strict=True))
-    w = 2 * math.pi * hertz / sample_rate
-    cosines = torch.stack([torch.ones_like(w), torch.cos(w), torch.cos(2 * w)])
-    up, down = (_autocorrelation(each) @ cosines for each in (b, a))
-    return 10 * torch.log10((up / down).clamp(min=1e-18)).sum(-2)
-
-
-def _autocorrelation(c: Tensor) -> Tensor:
-    """Coefficients of the energy of a second-order polynomial ``(…, 3)`` by the cosines of multiples of the angle."""
-    first, second, third = c.unbind(-1)
-    return torch.stack([c.square().sum(-1), 2 * second * (first + third), 2 * first * third], -1)
-
-
-def _smooth_db(magnitudes: Tensor, hertz: Tensor, sample_rate: int, octaves: float = 1 / 6) -> Tensor:
-    """Levels at some frequencies, as means of energies around them."""
-    energies = torch.cat([torch.zeros(1, dtype=torch.float64), magnitudes.square().cumsum(0)])
-    per_hertz = 2 * (len(magnitudes) - 1) / sample_rate
-    first = (hertz * 2 ** (-octaves / 2) * per_hertz).round().long().clamp(0, len(magnitudes) - 1)
-    last = (hertz * 2 ** (octaves / 2) * per_hertz).round().long().clamp(max=len(magnitudes) - 1)
-    means = (energies[last + 1] - energies[first]) / (last + 1 - first)
-    return 10 * torch.log10(means.clamp(min=1e-20))
+    curve = fitted_curve(magnitudes, signal, sample_rate)
+    device = Device(EQUALIZER, name, bands=[Band(BANDS[kind], f, db, q) for kind, f, q, db in curve.bands()])
+    if abs(curve.level_db) > 0.05:
+        device.values["output_db"] = curve.level_db
+    return device, math.inf if curve.is_flat else curve.error_db
 
 
 # Dynamics

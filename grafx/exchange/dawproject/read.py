@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ...audio import conform, read_audio, write_audio
 from ...data import GRAFX, NodeConfigs
-from ...errors import ExchangeError
+from ...errors import AudioError, ExchangeError
 from ...search.mixing.console import CHAIN
 from ...text import Notice, file_name, printable
-from .archive import METADATA, PROJECT, opened, take_out, text_of
+from .archive import METADATA, PROJECT, REMEDY, opened, take_out, text_of
 from .devices import DeviceNode, gain_steps, gains_around, steps_of
 from .model import BUILT_IN, MASTER, UNITY, Channel, Clip, Project, times
 from .xml_reader import project_of, title_of
@@ -153,7 +153,11 @@ def _files(archive: zipfile.ZipFile, channels: list[Channel], leave_out: Notice)
             suffix = PurePosixPath(name).suffix.lower()
             file = Path(folder, f"audio{suffix if suffix[1:].isalnum() else ''}")
             take_out(archive, name, file)
-            files[name] = read_audio(file, lambda text, name=name: leave_out(f"{printable(name)}: {text}"))
+            try:
+                files[name] = read_audio(file, lambda text, name=name: leave_out(f"{printable(name)}: {text}"))
+            except AudioError:
+                what = f"{printable(name)} in the archive cannot be read as audio"
+                raise AudioError(f"{what}: {REMEDY} with WAV or FLAC files.") from None
             file.unlink()
     return files
 

@@ -12,6 +12,7 @@ from ... import trees
 from ...errors import ExchangeError
 from ...processors.contract import contract_of
 from ...processors.controls import Control
+from ...text import printable
 from .helpers import PIECES
 
 Signal = list[str]
@@ -207,7 +208,7 @@ def number(value: float) -> str:
 
 def plain(name: str) -> str:
     """A label without the characters that mean something to Faust."""
-    return re.sub(r"""[/\\"'\[\]:]|[^\S ]""", "_", name)
+    return re.sub(r"""[/\\"'\[\]:]|[^\S ]""", "_", printable(name))
 
 
 def identifier(name: str) -> str:

@@ -13,7 +13,7 @@ from ...errors import ExchangeError
 from ...files import write_text
 from ..carried import Written
 from ..parts import Part, parts_of
-from .compare import compared, excerpt
+from .compare import compared
 from .containers import aligned, crossfaded, late
 from .draft import Draft, Scope, Signal, identifier, plain, slider, total
 from .engine import available
@@ -63,13 +63,10 @@ def write_faust(
         ExchangeError: A node has no exact form in Faust: which, why, what to do.
     """
     parts = parts_of(G, sample_rate, processors)
-    inputs = sum(part.type == "in" for part in parts)
     program = program_of(parts, sample_rate, 2 if stems is None else stems.shape[1], out.stem)
+    heard = compared(parts, program, stems, sample_rate) if available() else None
     write_text(out, program.code)
-    if not available():
-        return Written([out], program.carried)
-    sound = excerpt(stems, inputs, len(program.code), sample_rate)
-    return Written([out], *compared(parts, program, sound, sample_rate))
+    return Written([out], program.carried) if heard is None else Written([out], *heard)
 
 
 def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence[int], name: str) -> Program:
@@ -80,6 +77,7 @@ def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence
         raise ExchangeError(f"The graph has {len(inputs)} inputs, but there are {len(counts)} numbers of channels.")
     arguments = {i: [f"in{i}_{c}" for c in range(count)] for i, count in zip(inputs, counts, strict=True)}
     earliest = min([0, *(part.placement.delay_samples for part in parts if part.type == "in")])
+    labels = _labels(parts)
     steps, functions = [], []
     signals: dict[tuple[int, int], tuple[Signal, int]] = {}
     for part in parts:
@@ -91,7 +89,8 @@ def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence
             steps.append(step := Wiring([f"n{part.id}_{c}" for c in range(len(inlets[0]))], inlets[0]))
             signals[part.id, 0] = step.makes, latency
             continue
-        functions.append(function := _function(part, [len(each) for each in inlets], sample_rate))
+        counts = [len(each) for each in inlets]
+        functions.append(function := _function(part, labels[part.id], counts, sample_rate))
         call = _called(function.name, [channel for inlet in inlets for channel in inlet])
         names = [[f"n{part.id}_{i}_{c}" for c in range(count)] for i, count in enumerate(function.outlets)]
         steps.append(Wiring([name for outlet in names for name in outlet], [call]))
@@ -104,6 +103,17 @@ def program_of(parts: Sequence[Part], sample_rate: int, channels: int | Sequence
     header = _header(name, sample_rate, latest, functions)
     whole = "\n\n".join(piece for piece in (header, helpers_for(code), code) if piece)
     return Program(f"{whole}\n", functions, latest, [len(signal) for signal in heard])
+
+
+def _labels(parts: Sequence[Part]) -> dict[int, str]:
+    """What the groups of nodes are called, each otherwise: Faust refuses two sliders of one path."""
+    labels: dict[int, str] = {}
+    for part in parts:
+        label, number = plain(part.name), 2
+        while label in labels.values():
+            label, number = f"{plain(part.name)} {number}", number + 1
+        labels[part.id] = label
+    return labels
 
 
 def _placed(part: Part, x: Signal, earliest: int) -> Signal:
@@ -136,10 +146,10 @@ def _sum(part: Part, signals: Sequence[Signal]) -> Signal:
     return [total(list(channels)) for channels in zip(*signals, strict=True)]
 
 
-def _function(part: Part, counts: Sequence[int], sample_rate: int) -> Function:
+def _function(part: Part, label: str, counts: Sequence[int], sample_rate: int) -> Function:
     assert part.processor is not None, "it is no input, output or sum"
     name = identifier(f"{part.type}_{part.id}")
-    scope = Scope(part.place, f"[{part.id:03d}]{plain(part.name)}", sample_rate, write)
+    scope = Scope(part.place, f"[{part.id:03d}]{label}", sample_rate, write)
     inlets = [[f"{LETTERS[i % 5] * (1 + i // 5)}{c}" for c in range(count)] for i, count in enumerate(counts)]
     outlets = write(Draft(scope, part.processor, part.raw, inlets))
     if part.wet != 1:

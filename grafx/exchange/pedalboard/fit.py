@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from ...search.mixing.loss import MatchLoss
-from .job import Job, loudest_part
+from ..curves import fitted_curve
+from ..excerpts import loudest_part
+from .job import Job
 from .live import run
-from .stages import Stages, blended, gain, plug
+from .stages import BothWays, Stages, blended, gain, plug
 
 SECONDS = 4.0
 """Length of the excerpt that is fitted to: the loudest."""
@@ -20,12 +22,9 @@ SILENCE = 1e-10
 """Energy of a sample below which there is nothing to fit to."""
 
 # Equalizers
-POINTS, PEAKS = 160, 8
-LOWEST_HZ, HIGHEST = 25.0, 0.45  # of the sample rate
-FLOOR_DB = -60.0
-MOST_DB, Q_RANGE = 30.0, (0.2, 8.0)
-LEAST_WEIGHT = 0.1
-INAUDIBLE_DB = 0.05
+LENGTH = 2**15  # of the transform of their responses
+BANDS = {"low shelf": "LowShelfFilter", "peak": "PeakFilter", "high shelf": "HighShelfFilter"}
+INAUDIBLE_DB = 0.02
 
 # Searches of single settings
 EVALUATIONS = 240
@@ -33,52 +32,37 @@ REVERB_EVALUATIONS = 120
 
 
 @dataclass(frozen=True)
-class FittedCurve:
+class FittedEqualizer:
     """An equalizer that was fitted.
 
     Attributes:
-        stages: Its filters.
-        away_db: The mean distance of its magnitudes from the wanted ones, in dB.
+        stages: Its filters, which a signal goes through forwards and backwards.
+        away_db: The root mean square distance of its magnitudes from the wanted ones, in dB.
     """
 
     stages: Stages
     away_db: float
 
 
-def equalizer(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedCurve:
-    """Fit two shelves and peaks between them to the magnitudes of an FIR filter, most where there is sound.
+def zero_phase(taps: Tensor, heard: Tensor, sample_rate: int) -> FittedEqualizer:
+    """Fit two shelves and peaks between them to an FIR filter without phase, most where there is sound.
+
+    Forwards and backwards, filters have no phase, and the squares of their magnitudes: they are fitted to the roots.
 
     Args:
         taps: The filter, ``(N,)``.
         heard: What it filters, ``(C, L)``.
         sample_rate: In Hz.
     """
-    from scipy.optimize import least_squares
-
-    highest = HIGHEST * sample_rate
-    hertz = np.geomspace(LOWEST_HZ, highest, POINTS)
-    wanted = np.maximum(FLOOR_DB, _decibels(np.abs(_response(taps.double().numpy(), hertz, sample_rate))))
-    weights = _weights(heard, hertz, sample_rate)
-    centres = np.geomspace(60, 0.7 * highest, PEAKS + 2)
-    level = float(np.average(wanted, weights=weights))
-    low = [-90.0, *([math.log(20), -MOST_DB, math.log(Q_RANGE[0])] * len(centres))]
-    high = [90.0, *([math.log(highest), MOST_DB, math.log(Q_RANGE[1])] * len(centres))]
-
-    def away(x: np.ndarray) -> np.ndarray:
-        return weights * (_equalized(x, hertz, sample_rate) - wanted)
-
-    def pulled(x: np.ndarray) -> np.ndarray:
-        return np.concatenate([away(x), 0.01 * x[2::3]])  # no filter without need
-
-    start = [level, *(part for f in centres for part in (math.log(f), 0.0, 0.0))]
-    found = least_squares(pulled, start, bounds=(low, high), max_nfev=60).x
-    rms = math.sqrt(np.square(away(found)).sum() / np.square(weights).sum())
+    magnitudes = torch.fft.rfft(taps.double(), max(LENGTH, taps.shape[-1])).abs()
+    curve = fitted_curve(magnitudes.sqrt(), heard, sample_rate)
     filters = tuple(
-        plug(kind, cutoff_frequency_hz=math.exp(f), gain_db=float(g), q=math.exp(q))
-        for kind, (f, g, q) in zip(_kinds(len(centres)), found[1:].reshape(-1, 3), strict=True)
-        if abs(g) > INAUDIBLE_DB
+        plug(BANDS[kind], cutoff_frequency_hz=f, gain_db=db, q=q)
+        for kind, f, q, db in curve.bands()
+        if abs(db) > INAUDIBLE_DB
     )
-    return FittedCurve((*filters, *gain(10 ** (found[0] / 20))), rms)
+    both = (BothWays(filters),) if filters else ()
+    return FittedEqualizer((*both, *gain(10 ** (curve.level_db / 10))), 2 * curve.error_db)
 
 
 def dynamics(job: Job, kind: str) -> Stages:
@@ -197,7 +181,7 @@ def _distance(theirs: Tensor, ours: Tensor) -> float:
 def _loudest(job: Job) -> Tensor:
     """The loudest excerpt of what a processor hears."""
     size = int(SECONDS * job.sample_rate)
-    begin = loudest_part(job.heard.square().sum(0), size, job.sample_rate // 4)
+    begin = loudest_part(job.heard, size)
     return job.heard[:, begin : begin + size]
 
 
@@ -207,49 +191,3 @@ def _is_silent(signal: Tensor) -> bool:
 
 def _of(values: dict[str, Any], name: str, otherwise: float) -> float:
     return float(values[name]) if name in values else otherwise
-
-
-# Responses
-
-
-def _response(taps: np.ndarray, hertz: np.ndarray, sample_rate: int) -> np.ndarray:
-    return np.exp(-2j * np.pi * np.outer(hertz, np.arange(len(taps))) / sample_rate) @ taps
-
-
-def _weights(heard: Tensor, hertz: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Fourth roots of the powers around some frequencies, from 0.1 to 1."""
-    size = 4096
-    sound = torch.nn.functional.pad(heard.float(), (0, max(0, size - heard.shape[-1])))
-    frames = torch.stft(sound, size, size // 2, window=torch.hann_window(size), return_complex=True)
-    power = frames.abs().square().mean((0, 2)).double().numpy()
-    steps = np.interp(hertz, np.arange(size // 2 + 1) * sample_rate / size, np.convolve(power, np.ones(5) / 5, "same"))
-    octaves = steps * hertz  # what is heard of it, as bands are wider at high frequencies
-    return np.maximum(LEAST_WEIGHT, (octaves / max(octaves.max(), 1e-30)) ** 0.25)
-
-
-def _equalized(x: np.ndarray, hertz: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Magnitudes in dB of a gain and filters, each of which is the log of a frequency, a gain and the log of a Q."""
-    f, g, q = x[1:].reshape(-1, 3).T[..., None]
-    z = np.exp(-2j * np.pi * hertz / sample_rate)
-    A, w = 10 ** (g / 40), 2 * np.pi * np.exp(f) / sample_rate
-    c, alpha = np.cos(w), np.sin(w) / 2 / np.exp(q)
-    side = np.array([1.0, *([0.0] * (len(f) - 2)), -1.0])[:, None]
-    root = 2 * np.sqrt(A) * alpha
-    ends, mids = A + 1 - side * (A - 1) * c, 2 * (side * (A - 1) - (A + 1) * c)
-    shelf_b = A * (ends + root), A * mids, A * (ends - root)
-    ends, mids = A + 1 + side * (A - 1) * c, -2 * (side * (A - 1) + (A + 1) * c)
-    shelf_a = ends + root, mids, ends - root
-    peak_b, peak_a = (1 + alpha * A, -2 * c, 1 - alpha * A), (1 + alpha / A, -2 * c, 1 - alpha / A)
-    b, a = (
-        [np.where(side == 0, p, s) for p, s in zip(*pair, strict=True)]
-        for pair in ((peak_b, shelf_b), (peak_a, shelf_a))
-    )
-    return x[0] + _decibels(np.abs((b[0] + z * (b[1] + z * b[2])) / (a[0] + z * (a[1] + z * a[2])))).sum(0)
-
-
-def _kinds(number: int) -> list[str]:
-    return ["LowShelfFilter", *(["PeakFilter"] * (number - 2)), "HighShelfFilter"]
-
-
-def _decibels(amplitudes: np.ndarray) -> np.ndarray:
-    return 20 * np.log10(np.maximum(amplitudes, 1e-9))

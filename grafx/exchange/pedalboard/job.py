@@ -78,12 +78,3 @@ class Job:
         """The error that it cannot be carried over."""
         kind = type(self.processor).__name__
         return ExchangeError(f"{self.place} ({kind}) cannot be carried over to pedalboard: {why}; {remedy}.")
-
-
-def loudest_part(energy: Tensor, size: int, hop: int) -> int:
-    """Where the loudest excerpt of some size begins, of the energies of samples ``(L,)``, in hops."""
-    length = energy.shape[-1]
-    if length <= size:
-        return 0
-    steps = energy[: length // hop * hop].reshape(-1, hop).sum(-1)
-    return min(int(steps.unfold(0, size // hop, 1).sum(-1).argmax()) * hop, length - size)

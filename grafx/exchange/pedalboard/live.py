@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .stages import Channels, Matrix, Plug, Response, Shift, Stages, Sum
+from .stages import ECHO_SECONDS, BothWays, Channels, Matrix, Plug, Response, Shift, Stages, Sum
 
 Process = Callable[[np.ndarray], np.ndarray]
 
@@ -29,7 +29,7 @@ def board_of(plugs: tuple[Plug, ...]) -> Any:
     return Pedalboard([plugin_of(plug) for plug in plugs])
 
 
-def pieces_of(stages: Stages) -> list[tuple[Plug, ...] | Matrix | Channels | Sum | Shift]:
+def pieces_of(stages: Stages) -> list[tuple[Plug, ...] | Matrix | Channels | Sum | Shift | BothWays]:
     """Stages with neighbouring plug-ins together, as one board has them."""
     pieces: list[Any] = []
     for stage in stages:
@@ -68,11 +68,22 @@ def shifted(signal: np.ndarray, samples: int) -> np.ndarray:
     return moved
 
 
+def both_ways(board: Any, signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    """What a board makes of a signal that goes through it forwards and then backwards."""
+    longer = np.pad(signal, ((0, 0), (0, int(ECHO_SECONDS * sample_rate))))
+    there = board(longer, sample_rate)
+    return board(there[:, ::-1], sample_rate)[:, ::-1][:, : signal.shape[1]]
+
+
 def _function(piece: Any, sample_rate: int, boards: list[Any]) -> Process:
     if isinstance(piece, tuple):
         board = board_of(piece)
         boards.append(board)
         return lambda signal: board(signal, sample_rate)
+    if isinstance(piece, BothWays):
+        board = board_of(piece.plugs)
+        boards.append(board)
+        return lambda signal: both_ways(board, signal, sample_rate)
     if isinstance(piece, Matrix):
         rows = np.array(piece.rows, np.float32)
         return lambda signal: rows @ signal

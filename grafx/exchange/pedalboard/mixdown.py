@@ -12,7 +12,7 @@ from ...data import GRAFX
 from ...errors import AudioError
 from ..carried import Carried
 from .live import Process, function_of
-from .plan import BoardPlan, plan_of
+from .plan import BoardPlan, plan_of, played
 
 SAMPLE_RATE = 44100
 
@@ -102,7 +102,8 @@ def to_pedalboard(
     """
     from .counterparts import counterparts
 
-    return Mixdown(plan_of(G, sample_rate, stems, {**counterparts(sample_rate), **(processors or {})}, responses))
+    parts, _, sounds = played(G, sample_rate, stems, {**counterparts(sample_rate), **(processors or {})})
+    return Mixdown(plan_of(G, parts, sounds, sample_rate, responses))
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

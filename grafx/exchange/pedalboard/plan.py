@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 import torch.nn as nn
@@ -15,15 +16,17 @@ from ...data import GRAFX
 from ...errors import ExchangeError
 from ..carried import Carried
 from ..distance import level_of_difference
+from ..excerpts import excerpt
 from ..parts import Part, heard, parts_of, play
-from .job import Job, loudest_part
+from .job import Job
 from .live import run
 from .memory import remembered
 from .stages import Channels, Shift, Stages, Sum, added, blended, describe, gain, simplified
 from .translate import Rendition, routes_of, translated
 
-NOISE_SECONDS, NOISE_DB = 4.0, -20.0
-MOST_SECONDS = 20.0
+Sounds: TypeAlias = Mapping[int, Sequence[Tensor]]
+"""Id to the sounds of the outlets of a node."""
+NOISE_SECONDS, MOST_SECONDS = 4.0, 20.0
 TAKEN = {
     *keyword.kwlist,
     *dir(builtins),
@@ -35,6 +38,7 @@ TAKEN = {
     "mix",
     "read",
     "write",
+    "both_ways",
     "shifted",
 }
 """Names that signals of a script cannot have."""
@@ -78,14 +82,10 @@ class BoardPlan:
     names: Sequence[str]
 
 
-def plan_of(
-    G: GRAFX,
-    sample_rate: int,
-    stems: Tensor | None = None,
-    processors: Mapping[str, nn.Module] | None = None,
-    responses: bool = False,
-) -> BoardPlan:
-    """Carry a graph over.
+def played(
+    G: GRAFX, sample_rate: int, stems: Tensor | None = None, processors: Mapping[str, nn.Module] | None = None
+) -> tuple[list[Part], Tensor, Sounds]:
+    """Play a graph.
 
     Args:
         G: The graph.
@@ -93,14 +93,34 @@ def plan_of(
         stems: ``(K, C, L)``, for the ``in`` nodes in id order; noise where there are none. Of long ones the loudest
             20 seconds count.
         processors: Node type to processor, in addition to those of a console and the classes of processors.
+
+    Returns:
+        Its nodes, what of the stems was played, in stereo, and the sound of each node, see :func:`.play`.
+
+    Raises:
+        ExchangeError: It has no inputs, or other nodes that generate sound.
+    """
+    parts = parts_of(G, sample_rate, processors)
+    number = len(_inputs(parts))
+    seconds = NOISE_SECONDS if stems is None else MOST_SECONDS
+    heard_of_stems = excerpt(stems, number, int(seconds * sample_rate), sample_rate).expand(-1, 2, -1)
+    return parts, heard_of_stems, play(parts, heard_of_stems)
+
+
+def plan_of(G: GRAFX, parts: Sequence[Part], sounds: Sounds, sample_rate: int, responses: bool = False) -> BoardPlan:
+    """Carry a graph over.
+
+    Args:
+        G: The graph.
+        parts: Its nodes.
+        sounds: Theirs, to which is fitted.
+        sample_rate: In Hz.
         responses: Convolve with the responses of all linear processors that have no plug-in of their kind.
 
     Raises:
         ExchangeError: A node cannot be carried over.
     """
-    parts = parts_of(G, sample_rate, processors)
     inputs = _inputs(parts)
-    sounds = play(parts, excerpt(len(inputs), sample_rate, stems))
     steps = [_stem_step(part, number) for number, part in enumerate(inputs)]
     carried: list[Carried] = []
     for part in parts:
@@ -123,14 +143,14 @@ def plan_of(
 def _inputs(parts: Sequence[Part]) -> list[Part]:
     """The ``in`` nodes, in id order, of a graph that has no other sources."""
     inputs = sorted((part for part in parts if part.type == "in"), key=lambda part: part.id)
-    if not inputs:
-        raise ExchangeError("The graph has no input: pedalboard processes sound, and has no synthesizers of its own.")
     for part in parts:
         if part.processor is not None and not part.inlets:
             raise ExchangeError(
                 f"{part.place} ({type(part.processor).__name__}) generates sound, for which pedalboard has no plug-in:"
                 " render it into a stem, and put an 'in' node in its place."
             )
+    if not inputs:
+        raise ExchangeError("The graph has no input, and pedalboard processes sound: put an 'in' node into it.")
     return inputs
 
 
@@ -164,29 +184,8 @@ def _outlet(node: int, outlet: int) -> str:
     return f"{node}.{outlet}"
 
 
-def excerpt(number: int, sample_rate: int, stems: Tensor | None) -> Tensor:
-    """The loudest 20 seconds of stems, in stereo; noise where there are none."""
-    if stems is None:
-        return noise(number, sample_rate)
-    stems = stems.detach().float()
-    stems = stems.expand(-1, 2, -1) if stems.shape[1] == 1 else stems
-    begin = loudest_part(stems.square().sum((0, 1)), int(MOST_SECONDS * sample_rate), sample_rate // 4)
-    return stems[..., begin : begin + int(MOST_SECONDS * sample_rate)]
-
-
-def noise(number: int, sample_rate: int) -> Tensor:
-    """Pink noise that fades twice a second and differs from stem to stem, to fit to where there is no sound."""
-    generator = torch.Generator().manual_seed(0)
-    size = int(NOISE_SECONDS * sample_rate)
-    spectrum = torch.fft.rfft(torch.randn(number, 2, size, generator=generator))
-    pink = torch.fft.irfft(spectrum / torch.arange(1, size // 2 + 2).sqrt(), size)
-    time = torch.arange(size) / sample_rate
-    swells = 10 ** (-1.5 * (time * 2 % 1))  # from 0 to −30 dB, twice a second
-    return pink / pink.std() * 10 ** (NOISE_DB / 20) * swells
-
-
 def _routes(
-    part: Part, job: Job, inlets: list[Tensor], outlets: list[Tensor], data: Mapping[str, object]
+    part: Part, job: Job, inlets: list[Tensor], outlets: Sequence[Tensor], data: Mapping[str, object]
 ) -> tuple[list[list[Stages | None]], Carried]:
     """What each outlet gets of each inlet, and how well."""
     ours = torch.cat([each.expand(2, -1) for each in outlets])

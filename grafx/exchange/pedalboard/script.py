@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,19 @@ import torch.nn as nn
 from torch import Tensor
 
 from ...data import GRAFX
-from ...files import replacing, write_text
+from ...files import locked, replacing_all, write_text
+from ...text import printable
 from ..carried import Carried, Written
 from ..distance import distance_between
-from ..parts import parts_of, play
 from .counterparts import counterparts
 from .live import pieces_of
 from .mixdown import Mixdown
-from .plan import BoardPlan, excerpt, plan_of
-from .stages import Channels, Matrix, Plug, Response, Shift, Stages
+from .plan import BoardPlan, plan_of, played
+from .stages import ECHO_SECONDS, BothWays, Channels, Matrix, Plug, Response, Shift, Stages
 
 WIDTH = 120
+RESPONSE = "response_{}.wav"
+"""Names of responses by their number."""
 IMPLIED = {("Convolution", "sample_rate")}  # which the file of a response says
 
 
@@ -54,30 +57,36 @@ def write_pedalboard(
     """
     out = Path(out)
     processors = {**counterparts(sample_rate), **(processors or {})}
-    plan = plan_of(G, sample_rate, stems, processors, responses)
+    parts, heard_of_stems, sounds = played(G, sample_rate, stems, processors)
+    plan = plan_of(G, parts, sounds, sample_rate, responses)
     script = _Script(plan, out)
-    for path, samples in script.responses.items():
-        _write_response(path, samples, sample_rate)
-    write_text(out, script.text())
-    return Written([out, *script.responses], plan.carried, _distance(G, plan, stems, processors))
-
-
-def _distance(G: GRAFX, plan: BoardPlan, stems: Tensor | None, processors: Mapping[str, nn.Module]) -> Any:
-    stems = excerpt(len(plan.names), plan.sample_rate, stems)
-    parts = parts_of(G, plan.sample_rate, processors)
-    sounds = play(parts, stems)
     outputs = sorted(part.id for part in parts if part.type == "out")
     ours = torch.cat([sounds[node][0].expand(2, -1) for node in outputs])
-    theirs = Mixdown(plan)(stems).reshape(-1, stems.shape[-1])
-    return distance_between(theirs, ours, plan.sample_rate)
+    theirs = Mixdown(plan)(heard_of_stems).reshape(ours.shape)
+    distance = distance_between(theirs, ours, sample_rate)
+    _write_responses(script.responses, script.folder, sample_rate)
+    write_text(out, script.text())
+    for path in script.folder.glob(RESPONSE.format("*")):
+        if path not in script.responses:
+            path.unlink()
+    return Written([out, *script.responses], plan.carried, distance)
 
 
-def _write_response(path: Path, samples: np.ndarray, sample_rate: int) -> None:
+def _write_responses(responses: Mapping[Path, np.ndarray], folder: Path, sample_rate: int) -> None:
+    """Write all or none."""
     import soundfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        soundfile.write(partial, samples.T, sample_rate, "FLOAT", format="WAV")
+    if responses:
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(folder), replacing_all(folder, [path.name for path in responses]) as partial:
+                for path, samples in responses.items():
+                    soundfile.write(partial / path.name, samples.T, sample_rate, "FLOAT", format="WAV")
+        except BaseException:
+            if made:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 class _Script:
@@ -116,7 +125,7 @@ class _Script:
             "from pedalboard.io import AudioFile",
             "",
             f"SAMPLE_RATE = {plan.sample_rate}",
-            *([f"RESPONSES = Path(__file__).with_name({_quoted(self._folder().name)})"] if self.responses else []),
+            *([f"RESPONSES = Path(__file__).with_name({_quoted(self.folder.name)})"] if self.responses else []),
             "",
             *self._boards,
         ]
@@ -151,6 +160,9 @@ class _Script:
         """Lines that send what is heard through a piece, into a name."""
         if isinstance(piece, tuple):
             return [f"{name} = {self._board(name, piece)}({heard}, SAMPLE_RATE)"]
+        if isinstance(piece, BothWays):
+            self._helpers.add("both_ways")
+            return [f"{name} = both_ways({self._board(name, piece.plugs)}, {heard})"]
         if isinstance(piece, Matrix):
             (a, b), (c, d) = piece.rows
             if b == c == 0:
@@ -200,14 +212,16 @@ class _Script:
         if isinstance(value, Response):
             file = next((path for path, samples in self.responses.items() if Response(samples) == value), None)
             if file is None:
-                file = self._folder() / f"response_{len(self.responses) + 1}.wav"
+                file = self.folder / RESPONSE.format(len(self.responses) + 1)
                 self.responses[file] = value.samples
             return f"str(RESPONSES / {_quoted(file.name)})"
         if (plug.kind, name) == ("LadderFilter", "mode"):
             return f"LadderFilter.Mode.{value}"
         return repr(value)
 
-    def _folder(self) -> Path:
+    @property
+    def folder(self) -> Path:
+        """Where the responses are."""
         return self._out.with_name(f"{self._out.stem}_responses")
 
     def _new(self, name: str) -> str:
@@ -219,6 +233,13 @@ class _Script:
 
 
 HELPERS = {
+    "both_ways": [
+        "def both_ways(board, signal):",
+        '    """A signal that goes through a board forwards and then backwards: twice the dB, and no phase."""',
+        f"    longer = np.pad(signal, ((0, 0), (0, int({ECHO_SECONDS} * SAMPLE_RATE))))",
+        "    there = board(longer, SAMPLE_RATE)",
+        "    return board(there[:, ::-1], SAMPLE_RATE)[:, ::-1][:, : signal.shape[1]]",
+    ],
     "shifted": [
         "def shifted(signal, samples):",
         '    """A signal that is later, or earlier if negative."""',
@@ -284,7 +305,7 @@ def _told(carried: Sequence[Carried]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Text that does not end the comment that it stands in."""
-    return text.replace("\\", "/").replace('"""', "'''")
+    return printable(text).replace("\\", "/").replace('"""', "'''")
 
 
 def _file_of(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 SILENT_DB = -300.0
+ECHO_SECONDS = 0.5
 SAME = 1e-9
 
 
@@ -58,7 +59,17 @@ class Shift:
     samples: int
 
 
-Stage: TypeAlias = Plug | Matrix | Channels | Sum | Shift
+@dataclass(frozen=True)
+class BothWays:
+    """Plug-ins that a signal goes through forwards and then backwards in time: filters so have no phase.
+
+    The second time it goes on into what sounds after its end, of :data:`ECHO_SECONDS` at most.
+    """
+
+    plugs: tuple[Plug, ...]
+
+
+Stage: TypeAlias = Plug | Matrix | Channels | Sum | Shift | BothWays
 Stages: TypeAlias = tuple[Stage, ...]
 """Stages one after another."""
 
@@ -168,6 +179,8 @@ def _names(stages: Stages) -> list[str]:
             found += [*_names(stage.left), *_names(stage.right)]
         elif isinstance(stage, Sum):
             found += [name for branch in stage.branches for name in _names(branch)]
+        elif isinstance(stage, BothWays):
+            found += _names(stage.plugs)
         else:
             found.append("NumPy")
     return found

@@ -21,7 +21,7 @@ from .counterparts import OCTAVES, SWING_MS
 from .filters import cascade
 from .job import Job
 from .responses import rendered
-from .stages import Matrix, Plug, Stages, added, blended, channels, gain, mid_side, plug
+from .stages import Matrix, Plug, Stages, added, blended, channels, gain, matrix, mid_side, plug
 
 OSCILLATOR = "by its settings; its oscillator begins at another phase there"
 BYPASS = "bypass the node (attribute 'bypass'), or replace it"
@@ -110,7 +110,7 @@ def _filtered(processor: RecursiveFilter, job: Job) -> Rendition:
 @_translated.register(library.ZeroPhaseFIREqualizer)
 @_translated.register(library.NewZeroPhaseFIREqualizer)
 def _zero_phase(processor: Any, job: Job) -> Rendition:
-    """An equalizer without phase, by one with the phase of its magnitudes."""
+    """An equalizer without phase, by one that is played forwards and backwards."""
     channel = getattr(processor, "processor_channel", "mono")
     if job.responses or channel == "pseudo_midside":
         return rendered_linear(job)
@@ -119,9 +119,9 @@ def _zero_phase(processor: Any, job: Job) -> Rendition:
     taps = wet * processor.fir(job.raw["log_magnitude"].double()[None])[0].reshape(-1, 2 * middle + 1)
     taps[:, middle] += dry  # without phase, it adds up
     sides = [heard] if len(taps) == 1 else heard.split(1)
-    curves = [fit.equalizer(row, side, job.sample_rate) for row, side in zip(taps, sides, strict=True)]
-    note = f"magnitudes within {max(curve.away_db for curve in curves):.1f} dB, with other phases"
-    found = [curve.stages for curve in curves]
+    fitted = [fit.zero_phase(row, side, job.sample_rate) for row, side in zip(taps, sides, strict=True)]
+    note = f"magnitudes within {max(each.away_db for each in fitted):.1f} dB, forwards and backwards"
+    found = [each.stages for each in fitted]
     stages = found[0] if channel == "mono" else channels(*found) if channel == "stereo" else mid_side(*found)
     return Rendition(stages, "fitted", note, whole=True)
 
@@ -166,10 +166,15 @@ def delayed(samples: int, sample_rate: float, feedback: float = 0.0) -> Stages:
 
 @_translated.register
 def _freeverb(processor: library.Freeverb, job: Job) -> Rendition:
-    knobs = {name: min(max(job.value(name), 0.0), 1.0) for name in ("room_size", "damping", "width")}
-    if job.sample_rate == 44100:
-        return Rendition((plug("Reverb", **knobs, wet_level=1 / 3, dry_level=0.0),))
-    return Rendition((plug("Reverb", **knobs, wet_level=1 / 3, dry_level=0.0),), "fitted", "by its settings")
+    size, damping, width = (job.value(name) for name in ("room_size", "damping", "width"))
+    beyond = not 0 <= width <= 1  # what the knob has, so that the channels are mixed behind it
+    knobs = {name: min(max(value, 0.0), 1.0) for name, value in (("room_size", size), ("damping", damping))}
+    room = plug("Reverb", **knobs, width=1.0 if beyond else width, wet_level=1 / 3, dry_level=0.0)
+    own, other = (1 + width) / 2, (1 - width) / 2
+    stages = (room, *(matrix(((own, other), (other, own))) if beyond else ()))
+    if job.sample_rate == 44100 and knobs == {"room_size": size, "damping": damping}:
+        return Rendition(stages)
+    return Rendition(stages, "fitted", "by its settings")
 
 
 @_translated.register(library.STFTMaskedNoiseReverb)
