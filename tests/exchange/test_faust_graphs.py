@@ -269,7 +269,7 @@ def test_what_has_no_form_is_refused(kind):
     with pytest.raises(ExchangeError) as error:
         to_faust(one(processor), RATE, {"it": processor})
     assert str(error.value) == (
-        f"Node {len(processor.inlets)} of type 'it', a {kind.__name__}, cannot be written in Faust: {why}. {remedy}"
+        f"Node {len(processor.inlets)} of type 'it' ({kind.__name__}) cannot be written in Faust: {why}. {remedy}"
     )
 
 
@@ -287,7 +287,7 @@ def test_what_has_no_form_is_refused(kind):
         (library.ParametricEqualizer(sample_rate=48000), "sample_rate=44100"),
         (library.GraphicEqualizer(sr=48000), "sample_rate=44100"),
         (library.Freeverb(sample_rate=48000), "sample_rate=44100"),
-        (library.SerialChain({"a": library.Panner(), "b": library.TanhDistortion(remove_dc=True)}), r"\(its 'b'\)"),
+        (library.SerialChain({"a": library.Panner(), "b": library.TanhDistortion(remove_dc=True)}), "its 'b'"),
         (Own(), "Own"),
         (OwnGain(), "StereoGain"),
     ],
@@ -296,7 +296,7 @@ def test_what_has_no_form_is_refused(kind):
 def test_options_without_a_form_are_refused(processor, words):
     with pytest.raises(ExchangeError, match=words) as error:
         to_faust(one(processor), RATE, {"it": processor})
-    assert re.match(r"Node \d of type 'it', a \w+(?: \(its 'b'\))?, cannot be written in Faust: ", str(error.value))
+    assert re.match(r"Node \d of type 'it' \(\w+(?:, its 'b')?\) cannot be written in Faust: ", str(error.value))
 
 
 def test_long_responses_are_refused():

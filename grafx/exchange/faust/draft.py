@@ -156,9 +156,9 @@ class Draft:
         Raises:
             ExchangeError: Always.
         """
-        within = f" (its {'.'.join(self.path)!r})" if self.path else ""
+        within = f", its {'.'.join(self.path)!r}" if self.path else ""
         name = type(self.processor).__name__
-        raise ExchangeError(f"{self.scope.place}, a {name}{within}, cannot be written in Faust: {why}. {remedy}")
+        raise ExchangeError(f"{self.scope.place} ({name}{within}) cannot be written in Faust: {why}. {remedy}")
 
     def check_rate(self, always: bool = False) -> None:
         """Refuse a processor made for another sample rate, where its sound depends on it."""
