@@ -36,7 +36,9 @@ def _print_help(command: Any, ctx: Any) -> None:
 
 
 def _lines(command: Any, ctx: Any, width: int) -> Iterator[Text]:
-    yield from (Text(line, "bold") for line in wrapped(" ".join(command.get_usage(ctx).split()), width))
+    usage = " ".join(command.get_usage(ctx).split())
+    usage = re.sub(r"\{(\w+)\}|\[\w+\]", lambda match: (match[1] or match[0]).upper(), usage)
+    yield from (Text(line, "bold") for line in wrapped(usage, width))
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         yield Text()
         yield from map(Text, wrapped(" ".join(paragraph.split()), width))
@@ -52,9 +54,11 @@ def _sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Commands": []}
     for parameter in command.get_params(ctx):
         if (record := parameter.get_help_record(ctx)) is not None:
-            section = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            text = re.sub(r"\[default: \(([^()]*)\)", r"[default: \1", record[1])
-            sections[section].append((record[0], " ".join(text.split())))
+            text = " ".join(re.sub(r"\[default: \(([^()]*)\)", r"[default: \1", record[1]).split())
+            if parameter.param_type_name == "argument":
+                sections["Arguments"].append((re.sub(r" *<[^>]*>", "", record[0]).upper(), text))
+            else:
+                sections["Options"].append((_with_plain_types(record[0]), text))
     for name in command.list_commands(ctx) if isinstance(command, TyperGroup) else ():
         found = command.get_command(ctx, name)
         summary = (found and found.help) or ""
@@ -62,8 +66,14 @@ def _sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     return sections
 
 
+def _with_plain_types(name: str) -> str:
+    """What an option takes in a word, as Typer had it once: ``PATH`` for ``<list[Path]>``."""
+    name = re.sub(r"<(?:list\[)?([\w ]+?)(?: range)?\]?>", lambda match: match[1].upper(), name)
+    return re.sub(r"\bSTR\b", "TEXT", name)
+
+
 def _with_options_marked(name: str) -> Text:
     text = Text(name, "cyan")
     text.highlight_regex(r"(?<!\S)--?[a-zA-Z][\w-]*", "bold")
-    text.highlight_regex(r"<[^>]*>|\b[A-Z:|]{3,}\b", "not bold yellow")
+    text.highlight_regex(r"\b[A-Z:|]{3,}\b", "not bold yellow")
     return text

@@ -28,7 +28,7 @@ def test_no_word_is_broken_and_no_line_longer_than_the_screen(cli, monkeypatch, 
 def test_defaults_and_limits_are_told(cli, monkeypatch):
     said = " ".join(help_of(cli, monkeypatch, ("search",), 80).split())
     assert "Names of the stems in their order: drums,bass,… [default: those of the files]" in said
-    assert "--mix <path> Finished mix of these stems." in said and "x>=0" in said
+    assert "--mix PATH Finished mix of these stems." in said and "x>=0" in said
     assert "[required]" in help_of(cli, monkeypatch, ("train",), 80)
 
 
