@@ -140,8 +140,8 @@ def _searches(bench: Bench) -> Iterator[Table | Plot]:
 
 
 def _searched(worker: Worker, song: str | None, bench: Bench) -> Result:
-    """One run in a process of its own, as it takes minutes."""
-    fresh = worker.fresh()
+    """One run in a process of its own, as it takes minutes; unless it is quick."""
+    fresh = worker if bench.quick else worker.fresh()
     if not bench.quick:
         wait_for_quiet()
     try:
@@ -149,7 +149,8 @@ def _searched(worker: Worker, song: str | None, bench: Bench) -> Result:
     except Unanswered as unanswered:
         return Result([], str(unanswered))
     finally:
-        fresh.close()
+        if fresh is not worker:
+            fresh.close()
 
 
 def _over_seconds(curves: dict[str, Sequence[tuple[float, float]]]) -> Table:
@@ -172,7 +173,9 @@ def _losses(bench: Bench) -> Table:
     table = Table("Losses of mixes", columns)
     seconds = 0.5 if bench.quick else 12.0
     for song in _songs(bench):
-        (found,) = alternate(Run(bench.ours, "losses", {"song": song, "seconds": seconds}), repeats=1, fresh=True)
+        (found,) = alternate(
+            Run(bench.ours, "losses", {"song": song, "seconds": seconds}), repeats=1, fresh=not bench.quick
+        )
         table.rows.append((_title(song), *([found.word] * 8 if found.word else agreement(found))))
     return table
 

@@ -59,7 +59,7 @@ def operators(monkeypatch):
 @pytest.mark.skipif(not TOO_LATE, reason="this process can interpret kernels")
 @pytest.mark.slow
 def test_in_another_process():
-    command = [sys.executable, "-m", "pytest", "--import-mode=importlib", "-q", __file__]
+    command = [sys.executable, "-m", "pytest", "--import-mode=importlib", "-q", "-n", "0", __file__]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 
