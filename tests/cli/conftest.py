@@ -1,9 +1,12 @@
 """Audio files of a quarter of a second, and a search that has been done once for all tests that look at its results."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +66,42 @@ def run_elsewhere(*arguments, prelude="", **options):
     )
 
 
+FORKED = """
+import os, sys
+for stream, file in {streams}:
+    os.dup2(os.open(file, os.O_RDWR), stream)
+sys.argv = ["grafx", *{arguments}]
+{prelude}
+from grafx.cli import main
+main()
+"""
+IMPORTED = [
+    *(f"grafx.cli.commands.{name}" for name in ("search", "render", "invert")),
+    *("grafx.cli.search", "grafx.report.write", "grafx.draw.web.html", "matplotlib.backends.backend_agg"),
+    *("torch._dynamo", "numba.np.npyimpl", "numba.typed.typedlist", "numba.experimental.jitclass.base"),
+]
+
+
+def run_apart(*arguments, prelude=""):
+    """The same, off a process that has imported before what takes each new one seconds, where systems fork."""
+    if sys.platform != "linux":
+        return run_elsewhere(*arguments, prelude=prelude)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("COLUMNS", "80")
+        files = [Path(folder, name) for name in ("stdout", "stderr")]
+        for file in files:
+            file.touch()
+        streams = [(number, str(file)) for number, file in enumerate(files, start=1)]
+        code = FORKED.format(streams=streams, arguments=[str(each) for each in arguments], prelude=prelude)
+        process = context.Process(target=exec, args=(code, {"__name__": "forked"}))
+        process.start()
+        process.join(300)
+        return subprocess.CompletedProcess(arguments, process.exitcode, *(file.read_text("utf-8") for file in files))
+
+
 def snapshot(folder):
     """Every file in a folder, byte for byte."""
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -94,6 +133,7 @@ def cli():
     return SimpleNamespace(
         run=run,
         run_elsewhere=run_elsewhere,
+        run_apart=run_apart,
         refused=assert_refused,
         snapshot=snapshot,
         write=write,

@@ -131,7 +131,7 @@ def test_stopped_it_leaves_the_best_and_goes_on(cli, sound, inverted, longer, tm
 def test_killed_it_goes_on_from_the_last_checkpoint(cli, sound, inverted, longer, tmp_path):
     number = 12
     prelude, out = STOP_AFTER.format(seconds=0, number=number, signal="SIGKILL"), tmp_path / "out"
-    killed = cli.run_elsewhere("invert", sound, "--out", out, prelude=prelude)
+    killed = cli.run_apart("invert", sound, "--out", out, prelude=prelude)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [path.name for path in out.iterdir()] == ["checkpoint"]
     result = cli.run("invert", sound, "--out", out)

@@ -56,7 +56,7 @@ def assert_same_bytes(cli, folder, other):
 
 def test_the_same_search_leaves_the_same_bytes(cli, search_arguments, searched, tmp_path):
     """In another process, later: no file carries the time, or a number that is drawn anew."""
-    assert cli.run_elsewhere(*search_arguments, tmp_path / "out").returncode == 0
+    assert cli.run_apart(*search_arguments, tmp_path / "out").returncode == 0
     assert_same_bytes(cli, tmp_path / "out", searched.folder)
 
 
@@ -70,7 +70,7 @@ def test_the_same_search_leaves_the_same_bytes(cli, search_arguments, searched, 
 )
 def test_killed_between_any_two_operations_on_files(cli, search_arguments, searched, tmp_path, moment, operation):
     prelude = TO_THE_POINT + KILL_AT.replace("{operation}", str(operation)).replace("{signal}", "SIGKILL") + moment
-    killed = cli.run_elsewhere(*search_arguments, tmp_path / "out", prelude=prelude)
+    killed = cli.run_apart(*search_arguments, tmp_path / "out", prelude=prelude)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     again = cli.run(*search_arguments, tmp_path / "out")
     assert again.exit_code == 0, (again.output, again.exception)
@@ -80,7 +80,7 @@ def test_killed_between_any_two_operations_on_files(cli, search_arguments, searc
 @pytest.mark.parametrize("number", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_an_interrupt_waits_until_results_are_written(cli, search_arguments, searched, tmp_path, number):
     prelude = KILL_AT.replace("{operation}", "3").replace("{signal}", number) + WHILE_RESULTS_ARE_WRITTEN
-    found = cli.run_elsewhere(*search_arguments, tmp_path / "out", prelude=prelude)
+    found = cli.run_apart(*search_arguments, tmp_path / "out", prelude=prelude)
     assert found.returncode == 0 and "Stopping" in found.stderr
     assert_same_bytes(cli, tmp_path / "out", searched.folder)
 
@@ -143,7 +143,7 @@ def test_a_moved_stem_renders_by_its_file_offline_and_in_blocks(cli, tmp_path):
     paths = [cli.write(tmp_path / "kick.wav", early), cli.write(tmp_path / "pad.wav", -noise[1])]
     mix = cli.write(tmp_path / "mix.wav", noise.sum(0))
     out = tmp_path / "out"
-    command = ["search", *paths, "--mix", mix, "--fit-steps", "1", "--rounds", "0", "--out"]
+    command = ["search", *paths, "--mix", mix, "--fit-steps", "1", "--rounds", "0", "--chain", "eq,gain", "--out"]
     found = cli.run(*command, out)
     assert found.exit_code == 0, (found.output, found.exception)
     assert "kick is heard 23.4 ms later in the mix than in its file: it is moved." in found.output

@@ -89,7 +89,7 @@ def test_without_a_package_that_a_command_needs_it_says_so_too(cli, material, tm
 @pytest.mark.slow
 def test_numbers_keep_their_signs_there(cli, search_arguments, result_folder):
     prelude = "import sys; sys.stdout.reconfigure(encoding='ascii')"
-    result = cli.run_elsewhere(*search_arguments, result_folder, prelude=prelude)
+    result = cli.run_apart(*search_arguments, result_folder, prelude=prelude)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((result_folder / "metrics.json").read_text())
     assert "−" in str(metrics["chains"])
@@ -111,7 +111,7 @@ def test_search_writes_all_files_and_says_what_it_found(cli, searched):
 
 @pytest.mark.slow
 def test_the_same_search_elsewhere_finds_the_same(cli, searched, search_arguments, tmp_path):
-    result = cli.run_elsewhere(*search_arguments, tmp_path / "again")
+    result = cli.run_apart(*search_arguments, tmp_path / "again")
     assert result.returncode == 0, result.stderr
     first, second = (load_grafx(folder)[0] for folder in (searched.folder, tmp_path / "again"))
     assert first.nodes.keys() == second.nodes.keys()

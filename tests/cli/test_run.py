@@ -72,7 +72,7 @@ def same_results(first, second):
 @pytest.mark.slow
 def test_an_interrupt_leaves_a_result_and_the_next_run_goes_on(cli, search_arguments, searched, material, tmp_path):
     out = tmp_path / "out"
-    stopped = cli.run_elsewhere(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
+    stopped = cli.run_apart(*search_arguments, out, prelude=SIGNAL_AFTER.format(step=2, signal="SIGINT"))
     assert stopped.returncode == 130, stopped.stderr
     assert "Stopping after this step" in stopped.stderr and "the same command resumes" in stopped.stderr
     assert "Traceback" not in stopped.stderr and "Note:" not in stopped.stdout
@@ -144,7 +144,7 @@ def test_a_second_interrupt_leaves_at_once(cli, search_arguments, tmp_path, step
 @pytest.mark.slow
 def test_killed_it_goes_on_from_the_last_checkpoint(cli, search_arguments, searched, tmp_path):
     prelude = "import grafx.cli.progress; grafx.cli.progress.SECONDS_BETWEEN_CHECKPOINTS = 0\n"
-    killed = cli.run_elsewhere(
+    killed = cli.run_apart(
         *search_arguments, tmp_path / "out", prelude=prelude + SIGNAL_AFTER.format(step=4, signal="SIGKILL")
     )
     assert killed.returncode == -signal.SIGKILL

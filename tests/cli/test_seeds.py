@@ -149,7 +149,7 @@ Search._gradient_step = stepping
 
 def test_killed_in_the_second_seed_it_ends_as_if_it_had_not_been(cli, command, found, tmp_path):
     out = tmp_path / "out"
-    killed = cli.run_elsewhere(*command, out, prelude=KILL)
+    killed = cli.run_apart(*command, out, prelude=KILL)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert sorted(path.name for path in out.iterdir()) == ["seeds"]
     again = cli.run(*command, out)
@@ -230,7 +230,7 @@ threading.Thread(target=interrupt, daemon=True).start()
 
 @pytest.mark.slow
 def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
-    result = cli.run_elsewhere(*command, tmp_path / "out", prelude=TWO_AT_A_TIME)
+    result = cli.run_apart(*command, tmp_path / "out", prelude=TWO_AT_A_TIME)
     assert result.returncode == 0, result.stderr
     assert timeless(cli, tmp_path / "out") == timeless(cli, found.folder)
     assert result.stderr.count("fitting the console: 0 of ") == 3
@@ -243,10 +243,10 @@ def test_several_at_a_time_find_the_same(cli, command, found, tmp_path):
 def test_several_at_a_time_end_and_go_on(cli, command, found, tmp_path, number):
     out = tmp_path / "out"
     prelude = TWO_AT_A_TIME + INTERRUPTED.format(out=str(out), signal=number)
-    stopped = cli.run_elsewhere(*command, out, prelude=prelude)
+    stopped = cli.run_apart(*command, out, prelude=prelude)
     assert stopped.returncode == (130 if number == "SIGTERM" else -signal.SIGKILL), stopped.stderr
     assert "Traceback" not in stopped.stderr and (out / "seeds").is_dir()
-    again = cli.run_elsewhere(*command, out, prelude=TWO_AT_A_TIME)
+    again = cli.run_apart(*command, out, prelude=TWO_AT_A_TIME)
     assert again.returncode == 0, again.stderr
     assert timeless(cli, out) == timeless(cli, found.folder)
 
@@ -254,6 +254,6 @@ def test_several_at_a_time_end_and_go_on(cli, command, found, tmp_path, number):
 @pytest.mark.slow
 def test_several_at_a_time_refuse_the_same(cli, command, copy):
     before = cli.snapshot(copy)
-    result = cli.run_elsewhere(*command[:-1], "--tolerance", "0.2", "--out", copy, prelude=TWO_AT_A_TIME)
+    result = cli.run_apart(*command[:-1], "--tolerance", "0.2", "--out", copy, prelude=TWO_AT_A_TIME)
     cli.refused(result, "another search")
     assert cli.snapshot(copy) == before
