@@ -31,8 +31,9 @@ def pytest_collection_modifyitems(config, items):
 
     Those marked ``each("name")`` keep one case of each class, or of whatever the argument of this name takes; others
     keep a few that lie evenly. Where tests are chosen by a mark, slow ones are among them. What is named on the
-    command line is run as it is.
+    command line is run as it is. The longest come first, so that none is left to one process at the end.
     """
+    items.sort(key=_seconds, reverse=True)
     marked = config.option.markexpr
     named = any("::" in argument for argument in config.args) or (config.option.keyword and not marked)
     if config.option.all or named:
@@ -45,6 +46,11 @@ def pytest_collection_modifyitems(config, items):
         kept = set(items) - kept
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
+
+
+def _seconds(item):
+    slow = item.get_closest_marker("slow")
+    return slow.kwargs.get("seconds", 0) if slow else 0
 
 
 def _some(name, cases):

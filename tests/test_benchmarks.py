@@ -43,7 +43,7 @@ def rows(text):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=200)
 def test_every_section_runs_without_a_peer():
     """All that is asked of one quick run, which takes long, stands in one test, so that it runs once."""
     page = ROOT / "docs" / "benchmarks.md"

@@ -208,7 +208,7 @@ def main():
     print(json.dumps({"tried": tried, "faults": faults}))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=70)
 def test_no_operator_leaves_its_arrays(request):
     folder = request.config.cache.mkdir("kernels-with-checked-indices")
     variables = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(folder), "NUMBA_OPT": "1", "OMP_NUM_THREADS": "1"}
