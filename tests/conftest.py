@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import zlib
 from types import SimpleNamespace
@@ -10,6 +11,10 @@ from types import SimpleNamespace
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# What a shell without job control runs in the background ignores interrupts, as would commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 import torch
