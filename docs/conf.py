@@ -3,6 +3,7 @@
 import html
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import shutil
@@ -13,6 +14,10 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util.inspect import stringify_signature
+
+# Pages that run code are read side by side: each has a core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -59,7 +64,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # of a cell, where other work is on the cores
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
