@@ -21,6 +21,7 @@ pytest.importorskip("distributed")
 STEPS = ["--fit-steps", "4", "--rounds", "1", "--tune-steps", "2", "--method", "drywet"]
 SMALL = [*STEPS, "--chain", "compressor,gain", "--master", "trim", "--processors", "reaper:rack"]
 TOTAL = 6
+KILLS = 10  # of workers
 SONGS = "one", "two", "three"
 
 # Processors whose module writes down each step that a worker does, and kills the worker as often as it is told to.
@@ -288,8 +289,8 @@ def test_a_client_that_ends_leaves_songs_that_go_on(cli, place, alone, begin, tm
 def test_workers_die_and_a_scheduler_and_a_client(cli, place, alone, begin, tmp_path):
     manifest = write_manifest(place, *(line(place / name) for name in SONGS))
     (place / "work" / "steps").unlink(missing_ok=True)
-    for step in range(1, TOTAL):
-        (place / "work" / f"kill-at-{step}-1").touch()
+    for number in range(KILLS):
+        (place / "work" / f"kill-at-{1 + number % (TOTAL - 1)}-{number}").touch()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -328,7 +329,7 @@ def test_workers_die_and_a_scheduler_and_a_client(cli, place, alone, begin, tmp_
     assert client.returncode == 0 and not killed, begin.logs()
     assert not list((place / "work").glob("kill-*")) and "Traceback" not in json.dumps(sorted(killed))
     assert {name: same_but_config(cli, runs / name) for name in SONGS} == without_config(alone)
-    lost = TOTAL - 1 + 2 + 2  # a step for each that dies, or loses another
+    lost = KILLS + 2 + 2  # a step for each that dies, or loses another
     assert sum(steps_of(place).values()) <= len(SONGS) * TOTAL + lost
 
 
