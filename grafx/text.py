@@ -1,5 +1,6 @@
 """Text that is safe to display."""
 
+import itertools
 import os
 import re
 from collections.abc import Callable
@@ -33,6 +34,18 @@ def file_name(name: str, otherwise: str = "audio") -> str:
     """
     safe = re.sub(r'[<>:"/\\|?*]', "_", _HIDDEN.sub("_", name)).strip(" .")
     return safe[:80].strip(" .") or otherwise
+
+
+def free_name(name: str, is_taken: Callable[[str], bool], separator: str = " ") -> str:
+    """A name that is not taken: as it is or, where it is, with the first number from 2 on.
+
+    Args:
+        name: Any name.
+        is_taken: Tells whether another has it.
+        separator: Stands before the number.
+    """
+    numbered = (f"{name}{separator}{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if not is_taken(each))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -15,7 +15,6 @@ from ..data import GRAFX, NodeConfigs
 from ..data.configs import BUILT_IN_TYPES
 from ..errors import AudioError, ExchangeError
 from ..exchange import FORMATS, Written, write_graph
-from ..files import GRAPH_FILE
 from ..parameters.tensors import scatter_parameters
 from ..processors import StereoGain
 from ..search.mixing.console import SAMPLE_RATE, known_types
@@ -72,7 +71,7 @@ def export_folder(
         maker: The function that makes them.
         options: Those of the format.
     """
-    if is_inversion(folder) and not (folder / GRAPH_FILE).is_file():
+    if is_inversion(folder):
         return _export_inversion(folder, to, out, stem_paths, **options)
     G, parameters, metadata = load_folder(folder)
     if parameters:

@@ -11,6 +11,7 @@ import torch.nn as nn
 from ..audio import read_audio
 from ..data import GRAFX
 from ..errors import AudioError, GraphError
+from ..files import GRAPH_FILE
 from ..processors import KickSynth
 from ..search.inversion.report import SETTINGS_FILE
 from ..synth import kick_graph
@@ -25,8 +26,8 @@ GRAPHS: Mapping[str, Callable[[Mapping[str, float], int], tuple[GRAFX, dict[str,
 
 
 def is_inversion(folder: Path) -> bool:
-    """Whether a folder holds the settings of a synthesizer."""
-    return (folder / SETTINGS_FILE).is_file()
+    """Whether a folder holds the settings of a synthesizer, and no graph beside them."""
+    return (folder / SETTINGS_FILE).is_file() and not (folder / GRAPH_FILE).exists()
 
 
 def sources_of_inversion(folder: Path, target_path: Path | None = None) -> Sources:

@@ -165,14 +165,13 @@ def _words(phase: str, pace: Pace, words: str) -> str:
 @contextmanager
 def _lines() -> Iterator[Show]:
     pace = Pace()
-    said, at, known = "", pace.started, False
+    said, at = "", pace.started
 
     def show(phase: str, done: int, total: int, words: str) -> None:
-        nonlocal said, at, known
-        now = pace.reach(done, total)
-        left, before = pace.seconds_left, known
-        known = left is not None
-        if phase != said or now - at >= SECONDS_BETWEEN_LINES or (known and not before):
+        nonlocal said, at
+        unknown = pace.seconds_left is None
+        now, left = pace.reach(done, total), pace.seconds_left
+        if phase != said or now - at >= SECONDS_BETWEEN_LINES or (unknown and left is not None):
             said, at = phase, now
             times = [f"{pace.seconds:.0f} s", *([f"{duration(left)} left"] if left else [])]
             remark(", ".join([_words(phase, pace, words), *times]))

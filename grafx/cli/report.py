@@ -12,13 +12,9 @@ from .terminal import notice, remark, silence
 TRUTH_FILE = "truth.json"
 
 
+@busy("writing the page")
 def write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None = None) -> None:
     """Write the report of a folder's graph, with what lies beside it: its metrics and the ground truth."""
-    with busy("writing the page"):
-        _write_page(folder, out, sources, truth)
-
-
-def _write_page(folder: Path, out: Path, sources: Sources, truth: Mapping[str, Sequence[str]] | None) -> None:
     from ..report import read_truth, write_report
 
     if truth is None and (folder / TRUTH_FILE).is_file():

@@ -1,5 +1,6 @@
 """What stands on the screen of a terminal while something runs, and after: bars, resizes, interrupts."""
 
+import codecs
 import io
 import os
 import re
@@ -282,7 +283,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(other)
-        self.decoder = __import__("codecs").getincrementaldecoder("utf-8")()
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
 
     def until(self, stands, seconds=240):
         """Wait until something stands on the screen; with None, until the command ends."""

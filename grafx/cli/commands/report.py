@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from ...errors import GraphError
-from ...files import GRAPH_FILE
 from ..faults import plain_errors, usage
 from ..options import PAGES, REPORT_FILE, SETTINGS_FILE, Mix, OwnProcessors, ResultFolder, Stems, refuse_missing
 from ..outputs import check_file
@@ -44,7 +43,7 @@ def report(
             from ..sources import find_sources
 
             known = read_truth(truth) if truth else None  # before the audio is read
-            if is_inversion(folder) and not (folder / GRAPH_FILE).exists():
+            if is_inversion(folder):
                 sources = sources_of_inversion(folder, mix)
             else:
                 sources = find_sources(folder, stems or (), mix, processors, maker)

@@ -16,7 +16,7 @@ from ...audio import conform, read_audio, write_audio
 from ...data import GRAFX, NodeConfigs
 from ...errors import AudioError, ExchangeError
 from ...search.mixing.console import CHAIN
-from ...text import Notice, file_name, printable
+from ...text import Notice, file_name, free_name, printable
 from .archive import METADATA, PROJECT, REMEDY, opened, take_out, text_of
 from .devices import DeviceNode, gain_steps, gains_around, steps_of
 from .model import BUILT_IN, MASTER, UNITY, Channel, Clip, Project, times
@@ -129,16 +129,9 @@ def _heard(project: Project) -> list[Channel]:
         raise ExchangeError("No track of the project that is heard plays audio that is in its archive.")
     taken: set[str] = set()
     for channel in heard:
-        channel.name = _free(channel.name, taken)
+        channel.name = free_name(channel.name, lambda name: file_name(name).lower() in taken)
         taken.add(file_name(channel.name).lower())
     return heard
-
-
-def _free(name: str, taken: set[str]) -> str:
-    free, number = name, 2
-    while file_name(free).lower() in taken:
-        free, number = f"{name} {number}", number + 1
-    return free
 
 
 # Audio

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from ...text import free_name
 from ..carried import Carried
 from .devices import decibels
 from .model import EFFECT, EQUALIZER, SUBMIX, UNITY, Channel, Device, Gains, Send, times
@@ -161,7 +162,5 @@ def _name(channels: Sequence[Channel]) -> None:
     """Give channels names of their own."""
     taken: set[str] = set()
     for channel in channels:
-        name, number = channel.name, 2
-        while channel.name.lower() in taken:
-            channel.name, number = f"{name} {number}", number + 1
+        channel.name = free_name(channel.name, lambda name: name.lower() in taken)
         taken.add(channel.name.lower())

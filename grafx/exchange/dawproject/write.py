@@ -16,7 +16,7 @@ from ...data import GRAFX
 from ...errors import ExchangeError
 from ...files import replacing
 from ...search.mixing.mixer import render_mix
-from ...text import file_name, printable
+from ...text import file_name, free_name, printable
 from ..carried import Written
 from ..distance import distance_between
 from ..parts import parts_of
@@ -63,7 +63,7 @@ def write_dawproject(
     audio = {}
     for channel in project.channels:
         if channel.audio is not None:
-            path = _unique(f"audio/{file_name(channel.name)}.wav", audio)
+            path = _path(channel.name, audio)
             audio[path] = channel.audio
             channel.clips = [Clip(path)]
     texts = {
@@ -101,11 +101,10 @@ def _stems(count: int, stems: Tensor | None, seconds: float | None, sample_rate:
     return stems.detach().cpu().expand(-1, 2, -1)
 
 
-def _unique(path: str, taken: Mapping[str, Tensor]) -> str:
-    whole, number = path, 2
-    while whole.lower() in {other.lower() for other in taken}:
-        whole, number = f"{path.removesuffix('.wav')} {number}.wav", number + 1
-    return whole
+def _path(name: str, others: Mapping[str, Tensor]) -> str:
+    """Where the audio of a channel lies in the archive."""
+    taken = {other.lower() for other in others}
+    return f"{free_name(f'audio/{file_name(name)}', lambda path: f'{path}.wav'.lower() in taken)}.wav"
 
 
 def _version() -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data import GRAFX
 from ...errors import ExchangeError
 from ...files import write_text
+from ...text import free_name
 from ..carried import Written
 from ..parts import Part, parts_of
 from .compare import compared
@@ -109,10 +110,7 @@ def _labels(parts: Sequence[Part]) -> dict[int, str]:
     """What the groups of nodes are called, each otherwise: Faust refuses two sliders of one path."""
     labels: dict[int, str] = {}
     for part in parts:
-        label, number = plain(part.name), 2
-        while label in labels.values():
-            label, number = f"{plain(part.name)} {number}", number + 1
-        labels[part.id] = label
+        labels[part.id] = free_name(plain(part.name), lambda label: label in labels.values())
     return labels
 
 

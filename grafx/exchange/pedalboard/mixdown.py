@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ...errors import AudioError
+from ...text import free_name
 from ..carried import Carried
 from .live import Process, function_of
 from .plan import BoardPlan, plan_of, played
@@ -38,7 +39,7 @@ class Mixdown:
             boards: list[Any] = []
             self._functions.append(function_of(step.stages, plan.sample_rate, boards))
             for board in boards:
-                self.boards[_free(step.name, self.boards)] = board
+                self.boards[free_name(step.name, self.boards.__contains__, "_")] = board
 
     def __call__(self, stems: Tensor | np.ndarray) -> Any:
         """Mix stems.
@@ -104,10 +105,3 @@ def to_pedalboard(
 
     parts, _, sounds = played(G, sample_rate, stems, {**counterparts(sample_rate), **(processors or {})})
     return Mixdown(plan_of(G, parts, sounds, sample_rate, responses))
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    number, free = 2, name
-    while free in taken:
-        number, free = number + 1, f"{name}_{number}"
-    return free

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ...errors import ExchangeError
+from ...text import free_name
 from ..carried import Carried
 from ..distance import level_of_difference
 from ..excerpts import excerpt
@@ -324,8 +325,6 @@ class _Names:
     def new(self, text: str) -> str:
         plain = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_").lower() or "signal"
         plain = f"_{plain}" if plain[0].isdigit() else plain
-        name, number = plain, 2
-        while name in self._given:
-            name, number = f"{plain}_{number}", number + 1
+        name = free_name(plain, self._given.__contains__, "_")
         self._given.add(name)
         return name

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...data import GRAFX
 from ...files import locked, replacing_all, write_text
-from ...text import printable
+from ...text import free_name, printable
 from ..carried import Carried, Written
 from ..distance import distance_between
 from .counterparts import counterparts
@@ -225,9 +225,8 @@ class _Script:
         return self._out.with_name(f"{self._out.stem}_responses")
 
     def _new(self, name: str) -> str:
-        number, free = 2, name
-        while free in self._taken or free in {step.name for step in self._plan.steps}:
-            number, free = number + 1, f"{name}_{number}"
+        taken = {*self._taken, *(step.name for step in self._plan.steps)}
+        free = free_name(name, taken.__contains__, "_")
         self._taken.add(free)
         return free
 

@@ -49,15 +49,15 @@ def search(
     """
     with plain_errors(), usage():
         template = make_template(given(ctx, *NOT_ASKED, *OF_RUNNING), ctx.params["config"])
-    with plain_errors(stopped=RESUMES), usage(), silence(template.quiet), in_lines(template.json), busy("starting"):
-        if scheduler and workers:
-            raise SearchError("The workers of a scheduler are its own: leave --workers out, or --scheduler.")
-        from ...songs.search import absolute, check_template, folders_of, search_songs, songs_in
-
-        template, folders = absolute(template), folders_of(ctx.params["config"])
-        check_template(template, folders)
-        total = songs_in(manifest)
     with plain_errors(stopped=RESUMES), silence(template.quiet), in_lines(template.json):
+        with usage(), busy("starting"):
+            if scheduler and workers:
+                raise SearchError("The workers of a scheduler are its own: leave --workers out, or --scheduler.")
+            from ...songs.search import absolute, check_template, folders_of, search_songs, songs_in
+
+            template, folders = absolute(template), folders_of(ctx.params["config"])
+            check_template(template, folders)
+            total = songs_in(manifest)
         work = {"folders": folders, "threads": threads, "report": report}
         tally, stopped = search_songs(template, manifest, total, work, scheduler, workers, retries)
         if stopped and tally.left:
