@@ -34,11 +34,16 @@ class SteadyLive(Live):
         )
 
     def __enter__(self) -> Self:
+        """Begin, and leave it to the thread that refreshes to show it first.
+
+        An interrupt reaches the main thread. Where that is printing, Rich may print the same again, one line lower.
+        """
         try:
-            return super().__enter__()
-        except BaseException:  # an interrupt while it begins
+            self.start()
+        except BaseException:
             self.stop()
             raise
+        return self
 
     def start(self, refresh: bool = False) -> None:
         """Show it, and the cursor."""
