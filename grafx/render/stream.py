@@ -15,6 +15,7 @@ from ..data.queries import get_node_ids_from_type
 from ..errors import GraphError, RenderError
 from ..processors.base import is_ours
 from ..processors.contract import contract_of, latency_of, streaming_fault, tail_of
+from ..processors.core.backends.threads import one_thread_if
 from ..processors.core.finite import all_finite
 from ..processors.core.streaming import Unchanged, first_bad_sample
 from ..processors.options import difference, identity_of
@@ -31,6 +32,9 @@ from .schedule.order import reorder_for_fast_render
 
 State = dict[str, Any]
 BLOCK = 4096
+SHORT = 2048
+"""Samples; blocks up to that many are rendered on one thread, since others gain little, and where programs want the
+cores, a block on several threads waits until each has had one."""
 
 
 class StreamRenderer(nn.Module):
@@ -123,7 +127,8 @@ class StreamRenderer(nn.Module):
                 graph, or a signal is not finite, which would stay in the state for ever: the message names the node and
                 the first such sample. The state stays as it was.
         """
-        return self._render(block, common_parameters or {})
+        with one_thread_if(_is_short(block)):
+            return self._render(block, common_parameters or {})
 
     def _render(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
         """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
@@ -274,6 +279,10 @@ class StreamRenderer(nn.Module):
             return 0
         own = _parameters_of_node(self.G, self.processors, self.per_type_parameters, node_id)
         return tail_of(self.processors[node_type], own)
+
+
+def _is_short(block: Any) -> bool:
+    return isinstance(block, Tensor) and block.ndim > 0 and block.shape[-1] <= SHORT
 
 
 class _Kept(NamedTuple):

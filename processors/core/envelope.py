@@ -63,11 +63,12 @@ class TruncatedOnePoleIIRFilter(nn.Module):
 
     def smooth(self, input_signals: Tensor, z_alpha: Tensor) -> Tensor:
         """Smooth signals of either sign: ``forward`` without the maximum."""
-        alpha, forgotten = once(self._coefficients, z_alpha)
+        alpha, forgotten = once(self.coefficients, z_alpha)
         shape = -1, *[1] * (input_signals.ndim - 2)
         return truncated_onepole(input_signals, alpha.reshape(shape), self.iir_len, forgotten.reshape(shape))
 
-    def _coefficients(self, z_alpha: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, z_alpha: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Compute :math:`\alpha` and :math:`\alpha^N`, in the shape of ``z_alpha`` and in float64."""
         alpha = clip(torch.sigmoid(z_alpha.double()), high=MAX_ALPHA)
         return alpha, alpha**self.iir_len
 
@@ -95,8 +96,13 @@ class Ballistics(nn.Module):
         Returns:
             The smoothed signals, in the shape of ``input_signals``.
         """
-        attack, release = coefficients(z_alpha, input_signals)
+        shape = -1, *[1] * (input_signals.ndim - 2)
+        attack, release = (alpha.reshape(shape) for alpha in once(self.coefficients, z_alpha))
         return carry_on(partial(_ballistics, attack, release), input_signals, initial)
+
+    def coefficients(self, z_alpha: Tensor) -> tuple[Tensor, ...]:
+        """Compute those of attack and release, each ``(B, 1)``, in float64."""
+        return tuple(alpha.contiguous() for alpha in torch.sigmoid(z_alpha.double()).split(1, -1))
 
 
 def truncated_onepole(u: Tensor, alpha: Tensor, taps: int, forgotten: Tensor | None = None) -> Tensor:

@@ -98,6 +98,8 @@ def empty(like: Tensor, dtype: torch.dtype | None = None, shape: Sequence[int] |
 
 def place_for(*operands: Tensor) -> Tensor | None:
     """An ``out=`` for an operation on tensors that broadcast, or ``None`` where torch is to make the result itself."""
+    if max(tensor.numel() for tensor in operands) < memory.LEAST // 16:
+        return None  # it takes longer to ask than to allocate
     alike = len({(tensor.dtype, tensor.device) for tensor in operands}) == 1
     if not alike or not is_plain(*operands):
         return None

@@ -17,8 +17,8 @@ from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
 from ..core.gain_curve import Curve, gain_of_energy
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
-from ..core.smoothed import follow_ramp
-from ..core.streaming import in_blocks, late, once
+from ..core.smoothed import Ramp, follow_ballistics, follow_ramp, follow_truncated, follows_at_once
+from ..core.streaming import in_blocks, late, once, remember
 
 Smoother = Literal["iir", "ballistics"] | None
 Knee = Literal["hard", "quadratic", "exponential"]
@@ -237,19 +237,25 @@ class DynamicRangeProcessor(KeyedGain):
             return None
         values = {name: value for name, value in raw.items() if name not in TIMES}
         numbers = once(lambda *tensors: self._numbers(dict(zip(values, tensors, strict=True))), *values.values())
-        if numbers is None:
+        if numbers is None or torch.is_grad_enabled() or signals[0].device.type != "cpu":
             return None
-        energy = self._energy(signals[-1], raw)
-        return follow_ramp(signals[0], energy, self.floor, -1 if self.mirrored else 1, numbers)
+        x, key, smoother = signals[0], signals[-1], self.energy_smoother
+        ramp = Ramp(self.floor, -1 if self.mirrored else 1, numbers)
+        if smoother is None or self.detector is not mean_square or not follows_at_once(x, key):
+            return follow_ramp(x, self._energy(key, raw), ramp)
+        coefficients = once(smoother.coefficients, raw["z_alpha_pre"])
+        if isinstance(smoother, Ballistics):
+            return remember(partial(follow_ballistics, x, key, ramp, coefficients), "last output")
+        return remember(partial(follow_truncated, x, key, ramp, coefficients, smoother.iir_len), "smoothed")
 
     def _numbers(self, raw: Raw) -> Tensor | None:
-        """Threshold, slope, width of the knee and makeup of each row ``(B, 4)``; ``None`` for what is no ramp."""
+        """Those of a :class:`~grafx.processors.core.smoothed.Ramp`; ``None`` for what is none."""
         knee, slope, width, _ = self.static_curve(raw)
         if knee not in RAMPS:
             return None
         width = torch.zeros_like(slope) if knee == "hard" or width is None else width
         makeup = soft_bound(raw["log_makeup"]) if "log_makeup" in raw else torch.zeros_like(slope)
-        return torch.cat([threshold(raw), slope, width, makeup], -1)
+        return torch.cat([threshold(raw), slope, width, makeup], -1).double()
 
     def level(self, energy: Tensor) -> Tensor:
         """Compute ln of an energy above the floor."""

@@ -20,8 +20,19 @@ _kept: ContextVar[int | None] = ContextVar("kept", default=None)
 
 
 def kernel_threads() -> int:
-    """How many threads kernels may run on: as many as torch's operators, or as before :func:`sums_in_one_order`."""
+    """How many threads kernels may run on: as many as torch's operators, unless a context of this module says else."""
     return _kept.get() or torch.get_num_threads()
+
+
+@contextmanager
+def one_thread_if(wanted: bool) -> Iterator[None]:
+    """Run kernels on one thread where this is wanted, as where none may wait for another that waits for its core."""
+    token = _kept.set(1) if wanted else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _kept.reset(token)
 
 
 @contextmanager

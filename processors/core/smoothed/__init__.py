@@ -1,5 +1,6 @@
 """Exponential smoothing of blocks with a truncated response, and gains by static curves, with few calls for each."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -129,25 +130,94 @@ def _moved(kept: Kept) -> Kept:
     return Kept(torch.empty_like(kept.present), kept.present, torch.empty_like(kept.written), 0, kept.last)
 
 
-def follow_ramp(x: Tensor, energy: Tensor, floor: float, side: int, numbers: Tensor) -> Tensor | None:
-    r"""Apply the gain of a ramp with a quadratic knee, or none, without a gradient.
+class Ramp(NamedTuple):
+    r"""Gain that follows an energy by a ramp with a quadratic knee, or none.
 
-    .. math:: y_c[n] = e^{s k(z) + m}\,x_c[n], \quad z = \pm(\ln(E[n] + \epsilon) - T)
+    .. math:: g(E) = e^{s k(z) + m}, \quad z = \pm(\ln(\max(0, E) + \epsilon) - T)
 
-    where k is that of :func:`~grafx.processors.core.knees.quadratic_knee`, or of a hard knee if W is 0.
+    where k is that of :func:`~grafx.processors.core.knees.quadratic_knee`, or of a hard knee if its width W is 0.
 
-    Args:
-        x: Signals ``(B, C, L)``.
-        energy: E, ``(B, L)``.
+    Attributes:
         floor: ε.
         side: 1 for a gain above the threshold, −1 for one below.
-        numbers: ``(B, 4)``: T, s, W and m.
+        numbers: T, s, W and m of each row, ``(B, 4)``, in double precision.
+    """
+
+    floor: float
+    side: int
+    numbers: Tensor
+
+
+def follow_ramp(x: Tensor, energy: Tensor, ramp: Ramp) -> Tensor:
+    """Apply the gain of a ramp to signals ``(B, C, L)`` on the CPU, for energies ``(B, L)``, without a gradient."""
+    level = torch.log(energy + ramp.floor)
+    kernels("smoothed", x).ramp(level, ramp)
+    return x * level.exp_().unsqueeze(1)
+
+
+def follows_at_once(x: Tensor, key: Tensor) -> bool:
+    """Whether signals can be followed in one pass."""
+    single = x.dtype == key.dtype == torch.float32 and x.device.type == key.device.type == "cpu"
+    return single and x.ndim == key.ndim == 3 and x.shape[::2] == key.shape[::2]
+
+
+def follow_truncated(
+    x: Tensor, key: Tensor, ramp: Ramp, coefficients: Sequence[Tensor], taps: int, state: tuple | None
+) -> tuple[Tensor, tuple]:
+    """Smooth the energy of a block with a truncated response and apply the gain of a ramp, in one pass.
+
+    Args:
+        x: A block ``(B, C, L)`` in single precision on the CPU.
+        key: Signals ``(B, C', L)`` whose energy drives the gain.
+        ramp: The gain.
+        coefficients: α and what is left of a sample after the response, ``(B, 1)``, in double precision.
+        taps, state: Those of :func:`smooth_block`.
 
     Returns:
-        ``(B, C, L)``, or None on devices that have no such kernel, and where a gradient is wanted.
+        ``(B, C, L)``, and the state.
+
+    Raises:
+        ParameterError: The state is that of other signals.
     """
-    if torch.is_grad_enabled() or x.device.type != "cpu" or numbers.shape != (len(energy), 4):
-        return None
-    level = torch.log(energy + floor)
-    kernels("smoothed", x).ramp(level, side, numbers)
-    return x * level.exp_().unsqueeze(1)
+    energy = key[:, 0]
+    kept = _begin(energy, taps) if state is None else _continued(state, energy, taps)
+    follow = kernels("smoothed", x).follow
+    y = torch.empty_like(x, memory_format=torch.contiguous_format)
+    begin = 0
+    while begin < x.shape[-1]:
+        end = min(begin + kept.present.shape[-1] - kept.place, x.shape[-1])
+        last, place = torch.empty_like(kept.last), kept.place + end - begin
+        sizes = kept.place, kept.present.shape[-1], taps, begin, end
+        follow(x, key, y, ramp, (*coefficients, kept.last, last, *kept[:2]), sizes)
+        kept = _moved(Kept(kept.present, kept.before, kept.written, place, last))
+        begin = end
+    kept.written.fill_(kept.place)
+    return y, tuple(kept)
+
+
+def follow_ballistics(
+    x: Tensor, key: Tensor, ramp: Ramp, coefficients: Sequence[Tensor], state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Smooth the energy of a block with attack and release and apply the gain of a ramp, in one pass.
+
+    Args:
+        x, key, ramp: As of :func:`follow_truncated`.
+        coefficients: Those of attack and release, ``(B, 1)``, in double precision.
+        state: The last outputs of the smoother ``(B,)``, None for the first block. It stays valid.
+
+    Returns:
+        ``(B, C, L)``, and the state.
+
+    Raises:
+        ParameterError: The state is that of other signals.
+    """
+    numbers = ramp.numbers
+    if state is None:
+        state = numbers.new_zeros(len(numbers))
+    if not isinstance(state, Tensor) or state.shape != numbers.shape[:1]:
+        raise ParameterError(FOREIGN.format(f"is not that of {len(numbers)} signals"))
+    before = state.to(numbers).contiguous()
+    after, y = torch.empty_like(before), torch.empty_like(x, memory_format=torch.contiguous_format)
+    sizes = 0, 0, 0, 0, x.shape[-1]
+    kernels("smoothed", x).follow(x, key, y, ramp, (*coefficients, before, after), sizes)
+    return y, after

@@ -1,12 +1,20 @@
 """Compiled kernels of :mod:`.smoothed` for the CPU."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
+from ...errors import ParameterError
 from ..backends.addresses import row_at
-from ..backends.numba_rows import kernel
+from ..backends.numba_math import exp32, log32
+from ..backends.numba_rows import inline, kernel
+
+if TYPE_CHECKING:
+    from . import Ramp
+
+ZERO, HALF, ONE = map(np.float32, (0, 0.5, 1))
 
 
 def smooth(u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Tensor], sizes: tuple[int, ...]) -> None:
@@ -25,8 +33,38 @@ def smooth(u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Te
     smooth_rows(*signals, sizes, np.array(places, np.int64))
 
 
-def ramp(level: Tensor, side: int, numbers: Tensor) -> None:
-    ramp_rows(level.numpy(), numbers.contiguous().numpy(), side)
+def follow(x: Tensor, key: Tensor, y: Tensor, ramp: "Ramp", vectors: Sequence[Tensor], sizes: tuple[int, ...]) -> None:
+    """Smooth the energy of samples of ``key``, and write those of ``x`` with the gain of a ramp into ``y``.
+
+    Args:
+        x, key, y: ``(B, C, L)`` in single precision; ``y`` is contiguous.
+        ramp: The gain.
+        vectors: Two coefficients, last outputs, and where to write them, each contiguous, of one number for each row,
+            in double precision; and the windows of :func:`smooth`, without which it is attack and release.
+        sizes: As in :func:`smooth`.
+
+    Raises:
+        ParameterError: They are not of as many rows.
+    """
+    rows = len(x)
+    alike = len(key) == len(y) == rows and all(vector.numel() == rows for vector in vectors[:4])
+    if not alike or ramp.numbers.shape != (rows, 4):
+        numbers = [vector.numel() for vector in vectors[:4]]
+        raise ParameterError(
+            f"{rows} signals cannot be followed by the energies of {len(key)}, with {len(ramp.numbers)} ramps, and "
+            f"coefficients and last outputs of {numbers} rows: give each a row for each signal."
+        )
+    places = [tensor.data_ptr() for tensor in (ramp.numbers, *vectors)]
+    follow_rows(_array(x), _array(key), y.numpy(), sizes, ramp.floor, ramp.side, np.array(places, np.int64))
+
+
+def ramp(level: Tensor, ramp: "Ramp") -> None:
+    """Replace levels by log gains."""
+    ramp_rows(level.numpy(), ramp.numbers.numpy(), ramp.side)
+
+
+def _array(signals: Tensor) -> np.ndarray:
+    return signals.detach().contiguous().numpy()
 
 
 @kernel
@@ -38,14 +76,9 @@ def smooth_rows(u, y, sizes, places):
     last, last_after = row_at(places[4], 0, len(u), double), row_at(places[5], 0, len(u), double)
     for row in range(len(u)):
         present, before = row_at(places[0], row, window, u), row_at(places[1], row, window, u)
-        a, left, state = alpha[row], forgotten[row], last[row]
         present[place : place + end - begin] = u[row, begin:end]
-        for i in range(begin, end):
-            old = place + i - begin - taps
-            past = present[old] if old >= 0 else before[window + old]
-            state = a * state + (1 - a) * (np.float64(u[row, i]) - left * np.float64(past))
-            y[row, i] = state
-        last_after[row] = state
+        part = y[row, begin:end]
+        last_after[row] = truncated(present, before, place, taps, part, alpha[row], forgotten[row], last[row])
 
 
 @kernel
@@ -64,3 +97,79 @@ def ramp_rows(level, numbers, side):
         else:
             for i in range(len(values)):
                 values[i] = max(side * (values[i] - threshold), 0 * half) * slope + makeup
+
+
+@kernel
+def follow_rows(x, keys, y, sizes, floor, side, places):
+    """Smooth the energies of a part, and scale the signals by the gain."""
+    place, window, taps, begin, end = sizes
+    double, length, rows = np.empty(0, np.float64), end - begin, len(x)
+    smoothed = np.empty(length, np.float32)
+    first, second = row_at(places[1], 0, rows, double), row_at(places[2], 0, rows, double)
+    last, last_after = row_at(places[3], 0, rows, double), row_at(places[4], 0, rows, double)
+    for row in range(rows):
+        key = keys[row, :, begin:end]
+        if len(places) == 5:
+            mean_energy(key, smoothed)
+            last_after[row] = attack_and_release(smoothed, first[row], second[row], last[row])
+        else:
+            present, before = row_at(places[5], row, window, smoothed), row_at(places[6], row, window, smoothed)
+            mean_energy(key, present[place : place + length])
+            last_after[row] = truncated(present, before, place, taps, smoothed, first[row], second[row], last[row])
+        to_gain(smoothed, np.float32(floor), np.float32(side), row_at(places[0], row, 4, double))
+        for channel in range(x.shape[1]):
+            source, target = x[row, channel, begin:end], y[row, channel, begin:end]
+            for i in range(length):
+                target[i] = source[i] * smoothed[i]
+
+
+@inline
+def attack_and_release(energy, attack, release, state):
+    for i in range(energy.size):
+        u = np.float64(energy[i])
+        a = attack if u >= state else release
+        state = a * state + (1 - a) * u
+        energy[i] = state
+    return state
+
+
+@inline
+def truncated(present, before, place, taps, smoothed, a, left, state):
+    """Smooth what begins at a place in a window, and forget what is older than the response."""
+    for i in range(smoothed.size):
+        old = place + i - taps
+        past = present[old] if old >= 0 else before[before.size + old]
+        state = a * state + (1 - a) * (np.float64(present[place + i]) - left * np.float64(past))
+        smoothed[i] = state
+    return state
+
+
+@inline
+def mean_energy(channels, energy):
+    share = np.float32(1 / max(len(channels), 1))
+    energy[:] = 0
+    for channel in channels:
+        for i in range(energy.size):
+            energy[i] += channel[i] * channel[i]
+    for i in range(energy.size):
+        energy[i] *= share
+
+
+@inline
+def to_gain(energy, floor, side, numbers):
+    """Replace energies by gains."""
+    threshold, slope = np.float32(numbers[0]), np.float32(numbers[1])
+    width, makeup = np.float32(numbers[2]), np.float32(numbers[3])
+    if width > 0:
+        inverse = ONE / width
+        foot = HALF - side * threshold * inverse
+        side, slope = side * inverse, slope * width
+        for i in range(energy.size):
+            t = side * log32((ZERO if energy[i] < ZERO else energy[i]) + floor) + foot
+            c = ZERO if t < ZERO else t
+            c = ONE if c > ONE else c
+            energy[i] = exp32((t - HALF * c) * c * slope + makeup)
+    else:
+        for i in range(energy.size):
+            t = side * (log32((ZERO if energy[i] < ZERO else energy[i]) + floor) - threshold)
+            energy[i] = exp32((ZERO if t < ZERO else t) * slope + makeup)

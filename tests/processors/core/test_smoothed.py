@@ -7,7 +7,7 @@ import pytest
 import torch
 from grafx.processors import Compressor, NoiseGate
 from grafx.processors.core.recursion import onepole
-from grafx.processors.core.smoothed import smooth_block
+from grafx.processors.core.smoothed import Ramp, follow_ballistics, smooth_block
 from grafx.processors.desk import Expander
 from grafx.processors.dynamics import Limiter
 from grafx.processors.errors import ParameterError
@@ -84,24 +84,59 @@ MADE = {
 }
 
 
+def raw_of(rng, processor, dtype=torch.float64):
+    sizes = processor.parameter_size().items()
+    return {key: torch.tensor(rng.normal(size=(3, *np.atleast_1d(size))), dtype=dtype) for key, size in sizes}
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 2e-4), (torch.float64, 1e-9)])
 @pytest.mark.parametrize("name", MADE)
 @torch.no_grad()
-def test_gains_in_small_blocks_are_those_of_the_whole(rng, name):
+def test_gains_in_small_blocks_are_those_of_the_whole(rng, name, dtype, tolerance):
     processor = MADE[name]()
-    raw = {
-        key: torch.tensor(rng.normal(size=(3, *np.atleast_1d(size))), dtype=torch.float64)
-        for key, size in processor.parameter_size().items()
-    }
+    raw = raw_of(rng, processor, dtype)
     ahead = processor.latency_samples
     level = torch.logspace(-3, 1, 900 + ahead, dtype=torch.float64)
-    xs = [level * torch.tensor(rng.normal(size=(3, c, 900 + ahead))) for c in (2, 1)][: len(processor.inlets)]
+    xs = [(level * torch.tensor(rng.normal(size=(3, c, 900 + ahead)))).to(dtype) for c in (2, 1)]
+    xs = xs[: len(processor.inlets)]
     state, outputs = None, []
     for start in range(0, 900 + ahead, 90):
         y, state = processor.stream(*(x[..., start : start + 90] for x in xs), state=state, **raw)
         outputs.append(y)
     torch.testing.assert_close(
-        torch.cat(outputs, -1)[..., ahead:], processor(*xs, **raw)[..., :900], rtol=1e-9, atol=1e-9
+        torch.cat(outputs, -1)[..., ahead:], processor(*xs, **raw)[..., :900], rtol=tolerance, atol=tolerance
     )
+
+
+@pytest.mark.parametrize("name", ["compressor", "ballistics", "desk gate", "sidechain"])
+@pytest.mark.parametrize("iir_len", [50, 16384])
+@torch.no_grad()
+def test_one_pass_goes_on_from_the_states_of_several_and_they_from_its(rng, name, iir_len):
+    options = {} if name == "ballistics" or "desk" in name else {"iir_len": iir_len}
+    processor = MADE[name](**options)
+    raw = raw_of(rng, processor, torch.float32)
+    xs = [torch.tensor(rng.normal(size=(3, c, 800)), dtype=torch.float32) for c in (2, 1)][: len(processor.inlets)]
+    whole, state, outputs = processor(*xs, **raw), None, []
+    for start in range(0, 800, 100):
+        with torch.set_grad_enabled(start % 200 == 0):  # what is to be differentiated takes several passes
+            y, state = processor.stream(*(x[..., start : start + 100] for x in xs), state=state, **raw)
+        outputs.append(y)
+    torch.testing.assert_close(torch.cat(outputs, -1), whole, rtol=2e-4, atol=2e-4)
+
+
+@torch.no_grad()
+def test_one_pass_is_of_signals_in_any_layout_and_refuses_states_of_others(rng):
+    processor = MADE["ballistics"]()
+    raw = raw_of(rng, processor, torch.float32)
+    x = torch.tensor(rng.normal(size=(3, 128, 2)), dtype=torch.float32).mT
+    y, state = processor.stream(x, **raw)
+    torch.testing.assert_close(y, processor(x, **raw), rtol=2e-4, atol=2e-4)
+    silent, after = processor.stream(x[..., :0], state=state, **raw)
+    assert silent.shape == (3, 2, 0)
+    torch.testing.assert_close(after["memory"], state["memory"])
+    held = {**state, "memory": {**state["memory"], "last output": torch.zeros(2, dtype=torch.float64)}}
+    with pytest.raises(ParameterError, match="not that of 3 signals"):
+        processor.stream(x, state=held, **raw)
 
 
 @torch.no_grad()
@@ -118,3 +153,12 @@ def test_a_class_with_a_curve_of_its_own_keeps_it(rng):
     for processor in (Half(), Loud()):
         raw = {key: torch.zeros(1, size, dtype=torch.float64) for key, size in processor.parameter_size().items()}
         torch.testing.assert_close(processor.stream(x, **raw)[0], processor(x, **raw))
+
+
+@torch.no_grad()
+def test_kernels_take_a_row_of_each_for_each_signal():
+    x, one = torch.rand(3, 2, 50), torch.rand(3, 1, dtype=torch.float64)
+    numbers = torch.rand(3, 4, dtype=torch.float64)
+    for ramp, coefficients in [(numbers[:1], (one, one)), (numbers, (one[:1], one)), (numbers[:, :3], (one, one))]:
+        with pytest.raises(ParameterError, match="a row for each signal"):
+            follow_ballistics(x, x, Ramp(1e-5, 1, ramp), coefficients, None)
