@@ -164,15 +164,16 @@ def test_the_carrier_may_be_lossless_echoes(processor_channel):
     flat = torch.zeros(1, num_channels, 193), torch.full((1, num_channels, 193), -1e3)  # no decay
     found, wanted = processor.compute_ir(*flat)[0].numpy(), as_coded(freeverb(4000, 1.0), processor_channel)
     covered = slice(4000 // 192 * 192)
-    np.testing.assert_allclose(
-        *(h[:, covered] / np.linalg.norm(h[:, covered]) for h in (found, wanted)), atol=2e-6
-    )
+    np.testing.assert_allclose(*(h[:, covered] / np.linalg.norm(h[:, covered]) for h in (found, wanted)), atol=2e-6)
     assert found.std() == pytest.approx(3**-0.5, rel=0.1)  # that of noise
 
 
 def nearest(processor, wanted):
     """How far from a response the reverb stays, relative to it, at the best mask and level."""
-    raw = {name: torch.full((1, 2, 193), value) for name, value in zip(processor.parameter_size(), (0.0, -1.0))}
+    raw = {
+        name: torch.full((1, 2, 193), value)
+        for name, value in zip(processor.parameter_size(), (0.0, -1.0), strict=True)
+    }
     values = [value.requires_grad_() for value in (*raw.values(), torch.zeros(()))]
     optimizer = torch.optim.Adam(values, lr=0.1)
     for _ in range(150):

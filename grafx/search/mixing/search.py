@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ from .own import (
     own_loss,
     own_processors,
 )
+from .panning import pan
 from .placement import placed_graph
 from .prune import METHODS
 from .sharing import share
@@ -411,7 +413,7 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
-        self._share()
+        self._prefer()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
@@ -427,17 +429,26 @@ class Search:
         self.state.pruned = True
         return self._log("prune", loss)
 
-    def _share(self) -> None:
-        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
-        G = self.mixer.graph()
-        shared = share(
-            G,
-            self.mixer.renderer.processors,
-            lambda trial: self._evaluate_mixer(self._mixer(trial)),
-            self._bound() + self.state.headroom,
-        )
-        if shared is not G:
-            self.take(shared)
+    def _prefer(self) -> None:
+        """Prefer what a return shares to several alike in chains, and pans of sources to an imager on their sum.
+
+        Pruning would find several cheaper one by one, and an imager dear without the pans that come with it.
+        """
+        for prefer in (self._shared, self._panned):
+            G = self.mixer.graph()
+            preferred = prefer(G, self._bound() + self.state.headroom)
+            if preferred is not G:
+                self.take(preferred)
+
+    def _shared(self, G: GRAFX, bound: float) -> GRAFX:
+        return share(G, self.mixer.renderer.processors, self._evaluate, bound)
+
+    def _panned(self, G: GRAFX, bound: float) -> GRAFX:
+        signals = partial(self.mixer.signals, self.excerpts[0].stems)
+        return pan(G, self.mixer.renderer.processors, signals, self._evaluate, bound)
+
+    def _evaluate(self, G: GRAFX) -> float:
+        return self._evaluate_mixer(self._mixer(G))
 
     def _trials(self, mixer: Mixer | None = None) -> Trials:
         mixer = self.mixer if mixer is None else mixer
