@@ -71,6 +71,10 @@ FAR, LEAST_PART = 2.4, 1 / 4
 """How far below the plain sum's loss the console's is where the tolerance counts in full, and the least part of it that
 counts where it is less: all that was done to a stem of a mix that is near the plain sum would be within it."""
 
+PANNED = 4.0
+"""How much of the headroom pans in place of an imager may use: fine-tuning, which moves all other settings to what the
+pans are now, recovers most of that."""
+
 INAUDIBLE = 1e-4
 """How much the loss may rise where the graph that was found is simplified."""
 AVERAGED = 0.35
@@ -413,39 +417,44 @@ class Search:
         Where one round of it was not enough, :meth:`_end_round` adds another. Where that was not enough either, it goes
         back to the best graph and halves the headroom.
         """
-        self._prefer()
+        self._share()
+        risen = self._pan()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
             {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
             trials,
-            self._bound() + self.state.headroom,
+            self._bound() + self.state.headroom + (risen or 0.0),
             (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self._tolerance(),
         )
-        if self.round > 1 and not removed:  # the rounds between would find nothing either
+        if self.round > 1 and not removed and risen is None:  # the rounds between would find nothing either
             self.state.round = self.options.rounds
         loss = trials(removed)
         self.take(trials.without(removed))
         self.state.pruned = True
         return self._log("prune", loss)
 
-    def _prefer(self) -> None:
-        """Prefer what a return shares to several alike in chains, and pans of sources to an imager on their sum.
+    def _share(self) -> None:
+        """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
+        G = self.mixer.graph()
+        shared = share(G, self.mixer.renderer.processors, self._evaluate, self._bound() + self.state.headroom)
+        if shared is not G:
+            self.take(shared)
 
-        Pruning would find several cheaper one by one, and an imager dear without the pans that come with it.
+    def _pan(self) -> float | None:
+        """Prefer pans of what is summed to an imager on the sum, which pruning would find dear without them.
+
+        Returns:
+            By how much the loss has risen, which fine-tuning is expected to bring back, or None if there was none.
         """
-        for prefer in (self._shared, self._panned):
-            G = self.mixer.graph()
-            preferred = prefer(G, self._bound() + self.state.headroom)
-            if preferred is not G:
-                self.take(preferred)
-
-    def _shared(self, G: GRAFX, bound: float) -> GRAFX:
-        return share(G, self.mixer.renderer.processors, self._evaluate, bound)
-
-    def _panned(self, G: GRAFX, bound: float) -> GRAFX:
-        signals = partial(self.mixer.signals, self.excerpts[0].stems)
-        return pan(G, self.mixer.renderer.processors, signals, self._evaluate, bound)
+        G, signals = self.mixer.graph(), partial(self.mixer.signals, self.excerpts[0].stems)
+        bound = self._bound() + PANNED * self.state.headroom
+        panned = pan(G, self.mixer.renderer.processors, signals, self._evaluate, bound)
+        if panned is G:
+            return None
+        before = self._evaluate_mixer(self.mixer)
+        self.take(panned)
+        return max(0.0, self._evaluate_mixer(self.mixer) - before)
 
     def _evaluate(self, G: GRAFX) -> float:
         return self._evaluate_mixer(self._mixer(G))
