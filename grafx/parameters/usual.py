@@ -44,7 +44,7 @@ USUAL: dict[str, Callable[..., nn.Module]] = {
     "imager": SideGainImager,
     "gain": StereoGain,
     "delay": MultitapDelay,
-    "reverb": STFTMaskedNoiseReverb,
+    "reverb": partial(STFTMaskedNoiseReverb, carrier="freeverb"),
     "peq": ParametricEqualizer,
     "limiter": partial(_sensitive, Limiter),
     "saturation": TanhDistortion,

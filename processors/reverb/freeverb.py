@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from ..base import Control, ParameterSize, Processor
+from ..base import Control, ParameterError, ParameterSize, Processor
 from ..controls import ParamRange
 from ..core.channels import check_mono_or_stereo
 from ..core.freeverb import State, combs_and_allpasses
+from ..core.lasting import lasting
 from ..core.maps import within
 from ..core.precision import wide
 from ..core.streaming import once, remember
@@ -112,6 +114,32 @@ class Freeverb(Processor):
 
     def _scaled(self, delays: Sequence[int]) -> list[int]:
         return [max(1, int(m * self.sample_rate // 44100)) for m in delays]
+
+
+@lru_cache(maxsize=8)
+@lasting()
+def lossless_echoes(sample_rate: float, num_samples: int) -> Tensor:
+    """Compute the response of a Freeverb whose combs lose nothing, so that all of it is as loud.
+
+    Args:
+        sample_rate: Samples per second.
+        num_samples: How many; the first echo is 25 ms late.
+
+    Returns:
+        Left and right ``(2, num_samples)`` in float64, of unit power from the first echo on. They must not be changed.
+
+    Raises:
+        ParameterError: There is no echo within so many samples.
+    """
+    delays = Freeverb(sample_rate).delays
+    first = min(map(min, (side[: len(COMBS)] for side in delays)))
+    latest = max(max(side[: len(COMBS)]) for side in delays)
+    if num_samples <= latest:
+        raise ParameterError(f"The echoes of Freeverb begin after {latest} samples, but there are {num_samples}.")
+    impulse = torch.zeros(2, num_samples, dtype=torch.float64, device="cpu")
+    impulse[:, 0] = 1
+    echoes, _ = combs_and_allpasses(impulse, delays, impulse.new_tensor([[1.0, 0.0]] * 2), ALLPASS_GAIN)
+    return echoes / echoes[:, first:].square().mean().sqrt()
 
 
 def _feedback(z_room: Tensor) -> Tensor:

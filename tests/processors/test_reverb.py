@@ -121,7 +121,85 @@ def test_fixed_noise_repeats_and_random_noise_follows_the_seed(rng):
     assert not torch.allclose(*first)
 
 
+RATE = 8000
+
+
+def freeverb(samples, feedback, damping=0.0):
+    """Left and right of a Freeverb at 8 kHz, by scipy."""
+    sides = []
+    for spread in (0, 23):
+        combs, allpasses = (
+            [int((m + spread) * RATE // 44100) for m in delays]
+            for delays in ((1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617), (556, 441, 341, 225))
+        )
+        impulse, side = np.zeros(samples), np.zeros(samples)
+        impulse[0] = 1
+        for m in combs:  # (1 − d/z) / (1 − d/z − (1 − d) f z^−m) of what is m samples late
+            late = np.concatenate([np.zeros(m), impulse[:-m]])
+            loop = np.zeros(m + 1)
+            loop[:2] += 1, -damping
+            loop[m] -= (1 - damping) * feedback
+            side += scipy.signal.lfilter([1, -damping], loop, late)
+        for m in allpasses:
+            one, other = np.zeros(m + 1), np.zeros(m + 1)
+            one[[0, m]], other[[0, m]] = (-1, 1.5), (1, -0.5)
+            side = scipy.signal.lfilter(one, other, side)
+        sides.append(side)
+    return np.stack(sides)
+
+
+def as_coded(left_right, processor_channel):
+    """The channels of a reverb that left and right come from, as loud on average."""
+    left, right = left_right
+    middle = (left + right) / np.sqrt(2), (left - right) / np.sqrt(2)
+    return np.stack({"mono": [left], "stereo": [left, right]}.get(processor_channel, middle))
+
+
+@pytest.mark.parametrize("processor_channel", ["mono", "stereo", "midside", "pseudo_midside"])
+def test_the_carrier_may_be_lossless_echoes(processor_channel):
+    processor = STFTMaskedNoiseReverb(
+        ir_len=4000, sample_rate=RATE, carrier="freeverb", processor_channel=processor_channel
+    ).double()
+    num_channels = 1 if processor_channel == "mono" else 2
+    flat = torch.zeros(1, num_channels, 193), torch.full((1, num_channels, 193), -1e3)  # no decay
+    found, wanted = processor.compute_ir(*flat)[0].numpy(), as_coded(freeverb(4000, 1.0), processor_channel)
+    covered = slice(4000 // 192 * 192)
+    np.testing.assert_allclose(*(h[:, covered] / np.linalg.norm(h[:, covered]) for h in (found, wanted)), atol=2e-6)
+    assert found.std() == pytest.approx(3**-0.5, rel=0.1)  # that of noise
+
+
+def nearest(processor, wanted):
+    """How far from a response the reverb stays, relative to it, at the best mask and level."""
+    raw = {
+        name: torch.full((1, 2, 193), value)
+        for name, value in zip(processor.parameter_size(), (0.0, -1.0), strict=True)
+    }
+    values = [value.requires_grad_() for value in (*raw.values(), torch.zeros(()))]
+    optimizer = torch.optim.Adam(values, lr=0.1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        mid_side = processor._response(*values[:2], None)[0] * values[2].exp()
+        error = (mid_side - wanted).square().sum() / wanted.square().sum()
+        error.backward()
+        optimizer.step()
+    return error.item()
+
+
+def test_echoes_come_near_a_freeverb_and_noise_does_not():
+    wanted = torch.from_numpy(freeverb(4000, 0.9, 0.2)).float()
+    wanted = wanted / wanted.square().sum().mul(0.5).sqrt()
+    options = {"ir_len": 4000, "sample_rate": RATE}
+    assert nearest(STFTMaskedNoiseReverb(**options, carrier="freeverb"), wanted) < 0.5
+    assert nearest(STFTMaskedNoiseReverb(**options), wanted) > 0.8
+
+
 def test_misuse_is_explained():
+    with pytest.raises(ParameterError, match="Unknown carrier 'velvet'"):
+        STFTMaskedNoiseReverb(carrier="velvet")
+    with pytest.raises(ParameterError, match="fixed_noise=False draws noise"):
+        STFTMaskedNoiseReverb(carrier="freeverb", fixed_noise=False)
+    with pytest.raises(ParameterError, match="begin after 1640 samples, but there are 1500"):
+        STFTMaskedNoiseReverb(ir_len=1500, carrier="freeverb")
     with pytest.raises(ParameterError, match="ir_len must exceed half of n_fft, 192 samples, not 100"):
         STFTMaskedNoiseReverb(ir_len=100)
     with pytest.raises(ParameterError, match="'both'"):

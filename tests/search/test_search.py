@@ -206,6 +206,7 @@ def test_dry_wet_weights_wait_until_the_console_is_near(new_search):
 def test_where_pruning_finds_nothing_the_last_round_is_next(new_search, monkeypatch, tmp_path):
     """The first round is not followed by it: dry/wet weights fall only while it tunes."""
     monkeypatch.setitem(METHODS, "drywet", lambda *_: frozenset())
+    monkeypatch.setattr(Search, "_pan", lambda _: None)
     options = {"rounds": 6, "fit_steps": 1, "tune_steps": 1}
     search, rounds = new_search(**options), []
     for progress in search.run():
@@ -216,6 +217,13 @@ def test_where_pruning_finds_nothing_the_last_round_is_next(new_search, monkeypa
     again = new_search(**options)
     load_checkpoint(again, tmp_path / "checkpoint")
     assert [progress.phase for progress in again.run()] == ["tune"] and outcome(again) == outcome(search)
+
+
+def test_rounds_go_on_where_pans_took_the_place_of_an_imager(new_search, monkeypatch):
+    monkeypatch.setitem(METHODS, "drywet", lambda *_: frozenset())
+    monkeypatch.setattr(Search, "_pan", lambda search: 0.0 if search.round < 3 else None)
+    search = new_search(rounds=6, fit_steps=1, tune_steps=1)
+    assert [p.round for p in search.run() if p.phase == "prune"] == [1, 2, 6]
 
 
 def test_without_rounds_the_console_is_the_result(new_search):

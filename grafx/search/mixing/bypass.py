@@ -228,10 +228,10 @@ def gains_in_charge(G: GRAFX, node: int, removed: Collection[int], roles: Roles)
     own = next((gain for gain in gains if gain in chain), None)  # in the order of the graph
     if own is not None:
         return {own: 1}
-    return _gains_before(G, node, gains)
+    return gains_before(G, node, gains)
 
 
-def _gains_before(G: GRAFX, node: int, gains: Collection[int]) -> dict[int, int]:
+def gains_before(G: GRAFX, node: int, gains: Collection[int]) -> dict[int, int]:
     """Find the nearest gains that together scale all that a node gets, and nothing else that is heard.
 
     Whatever is not a gain passes a factor on: so its inputs and its output are scaled alike, or not at all. What must

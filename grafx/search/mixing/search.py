@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ from .own import (
     own_loss,
     own_processors,
 )
+from .panning import pan
 from .placement import placed_graph
 from .prune import METHODS
 from .sharing import share
@@ -68,6 +70,10 @@ stays, even if it would fit. Before anything is fine-tuned, costs of what is nee
 FAR, LEAST_PART = 2.4, 1 / 4
 """How far below the plain sum's loss the console's is where the tolerance counts in full, and the least part of it that
 counts where it is less: all that was done to a stem of a mix that is near the plain sum would be within it."""
+
+PANNED = 4.0
+"""How much of the headroom pans in place of an imager may use: fine-tuning, which moves all other settings to what the
+pans are now, recovers most of that."""
 
 INAUDIBLE = 1e-4
 """How much the loss may rise where the graph that was found is simplified."""
@@ -412,15 +418,16 @@ class Search:
         back to the best graph and halves the headroom.
         """
         self._share()
+        risen = self._pan()
         trials = self._trials()
         removed = METHODS[self.options.method](
             {node: trials.G.nodes[node][WEIGHT] for node in self.mixer.processor_ids},
             {node: trials.G.nodes[node]["node_type"] for node in self.mixer.processor_ids},
             trials,
-            self._bound() + self.state.headroom,
+            self._bound() + self.state.headroom + (risen or 0.0),
             (LARGEST_SHARE if self.round == 1 else LARGEST_SHARE_TUNED) * self._tolerance(),
         )
-        if self.round > 1 and not removed:  # the rounds between would find nothing either
+        if self.round > 1 and not removed and risen is None:  # the rounds between would find nothing either
             self.state.round = self.options.rounds
         loss = trials(removed)
         self.take(trials.without(removed))
@@ -430,14 +437,27 @@ class Search:
     def _share(self) -> None:
         """Prefer what a return shares to several alike in chains, which pruning would find cheaper one by one."""
         G = self.mixer.graph()
-        shared = share(
-            G,
-            self.mixer.renderer.processors,
-            lambda trial: self._evaluate_mixer(self._mixer(trial)),
-            self._bound() + self.state.headroom,
-        )
+        shared = share(G, self.mixer.renderer.processors, self._evaluate, self._bound() + self.state.headroom)
         if shared is not G:
             self.take(shared)
+
+    def _pan(self) -> float | None:
+        """Prefer pans of what is summed to an imager on the sum, which pruning would find dear without them.
+
+        Returns:
+            By how much the loss has risen, which fine-tuning is expected to bring back, or None if there was none.
+        """
+        G, signals = self.mixer.graph(), partial(self.mixer.signals, self.excerpts[0].stems)
+        bound = self._bound() + PANNED * self.state.headroom
+        panned = pan(G, self.mixer.renderer.processors, signals, self._evaluate, bound)
+        if panned is G:
+            return None
+        before = self._evaluate_mixer(self.mixer)
+        self.take(panned)
+        return max(0.0, self._evaluate_mixer(self.mixer) - before)
+
+    def _evaluate(self, G: GRAFX) -> float:
+        return self._evaluate_mixer(self._mixer(G))
 
     def _trials(self, mixer: Mixer | None = None) -> Trials:
         mixer = self.mixer if mixer is None else mixer
