@@ -241,7 +241,8 @@ class DynamicRangeProcessor(KeyedGain):
             return None
         x, key, smoother = signals[0], signals[-1], self.energy_smoother
         ramp = Ramp(self.floor, -1 if self.mirrored else 1, numbers)
-        if smoother is None or self.detector is not mean_square or not follows_at_once(x, key):
+        own = self.detector is not mean_square or type(self)._energy is not DynamicRangeProcessor._energy
+        if smoother is None or own or not follows_at_once(x, key):
             return follow_ramp(x, self._energy(key, raw), ramp)
         coefficients = once(smoother.coefficients, raw["z_alpha_pre"])
         if isinstance(smoother, Ballistics):
