@@ -127,15 +127,25 @@ class StreamRenderer(nn.Module):
                 graph, or a signal is not finite, which would stay in the state for ever: the message names the node and
                 the first such sample. The state stays as it was.
         """
-        with one_thread_if(_is_short(block)):
-            return self._render(block, common_parameters or {})
+        return self._render_next(block, common_parameters or {})
 
-    def _render(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
+    def _render_next(self, block: Tensor, common_parameters: Mapping[str, Tensor], end: int | None = None) -> Tensor:
         """A block, of a signal that ends after so many samples, and after which nothing sounds, unless it is None."""
+        sources, processors = self._loops.with_silence(block), dict(self.processors.items())
+        own = self._plan(self.render_data, processors, sources, self.per_type_parameters, common_parameters)
+        with one_thread_if(block.shape[-1] <= SHORT):
+            return self._render(block, sources, processors, own, end)
+
+    def _render(
+        self,
+        block: Tensor,
+        sources: Tensor,
+        processors: Mapping[str, Any],
+        own: list[dict[str, Any]],
+        end: int | None,
+    ) -> Tensor:
+        """A block with silence for the feedback, and the parameters of each step, which were checked."""
         data = self.render_data
-        sources = self._loops.with_silence(block)
-        processors = dict(self.processors.items())
-        own = self._plan(data, processors, sources, self.per_type_parameters, common_parameters)
         if sources.ndim == 4:
             sources = sources.transpose(0, 1)
         before = self._before()
@@ -251,7 +261,7 @@ class StreamRenderer(nn.Module):
         while (length := min(size, (limit if loops else most) - rendered)) > 0 and quiet <= most:
             silence = last.input.new_zeros(*last.input.shape[:-1], length)
             try:
-                outputs.append(self._render(silence, common_parameters or {}, None if tail else last.time))
+                outputs.append(self._render_next(silence, common_parameters or {}, None if tail else last.time))
             except _DelayTooShort as error:
                 if error.least < 1:
                     raise
@@ -279,10 +289,6 @@ class StreamRenderer(nn.Module):
             return 0
         own = _parameters_of_node(self.G, self.processors, self.per_type_parameters, node_id)
         return tail_of(self.processors[node_type], own)
-
-
-def _is_short(block: Any) -> bool:
-    return isinstance(block, Tensor) and block.ndim > 0 and block.shape[-1] <= SHORT
 
 
 class _Kept(NamedTuple):
