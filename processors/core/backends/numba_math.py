@@ -30,7 +30,7 @@ ONE, ROOT_HALF, FRACTION = 0x3F800000, 0x3F3504F3, 0x007FFFFF  # bits of 1 and â
 TANH = -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1
 STRAIGHT = np.float32(0.625)  # up to where the polynomial of the hyperbolic tangent is used
 A, B, C, D, E = map(np.float32, TANH)
-UNIT, DOUBLE = np.float32(1), np.float32(2)
+ZERO, UNIT, DOUBLE = np.float32(0), np.float32(1), np.float32(2)
 
 
 @intrinsic
@@ -84,6 +84,20 @@ def tanh32(x):
     near = ((((A * square + B) * square + C) * square + D) * square + E) * square * x + x
     far = UNIT - DOUBLE / (exp32(DOUBLE * size) + UNIT)
     return near if size < STRAIGHT else (-far if x < np.float32(0) else far)
+
+
+# Comparisons are such that what is not a number remains so.
+
+
+@inline
+def positive(x):
+    return ZERO if x < ZERO else x
+
+
+@inline
+def clipped(t):
+    c = ZERO if t < ZERO else t
+    return UNIT if c > UNIT else c
 
 
 @inline

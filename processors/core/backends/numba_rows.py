@@ -43,7 +43,7 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float | tuple[Any, ...],
         work: Steps per sample.
         lanes: Number of rows that the kernel processes in parallel.
     """
-    arrays = [_array(a) if isinstance(a, Tensor) else a for a in arguments]
+    arrays = [array_of(a) if isinstance(a, Tensor) else a for a in arguments]
     rows, length = arrays[0].shape
     most = kernel_threads(), -(-rows // lanes), rows * length * work // MIN_WORK_PER_THREAD
     num_threads = max(1, min(most))
@@ -51,7 +51,8 @@ def run_rows(row_kernel: Callable, *arguments: Tensor | float | tuple[Any, ...],
     run_concurrently(lambda number: row_kernel(bounds[number], bounds[number + 1], *arrays), num_threads)
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def array_of(tensor: Tensor) -> np.ndarray:
+    """The values of a tensor for a kernel, contiguous; a copy only where they are not."""
     return tensor.detach().resolve_conj().resolve_neg().contiguous().numpy()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from ..backends.numba_math import exp32, log32, total
+from ..backends.numba_math import clipped, exp32, log32, positive, total
 from ..backends.numba_rows import inline, kernel, run_rows
 from ..operators import empty
 
@@ -111,20 +111,6 @@ def gain_backward_rows(
             by_width += total(sums[1, : end - begin])
             by_threshold -= total(sums[2, : end - begin])
         by_thresholds[row, 0], by_slopes[row, 0], by_widths[row, 0] = by_threshold, by_slope, by_width
-
-
-# Comparisons are such that what is not a number remains so.
-
-
-@inline
-def positive(x):
-    return ZERO if x < ZERO else x
-
-
-@inline
-def clipped(t):
-    c = ZERO if t < ZERO else t
-    return ONE if c > ONE else c
 
 
 @inline

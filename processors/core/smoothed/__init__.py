@@ -1,6 +1,6 @@
 """Exponential smoothing of blocks with a truncated response, and gains by static curves, with few calls for each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -48,16 +48,25 @@ def smooth_block(u: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, state: 
     Raises:
         ParameterError: The state is that of other signals.
     """
-    kept = _begin(u, taps) if state is None else _continued(state, u, taps)
-    compiled = u.device.type == "cpu" and not torch.is_grad_enabled()
+    smooth = _compiled if u.device.type == "cpu" and not torch.is_grad_enabled() else _plain
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
+
+    def advance(kept: Kept, begin: int, end: int) -> Kept:
+        return smooth(kept, u, y, alpha, forgotten, taps, begin, end)
+
+    return y, _through_windows(advance, u, taps, state)
+
+
+def _through_windows(advance: Callable[[Kept, int, int], Kept], u: Tensor, taps: int, state: tuple | None) -> tuple:
+    """Advance by the parts of a block that lie in one window each, and return the state."""
+    kept = _begin(u, taps) if state is None else _continued(state, u, taps)
     begin = 0
     while begin < u.shape[-1]:
         end = min(begin + kept.present.shape[-1] - kept.place, u.shape[-1])
-        kept = (_compiled if compiled else _plain)(kept, u, y, alpha, forgotten, taps, begin, end)
+        kept = _moved(advance(kept, begin, end))
         begin = end
     kept.written.fill_(kept.place)
-    return y, tuple(kept)
+    return tuple(kept)
 
 
 def _begin(u: Tensor, taps: int) -> Kept:
@@ -105,7 +114,7 @@ def _compiled(
     vectors = alpha.double().expand(last.shape), forgotten.double().expand(last.shape), kept.last, last
     sizes = kept.place, kept.present.shape[-1], taps, begin, end
     kernels("smoothed", u).smooth(u, y, kept[:2], vectors, sizes)
-    return _moved(Kept(kept.present, kept.before, kept.written, place, last))
+    return Kept(kept.present, kept.before, kept.written, place, last)
 
 
 def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, taps: int, begin: int, end: int) -> Kept:
@@ -120,7 +129,7 @@ def _plain(kept: Kept, u: Tensor, y: Tensor, alpha: Tensor, forgotten: Tensor, t
     # In single precision, each block would begin with a rounding.
     smoothed = onepole(part.double() - forgotten.unsqueeze(-1) * old.double(), alpha, kept.last)
     y[..., begin:end] = smoothed
-    return _moved(kept._replace(present=present, last=last_output(smoothed, kept.last).clone(), place=place))
+    return kept._replace(present=present, last=last_output(smoothed, kept.last).clone(), place=place)
 
 
 def _moved(kept: Kept) -> Kept:
@@ -179,20 +188,16 @@ def follow_truncated(
     Raises:
         ParameterError: The state is that of other signals.
     """
-    energy = key[:, 0]
-    kept = _begin(energy, taps) if state is None else _continued(state, energy, taps)
     follow = kernels("smoothed", x).follow
     y = torch.empty_like(x, memory_format=torch.contiguous_format)
-    begin = 0
-    while begin < x.shape[-1]:
-        end = min(begin + kept.present.shape[-1] - kept.place, x.shape[-1])
+
+    def advance(kept: Kept, begin: int, end: int) -> Kept:
         last, place = torch.empty_like(kept.last), kept.place + end - begin
         sizes = kept.place, kept.present.shape[-1], taps, begin, end
         follow(x, key, y, ramp, (*coefficients, kept.last, last, *kept[:2]), sizes)
-        kept = _moved(Kept(kept.present, kept.before, kept.written, place, last))
-        begin = end
-    kept.written.fill_(kept.place)
-    return y, tuple(kept)
+        return Kept(kept.present, kept.before, kept.written, place, last)
+
+    return y, _through_windows(advance, key[:, 0], taps, state)
 
 
 def follow_ballistics(

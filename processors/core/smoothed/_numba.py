@@ -8,13 +8,13 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.addresses import row_at
-from ..backends.numba_math import exp32, log32
-from ..backends.numba_rows import inline, kernel
+from ..backends.numba_math import clipped, exp32, log32, positive
+from ..backends.numba_rows import array_of, inline, kernel
 
 if TYPE_CHECKING:
     from . import Ramp
 
-ZERO, HALF, ONE = map(np.float32, (0, 0.5, 1))
+HALF, ONE = map(np.float32, (0.5, 1))
 
 
 def smooth(u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Tensor], sizes: tuple[int, ...]) -> None:
@@ -29,7 +29,7 @@ def smooth(u: Tensor, y: Tensor, windows: Sequence[Tensor], vectors: Sequence[Te
     """
     vectors = [vector.contiguous() for vector in vectors]
     places = [tensor.data_ptr() for tensor in (*windows, *vectors)]
-    signals = (signal.detach().contiguous().numpy().reshape(-1, signal.shape[-1]) for signal in (u, y))
+    signals = (array_of(signal).reshape(-1, signal.shape[-1]) for signal in (u, y))
     smooth_rows(*signals, sizes, np.array(places, np.int64))
 
 
@@ -55,16 +55,12 @@ def follow(x: Tensor, key: Tensor, y: Tensor, ramp: "Ramp", vectors: Sequence[Te
             f"coefficients and last outputs of {numbers} rows: give each a row for each signal."
         )
     places = [tensor.data_ptr() for tensor in (ramp.numbers, *vectors)]
-    follow_rows(_array(x), _array(key), y.numpy(), sizes, ramp.floor, ramp.side, np.array(places, np.int64))
+    follow_rows(array_of(x), array_of(key), y.numpy(), sizes, ramp.floor, ramp.side, np.array(places, np.int64))
 
 
 def ramp(level: Tensor, ramp: "Ramp") -> None:
     """Replace levels by log gains."""
     ramp_rows(level.numpy(), ramp.numbers.numpy(), ramp.side)
-
-
-def _array(signals: Tensor) -> np.ndarray:
-    return signals.detach().contiguous().numpy()
 
 
 @kernel
@@ -165,11 +161,10 @@ def to_gain(energy, floor, side, numbers):
         foot = HALF - side * threshold * inverse
         side, slope = side * inverse, slope * width
         for i in range(energy.size):
-            t = side * log32((ZERO if energy[i] < ZERO else energy[i]) + floor) + foot
-            c = ZERO if t < ZERO else t
-            c = ONE if c > ONE else c
+            t = side * log32(positive(energy[i]) + floor) + foot
+            c = clipped(t)
             energy[i] = exp32((t - HALF * c) * c * slope + makeup)
     else:
         for i in range(energy.size):
-            t = side * (log32((ZERO if energy[i] < ZERO else energy[i]) + floor) - threshold)
-            energy[i] = exp32((ZERO if t < ZERO else t) * slope + makeup)
+            t = side * (log32(positive(energy[i]) + floor) - threshold)
+            energy[i] = exp32(positive(t) * slope + makeup)
