@@ -75,15 +75,17 @@ def pairs_of(estimate, target):
     return [list(pair) for pair in zip(*both, strict=True)]
 
 
-def is_like(loss, estimate, expected):
-    """Whether a loss and its gradient are as expected.
+AT_THE_FLOOR = "music", "soft"
+"""Rounding may put a bin at the floor on either side of it, where the slope jumps: of one frame, and few samples."""
 
-    Rounding may put a bin at the floor on either side of it, where the slope jumps: of one frame, and few samples.
-    """
+
+def is_like(loss, estimate, expected, at_the_floor=False):
+    """Whether a loss and its gradient are as expected; but for few samples where bins are at the floor."""
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     gradient, slope = (torch.autograd.grad(value, estimate, retain_graph=True)[0] for value in (loss, expected))
     error = (gradient - slope).abs()
-    assert error.median() < 1e-4 * slope.square().mean().sqrt() and error.norm() < 0.05 * slope.norm()
+    assert error.median() < 1e-4 * slope.square().mean().sqrt()
+    assert error.norm() < (0.05 if at_the_floor else 1e-4) * slope.norm()
 
 
 def white(seed):
@@ -121,7 +123,7 @@ def test_is_auraloss_of_each_signal(material, sample_rate):
     estimate, target = MATERIAL[material]()
     estimate.requires_grad_()
     loss = MatchLoss(sample_rate)(estimate, target, gain=1.0)
-    is_like(loss, estimate, auraloss_of(pairs_of(estimate, target), sample_rate))
+    is_like(loss, estimate, auraloss_of(pairs_of(estimate, target), sample_rate), material in AT_THE_FLOOR)
 
 
 @pytest.mark.parametrize("kind, silent, loudest", [("mono", 3, 0), ("opposite", 2, 0), ("left", 1, 0), ("right", 0, 1)])
