@@ -17,7 +17,8 @@ from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
 from ..core.gain import apply_gain, mean_square
 from ..core.gain_curve import Curve, gain_of_energy
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
-from ..core.smoothed import Ramp, follow_ballistics, follow_ramp, follow_truncated, follows_at_once
+from ..core.operators import is_plain
+from ..core.smoothed import Ramp, follow_ballistics, follow_ramp, follow_truncated, follow_whole, follows_at_once
 from ..core.streaming import in_blocks, late, once, remember
 
 Smoother = Literal["iir", "ballistics"] | None
@@ -127,7 +128,7 @@ class KeyedGain(Processor):
             ParameterError: A parameter is missing, or given although the options exclude it.
         """
         signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
-        if in_blocks() and (output := self._in_one_pass(signals, raw)) is not None:
+        if (output := self._in_one_pass(signals, raw)) is not None:
             return output
         gain = self.gain(signals[-1], raw)
         if "log_makeup" in raw:
@@ -135,7 +136,7 @@ class KeyedGain(Processor):
         return apply_gain(late(signals[0], self.latency_samples), gain)
 
     def _in_one_pass(self, signals: Sequence[Tensor], raw: Raw) -> Tensor | None:
-        """Process blocks at once where that is possible."""
+        """Process signals at once where that is possible."""
         return None
 
 
@@ -235,19 +236,31 @@ class DynamicRangeProcessor(KeyedGain):
             return None
         if not _is_told_by_curve(type(self)):
             return None
+        x, key, smoother = signals[0], signals[-1], self.energy_smoother
+        own = self.detector is not mean_square or type(self)._energy is not DynamicRangeProcessor._energy
+        at_once = smoother is not None and not own and follows_at_once(x, key)
+        if in_blocks():
+            return self._block_in_one_pass(x, key, raw, at_once)
+        if not at_once or not is_plain(x, key, *raw.values()) or (numbers := self._numbers(raw)) is None:
+            return None
+        taps = None if isinstance(smoother, Ballistics) else smoother.iir_len
+        return follow_whole(x, key, self._ramp(numbers), smoother.coefficients(raw["z_alpha_pre"]), taps)
+
+    def _block_in_one_pass(self, x: Tensor, key: Tensor, raw: Raw, at_once: bool) -> Tensor | None:
         values = {name: value for name, value in raw.items() if name not in TIMES}
         numbers = once(lambda *tensors: self._numbers(dict(zip(values, tensors, strict=True))), *values.values())
-        if numbers is None or torch.is_grad_enabled() or signals[0].device.type != "cpu":
+        if numbers is None or torch.is_grad_enabled() or x.device.type != "cpu":
             return None
-        x, key, smoother = signals[0], signals[-1], self.energy_smoother
-        ramp = Ramp(self.floor, -1 if self.mirrored else 1, numbers)
-        own = self.detector is not mean_square or type(self)._energy is not DynamicRangeProcessor._energy
-        if smoother is None or own or not follows_at_once(x, key):
+        ramp, smoother = self._ramp(numbers), self.energy_smoother
+        if not at_once:
             return follow_ramp(x, self._energy(key, raw), ramp)
         coefficients = once(smoother.coefficients, raw["z_alpha_pre"])
         if isinstance(smoother, Ballistics):
             return remember(partial(follow_ballistics, x, key, ramp, coefficients), "last output")
         return remember(partial(follow_truncated, x, key, ramp, coefficients, smoother.iir_len), "smoothed")
+
+    def _ramp(self, numbers: Tensor) -> Ramp:
+        return Ramp(self.floor, -1 if self.mirrored else 1, numbers)
 
     def _numbers(self, raw: Raw) -> Tensor | None:
         """Those of a :class:`~grafx.processors.core.smoothed.Ramp`; ``None`` for what is none."""

@@ -8,27 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_rows import inline, kernel, put_samples, run_rows, take_samples, tiny
-from ..backends.numba_vectors import (
-    LANES,
-    advance,
-    at_least,
-    below,
-    delay,
-    first,
-    hidden_zeros,
-    larger,
-    last,
-    load,
-    splat,
-    store,
-    total,
-    where,
-)
+from ..backends.numba_recursions import CHUNK, as_lanes, follow_lanes, prefix, put, smooth, suffix
+from ..backends.numba_rows import kernel, put_samples, run_rows, take_samples, tiny
+from ..backends.numba_vectors import LANES, below, first, last, load, splat, store, total, where
 from ..operators import empty
 from ..precision import wide
-
-CHUNK = 512  # samples between two checks for a decay into silence
 
 
 def onepole(u: Tensor, alpha: Tensor, initial: Tensor, taps: int) -> Tensor:
@@ -82,54 +66,6 @@ def _wide_if_constant(a: Tensor) -> Tensor:
     return wide(a) if a.shape[1] == 1 else a
 
 
-@inline
-def prefix(v, a):
-    """Compute eight samples of y[n] = a[n]·y[n−1] + v[n] from rest, and the cumulative products of a."""
-    zeros, ones = hidden_zeros(), splat(1.0)
-    v = v + a * delay(v, 1, zeros)
-    a = a * delay(a, 1, ones)
-    v = v + a * delay(v, 2, zeros)
-    a = a * delay(a, 2, ones)
-    v = v + a * delay(v, 4, zeros)
-    a = a * delay(a, 4, ones)
-    return v, a
-
-
-@inline
-def suffix(v, a):
-    """Compute the same backwards in time, for y[n] = a[n]·y[n+1] + v[n]."""
-    zeros, ones = hidden_zeros(), splat(1.0)
-    v = v + a * advance(v, 1, zeros)
-    a = a * advance(a, 1, ones)
-    v = v + a * advance(v, 2, zeros)
-    a = a * advance(a, 2, ones)
-    v = v + a * advance(v, 4, zeros)
-    a = a * advance(a, 4, ones)
-    return v, a
-
-
-@kernel
-def smooth(u, start, stop, taps, tail, a, state, y):
-    """Smooth samples of a row, all before or all after the end of the response to the first one."""
-    ended = start >= taps
-    b = 1.0 - a
-    c = b * tail
-    whole = start + (stop - start) // LANES * LANES
-    for n in range(start, whole, LANES):
-        v = splat(b) * load(u, n)
-        if ended:
-            v = v - splat(c) * load(u, n - taps)
-        v, p = prefix(v, splat(a))
-        store(y, n, v + p * splat(state))
-        state = last(v) + last(p) * state
-    for n in range(whole, stop):
-        state = a * state + b * u[n]
-        if ended:
-            state -= c * u[n - taps]
-        y[n] = state
-    return state
-
-
 @kernel
 def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
     length = u.shape[1]
@@ -141,7 +77,8 @@ def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
             end = min(begin + CHUNK, length)
             if begin < taps:
                 end = min(end, taps)
-            state = smooth(u[r], begin, end, taps, tail, a, state, y[r])
+            old = u[r][begin - taps : end - taps] if begin >= taps else u[r][:0]
+            state = smooth(u[r][begin:end], old, a, tail, state, y[r][begin:end])
             # A decay to silence would otherwise stay in the subnormal range, where arithmetic is slow.
             if abs(state) < tiny:
                 state = 0.0
@@ -336,40 +273,6 @@ def first_order_backward_complex_rows(start, stop, grad, a, initial, y, tiny, gr
 
 
 @kernel
-def as_lanes(values, top, bottom):
-    """Load numbers of eight rows as a vector."""
-    lanes = np.empty(LANES)
-    for lane in range(LANES):
-        lanes[lane] = values[min(top + lane, bottom)]
-    return lanes
-
-
-@kernel
-def put(lanes, top, bottom, values):
-    for lane in range(LANES):
-        values[min(top + lane, bottom)] = lanes[lane]
-
-
-@kernel
-def follow(x, size, attack, release, states, tiny, rising):
-    """Run ballistics of eight rows, in place."""
-    state, attack_a, release_a = load(states, 0), load(attack, 0), load(release, 0)
-    attack_b, release_b = splat(1.0) - attack_a, splat(1.0) - release_a
-    # The branch taken is the larger of both where the attack is the faster one. Choosing it by value, and
-    # mirroring the signal otherwise, keeps the comparison of u and y out of the chain of dependent steps.
-    sign = where(at_least(release_a, attack_a), splat(1.0), splat(-1.0))
-    state = sign * state
-    for n in range(size):
-        u = sign * load(x, n * LANES)
-        store(rising, n * LANES, at_least(sign * (u - state), splat(0.0)))
-        attacked = attack_a * state + attack_b * u
-        released = release_a * state + release_b * u
-        state = larger(attacked, released)
-        store(x, n * LANES, sign * state)
-    store(states, 0, where(below(state, tiny), splat(0.0), sign * state))
-
-
-@kernel
 def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
     length = u.shape[1]
     x, mask = np.empty((CHUNK, LANES)), np.empty((CHUNK, LANES))
@@ -379,7 +282,7 @@ def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
         for begin in range(0, length, CHUNK):
             end = min(begin + CHUNK, length)
             take_samples(u, top, bottom, begin, end, x)
-            follow(x, end - begin, a, r, state, tiny, mask)
+            follow_lanes(x, end - begin, a, r, state, tiny, mask)
             put_samples(x, top, bottom, begin, end, y)
             put_samples(mask, top, bottom, begin, end, rising)
 
