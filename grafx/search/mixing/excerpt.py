@@ -11,7 +11,7 @@ SECONDS = 4.0
 LEAD_SECONDS = 1.5
 """Warm-up rendered before an excerpt without being compared, so that tails and envelopes have settled."""
 WHOLE_SECONDS = 7.0
-STEP_SECONDS, STEP_LEAD_SECONDS = 2.0, 1.0
+STEP_SECONDS, STEP_LEAD_SECONDS, STEP_WHOLE_SECONDS = 2.0, 1.0, 4.0
 """The same for gradient steps, of which many are averaged."""
 GRID_SECONDS = 0.25
 NUM_EVALUATED = 6
@@ -71,7 +71,7 @@ def random_excerpt(stems: Tensor, mix: Tensor, sample_rate: int, seed: int, powe
         power: Mean square of the mix, if it is known.
     """
     length = mix.shape[-1]
-    if length <= WHOLE_SECONDS * sample_rate:
+    if length <= STEP_WHOLE_SECONDS * sample_rate:
         return Excerpt(stems, mix)
     last = length - round(STEP_SECONDS * sample_rate)
     power = mean_power(mix) if power is None else power
