@@ -21,8 +21,10 @@ def usual_torch() -> Iterator[None]:
     All is restored afterwards. The order of sums makes results the same on any number of threads.
     """
     dtype = torch.get_default_dtype()
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), ExitStack() as stack:
+    with torch.inference_mode(False), torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(sums_in_one_order())
+        if torch.get_default_device().type != "cpu":  # as a context it slows down each call of torch
+            stack.enter_context(torch.device("cpu"))
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))

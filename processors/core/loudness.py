@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor
 
+from .operators import formula
+
 EPS = 1e-7
 
 
 def log_energy(x: Tensor, eps: float = EPS) -> Tensor:
     """Compute ln of the mean square over channels and samples, plus ``eps``: ``(..., C, L)`` -> ``(...)``."""
     num_values = max(1, x.shape[-2] * x.shape[-1])
-    return torch.log(torch.linalg.vector_norm(x, dim=(-2, -1)).square() / num_values + eps)
+    return torch.log(_energy(x) / num_values + eps)
 
 
 def rms_difference(X: Tensor, Y: Tensor, eps: float = EPS) -> Tensor:
@@ -30,3 +32,10 @@ def rms_difference(X: Tensor, Y: Tensor, eps: float = EPS) -> Tensor:
         S. Lee et al., "Searching for music mixing graphs: a pruning approach", DAFx 2024.
     """
     return (log_energy(X, eps) - log_energy(Y, eps)).abs().sum()
+
+
+_energy = formula(
+    lambda x: torch.linalg.vector_norm(x, dim=(-2, -1)).square(),
+    lambda grad, needed, x: (x * (2 * grad)[..., None, None],),
+    "energy",
+)
