@@ -113,7 +113,7 @@ NAMES = {
         ZeroPhaseFIR ZeroPhaseFilterBankFIR log_magnitude_to_zerophase_fir normalize_impulse
     """,
     "grafx.processors.core.fourier": "irfft rfft",
-    "grafx.processors.core.frames": "F between_frames frame_energies",
+    "grafx.processors.core.frames": "F between_frames frame_energies scale_between_frames",
     "grafx.processors.core.freeverb": "COMBS SHORTEST combs_and_allpasses combs_output",
     "grafx.processors.core.gain": "apply_gain channel_dot mean_square peak_square",
     "grafx.processors.core.geq": """

@@ -69,8 +69,12 @@ class TruncatedOnePoleIIRFilter(nn.Module):
 
     def coefficients(self, z_alpha: Tensor) -> tuple[Tensor, Tensor]:
         r"""Compute :math:`\alpha` and :math:`\alpha^N`, in the shape of ``z_alpha`` and in float64."""
-        alpha = clip(torch.sigmoid(z_alpha.double()), high=MAX_ALPHA)
+        alpha = self.alpha(z_alpha)
         return alpha, alpha**self.iir_len
+
+    def alpha(self, z_alpha: Tensor) -> Tensor:
+        r"""Compute :math:`\alpha`, in the shape of ``z_alpha`` and in float64."""
+        return clip(torch.sigmoid(z_alpha.double()), high=MAX_ALPHA)
 
 
 class Ballistics(nn.Module):
@@ -102,7 +106,11 @@ class Ballistics(nn.Module):
 
     def coefficients(self, z_alpha: Tensor) -> tuple[Tensor, ...]:
         """Compute those of attack and release, each ``(B, 1)``, in float64."""
-        return tuple(alpha.contiguous() for alpha in torch.sigmoid(z_alpha.double()).split(1, -1))
+        return tuple(alpha.contiguous() for alpha in self.alpha(z_alpha).split(1, -1))
+
+    def alpha(self, z_alpha: Tensor) -> Tensor:
+        """Compute the coefficients, in the shape of ``z_alpha`` and in float64."""
+        return torch.sigmoid(z_alpha.double())
 
 
 def truncated_onepole(u: Tensor, alpha: Tensor, taps: int, forgotten: Tensor | None = None) -> Tensor:

@@ -202,10 +202,15 @@ def formula(
 
 def is_plain(*tensors: Tensor) -> bool:
     """Whether tensors are nothing but numbers here and now, which kernels may access."""
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return not recorded and is_untransformed(*tensors)
+
+
+def is_untransformed(*tensors: Tensor) -> bool:
+    """Whether tensors hold numbers here and now, of which at most the gradient is recorded."""
     if torch.compiler.is_compiling() or _are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False
-    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return not recorded and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
+    return all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
 
 
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., tuple]:

@@ -14,11 +14,11 @@ from ..base import Control, ParameterSize, Processor
 from ..controls import ms
 from ..core.bounds import clip, safe_exp, soft_bound
 from ..core.envelope import Ballistics, TruncatedOnePoleIIRFilter
+from ..core.followed import follow
 from ..core.gain import apply_gain, mean_square
 from ..core.gain_curve import Curve, gain_of_energy
 from ..core.maps import AMPLITUDE_DB, NEPER, RATIO, Map, exponential, linear, time_constant
-from ..core.operators import is_plain
-from ..core.smoothed import Ramp, follow_ballistics, follow_ramp, follow_truncated, follow_whole, follows_at_once
+from ..core.smoothed import Ramp, follow_ballistics, follow_ramp, follow_truncated, follows_at_once
 from ..core.streaming import in_blocks, late, once, remember
 
 Smoother = Literal["iir", "ballistics"] | None
@@ -127,8 +127,11 @@ class KeyedGain(Processor):
         Raises:
             ParameterError: A parameter is missing, or given although the options exclude it.
         """
-        signals, raw = bind(self, self.inlets, inlet_signals, raw_parameters)
-        if (output := self._in_one_pass(signals, raw)) is not None:
+        return self.follow(*bind(self, self.inlets, inlet_signals, raw_parameters))
+
+    def follow(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
+        """Apply the gain, and the makeup gain if there is one, to the first of the signals at the inlets."""
+        if not torch.compiler.is_compiling() and (output := self._in_one_pass(signals, raw)) is not None:
             return output
         gain = self.gain(signals[-1], raw)
         if "log_makeup" in raw:
@@ -238,13 +241,14 @@ class DynamicRangeProcessor(KeyedGain):
             return None
         x, key, smoother = signals[0], signals[-1], self.energy_smoother
         own = self.detector is not mean_square or type(self)._energy is not DynamicRangeProcessor._energy
-        at_once = smoother is not None and not own and follows_at_once(x, key)
+        known = type(smoother) in (TruncatedOnePoleIIRFilter, Ballistics)
+        at_once = known and not own and follows_at_once(x, key)
         if in_blocks():
             return self._block_in_one_pass(x, key, raw, at_once)
-        if not at_once or not is_plain(x, key, *raw.values()) or (numbers := self._numbers(raw)) is None:
+        if not at_once or (numbers := self._numbers(raw)) is None:
             return None
         taps = None if isinstance(smoother, Ballistics) else smoother.iir_len
-        return follow_whole(x, key, self._ramp(numbers), smoother.coefficients(raw["z_alpha_pre"]), taps)
+        return follow(x, key, self._ramp(numbers), smoother.alpha(raw["z_alpha_pre"]), taps)
 
     def _block_in_one_pass(self, x: Tensor, key: Tensor, raw: Raw, at_once: bool) -> Tensor | None:
         values = {name: value for name, value in raw.items() if name not in TIMES}

@@ -1,5 +1,6 @@
 """Dynamic range processors whose gain has two factors: one per frame, and one per sample."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -8,7 +9,8 @@ from torch import Tensor
 
 from ..base import Control, ParameterError, ParameterSize
 from ..controls import ParamRange
-from ..core.frames import between_frames, frame_energies
+from ..core.bounds import safe_exp
+from ..core.frames import between_frames, frame_energies, scale_between_frames
 from ..core.gain import mean_square
 from ..core.streaming import with_past
 from .base import DynamicRangeProcessor, KeyedGain, Knee, Ranges, Raw, threshold
@@ -82,17 +84,36 @@ class _Factorized(KeyedGain):
         """Whether the sample-wise factor has such a parameter."""
         return True
 
+    def follow(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
+        if self.transient is not None:
+            return super().follow(signals, raw)
+        return self._follow_frames(signals, raw)
+
+    def _follow_frames(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
+        """Apply the frame-wise factor and the makeup gain."""
+        gains, begun = self._gains_of_frames(signals[-1], raw)
+        if "log_makeup" in raw:
+            gains = gains * safe_exp(raw["log_makeup"])
+        return scale_between_frames(signals[0], gains, self.hop, begun)
+
     def _frame_gain(self, key: Tensor, raw: Raw) -> Tensor:
         """Compute the frame-wise factor ``(B, L)``, linear, interpolated between frames."""
+        gains, begun = self._gains_of_frames(key, raw)
+        return between_frames(gains, self.hop, begun, key.shape[-1])
+
+    def _gains_of_frames(self, key: Tensor, raw: Raw) -> tuple[Tensor, int]:
+        """Compute the frame-wise factor of each frame and of the two before, and how many samples of it have passed."""
         energies, begun = frame_energies(key, self.hop)
         smoothed = with_past(self.frame.energy_smoother(energies, raw["z_alpha_pre"]), 2)
-        gains = self.frame.static_gain(smoothed, raw)
-        return between_frames(gains, self.hop, begun, key.shape[-1])
+        return self.frame.static_gain(smoothed, raw), begun
 
     def _transient_level(self, energy: Tensor, raw: Raw) -> tuple[Tensor, Raw]:
         """Compute the smoothed energy ``(B, L)`` for the sample-wise factor, and return its raw parameters."""
-        own = {name.removeprefix(TRANSIENT): value for name, value in raw.items() if name.startswith(TRANSIENT)}
+        own = self._own_of_transient(raw)
         return self.transient.energy_smoother(energy, own["z_alpha_pre"]), own
+
+    def _own_of_transient(self, raw: Raw) -> Raw:
+        return {name.removeprefix(TRANSIENT): value for name, value in raw.items() if name.startswith(TRANSIENT)}
 
 
 class FactorizedCompressor(_Factorized):
@@ -157,6 +178,13 @@ class FactorizedCompressor(_Factorized):
     _kind = Compressor
     ranges = COMPRESSOR_RANGES
     transient_ranges = COMPRESSOR_TRANSIENTS
+
+    def follow(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
+        if self.transient is None or len(signals) > 1:
+            return super().follow(signals, raw)
+        makeup = {name: raw[name] for name in ("log_makeup",) if name in raw}
+        slowly = self._follow_frames(signals, {name: value for name, value in raw.items() if name not in makeup})
+        return self.transient.follow((slowly,), {**self._own_of_transient(raw), **makeup})
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:
         gain = self._frame_gain(key, raw)

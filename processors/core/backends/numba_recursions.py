@@ -9,12 +9,14 @@ from .numba_vectors import (
     at_least,
     below,
     delay,
+    first,
     hidden_zeros,
     larger,
     last,
     load,
     splat,
     store,
+    total,
     where,
 )
 
@@ -69,6 +71,72 @@ def smooth(u, old, a, tail, state, y):
 
 
 @kernel
+def smooth_backward(grad, u, y, start, stop, taps, tail, a, state, adjoint, grad_u):
+    """Run the smoother backwards in time. Return its state, Σ s[n]·(y[n−1] − u[n]) and Σ s[n + T]·u[n]."""
+    truncated = taps < y.size
+    ended = truncated and stop + taps <= y.size
+    b = 1.0 - a
+    slopes, echoes = splat(0.0), splat(0.0)
+    n = stop
+    while n - LANES >= start:
+        n -= LANES
+        v, p = suffix(load(grad, n), splat(a))
+        s = v + p * splat(state)
+        state = first(v) + first(p) * state
+        slopes += s * (load(y, n - 1) - load(u, n))
+        if truncated:
+            store(adjoint, n, s)
+        if ended:
+            later = load(adjoint, n + taps)
+            echoes += later * load(u, n)
+            s = s - splat(tail) * later
+        store(grad_u, n, splat(b) * s)
+    slope, echo = total(slopes), total(echoes)
+    while n > start:
+        n -= 1
+        state = grad[n] + a * state
+        slope += state * (np.float64(y[n - 1]) - np.float64(u[n]))
+        s = state
+        if truncated:
+            adjoint[n] = s
+        if ended:
+            echo += adjoint[n + taps] * u[n]
+            s -= tail * adjoint[n + taps]
+        grad_u[n] = b * s
+    return state, slope, echo
+
+
+@kernel
+def onepole_backward_row(grad, u, y, a, initial, taps, tiny, adjoint, grad_u):
+    """Run the smoother of a row backwards. Return the gradients to the coefficient and to the initial value.
+
+    ``grad_u`` may be ``grad``; ``adjoint`` has room for a row, unless the response is as long.
+    """
+    length = u.size
+    tail = a**taps
+    state, slope, echo = 0.0, 0.0, 0.0
+    end = length
+    while end > 1:
+        begin = max(end - CHUNK, 1)
+        if end + taps > length:
+            begin = max(begin, length - taps)
+        state, slopes, echoes = smooth_backward(grad, u, y, begin, end, taps, tail, a, state, adjoint, grad_u)
+        if abs(state) < tiny:
+            state = 0.0
+        slope += slopes
+        echo += echoes
+        end = begin
+    if length > 0:
+        state = grad[0] + a * state
+        slope += state * (initial - u[0])
+        grad_u[0] = (1.0 - a) * state
+    if taps < length:
+        echo += adjoint[taps] * u[0]
+        grad_u[0] = (1.0 - a) * (state - tail * adjoint[taps])
+    return slope + (tail - (1.0 - a) * taps * a ** (taps - 1)) * echo, a * state
+
+
+@kernel
 def as_lanes(values, top, bottom):
     """Load numbers of eight rows as a vector."""
     lanes = np.empty(LANES)
@@ -100,3 +168,22 @@ def follow_lanes(x, size, attack, release, states, tiny, rising):
         state = larger(attacked, released)
         store(x, n * LANES, sign * state)
     store(states, 0, where(below(state, tiny), splat(0.0), sign * state))
+
+
+@kernel
+def follow_lanes_backward(g, size, before, u, rising, attack, release, carried, tiny, slopes):
+    """Run the adjoint of eight rows, in place. ``carried`` is the gradient from the following sample."""
+    attack_a, release_a, state = load(attack, 0), load(release, 0), load(carried, 0)
+    attack_slope, release_slope = load(slopes, 0), load(slopes, LANES)
+    for n in range(size - 1, -1, -1):
+        mask = load(rising, n * LANES)
+        a = where(mask, attack_a, release_a)
+        s = load(g, n * LANES) + state
+        state = a * s
+        store(g, n * LANES, (splat(1.0) - a) * s)
+        slope = s * (load(before, n * LANES) - load(u, n * LANES))
+        attack_slope += where(mask, slope, splat(0.0))
+        release_slope += where(mask, splat(0.0), slope)
+    store(carried, 0, where(below(state, tiny), splat(0.0), state))
+    store(slopes, 0, attack_slope)
+    store(slopes, LANES, release_slope)

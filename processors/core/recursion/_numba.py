@@ -8,9 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.numba_recursions import CHUNK, as_lanes, follow_lanes, prefix, put, smooth, suffix
+from ..backends.numba_recursions import (
+    CHUNK,
+    as_lanes,
+    follow_lanes,
+    follow_lanes_backward,
+    onepole_backward_row,
+    prefix,
+    put,
+    smooth,
+    suffix,
+)
 from ..backends.numba_rows import kernel, put_samples, run_rows, take_samples, tiny
-from ..backends.numba_vectors import LANES, below, first, last, load, splat, store, total, where
+from ..backends.numba_vectors import LANES, first, last, load, splat, store, total
 from ..operators import empty
 from ..precision import wide
 
@@ -86,71 +96,13 @@ def onepole_rows(start, stop, u, alpha, initial, taps, tiny, y):
 
 
 @kernel
-def smooth_backward(grad, u, y, start, stop, taps, tail, a, state, adjoint, grad_u):
-    """Run the smoother backwards in time. Return its state, Σ s[n]·(y[n−1] − u[n]) and Σ s[n + T]·u[n]."""
-    truncated = taps < y.size
-    ended = truncated and stop + taps <= y.size
-    b = 1.0 - a
-    slopes, echoes = splat(0.0), splat(0.0)
-    n = stop
-    while n - LANES >= start:
-        n -= LANES
-        v, p = suffix(load(grad, n), splat(a))
-        s = v + p * splat(state)
-        state = first(v) + first(p) * state
-        slopes += s * (load(y, n - 1) - load(u, n))
-        if truncated:
-            store(adjoint, n, s)
-        if ended:
-            later = load(adjoint, n + taps)
-            echoes += later * load(u, n)
-            s = s - splat(tail) * later
-        store(grad_u, n, splat(b) * s)
-    slope, echo = total(slopes), total(echoes)
-    while n > start:
-        n -= 1
-        state = grad[n] + a * state
-        slope += state * (np.float64(y[n - 1]) - np.float64(u[n]))
-        s = state
-        if truncated:
-            adjoint[n] = s
-        if ended:
-            echo += adjoint[n + taps] * u[n]
-            s -= tail * adjoint[n + taps]
-        grad_u[n] = b * s
-    return state, slope, echo
-
-
-@kernel
 def onepole_backward_rows(start, stop, u, alpha, initial, y, grad, taps, tiny, grad_u, grad_alpha, grad_initial):
     length = u.shape[1]
     adjoint = np.empty(length if taps < length else 0)
     for r in range(start, stop):
-        a = alpha[r]
-        tail = a**taps
-        state, slope, echo = 0.0, 0.0, 0.0
-        end = length
-        while end > 1:
-            begin = max(end - CHUNK, 1)
-            if end + taps > length:
-                begin = max(begin, length - taps)
-            state, slopes, echoes = smooth_backward(
-                grad[r], u[r], y[r], begin, end, taps, tail, a, state, adjoint, grad_u[r]
-            )
-            if abs(state) < tiny:
-                state = 0.0
-            slope += slopes
-            echo += echoes
-            end = begin
-        if length > 0:
-            state = grad[r, 0] + a * state
-            slope += state * (initial[r] - u[r, 0])
-            grad_u[r, 0] = (1.0 - a) * state
-        if taps < length:
-            echo += adjoint[taps] * u[r, 0]
-            grad_u[r, 0] = (1.0 - a) * (state - tail * adjoint[taps])
-        grad_alpha[r] = slope + (tail - (1.0 - a) * taps * a ** (taps - 1)) * echo
-        grad_initial[r] = a * state
+        grad_alpha[r], grad_initial[r] = onepole_backward_row(
+            grad[r], u[r], y[r], alpha[r], initial[r], taps, tiny, adjoint, grad_u[r]
+        )
 
 
 @kernel
@@ -288,25 +240,6 @@ def ballistics_rows(start, stop, u, attack, release, initial, tiny, y, rising):
 
 
 @kernel
-def follow_backward(g, size, before, u, rising, attack, release, carried, tiny, slopes):
-    """Run the adjoint of eight rows, in place. ``carried`` is the gradient from the following sample."""
-    attack_a, release_a, state = load(attack, 0), load(release, 0), load(carried, 0)
-    attack_slope, release_slope = load(slopes, 0), load(slopes, LANES)
-    for n in range(size - 1, -1, -1):
-        mask = load(rising, n * LANES)
-        a = where(mask, attack_a, release_a)
-        s = load(g, n * LANES) + state
-        state = a * s
-        store(g, n * LANES, (splat(1.0) - a) * s)
-        slope = s * (load(before, n * LANES) - load(u, n * LANES))
-        attack_slope += where(mask, slope, splat(0.0))
-        release_slope += where(mask, splat(0.0), slope)
-    store(carried, 0, where(below(state, tiny), splat(0.0), state))
-    store(slopes, 0, attack_slope)
-    store(slopes, LANES, release_slope)
-
-
-@kernel
 def ballistics_backward_rows(
     start,
     stop,
@@ -342,7 +275,7 @@ def ballistics_backward_rows(
             else:
                 before[0] = state
                 take_samples(y, top, bottom, 0, end - 1, before[1:])
-            follow_backward(g, end - begin, before, x, mask, a, r, carried, tiny, slopes)
+            follow_lanes_backward(g, end - begin, before, x, mask, a, r, carried, tiny, slopes)
             put_samples(g, top, bottom, begin, end, grad_u)
         put(slopes[0], top, bottom, grad_attack)
         put(slopes[1], top, bottom, grad_release)

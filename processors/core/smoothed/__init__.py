@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ..backends.dispatch import kernels
-from ..operators import is_plain
 from ..recursion import last_output, onepole
 from ..streaming import FOREIGN, claimed, is_own_state
 
@@ -169,26 +168,6 @@ def follows_at_once(x: Tensor, key: Tensor) -> bool:
     """Whether signals can be followed in one pass."""
     single = x.dtype == key.dtype == torch.float32 and x.device.type == key.device.type == "cpu"
     return single and x.ndim == key.ndim == 3 and x.shape[::2] == key.shape[::2]
-
-
-def follow_whole(x: Tensor, key: Tensor, ramp: Ramp, coefficients: Sequence[Tensor], taps: int | None) -> Tensor | None:
-    """Smooth the energy of whole signals and apply the gain of a ramp, in one pass, without a gradient.
-
-    Args:
-        x, key, ramp: As of :func:`follow_truncated`.
-        coefficients: Those of :func:`follow_truncated`, or without taps of :func:`follow_ballistics`.
-        taps: Length of the response of the smoother; None for one with attack and release.
-
-    Returns:
-        ``(B, C, L)``; ``None`` where rows broadcast, or a derivative is taken.
-    """
-    tensors = x, key, ramp.numbers, *coefficients
-    if not is_plain(*tensors) or {len(tensor) for tensor in tensors} != {len(x)}:
-        return None
-    compiled = kernels("smoothed", x)
-    if taps is None:
-        return compiled.follow_whole_ballistics(x, key, ramp, coefficients)
-    return compiled.follow_whole(x, key, ramp, coefficients, taps)
 
 
 def follow_truncated(

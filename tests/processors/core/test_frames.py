@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from grafx.processors.core.frames import between_frames, frame_energies
+from grafx.processors.core.frames import between_frames, frame_energies, scale_between_frames
 from grafx.processors.core.streaming import block_by_block
 from torch.autograd import gradcheck
 
@@ -44,3 +44,38 @@ def test_gradients(rng):
     values = torch.tensor(rng.normal(size=(2, 5)), requires_grad=True)
     assert gradcheck(lambda x: frame_energies(x, 3)[0], x)
     assert gradcheck(lambda v: between_frames(v, 3, 2, 9), values)
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+@pytest.mark.parametrize("rows, channels, length", [(0, 2, 9), (1, 1, 0), (2, 3, 200), (3, 2, 1)])
+def test_one_pass_in_single_precision_is_that_in_double(size, rows, channels, length, rng):
+    x = torch.tensor(rng.normal(size=(rows, channels, length)))
+    energies, _ = frame_energies(x, size)
+    torch.testing.assert_close(frame_energies(x.float(), size)[0], energies.float())
+    for begun in {0, size - 1, size // 2}:
+        values = torch.tensor(rng.normal(size=(rows, (begun + length) // size + 2)))
+        expected = x * between_frames(values, size, begun, length)[:, None]
+        found = scale_between_frames(x.float(), values.float(), size, begun)
+        torch.testing.assert_close(found, expected.float())
+        torch.testing.assert_close(scale_between_frames(x, values, size, begun), expected)
+
+
+def test_scaling_has_the_gradient_of_the_product(rng):
+    x = torch.tensor(rng.normal(size=(2, 2, 9)), requires_grad=True)
+    values = torch.tensor(rng.normal(size=(2, 5)), requires_grad=True)
+    assert gradcheck(lambda x, v: scale_between_frames(x, v, 3, 2), (x, values))
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_gradients_in_single_precision_are_those_in_double(size, rng):
+    x, weight = (torch.tensor(rng.normal(size=(3, 2, 200))) for _ in range(2))
+    begun = size // 2
+    values = torch.tensor(rng.normal(size=(3, (begun + 200) // size + 2)))
+    found = []
+    for dtype in (torch.float64, torch.float32):
+        leaves = [tensor.to(dtype).requires_grad_() for tensor in (x, values)]
+        loss = (scale_between_frames(*leaves, size, begun) * weight.to(dtype)).sum()
+        loss = loss + (frame_energies(leaves[0], size)[0].square()).sum()
+        found.append(torch.autograd.grad(loss, leaves))
+    for expected, mine in zip(*found, strict=True):
+        torch.testing.assert_close(mine.double(), expected, rtol=1e-4, atol=1e-5)

@@ -34,6 +34,7 @@ def doors():
         delay_line,
         delay_network,
         feedback_delay,
+        followed,
         freeverb,
         ladder,
         mel_distance,
@@ -42,6 +43,7 @@ def doors():
         ramp,
         recursion,
         segments,
+        smoothed,
         state_space,
         wavetable,
     )
@@ -65,6 +67,14 @@ def doors():
             carrier = mel_distance.stereo_spectra(torch.randn(len(silent), 2, n + 5).double(), window, 2)[:, :, 0]
             magnitudes = mel_distance.band_magnitudes(carrier.new_ones(len(silent), 2, n + 5), bands, carrier, silent)
             return mel_distance.mel_distances(signal, mel_distance.Target(magnitudes, carrier, silent), bands)
+
+        return run
+
+    def follows(number, taps, sidechain):
+        def run(r, n):
+            x = leaf(r, 2, n, low=-1, dtype=torch.float32)
+            key = leaf(r, 3, n, low=-1, dtype=torch.float32) if sidechain else x
+            return followed.follow(x, key, smoothed.Ramp(1e-5, -1, leaf(r, 4)), leaf(r, number), taps)
 
         return run
 
@@ -105,6 +115,9 @@ def doors():
             leaf(r, n), leaf(r, n, high=9), leaf(r), 8.0, leaf(r, 9), leaf(r)
         ),
         "feedback delay, constant": lambda r, n: feedback_delay.feedback_delay(leaf(r, n), leaf(r, 1), leaf(r), 8.0),
+        "followed": follows(1, 5, sidechain=False),
+        "followed, by another": follows(1, 5, sidechain=True),
+        "followed, attack and release": follows(2, None, sidechain=False),
         "freeverb": reverb,
         "ladder": lambda r, n: ladder.saturating_ladder(leaf(r, n), leaf(r), leaf(r), leaf(r, 5), leaf(r, 4)),
         "mel distance": distances(of_each=False),

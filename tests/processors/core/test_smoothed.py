@@ -124,54 +124,6 @@ def test_one_pass_goes_on_from_the_states_of_several_and_they_from_its(rng, name
     torch.testing.assert_close(torch.cat(outputs, -1), whole, rtol=2e-4, atol=2e-4)
 
 
-WHOLE = {name: MADE[name] for name in ("compressor", "hard", "desk", "ballistics", "makeup", "sidechain", "gate")}
-
-
-@pytest.mark.parametrize("rows, length", [(0, 100), (1, 0), (1, 1), (1, 4001), (3, 2503), (4, 512), (9, 1037), (17, 7)])
-@pytest.mark.parametrize("name", WHOLE)
-def test_one_pass_of_the_whole_is_the_gain_in_double_precision(rng, name, rows, length):
-    options = {} if name in ("desk", "ballistics") else {"iir_len": 300}
-    processor = WHOLE[name](**options)
-    sizes = processor.parameter_size().items()
-    raw = {key: torch.tensor(rng.normal(size=(rows, *np.atleast_1d(size)))).float() for key, size in sizes}
-    xs = [torch.tensor(rng.normal(size=(rows, c, length))).float() for c in (2, 3)][: len(processor.inlets)]
-    with torch.no_grad():
-        y = processor(*xs, **raw)
-        expected = processor(*(x.double() for x in xs), **{key: value.double() for key, value in raw.items()})
-    torch.testing.assert_close(y.double(), expected, rtol=1e-4, atol=1e-5)
-    recorded = processor(*xs, **{key: value.requires_grad_() for key, value in raw.items()})
-    torch.testing.assert_close(y, recorded.detach(), rtol=1e-5, atol=1e-6)
-
-
-@torch.no_grad()
-def test_one_pass_of_the_whole_gives_the_same_bits_on_any_number_of_threads(rng):
-    processor = Compressor()
-    raw = raw_of(rng, processor, torch.float32)
-    x = torch.tensor(rng.normal(size=(3, 2, 80_000))).float()
-    threads = torch.get_num_threads()
-    try:
-        outputs = []
-        for count in (1, 2, 3):
-            torch.set_num_threads(count)
-            outputs.append(processor(x, **raw))
-    finally:
-        torch.set_num_threads(threads)
-    assert torch.equal(outputs[0], outputs[1]) and torch.equal(outputs[0], outputs[2])
-
-
-@torch.no_grad()
-def test_one_pass_of_the_whole_keeps_what_is_not_finite_in_its_row(rng):
-    for processor in (Compressor(), Compressor(energy_smoother="ballistics")):
-        raw = raw_of(rng, processor, torch.float32)
-        x = torch.tensor(rng.normal(size=(3, 2, 600))).float()
-        clean = processor(x, **raw)
-        x[1, 0, 300] = torch.nan
-        y = processor(x, **raw)
-        torch.testing.assert_close(y[::2], clean[::2])
-        torch.testing.assert_close(y[1, :, :300], clean[1, :, :300])
-        assert y[1, :, 300:].isnan().any()
-
-
 @torch.no_grad()
 def test_one_pass_is_of_signals_in_any_layout_and_refuses_states_of_others(rng):
     processor = MADE["ballistics"]()

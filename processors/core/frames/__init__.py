@@ -6,8 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .operators import formula
-from .streaming import remember
+from ..backends.dispatch import kernels
+from ..gain import apply_gain, channel_dot
+from ..operators import formula, is_plain
+from ..streaming import remember
+from . import _torch as by_torch
 
 
 def frame_energies(x: Tensor, size: int) -> tuple[Tensor, int]:
@@ -50,33 +53,46 @@ def between_frames(values: Tensor, size: int, begun: int, length: int) -> Tensor
     return _between_frames(values, size, begun, length)
 
 
+def scale_between_frames(x: Tensor, values: Tensor, size: int, begun: int) -> Tensor:
+    """Multiply signals ``(B, C, L)`` by what :func:`between_frames` gives."""
+    if len(x) != len(values):
+        return apply_gain(x, between_frames(values, size, begun, x.shape[-1]))
+    return _scaled(x, values, size, begun)
+
+
+def _are_for_kernels(*tensors: Tensor) -> bool:
+    return is_plain(*tensors) and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+
+
 def _energies(x: Tensor, size: int) -> Tensor:
-    frames = x.unflatten(-1, (-1, size))
-    return torch.linalg.vecdot(frames, frames).sum(1).div_(x.shape[1] * size)
+    return (kernels("frames", x) if _are_for_kernels(x) else by_torch).energies(x, size)
 
 
 def _energies_gradient(grad: Tensor, needed: tuple, x: Tensor, size: int) -> tuple[Tensor, None]:
-    scale = (grad * (2 / (x.shape[1] * size)))[:, None, :, None]
-    return (x.unflatten(-1, (-1, size)) * scale).flatten(-2), None
+    backend = kernels("frames", x) if _are_for_kernels(grad, x) else by_torch
+    return backend.energies_backward(grad, x, size), None
 
 
-def _lines(values: Tensor, size: int, begun: int, length: int) -> Tensor:
-    # Unlike a sum with the difference, it ends exactly at the value, however small.
-    lines = torch.lerp(values[:, :-1, None], values[:, 1:, None], _shares(values, size))
-    return lines.flatten(1)[:, begun : begun + length]
+def _scale(x: Tensor, values: Tensor, size: int, begun: int) -> Tensor:
+    return (kernels("frames", x) if _are_for_kernels(x, values) else by_torch).scaled(x, values, size, begun)
+
+
+def _scale_gradient(grad: Tensor, needed: tuple, x: Tensor, values: Tensor, size: int, begun: int) -> tuple:
+    if _are_for_kernels(grad, x, values):
+        return *kernels("frames", x).scaled_backward(grad, x, values, size, begun), None, None
+    lines = by_torch.lines(values, size, begun, x.shape[-1])
+    by_lines = channel_dot(grad, x)
+    return grad * lines.unsqueeze(1), *_lines_gradient(by_lines, needed, values, size, begun, x.shape[-1])[:3]
 
 
 def _lines_gradient(grad: Tensor, needed: tuple, values: Tensor, size: int, begun: int, length: int) -> tuple:
     count = values.shape[-1] - 1
     frames = F.pad(grad, (begun, count * size - begun - grad.shape[-1])).unflatten(-1, (count, size))
-    share = _shares(grad, size)
+    share = by_torch.shares(grad, size)
     by_start, by_end = (frames @ torch.stack([1 - share, share], -1)).unbind(-1)
     return F.pad(by_start, (0, 1)) + F.pad(by_end, (1, 0)), None, None, None
 
 
-def _shares(like: Tensor, size: int) -> Tensor:
-    return torch.arange(1, size + 1, device=like.device, dtype=like.dtype) / size
-
-
 _frame_energies = formula(_energies, _energies_gradient, "frame_energies")
-_between_frames = formula(_lines, _lines_gradient, "between_frames")
+_between_frames = formula(by_torch.lines, _lines_gradient, "between_frames")
+_scaled = formula(_scale, _scale_gradient, "scale_between_frames")
