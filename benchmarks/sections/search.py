@@ -9,9 +9,9 @@ python -m benchmarks search --search --song falcon69 --songs songs --before earl
 ```
 
 **A gradient step.** Times of the parts of a step of `grafx.search.Search` while it fits the full console: cutting an
-*excerpt* of four seconds, *rendering* it, the *loss*, the *backward* pass of both, Adam (*optimizer*), and all else
-(the *rest*). A *trial* bypasses processors and compares; here it is the time of one round of pruning, divided by its
-trials.
+*excerpt* of two seconds and one before, *rendering* it, the *loss*, the *backward* pass of both, Adam (*optimizer*),
+and all else (the *rest*). A *trial* bypasses processors and compares; here it is the time of one round of pruning,
+divided by its trials.
 
 **A fit.** The console of the first section, with a dry/wet weight for each processor, is fitted to the mix by Adam
 (rate 0.1) on excerpts of four seconds, from the same values on and with the same excerpts under each package. Losses
@@ -80,7 +80,7 @@ def _parts(bench: Bench) -> Table:
 
 
 def _fits(bench: Bench) -> Iterator[Table | Plot]:
-    steps, every, seconds, repeats = (2, 1, 0.3, 1) if bench.quick else (80, 10, 4.0, 3)
+    steps, every, seconds, repeats = (2, 1, 0.3, 1) if bench.quick else (80, 10, 4.0, 1)
     size = {"song": bench.song, "seconds": seconds, "steps": steps, "every": every}
     runs = [Run(getattr(bench, worker), case, size | {"loss": loss}) for worker, case, loss in FITS.values()]
     found = dict(zip(FITS, alternate(*runs, repeats=repeats, fresh=not bench.quick), strict=True))
