@@ -28,6 +28,11 @@ def test_short_audio_is_taken_whole(length):
     stems, mix = numbered(length)
     (excerpt,) = evaluated_excerpts(stems, mix, RATE)
     assert torch.equal(excerpt.stems, stems) and torch.equal(excerpt.mix, mix)
+
+
+@pytest.mark.parametrize("length", [1, 2000, 4000])
+def test_steps_take_short_audio_whole(length):
+    stems, mix = numbered(length)
     excerpt = random_excerpt(stems, mix, RATE, seed=3)
     assert torch.equal(excerpt.stems, stems) and torch.equal(excerpt.mix, mix)
 
@@ -48,7 +53,7 @@ def test_long_audio_is_judged_from_its_first_to_its_last_sample(length, count):
         assert gaps.max() <= 4000
 
 
-@pytest.mark.parametrize("length", [7001, 9000, 12345])
+@pytest.mark.parametrize("length", [4001, 7000, 9000, 12345])
 def test_gradient_steps_listen_everywhere_on_an_even_grid(length):
     """What is prepared for one serves again."""
     stems, mix = numbered(length)

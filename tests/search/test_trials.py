@@ -72,7 +72,8 @@ def material():
 @pytest.fixture
 def several_excerpts(monkeypatch):
     """Of 3600 samples, after a warm-up of 1000."""
-    monkeypatch.setattr(excerpts, "WHOLE_SECONDS", 0.1)
+    for name in ("WHOLE_SECONDS", "STEP_WHOLE_SECONDS"):
+        monkeypatch.setattr(excerpts, name, 0.1)
     monkeypatch.setattr(excerpts, "SECONDS", 3600 / RATE)
     monkeypatch.setattr(excerpts, "LEAD_SECONDS", 1000 / RATE)
     monkeypatch.setattr(excerpts, "STEP_SECONDS", 3600 / RATE)
