@@ -87,10 +87,6 @@ class _Factorized(KeyedGain):
     def follow(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
         if self.transient is not None:
             return super().follow(signals, raw)
-        return self._follow_frames(signals, raw)
-
-    def _follow_frames(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
-        """Apply the frame-wise factor and the makeup gain."""
         gains, begun = self._gains_of_frames(signals[-1], raw)
         if "log_makeup" in raw:
             gains = gains * safe_exp(raw["log_makeup"])
@@ -182,8 +178,9 @@ class FactorizedCompressor(_Factorized):
     def follow(self, signals: Sequence[Tensor], raw: Raw) -> Tensor:
         if self.transient is None or len(signals) > 1:
             return super().follow(signals, raw)
-        makeup = {name: raw[name] for name in ("log_makeup",) if name in raw}
-        slowly = self._follow_frames(signals, {name: value for name, value in raw.items() if name not in makeup})
+        gains, begun = self._gains_of_frames(signals[0], raw)
+        slowly = scale_between_frames(signals[0], gains, self.hop, begun)
+        makeup = {name: value for name, value in raw.items() if name == "log_makeup"}
         return self.transient.follow((slowly,), {**self._own_of_transient(raw), **makeup})
 
     def gain(self, key: Tensor, raw: Raw) -> Tensor:

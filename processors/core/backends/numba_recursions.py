@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .numba_rows import inline, kernel
+from .numba_rows import inline, kernel, take_samples
 from .numba_vectors import (
     LANES,
     advance,
@@ -187,3 +187,13 @@ def follow_lanes_backward(g, size, before, u, rising, attack, release, carried, 
     store(carried, 0, where(below(state, tiny), splat(0.0), state))
     store(slopes, 0, attack_slope)
     store(slopes, LANES, release_slope)
+
+
+@kernel
+def take_before(y, top, bottom, begin, end, initial, before):
+    """Transpose the outputs of eight rows one sample before each, of which the first is the initial value."""
+    if begin > 0:
+        take_samples(y, top, bottom, begin - 1, end - 1, before)
+    else:
+        before[0] = initial
+        take_samples(y, top, bottom, 0, end - 1, before[1:])

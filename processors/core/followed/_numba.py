@@ -13,6 +13,7 @@ from ..backends.numba_recursions import (
     onepole_backward_row,
     put,
     smooth,
+    take_before,
 )
 from ..backends.numba_rows import inline, kernel, put_samples, run_rows, take_samples, tiny
 from ..backends.numba_vectors import LANES
@@ -35,13 +36,13 @@ def follow(
     side: int,
 ) -> Tensor:
     y = empty(x)
-    signals = x, key, y, smoothed, rising, numbers, coefficients, floor, side, tiny(x)
+    operands = coefficients, x, key, y, smoothed, rising, numbers, floor, side, tiny(x)
     if taps:
         pieces = _pieces(len(x), x.shape[-1], taps)
         work = WORK * len(x) * x.shape[-1] // max(pieces.numel(), 1)
-        run_rows(follow_pieces, pieces, *signals, taps, work=work)
+        run_rows(follow_pieces, pieces, *operands, taps, work=work)
     else:
-        run_rows(follow_rows, coefficients, *signals, work=WORK * x.shape[-1] // 2, lanes=LEAST)
+        run_rows(follow_rows, *operands, work=WORK * x.shape[-1] // 2, lanes=LEAST)
     return y
 
 
@@ -68,22 +69,22 @@ def follow_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     by_key = empty(key) if sidechain else empty(key, shape=(0, 0, 0))
     grads = empty(x), by_key, empty(numbers), empty(coefficients)
-    operands = grad, x, key, smoothed, rising, numbers, coefficients, floor, side, tiny(x), *grads
+    operands = coefficients, grad, x, key, smoothed, rising, numbers, floor, side, tiny(x), *grads
     work = 2 * WORK * x.shape[-1]
     if taps:
-        run_rows(follow_pieces_backward, coefficients, *operands, taps, work=work)
+        run_rows(follow_pieces_backward, *operands, taps, work=work)
     else:
-        run_rows(follow_rows_backward, coefficients, *operands, work=work // 2, lanes=LEAST)
+        run_rows(follow_rows_backward, *operands, work=work // 2, lanes=LEAST)
     return grads
 
 
 @kernel
-def follow_pieces(start, stop, pieces, x, keys, y, smoothed, rising, numbers, coefficients, floor, side, tiny, taps):
+def follow_pieces(start, stop, pieces, alphas, x, keys, y, smoothed, rising, numbers, floor, side, tiny, taps):
     """Smooth the energies of pieces of rows, and scale the signals by the gain."""
     energy, old, gain = np.empty((3, CHUNK), np.float32)
     for piece in range(start, stop):
         row, begin, end = pieces[piece]
-        alpha = coefficients[row, 0]
+        alpha = alphas[row, 0]
         left = alpha**taps
         # What is older than the response is forgotten, so that its length before a piece gives its state.
         n, state = max(begin - taps, 0), 0.0
@@ -107,7 +108,7 @@ def follow_pieces(start, stop, pieces, x, keys, y, smoothed, rising, numbers, co
 
 
 @kernel
-def follow_rows(start, stop, coefficients, x, keys, y, smoothed, rising, numbers, _, floor, side, tiny):
+def follow_rows(start, stop, coefficients, x, keys, y, smoothed, rising, numbers, floor, side, tiny):
     """Smooth the energies of eight rows at a time with attack and release, and scale the signals by the gain."""
     length = x.shape[2]
     energies = np.empty((LANES, CHUNK), np.float32)
@@ -136,14 +137,13 @@ def follow_rows(start, stop, coefficients, x, keys, y, smoothed, rising, numbers
 def follow_pieces_backward(
     start,
     stop,
-    coefficients,
+    alphas,
     grads,
     x,
     keys,
     smoothed,
     rising,
     numbers,
-    alphas,
     floor,
     side,
     tiny,
@@ -181,7 +181,6 @@ def follow_rows_backward(
     smoothed,
     rising,
     numbers,
-    _,
     floor,
     side,
     tiny,
@@ -194,7 +193,7 @@ def follow_rows_backward(
     energies, by_energies = np.empty((2, LANES, CHUNK), np.float32)
     g, u, mask, before = np.empty((4, CHUNK, LANES))
     work = np.empty((4, CHUNK), np.float32)
-    carried, slopes = np.empty(LANES), np.empty((2, LANES))
+    carried, slopes, initial = np.empty(LANES), np.empty((2, LANES)), np.zeros(LANES)
     for top in range(start, stop, LANES):
         rows = min(LANES, stop - top)
         bottom = top + rows - 1
@@ -215,11 +214,7 @@ def follow_rows_backward(
             take_samples(by_energies, 0, rows - 1, 0, size, g)
             take_samples(energies, 0, rows - 1, 0, size, u)
             take_samples(rising, top, bottom, begin, end, mask)
-            if begin > 0:
-                take_samples(smoothed, top, bottom, begin - 1, end - 1, before)
-            else:
-                before[0] = 0.0
-                take_samples(smoothed, top, bottom, 0, end - 1, before[1:])
+            take_before(smoothed, top, bottom, begin, end, initial, before)
             follow_lanes_backward(g, size, before, u, mask, attack, release, carried, tiny, slopes)
             put_samples(g, 0, rows - 1, 0, size, by_energies)
             for i in range(rows):

@@ -18,6 +18,7 @@ from ..backends.numba_recursions import (
     put,
     smooth,
     suffix,
+    take_before,
 )
 from ..backends.numba_rows import kernel, put_samples, run_rows, take_samples, tiny
 from ..backends.numba_vectors import LANES, first, last, load, splat, store, total
@@ -270,11 +271,7 @@ def ballistics_backward_rows(
             take_samples(grad, top, bottom, begin, end, g)
             take_samples(u, top, bottom, begin, end, x)
             take_samples(rising, top, bottom, begin, end, mask)
-            if begin > 0:
-                take_samples(y, top, bottom, begin - 1, end - 1, before)
-            else:
-                before[0] = state
-                take_samples(y, top, bottom, 0, end - 1, before[1:])
+            take_before(y, top, bottom, begin, end, state, before)
             follow_lanes_backward(g, end - begin, before, x, mask, a, r, carried, tiny, slopes)
             put_samples(g, top, bottom, begin, end, grad_u)
         put(slopes[0], top, bottom, grad_attack)
